@@ -104,6 +104,10 @@ bench-start: setup ## Measure how long a command takes to start, beside the impo
 screenshots: setup servers ## Take the pictures of the README anew
 	$(BIN)/python -m scripts.screenshots
 
+.PHONY: clients
+clients: setup ## Picture our mails in Thunderbird and Roundcube, where these are installed (ARGS="thunderbird")
+	$(BIN)/python -m scripts.mail_programs $(ARGS)
+
 .PHONY: setup
 setup: ## The dependencies and tools, into .venv (needs no root)
 	@scripts/setup test

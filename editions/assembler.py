@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from editions.images.used import ImageSizes
+from editions.markdown.lead import find_lead
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import (
     Edition,
@@ -74,6 +75,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
         ),
         texts=MappingProxyType(texts),
+        form=header.form,
         personalise=header.personalise,
         checks=MappingProxyType(dict(header.checks)),
         authors=tuple(author for author in header.authors if author),
@@ -164,6 +166,7 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
         button=_link(header.button or original.button, original.button),
         video=_link(header.video or original.video, original.video),
         still=_image_text(header.video, original.video) if original.video else None,
+        lead=header.lead or find_lead(document.body.html),
         has_wide_table=document.body.has_wide_table,
     )
 

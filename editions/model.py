@@ -36,6 +36,17 @@ class StoryKind(StrEnum):
     """News about the office itself, without a sector."""
 
 
+class EditionForm(StrEnum):
+    """How much of its stories the email of an edition carries. The web edition always has all of it."""
+
+    full = "full"
+    """Every story as a whole."""
+
+    digest = "digest"
+    """Of each story its title, its picture, its lead and a link to its page, two side by side where there is
+    room. The letter and the lead story stay whole."""
+
+
 class Personalisation(StrEnum):
     """What to do with the sectors and countries that a reader follows."""
 
@@ -113,8 +124,9 @@ class StoryText:
 
     ``caption``, ``alt`` and ``credit`` are those of the picture, ``images`` the texts of the further
     pictures, in their order. ``video`` is the link to the video, ``still`` the texts of its picture. What is
-    not translated is the original's; a letter has only a title and a text. ``has_wide_table`` is whether a
-    table in ``html`` does not fit the screen of a phone.
+    not translated is the original's; a letter has only a title and a text. ``lead`` is plain
+    text: what a digest has of a story, as written or else the beginning of its text. ``has_wide_table`` is
+    whether a table in ``html`` does not fit the screen of a phone.
     """
 
     language: str
@@ -131,6 +143,7 @@ class StoryText:
     button: ReadMore | None = None
     video: ReadMore | None = None
     still: ImageText | None = None
+    lead: str = ""
     has_wide_table: bool = False
 
 
@@ -233,6 +246,7 @@ class Edition:
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
     follow: tuple[FollowLink, ...] = ()
+    form: EditionForm = EditionForm.full
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))

@@ -20,7 +20,7 @@ _MAX_REDIRECTS = 5
 
 
 class ForbiddenAddressError(Exception):
-    """A host name resolves to an address outside the public network; the message is both of them."""
+    """A host name resolves to an address outside the public network; the message names both."""
 
 
 def is_public(address: Address) -> bool:
@@ -43,7 +43,8 @@ def resolve(host: str, port: int, is_allowed: AddressRule) -> Address:
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
         if not is_allowed(address):
-            raise ForbiddenAddressError(f"{host} at {address}")
+            name = host.strip("[]")
+            raise ForbiddenAddressError(name if name == str(address) else f"{name} at {address}")
     return addresses[0]
 
 

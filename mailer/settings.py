@@ -268,12 +268,16 @@ class WebSettings(_Section):
         return self
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether the address is that of this machine only."""
+        return urlsplit(self.base_url).hostname in LOOPBACK_HOSTS
+
+    @property
     def supports_one_click(self) -> bool:
         """Whether one-click unsubscribe may use this address: RFC 8058 requires HTTPS; loopback is for
         testing.
         """
-        parts = urlsplit(self.base_url)
-        return parts.scheme == "https" or parts.hostname in LOOPBACK_HOSTS
+        return self.is_loopback or urlsplit(self.base_url).scheme == "https"
 
 
 class CampaignSettings(_Section):
@@ -285,6 +289,14 @@ class CampaignSettings(_Section):
     approval_by: Literal["anybody", "another"] = Field(
         default="anybody",
         description="Who may approve an edition: anybody, or another person than its authors and its sender.",
+    )
+    test_readers: tuple[str, ...] = Field(
+        default=(),
+        description="The addresses that `mailer send EDITION --test` sends to if it names none.",
+    )
+    require_test: bool = Field(
+        default=False,
+        description="Whether exactly the content of a campaign must have been tested before it is launched.",
     )
     in_doubt: Literal["hold", "resend"] = Field(
         default="hold",
@@ -375,6 +387,12 @@ class RetentionSettings(_Section):
         ge=1,
         description="Delete the mail servers' replies after this many months; the state of each delivery "
         "stays.",
+    )
+    test_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete the addresses that tests were sent to after this many months; that the content "
+        "was tested stays.",
     )
 
 

@@ -127,7 +127,7 @@ def check_postal_address(text: str) -> str:
 def name_sectors(text: str) -> dict[str, str]:
     """The names in ``text``, separated by commas, by an id made from each.
 
-    A name without a Latin letter or digit has the id ``sector-`` and its number.
+    A name without a letter or digit has the id ``sector-`` and its number.
 
     Raises:
         MailerError: a name is too long, or two names have the same id.

@@ -1,4 +1,4 @@
-"""Run every validator (judge) on every mail: themes × editions × languages × variants.
+"""Run every validator (judge) on every mail: themes × editions × languages × variants, and letters.
 
 Run with `make judge`, which installs the judges first. Prints a row per mail and a column per judge, then
 each complaint with its file and line. The exit status is 1 if there are any, or, with CI=true, if a judge is
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailer.rendering.themes.theme import theme_names
 from tests.judges.complaint import JudgeError
-from tests.judges.mails import Mail, found_newsroom, list_editions, write_mails
+from tests.judges.mails import Mail, found_newsroom, list_editions, write_letters, write_mails
 from tests.judges.packages import install_packages
 from tests.judges.panel import JUDGES, Verdict, ask_panel
 
@@ -52,6 +52,7 @@ def judge(folder: Path) -> int:
     started = time.monotonic()
     workspace = found_newsroom(folder / "workspace")
     mails = write_mails(workspace, folder / "mails", list_editions(workspace), theme_names())
+    mails += write_letters(workspace, folder / "letters")
     print(f"judge: {describe(mails)}; written to {folder / 'mails'}.", flush=True)
     verdict = ask_panel(mails)
     print_table(mails, verdict)

@@ -122,6 +122,13 @@ class RetiredKeyError(TokenError):
         )
 
 
+class LinkOfTestError(TokenError):
+    """A link comes from a test of a newsletter, so there is nothing that it could change."""
+
+    def __init__(self) -> None:
+        SubscriberError.__init__(self, "This link comes from a test of the newsletter. It changes nothing.")
+
+
 class SpentLinkError(TokenError):
     """A mailed link is genuine but has been used or has expired."""
 

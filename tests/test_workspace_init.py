@@ -39,7 +39,7 @@ def test_the_answers_stand_in_the_settings_and_nothing_of_the_example_does(
     assert settings.sectors == {
         "education": "Éducation",
         "sciences-naturelles": "Sciences naturelles",
-        "sector-3": "教育",
+        "jiao-yu": "教育",
         "office-sector": "Office",
     }
     assert "UNESCO" not in (root / "mailer.toml").read_text(encoding="utf-8")

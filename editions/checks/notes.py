@@ -67,8 +67,8 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
             document,
             notes[name],
             "note-unused",
-            f"nothing refers to the footnote `[^{name}]`, so readers cannot tell what it belongs to. Write "
-            f"`[^{name}]` after the words it explains, or delete the footnote.",
+            f"nothing refers to the footnote `[^{name}]`, so it is not sent. Write `[^{name}]` after the "
+            "words it explains, or delete it.",
         )
 
 

@@ -5,6 +5,9 @@ from functools import cache
 
 from markdown_it import MarkdownIt
 
+from editions.markdown.lettered_lists import use_lettered_lists
+from editions.markdown.notes import use_footnotes
+
 # A span may go over a line end, but not over an empty line, where its paragraph ends.
 _SPAN = re.compile(r"(?<![\\`])(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _MAY_BE_CODE = re.compile(r"`|~~~|^(?: {4}|\t)", re.MULTILINE)
@@ -31,5 +34,9 @@ def mask_code_spans(source: str) -> str:
 
 @cache
 def _block_parser() -> MarkdownIt:
-    """A parser that finds blocks and leaves their text alone."""
-    return MarkdownIt("commonmark").enable("table").disable("inline")
+    """A parser that finds the blocks of a body and leaves their text alone: what is indented below a list
+    item or a footnote is no code."""
+    parser = MarkdownIt("commonmark").enable("table")
+    use_footnotes(parser)
+    use_lettered_lists(parser)
+    return parser.disable("inline")

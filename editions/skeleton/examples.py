@@ -48,6 +48,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
         },
         commented_out={
             "template": "periodical",
+            "form": "digest",
             "sender": organisation,
             "authors": ["Your name"],
             "personalise": "off",
@@ -95,6 +96,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "countries": ["MN", "CN"],
             "date": "24 October",
             "image": {"ai": "generated"},
+            "lead": "What a digest says of the story, in a sentence or two.",
             "images": [
                 {
                     "file": "workshop.jpg",

@@ -59,6 +59,7 @@ EDITION_VALUES_ZH: Mapping[str, Any] = {
 STORY_VALUES_ZH: Mapping[str, Any] = {
     "title": "如何撰写报道",
     "date": "10月24日",
+    "lead": "用一两句话概括报道的内容。",
     "image": {"alt": "三排山丘，一排比一排淡", "caption": "请换成您自己的图片", "credit": "插图"},
     "images": [{"alt": "两个人在一张大纸上画画", "caption": "工作坊", "credit": "摄影：姓名"}],
     "read_more": [{"what": "教科文组织的通讯", "url": "https://www.unesco.org/zh"}],

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from editions.markdown.links import find_link_fault
-from editions.model import AiOrigin, Personalisation, StoryKind
+from editions.model import AiOrigin, EditionForm, Personalisation, StoryKind
 from locales.countries import country_name, is_country, suggest_countries
 from locales.languages import canonical_language
 
@@ -149,6 +149,14 @@ def _check_personalisation(value: Any) -> Any:
         raise validation_error(
             "unknown-personalisation",
             f"{value!r} is not a way to personalise. {suggest_choice(value, Personalisation)}",
+        )
+    return value
+
+
+def _check_form(value: Any) -> Any:
+    if isinstance(value, str) and value not in list(EditionForm):
+        raise validation_error(
+            "unknown-form", f"{value!r} is not a form of an edition. {suggest_choice(value, EditionForm)}"
         )
     return value
 
@@ -316,6 +324,11 @@ class EditionHeader(_FrontMatterModel):
     template: Annotated[SingleLine, AfterValidator(_check_template_name)] = Field(
         default="periodical", description="The theme, which decides how it looks."
     )
+    form: Annotated[EditionForm, BeforeValidator(_check_form)] = Field(
+        default=EditionForm.full,
+        description="How much of its stories the email carries: full (all of it), or digest (title, picture, "
+        "a few lines and a link to the story's page).",
+    )
     sender: SingleLine = Field(
         default="", description="The sender's name, if it is not the one in mailer.toml."
     )
@@ -374,6 +387,10 @@ class StoryHeader(_FrontMatterModel):
         default=StoryKind.story, description="What the story is."
     )
     date: SingleLine = Field(default="", description="The day as shown to readers, such as 24 October.")
+    lead: SingleLine = Field(
+        default="",
+        description="What a digest says of the story, in plain text; by default, how its text begins.",
+    )
     image: ImageHeader | None = Field(default=None, description="The story's picture.")
     images: Annotated[list[ImageHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Further pictures, shown below the story, two in a row."
@@ -397,6 +414,10 @@ class StoryTranslation(_FrontMatterModel):
 
     title: SingleLine = Field(description="The story's heading in this language.")
     date: SingleLine = Field(default="", description="The day as shown to readers, in this language.")
+    lead: SingleLine = Field(
+        default="",
+        description="What a digest says of the story in this language; by default, how the text begins.",
+    )
     image: ImageTranslation | None = Field(default=None, description="The picture's texts in this language.")
     images: Annotated[list[ImageTranslation], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list,

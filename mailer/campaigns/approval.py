@@ -20,14 +20,13 @@ from sqlmodel import Session, col
 
 import templates
 from editions.errors import EditionError
-from editions.reader import read_edition
 from mailer.campaigns.content_changes import list_content_changes
 from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.current_content import compile_content
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.edition_compiler import compile_edition
 from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
@@ -156,7 +155,7 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
     if row.state is not CampaignState.approved:
         return read_approval(row)
     try:
-        compiled = _compile(workspace, row.edition)
+        compiled = compile_content(workspace, row.edition)
     except (ConfigurationError, EditionError, TemplateError):
         return _with_changes(row, f"{row.edition} has errors or no longer exists")
     hashes = hash_settings(workspace)
@@ -266,13 +265,3 @@ def _list_changes(
     except CompiledVersionError:
         return ["the program: a newer version compiles editions differently"]
     return [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
-
-
-def _compile(workspace: Workspace, slug: str) -> tuple[CompiledEdition, ...]:
-    """Compile the current edition in each of its languages, its own first, without checking it."""
-    edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
-    settings, overrides = workspace.settings, workspace.template_overrides
-    return tuple(
-        compile_edition(edition, settings, language=language, overrides=overrides)
-        for language in (edition.language, *(tag for tag in edition.languages if tag != edition.language))
-    )

@@ -8,13 +8,8 @@ from sqlalchemy import Connection, Engine, func, select, update
 from sqlmodel import col
 
 from mailer.campaigns.approval import Approval, ApprovalRefusedError, find_approval, hash_settings, is_named
-from mailer.campaigns.launch import (
-    UnfinishedCampaign,
-    explain_gone,
-    find_unfinished_campaign,
-    launch_lock,
-    write_draft,
-)
+from mailer.campaigns.draft import write_draft
+from mailer.campaigns.launch import UnfinishedCampaign, explain_gone, find_unfinished_campaign, launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state

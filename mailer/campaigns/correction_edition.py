@@ -18,10 +18,10 @@ from editions.correction_note import CorrectionNote, NoteText
 from editions.model import Edition, EditionText, Personalisation, ReadMore, Story, StoryKind, StoryText
 from editions.source.schema import EditionHeader
 from mailer.campaigns.correction_record import CorrectionRecord, CorrectionText
+from mailer.rendering.archive_urls import archive_url
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.recipient import archive_url
 from mailer.rendering.template_context.language_markup import embed_html, mark_text
 from mailer.rendering.themes.phrases import Phrases, load_phrases
 

@@ -23,7 +23,12 @@ from mailer.campaigns.correction_edition import (
     describe_correction,
     make_correction_edition,
 )
-from mailer.campaigns.correction_record import CorrectionRecord, name_correction, number_correction
+from mailer.campaigns.correction_record import (
+    CorrectionRecord,
+    find_correction,
+    find_next_number,
+    name_correction,
+)
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
 from mailer.checks.source_lines import SourceLines
@@ -97,7 +102,8 @@ def plan_correction(
         if found.note is None:
             raise NoteError(note_file.name, found.problems)
         digest = digest_note(found.note)
-        number = number_correction(connection, edition, story, digest)
+        known = find_correction(connection, edition, story, digest)
+        number = known.number if known else find_next_number(connection, edition)
         segment = read_segment(f"got:{edition}/{story}", workspace.settings, session)
     name = name_correction(edition, number)
     record = describe_correction(
@@ -108,7 +114,8 @@ def plan_correction(
         story=story,
         number=number,
         digest=digest,
-        today=now.date(),
+        # Continued tomorrow, it still has the day it was begun on.
+        today=known.day if known else now.date(),
     )
     check = _make_check(workspace, record, found, corrected, note_file.parent)
     plan = make_plan(workspace, engine, name, segment, check=check, correction=record, now=now)

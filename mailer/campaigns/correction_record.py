@@ -98,16 +98,19 @@ def name_correction(edition: str, number: int) -> str:
     return f"{edition}{SEPARATOR}correction-{number}"
 
 
-def number_correction(connection: Connection, edition: str, story: str, digest: str) -> int:
-    """The number of the correction with this ``digest`` of its note; the next free one if it is new."""
-    known = select(col(Correction.number)).where(
+def find_correction(connection: Connection, edition: str, story: str, digest: str) -> CorrectionRecord | None:
+    """The correction of a story with this ``digest`` of its note; None if it is new."""
+    statement = select(*_COLUMNS).where(
         col(Correction.edition) == edition,
         col(Correction.story) == story,
         col(Correction.digest) == digest,
     )
-    number = connection.scalar(known)
-    if number is not None:
-        return number
+    row = connection.execute(statement).first()
+    return None if row is None else _read_record(row)
+
+
+def find_next_number(connection: Connection, edition: str) -> int:
+    """The number of the next correction of ``edition``."""
     last = select(func.max(col(Correction.number))).where(col(Correction.edition) == edition)
     return (connection.scalar(last) or 0) + 1
 

@@ -12,11 +12,11 @@ from sqlmodel import SQLModel, col
 from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
-from mailer.campaigns.correction_record import store_correction
+from mailer.campaigns.draft import write_draft
 from mailer.campaigns.plan import ALREADY_SENT, Plan
+from mailer.campaigns.tested_content import find_test
 from mailer.database.models import (
     Campaign,
-    CampaignContent,
     CampaignState,
     Delivery,
     DeliveryState,
@@ -306,50 +306,26 @@ def find_or_create_campaign(
 
     Raises:
         LaunchRefusedError: an approval is required and missing, or it is that of ``by``, who launches, or of
-            an author, where another person has to approve.
+            an author, where another person has to approve; or a test is required and missing.
     """
     approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
     if workspace.settings.campaigns.approval == "required" and (
         fault := find_approval_fault(workspace.settings, plan, approval, launched_by=by)
     ):
         raise LaunchRefusedError(fault)
+    if workspace.settings.campaigns.require_test and plan.correction is None:
+        _require_test(connection, plan)
     if approval is not None and approval.holds:
         return approval.campaign_id
     return write_draft(connection, plan, now)
 
 
-def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
-    """Insert a draft of ``plan`` with its frozen content; return its id.
-
-    Raises:
-        CorrectionConflictError: it sends a correction, and another one has taken its name.
-    """
-    if plan.correction is not None:
-        store_correction(connection, plan.correction, now)
-    values = {
-        "edition": plan.edition,
-        "title": plan.title,
-        "subject": plan.subject,
-        "segment": plan.segment.text,
-        "language": plan.language,
-        "state": CampaignState.draft,
-        "state_reason": "",
-        "in_doubt_policy": InDoubtPolicy.hold,
-        "digest": plan.digest,
-        "audience": 0,
-        "approved_by": "",
-        "approved_digest": "",
-        "approved_settings": "",
-        "created_at": now,
-    }
-    (campaign_id,) = connection.execute(insert(Campaign).values(values)).inserted_primary_key or (0,)
-    contents = [
-        {"campaign_id": campaign_id, "language": compiled.language, "body": compiled.to_bytes()}
-        for compiled in plan.compiled
-    ]
-    connection.execute(insert(CampaignContent), contents)
-    number: int = campaign_id
-    return number
+def _require_test(connection: Connection, plan: Plan) -> None:
+    if find_test(connection, plan.edition, plan.content_digest) is None:
+        raise LaunchRefusedError(
+            f"{plan.edition} as it is now was not tested, and must be before it is sent ([campaigns] "
+            f"require_test). Send a test with `mailer send {plan.edition} --test ADDRESS`."
+        )
 
 
 def insert_deliveries(

@@ -23,6 +23,7 @@ from mailer.campaigns.audiences.recipient_selection import (
 )
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.correction_record import CorrectionRecord
+from mailer.campaigns.current_content import digest_content
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Variant, choose_language
@@ -108,6 +109,11 @@ class Plan:
         """
         return digest_plan(self.edition, self.segment.text, self.compiled)
 
+    @property
+    def content_digest(self) -> str:
+        """SHA-256 of the edition's name and its content in every language. A test is of this digest."""
+        return digest_content(self.edition, self.compiled)
+
     def as_dict(self) -> dict[str, Any]:
         """The plan in the form of the JSON output."""
         return {
@@ -123,8 +129,13 @@ class Plan:
             "left_out": dict(self.left_out),
             "held_back": [held.as_dict() for held in self.held_back],
             "variants": [
-                {"language": variant.language, "stories": len(variant.stories), "readers": cohort.size}
-                for variant, cohort in self.variants.items()
+                {
+                    "number": number,
+                    "language": variant.language,
+                    "stories": len(variant.stories),
+                    "readers": cohort.size,
+                }
+                for number, (variant, cohort) in enumerate(self.variants.items(), start=1)
             ],
             "problems": [problem.as_dict() for problem in self.problems],
             "launch_problems": [problem.as_dict() for problem in self.launch_problems],

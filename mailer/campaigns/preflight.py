@@ -1,5 +1,6 @@
 """Check an edition before sending: read its files, build its mails, and collect every problem."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -38,10 +39,13 @@ from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
+from mailer.rendering.themes.template_version import explain_old_version, read_version
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible
+
+_STORY_FILE = re.compile(r"\bstories/[a-z0-9-]+\.md\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,18 +113,19 @@ def check_inspection(
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
 ) -> PreflightReport:
     """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
-    variants chosen. ``found`` are problems already known; they count unless there is nothing to compile.
+    variants chosen. ``found`` are problems already known.
     """
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
-        return _build_report(slug, inspection, source, (), (), ())
+        return _build_report(slug, inspection, source, (), (), [*found])
     compiled, problems = _compile(workspace, edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
     try:
         mails = _make_mails(workspace, edition, compiled, variants)
         problems += _find_untranslated_sectors(workspace, edition)
+        problems += _find_old_theme(workspace, edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
@@ -194,6 +199,14 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
                 f"the one in {language_name(edition.language, 'en')}. Add it to mailer.toml: "
                 f"[sector_names.{language}] {lines}",
             )
+
+
+def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
+    """A warning if the edition's theme is of an older version of the templates. It works for this form of the
+    edition, or it would not have been compiled."""
+    version = read_version(edition.template, workspace.template_overrides)
+    if message := explain_old_version(edition.template, version):
+        yield Problem(path=EDITION_FILE, line=1, level=Level.warning, code="old-theme", message=message)
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
@@ -324,7 +337,9 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
 
 def _template_problem(error: TemplateError) -> Problem:
-    return _problem("mjml" if isinstance(error, MjmlError) else "template", str(error))
+    """The problem of a template, at the story it was met in, if its message names one."""
+    code, story = "mjml" if isinstance(error, MjmlError) else "template", _STORY_FILE.search(str(error))
+    return _problem(code, str(error), path=story[0] if story else EDITION_FILE)
 
 
 def _problem(code: str, message: str, *, path: str = EDITION_FILE) -> Problem:

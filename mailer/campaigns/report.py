@@ -19,6 +19,7 @@ from mailer.campaigns.approval import Approval, read_approval
 from mailer.campaigns.correction_record import CorrectionRecord, find_corrections
 from mailer.campaigns.departures import Departures, count_departures
 from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import (
     Campaign,
@@ -108,7 +109,8 @@ class CampaignSummary:
 
     ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
     running while it is sending. ``approval`` is the one it was given, if any;
-    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``created_at`` is when its
+    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``test`` and ``test_ahead``
+    are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when its
     content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
     ``correction_of`` is the story it corrects (``2026-1/teachers``), "" if it sends an edition.
     """
@@ -126,6 +128,8 @@ class CampaignSummary:
     timing: Timing = field(default_factory=Timing)
     notices: tuple[Notice, ...] = ()
     approval: Approval | None = None
+    test: ContentTest | None = None
+    test_ahead: bool = False
     correction_of: str = ""
 
     @property
@@ -142,6 +146,7 @@ class CampaignSummary:
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
         approval = {"approval": self.approval.as_dict() if self.approval else None}
+        test = {"test": self.test.as_dict() if self.test else None}
         return {
             **numbers,
             **words,
@@ -150,6 +155,7 @@ class CampaignSummary:
             **self.timing.as_dict(),
             "notices": notices,
             **approval,
+            **test,
         }
 
 

@@ -74,7 +74,7 @@ def send_campaign(
                 settings=workspace.settings,
                 root=workspace.root,
                 build_message=make_message_builder(contents, campaign_id, workspace),
-                find_stories=_make_story_finder(contents[0]),
+                find_stories=make_story_finder(contents[0]),
                 on_progress=on_progress,
                 stop=stopping,
                 wait=wait,
@@ -124,7 +124,7 @@ def make_message_builder(
     return build
 
 
-def _make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:
+def make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:
     """A function that encodes the stories in the message for a claim, which are the same in each language.
 
     None if all readers get all stories.

@@ -53,10 +53,16 @@ class _SourceFile:
     def find_text(self, text: str) -> SourceLine | None:
         letters = _keep_letters(text)[:_MAX_LETTERS]
         if len(letters) < (_MIN_LETTERS if letters.isascii() else _MIN_WIDE):
-            return None
+            return self._find_signs(text.strip())
         written, starts = self._letters
         place = written.find(letters)
         return None if place < 0 else SourceLine(self.name, bisect_right(starts, place))
+
+    def _find_signs(self, signs: str) -> SourceLine | None:
+        """For a text of signs more than of letters, such as ``{{``: letters alone stand in many places."""
+        is_telling = len(signs) > 1 and not signs.replace(" ", "").isalnum()
+        place = self.text.find(signs) if is_telling else -1
+        return SourceLine(self.name, self.text.count("\n", 0, place) + 1) if place >= 0 else None
 
     def find_link(self, link: str) -> SourceLine | None:
         # Do not match a longer address: https://e.org/about also contains https://e.org/a.

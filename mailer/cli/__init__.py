@@ -103,7 +103,7 @@ def _describe_error(error: Exception) -> str | None:
 def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - read by Boundary
     """Write, check, preview and send newsletters to partners, and account for every message.
 
-    Nothing is ever sent without --confirm.
+    No reader is ever sent anything without --confirm.
     """
     ctx.obj = CliContext(folder)
 

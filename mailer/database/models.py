@@ -30,7 +30,7 @@ class CampaignState(StrEnum):
     """Created, but not yet tested or approved."""
 
     tested = "tested"
-    """A test message was sent to the team."""
+    """A test of exactly this content was sent to colleagues."""
 
     approved = "approved"
     """A person approved exactly this content, these variants and this segment."""
@@ -95,7 +95,9 @@ class Campaign(SQLModel, table=True):
     ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
     language it does not have.
     ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
-    segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings`` is JSON: the
+    segment; an approval only counts while ``approved_digest`` equals it. ``content_digest`` covers the
+    content alone; it is empty if the campaign is older than tests. ``segment`` is empty in a draft that was
+    only tested. ``approved_settings`` is JSON: the
     settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
     machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted then,
     with ``again`` including readers who already have the edition. ``canary`` is the number of readers who go
@@ -121,6 +123,7 @@ class Campaign(SQLModel, table=True):
         sa_column=Column(text_enum(InDoubtPolicy, "in_doubt_policy"), nullable=False),
     )
     digest: str = Field(max_length=64)
+    content_digest: str = Field(default="", max_length=64)
     audience: int = 0
     rate: float | None = None
     again: bool = False
@@ -174,6 +177,24 @@ class CampaignContent(SQLModel, table=True):
     )
     language: str = Field(primary_key=True, max_length=35)
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class SentTest(SQLModel, table=True):
+    """A test of an edition that a relay accepted for one address.
+
+    ``content_digest`` is that of the content that was tested, as with campaigns. ``sent_by`` is the name of
+    the person who sent it. ``address`` is "" once the retention period is over.
+    """
+
+    __tablename__: ClassVar[str] = "test_send"
+    __table_args__ = (Index(None, "edition", "content_digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=100)
+    content_digest: str = Field(max_length=64)
+    address: str = Field(max_length=320)
+    sent_by: str = Field(default="", max_length=200)
+    sent_at: datetime
 
 
 class RateBucket(SQLModel, table=True):

@@ -1,7 +1,8 @@
 """Exporting all data about a person, for them (GDPR, Art. 15 and 20; PIPL, Art. 45).
 
 Foreign keys decide what belongs to a person: a row that refers to the subscriber, or to a row that does. So a
-table added later is exported without a change here.
+table added later is exported without a change here. Tests go to addresses that need not be on the list, so
+theirs are found by the address.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from mailer.database.models import Campaign
+from mailer.database.models import Campaign, SentTest
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
 from subscribers.queries import find_subscriber
@@ -27,7 +28,8 @@ def export_personal_data(
 
     Their own row is under ``subscriber``. The rows of each table that belong to them are under its name, in
     primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
-    not get mail, or None; ``lifted_suppressions`` are those that were lifted. Writes nothing.
+    not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
+    that were sent to the address. Writes nothing.
 
     Raises:
         SubscriberError: the address is invalid or not on the list.
@@ -45,6 +47,7 @@ def export_personal_data(
         "lifted_suppressions": [
             _describe_lifted(one) for one in list_lifted_suppressions(session, key, person.email)
         ],
+        "tests": _read_tests(session, person.email),
         **{name: _add_campaign_names(session, found) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
@@ -80,6 +83,11 @@ def _read_rows(session: Session, table: Table, person: int) -> list[dict[str, An
     assert theirs is not None  # noqa: S101 - the table is a personal one
     found = session.connection().execute(table.select().where(theirs).order_by(*table.primary_key))
     return [{name: _to_json_value(value) for name, value in row._mapping.items()} for row in found]
+
+
+def _read_tests(session: Session, email: str) -> list[dict[str, Any]]:
+    sent = session.exec(select(SentTest).where(SentTest.address == email).order_by(col(SentTest.id)))
+    return [{name: _to_json_value(value) for name, value in test} for test in sent]
 
 
 def _describe_lifted(lifted: LiftedSuppression) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, or_
+from sqlalchemy import Engine, delete, or_, update
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
-from mailer.database.models import Delivery, QueuedTransactionalMail
+from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest
 from mailer.database.secure_delete import (
     checkpoint_log,
     list_database_files,
@@ -259,6 +259,10 @@ def _erase_rows(
         delete(QueuedTransactionalMail).where(
             or_(to_them, col(QueuedTransactionalMail.detail) == person.email)
         )
+    )
+    # That the content was tested stays.
+    session.connection().execute(
+        update(SentTest).where(col(SentTest.address) == person.email).values(address="")
     )
     key = workspace.keys.suppression
     erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Engine, exists, update
 from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.engine import open_session
-from mailer.database.models import Delivery, DeliveryState
+from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
@@ -68,6 +68,8 @@ def prune(
     with open_session(engine) as session:
         if (old := _has_old_reply(rules, now)) is not None:
             session.connection().execute(update(Delivery).where(old).values(reason=""))
+        if (old := _has_old_address(rules, now)) is not None:
+            session.connection().execute(update(SentTest).where(old).values(address=""))
         delete_expired_links(session, expired_before=now - EXPIRED_LINKS_KEPT)
         session.commit()
     if any(rule.number for rule in planned):
@@ -96,6 +98,13 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
             number=_count(session, Delivery, old),
             what="deliveries to delete the server's reply from",
             reason=f"settled more than {rules.reply_months} months ago; their state is kept",
+        )
+    if (old := _has_old_address(rules, now)) is not None:
+        yield RetentionResult(
+            setting="test_months",
+            number=_count(session, SentTest, old),
+            what="tests to delete the address from",
+            reason=f"sent more than {rules.test_months} months ago; the tests are kept",
         )
     yield RetentionResult(
         setting="",
@@ -137,6 +146,12 @@ def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[boo
         & (col(Delivery.reason) != "")
         & (col(Delivery.updated_at) < months_before(now, rules.reply_months))
     )
+
+
+def _has_old_address(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+    if rules.test_months is None:
+        return None
+    return (col(SentTest.address) != "") & (col(SentTest.sent_at) < months_before(now, rules.test_months))
 
 
 def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage
-from editions.model import Edition
+from editions.model import Edition, EditionForm
 from editions.sections import arrange_sections
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
@@ -21,6 +21,7 @@ from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import Phrases, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_files import FileStamps, stamp_templates
+from mailer.rendering.themes.template_version import check_digest_support
 from mailer.rendering.themes.theme import Theme, find_logo, load_theme
 from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings
@@ -139,6 +140,8 @@ def _prepare_page(
     start_worker()
     stamps = stamp_templates(overrides)
     bundle = _load_theme_bundle(edition.template, wanted, overrides, stamps, tuple(settings.sectors))
+    if edition.form is EditionForm.digest:
+        check_digest_support(edition.template, overrides, bundle.phrases)
     builder = PageBuilder(
         edition=edition,
         settings=settings,

@@ -11,11 +11,20 @@ from pathlib import Path
 
 from editions.cache import BoundedCache
 from mailer.errors import TemplateError
-from mailer.rendering.body.fragments import FragmentKind, find_fragment, parse_fragments, walk_fragments
+from mailer.rendering.body.fragments import (
+    FragmentKind,
+    Parts,
+    find_fragment,
+    parse_fragments,
+    walk_fragments,
+    walk_texts,
+)
+from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page, StoryView
 from mailer.rendering.template_context.reserved_marks import refuse_reserved_marks
 from mailer.rendering.themes.template_files import FileStamps
+from mailer.rendering.themes.template_version import explain_lost_link
 from mailer.rendering.worker.client import render_in_worker
 
 # Emails kept: the languages that one author previews in turn, and a few more.
@@ -62,7 +71,7 @@ def render_incrementally(
         TemplateError: as there; or a text contains a reserved mark, or the template loses a fragment.
     """
     split = _split_page(page)
-    key = (template, overrides, page.language, page.title, page.issue)
+    key = (template, overrides, page.language, page.title, page.issue, page.form)
     cached = _cached_renders.get(key)
     rendered = None
     if cached and cached.stamps == stamps:
@@ -128,6 +137,18 @@ def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str)
                 f'{kind}.{"slug" if kind is FragmentKind.story else "key"}) before it and end("{kind}") '
                 "after it."
             )
+        _refuse_lost_links(page, parts, name)
+
+
+def _refuse_lost_links(page: Page, parts: Parts[str], name: str) -> None:
+    """Refuse a card without the link to its story: its reader could not go on."""
+    cards = {
+        story.slug: story.url for section in page.sections if section.as_cards for story in section.stories
+    }
+    for one in walk_fragments(parts) if cards else ():
+        url = cards.get(one.key, "").removesuffix(MergeTag.version.placeholder)
+        if one.kind is FragmentKind.story and url and not any(url in text for text in walk_texts(one.parts)):
+            raise TemplateError(f"{name}: {explain_lost_link(one.key)}")
 
 
 def _keep_stories(page: Page, slugs: list[str]) -> Page:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mailer.errors import BuildError
+from mailer.rendering.archive_urls import version_query
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, TagContext
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -58,6 +59,7 @@ def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag,
         MergeTag.unsubscribe_url: reader.unsubscribe_url,
         MergeTag.preferences_url: reader.preferences_url,
         MergeTag.archive_url: reader.archive_url(compiled.slug, compiled.language, compiled.digest),
+        MergeTag.version: version_query(compiled.digest),
     }
     for tag, value in values.items():
         if tag.context is TagContext.url:

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from mailer.errors import BuildError, ConfigurationError
+from mailer.rendering.archive_urls import archive_url, version_query
 from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.transfer_encoding import SOFT_BREAK
@@ -20,7 +21,7 @@ from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
-from mailer.rendering.recipient import Reader, archive_url, message_id
+from mailer.rendering.recipient import Reader, message_id
 from mailer.settings import SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
@@ -149,7 +150,8 @@ class MessageBuilder:
         fixed = {
             MergeTag.archive_url: archive_url(
                 self._settings.web.base_url, mail.slug, mail.language, mail.digest
-            )
+            ),
+            MergeTag.version: version_query(mail.digest),
         }
         return _MessageTemplate(
             mail=mail,

@@ -3,16 +3,14 @@
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
-from urllib.parse import quote
 
 from mailer.errors import BuildError
+from mailer.rendering.archive_urls import archive_url
 from mailer.rendering.body.variants import NO_INTERESTS, Interests
 from mailer.settings import Settings
 from subscribers.tokens import LinkPurpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
-DIGEST_DIGITS = 16
-"""Digits of a content's digest in the address of an edition: 64 bits, too many to guess."""
 
 
 class SubscriberLike(Protocol):
@@ -103,16 +101,6 @@ def reader_for(
         interests_of(subscriber.country, sectors, countries),
         subscriber.country or "",
     )
-
-
-def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
-    """The address of an edition in the archive, below ``base_url``.
-
-    With the ``digest`` of its content it is the address used in the email. That one opens the edition for
-    everyone who has the email, even if it is not in an archive; it cannot be guessed without the content.
-    """
-    path = f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
-    return f"{path}?v={digest[:DIGEST_DIGITS]}" if digest else path
 
 
 def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:

@@ -15,7 +15,7 @@ from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import GONE_STATUSES
-from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.errors import LinkOfTestError, RetiredKeyError, TokenError
 from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
 from subscribers.one_time_links import check_link, use_link
 from subscribers.tokens import LinkPurpose, TokenPayload
@@ -152,9 +152,17 @@ def read_token(keys: Keys, token: str) -> TokenPayload:
 
     Raises:
         TokenError: the token is invalid.
+        LinkOfTestError: the newsletter was a test.
         RetiredKeyError: its key was retired.
     """
-    return keys.tokens.read(token, LinkPurpose.subscription)
+    try:
+        return keys.tokens.read(token, LinkPurpose.subscription)
+    except RetiredKeyError:
+        raise
+    except TokenError:
+        if keys.tokens.is_test(token):
+            raise LinkOfTestError from None
+        raise
 
 
 def verify_campaign(session: Session, payload: TokenPayload) -> None:

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.responses import Response
 
+from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web.app_factory import assemble_app
@@ -17,6 +19,7 @@ from mailer.web.page_renderer import PageRenderer
 from mailer.web.public import data_requests, preferences, signup, unsubscribe
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from mailer.workspace import Workspace
+from subscribers.errors import LinkOfTestError
 
 _ROUTES = (
     *unsubscribe.ROUTES,
@@ -56,7 +59,21 @@ def create_app(workspace: Workspace, *, clock: UtcClock = utc_now) -> FastAPI:
         https_only=base.scheme == "https",
     )
     app = assemble_app(renderer, rules, open_site, _ROUTES)
+    _add_page_of_tests(app, renderer)
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
     app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
     return app
+
+
+def _add_page_of_tests(app: FastAPI, renderer: PageRenderer) -> None:
+    """Answer every link of a test of a newsletter with the same page. A mail program that unsubscribes by
+    itself (RFC 8058) is told that all went well, as it would be in the mail that the readers get.
+    """
+
+    def answer(request: Request, _: Exception) -> Response:
+        # The answer to a POST cannot be reloaded in another language.
+        languages = None if request.method == "POST" else NATIVE_NAMES.items()
+        return renderer.render("test_link.html", choose_translator(request.scope), languages=languages)
+
+    app.add_exception_handler(LinkOfTestError, answer)

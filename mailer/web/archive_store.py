@@ -10,10 +10,12 @@ from sqlmodel import Session, col, select
 
 from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
 from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.recipient import DIGEST_DIGITS
 
 _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_AHEAD_STATES = (CampaignState.tested, CampaignState.approved, CampaignState.scheduled)
+"""Not launched, but those who got a test of it have the link in its mail."""
 _MAX_LISTED = 60
 
 
@@ -119,21 +121,22 @@ class ArchivedContent:
 def find_content(session: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
     """Find the content of an edition in a language, from its latest launched campaign in the archive.
 
-    An edition outside the archive needs the ``version`` in the link of its email. Returns None if not found.
+    An edition outside the archive needs the ``version`` in the link of its email, or of its test. Returns
+    None if not found.
     """
     rows = session.exec(
-        select(CampaignContent.body, Campaign.archived)
+        select(CampaignContent.body, Campaign.archived, Campaign.state)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
             CampaignContent.language == language,
-            col(Campaign.state).in_(_LAUNCHED_STATES),
+            col(Campaign.state).in_([*_LAUNCHED_STATES, *(_AHEAD_STATES if version else ())]),
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
-    for body, archived in rows:
+    for body, archived, state in rows:
         content = _load_content(body)
-        if archived:
+        if archived and state in _LAUNCHED_STATES:
             return None if content is None else ArchivedContent(content=content, is_public=True)
         if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
             return ArchivedContent(content=content, is_public=False)

@@ -1,7 +1,7 @@
 """Corrections beside what they correct: in the web edition, which otherwise stays as it was sent.
 
-The mail's own styles differ from theme to theme, so a notice brings its colours with it: dark on light, in
-both palettes.
+At a story a notice has the colours of the theme, light or dark, and only a line beside it is ours. Above the
+mail no theme applies, so the summary brings its colours with it: dark on light, in both palettes.
 """
 
 import re
@@ -20,12 +20,15 @@ from mailer.rendering.themes.phrases import load_phrases
 
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _HEADING = re.compile(r"<h[1-6]\b")
-_COLOURS = "background-color:#fdf3dc;color:#33270a;border-left:4px solid #8a5a00"
+# At least 3 to 1 on the sheets of both themes in both palettes.
+_BESIDE = "border-left:4px solid #b26a00"
+_COLOURS = f"background-color:#fdf3dc;color:#33270a;{_BESIDE}"
 _FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;font-size:16px;line-height:24px"
-_BOX = f"{_COLOURS};{_FONT};margin:0 0 16px;padding:12px 16px;text-align:start"
-_TOP = f"{_BOX};max-width:600px;margin:16px auto;box-sizing:border-box"
-_LINE = "margin:0 0 8px;color:#33270a"
-_LINK = "color:#33270a;text-decoration:underline"
+_BOX = f"{_BESIDE};margin:0 0 20px;padding:2px 0 2px 16px"
+_TOP = f"{_COLOURS};{_FONT};max-width:600px;margin:16px auto;padding:12px 16px;box-sizing:border-box"
+_LINE = "margin:0 0 8px"
+_TOP_LINE = "margin:0 0 8px;color:#33270a !important"
+_LINK = "color:#33270a !important;text-decoration:underline"
 
 
 def annotate_edition(
@@ -84,7 +87,7 @@ def _write_line(sent: SentCorrection, language: str, overrides: Path | None) -> 
     return Markup(
         '<p style="{}"><b>{}</b><br /><a href="#{}" style="{}"{}>{}</a>: <span{}>{}</span></p>'
     ).format(
-        *(_LINE, _head(sent, language, overrides), anchor_correction(sent.record), _LINK),
+        *(_TOP_LINE, _head(sent, language, overrides), anchor_correction(sent.record), _LINK),
         *(marks, text.title, marks, text.right),
     )
 

@@ -16,6 +16,7 @@ from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.report import list_campaigns, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Correction, Delivery, DeliveryState
+from mailer.dispatch.deliveries.erased_subscriber import erase_deliveries
 from mailer.workspace import Workspace
 from subscribers.models import Status, SubscriberSector
 from subscribers.queries import find_subscriber
@@ -160,6 +161,37 @@ def test_nobody_gets_the_same_correction_twice_and_a_second_run_reaches_the_othe
     # One correction, whose translation was known from the beginning, in two campaigns.
     with Session(campaign_engine) as session:
         assert [found.number for found in session.exec(select(Correction))] == [1]
+
+
+def test_a_second_run_continues_what_was_launched_and_keeps_its_day(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    send_edition(campaign_workspace, campaign_engine, now)
+    note = write_note(campaign_workspace.root / "notes")
+    for file in (note, note.with_name("teachers.zh.md")):
+        file.write_text(file.read_text("utf-8").replace("date: 2026-03-05\n", ""), encoding="utf-8")
+    planned = plan(campaign_workspace, campaign_engine, now, note)
+    number = launch(campaign_engine, campaign_workspace, planned.plan, now=now)
+    later = now + timedelta(days=1)
+    planned = plan(campaign_workspace, campaign_engine, later, note)
+    launched = launch_or_continue(campaign_engine, campaign_workspace, planned.plan, now=later)
+    assert (launched.campaign_id, launched.continued) == (number, True)
+    assert "1 March 2026" in run(campaign_workspace, number)["bat@example.org"]
+
+
+def test_a_reader_who_was_erased_leaves_no_trace_of_their_stories_and_gets_nothing(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    write_second_story(campaign_workspace.editions / SLUG, personalise="filter")
+    send_edition(campaign_workspace, campaign_engine, now, "country:MN")
+    with Session(campaign_engine) as session:
+        person = find_subscriber(session, "bat@example.org")
+        assert session.exec(select(Delivery.stories)).all() == ["1"]
+        erase_deliveries(session.connection(), person.id or 0, now)
+        person.status = Status.erased
+        session.commit()
+        assert session.exec(select(Delivery.stories)).all() == [None]
+    assert plan(campaign_workspace, campaign_engine, now).plan.audience == 0
 
 
 def test_another_note_is_another_correction_and_a_new_translation_is_not(

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from editions.checks.registry import SOURCE_CHECKS
 from editions.problem import Level
-from mailer.campaigns.preflight import PreflightReport, run_preflight
+from mailer.campaigns.preflight import PreflightReport, locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant
 from mailer.web.preview.compiler import PreviewCompiler
@@ -156,6 +156,15 @@ def test_merge_tags_in_code_are_no_problem_and_those_of_a_theme_are(
     assert places(run_preflight(workspace, SLUG), "merge-left") == [("edition.md", 1)]
 
 
+def test_a_story_about_templates_gives_no_alarm(workspace: Workspace, edition: Path) -> None:
+    for name in (FIRST, SECOND):
+        change(edition / name, ESCAPED, "https://example.org/a")
+    code = "`{{ customer.name }}`, `{% if x %}`, `*|FNAME|*`, `%%first%%`, `${name}`, `[[name]]` and `:tada:`"
+    block = "```liquid\n{% for item in items %}{{ item.title | upcase }}{% endfor %}\n- [ ] [^1]\n```"
+    change(edition / FIRST, "Sixty teachers", f"Templates have {code}.\n\n{block}\n\nSixty teachers")
+    assert [str(problem) for problem in run_preflight(workspace, SLUG).problems] == []
+
+
 def test_the_command_and_its_json_tell_all_in_one_run(workspace: Workspace, edition: Path) -> None:
     change(edition / SECOND, "[CN]", "[cn]")
     done = CliRunner().invoke(mailer, ["-C", str(workspace.root), "check", SLUG, "--json"])
@@ -200,3 +209,26 @@ def test_stories_are_found_in_every_variant_in_its_order(workspace: Workspace, e
     for slug, shown, _ in found:
         assert titles[slug] in shown
         assert not any(title in shown for other, title in titles.items() if other != slug)
+
+
+def test_a_mail_that_is_too_large_names_its_longest_story(workspace: Workspace, edition: Path) -> None:
+    change(edition / SECOND, "The doors", f"{'Night after night, doors open. ' * 3500}\n\nThe doors")
+    (problem,) = (each for each in run_preflight(workspace, SLUG).problems if each.code == "mail-too-large")
+    assert "The longest story is museum, with 10" in problem.message
+
+
+def test_a_template_that_fails_in_one_story_names_that_story(workspace: Workspace, edition: Path) -> None:
+    own = workspace.root / "templates" / "email" / "blocks" / "story.mjml.j2"
+    own.parent.mkdir(parents=True)
+    theirs = (ROOT / "templates/email/blocks/story.mjml.j2").read_text(encoding="utf-8")
+    fault = '{% if story.slug == "museum" %}<mj-text></mj-column>{% endif %}'
+    own.write_text(f"{theirs}{fault}", encoding="utf-8")
+    assert places(run_preflight(workspace, SLUG), "mjml") == [(SECOND, 1)]
+
+
+def test_the_links_of_an_edition_with_errors_are_known_for_testing(
+    workspace: Workspace, edition: Path
+) -> None:
+    change(edition / FIRST, ESCAPED, "https://example.org/about")
+    change(edition / SECOND, "[CN]", "[cn]")
+    assert locate_links(run_preflight(workspace, SLUG))["https://example.org/about"] == (FIRST, 10)

@@ -50,6 +50,8 @@ def source(tmp_path: Path) -> SourceLines:
         ("the old library", 7),
         ("not to be found", 1),
         ("It", 1),
+        ("5&nbsp;%", 9),
+        ("**,", 7),
     ],
 )
 def test_a_text_of_a_story_is_found_in_its_file(source: SourceLines, text: str, line: int) -> None:

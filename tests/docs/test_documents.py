@@ -14,7 +14,9 @@ import pytest
 
 from mailer.cli import mailer
 from tests.factories.contacts import write_contacts
+from tests.factories.first_document import write_document
 from tests.paths import ROOT
+from tests.servers.scripted_smtp import ScriptedServer
 
 COMMANDS = Path(sys.executable).parent
 
@@ -47,8 +49,8 @@ def read_console_blocks(document: Path) -> list[tuple[str, list[str]]]:
     return shown
 
 
-def run_shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"}
+def run_shell(line: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, **environ, "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
         ["bash", "-c", line],
         cwd=cwd,
@@ -71,16 +73,18 @@ def test_the_commands_of_the_readme_run_in_the_order_they_stand_and_print_what_i
     ]
     assert len(shown) >= 7
     write_contacts(tmp_path)
+    write_document(tmp_path)
     # These stay until somebody stops them; tests of their own start them.
     stays = {"preview", "serve", "work"}
-    for line, output in shown:
-        if not stays & set(shlex.split(line)):
-            done = run_shell(line, tmp_path)
-            assert done.returncode == 0, f"$ {line}\n{done.stdout}"
-            printed = done.stdout.splitlines()
-            assert [expected for expected in output if expected not in printed] == [], (
-                f"$ {line}\n{done.stdout}"
-            )
+    with ScriptedServer() as relay:
+        for line, output in shown:
+            if not stays & set(shlex.split(line)):
+                done = run_shell(line, tmp_path, MAILER_SMTP__URL=relay.url)
+                assert done.returncode == 0, f"$ {line}\n{done.stdout}"
+                printed = done.stdout.splitlines()
+                assert [expected for expected in output if expected not in printed] == [], (
+                    f"$ {line}\n{done.stdout}"
+                )
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

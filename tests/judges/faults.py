@@ -41,7 +41,36 @@ def forget_a_story(mail: Mail) -> None:
 
 def misspell_an_attribute(mail: Mail) -> None:
     """A component of the MJML has an attribute that it does not know."""
+    assert mail.mjml
     _edit(mail.mjml, "<mj-section", '<mj-section paddign="0px"')
+
+
+def set_columns_in_a_line(mail: Mail) -> None:
+    """On paper the column is one block that no page can hold, as it was before the rules for paper."""
+    rule = "@media print{.mj-column-per-100[class]{display:inline-block !important}}"
+    _edit(mail.html, "</head>", f"<style>{rule}</style></head>")
+
+
+def fill_the_sheet(mail: Mail) -> None:
+    """A text beside a picture takes every pixel, and has none to spare."""
+    _edit(
+        mail.html, r'class="m" style="float:left;max-width:\d+px', 'class="m" style="float:left;width:328px'
+    )
+
+
+def leave_the_width_to_a_sheet(mail: Mail) -> None:
+    """A title is kept on one line, and only a style sheet says otherwise."""
+    _edit(mail.html, r'<h3\b[^>]*? style="', r"\g<0>white-space:nowrap;width:800px;")
+    _edit(
+        mail.html,
+        "</head>",
+        "<style>.pg h3{white-space:normal !important;width:auto !important}</style></head>",
+    )
+
+
+def leave_the_dark_to_media_queries(mail: Mail) -> None:
+    """The dark rules are inside @media alone."""
+    _edit(mail.html, r'<style media="\(prefers-color-scheme:dark\)">[^<]*</style>', "")
 
 
 def _edit(file: Path, pattern: str, replacement: str) -> None:
@@ -57,6 +86,10 @@ FAULTS: Mapping[str, Callable[[Mail], None]] = {
     "nu": misspell_a_property,
     "html-validate": double_a_class,
     "w3m": forget_a_story,
+    "paper": set_columns_in_a_line,
+    "forwarding": fill_the_sheet,
+    "unstyled": leave_the_width_to_a_sheet,
+    "thunderbird": leave_the_dark_to_media_queries,
     "mjml": misspell_an_attribute,
 }
 
@@ -64,7 +97,8 @@ FAULTS: Mapping[str, Callable[[Mail], None]] = {
 def copy_mail(mail: Mail, folder: Path) -> Mail:
     """``mail`` with files of its own in ``folder``, to plant a fault in."""
     folder.mkdir(parents=True)
-    files = {name: folder / getattr(mail, name).name for name in ("html", "text", "eml", "mjml")}
+    names = ("html", "text", "eml", *(["mjml"] if mail.mjml else []))
+    files = {name: folder / getattr(mail, name).name for name in names}
     for name, path in files.items():
         shutil.copyfile(getattr(mail, name), path)
     # SpamAssassin's verdicts are told apart by it.

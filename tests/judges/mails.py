@@ -1,4 +1,4 @@
-"""The mails to be judged: themes by editions by languages by variants, as they would be sent.
+"""The mails to be judged: themes by editions by languages by variants, and letters, as they would be sent.
 
 The variants are those the sample's partners make of an edition, once in their order and once filtered: all of
 the sample's, the extremes of those in ``tests/golden``. Each mail is built for the first partner who gets it,
@@ -14,23 +14,31 @@ from pathlib import Path
 
 from editions.model import Edition
 from editions.reader import read_edition
+from mailer.database.models import TransactionalMailKind
+from mailer.i18n import LANGUAGES, load_translator
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.rendering.image_writer import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import reader_for
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_transactional_mail
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes
+from tests.judges.correction import make_correction
 from tests.judges.golden import BASE_URL, GOLDEN, list_golden
 
 MEDIA_URL = f"{BASE_URL}/media/"
+# As long as ours are, without a hyphen at which a program could break the line.
+_TOKEN = "A1b2C3d4E5f6G7h8J9k0A1b2C3d4E5f6G7h8J9k"
 _NOW = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
     """One mail, written down in every form. ``titles`` are its stories'; ``html`` and ``text`` are the parts
-    of ``eml``; ``mjml`` is what its edition was compiled from, and ``media`` the folder with its pictures."""
+    of ``eml``; ``mjml`` is what its edition was compiled from, None for a letter, and ``media`` the folder
+    with its pictures. ``stands_for_its_kind`` is whether the judges of layout look at it: one variant of each
+    edition, theme and language."""
 
     theme: str
     edition: str
@@ -40,8 +48,9 @@ class Mail:
     html: Path
     text: Path
     eml: Path
-    mjml: Path
+    mjml: Path | None
     media: Path
+    stands_for_its_kind: bool = True
 
     @property
     def name(self) -> str:
@@ -49,7 +58,7 @@ class Mail:
 
     @property
     def files(self) -> frozenset[Path]:
-        return frozenset({self.html, self.text, self.eml, self.mjml})
+        return frozenset({self.html, self.text, self.eml, *([self.mjml] if self.mjml else [])})
 
 
 def found_newsroom(folder: Path) -> Workspace:
@@ -59,9 +68,13 @@ def found_newsroom(folder: Path) -> Workspace:
 
 
 def list_editions(workspace: Workspace) -> list[Edition]:
-    """The sample, then the editions of ``tests/golden``."""
-    samples = sorted(path.parent for path in SAMPLE_EDITIONS.glob("*/edition.md"))
-    return [read_edition(folder, sectors=workspace.settings.sectors) for folder in (*samples, *list_golden())]
+    """The sample, a correction of it, then the editions of ``tests/golden``."""
+    folders = sorted(path.parent for path in SAMPLE_EDITIONS.glob("*/edition.md"))
+    samples, golden = (
+        [read_edition(folder, sectors=workspace.settings.sectors) for folder in found]
+        for found in (folders, list_golden())
+    )
+    return [*samples, make_correction(workspace, samples[0]), *golden]
 
 
 def write_mails(
@@ -110,6 +123,7 @@ class _Writer:
                 titles=tuple(titles[slug] for slug in share.variant.stories),
                 mjml=mjml,
                 media=self.folder / "media",
+                stands_for_its_kind=share is shares[0],
                 **files,
             )
             self._write_forms(mail, share)
@@ -129,9 +143,49 @@ class _Writer:
         # A partner of the sample who reads Chinese stands here for one who reads French.
         reader = reader._replace(language=mail.language)
         mail.eml.write_bytes(build_message(share.compiled, reader, settings, now=datetime.now(UTC)))
-        message = message_from_bytes(mail.eml.read_bytes(), _class=EmailMessage, policy=policy.default)
-        for subtype, path in (("html", mail.html), ("plain", mail.text)):
-            part = message.get_body((subtype,))
-            assert part is not None
-            path.write_text(part.get_content(), "utf-8")
+        _write_parts(mail)
         self.mails.append(mail)
+
+
+def _write_parts(mail: Mail) -> None:
+    """The parts of ``mail``, as who gets it would take them out."""
+    message = message_from_bytes(mail.eml.read_bytes(), _class=EmailMessage, policy=policy.default)
+    for subtype, path in (("html", mail.html), ("plain", mail.text)):
+        part = message.get_body((subtype,))
+        assert part is not None
+        path.write_text(part.get_content(), "utf-8")
+
+
+def write_letters(workspace: Workspace, folder: Path) -> list[Mail]:
+    """Write the letters that readers ask for: every kind in English, one kind in every language."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = list(TransactionalMailKind)
+    wanted = [(kind, "en") for kind in kinds] + [(kinds[0], tag) for tag in LANGUAGES if tag != "en"]
+    letters = []
+    for number, (kind, tag) in enumerate(wanted, 1):
+        files = {ending: folder / f"{number:02d}.{kind}.{tag}.{ending}" for ending in ("html", "text", "eml")}
+        translator = load_translator(tag)
+        mail = Mail(
+            theme="letter",
+            edition=str(kind),
+            language=tag,
+            variant="to whom asked",
+            titles=(translator.translate(MAIL_TEXTS[kind].subject),),
+            mjml=None,
+            media=folder,
+            **files,
+        )
+        raw = build_transactional_mail(
+            kind,
+            envelope="nara@example.org",
+            url=f"{BASE_URL}/p/{_TOKEN}",
+            translator=translator,
+            settings=workspace.settings,
+            mail_id=number,
+            requested_at=_NOW,
+            now=datetime.now(UTC),
+        )
+        mail.eml.write_bytes(raw)
+        _write_parts(mail)
+        letters.append(mail)
+    return letters

@@ -14,7 +14,9 @@ _FAILURE = re.compile(r"^File: (?P<file>/.*\.mjml)\n(?P<message>.*)$", re.MULTIL
 
 def judge_components(mails: Sequence[Mail]) -> Iterator[Complaint]:
     """Judge the MJML of all ``mails``, which variants of one edition share, in one run."""
-    files = sorted({mail.mjml for mail in mails})
+    files = sorted({mail.mjml for mail in mails if mail.mjml})
+    if not files:
+        return
     said = run_judge(["node", _HERE / "node_modules/mjml/bin/mjml", "--validate", *files], accepted=(0, 1))
     for found in _FAULT.finditer(said):
         yield Complaint(Path(found["file"]), int(found["line"]), found["message"])

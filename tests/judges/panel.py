@@ -14,6 +14,8 @@ from tests.judges.mails import Mail
 from tests.judges.mjml import judge_components
 from tests.judges.nu import judge_markup
 from tests.judges.packages import are_installed
+from tests.judges.paper import judge_paper
+from tests.judges.programs import judge_forwarding, judge_thunderbird, judge_unstyled
 from tests.judges.spamassassin import judge_spam
 from tests.judges.w3m import judge_parts
 
@@ -47,6 +49,10 @@ JUDGES = (
     Judge(name="axe", judge=judge_access, commands=(_CHROMIUM,), packages=True, shares=2),
     Judge(name="spamassassin", judge=judge_spam, commands=(("spamassassin",),), shares=4),
     Judge(name="nu", judge=judge_markup, commands=(("java",),), packages=True),
+    Judge(name="paper", judge=judge_paper, commands=(_CHROMIUM, ("pdftotext",)), shares=2),
+    Judge(name="forwarding", judge=judge_forwarding, commands=(_CHROMIUM,)),
+    Judge(name="unstyled", judge=judge_unstyled, commands=(_CHROMIUM,)),
+    Judge(name="thunderbird", judge=judge_thunderbird, commands=(_CHROMIUM,)),
     Judge(name="html-validate", judge=judge_habits, commands=(("node",),), packages=True),
     Judge(name="w3m", judge=judge_parts, commands=(("w3m",),)),
     Judge(name="mjml", judge=judge_components, commands=(("node",),), packages=True),

@@ -18,6 +18,7 @@ from tests.judges.faults import FAULTS, copy_mail
 from tests.judges.golden import GOLDEN, load_sample_settings
 from tests.judges.mails import Mail, found_newsroom, write_mails
 from tests.judges.panel import JUDGES, Verdict, ask_panel
+from tests.judges.paper import PrintedPage, Word, find_print_faults
 from tests.judges.spamassassin import read_report
 from tests.judges.w3m import compare_parts
 
@@ -146,6 +147,32 @@ def test_the_extremes_are_the_whole_the_nameless_and_the_shortest() -> None:
     assert min(len(variant.stories) for variant in picked) == min(
         len(share.variant.stories) for share in shares
     )
+
+
+# --- how paper is read -----------------------------------------------------------------------------------
+
+
+def print_page(*lines: tuple[str, float]) -> PrintedPage:
+    """A page of A4 with each of ``lines`` at its height in points."""
+    return PrintedPage(height=842, lines=tuple((Word(text, 50, top, 200, top + 12),) for text, top in lines))
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (print_page(("A line", 100), ("and the next", 114)), []),
+        (print_page(), ["page 1 of 2 is blank when printed"]),
+        (print_page(("A line", 820)), ["a line is cut at the edge of page 1 when printed: “A line”"]),
+        (print_page(("Over", 100), ("under", 104)), ["“under” is printed on top of “Over” on page 1"]),
+        (print_page(("Words", 100), ("being seen", 300)), ["a heading is alone at the foot of page 1"]),
+        # Fonts of ideographs say nothing of where a letter is.
+        (print_page(("看见", 100), ("words", 104)), []),
+    ],
+)
+def test_what_is_wrong_on_paper_is_said_with_its_page(page: PrintedPage, said: list[str]) -> None:
+    faults = list(find_print_faults([page, print_page(("The end.", 100))], ["Seen and being seen"]))
+    assert len(faults) == len(said)
+    assert all(fault.startswith(words) for fault, words in zip(faults, said, strict=True))
 
 
 # --- how their words are read -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
-from mailer.database.models import Delivery, QueuedTransactionalMail, TransactionalMailKind
+from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
 from mailer.workspace import Workspace
@@ -81,7 +81,13 @@ def test_every_row_of_the_person_is_told_and_none_of_anybody_else(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     with Session(engine) as session:
+        for address in (ADDRESS, "bat@example.org"):
+            session.add(
+                SentTest(edition="2026-1", content_digest="d", address=address, sent_by="Kim", sent_at=now)
+            )
+        session.commit()
         known = export_personal_data(session, " MEI@example.org", key=workspace.keys.suppression, now=now)
+    assert [(test["edition"], test["address"]) for test in known["tests"]] == [("2026-1", ADDRESS)]
     assert known["subscriber"]["email"] == ADDRESS
     assert known["subscriber"]["name"] == "Name 1"
     assert known["subscriber"]["status"] == "active"

@@ -25,7 +25,13 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
 from mailer.database import secure_delete
-from mailer.database.models import Campaign, Delivery, QueuedTransactionalMail, TransactionalMailKind
+from mailer.database.models import (
+    Campaign,
+    Delivery,
+    QueuedTransactionalMail,
+    SentTest,
+    TransactionalMailKind,
+)
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
@@ -256,6 +262,20 @@ def test_what_was_still_to_be_mailed_to_them_is_not(workspace: Workspace, engine
     erase(workspace, engine)
     with Session(engine) as opened:
         assert [mail.email for mail in opened.exec(select(QueuedTransactionalMail))] == [OTHER]
+
+
+def test_tests_sent_to_them_lose_the_address_and_stay_tests(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    live(workspace, engine)
+    with Session(engine) as opened:
+        for address in (EMAIL, OTHER):
+            opened.add(SentTest(edition="e", content_digest="d", address=address, sent_by="Kim", sent_at=now))
+        opened.commit()
+    erase(workspace, engine)
+    with Session(engine) as opened:
+        tests = {(test.address, test.sent_by) for test in opened.exec(select(SentTest))}
+    assert tests == {("", "Kim"), (OTHER, "Kim")}
 
 
 def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: Engine) -> None:

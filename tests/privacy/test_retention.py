@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.cli import mailer
-from mailer.database.models import Delivery, DeliveryState
+from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
@@ -56,6 +56,9 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
         states = (DeliveryState.rejected, DeliveryState.in_doubt, DeliveryState.sent)
         for delivery, state in zip(session.exec(select(Delivery).order_by(Delivery.id)), states, strict=True):  # type: ignore[arg-type]
             delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO
+        for at in (LONG_AGO, NOW):
+            address = f"tester.{at.year}@example.org"
+            session.add(SentTest(edition="e", content_digest="d", address=address, sent_by="Mei", sent_at=at))
         session.commit()
     yield engine
     engine.dispose()
@@ -73,6 +76,7 @@ def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace
         "1 people to erase, except for a keyed hash: unsubscribed, bounced or complained, and unchanged for "
         "12 months",
         "2 deliveries to delete the server's reply from: settled more than 6 months ago; their state is kept",
+        "1 tests to delete the address from: sent more than 12 months ago; the tests are kept",
         "2 mailed links to delete: expired more than 30 days ago",
     ]
     assert list_statuses(engine) == before
@@ -82,7 +86,7 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     (workspace.root / "list.csv").write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
     forgotten: list[None] = []
     done = prune(workspace, engine, now=NOW, on_person=lambda: forgotten.append(None))
-    assert [rule.number for rule in done] == [1, 1, 2, 2]
+    assert [rule.number for rule in done] == [1, 1, 2, 1, 2]
     assert len(forgotten) == 2
     assert list_statuses(engine) == {
         "erased-1@erased.invalid": Status.erased,
@@ -94,13 +98,15 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     with Session(engine) as session:
         reasons = {delivery.state: delivery.reason for delivery in session.exec(select(Delivery))}
         assert len(session.exec(select(MailedLink)).all()) == 1
+        tests = [(test.address, test.sent_by) for test in session.exec(select(SentTest).order_by("id"))]
         assert "old.asker" not in str(session.exec(select(ConsentRecord)).all())
     assert reasons == {DeliveryState.rejected: "", DeliveryState.sent: "", DeliveryState.in_doubt: "250 ok"}
+    assert tests == [("", "Mei"), ("tester.2026@example.org", "Mei")]
     assert (workspace.root / "list.csv").read_text() == "email\n"
     for path in workspace.root.glob("mailer.db*"):
         assert b"old.leaver" not in path.read_bytes()
         assert b"old.asker" not in path.read_bytes()
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0]
 
 
 def test_no_import_brings_back_somebody_who_left_and_was_pruned(workspace: Workspace, engine: Engine) -> None:
@@ -119,11 +125,11 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
         patched.setattr(retention, "erase_files_and_rows", lambda *_, **__: pytest.fail("cut"))
         with pytest.raises(pytest.fail.Exception):
             prune(workspace, engine, now=NOW)
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1, 1]
 
 
 def test_rules_that_are_off_do_nothing(workspace: Workspace, engine: Engine) -> None:
-    off = RetentionSettings(pending_days=None)
+    off = RetentionSettings(pending_days=None, test_months=None)
     assert [rule.setting for rule in plan_pruning(engine, off, now=NOW)] == [""]
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
-from editions.model import Edition, EditionText, FollowLink, ReadMore, Story, StoryKind, StoryText
+from editions.model import (
+    Edition,
+    EditionForm,
+    EditionText,
+    FollowLink,
+    ReadMore,
+    Story,
+    StoryKind,
+    StoryText,
+)
 from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
@@ -99,9 +108,13 @@ def test_lines_of_the_text_part_are_wrapped_unless_they_are_one_word(compiled: C
     assert all(len(line) <= 76 or " " not in line.strip() for line in _whole(compiled).text.splitlines())
 
 
-def test_only_known_merge_tags_occur(compiled: CompiledEdition) -> None:
+def test_only_known_merge_tags_occur(compiled: CompiledEdition, small: Edition, settings: Settings) -> None:
+    known = {tag.value for tag in MergeTag}
+    digest = _whole(compile_edition(replace(small, form=EditionForm.digest), settings))
+    for part in (digest.html, digest.text):
+        assert {match[1] for match in TAG_PATTERN.finditer(part)} == known
     for part in (_whole(compiled).html, _whole(compiled).text):
-        assert {match[1] for match in TAG_PATTERN.finditer(part)} == {tag.value for tag in MergeTag}
+        assert {match[1] for match in TAG_PATTERN.finditer(part)} == known - {MergeTag.version}
         assert "@@" not in TAG_PATTERN.sub("", part)
 
 

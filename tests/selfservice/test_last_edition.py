@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from editions.model import Personalisation
 from mailer.campaigns.audiences.recipient_selection import list_cohorts, load_reader
+from mailer.database.models import Delivery, DeliveryState
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
@@ -16,6 +17,7 @@ from mailer.selfservice.preferences import PreferenceOptions, PreferencesForm, s
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberCountry
 from subscribers.segments.segment import parse_segment
+from tests.factories.correction_notes import add_correction
 from tests.web.site import NOW, add_reader, add_sent, dump_tables
 
 FORM = PreferencesForm(name="", country="MN", sectors=frozenset(), language="", frequency="every", until="")
@@ -82,6 +84,20 @@ def test_an_edition_that_somebody_did_not_get_and_nobody_may_read_is_not_shown(
     add_sent(engine, [MAIL], archived=False)
     assert not has_last_edition(engine, either_workspace.keys, token)
     assert find_last_edition(engine, either_workspace.keys, token, FORM) is None
+    add_sent(engine, [MAIL])
+    assert has_last_edition(engine, either_workspace.keys, token)
+
+
+def test_a_correction_is_not_taken_for_the_last_edition(either_workspace: Workspace, engine: Engine) -> None:
+    token = add_reader(engine, either_workspace.keys, "mei@example.org")
+    campaign = add_correction(engine, "china", edition=MAIL.slug)
+    with Session(engine) as session:
+        reader = session.exec(select(Subscriber)).one()
+        session.add(
+            Delivery(campaign_id=campaign, subscriber_id=reader.id, state=DeliveryState.sent, updated_at=NOW)
+        )
+        session.commit()
+    assert not has_last_edition(engine, either_workspace.keys, token)
     add_sent(engine, [MAIL])
     assert has_last_edition(engine, either_workspace.keys, token)
 

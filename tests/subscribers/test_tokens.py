@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.errors import TokenError
+from subscribers.errors import RetiredKeyError, TokenError
 from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner
 
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
@@ -102,6 +102,21 @@ def test_a_token_is_valid_for_one_purpose_only() -> None:
     token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
     with pytest.raises(TokenError):
         SIGNER.read(token, Other.erasure)  # type: ignore[arg-type]
+
+
+def test_the_token_of_a_test_names_nobody_and_is_good_for_nothing_else() -> None:
+    signer = TokenSigner(keys={1: b"k" * 32}, current=1)
+    token = signer.sign_test()
+    assert signer.is_test(token)
+    assert not signer.is_test(signer.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1))
+    assert not signer.is_test("nonsense")
+    for purpose in set(LinkPurpose) - {LinkPurpose.test}:
+        with pytest.raises(TokenError):
+            signer.read(token, purpose)
+    rotated = TokenSigner(keys={1: b"k" * 32, 2: b"m" * 32}, current=2)
+    assert rotated.is_test(token)
+    with pytest.raises(RetiredKeyError):
+        TokenSigner(keys=dict(rotated.keys), current=2, retired=frozenset({1})).is_test(token)
 
 
 def test_after_a_rotation_old_tokens_still_read_and_new_ones_use_the_new_key() -> None:

@@ -4,6 +4,7 @@ readable in the dark, and whole where pictures are not shown.
 Left out, saying so, where no Chromium is installed.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_co
 from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE
+from tests.judges.colours import READ_COLOURS
 from tests.paths import ROOT
 from tests.servers.browser import chromium
 
@@ -35,25 +37,6 @@ SETTINGS = Settings.model_validate({
     },
     "web": {"base_url": "https://news.example.org"},
 })  # fmt: skip
-
-# The colours of every run of text that can be seen, and of the nearest painted ground below it.
-READ_COLOURS = """() => {
-  const pair = number => (+number).toString(16).padStart(2, '0');
-  const hex = colour => '#' + colour.match(/\\d+/g).slice(0, 3).map(pair).join('');
-  const clear = colour => colour === 'transparent' || /, 0\\)$/.test(colour);
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement, text = walker.currentNode.data.trim();
-    if (!text || !element.offsetParent) continue;
-    let ground = element;
-    while (ground && clear(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
-    const painted = ground ? hex(getComputedStyle(ground).backgroundColor) : '#ffffff';
-    found.push([hex(getComputedStyle(element).color), painted, text]);
-  }
-  return found;
-}"""
-
 
 # Where the first line of a paragraph is: the paragraph itself reaches below a picture beside it.
 FIRST_LINE = """paragraph => {
@@ -259,4 +242,40 @@ def test_outlook_com_in_the_dark_can_be_read_too(browser: Browser, mail: str, th
         assert measure_contrast(ink, ground) >= MIN_TEXT_CONTRAST, (ink, ground, text)
     dark = load_theme(theme).dark
     assert {ground for _, ground, _ in colours} == {dark.page, dark.sheet}
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def whole_mails() -> dict[str, str]:
+    """The whole sample, in each theme."""
+    edition = read_edition(SAMPLE, sectors=SECTORS)
+    compiled = {name: compile_edition(replace(edition, template=name), SETTINGS) for name in theme_names()}
+    return {name: one.assemble(one.full_variant).html for name, one in compiled.items()}
+
+
+def test_the_sample_is_printed_on_few_pages(
+    browser: Browser, whole_mails: dict[str, str], theme: str
+) -> None:
+    page = _open(browser, whole_mails[theme], width=700)
+    margins: Any = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
+    pages = re.findall(rb"/Type /Page\b", page.pdf(format="A4", margin=margins))
+    assert 10 < len(pages) <= 22
+    page.close()
+
+
+def test_no_picture_stands_beside_an_empty_column(browser: Browser, whole_mails: dict[str, str]) -> None:
+    """A text that ends well below its picture goes on below it, as wide as the sheet."""
+    page = _open(browser, whole_mails["periodical"], width=700)
+    rows = page.locator("div.f").evaluate_all(
+        """pictures => pictures.map(picture => {
+          const box = picture.getBoundingClientRect(), row = picture.closest('td').getBoundingClientRect();
+          const range = document.createRange();
+          range.selectNodeContents(picture.closest('td'));
+          const lines = [...range.getClientRects()].filter(line => line.top > box.bottom);
+          return [row.bottom - box.bottom, Math.min(...lines.map(line => line.left)) - row.left];
+        })"""
+    )
+    assert len(rows) == 25
+    for below, left in rows:
+        assert below < 150 or left < 1
     page.close()

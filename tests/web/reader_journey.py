@@ -41,6 +41,7 @@ class ReaderJourney:
         yield "editions", lambda: self._open("/e/")
         yield "edition", lambda: self._open("/e/2021-2/en")
         yield "not found", lambda: self._open("/u/wrong")
+        yield "test_link", lambda: self._open(f"/u/{self.workspace.keys.tokens.sign_test()}")
 
     def _unsubscribe(self) -> Iterator[tuple[str, Step]]:
         token = self._reader("leaves", name="Mei Lin")

@@ -61,7 +61,7 @@ def is_enabled(properties: etree._Element | None, name: str) -> bool:
 
 def plain_text(element: etree._Element, name: str = "w:t") -> str:
     """The text below ``element`` on one line, with a space at the end of each paragraph."""
-    ends = {qualified_name("w:p"), qualified_name("w:br"), qualified_name("w:tab"), qualified_name("a:p")}
+    ends = {qualified_name(end) for end in ("w:p", "w:br", "w:cr", "w:tab", "w:ptab", "a:p")}
     found = [
         " " if part.tag in ends else part.text or "" for part in element.iter(qualified_name(name), *ends)
     ]

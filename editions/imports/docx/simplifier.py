@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from editions.imports.docx.comments import read_comments
 from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
+from editions.imports.docx.equations import is_linear
 from editions.imports.docx.fields import FieldReader, add_fragment, read_link_address
+from editions.imports.docx.headers_and_macros import log_headers_and_macros
 from editions.imports.docx.lists import ListCounter, extract_list_parts, read_list_starts
 from editions.imports.docx.ooxml import (
     ancestors,
@@ -30,7 +33,7 @@ from editions.imports.docx.package import DocxPackage, Relationship
 from editions.imports.docx.package_writer import write_docx
 from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
 from editions.imports.docx.typography import Typography, add_facts
-from editions.imports.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
+from editions.imports.omissions import IN_NOTES, OmissionKind, OmissionLog, quote
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
@@ -48,6 +51,11 @@ _REMOVED_ELEMENTS = (
     "w:lastRenderedPageBreak",
 )
 _DRAWING_ELEMENTS = ("w:drawing", "w:pict", "w:object", "w:control")
+# What a line of a table of contents has only if it is more than that.
+_MORE_THAN_TEXT = (
+    *map(qualified_name, ("w:footnoteReference", "w:endnoteReference", "w:commentReference")),
+    *map(qualified_name, ("w:drawing", "w:pict", "w:object", "w:del", "m:oMath")),
+)
 _GALLERY = "w:docPartObj/w:docPartGallery"
 _ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
 _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
@@ -61,14 +69,6 @@ class SimplifiedDocument:
     images: tuple[EmbeddedImage, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Comment:
-    """A comment: how it is listed, and its text."""
-
-    what: str
-    words: str
-
-
 def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionLog) -> SimplifiedDocument:
     """Remove what an email cannot carry from the document, and log it in ``omissions``.
 
@@ -80,7 +80,7 @@ def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionL
     simplifier = _Simplifier(package, package.document, styles, omissions, pictures)
     parts["document"] = simplifier.simplify_part()
     links = {"document": simplifier.links}
-    _log_headers_and_macros(package, omissions)
+    log_headers_and_macros(package, omissions)
     omissions.set_place(IN_NOTES)
     for kind in _NOTE_PARTS:
         if (part := package.part_of_kind(kind)) and package.part_size(part):
@@ -88,23 +88,6 @@ def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionL
             parts[kind], links[kind] = notes.simplify_part(), notes.links
     parts |= extract_list_parts(package)
     return SimplifiedDocument(data=write_docx(parts, links, len(pictures)), images=tuple(pictures))
-
-
-def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
-    omissions.set_place(WHOLE_DOCUMENT)
-    for relation in package.relationships(package.document).values():
-        if relation.kind in {"header", "footer"} and not relation.external:
-            root = package.parse_part(relation.target)
-            text = "" if root is None else plain_text(root)
-            # A page number alone is not worth mentioning.
-            if any(character.isalpha() for character in text):
-                linked = package.relationships(relation.target).values()
-                targets = [each.target for each in linked if each.external]
-                omissions.add(
-                    f"a page {relation.kind}{quote(text)}", words=" ".join([text, *dict.fromkeys(targets)])
-                )
-    if any(part.endswith("vbaProject.bin") for part in package.parts):
-        omissions.add("macros, which were not read or run")
 
 
 class _Simplifier:
@@ -132,7 +115,7 @@ class _Simplifier:
         self._omissions = omissions
         self.links = dict(package.relationships(part))
         self._drawings = DrawingReplacer(package, self.links, omissions, images)
-        self._comments = _read_comments(package)
+        self._comments = read_comments(package)
         self._lists = ListCounter(read_list_starts(package))
         self._fields = FieldReader()
         self._typography = Typography(root, styles)
@@ -182,9 +165,11 @@ class _Simplifier:
         properties = paragraph.find(qualified_name("w:pPr"))
         style = self._styles.paragraph_style(properties)
         text = plain_text(paragraph)
+        if style.role is ParagraphRole.contents and any(True for _ in paragraph.iter(*_MORE_THAN_TEXT)):
+            style = ParagraphStyle()
         if style.role is ParagraphRole.contents:
             if text:
-                self._omissions.count(OmissionKind.contents, text)
+                self._omissions.count(OmissionKind.contents, self._words(paragraph))
             remove_element(paragraph)
             return
         facts = self._typography.facts(paragraph, style.role)
@@ -199,6 +184,19 @@ class _Simplifier:
         paragraph.insert(0, replacement)
         add_facts(paragraph, facts)
         self._lists.count(paragraph)
+
+    def _words(self, element: etree._Element) -> str:
+        """The text of ``element``, which is left out, and the addresses of the links in it."""
+        instructions = [piece.text or "" for piece in element.iter(qualified_name("w:instrText"))]
+        written = [
+            get_attribute(each, name="w:instr") for each in element.iter(qualified_name("w:fldSimple"))
+        ]
+        addresses = [read_link_address(each) for each in ("".join(instructions), *written)]
+        for link in element.iter(qualified_name("w:hyperlink"), qualified_name("a:hlinkClick")):
+            if relation := self.links.get(link.get(qualified_name("r:id"), "")):
+                addresses.append(add_fragment(relation.target, get_attribute(link, name="w:anchor")))
+        kept = [address for address in addresses if address and not address.startswith("#")]
+        return " ".join([plain_text(element), *kept])
 
     def _cell_alignment(self, paragraph: etree._Element, properties: etree._Element | None) -> str:
         """How ``paragraph`` is aligned in its cell, if not at the left."""
@@ -226,7 +224,7 @@ class _Simplifier:
 
     def _row(self, row: etree._Element) -> None:
         if row.find(f"{qualified_name('w:trPr')}/{qualified_name('w:del')}") is not None:
-            self._omissions.count(OmissionKind.deletion, plain_text(row))
+            self._omissions.count(OmissionKind.deletion, self._words(row))
             remove_element(row)
         else:
             self._walk(row)
@@ -235,21 +233,14 @@ class _Simplifier:
         """Replace a content control with its content; one that is not filled in only has a placeholder."""
         content = control.find(qualified_name("w:sdtContent"))
         properties = control.find(qualified_name("w:sdtPr"))
-        text = "" if content is None else plain_text(content)
-        kind = next(
-            (
-                kind
-                for kind, applies in (
-                    (OmissionKind.placeholder, is_enabled(properties, "w:showingPlcHdr")),
-                    (OmissionKind.contents, get_attribute(properties, _GALLERY) == "Table of Contents"),
-                )
-                if applies
-            ),
-            None,
-        )
+        kind: OmissionKind | None = None
+        if is_enabled(properties, "w:showingPlcHdr"):
+            kind = OmissionKind.placeholder
+        elif get_attribute(properties, _GALLERY) == "Table of Contents":
+            kind = OmissionKind.contents
         if content is None or kind:
-            if kind and text:
-                self._omissions.count(kind, text)
+            if kind and content is not None and plain_text(content):
+                self._omissions.count(kind, self._words(content))
             remove_element(control)
             return
         children = list(content)
@@ -344,10 +335,7 @@ class _Simplifier:
     def _equation(self, equation: etree._Element) -> None:
         """Keep an equation on one line as text; one with fractions or roots would be wrong as text."""
         signs = plain_text(equation, "m:t")
-        if all(
-            prefixed_name(part) in {"m:oMath", "m:oMathPara", "m:r", "m:t"}
-            for part in _equation_parts(equation)
-        ):
+        if is_linear(equation):
             run, text = new_element("w:r"), new_element("w:t")
             text.text = signs
             run.append(text)
@@ -392,26 +380,3 @@ def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | No
         ended.append(new_element("w:del"))
         made.append(ended)
     return made
-
-
-def _equation_parts(equation: etree._Element) -> list[etree._Element]:
-    """The parts of an equation that are not formatting."""
-    return [
-        part
-        for part in equation.iter()
-        if prefixed_name(part).startswith("m:")
-        and not prefixed_name(part).endswith("Pr")
-        and not any(prefixed_name(ancestor).endswith("Pr") for ancestor in part.iterancestors())
-    ]
-
-
-def _read_comments(package: DocxPackage) -> dict[str, _Comment]:
-    """The comments, by their ids."""
-    root = package.parse_part(package.part_of_kind("comments"))
-    found = {}
-    for comment in [] if root is None else root.findall(qualified_name("w:comment")):
-        author = get_attribute(comment, name="w:author")
-        by = f" by {author}" if author else ""
-        text = plain_text(comment)
-        found[get_attribute(comment, name="w:id")] = _Comment(what=f"a comment{by}{quote(text)}", words=text)
-    return found

@@ -191,8 +191,10 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
         first = numbered.find("li[1]/a[@id]")
         if first is not None and (first.get("id") or "").startswith(ITEM_BOOKMARK):
             numbered.set("start", (first.get("id") or "").removeprefix(ITEM_BOOKMARK))
+    for mark in [link for link in block.iter("a") if not link.get("href")]:
+        mark.tag = "span"
     for around in [block, *block.iter("p", "li")]:
-        if around.tag in {"blockquote", "ul", "ol"} or around.find("p") is not None:
+        if around.tag in {"blockquote", "ul", "ol"}:
             continue
         _check_links(around, omissions)
         write_spans(normalise_spans(read_own_spans(around)), around)

@@ -10,13 +10,15 @@ from editions.imports.source_document import ITEM_BOOKMARK
 
 @dataclass(frozen=True, kw_only=True)
 class TextFormat:
-    """The format of text. ``shift`` is ``sup``, ``sub`` or empty."""
+    """The format of text. ``shift`` is ``sup``, ``sub`` or empty; ``size`` is in points, 0 where a
+    reader does not say it here."""
 
     bold: bool = False
     italic: bool = False
     strikethrough: bool = False
     shift: str = ""
     hidden: bool = False
+    size: float = 0.0
     href: str = ""
 
 
@@ -45,11 +47,11 @@ def append_text(into: etree._Element, text: str, format: TextFormat) -> None:
         into.text = (into.text or "") + text
 
 
-def append_image(into: etree._Element, number: int, *, alt: str, href: str) -> None:
+def append_image(into: etree._Element, number: int, *, href: str) -> None:
     """Add the picture with this number, linked to ``href`` if it is not empty."""
     if href:
         into = etree.SubElement(into, "a", {"href": href})
-    etree.SubElement(into, "img", {"src": str(number), "alt": alt})
+    etree.SubElement(into, "img", {"src": str(number)})
 
 
 def make_list_item(content: Sequence[etree._Element], first_number: int = 0) -> etree._Element:

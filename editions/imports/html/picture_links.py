@@ -26,7 +26,11 @@ def keep_picture_links(body: etree._Element, alts: Sequence[str]) -> None:
         line = etree.Element("p")
         words = alts[number] if number < len(alts) and alts[number].strip() else _short_address(address)
         etree.SubElement(line, "a", {"href": address}).text = words
-        _place_after(link, line)
+        if urlsplit(address).path in {"", "/"} and not _has_text_before(body, link):
+            # A masthead that leads to the site must not be the first line of the letter.
+            body.append(line)
+        else:
+            _place_after(link, line)
 
 
 def _place_after(link: etree._Element, line: etree._Element) -> None:
@@ -36,6 +40,11 @@ def _place_after(link: etree._Element, line: etree._Element) -> None:
     elif holder.getparent() is not None:
         line.tail, holder.tail = holder.tail, None
         holder.addnext(line)
+
+
+def _has_text_before(body: etree._Element, link: etree._Element) -> bool:
+    block = next((block for block in body if block is link or link in block.iterdescendants("a")), link)
+    return any(text_content(before).strip() for before in block.itersiblings(preceding=True))
 
 
 def _short_address(address: str) -> str:

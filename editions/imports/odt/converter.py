@@ -4,14 +4,24 @@ What an email cannot carry is logged with its place; text boxes become paragraph
 anchored to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lxml import etree
 
 from editions.imports.html.formatted_text import TextFormat, append_image, append_text, make_list_item
 from editions.imports.html.tree import text_content
+from editions.imports.html.type_size import TypeMeasure, is_possible_title
+from editions.imports.odt.blocks import (
+    is_heading,
+    join_quotations,
+    make_block,
+    order_pictures,
+    part_caption,
+    rows_of,
+)
 from editions.imports.odt.changes import TrackedChanges
+from editions.imports.odt.element_names import CHANGE_MARKS, INDEXES, WITHOUT_TEXT
 from editions.imports.odt.frames import FrameReader
 from editions.imports.odt.lists import ListNumbering
 from editions.imports.odt.odf import (
@@ -26,41 +36,7 @@ from editions.imports.odt.styles import ParagraphRole, Styles
 from editions.imports.omissions import OmissionKind, OmissionLog, quote
 
 _MAX_COLUMNS = 63
-_MAX_REPEATED_ROWS = 100
-_INDEXES = frozenset(
-    f"text:{name}"
-    for name in (
-        "table-of-content",
-        "illustration-index",
-        "table-index",
-        "object-index",
-        "user-index",
-        "alphabetical-index",
-        "bibliography",
-    )
-)
-_WITHOUT_TEXT = frozenset(
-    {
-        "text:tracked-changes",
-        "text:sequence-decls",
-        "text:variable-decls",
-        "text:user-field-decls",
-        "text:dde-connection-decls",
-        "text:alphabetical-index-auto-mark-file",
-        "text:soft-page-break",
-        "text:list-header-decl",
-        "office:forms",
-        "office:annotation-end",
-        "office:event-listeners",
-        "table:table-column",
-        "table:table-columns",
-        "table:table-header-columns",
-        "table:covered-table-cell",
-        "svg:title",
-        "svg:desc",
-    }
-)
-_CHANGE_MARKS = frozenset({"text:change", "text:change-start", "text:change-end"})
+_TITLES = frozenset({ParagraphRole.heading, ParagraphRole.document_title})
 
 
 class OdtConverter:
@@ -82,7 +58,7 @@ class OdtConverter:
     def convert(self, text: etree._Element) -> etree._Element:
         """The ``office:text`` of the document as a ``<body>``."""
         body = etree.Element("body")
-        body.extend(_join_quotations(self._blocks(text)))
+        body.extend(join_quotations(self._blocks(text)))
         if self.notes:
             body.append(etree.Element("ol"))
             body[-1].extend(self.notes)
@@ -95,7 +71,7 @@ class OdtConverter:
 
     def _block(self, element: etree._Element) -> list[etree._Element]:
         name = prefixed_name(element)
-        if not name or name in _WITHOUT_TEXT:
+        if not name or name in WITHOUT_TEXT:
             return []
         if name in {"text:p", "text:h"}:
             return self._paragraph(element)
@@ -103,7 +79,7 @@ class OdtConverter:
             return self._list(element)
         if name == "table:table":
             return [self._table(element)]
-        if name in _INDEXES:
+        if name in INDEXES:
             for line in element.iter(qualified_name("text:p")):
                 if words := plain_text(line):
                     self._omissions.count(OmissionKind.contents, words)
@@ -111,7 +87,7 @@ class OdtConverter:
         if name == "text:section" and self._is_hidden_section(element):
             self._omissions.count(OmissionKind.hidden, plain_text(element))
             return []
-        if name in _CHANGE_MARKS:
+        if name in CHANGE_MARKS:
             self._changes.pass_mark(element, name)
             return []
         if name.startswith("draw:"):
@@ -127,36 +103,26 @@ class OdtConverter:
         return display == "none" or (display == "condition" and is_hidden != "false")
 
     def _paragraph(self, paragraph: etree._Element) -> list[etree._Element]:
-        style = get_attribute(paragraph, "text:style-name")
-        role, level = self._styles.paragraph_role(style)
-        if prefixed_name(paragraph) == "text:h":
-            # A title that also has an outline level, as LibreOffice can give it, stays the title.
-            written = get_attribute(paragraph, "text:outline-level")
-            level = int(written) if written.isdecimal() else level or 1
-            if role not in {ParagraphRole.document_title, ParagraphRole.subtitle}:
-                role = ParagraphRole.heading
+        style = _style_name(paragraph)
+        role, level = self._role(paragraph, style)
         text = plain_text(paragraph)
         format = self._styles.paragraph_format(style)
-        if (
-            format.hidden
-            or paragraph.find(".//text:hidden-paragraph[@text:is-hidden='true']", NAMESPACES) is not None
-        ):
+        if kind := _kind_left_out(paragraph, role, format):
             if text:
-                self._omissions.count(OmissionKind.hidden, text)
+                self._omissions.count(kind, text)
             return []
-        if role is ParagraphRole.contents:
-            if text:
-                self._omissions.count(OmissionKind.contents, text)
-            return []
-        if role is ParagraphRole.heading and text:
+        block = make_block(role, level)
+        if role in {ParagraphRole.body, ParagraphRole.document_title}:
+            measure = TypeMeasure()
+            self._measure(paragraph, format, measure)
+            measure.write(block)
+        if text and (role in _TITLES or is_possible_title(block, text)):
             self._omissions.enter_possible_story(text)
-        if role not in {ParagraphRole.body, ParagraphRole.quote}:
-            format = TextFormat()
-        block = _make_block(role, level)
         if role is ParagraphRole.body and (alignment := self._styles.column_alignment(style)):
             block.set("align", alignment)
         self._boxed.append([])
-        self._inline(paragraph, block, format)
+        is_text = role in {ParagraphRole.body, ParagraphRole.quote}
+        self._inline(paragraph, block, format if is_text else TextFormat())
         boxed = self._boxed.pop()
         if role is ParagraphRole.quote:
             quoted = etree.Element("blockquote", {"class": ParagraphRole.quote.value})
@@ -164,20 +130,43 @@ class OdtConverter:
             block = quoted
         return [block, *boxed]
 
+    def _role(self, paragraph: etree._Element, style: str) -> tuple[ParagraphRole, int]:
+        role, level = self._styles.paragraph_role(style)
+        # A title that also has an outline level, as LibreOffice can give it, stays the title.
+        if prefixed_name(paragraph) == "text:h" and role not in {
+            ParagraphRole.document_title,
+            ParagraphRole.subtitle,
+        }:
+            written = get_attribute(paragraph, "text:outline-level")
+            return ParagraphRole.heading, int(written) if written.isdecimal() else level or 1
+        return role, level
+
+    def _measure(self, element: etree._Element, format: TextFormat, measure: TypeMeasure) -> None:
+        """Measure the text of a paragraph or of a span in it, without reading it."""
+        for text in (element.text or "", *(child.tail or "" for child in element)):
+            if text.strip():
+                measure.add(text.strip(), size=format.size, bold=format.bold)
+        for child in element:
+            name = prefixed_name(child)
+            if name == "text:span":
+                self._measure(child, self._styles.text_format(_style_name(child), format), measure)
+            elif name in {"text:a", "text:meta", "text:bookmark-ref"}:
+                self._measure(child, format, measure)
+
     def _list(self, element: etree._Element) -> list[etree._Element]:
         """A list; its headings, which LibreOffice numbers as list items, become blocks of their own."""
         self._numbering.enter(element)
         blocks: list[etree._Element] = []
         items = [element] if prefixed_name(element) == "text:numbered-paragraph" else list(element)
         for item in items:
-            if prefixed_name(item) in _CHANGE_MARKS:
+            if prefixed_name(item) in CHANGE_MARKS:
                 self._changes.pass_mark(item, prefixed_name(item))
             if prefixed_name(item) not in {"text:list-item", "text:list-header", "text:numbered-paragraph"}:
                 continue
             content = [block for block in self._blocks(item) if len(block) or text_content(block).strip()]
             if not content:
                 continue
-            if prefixed_name(item) == "text:list-header" or any(_is_heading(block) for block in content):
+            if prefixed_name(item) == "text:list-header" or any(is_heading(block) for block in content):
                 blocks += content
                 continue
             numbered, number, is_first = self._numbering.count(item)
@@ -195,7 +184,7 @@ class OdtConverter:
 
     def _table(self, table: etree._Element) -> etree._Element:
         made = etree.Element("table")
-        for row in _rows(table):
+        for row in rows_of(table):
             cells = etree.Element("tr")
             for cell in row:
                 if prefixed_name(cell) != "table:table-cell":
@@ -206,6 +195,7 @@ class OdtConverter:
             if get_attribute(row, "table:visibility") in {"collapse", "filter"}:
                 self._omissions.count(OmissionKind.hidden, text_content(cells))
                 continue
+            order_pictures(cells)
             made.append(cells)
         return made
 
@@ -215,7 +205,10 @@ class OdtConverter:
             spanned = get_count(cell, f"table:number-{name}-spanned", most=1000)
             if spanned > 1:
                 made.set(html_name, str(spanned))
-        made.extend(_join_quotations(self._blocks(cell)))
+        made.extend(join_quotations(self._blocks(cell)))
+        alignments = {str(block.attrib.pop("align", "")) for block in made if text_content(block).strip()}
+        if len(alignments) == 1 and (alignment := alignments.pop()):
+            made.set("align", alignment)
         return made
 
     # --- text -------------------------------------------------------------------------------------------
@@ -233,7 +226,7 @@ class OdtConverter:
 
     def _inline_element(self, element: etree._Element, into: etree._Element, format: TextFormat) -> None:
         name = prefixed_name(element)
-        if not name or name in _WITHOUT_TEXT:
+        if not name or name in WITHOUT_TEXT:
             return
         if name == "text:span":
             self._span(element, into, format)
@@ -249,7 +242,7 @@ class OdtConverter:
             self._comment(element)
         elif name == "text:ruby":
             self._ruby(element, into, format)
-        elif name in _CHANGE_MARKS:
+        elif name in CHANGE_MARKS:
             self._changes.pass_mark(element, name)
         elif name == "text:hidden-text" and get_attribute(element, "text:is-hidden") == "true":
             words = get_attribute(element, "text:string-value") or plain_text(element)
@@ -262,7 +255,7 @@ class OdtConverter:
             self._inline(element, into, format)
 
     def _span(self, span: etree._Element, into: etree._Element, format: TextFormat) -> None:
-        own = self._styles.text_format(get_attribute(span, "text:style-name"), format)
+        own = self._styles.text_format(_style_name(span), format)
         if own.hidden:
             if words := plain_text(span):
                 self._omissions.count(OmissionKind.hidden, words)
@@ -296,7 +289,8 @@ class OdtConverter:
     def _comment(self, comment: etree._Element) -> None:
         author = comment.findtext("dc:creator", "", NAMESPACES).strip()
         words = " ".join(plain_text(paragraph) for paragraph in comment.iter(qualified_name("text:p")))
-        self._omissions.add(f"a comment{f' by {author}' if author else ''}{quote(words)}")
+        by = f" by {author}" if author else ""
+        self._omissions.add(f"a comment{by}{quote(words)}", words=words)
 
     # --- frames -----------------------------------------------------------------------------------------
 
@@ -346,15 +340,16 @@ class OdtConverter:
             if self._in_note:
                 self._omissions.add("a picture in a note")
             elif (number := self._frames.read_image(frame)) is not None:
-                append_image(into, number, alt=self._frames.images[number].alt, href=format.href)
+                append_image(into, number, href=format.href)
 
     def _text_box(self, box: etree._Element) -> None:
         if self._in_note:
-            self._omissions.add(f"a text box in a note{quote(plain_text(box))}")
+            words = plain_text(box)
+            self._omissions.add(f"a text box in a note{quote(words)}", words=words)
             return
         blocks = self._blocks(box)
         if any(next(block.iter("img"), None) is not None for block in blocks):
-            self._lift([part for block in blocks for part in _part_caption(block)])
+            self._lift([part for block in blocks for part in part_caption(block)])
             return
         words = " ".join(text_content(block) for block in blocks)
         if words.strip():
@@ -365,56 +360,13 @@ class OdtConverter:
         self._boxed[-1].extend(blocks)
 
 
-def _make_block(role: ParagraphRole, level: int) -> etree._Element:
-    if role is ParagraphRole.heading:
-        return etree.Element(f"h{min(level, 6)}")
-    named = role in {ParagraphRole.document_title, ParagraphRole.subtitle, ParagraphRole.caption}
-    return etree.Element("p", {"class": role.value} if named else {})
+def _kind_left_out(paragraph: etree._Element, role: ParagraphRole, format: TextFormat) -> OmissionKind | None:
+    """As what a paragraph is left out; None if it stays."""
+    condition = paragraph.find(".//text:hidden-paragraph[@text:is-hidden='true']", NAMESPACES)
+    if format.hidden or condition is not None:
+        return OmissionKind.hidden
+    return OmissionKind.contents if role is ParagraphRole.contents else None
 
 
-def _is_heading(block: etree._Element) -> bool:
-    return str(block.tag) in {"h1", "h2", "h3", "h4", "h5", "h6"}
-
-
-def _join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
-    """Paragraphs of a quotation that follow each other as one quotation."""
-    joined: list[etree._Element] = []
-    for block in blocks:
-        is_quotation = block.tag == "blockquote" and block.get("class") == ParagraphRole.quote.value
-        if is_quotation and joined and joined[-1].get("class") == ParagraphRole.quote.value:
-            joined[-1].extend(list(block))
-        else:
-            joined.append(block)
-    return joined
-
-
-def _part_caption(block: etree._Element) -> list[etree._Element]:
-    """A picture of a text box and the text next to it, which is its caption."""
-    pictures = list(block.iter("img"))
-    if block.tag != "p" or not pictures or not text_content(block).strip():
-        return [block]
-    shown = etree.Element("p")
-    for picture in pictures:
-        tail, picture.tail = picture.tail or "", None
-        around = picture.getparent()
-        if around is not None:
-            before = picture.getprevious()
-            if before is not None:
-                before.tail = (before.tail or "") + tail
-            else:
-                around.text = (around.text or "") + tail
-            around.remove(picture)
-        shown.append(picture)
-    block.set("class", ParagraphRole.caption.value)
-    return [shown, block]
-
-
-def _rows(table: etree._Element) -> Iterator[etree._Element]:
-    """The rows of ``table``, also those in groups, but not those of tables in its cells."""
-    for child in table:
-        name = prefixed_name(child)
-        if name == "table:table-row":
-            for _ in range(get_count(child, "table:number-rows-repeated", most=_MAX_REPEATED_ROWS)):
-                yield child
-        elif name in {"table:table-header-rows", "table:table-rows", "table:table-row-group"}:
-            yield from _rows(child)
+def _style_name(element: etree._Element) -> str:
+    return get_attribute(element, "text:style-name")

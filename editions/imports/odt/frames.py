@@ -64,12 +64,18 @@ class FrameReader:
             return self._read_equation(root)
         if root is not None and root.find(".//chart:chart", NAMESPACES) is not None:
             words = quote(plain_text(root)) or alt
-            self._omissions.add(f"a chart{words}; save it as a picture in LibreOffice and add it to images/")
+            self._omissions.add(
+                f"a chart{words}; save it as a picture in LibreOffice and add it to images/",
+                words=plain_text(root),
+            )
         elif kind == "draw:floating-frame":
             self._omissions.add("a page of another address shown in a frame")
         else:
             words = alt if root is None else quote(plain_text(root)) or alt
-            self._omissions.add(f"an embedded object{words}; copy its contents from LibreOffice")
+            self._omissions.add(
+                f"an embedded object{words}; copy its contents from LibreOffice",
+                words="" if root is None else plain_text(root),
+            )
         return ""
 
     def log_drawing(self, shape: etree._Element) -> None:
@@ -82,7 +88,7 @@ class FrameReader:
         words = plain_text(root)
         if names <= _LINEAR_MATH:
             return words
-        self._omissions.add(f"an equation{quote(words)}; add it as a picture")
+        self._omissions.add(f"an equation{quote(words)}; add it as a picture", words=words)
         return ""
 
     def _read_crop(self, frame: etree._Element, part: str) -> tuple[float, float, float, float]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from lxml import etree
 
+from editions.imports.html.type_size import compare_sizes
 from editions.imports.odt.changes import TrackedChanges
 from editions.imports.odt.converter import OdtConverter
 from editions.imports.odt.frames import FrameReader
-from editions.imports.odt.odf import NAMESPACES, plain_text, prefixed_name, qualified_name
+from editions.imports.odt.odf import NAMESPACES, get_attribute, plain_text, prefixed_name, qualified_name
 from editions.imports.odt.package import OdtPackage, open_odt
 from editions.imports.odt.styles import Styles
 from editions.imports.omissions import BEFORE_HEADING, WHOLE_DOCUMENT, OmissionLog, quote
@@ -50,6 +51,7 @@ def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         frames = FrameReader(package, styles, omissions)
         converter = OdtConverter(styles, frames, TrackedChanges(text, omissions), omissions)
         body = converter.convert(text)
+        compare_sizes(body)
         _log_pages_and_macros(package, style_root, omissions)
         omissions.set_place(BEFORE_HEADING)
         yield SourceDocument(
@@ -80,7 +82,8 @@ def _log_pages_and_macros(package: OdtPackage, styles: etree._Element | None, om
         words, kind = plain_text(part), _PAGE_PARTS.get(prefixed_name(part), "")
         # A page number alone is not worth mentioning.
         if kind and any(character.isalpha() for character in words):
-            omissions.add(f"a page {kind}{quote(words)}")
+            targets = [get_attribute(link, "xlink:href") for link in part.iter(qualified_name("text:a"))]
+            omissions.add(f"a page {kind}{quote(words)}", words=" ".join([words, *dict.fromkeys(targets)]))
     if any(part.startswith(("Basic/", "Scripts/")) and not part.endswith("/") for part in package.parts):
         omissions.add("macros, which were not read or run")
 

@@ -16,6 +16,8 @@ from editions.imports.odt.odf import NAMESPACES, get_attribute, prefixed_name, q
 
 _MAX_LEVELS = 10
 _BOLD_WEIGHT = 600
+_DEFAULT_SIZE = 12.0
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(pt|%)")
 
 
 class ParagraphRole(StrEnum):
@@ -86,7 +88,7 @@ class Styles:
                 self._defaults[get_attribute(style, "style:family")] = style
             for listed in root.iter(qualified_name("text:list-style")):
                 self._list_levels[get_attribute(listed, "style:name")] = _read_list_levels(listed)
-        self._base = self._apply_chain("paragraph", "Standard", TextFormat())
+        self._base = self._apply_chain("paragraph", "Standard", TextFormat(size=self._default_size()))
 
     def paragraph_role(self, style: str) -> tuple[ParagraphRole, int]:
         """The role of paragraphs with this style; its level for a heading, otherwise 0."""
@@ -100,7 +102,7 @@ class Styles:
 
     def paragraph_format(self, style: str) -> TextFormat:
         """The format of a paragraph's text, as far as it differs from the document's ordinary text."""
-        own = self._apply_chain("paragraph", style, TextFormat())
+        own = self._apply_chain("paragraph", style, TextFormat(size=self._default_size()))
         return replace(
             own, bold=own.bold and not self._base.bold, italic=own.italic and not self._base.italic
         )
@@ -157,6 +159,11 @@ class Styles:
                 return f"{language}-{country}" if country and country != "none" else language
         return ""
 
+    def _default_size(self) -> float:
+        default = self._defaults.get("paragraph")
+        properties = None if default is None else default.find("style:text-properties", NAMESPACES)
+        return _DEFAULT_SIZE if properties is None else _read_size(properties, _DEFAULT_SIZE)
+
     def _apply_chain(self, family: str, style: str, outer: TextFormat) -> TextFormat:
         for each in reversed([*self._inheritance(family, style)]):
             properties = each.find("style:text-properties", NAMESPACES)
@@ -198,7 +205,16 @@ def _apply_properties(properties: etree._Element, outer: TextFormat) -> TextForm
         strikethrough=line != "none" if line else outer.strikethrough,
         shift=_read_shift(position) if position else outer.shift,
         hidden=display == "none" if display else outer.hidden,
+        size=_read_size(properties, outer.size),
     )
+
+
+def _read_size(properties: etree._Element, outer: float) -> float:
+    """The size of type in points; a percentage is of that around it."""
+    found = _SIZE.fullmatch(get_attribute(properties, "fo:font-size"))
+    if not found:
+        return outer
+    return outer * float(found[1]) / 100 if found[2] == "%" else float(found[1])
 
 
 def _is_bold(weight: str) -> bool:

@@ -132,7 +132,7 @@ def _join(lines: Sequence[str], body: str) -> str:
 
 def choose_subject(title: str, stories: Sequence[str]) -> str:
     """A subject: the newsletter's title and its first story, as far as an inbox shows them."""
-    full = f"{title}: {stories[0]}"
+    full = title if stories[0] == title else f"{title}: {stories[0]}"
     return full if _display_width(full) <= _MAX_SUBJECT_WIDTH else _truncate(title, _MAX_SUBJECT_WIDTH)
 
 

@@ -20,6 +20,7 @@ from editions.imports.html.tree import text_content
 from editions.markdown.renderer import render_markdown
 
 _TAG = re.compile(r"<[^>]*>")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _SPACE = re.compile(r"\s+")
 _ANY_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # A backslash means something before punctuation, a star next to a word, a bracket before an address, and some
@@ -161,8 +162,9 @@ class _MarkdownConverter(MarkdownConverter):
 
     def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - markdownify's own
         address = el.get("href").replace("@@", "@%40")
-        plain = re.fullmatch(r"[^\s()<>&]*", address)
-        return f"[{text}]({address})" if plain else f"[{text}](<{address.replace('&', '&amp;')}>)"
+        address = _ENTITY.sub("&amp;", address)
+        plain = re.fullmatch(r"[^\s()<>]*", address)
+        return f"[{text}]({address})" if plain else f"[{text}](<{address}>)"
 
     def convert_br(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - markdownify's own
         return " " if "_inline" in parent_tags else "\\\n"

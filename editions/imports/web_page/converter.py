@@ -12,6 +12,7 @@ from lxml import etree
 
 from editions.imports.html.formatted_text import make_list_item
 from editions.imports.html.tree import text_content
+from editions.imports.html.type_size import is_possible_title
 from editions.imports.omissions import OmissionKind, OmissionLog
 from editions.imports.web_page.flow import Flow
 from editions.imports.web_page.left_out import LeftOutContent, drawing_words, visible_text
@@ -44,7 +45,6 @@ _BLOCKS = frozenset(
             "html",
             "legend",
             "main",
-            "nav",
             "p",
             "pre",
             "section",
@@ -153,6 +153,9 @@ class PageConverter:
         flow.end_paragraph()
         names = {name.lower() for name in (element.get("class") or "").split()}
         made = flow.blocks[before:]
+        for block in made[-1:]:
+            if is_possible_title(block, text := " ".join(text_content(block).split())):
+                self._omissions.enter_possible_story(text)
         if element.tag == "p" and len(made) == 1 and made[0].tag == "p":
             role = next((_ROLES[name] for name in names if name in _ROLES), "")
             if role or names & _CAPTIONS:
@@ -215,14 +218,16 @@ class PageConverter:
         self._walk(element, style, inner)
         inner.end_paragraph()
         words = sum(len(text_content(block)) for block in inner.blocks)
+        # Mail programs put a whole forwarded mail into one.
+        is_mail = element.get("type") == "cite" or "gmail_quote" in (element.get("class") or "")
+        is_mail = is_mail or element.find(".//table") is not None
         plain = all(block.tag in {"p", "ul", "ol"} and block.find(".//img") is None for block in inner.blocks)
         flow.end_paragraph()
-        if plain and words <= _LONG_QUOTATION and inner.blocks:
+        if plain and not is_mail and words <= _LONG_QUOTATION and inner.blocks:
             made = etree.Element("blockquote")
             made.extend(inner.blocks)
             flow.add_block(made)
             return
-        # Mail programs put a whole forwarded mail into one.
         for block in inner.blocks:
             flow.add_block(block)
 
@@ -323,7 +328,7 @@ class PageConverter:
         linked = bool(style.format.href)
         found = self._pictures.find(element, self._styles.declarations(element), linked=linked)
         if found.number is not None:
-            flow.add_image(found.number, self._pictures.images[found.number].alt, style)
+            flow.add_image(found.number, style)
         elif linked:
             self._text(found.text or style.format.href, style, flow)
 

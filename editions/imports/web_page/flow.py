@@ -1,17 +1,14 @@
 """The blocks of a page, made from its text in reading order."""
 
-from collections import Counter
 from dataclasses import replace
 
 from lxml import etree
 
 from editions.imports.html.formatted_text import TextFormat, append_image, append_text
+from editions.imports.html.type_size import TypeMeasure
 from editions.imports.web_page.styles import ShownStyle
 
 _SPACES = " \t\r\n\f\xa0\u200b\u200c\u200d\u2060\ufeff\u034f\u00ad"
-SIZE_IN_PIXELS = "data-pixels"
-"""The size of most of a paragraph's type, until it can be compared with that of the page."""
-BOLD = "data-bold"
 
 
 class Flow:
@@ -23,8 +20,7 @@ class Flow:
         self._holder = holder
         self._line: etree._Element | None = None
         self._breaks = 0
-        self._sizes: Counter[float] = Counter()
-        self._is_bold = True
+        self._measure = TypeMeasure()
 
     def add_text(self, text: str, style: ShownStyle) -> None:
         """Add ``text`` to the paragraph."""
@@ -39,13 +35,12 @@ class Flow:
         format = style.format if visible else TextFormat(href=style.format.href)
         append_text(line, text, replace(format, hidden=False))
         if visible:
-            self._sizes[style.size] += len(visible)
-            self._is_bold = self._is_bold and style.format.bold
+            self._measure.add(visible, size=style.size, bold=style.format.bold)
 
-    def add_image(self, number: int, alt: str, style: ShownStyle) -> None:
+    def add_image(self, number: int, style: ShownStyle) -> None:
         """Add a picture; two line breaks before it end the paragraph."""
         self._write_breaks()
-        append_image(self._open(), number, alt=alt, href=style.format.href)
+        append_image(self._open(), number, href=style.format.href)
 
     def add_element(self, element: etree._Element) -> None:
         """Add an inline element, such as the mark of a note."""
@@ -74,16 +69,13 @@ class Flow:
         if self._holder is not None:
             append_text(self._holder, " ", TextFormat())
             return
-        if self._sizes:
-            line.set(SIZE_IN_PIXELS, f"{self._sizes.most_common(1)[0][0]:.1f}:{self._sizes.total()}")
-            if self._is_bold:
-                line.set(BOLD, "")
+        self._measure.write(line)
         self.blocks.append(line)
 
     def _open(self) -> etree._Element:
         if self._line is None:
             self._line = self._holder if self._holder is not None else etree.Element("p")
-            self._sizes, self._is_bold = Counter(), True
+            self._measure = TypeMeasure()
         return self._line
 
     def _write_breaks(self) -> None:

@@ -8,6 +8,8 @@ from editions.imports.omissions import WHOLE_DOCUMENT, OmissionKind, OmissionLog
 from editions.imports.web_page.styles import read_pixels
 
 _ICON = 48.0
+# With these, mails fill up the line that an inbox shows after the subject.
+_FILLERS = dict.fromkeys(map(ord, "\u200b\u200c\u034f\u00ad\ufeff\u2060"))
 _KINDS = {"video": "a film", "audio": "a sound"}
 
 
@@ -20,6 +22,7 @@ class LeftOutContent:
         self.handlers: dict[str, Callable[[etree._Element], None]] = {
             **dict.fromkeys(("input", "select", "textarea"), self._form_field),
             **dict.fromkeys(("iframe", "frame", "object", "embed", "video", "audio"), self._embedded),
+            "nav": self._navigation,
             "math": self._equation,
             "script": self._script,
             # What browsers show only where scripts do not run.
@@ -35,14 +38,15 @@ class LeftOutContent:
 
     def name_button(self, element: etree._Element) -> None:
         """Name a button that leads nowhere without a script."""
-        self._omissions.add(f"a button or field of a form{quote(visible_text(element))}")
+        words = visible_text(element)
+        self._omissions.add(f"a button or field of a form{quote(words)}", words=words)
 
     def name_drawing(self, element: etree._Element) -> None:
         """Name a drawing, unless it is an icon without words."""
         words = drawing_words(element)
         sides = [read_pixels(element.get(name) or "") for name in ("width", "height")]
         if words or not all(side is not None and side <= _ICON for side in sides):
-            self._omissions.add(f"a drawing{quote(words)}")
+            self._omissions.add(f"a drawing{quote(words)}", words=words)
 
     def name_scripts(self) -> None:
         """Name the scripts of the page, all at once."""
@@ -58,15 +62,24 @@ class LeftOutContent:
         )
         what = _KINDS.get(str(element.tag), "a page or player within the page")
         where = f", {source}" if source else ""
-        self._omissions.add(f"{what}{quote(visible_text(element))}{where}; link to it instead")
+        words = visible_text(element)
+        self._omissions.add(f"{what}{quote(words)}{where}; link to it instead", words=f"{words} {source}")
+
+    def _navigation(self, element: etree._Element) -> None:
+        words = visible_text(element)
+        addresses = [link.get("href") or "" for link in element.iter("a")]
+        if words:
+            what = f"the links by which one moves about the site{quote(words)}"
+            self._omissions.add(what, words=" ".join([words, *addresses]))
 
     def _form_field(self, element: etree._Element) -> None:
         if (element.get("type") or "").lower() != "hidden":
             words = element.get("value") or element.get("placeholder") or visible_text(element)
-            self._omissions.add(f"a button or field of a form{quote(words)}")
+            self._omissions.add(f"a button or field of a form{quote(words)}", words=words)
 
     def _equation(self, element: etree._Element) -> None:
-        self._omissions.add(f"an equation{quote(visible_text(element))}; add it as a picture")
+        words = visible_text(element)
+        self._omissions.add(f"an equation{quote(words)}; add it as a picture", words=words)
 
     def _script(self, element: etree._Element) -> None:  # noqa: ARG002 - as the other handlers
         self._scripts += 1
@@ -79,7 +92,7 @@ def drawing_words(element: etree._Element) -> str:
 
 def visible_text(element: etree._Element) -> str:
     """The text in ``element`` on one line, without that of scripts and styles."""
-    return " ".join(" ".join(_text_parts(element)).split())
+    return " ".join(" ".join(_text_parts(element)).translate(_FILLERS).split())
 
 
 def _text_parts(element: etree._Element) -> list[str]:

@@ -5,6 +5,8 @@ another paragraph only the link is.
 """
 
 import re
+from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 from lxml import etree
 
@@ -12,7 +14,8 @@ from editions.imports.html.tree import detach, text_content
 from editions.imports.omissions import OmissionLog, quote
 
 _MAX_LINK_LENGTH = 70
-_MAX_BLOCK_LENGTH = 600
+_MAX_WIDTH_AROUND = 80
+"""Columns of text around the links; more of it is a story with a link that only looks like one of them."""
 _LINES = ("p", "li", "h1", "h2", "h3", "h4", "h5", "h6")
 _WORDS = re.compile(
     r"""
@@ -44,16 +47,28 @@ def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:
         links = [link for link in line.iter("a") if link.get("href")]
         own = [link for link in links if _belongs_to_mail(link)]
         words = " ".join(text_content(line).split())
-        if own and len(own) == len(links) and len(words) <= _MAX_BLOCK_LENGTH and line.find(".//img") is None:
+        if own and len(own) == len(links) and _is_about_mail(words, own) and line.find(".//img") is None:
             addresses = ", ".join(dict.fromkeys(link.get("href") or "" for link in own))
-            omissions.add(f"what every mail has of its own{quote(words)} ({addresses})")
+            what = f"what every mail has of its own{quote(words)} ({addresses})"
+            omissions.add(what, words=f"{words} {addresses}")
             line[:] = []
             line.text = None
             continue
         for link in own:
             what = f"a link that every mail has of its own{quote(text_content(link))}"
-            omissions.add(f"{what} ({link.get('href')})")
+            omissions.add(f"{what} ({link.get('href')})", words=f"{text_content(link)} {link.get('href')}")
             detach(link)
+
+
+def _is_about_mail(words: str, links: Sequence[etree._Element]) -> bool:
+    """Whether there is little text around the ``links``."""
+    inside = sum(_width(text_content(link)) for link in links)
+    return _width(words) - inside <= _MAX_WIDTH_AROUND
+
+
+def _width(text: str) -> int:
+    # A Chinese character says about as much as three letters.
+    return sum(3 if east_asian_width(character) in {"W", "F"} else 1 for character in text)
 
 
 def _belongs_to_mail(link: etree._Element) -> bool:

@@ -16,6 +16,7 @@ _DECLARED_CHARSET = re.compile(
 _VOID = re.compile(r"<(wbr|source|track|embed|keygen)\b([^>]*?)/?>", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARATION_BYTES = 4096
+_GUESSED_BYTES = 200_000
 # Browsers read these names so (WHATWG Encoding Standard).
 _BROWSER_NAMES = {
     "iso-8859-1": "windows-1252",
@@ -47,10 +48,11 @@ def decode_page(data: bytes, *, charset: str = "") -> str:
     if declared.lower().startswith(("iso-2022", "hz")):
         # All their bytes are ASCII, so that they would pass as UTF-8.
         charset = charset or declared
-    for name in (charset, "utf-8", declared, chardet.detect(data).get("encoding") or ""):
+    for name in (charset, "utf-8", declared):
         if text := _try_decode(data, name):
             return text
-    return data.decode("windows-1252", "replace")
+    guessed = chardet.detect(data[:_GUESSED_BYTES]).get("encoding") or ""
+    return _try_decode(data, guessed) or data.decode("windows-1252", "replace")
 
 
 def parse_page(text: str, *, name: str) -> etree._Element:

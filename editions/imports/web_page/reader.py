@@ -1,7 +1,6 @@
 """From a saved page to a document of no format."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +8,15 @@ from pathlib import Path
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.html.tree import text_content
+from editions.imports.html.type_size import compare_sizes
 from editions.imports.omissions import BEFORE_HEADING, WHOLE_DOCUMENT, OmissionLog
 from editions.imports.source_document import SourceDocument
 from editions.imports.web_page.converter import PageConverter
-from editions.imports.web_page.flow import SIZE_IN_PIXELS
 from editions.imports.web_page.mail_links import remove_mail_links
 from editions.imports.web_page.parser import decode_page, parse_page
 from editions.imports.web_page.picture_order import move_pictures_below_titles
 from editions.imports.web_page.pictures import PictureFinder
+from editions.imports.web_page.word_lists import rebuild_word_lists
 
 _MAX_PAGE_BYTES = 60_000_000
 """Bytes of a page; pictures may be within it."""
@@ -41,13 +40,13 @@ def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument
             "so that its pictures are in a folder next to it.",
         )
     root = parse_page(decode_page(path.read_bytes()), name=path.name)
+    rebuild_word_lists(root)
     pictures = PictureFinder(path.name, path.parent, omissions)
     body = etree.Element("body")
     body.extend(PageConverter(root, pictures, omissions, base=_find_base(root)).convert(_find_body(root)))
     omissions.set_place(WHOLE_DOCUMENT)
     remove_mail_links(body, omissions)
-    _drop_repeated_picture_links(body)
-    _compare_sizes(body)
+    compare_sizes(body)
     move_pictures_below_titles(body)
     omissions.set_place(BEFORE_HEADING)
     yield SourceDocument(
@@ -78,27 +77,3 @@ def _find_base(root: etree._Element) -> str:
         if (link.get("rel") or "").lower() == "canonical":
             return link.get("href") or ""
     return ""
-
-
-def _drop_repeated_picture_links(body: etree._Element) -> None:
-    """Take the links off pictures whose addresses the text links to as well."""
-    linked = {link.get("href") for link in body.iter("a") if text_content(link).strip()}
-    for link in [link for link in body.iter("a") if link.get("href") in linked]:
-        if not text_content(link).strip():
-            link.attrib.pop("href")
-            link.tag = "span"
-
-
-def _compare_sizes(body: etree._Element) -> None:
-    """Write the size of each paragraph's type in percent of that of most of the text."""
-    sizes: Counter[float] = Counter()
-    measured: list[tuple[etree._Element, float]] = []
-    for line in body.iter("p"):
-        if written := str(line.attrib.pop(SIZE_IN_PIXELS, "")):
-            size, _, length = written.partition(":")
-            sizes[float(size)] += int(length)
-            measured.append((line, float(size)))
-    usual = sizes.most_common(1)[0][0] if sizes else 0.0
-    for line, shown in measured if usual else ():
-        if (percent := round(shown / usual * 100)) != 100:
-            line.set("data-size", str(percent))

@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from html import unescape
 from typing import NamedTuple
 
 from lxml import etree
@@ -22,6 +23,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # Begins and ends a story in the parsed email. Comments change nothing that is checked in it.
 _STORY_MARK = "story:"
 _MAX_TEXTS = 3
+_FOLLOWING = 40
 
 
 class TextRun(NamedTuple):
@@ -68,9 +70,12 @@ class ParsedMail:
 
     def place_in(self, text: str, position: int, *, markup: bool) -> Place:
         """Where ``text`` is, which was found at ``position`` of the HTML part or of the text part."""
-        spans = self.source.html_stories if markup else self.source.text_stories
+        mail = self.source
+        part, spans = (mail.html, mail.html_stories) if markup else (mail.text, mail.text_stories)
         story = next((span.slug for span in spans if span.start <= position < span.end), "")
-        return Place(story=story, texts=(text,))
+        # What follows it tells one place from another, as far as no element begins.
+        following = unescape(part[position : position + _FOLLOWING].partition("<")[0])
+        return Place(story=story, texts=(following, text))
 
     @cached_property
     def nodes(self) -> list[Node]:

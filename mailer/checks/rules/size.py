@@ -20,7 +20,7 @@ def check_size(mail: ParsedMail) -> Iterator[Finding]:
             "mail-too-large",
             f"the email has {size:,} bytes of HTML, more than the {MAX_HTML_BYTES:,} that Gmail shows: "
             "it would hide the rest, including the unsubscribe link. Shorten stories, or move some to "
-            "the next edition.",
+            f"the next edition.{_name_longest_story(mail)}",
             key="",
             weight=size,
         )
@@ -28,7 +28,17 @@ def check_size(mail: ParsedMail) -> Iterator[Finding]:
         yield finding(
             "mail-large",
             f"the email has {size:,} bytes of HTML, close to the {MAX_HTML_BYTES:,} that Gmail shows. It "
-            "can be sent, but a longer text or translation might not fit.",
+            f"can be sent, but a longer text or translation might not fit.{_name_longest_story(mail)}",
             key="",
             weight=size,
         )
+
+
+def _name_longest_story(mail: ParsedMail) -> str:
+    """A sentence about where to begin, if it is known where the stories are."""
+    spans = mail.source.html_stories
+    if len(spans) < 2:
+        return ""
+    sizes = {span.slug: len(mail.source.html[span.start : span.end].encode()) for span in spans}
+    longest = max(sizes, key=lambda slug: sizes[slug])
+    return f" The longest story is {longest}, with {sizes[longest]:,} of them."

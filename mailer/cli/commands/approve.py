@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands.send import tell_plan
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.plan_output import tell_plan
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -54,7 +54,7 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
         approval = approve_plan(engine, workspace, plan, by=name, now=now)
         with open_session(engine, read_only=True) as session:
-            summary = summarise_campaign(session, approval.campaign_id)
+            summary = with_checks(session, workspace, summarise_campaign(session, approval.campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -65,11 +65,19 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
         say(f"To send it: {context.command_line(*words)}")
 
 
-def with_approval_check(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
-    """Return ``summary`` with what has changed since the campaign was approved."""
+def with_checks(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
+    """Return ``summary`` with what has changed since the campaign was approved, and whether it was tested."""
     from mailer.campaigns.approval import check_approval
+    from mailer.campaigns.tested_content import check_test
 
-    return replace(summary, approval=check_approval(session, workspace, summary.id))
+    found = check_test(session, workspace, summary.id)
+    return replace(
+        summary,
+        approval=check_approval(session, workspace, summary.id),
+        state=found.state,
+        test=found.test,
+        test_ahead=found.test_ahead,
+    )
 
 
 def describe_approval(approval: Approval | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_SUBJECT = 40
 _MAX_SEGMENT = 32
+_DRAFT_STATES = frozenset({"draft", "tested"})
 
 
 @click.group()
@@ -34,9 +35,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        summaries = [
-            approve.with_approval_check(session, workspace, found) for found in list_campaigns(session)
-        ]
+        summaries = [approve.with_checks(session, workspace, found) for found in list_campaigns(session)]
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
         return
@@ -46,15 +45,27 @@ def list_(context: CliContext, as_json: bool) -> None:
             _describe_date(summary),
             summary.edition_label,
             shorten(summary.subject or summary.title, _MAX_SUBJECT),
-            shorten(summary.segment or "all", _MAX_SEGMENT),
+            shorten(_describe_segment(summary), _MAX_SEGMENT),
             f"{summary.counts.audience:,}" if summary.launched_at else "",
             f"{summary.counts.sent:,}",
             summary.state,
+            _describe_test(summary),
             approve.describe_approval(summary.approval),
         )
         for summary in summaries
     ]
-    head = ("id", "date (UTC)", "edition", "subject", "segment", "people", "sent", "state", "approved by")
+    numbers = ("people", "sent")
+    head = (
+        "id",
+        "date (UTC)",
+        "edition",
+        "subject",
+        "segment",
+        *numbers,
+        "state",
+        "tested by",
+        "approved by",
+    )
     emit(columns(rows, head=head, right=(0, 5, 6)))
 
 
@@ -62,6 +73,19 @@ def _describe_date(summary: CampaignSummary) -> str:
     """When a campaign was launched, or else when it will be; if neither is known, when it was made."""
     moment = summary.launched_at or summary.timing.scheduled_at or summary.created_at
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _describe_segment(summary: CampaignSummary) -> str:
+    if not summary.segment and summary.state in _DRAFT_STATES:
+        return "not chosen yet"
+    return summary.segment or "all"
+
+
+def _describe_test(summary: CampaignSummary) -> str:
+    """Describe the test of a campaign in a table cell."""
+    if summary.test is None or not summary.test.holds:
+        return "not tested yet" if summary.test_ahead else ""
+    return summary.test.by or "somebody"
 
 
 @campaigns.command()
@@ -94,7 +118,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        summary = approve.with_approval_check(session, workspace, summarise_campaign(session, campaign_id))
+        summary = approve.with_checks(session, workspace, summarise_campaign(session, campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -104,15 +128,23 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
             [
                 ("edition", summary.edition_label),
                 ("subject", summary.subject),
-                ("segment", summary.segment or "all"),
+                ("segment", _describe_segment(summary)),
                 ("state", summary.state),
             ]
         )
     )
     if summary.reason:
         emit(f"reason   {summary.reason}")
+    if summary.test:
+        to = f" (to {', '.join(summary.test.addresses)})" if summary.test.addresses else ""
+        emit(f"{summary.test}{to}")
+    if summary.test_ahead:
+        emit(f"not tested yet: {context.command_line('send', summary.edition, '--test')}")
     if summary.approval:
         emit(str(summary.approval))
+    if not summary.segment and summary.state in _DRAFT_STATES:
+        say(f"To choose who gets it: {context.command_line('send', summary.edition, '--segment', 'QUERY')}")
+        return
     for words in _describe_timing(summary.timing, summary.state):
         emit(words)
     for notice in summary.notices:

@@ -98,10 +98,11 @@ def correct(
         options = LaunchOptions(rate=rate, in_doubt=in_doubt, canary=0, archived=False, by=by)
         _send(context, workspace, planned, options, wait=wait, detach=detach, as_json=as_json)
     else:
-        _preview(workspace, planned, addresses=addresses, open_browser=open_browser, as_json=as_json)
+        _preview(context, workspace, planned, addresses=addresses, open_browser=open_browser, as_json=as_json)
 
 
 def _preview(
+    context: CliContext,
     workspace: Workspace,
     planned: CorrectionPlan,
     *,
@@ -113,6 +114,7 @@ def _preview(
         _tell_audience(planned)
     found = {name: value for name, value in planned.as_dict().items() if name not in planned.plan.as_dict()}
     send.preview_plan(
+        context,
         workspace,
         planned.plan,
         addresses=addresses,

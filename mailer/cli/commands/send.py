@@ -10,32 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.cli.commands.send_to_test_readers import check_test_options, send_test
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.plan_output import print_approval, print_outbox, print_test, print_variants, tell_plan
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from mailer.campaigns.approval import Approval
     from mailer.campaigns.launch import LaunchOptions
-    from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
     from mailer.dispatch.run_result import RunResult
     from mailer.workspace import Workspace
 
-_MAX_FILES_NAMED = 3
-
 
 @click.command()
 @click.argument("edition")
+@click.argument("test_readers", nargs=-1, metavar="[ADDRESS]...")
 @click.option(
     "--segment",
     "query",
-    required=True,
     metavar="QUERY",
-    help="Who gets it, such as 'country:MN'; 'all' for all subscribers.",
+    help="Who gets it, such as 'country:MN'; 'all' for all subscribers. Required, except for a test.",
+)
+@click.option(
+    "--test",
+    "is_test",
+    is_flag=True,
+    help="Send a test to each ADDRESS, or to [campaigns] test_readers. It needs no --confirm.",
+)
+@click.option(
+    "--as",
+    "shown_address",
+    default="",
+    metavar="ADDRESS",
+    help="In a test, the mail that this subscriber gets.",
+)
+@click.option(
+    "--variant",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="In a test, version N of those that the preview of the segment lists.",
 )
 @click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many messages per second."
@@ -83,7 +100,7 @@ _MAX_FILES_NAMED = 3
     metavar="NAME",
     envvar=["LOGNAME", "USER"],
     default="",
-    help="Who sends it, if another person must approve. Default: the user running the command.",
+    help="Who sends it or tests it, for the record. Default: the user running the command.",
 )
 @click.option(
     "--archive/--no-archive",
@@ -96,7 +113,11 @@ _MAX_FILES_NAMED = 3
 def send(
     context: CliContext,
     edition: str,
-    query: str,
+    test_readers: tuple[str, ...],
+    query: str | None,
+    is_test: bool,
+    shown_address: str,
+    variant: int | None,
     rate: float | None,
     confirm: bool,
     addresses: tuple[str, ...],
@@ -114,8 +135,38 @@ def send(
 ) -> None:
     """Send an edition to a segment. Without --confirm, preview who would get what.
 
-    Example: mailer send 2021-2 --segment 'country:MN,CN sector:education'
+    With --test, send it to colleagues, on the list or not, with "[Test]" before the subject. A test counts
+    nowhere, and its links change nothing.
+
+    \b
+    Examples:
+      mailer send 2021-2 --segment 'country:MN,CN sector:education'
+      mailer send 2021-2 --test me@example.org boss@example.org
     """
+    check_test_options(
+        is_test=is_test,
+        for_tests={"An address": test_readers, "--as": shown_address, "--variant": variant},
+        not_for_tests={
+            **{"--confirm": confirm, "--at": at, "--for": addresses, "--open": open_browser},
+            **{"--canary": canary, "--canary-minutes": canary_minutes, "--rate": rate, "--wait": wait},
+            **{"--detach": detach, "--in-doubt": in_doubt, "--archive": archived},
+        },
+    )
+    if is_test:
+        send_test(
+            context,
+            edition,
+            query,
+            test_readers,
+            shown_address=shown_address,
+            variant=variant,
+            by=by,
+            again=again,
+            as_json=as_json,
+        )
+        return
+    if query is None:
+        raise click.MissingParameter(param_hint="'--segment'", param_type="option")
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import plan_campaign
     from mailer.campaigns.schedule import parse_start_time
@@ -137,7 +188,9 @@ def send(
     elif confirm:
         launch_and_send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
-        preview_plan(workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
+        preview_plan(
+            context, workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json
+        )
 
 
 @click.command()
@@ -175,6 +228,7 @@ def resume(
 
 
 def preview_plan(
+    context: CliContext,
     workspace: Workspace,
     plan: Plan,
     *,
@@ -186,86 +240,29 @@ def preview_plan(
     """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
     from mailer.campaigns.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
+    from mailer.campaigns.tested_content import find_test
 
     engine = workspace.open_database()
     try:
         outbox = write_outbox(workspace, engine, plan, addresses=addresses, now=datetime.now(UTC))
         with engine.connect().execution_options(read_only=True) as connection:
             approval = find_approval(connection, workspace, plan)
+            test = find_test(connection, plan.edition, plan.content_digest)
     finally:
         engine.dispose()
     if as_json:
-        known = {"approval": approval.as_dict() if approval else None}
+        known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict()}
         files = [str(path) for path in outbox.files]
         emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
-        _print_approval(workspace, plan, approval)
-        _print_outbox(outbox, plan)
+        print_variants(plan)
+        print_test(context, plan, test)
+        print_approval(workspace, plan, approval)
+        print_outbox(outbox, plan)
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())
-
-
-def tell_plan(plan: Plan) -> None:
-    """Print what a plan comes to."""
-    from mailer.campaigns.report import count_readers
-
-    emit(f"{plan.title}: {plan.subject}")
-    emit(f"To {plan.segment_label}: {count_readers(plan.audience)}.")
-    if plan.segment.terms:
-        emit(f"  in words    {plan.in_words}")
-    for name, counts in (
-        ("country", plan.by_country),
-        ("sector", plan.by_sector),
-        ("language", plan.by_language),
-    ):
-        if counts:
-            emit(
-                f"  by {name:<9} "
-                + ", ".join(f"{key or 'unknown'} {number}" for key, number in counts.items())
-            )
-    if len(plan.variants) > len(plan.languages):
-        emit(f"  in {len(plan.variants)} versions, depending on what readers follow")
-    for reason, number in plan.left_out.items():
-        emit(f"  left out: {number} {reason}")
-    for held in plan.held_back:
-        say(
-            f"Held back: {held}. To send to them, they must sign up themselves or be imported with --basis. "
-            "The countries are listed in [law] opt_in."
-        )
-    for problem in plan.problems:
-        say(f"{problem.level}: {problem}")
-    for problem in plan.launch_problems:
-        say(f"Before you can send it: {problem}")
-    for off in plan.switched_off:
-        say(f"Switched off: {off}")
-
-
-def _print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
-    from mailer.campaigns.approval import approve_command
-
-    if approval is not None:
-        emit(f"  {approval}")
-    is_required = workspace.settings.campaigns.approval == "required"
-    if is_required and approval is None:
-        emit("  not approved")
-    if is_required and (approval is None or not approval.holds):
-        command = approve_command(plan)
-        say(f"It must be approved before it can be sent: `{command}`.")
-
-
-def _print_outbox(outbox: Outbox, plan: Plan) -> None:
-    """Print the files written; if there are many versions, the first few and the last."""
-    first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
-    for path in first:
-        emit(f"  wrote {path}")
-    if last:
-        emit(f"  wrote {len(last)} more, to {last[-1]}")
-    for path in outbox.files[len(outbox.samples) :]:
-        emit(f"  wrote {path}")
-    ready = "" if plan.errors or plan.launch_problems else " Add --confirm to send."
-    say(f"This was a preview: nothing left this machine.{ready}")
 
 
 def launch_and_send(

@@ -21,6 +21,9 @@ class TagContext(StrEnum):
     url = "url"
     """The whole value of an ``href``, and a line of its own in the text part: an absolute URL."""
 
+    query = "query"
+    """The end of such a value: the query of a URL."""
+
 
 class MergeTag(StrEnum):
     """A merge tag that a template may use. Its value is the name between the delimiters."""
@@ -37,9 +40,15 @@ class MergeTag(StrEnum):
     archive_url = "archive_url"
     """This edition in the archive."""
 
+    version = "version"
+    """What ends the address of a story of this edition, so that it opens for whoever has the email. Its value
+    is made of the digest of the email, which therefore cannot contain it."""
+
     @property
     def context(self) -> TagContext:
-        return TagContext.text if self is MergeTag.greeting else TagContext.url
+        return {MergeTag.greeting: TagContext.text, MergeTag.version: TagContext.query}.get(
+            self, TagContext.url
+        )
 
     @property
     def placeholder(self) -> str:

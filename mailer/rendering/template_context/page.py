@@ -78,6 +78,9 @@ class StoryView:
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     gallery: Annotated[tuple[GalleryRow, ...], Help("Its further pictures, in rows of one or two.")] = ()
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    lead: Annotated[str, Help("What a digest says of it, in a sentence or two; may be empty.")]
+    lead_html: Annotated[Markup, Help("The same as markup.")]
+    url: Annotated[str, Help("The address of its own page, for the link in a digest.")]
     button: Annotated[LinkView | None, Help("Its button, if it has one.")] = None
     video: Annotated[VideoView | None, Help("Its video, if it has one.")] = None
     ai: Annotated[
@@ -110,6 +113,13 @@ class SectionView:
     introduction: Annotated[str, Help("The text between the heading and the stories; may be empty.")]
     introduction_html: Annotated[Markup, Help("The same as markup: paragraphs.")]
     stories: Annotated[tuple[StoryView, ...], Help("Its stories, in order.")]
+    as_cards: Annotated[
+        bool,
+        Help(
+            "Whether its stories are shown as cards: in a digest, unless they are lead stories. A card has "
+            "`story.lead` and a link to `story.url` in place of the text."
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +158,7 @@ class MergeTags:
     unsubscribe_url: Annotated[str, Help("The address of this reader's unsubscribe page, as a whole `href`.")]
     preferences_url: Annotated[str, Help("The address of this reader's preferences page.")]
     archive_url: Annotated[str, Help("The address of this edition in the archive.")]
+    version: Annotated[str, Help("The end of the address of a story's page; `story.url` contains it.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +167,7 @@ class Page:
 
     language: Annotated[str, Help("A language tag (BCP 47), such as `en` or `zh-Hans`.")]
     direction: Annotated[Literal["ltr", "rtl"], Help("The text direction.")]
+    form: Annotated[Literal["full", "digest"], Help("The form of the edition.")]
     subject: Annotated[str, Help("The subject.")]
     preheader: Annotated[str, Help("The preview text that inboxes show next to the subject.")]
     title: Annotated[str, Help("The newsletter's title.")]

@@ -12,6 +12,7 @@ from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
+    EditionForm,
     EditionText,
     FollowLink,
     Image,
@@ -27,6 +28,7 @@ from editions.model import (
 from editions.sections import arrange_sections
 from locales.countries import country_name
 from locales.languages import text_direction
+from mailer.rendering.archive_urls import story_url
 from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 from mailer.rendering.template_context.gallery import arrange_gallery, gallery_width
 from mailer.rendering.template_context.language_markup import (
@@ -84,6 +86,7 @@ class PageBuilder:
         return Page(
             language=self.language,
             direction=text_direction(self.language),
+            form=edition.form.value,
             subject=text_of_edition.subject,
             preheader=text_of_edition.preheader,
             title=text_of_edition.title,
@@ -132,6 +135,7 @@ class PageBuilder:
             introduction=introduction.text if introduction else "",
             introduction_html=_trusted(introduction.html) if introduction else Markup(),
             stories=tuple(self._build_story(story, accent) for story in section.stories),
+            as_cards=self.edition.form is EditionForm.digest and section.key != "feature",
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
@@ -230,6 +234,15 @@ class PageBuilder:
             and (
                 text.has_wide_table
                 or is_longer_than_picture(text.text, [link.label for link in links], view, self._columns)
+            ),
+            lead=text.lead,
+            lead_html=self._mark_text(text.lead, text.language),
+            url=story_url(
+                self.settings.web.base_url,
+                self.edition.slug,
+                self.language,
+                story.slug,
+                MergeTag.version.placeholder,
             ),
         )
 

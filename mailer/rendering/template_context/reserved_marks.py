@@ -7,15 +7,16 @@ from typing import Any
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import SEPARATORS
 from mailer.rendering.body.merge_tags import DELIMITER
-from mailer.rendering.template_context.page import MergeTags, Page, SectionView
+from mailer.rendering.template_context.page import MergeTags, Page, SectionView, StoryView
 
 _RESERVED = (
     (DELIMITER, "merge tags"),
     *((sign, "the start or end of a fragment") for sign in SEPARATORS),
     ("\0", "nothing that an email may contain"),
 )
-# Numbers that differ between variants: these fields contain placeholders by design.
-_COUNT_FIELDS = {(SectionView, "number"), (SectionView, "count")}
+# Numbers that differ between variants, and addresses that end with a version: these fields contain
+# placeholders by design.
+_TAGGED_FIELDS = {(SectionView, "number"), (SectionView, "count"), (StoryView, "url")}
 
 
 def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
@@ -57,4 +58,4 @@ def _fields_with_texts(kind: type) -> tuple[str, ...]:
     """The fields of a part of the page; merge tags are not texts."""
     if not is_dataclass(kind) or kind is MergeTags:
         return ()
-    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _COUNT_FIELDS)
+    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _TAGGED_FIELDS)

@@ -66,6 +66,9 @@ class Phrases:
         "What is right"
     )
     sections: Annotated[dict[str, str], Help("Section titles, by key: see `section.title`.")]
+    # Later than the others: a file that a workspace made before it is complete without it, until a digest
+    # needs it.
+    read_story: Annotated[str, Help('"Read the story": the link of a card in a digest.')] = ""
 
 
 @cache

@@ -21,6 +21,7 @@ from mailer.errors import TemplateError
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.field_docs import Help, describe_fields, find_dataclasses
 from mailer.rendering.themes.template_files import read_toml, template_folders
+from mailer.rendering.themes.template_version import VERSION_KEY, check_version
 
 MIN_FONT_SIZE = 13
 """The smallest font size that a theme may set, in pixels: with less, phone readers have to zoom in."""
@@ -145,6 +146,8 @@ class TypeScale:
     small: Annotated[TypeStep, Help("Issue and period, counts, the footer, alt texts.")]
     caption: Annotated[TypeStep, Help("Captions, and the signatory's titles.")]
     label: Annotated[TypeStep, Help("The office's name at the top, and the countries above a story.")]
+    # With a value of its own, because themes of a workspace are older.
+    card: Annotated[TypeStep, Help("The title of a story in a digest.")] = TypeStep(size=19, line=24)
 
 
 Space = Annotated[int, _pixels(0, 96)]
@@ -264,6 +267,11 @@ class Theme:
         return self.layout.width - 2 * self.spacing.gutter
 
     @property
+    def card(self) -> int:
+        """The pixels of a card's picture and text in a digest, of which two are side by side."""
+        return (self.content - self.spacing.column) // 2
+
+    @property
     def beside(self) -> int:
         """The pixels for the text beside a story's picture, in a layout of two columns."""
         return self.content - self.pictures.shown - self.spacing.column - _SLACK
@@ -302,7 +310,10 @@ def load_theme(name: str, overrides: Path | None = None) -> Theme:
         raise TemplateError(f"{name}: no such template. Set one of these in edition.md: {', '.join(known)}.")
     file = f"email/{name}.toml"
     try:
-        theme = _theme_schema().validate_python(read_toml(file, overrides))
+        values = read_toml(file, overrides)
+        check_version(values, file)
+        tokens = {name: value for name, value in values.items() if name != VERSION_KEY}
+        theme = _theme_schema().validate_python(tokens)
     except ValidationError as error:
         faults = [_explain_error(fault) for fault in error.errors()]
     else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from mailer.rendering.recipient import archive_url
+from mailer.rendering.archive_urls import archive_url
 from mailer.web.archive.correction_entries import CorrectionEntry, list_correction_entries
 from mailer.web.archive_store import ArchivedEdition
 

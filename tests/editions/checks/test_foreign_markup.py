@@ -132,13 +132,14 @@ def test_markdown_in_the_subject_and_the_letters_heading_is_a_warning(draft: Dra
 
 
 def test_a_mark_without_a_footnote_and_a_footnote_without_a_mark_are_warnings(draft: Draft) -> None:
-    draft.change(
-        FIRST, BODY, "It met.[^1] It met again.[^a]\n\n[^A]: In November, in Seoul.\n[^2]: Nobody asks."
-    )
+    notes = "[^A]: In November, in Seoul.[^3]\n\n    With *|FNAME|*.\n\n[^2]: Nobody asks.\n[^3]: Korea."
+    draft.change(FIRST, BODY, f"It met.[^1] And again.[^a]\n\n{notes}")
     assert [place(problem) for problem in draft.problems() if problem.code.startswith("note-")] == [
         (FIRST, 15, "note-missing", Level.warning),
-        (FIRST, 18, "note-unused", Level.warning),
+        (FIRST, 21, "note-unused", Level.warning),
     ]
+    # What is indented below a footnote belongs to it, and is no code.
+    assert (19, "foreign-merge-tag") in {(problem.line, problem.code) for problem in draft.problems()}
     missing, unused = (problem for problem in draft.problems() if problem.code.startswith("note-"))
     assert "Write a line `[^1]: …` at the end" in missing.message
     assert "nothing refers to the footnote `[^2]`" in unused.message

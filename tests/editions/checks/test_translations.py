@@ -147,3 +147,9 @@ def test_a_translation_s_dates_and_introductions_are_its_own(draft: Draft) -> No
     assert edition.texts["zh"].period == "2021年9月至12月"
     assert edition.texts["zh"].introductions["culture"].html == "<p>引言。</p>"
     assert edition.introductions["culture"].html == "<p>Words.</p>"
+
+
+def test_front_matter_that_cannot_be_read_is_the_only_problem(draft: Draft) -> None:
+    draft.translate()
+    draft.change(FIRST, "sector: culture", "sector: [culture")
+    assert [problem.code for problem in draft.problems()] == ["yaml-syntax"]

@@ -34,13 +34,14 @@ from editions.model import (
 )
 from editions.reader import read_edition
 from editions.source.text_file import normalise_line_ends, remove_unsafe_characters
+from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
 from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import DIGEST_DIGITS, Reader
+from mailer.rendering.recipient import Reader
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
 from tests.paths import ROOT
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance, find_stray_conditionals

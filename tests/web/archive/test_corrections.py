@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,11 +12,8 @@ from sqlmodel import Session
 
 from editions.reader import read_edition
 from mailer.campaigns.correction_record import (
-    CorrectionRecord,
-    CorrectionText,
     list_sent_corrections,
     name_correction,
-    store_correction,
 )
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -24,47 +21,12 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
 from mailer.web.correction_notices import annotate_edition
 from mailer.workspace import Workspace
-from tests.factories.deliveries import add_campaign
+from tests.factories.correction_notes import CORRECTED_AT, add_correction
 from tests.factories.draft_edition import Draft
-from tests.web.site import NOW, add_sent, opened_engine, send_request, served
+from tests.web.site import add_sent, opened_engine, send_request, served
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 EDITION = "2021-2"
-CORRECTED_AT = NOW + timedelta(days=3)
-
-
-def add_correction(
-    engine: Engine,
-    story: str,
-    number: int = 1,
-    *,
-    state: CampaignState = CampaignState.finished,
-    at: datetime = CORRECTED_AT,
-) -> None:
-    """Store a correction with a campaign that has sent it."""
-    texts = {
-        "en": CorrectionText(
-            title="A forum <for> youth",
-            was="It met on 3 May & left.",
-            right="It met on 5 May.",
-            html="<p>We are <em>sorry</em>.</p>",
-            text="We are sorry.",
-        ),
-        "zh": CorrectionText(title="青年论坛", was="五月三日。", right="五月五日。", html="", text=""),
-    }
-    record = CorrectionRecord(
-        name=name_correction(EDITION, number),
-        edition=EDITION,
-        story=story,
-        number=number,
-        digest=f"{number:064}",
-        language="en",
-        day=date(2026, 3, 5),
-        texts=texts,
-    )
-    with engine.begin() as connection:
-        store_correction(connection, record, at)
-    add_campaign(engine, 0, edition=record.name, state=state, launched_at=at, title="", archived=False)
 
 
 class CorrectedSite:
@@ -116,6 +78,16 @@ def test_what_was_sent_stays_as_it_was(site: CorrectedSite) -> None:
     annotated = annotate_edition(site.mail, corrected, None)
     assert (annotated.text, annotated.digest) == (site.mail.text, site.mail.digest)
     assert annotate_edition(site.mail, [], None) is site.mail
+
+
+def test_who_has_the_mail_of_a_correction_can_open_it_in_the_browser_and_nobody_else(
+    site: CorrectedSite,
+) -> None:
+    name = name_correction(EDITION, 1)
+    add_sent(site.engine, [replace(site.mail, slug=name)], archived=False)
+    assert site.mail.title in site.get(f"/e/{name}/en?v={site.mail.digest[:16]}")
+    assert send_request(site.url, "GET", f"/e/{name}/en").status == 404
+    assert name not in site.get("/e/")
 
 
 def test_a_correction_that_was_not_sent_is_not_shown(site: CorrectedSite) -> None:

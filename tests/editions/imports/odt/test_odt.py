@@ -161,6 +161,40 @@ def test_what_was_cropped_off_is_not_in_the_picture(bring_in: Importer) -> None:
         assert abs(image.height - 400) <= 1
 
 
+def test_stories_begin_at_bold_or_larger_lines_where_there_are_no_headings(tmp_path: Path) -> None:
+    large = (
+        '<style:style style:name="PL" style:family="paragraph">'
+        '<style:text-properties fo:font-size="200%"/></style:style>'
+    )
+    words = PARAGRAPH.format("The offices have worked together on this for more than a year.")
+    text = (
+        '<text:p text:style-name="PL">Monthly brief</text:p><text:p text:style-name="PB">Clean water</text:p>'
+        f'{words}<text:p><text:span text:style-name="B">New colleagues</text:span></text:p>{words}'
+    )
+    path = write_odt(tmp_path / "a.odt", text, automatic=large)
+    imported = import_document(path, tmp_path / "editions", today=TODAY)
+    assert imported.title == "Monthly brief"
+    assert imported.stories == ("stories/010-clean-water.md", "stories/020-new-colleagues.md")
+
+
+def test_a_picture_beside_a_title_belongs_to_it_and_numbers_stay_on_the_right(bring_in: Importer) -> None:
+    cell = "<table:table-cell>{}</table:table-cell>"
+    row = "<table:table-row>{}{}</table:table-row>"
+    title = '<text:h text:outline-level="1">Grants</text:h><text:p>Apply.</text:p>'
+    shown = row.format(cell.format(f"<text:p>{picture('Pictures/a.png')}</text:p>"), cell.format(title))
+    number = '<text:p text:style-name="PR">{}</text:p>'
+    rows = [("<text:p>Fund</text:p>", "Amount"), ("<text:p>Small</text:p>", "1,000")]
+    data = "".join(row.format(cell.format(name), cell.format(number.format(sum_))) for name, sum_ in rows)
+    imported = bring_in(
+        f"<text:p>Theirs.</text:p><table:table>{shown}</table:table><table:table>{data}</table:table>",
+        parts={"Pictures/a.png": draw("red")},
+    )
+    grants = (imported.folder / imported.stories[1]).read_text()
+    assert "image:" not in header(imported)
+    assert "image:" in grants
+    assert "| --- | ---: |\n| Small | 1,000 |" in grants
+
+
 def test_merged_cells_notes_and_quotations(bring_in: Importer) -> None:
     cell = "<table:table-cell {}><text:p>{}</text:p></table:table-cell>"
     spanning = cell.format('table:number-columns-spanned="2"', "Head")
@@ -259,7 +293,7 @@ _BLOCK = st.deferred(
         st.tuples(st.sampled_from(["Text_20_body", "PB", "Quotations", "Caption", "PR"]), _LINE).map(
             lambda made: f'<text:p text:style-name="{made[0]}">{made[1]}</text:p>'
         ),
-        st.tuples(st.integers(1, 4), _WORD).map(
+        st.tuples(st.integers(1, 4), _LINE).map(
             lambda made: f'<text:h text:outline-level="{made[0]}">{made[1]}</text:h>'
         ),
         st.tuples(st.sampled_from(["LN", "LB"]), st.lists(_BLOCK, min_size=1, max_size=3)).map(

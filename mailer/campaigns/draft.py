@@ -1,0 +1,96 @@
+"""The draft of an edition: a campaign with frozen content and without readers.
+
+An edition has at most one. Its first test makes it, or else its approval, its schedule or its launch, which
+the draft then becomes.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlmodel import col
+
+from mailer.campaigns.correction_record import store_correction
+from mailer.campaigns.plan import Plan, digest_plan
+from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
+from mailer.dispatch.deliveries.transitions import change_campaign_state
+
+DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
+"""The states in which nobody has chosen yet who gets a campaign."""
+
+
+def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
+    """Make the edition's draft one of exactly this ``plan``, with its frozen content; return its id.
+
+    A draft that was tested stays tested if it has the same content. The caller holds the edition's launch
+    lock, and commits.
+
+    Raises:
+        CorrectionConflictError: it sends a correction, and another one has taken its name.
+    """
+    if plan.correction is not None:
+        store_correction(connection, plan.correction, now)
+    return _write(connection, plan, now, segment=plan.segment.text)
+
+
+def write_tested_draft(connection: Connection, plan: Plan, now: datetime) -> int:
+    """As :func:`write_draft`, for content that was just tested; who gets it is left open."""
+    number = _write(connection, plan, now, segment="")
+    change_campaign_state(connection, number, CampaignState.tested)
+    return number
+
+
+def _write(connection: Connection, plan: Plan, now: datetime, *, segment: str) -> int:
+    values: dict[str, object] = {
+        "title": plan.title,
+        "subject": plan.subject,
+        "segment": segment,
+        "language": plan.language,
+        "digest": digest_plan(plan.edition, segment, plan.compiled),
+        "content_digest": plan.content_digest,
+    }
+    found = _find_draft(connection, plan.edition)
+    if found is None:
+        return _insert(connection, plan, now, values)
+    number, content_digest = found
+    if content_digest != plan.content_digest:
+        change_campaign_state(connection, number, CampaignState.draft)
+        connection.execute(delete(CampaignContent).where(col(CampaignContent.campaign_id) == number))
+        _freeze(connection, number, plan)
+        values["created_at"] = now
+    connection.execute(update(Campaign).where(col(Campaign.id) == number).values(values))
+    return number
+
+
+def _find_draft(connection: Connection, edition: str) -> tuple[int, str] | None:
+    """The id and the content digest of the edition's draft."""
+    drafts = select(col(Campaign.id), col(Campaign.content_digest)).where(
+        col(Campaign.edition) == edition, col(Campaign.state).in_(DRAFT_STATES)
+    )
+    row = connection.execute(drafts.order_by(col(Campaign.id).desc())).first()
+    return None if row is None else (row[0] or 0, row[1])
+
+
+def _insert(connection: Connection, plan: Plan, now: datetime, values: dict[str, object]) -> int:
+    fixed = {
+        "edition": plan.edition,
+        "state": CampaignState.draft,
+        "state_reason": "",
+        "in_doubt_policy": InDoubtPolicy.hold,
+        "audience": 0,
+        "approved_by": "",
+        "approved_digest": "",
+        "approved_settings": "",
+        "created_at": now,
+    }
+    inserted = connection.execute(insert(Campaign).values(**fixed, **values))
+    (number,) = inserted.inserted_primary_key or (0,)
+    _freeze(connection, number, plan)
+    return int(number)
+
+
+def _freeze(connection: Connection, number: int, plan: Plan) -> None:
+    contents = [
+        {"campaign_id": number, "language": compiled.language, "body": compiled.to_bytes()}
+        for compiled in plan.compiled
+    ]
+    connection.execute(insert(CampaignContent), contents)

@@ -1,0 +1,319 @@
+"""Send an edition to colleagues as a test: the real mail, counted nowhere, with links that change nothing."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, exists, select
+from sqlmodel import col
+
+from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.audiences.recipient_selection import Cohort, load_reader
+from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
+from mailer.campaigns.example_sender import find_example_sender
+from mailer.campaigns.launch import acquire_launch_lock
+from mailer.campaigns.plan import Plan
+from mailer.campaigns.tested_content import record_tests
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign, CampaignState
+from mailer.dispatch.direct_send import RelayOutcome, send_mails
+from mailer.dispatch.dkim_signer import load_signer
+from mailer.errors import MailerError
+from mailer.i18n import match_language
+from mailer.rendering.body.variants import Variant, choose_language
+from mailer.rendering.headers import format_phrase, plain_phrase
+from mailer.rendering.image_writer import write_media
+from mailer.rendering.message import MessageBuilder, envelope_sender, sender_address
+from mailer.rendering.recipient import Reader, anonymous_reader
+from mailer.settings import Settings
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
+from mailer.smtp.reply_classifier import Verdict
+from mailer.workspace import Workspace
+from subscribers.address import Address, normalise_address
+from subscribers.consent.suppression import read_suppression
+from subscribers.errors import AddressError
+from subscribers.models import ConsentEvent
+from subscribers.queries import find_subscriber
+
+MAX_TEST_READERS = 20
+"""A test is for colleagues. Whoever needs more wants a campaign, which keeps rates and is accounted for."""
+
+MARK = "[Test]"
+"""Before the subject of a test. Not translated: it is for the people who make the newsletter."""
+
+_NO_MAIL_EVER = {
+    ConsentEvent.erased: "its owner was erased",
+    ConsentEvent.complained: "its owner reported a mail as spam",
+    ConsentEvent.suppressed: "the team put it on the suppression list",
+}
+
+
+class RefusedTestError(MailerError):
+    """No test was sent to anybody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownMail:
+    """Whose mail a test shows: that of the subscriber ``address``, that of the plan's variant ``variant``
+    (counted from 1), or, with neither, that of a reader who is not known."""
+
+    address: str = ""
+    variant: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderResult:
+    """What became of a test for one ``address``: the last ``relay`` that was asked, and how that ended."""
+
+    address: str
+    relay: str
+    verdict: Verdict
+    reply: str
+
+    @property
+    def is_sent(self) -> bool:
+        return self.verdict is Verdict.sent
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a word or two."""
+        return _OUTCOMES.get(self.verdict, "not sent")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result in the form of the JSON output."""
+        return {"address": self.address, "result": self.outcome, "relay": self.relay, "reply": self.reply}
+
+
+_OUTCOMES = {
+    Verdict.sent: "sent",
+    Verdict.deferred: "deferred",
+    Verdict.rejected: "rejected",
+    Verdict.in_doubt: "in doubt",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentTests:
+    """A test as it was sent: its ``subject`` and ``language``, how many of the edition's stories are in it,
+    and a result for each address."""
+
+    subject: str
+    language: str
+    stories: int
+    results: tuple[ReaderResult, ...]
+
+    @property
+    def number_sent(self) -> int:
+        return sum(result.is_sent for result in self.results)
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
+        return any(result.verdict is Verdict.deferred for result in self.results)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The test in the form of the JSON output."""
+        results = [result.as_dict() for result in self.results]
+        return {"subject": self.subject, "language": self.language, "stories": self.stories, "tests": results}
+
+
+def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address, ...]:
+    """Read the addresses a test goes to, each once: ``texts``, or else those of the settings.
+
+    Raises:
+        RefusedTestError: there is none, one of them is not an address, or there are too many.
+    """
+    place = "" if texts else "[campaigns] test_readers: "
+    chosen = texts or settings.campaigns.test_readers
+    if not chosen:
+        raise RefusedTestError(
+            "Say who gets the test: `--test me@example.org`. Or list the usual people in mailer.toml, under "
+            '[campaigns]: test_readers = ["me@example.org"].'
+        )
+    try:
+        found = {address.email: address for address in map(normalise_address, chosen)}
+    except AddressError as error:
+        raise RefusedTestError(f"{place}{error}") from error
+    if len(found) > MAX_TEST_READERS:
+        raise RefusedTestError(
+            f"{place}{len(found)} addresses are too many for a test, which goes to {MAX_TEST_READERS} at "
+            "most. To send to more people, import them and send a campaign to their segment."
+        )
+    return tuple(found.values())
+
+
+def send_test(
+    engine: Engine,
+    workspace: Workspace,
+    plan: Plan,
+    readers: Sequence[Address],
+    *,
+    shows: ShownMail,
+    by: str,
+    now: datetime,
+) -> SentTests:
+    """Send the mail of ``plan`` to ``readers`` as a test, and record for whom a relay has accepted it.
+
+    The mail is compiled, built, signed and sent as in a campaign, with "[Test]" before its subject, a new
+    Message-ID and links that change nothing. No campaign starts, nobody on the list is affected, and nothing
+    is added to the archive. Each call sends again.
+
+    Raises:
+        RefusedTestError: the edition has errors, the sender is not the workspace's own, there is no such
+            variant, or an address must not get any mail. Nothing was sent.
+        SubscriberError: the subscriber whose mail is wanted is not on the list.
+        ConfigurationError: a relay, a key or the sender's address cannot be used.
+    """
+    _refuse_unfit(workspace, plan)
+    shown = _choose_reader(engine, workspace, plan, shows)
+    _refuse_suppressed(engine, workspace, readers)
+    for compiled in plan.compiled:
+        write_media(compiled, workspace.media)
+    mails = list(_build_mails(workspace, plan, shown, readers, now))
+    outcomes = send_mails(workspace.settings.smtp, workspace.root, mails)
+    results = tuple(_make_result(reader, outcomes[reader.email]) for reader in readers)
+    _record(engine, plan, [result.address for result in results if result.is_sent], by=by, now=now)
+    mail = plan.mail_in(choose_language(shown.language, plan.languages))
+    return SentTests(
+        subject=_label_subject(workspace.settings, shown, mail.subject),
+        language=mail.language,
+        stories=len(mail.variant_for(shown.interests).stories),
+        results=results,
+    )
+
+
+def _refuse_unfit(workspace: Workspace, plan: Plan) -> None:
+    """Refuse what must reach nobody. Warnings, texts of the example and a missing https address may: the
+    people who get a test are to see the mail while it is being made."""
+    if fault := find_missing_identity(workspace.settings) or find_example_sender(workspace.settings):
+        raise RefusedTestError(fault)
+    if plan.errors or not plan.compiled:
+        complaints = "\n".join(str(problem) for problem in plan.errors)
+        raise RefusedTestError(
+            f"{plan.edition} has errors, so no test was sent. Fix them; `mailer check {plan.edition}` lists "
+            f"them all.\n{complaints}"
+        )
+
+
+def _refuse_suppressed(engine: Engine, workspace: Workspace, readers: Sequence[Address]) -> None:
+    """Refuse addresses whose owners must get no mail of any kind. One that unsubscribed from the newsletter,
+    or that bounced, may be a colleague's."""
+    with open_session(engine, read_only=True) as session:
+        for reader in readers:
+            found = read_suppression(session, workspace.keys.suppression, reader.email)
+            if found is not None and found.reason in _NO_MAIL_EVER:
+                raise RefusedTestError(
+                    f"{reader.email} must not get mail, not even a test: {_NO_MAIL_EVER[found.reason]}. "
+                    "No test was sent. Leave this address out."
+                )
+
+
+def _choose_reader(engine: Engine, workspace: Workspace, plan: Plan, shows: ShownMail) -> Reader:
+    """The reader whose mail is shown."""
+    if shows.address:
+        with open_session(engine, read_only=True) as session:
+            return load_reader(session, find_subscriber(session, shows.address), workspace)
+    nobody = anonymous_reader(workspace.settings)._replace(language=plan.language)
+    if shows.variant is None:
+        return nobody
+    variant, cohort = _find_variant(plan, shows.variant)
+    return nobody._replace(language=variant.language, interests=cohort.interests)
+
+
+def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
+    variants = list(plan.variants.items())
+    if 0 < number <= len(variants):
+        return variants[number - 1]
+    if not variants:
+        raise RefusedTestError(
+            f"Nobody in the segment {plan.segment.text!r} would get {plan.edition}, so it has no versions. "
+            "Leave out --variant to test it as a reader would get it who is not known."
+        )
+    if len(variants) == 1:
+        raise RefusedTestError(
+            f"{plan.edition} has one version for {plan.segment_label}. Leave out --variant."
+        )
+    raise RefusedTestError(
+        f"{plan.edition} has {len(variants)} versions for {plan.segment_label}, so --variant is a number "
+        f"from 1 to {len(variants)}. `mailer send {plan.edition} --segment QUERY` lists them."
+    )
+
+
+def _build_mails(
+    workspace: Workspace, plan: Plan, shown: Reader, to: Sequence[Address], now: datetime
+) -> Iterator[OutgoingMessage]:
+    """Build the mail of ``shown`` for each of the mailboxes ``to``."""
+    settings, signer = workspace.settings, load_signer(workspace.settings, workspace.root)
+    # The builder puts the label of a country before the subject of its readers, and all are in this one.
+    labels = {shown.country: _label_subject(settings, shown)}
+    builder = MessageBuilder(plan.compiled, settings.model_copy(update={"subject_labels": labels}))
+    sender, domain = envelope_sender(settings.sender), sender_address(settings.sender.address).split("@")[1]
+    token = _sign_token(workspace, choose_language(shown.language, plan.languages))
+    for mailbox in to:
+        reader = shown._replace(
+            email=mailbox.email,
+            envelope=mailbox.envelope,
+            token=token,
+            # Never the same twice: a mail program may hide a message whose id it has seen.
+            message_id=f"<test.{secrets.token_hex(12)}@{domain}>",
+        )
+        message = _without_name(builder.build(reader, now=now), reader)
+        if signer is not None:
+            message = signer.sign(message, now=now)
+        yield OutgoingMessage(
+            key=mailbox.email,
+            sender=sender,
+            recipient=mailbox.envelope,
+            payload=apply_dot_stuffing(message),
+        )
+
+
+def _label_subject(settings: Settings, shown: Reader, subject: str = "") -> str:
+    """The mark of a test, the label that the law of the reader's country asks for, and the subject."""
+    return " ".join(part for part in (MARK, settings.subject_labels.get(shown.country, ""), subject) if part)
+
+
+def _sign_token(workspace: Workspace, language: str) -> str:
+    """The token of the links, which say in which language their page is to answer."""
+    token = workspace.keys.tokens.sign_test()
+    spoken = match_language([language])
+    return f"{token}?lang={spoken}" if spoken else token
+
+
+def _without_name(message: bytes, reader: Reader) -> bytes:
+    """The message without the subscriber's name at a colleague's address: mail programs would learn it."""
+    named = f"To: {format_phrase(plain_phrase(reader.name), reader.envelope)}\r\n"
+    return message.replace(named.encode(), f"To: {reader.envelope}\r\n".encode(), 1)
+
+
+def _make_result(reader: Address, sent: RelayOutcome) -> ReaderResult:
+    outcome = sent.outcome
+    about_us = outcome.verdict in {Verdict.stop, Verdict.give_back}
+    return ReaderResult(
+        address=reader.email,
+        relay=sent.relay,
+        verdict=outcome.verdict,
+        reply=outcome.summary if about_us else outcome.reason,
+    )
+
+
+def _record(engine: Engine, plan: Plan, addresses: Sequence[str], *, by: str, now: datetime) -> None:
+    """Record the test, with a draft of the edition if no campaign has this content yet."""
+    if not addresses:
+        return
+    with engine.begin() as connection:
+        acquire_launch_lock(connection, plan.edition)
+        record_tests(connection, plan.edition, plan.content_digest, addresses, by=by, now=now)
+        if not _has_campaign(connection, plan):
+            write_tested_draft(connection, plan, now)
+
+
+def _has_campaign(connection: Connection, plan: Plan) -> bool:
+    """Whether a campaign that is more than a draft has exactly this content."""
+    same = (
+        *(col(Campaign.edition) == plan.edition, col(Campaign.content_digest) == plan.content_digest),
+        col(Campaign.state).not_in([*DRAFT_STATES, CampaignState.cancelled]),
+    )
+    return bool(connection.scalar(select(exists().where(*same))))

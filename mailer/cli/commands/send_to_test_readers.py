@@ -1,0 +1,109 @@
+"""``mailer send --test``: send a test to colleagues and say what became of it for each of them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.commands.subscribers import read_segment
+from mailer.cli.context import CliContext
+from mailer.cli.output import columns, emit, emit_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mailer.campaigns.mail_to_test_readers import SentTests
+    from mailer.campaigns.plan import Plan
+    from mailer.workspace import Workspace
+
+
+def check_test_options(
+    *, is_test: bool, for_tests: Mapping[str, object], not_for_tests: Mapping[str, object]
+) -> None:
+    """Refuse options that are only for tests without --test, and with it those that it has no use for.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    wrong = [name for name, value in (not_for_tests if is_test else for_tests).items() if value]
+    if wrong and is_test:
+        raise click.UsageError(
+            f"{wrong[0]} has no meaning with --test, which sends at once and starts no campaign."
+        )
+    if wrong:
+        raise click.UsageError(f"{wrong[0]} is for a test: add --test.")
+    if is_test and for_tests["--as"] and for_tests["--variant"]:
+        raise click.UsageError("Give --as or --variant, not both: a reader has one version.")
+
+
+def send_test(
+    context: CliContext,
+    edition: str,
+    query: str | None,
+    addresses: tuple[str, ...],
+    *,
+    shown_address: str,
+    variant: int | None,
+    by: str,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Send a test, print what became of it, and exit with 1 if a relay did not accept it for everybody."""
+    from mailer.campaigns.mail_to_test_readers import ShownMail, read_test_readers
+    from mailer.campaigns.mail_to_test_readers import send_test as send
+    from mailer.campaigns.plan import plan_campaign
+    from mailer.database.engine import open_session
+
+    workspace, now = context.open_workspace(), datetime.now(UTC)
+    readers = read_test_readers(workspace.settings, addresses)
+    with context.open_database(workspace) as engine:
+        with open_session(engine, read_only=True) as session:
+            segment = read_segment(workspace.settings, query or "", session)
+        plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
+        shows = ShownMail(address=shown_address, variant=variant)
+        tests = send(engine, workspace, plan, readers, shows=shows, by=by, now=now)
+    if as_json:
+        told = {"edition": edition, "as": shown_address or None, "variant": variant}
+        emit_json({**told, **tests.as_dict()})
+    else:
+        _print_plan_problems(plan)
+        _print_results(tests, shown_address, variant)
+        _print_next_step(context, workspace, edition, tests)
+    if tests.number_sent < len(tests.results):
+        sys.exit(1)
+
+
+def _print_plan_problems(plan: Plan) -> None:
+    for problem in plan.problems:
+        say(f"{problem.level}: {problem}")
+    for problem in plan.launch_problems:
+        say(f"Before you can send it: {problem}")
+
+
+def _print_results(tests: SentTests, shown_address: str, variant: int | None) -> None:
+    stories = f"{tests.stories} {'story' if tests.stories == 1 else 'stories'}"
+    reader = f"as {shown_address} gets it" if shown_address else "as an unnamed reader gets it"
+    version = reader if variant is None else f"version {variant}"
+    emit(f"{tests.subject} ({tests.language}, {stories}; {version})")
+    rows = [(f"  {one.address}", one.outcome, f"relay {one.relay}", one.reply) for one in tests.results]
+    emit(columns(rows))
+    emit(f"{tests.number_sent} of {len(tests.results)} sent.")
+
+
+def _print_next_step(context: CliContext, workspace: Workspace, edition: str, tests: SentTests) -> None:
+    web = workspace.settings.web
+    if tests.is_deferred:
+        say("A deferred test is not tried again by itself: give the command again in a few minutes.")
+    if not tests.number_sent:
+        say(f"Nobody got the test. To find out why: {context.command_line('doctor')}")
+        return
+    if web.is_loopback:
+        say(
+            f"Its pictures and links lead to {web.base_url}, which works on this machine only, while `mailer "
+            "serve` runs. Elsewhere the pictures are missing. Set [web] base_url to your public address."
+        )
+    send = context.command_line("send", edition, "--segment", "QUERY")
+    say(f"This was a test: it counts nowhere, and its links change nothing. To see who would get it: {send}")

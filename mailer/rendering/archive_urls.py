@@ -1,0 +1,25 @@
+"""The addresses of an edition and of its stories in the archive."""
+
+from urllib.parse import quote
+
+DIGEST_DIGITS = 16
+"""Digits of a content's digest in the address of an edition: 64 bits, too many to guess."""
+
+
+def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
+    """The address of an edition in the archive, below ``base_url``.
+
+    With the ``digest`` of its content it is the address used in the email. That one opens the edition for
+    everyone who has the email, even if it is not in an archive; it cannot be guessed without the content.
+    """
+    return f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}{version_query(digest)}"
+
+
+def story_url(base_url: str, edition: str, language: str, story: str, version: str = "") -> str:
+    """The address of one story of an edition in the archive; ``version`` is a :func:`version_query`."""
+    return f"{archive_url(base_url, edition, language)}/{quote(story, safe='')}{version}"
+
+
+def version_query(digest: str) -> str:
+    """The query that opens the pages of an edition outside the archive; empty without its ``digest``."""
+    return f"?v={digest[:DIGEST_DIGITS]}" if digest else ""
