@@ -225,3 +225,18 @@ def test_readers_are_told_in_their_language_what_ai_did(
     assert edited in said
     assert text in said
     assert text in mail.text
+
+
+def test_a_card_of_a_digest_tells_it_too(tmp_path: Path, theme: str) -> None:
+    draft = write_story(tmp_path / "2021-2", MORE)
+    draft.add_image("still.jpg")
+    draft.change(
+        "stories/010-youth-forum.md", "  credit: Illustration", "  credit: Illustration\n  ai: edited"
+    )
+    draft.change("edition.md", "language: en", "language: en\nform: digest")
+    compiled = compile_story(draft, theme)
+    mail = compiled.assemble(compiled.full_variant)
+    body = lxml_html.document_fromstring(mail.html).find("body")
+    assert "Edited with AI · Text written with AI" in body.text_content()
+    assert "Text written with AI" in mail.text
+    assert ".bu" not in mail.html
