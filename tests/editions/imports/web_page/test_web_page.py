@@ -92,7 +92,7 @@ def test_a_newsletter_laid_out_in_tables_becomes_stories(tmp_path: Path) -> None
     assert "title: Water for all" in texts[0]
     assert "alt: A well" in texts[0]
     assert "The pumps **work** since May.\n\nMore on [our page]" in texts[0]
-    assert "https://example.org/a?x=1&amp;y=2#part" in texts[0]
+    assert "(https://example.org/a?x=1&y=2#part)" in texts[0]
     assert "alt: A forum" in texts[1]
     assert "They met." in texts[1]
     assert texts[2].endswith("Apply now.\n\n[The Office](https://example.org/)\n")
