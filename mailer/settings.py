@@ -31,6 +31,7 @@ SETTINGS_FILE = "mailer.toml"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, which need neither TLS nor https."""
 _PREFIX = "MAILER_"
+_CONTACT = re.compile(r"https://[^\s\"<>]+|[^\s@<>\":/]+@[^\s@<>\":/]+")
 # The keys of these sections are country codes in capitals; names of variables are read in any case.
 _COUNTRY_SECTIONS = {"countries", "time_zones", "subject_labels"}
 # Options of the command line, which reads them itself.
@@ -235,6 +236,11 @@ class WebSettings(_Section):
         default="index", description="Whether search engines may index the archive."
     )
     sign_up: bool = Field(default=False, description="Whether people can sign up themselves, at /subscribe.")
+    accessibility_contact: str = Field(
+        default="",
+        description="Where readers report a barrier: an email address, or the https address of a form. "
+        "Shown on /accessibility. By default, the address that answers to the newsletter go to.",
+    )
     trusted_proxies: tuple[str, ...] = Field(
         default=("127.0.0.1", "::1"),
         description="Addresses and networks of your own reverse proxies. Only what they write in "
@@ -252,6 +258,16 @@ class WebSettings(_Section):
         for value in values:
             parse_network(value)
         return values
+
+    @field_validator("accessibility_contact")
+    @classmethod
+    def _check_accessibility_contact(cls, value: str) -> str:
+        if value and not _CONTACT.fullmatch(value):
+            raise ValueError(
+                f"accessibility_contact: {value!r} is neither an email address nor an address that begins "
+                "with https://. Write, for example, access@example.org"
+            )
+        return value
 
     @field_validator("metrics")
     @classmethod

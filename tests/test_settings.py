@@ -116,6 +116,7 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_SENDER__ADDRESS": "a@b.example",
         "MAILER_SENDER__LANGUAGE": "fr",
         "MAILER_WEB__BASE_URL": "https://x.example",
+        "MAILER_WEB__ACCESSIBILITY_CONTACT": "access@x.example",
         "MAILER_WEB__METRICS": "127.0.0.1:9464",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
     }

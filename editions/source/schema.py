@@ -439,6 +439,10 @@ class StoryTranslation(_FrontMatterModel):
 _NOTE_KEYS: dict[str, Any] = {
     "was": (SingleLine, Field(description="What was said, in the story's own words.")),
     "is": (SingleLine, Field(description="What is right instead.")),
+    "title": (
+        SingleLine,
+        Field(default="", description="The story's heading, if it was not sent in the note's language."),
+    ),
 }
 NoteHeader: type[BaseModel] = create_model(
     "NoteHeader",

@@ -67,7 +67,7 @@ def describe_correction(
     """The correction that ``note`` makes of ``story``, dated ``today`` if the note does not say."""
     texts = {
         tag: CorrectionText(
-            title=find_story_title(edition.content_for(tag), story),
+            title=text.title or find_story_title(edition.content_for(tag), story),
             was=text.was,
             right=text.right,
             html=text.html,

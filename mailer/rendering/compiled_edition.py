@@ -21,8 +21,11 @@ from mailer.rendering.body.assembly import (
 )
 from mailer.rendering.body.fragments import Parts, parse_fragments
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, StoryFacts, Variant, choose_stories
+from mailer.rendering.web_edition import WebEdition
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_READABLE_VERSIONS = frozenset({2, FORMAT_VERSION})
+"""Version 2 had no web edition: its email is shown in its place."""
 
 
 class CompiledVersionError(MailerError):
@@ -55,7 +58,8 @@ class CompiledEdition:
     ``many_stories`` are the phrases for counts ("{count} stories"). ``stories`` are in the edition's own
     order. ``images`` are the files that its pictures refer to; they go to the media folder and are not part
     of :meth:`to_bytes`. ``digest`` is a SHA-256 in hex over everything that a reader could see, and over who
-    sees it. ``switched_off`` are the checks that the edition has disabled, each with its reason.
+    sees it. ``web`` is what its web pages show, in its full form. ``switched_off`` are the checks that the
+    edition has disabled, each with its reason.
     """
 
     slug: str
@@ -73,6 +77,7 @@ class CompiledEdition:
     personalise: Personalisation = Personalisation.off
     switched_off: Mapping[str, str] = field(default_factory=dict, repr=False)
     digest: str
+    web: WebEdition | None = field(default=None, repr=False)
     images: tuple[PreparedImage, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -148,7 +153,7 @@ class CompiledEdition:
             version = values.pop("version", None)
         except (ValueError, TypeError, AttributeError):
             raise CompiledVersionError(None) from None
-        if version != FORMAT_VERSION:
+        if version not in _READABLE_VERSIONS:
             raise CompiledVersionError(version)
         return cls(
             **{

@@ -1,6 +1,7 @@
 """The compiler: makes one email per language from an edition and a theme, once, however many readers it
 has."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_files import FileStamps, stamp_templates
 from mailer.rendering.themes.template_version import check_digest_support
 from mailer.rendering.themes.theme import Theme, find_logo, load_theme
+from mailer.rendering.web_edition import freeze_page
 from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings
 
@@ -92,11 +94,15 @@ def _freeze(
         "switched_off": dict(edition.checks),
     }
     stories = _list_stories(edition, settings)
+    web = freeze_page(page)
     pictures = sorted(image.name for image in prepared.images)
     return CompiledEdition(
         **values,
         stories=stories,
-        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures]),
+        digest=digest_parts(
+            [*map(str, values.values()), *map(repr, stories), *pictures, json.dumps(web, ensure_ascii=False)]
+        ),
+        web=web,
         images=prepared.images,
     )
 

@@ -112,10 +112,15 @@ def list_editions(session: Session, cache: SummaryCache | None = None) -> list[A
 
 @dataclass(frozen=True, kw_only=True)
 class ArchivedContent:
-    """The content of an edition, and whether it is public or only for those who have its email."""
+    """The content of an edition, and whether it is public or only for those who have its email.
+
+    ``languages`` are those of its campaign, the edition's own first; ``sent_at`` is when that was launched.
+    """
 
     content: CompiledEdition
     is_public: bool
+    languages: tuple[str, ...] = ()
+    sent_at: datetime | None = None
 
 
 def find_content(session: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
@@ -125,7 +130,7 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
     None if not found.
     """
     rows = session.exec(
-        select(CampaignContent.body, Campaign.archived, Campaign.state)
+        select(CampaignContent.body, Campaign)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
@@ -134,12 +139,17 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
-    for body, archived, state in rows:
+    for body, campaign in rows:
         content = _load_content(body)
-        if archived and state in _LAUNCHED_STATES:
-            return None if content is None else ArchivedContent(content=content, is_public=True)
-        if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
-            return ArchivedContent(content=content, is_public=False)
+        if campaign.archived and campaign.state in _LAUNCHED_STATES:
+            found = None if content is None else ArchivedContent(content=content, is_public=True)
+        elif content is not None and version and content.digest[:DIGEST_DIGITS] == version:
+            found = ArchivedContent(content=content, is_public=False)
+        else:
+            continue
+        number = campaign.id or 0
+        languages = tuple(_read_languages(session, [number])[number])
+        return replace(found, languages=languages, sent_at=campaign.launched_at) if found else None
     return None
 
 

@@ -42,7 +42,7 @@ def annotate_edition(
     for story in stories:
         mine = [sent for sent in corrections if sent.record.story == story]
         html = _insert_at_story(html, story, write_story_notices(mine, content.language, overrides))
-    top = _write_summary(corrections, content.language, overrides)
+    top = write_summary(corrections, content.language, overrides)
     body = _BODY.search(html)
     place = body.end() if body else 0
     return replace(content, html=f"{html[:place]}{top}{html[place:]}")
@@ -75,7 +75,7 @@ def _write_notice(sent: SentCorrection, language: str, overrides: Path | None) -
     )
 
 
-def _write_summary(corrections: Sequence[SentCorrection], language: str, overrides: Path | None) -> Markup:
+def write_summary(corrections: Sequence[SentCorrection], language: str, overrides: Path | None) -> Markup:
     """A line for each correction, with a link to the whole of it at its story."""
     lines = Markup().join(_write_line(sent, language, overrides) for sent in corrections)
     return Markup('<div role="note" style="{}">{}</div>').format(_TOP, lines)

@@ -23,6 +23,10 @@ PAGE_POLICY = (
 )
 """A readers' page: our own style sheet and images, forms to our own site, and no scripts."""
 
+READING_POLICY = f"{PAGE_POLICY}; style-src-attr 'unsafe-inline'"
+"""A page of the web edition: like every readers' page, but elements may have a style. The colours of the
+theme are written so, and what Markdown says about a cell, a list or a word."""
+
 PREVIEW_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

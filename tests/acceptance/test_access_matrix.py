@@ -132,6 +132,8 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("GET", "/"): Cell(E.nothing),
     ("GET", "/e/"): Cell(E.nothing),
     ("GET", "/e/{slug}/{language}"): Cell(E.nothing),
+    ("GET", "/e/{slug}/{language}/{story}"): Cell(E.nothing),
+    ("GET", "/accessibility"): Cell(E.nothing),
     ("GET", "/feed.{ending}"): Cell(E.nothing),
     ("GET", "/feed/{axis}/{about}.{ending}"): Cell(E.nothing),
     ("GET", "/media/{name}"): Cell(E.nothing),

@@ -144,7 +144,8 @@ def test_an_anonymous_mail_has_no_name_and_no_token() -> None:
 def test_every_merge_tag_has_a_recognisable_placeholder_and_a_context() -> None:
     for tag in MergeTag:
         assert TAG_PATTERN.fullmatch(tag.placeholder)
-        assert tag.context is (TagContext.text if tag is MergeTag.greeting else TagContext.url)
+        others = {MergeTag.greeting: TagContext.text, MergeTag.version: TagContext.query}
+        assert tag.context is others.get(tag, TagContext.url)
 
 
 def _subscriber(**changes: object) -> Subscriber:

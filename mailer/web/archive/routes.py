@@ -11,13 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from locales.countries import is_country
-from mailer.campaigns.correction_record import list_sent_corrections
+from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
 from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
-from mailer.web.archive_store import ArchivedEdition, find_content, list_editions
+from mailer.web.archive.reading_pages import ReadingPage, answer_page
+from mailer.web.archive_store import ArchivedContent, ArchivedEdition, find_content, list_editions
 from mailer.web.client_address import describe_origin
 from mailer.web.correction_notices import annotate_edition
 from mailer.web.dependencies import Site, SiteDep
@@ -47,28 +48,67 @@ def show_editions(page: PageDep) -> Response:
     return _set_robots_header(answer, page.settings)
 
 
-def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Response:
-    """Show the email as it was frozen with its campaign, in a sandbox of its own.
+def show_edition(site: SiteDep, request: Request, slug: str, language: str, v: str = "") -> Response:
+    """Show the web edition as it was frozen with its campaign: everything, whatever the email has of it.
 
     ``v`` is the version in the link of the email: with it, an edition outside the archive can be read too.
     """
-    with open_session(site.engine, read_only=True) as session:
-        found = find_content(session, slug, language, v)
-        corrections = list_sent_corrections(session.connection(), [slug]) if found else []
-    if found is None:
+    found, corrections = _find_edition(site, slug, language, v)
+    if found.content.web is None:
+        return _show_mail(site, found, corrections)
+    page = ReadingPage(site=site, found=found, web=found.content.web, corrections=corrections)
+    return answer_page(request, page.render_edition(), _make_headers(site.workspace.settings, found))
+
+
+def show_story(
+    site: SiteDep, request: Request, slug: str, language: str, story: str, v: str = ""
+) -> Response:
+    """Show one story of an edition; ``v`` as for the edition."""
+    found, corrections = _find_edition(site, slug, language, v)
+    html = None
+    if found.content.web is not None:
+        page = ReadingPage(site=site, found=found, web=found.content.web, corrections=corrections)
+        html = page.render_story(story)
+    if html is None:
         raise HTTPException(404)
+    return answer_page(request, html, _make_headers(site.workspace.settings, found))
+
+
+def show_accessibility(page: PageDep) -> Response:
+    """Show the accessibility statement, with a way to report a barrier."""
+    sender = page.settings.sender
+    contact = page.settings.web.accessibility_contact or sender.reply_to or sender.address
+    answer = page.render("accessibility.html", report_to=contact)
+    return _set_robots_header(answer, page.settings)
+
+
+def _find_edition(
+    site: Site, slug: str, language: str, version: str
+) -> tuple[ArchivedContent, list[SentCorrection]]:
+    with open_session(site.engine, read_only=True) as session:
+        found = find_content(session, slug, language, version)
+        if found is None:
+            raise HTTPException(404)
+        return found, list_sent_corrections(session.connection(), [slug])
+
+
+def _show_mail(site: Site, found: ArchivedContent, corrections: list[SentCorrection]) -> Response:
+    """Show the email of an edition that was sent before there were web editions, in a sandbox of its own."""
     settings = site.workspace.settings
     content = annotate_edition(found.content, corrections, site.workspace.template_overrides)
     html = rewrite_media_urls(
         render_without_reader(content, settings), settings.web.base_url, site.renderer.prefix
     )
     policy = make_mail_policy(images="'self' data:", ancestors="'none'")
-    headers = {"content-security-policy": policy, "content-language": found.content.language}
+    return HTMLResponse(html, headers={**_make_headers(settings, found), "content-security-policy": policy})
+
+
+def _make_headers(settings: Settings, found: ArchivedContent) -> dict[str, str]:
+    headers = {"content-language": found.content.language}
     if not found.is_public:
-        return HTMLResponse(html, headers={**headers, "x-robots-tag": _NO_ROBOTS})
-    return _set_robots_header(
-        HTMLResponse(html, headers={**headers, "cache-control": _CACHE_ONE_HOUR}), settings
-    )
+        return {**headers, "x-robots-tag": _NO_ROBOTS}
+    hidden = {"x-robots-tag": _NO_ROBOTS} if settings.web.robots == "noindex" else {}
+    return {**headers, **hidden, "cache-control": _CACHE_ONE_HOUR}
 
 
 def show_feed(site: SiteDep, ending: str) -> Response:
@@ -174,6 +214,8 @@ ROUTES: tuple[Route, ...] = (
     ("/", show_editions, GET),
     ("/e/", show_editions, GET),
     ("/e/{slug}/{language}", show_edition, GET),
+    ("/e/{slug}/{language}/{story}", show_story, GET),
+    ("/accessibility", show_accessibility, GET),
     ("/feed.{ending}", show_feed, GET),
     ("/feed/{axis}/{about}.{ending}", show_topic_feed, GET),
     ("/robots.txt", show_robots, GET),

@@ -1,0 +1,68 @@
+"""The web edition: what the pages of an edition and of its stories show, frozen together with its email.
+
+It always has everything, whatever the form of the email, and nothing of a reader. It is plain data, so that
+it can be stored as JSON; names that end in ``_html`` are markup.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, TypeAlias
+
+from mailer.rendering.template_context.page import Page, SectionView, StoryView
+
+WebEdition: TypeAlias = Mapping[str, Any]
+"""An edition in one language: ``direction``, ``title``, ``title_html``, ``issue_html``, ``period``,
+``letter``, ``follow``, ``palette`` (``light`` and ``dark``), and ``sections``, each with ``stories``."""
+
+# Only the email needs them: the plain text of its other part, and how its theme lays a story out.
+_ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
+
+
+def freeze_page(page: Page) -> WebEdition:
+    """The web edition of ``page``."""
+    return {
+        "direction": page.direction,
+        "title": page.title,
+        "title_html": str(page.title_html),
+        "issue_html": str(page.issue_html),
+        "period": page.period,
+        "palette": {"light": asdict(page.theme.light), "dark": asdict(page.theme.dark)},
+        "letter": _to_plain(page.letter),
+        "follow": _to_plain(page.follow),
+        "sections": [_freeze_section(section) for section in page.sections],
+    }
+
+
+def list_stories(web: WebEdition) -> list[dict[str, Any]]:
+    """The stories of the edition in reading order."""
+    return [story for section in web["sections"] for story in section["stories"]]
+
+
+def _freeze_section(section: SectionView) -> dict[str, Any]:
+    return {
+        "key": section.key,
+        "title_html": str(section.title_html),
+        "light": section.accent.light,
+        "dark": section.accent.dark,
+        "introduction_html": str(section.introduction_html),
+        "stories": [_freeze_story(story) for story in section.stories],
+    }
+
+
+def _freeze_story(story: StoryView) -> dict[str, Any]:
+    return {
+        entry.name: _to_plain(getattr(story, entry.name))
+        for entry in fields(story)
+        if entry.name not in _ONLY_OF_THE_MAIL
+    }
+
+
+def _to_plain(value: Any) -> Any:
+    """``value`` as JSON has it."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_to_plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {entry.name: _to_plain(getattr(value, entry.name)) for entry in fields(value)}
+    return value

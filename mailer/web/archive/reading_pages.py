@@ -1,0 +1,151 @@
+"""The pages of the web edition: an edition as a whole, and each of its stories."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from fastapi import Request
+from starlette.responses import HTMLResponse, Response
+
+from mailer.campaigns.correction_record import SentCorrection
+from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_language
+from mailer.rendering.archive_urls import archive_url, story_url, version_query
+from mailer.rendering.template_context.language_markup import language_attributes
+from mailer.rendering.web_edition import WebEdition, list_stories
+from mailer.web.archive_store import ArchivedContent
+from mailer.web.correction_notices import write_story_notices, write_summary
+from mailer.web.dependencies import Site
+from mailer.web.form_options import own_language_name
+from mailer.web.mail_html import rewrite_media_urls
+from mailer.web.security import READING_POLICY
+
+_IDENTIFIER = re.compile(r'"([0-9a-f]{32})"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingPage:
+    """A request for a page of the web edition, and what was found for it."""
+
+    site: Site
+    found: ArchivedContent
+    web: WebEdition
+    corrections: Sequence[SentCorrection]
+
+    @property
+    def translator(self) -> Translator:
+        """The language of what surrounds the text: the edition's, if the pages have it."""
+        return load_translator(match_language([self.found.content.language]) or SOURCE_LANGUAGE)
+
+    @property
+    def version(self) -> str:
+        """What ends every address of an edition outside the archive."""
+        return "" if self.found.is_public else version_query(self.found.content.digest)
+
+    def render_edition(self) -> str:
+        """The whole edition."""
+        content, settings = self.found.content, self.site.workspace.settings
+        overrides = self.site.workspace.template_overrides
+        address = archive_url(settings.web.base_url, content.slug, content.language)
+        pictures = [story["picture"] for story in list_stories(self.web) if story["picture"]]
+        return self._render(
+            "reading_edition.html",
+            address=address,
+            heading=content.title,
+            description=content.preheader,
+            picture=pictures[0] if pictures else None,
+            alternates=[
+                (tag, archive_url(settings.web.base_url, content.slug, tag)) for tag in self.found.languages
+            ],
+            summary=write_summary(self.corrections, content.language, overrides) if self.corrections else "",
+        )
+
+    def render_story(self, slug: str) -> str | None:
+        """The page of one story; None if the edition has none of that name."""
+        stories = list_stories(self.web)
+        places = {story["slug"]: place for place, story in enumerate(stories)}
+        if slug not in places:
+            return None
+        place, content, base = places[slug], self.found.content, self.site.workspace.settings.web.base_url
+        story = stories[place]
+        return self._render(
+            "reading_story.html",
+            address=story_url(base, content.slug, content.language, slug),
+            heading=story["title"],
+            description=story["lead"] or content.preheader,
+            picture=story["picture"],
+            alternates=[(tag, story_url(base, content.slug, tag, slug)) for tag in self.found.languages],
+            story=story,
+            section=next(one for one in self.web["sections"] if story in one["stories"]),
+            previous=stories[place - 1] if place else None,
+            following=stories[place + 1] if place + 1 < len(stories) else None,
+        )
+
+    def _render(self, template: str, **values: object) -> str:
+        content, translator = self.found.content, self.translator
+        site, settings = self.site, self.site.workspace.settings
+        path = f"{site.renderer.prefix}{archive_url('', content.slug, content.language)}"
+        answer = site.renderer.render(
+            template,
+            translator,
+            status=200,
+            web=self.web,
+            content=content,
+            chrome=language_attributes(translator.tag, content.language),
+            path=path,
+            version=self.version,
+            is_public=self.found.is_public,
+            sent_at=self.found.sent_at,
+            style=_write_palette(self.web["palette"]),
+            locale=_name_locale(content.language),
+            names={tag: own_language_name(tag) for tag in self.found.languages},
+            notices=self._write_notices(),
+            accessibility_path=f"{site.renderer.prefix}/accessibility",
+            **values,
+        )
+        html = bytes(answer.body).decode()
+        # The head keeps absolute addresses, for the programs that show a card of the page.
+        head, end, body = html.partition("</head>")
+        return head + end + rewrite_media_urls(body, settings.web.base_url, site.renderer.prefix)
+
+    def _write_notices(self) -> Mapping[str, object]:
+        """The notices of corrections, by story."""
+        language, overrides = self.found.content.language, self.site.workspace.template_overrides
+        by_story: dict[str, list[SentCorrection]] = {}
+        for sent in self.corrections:
+            by_story.setdefault(sent.record.story, []).append(sent)
+        return {story: write_story_notices(mine, language, overrides) for story, mine in by_story.items()}
+
+
+def answer_page(request: Request, html: str, headers: Mapping[str, str]) -> Response:
+    """The response with the page ``html``, or only that it has not changed (RFC 9110 §13.1.2)."""
+    identifier = hashlib.sha256(html.encode()).hexdigest()[:32]
+    values = {**headers, "content-security-policy": READING_POLICY, "etag": f'"{identifier}"'}
+    if identifier in _IDENTIFIER.findall(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=values)
+    return HTMLResponse(html, headers=values)
+
+
+def _write_palette(palette: Mapping[str, Mapping[str, str]]) -> str:
+    """The colours of the theme as custom properties, each for light (``--l-ink``) and for dark."""
+    return ";".join(
+        f"--{scheme[0]}-{name}:{value}"
+        for scheme in ("light", "dark")
+        for name, value in palette[scheme].items()
+    )
+
+
+def _name_locale(tag: str) -> str:
+    """``tag`` as the Open Graph protocol writes it, with the likely country: en_US, zh_CN."""
+    try:
+        wanted = Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return tag.replace("-", "_")
+    likely: Mapping[str, str] = get_global("likely_subtags")
+    found = likely.get("_".join(filter(None, (wanted.language, wanted.script)))) or likely.get(
+        wanted.language, ""
+    )
+    country = wanted.territory or found.rpartition("_")[2]
+    return f"{wanted.language}_{country}" if country else wanted.language
