@@ -250,6 +250,17 @@ def test_stories_of_a_forwarded_mail_begin_at_its_large_lines(tmp_path: Path) ->
     assert imported.stories == ("stories/010-a-bridge.md", "stories/020-a-school.md")
 
 
+def test_text_in_the_wrong_place_of_a_list_or_table_is_kept(bring_in: Importer) -> None:
+    imported = bring_in(
+        "<ul>Loose <b>text</b><li>one</li>"
+        "<a href='https://example.org/#x'>link</a> after<ul><li>in</li></ul></ul>"
+        "<table border=1><tr>stray<td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
+    )
+    assert written(imported).startswith(
+        "- Loose **text**\n- one\n- [link](https://example.org/#x) after\n  - in\n\nstray\n\na"
+    )
+
+
 def test_the_links_of_a_site_are_named_and_not_text(bring_in: Importer) -> None:
     imported = bring_in("<nav><ul><li><a href='/x'>Home</a></li></ul></nav>")
     assert written(imported) == ""
