@@ -36,7 +36,7 @@ from scripts.story_examples import STORIES, write_examples
 _GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 _BASE_URL = "https://newsletter.example.org"
 _VIEWS = (("light", 700), ("dark", 375))
-_TALLEST = 860
+_TALLEST = 760
 _PRINTED_PAGES = 3
 _SCRIPTS: Mapping[str, str] = MappingProxyType({"ar": "Arabic", "zh": "Chinese"})
 _PROGRAMS: Mapping[str, str] = MappingProxyType({"thunderbird": "Thunderbird", "roundcube": "Roundcube"})

@@ -39,7 +39,7 @@ THEMES = {
 WIDTHS = {700: "On a desktop, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The heading each part starts at, and its height in pixels: the top of the mail, and its first stories.
-PARTS = ((None, 900), ("In focus", 1000))
+PARTS = ((None, 900), ("In focus", 700))
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
