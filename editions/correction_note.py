@@ -24,13 +24,15 @@ from locales.languages import canonical_language
 @dataclass(frozen=True, kw_only=True)
 class NoteText:
     """A note in one language: what ``was`` said, what is ``right``, and the explanation, which may be empty,
-    as sanitised XHTML and as plain text. ``subject`` is empty for the story's title."""
+    as sanitised XHTML and as plain text. ``title`` is the story's heading, empty for the one it was sent
+    with; ``subject`` is empty for the heading."""
 
     language: str
     was: str
     right: str
     html: str
     text: str
+    title: str = ""
     subject: str = ""
 
 
@@ -145,6 +147,7 @@ def _make_text(language: str, document: AnyDocument) -> NoteText:
         right=getattr(header, "is"),
         html=document.body.html if document.has_text else "",
         text=document.body.text if document.has_text else "",
+        title=header.title,
         subject=header.subject,
     )
 

@@ -8,16 +8,25 @@ from typing import Any
 from pydantic import BaseModel
 
 from editions.model import Personalisation, StoryKind
-from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.schema import (
+    EditionHeader,
+    EditionTranslation,
+    NoteHeader,
+    NoteTranslation,
+    StoryHeader,
+    StoryTranslation,
+)
 
 
 def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> dict[str, str]:
     """Return the schemas by file name; ``read_meanings`` returns the docstring of each member of an enum."""
-    kinds = {
+    kinds: dict[str, type[BaseModel]] = {
         "edition": EditionHeader,
         "edition-translation": EditionTranslation,
         "story": StoryHeader,
         "story-translation": StoryTranslation,
+        "correction": NoteHeader,
+        "correction-translation": NoteTranslation,
     }
     return {f"{name}.schema.json": _write_schema(model, read_meanings) for name, model in kinds.items()}
 

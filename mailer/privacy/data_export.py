@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from mailer.database.models import Campaign, SentTest
+from mailer.database.models import Campaign, CampaignContent, SentTest
+from mailer.rendering.body.variants import StoryFacts, decode_stories
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
 from subscribers.queries import find_subscriber
@@ -48,7 +50,7 @@ def export_personal_data(
             _describe_lifted(one) for one in list_lifted_suppressions(session, key, person.email)
         ],
         "tests": _read_tests(session, person.email),
-        **{name: _add_campaign_names(session, found) for name, found in rows.items()},
+        **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
 
@@ -106,6 +108,33 @@ def _add_campaign_names(session: Session, rows: list[dict[str, Any]]) -> list[di
         else row
         for row in rows
     ]
+
+
+def _name_stories(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Replace the ledger's number for the stories of a message by their names, which mean something to a
+    reader."""
+    numbers = {row["campaign_id"] for row in rows if row.get("stories")}
+    if not numbers:
+        return rows
+    contents = select(CampaignContent.campaign_id, CampaignContent.body).join(
+        Campaign, col(Campaign.id) == col(CampaignContent.campaign_id)
+    )
+    own = (col(Campaign.id).in_(numbers), col(CampaignContent.language) == col(Campaign.language))
+    facts = {number: _read_stories(body) for number, body in session.exec(contents.where(*own))}
+    return [
+        row | {"stories": sorted(decode_stories(facts[row["campaign_id"]], row["stories"]))}
+        if row.get("stories") and facts.get(row["campaign_id"])
+        else row
+        for row in rows
+    ]
+
+
+def _read_stories(body: bytes) -> tuple[StoryFacts, ...]:
+    try:
+        return CompiledEdition.from_bytes(body).stories
+    except CompiledVersionError:
+        # Sent by another version of the program: the number stays.
+        return ()
 
 
 def _describe_table(table: Table) -> str:

@@ -17,6 +17,7 @@ from mailer.campaigns.report import list_campaigns, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Correction, Delivery, DeliveryState
 from mailer.dispatch.deliveries.erased_subscriber import erase_deliveries
+from mailer.privacy.data_export import export_personal_data
 from mailer.workspace import Workspace
 from subscribers.models import Status, SubscriberSector
 from subscribers.queries import find_subscriber
@@ -96,7 +97,7 @@ def test_a_correction_goes_in_their_language_to_those_who_were_sent_the_story(
         "What is right",
         "5 March 2026",
         "Dear Bat,",
-        f"/e/{SLUG}/en?v=",
+        f"/e/{SLUG}/en/{STORY}?v=",
     ):
         assert words in mails["bat@example.org"]
     assert "In this issue" not in mails["bat@example.org"]
@@ -187,6 +188,9 @@ def test_a_reader_who_was_erased_leaves_no_trace_of_their_stories_and_gets_nothi
     with Session(campaign_engine) as session:
         person = find_subscriber(session, "bat@example.org")
         assert session.exec(select(Delivery.stories)).all() == ["1"]
+        key = campaign_workspace.keys.suppression
+        (delivery,) = export_personal_data(session, "bat@example.org", key=key, now=now)["delivery"]
+        assert delivery["stories"] == [STORY]
         erase_deliveries(session.connection(), person.id or 0, now)
         person.status = Status.erased
         session.commit()
@@ -321,3 +325,17 @@ def test_a_required_approval_is_given_to_the_correction_itself(
     with Session(campaign_engine) as session:
         assert summarise_campaign(session, 2).approval is not None
     assert set(correct(workspace, campaign_engine, now)) == {"bat@example.org"}
+
+
+def test_a_translation_can_give_the_heading_that_the_story_was_not_sent_with(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    send_edition(campaign_workspace, campaign_engine, now, "country:MN")
+    note = write_note(campaign_workspace.root / "notes")
+    note.with_name("teachers.mn.md").write_text(
+        "---\ntitle: Багш нар Улаанбаатарт уулзлаа\nwas: Жаран багш уулзлаа.\nis: Наян багш уулзлаа.\n---\n",
+        encoding="utf-8",
+    )
+    assert correct(campaign_workspace, campaign_engine, now, note)["bat@example.org"].startswith(
+        "Залруулга: Багш нар Улаанбаатарт уулзлаа\n"
+    )

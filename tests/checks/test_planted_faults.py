@@ -142,7 +142,12 @@ PLANTED = [
     ("late-content", "News, autumn 2021\n\n", f"News, autumn 2021\n\n{WHY_TEXT}\n\n", "text"),
     ("no-description", '<meta name="description"', '<meta name="other"', "html"),
     ("no-text", GOOD.text, "  \n", "text"),
-    ("text-differs", WORDS, "Eleven wholly unlike sentences stand here instead, unseen elsewhere", "text"),
+    (
+        "text-differs",
+        WORDS,
+        "Eleven quite unlike sentences stand here, wholly otherwise, instead, unseen elsewhere",
+        "text",
+    ),
     ("no-unsubscribe", 'href="@@unsubscribe_url@@"', 'href="https://example.org/stay"', "html"),
     (
         "no-unsubscribe",

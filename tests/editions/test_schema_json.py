@@ -13,7 +13,14 @@ from ruamel.yaml import YAML
 
 import editions
 from editions.skeleton.create import create_skeleton
-from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.schema import (
+    EditionHeader,
+    EditionTranslation,
+    NoteHeader,
+    NoteTranslation,
+    StoryHeader,
+    StoryTranslation,
+)
 from tests.factories import small_edition
 from tests.paths import ROOT
 
@@ -24,6 +31,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "edition-translation": EditionTranslation,
     "story": StoryHeader,
     "story-translation": StoryTranslation,
+    "correction": NoteHeader,
+    "correction-translation": NoteTranslation,
 }
 STORY = """\
 title: A forum

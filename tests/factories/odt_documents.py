@@ -23,6 +23,8 @@ STYLES = """
 <style:style style:name="Subtitle" style:family="paragraph" style:parent-style-name="Heading"/>
 <style:style style:name="Caption" style:family="paragraph" style:parent-style-name="Standard"/>
 <style:style style:name="Illustration" style:family="paragraph" style:parent-style-name="Caption"/>
+<style:style style:name="Table_20_Heading" style:display-name="Table Heading" style:family="paragraph"
+ style:parent-style-name="Standard"><style:text-properties fo:font-weight="bold"/></style:style>
 <style:style style:name="Quotations" style:family="paragraph" style:parent-style-name="Standard"/>
 """
 AUTOMATIC = """
@@ -42,6 +44,7 @@ AUTOMATIC = """
 <style:text-properties text:display="none"/></style:style>
 <style:style style:name="PR" style:family="paragraph" style:parent-style-name="Text_20_body">
 <style:paragraph-properties fo:text-align="end"/></style:style>
+<style:style style:name="TH" style:family="paragraph" style:parent-style-name="Table_20_Heading"/>
 <style:style style:name="PH" style:family="paragraph" style:parent-style-name="Heading_20_1"/>
 <text:list-style style:name="LB"><text:list-level-style-bullet text:level="1" text:bullet-char="•"/>
 <text:list-level-style-bullet text:level="2" text:bullet-char="◦"/></text:list-style>

@@ -18,7 +18,9 @@ from editions.imports.omissions import BEFORE_HEADING, OmissionKind, OmissionLog
 
 _LAYOUT_CONTENT = ("img", *HEADINGS, "table", "blockquote")
 _MAX_DATA_LENGTH = 400
-"""A cell with more text than this, or with paragraphs as long as half of it, does not hold data."""
+_MAX_DATA_LINE = 80
+"""A cell with more text than the first, or with paragraphs of which one is longer than the second, is not
+data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +243,7 @@ def _is_layout_table(table: etree._Element) -> bool:
 def _is_prose(cell: etree._Element) -> bool:
     """Whether ``cell`` holds running text: much of it, or more than a paragraph."""
     lengths = [length for part in cell.iter("p", "li") if (length := len(text_content(part).strip()))]
-    return sum(lengths) > _MAX_DATA_LENGTH or (len(lengths) > 1 and max(lengths) > _MAX_DATA_LENGTH / 2)
+    return sum(lengths) > _MAX_DATA_LENGTH or (len(lengths) > 1 and max(lengths) > _MAX_DATA_LINE)
 
 
 def _without_note_marks(block: etree._Element) -> etree._Element:

@@ -1,9 +1,11 @@
 """Cleaning a chapter: blocks that an email can show, working links, two levels of headings."""
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
+from urllib.parse import quote as quote_address
 
 from lxml import etree
 
@@ -11,6 +13,7 @@ from editions.imports.html.chapters import Chapter, TitleLink
 from editions.imports.html.inline_spans import (
     LINE_BREAK,
     InlineSpan,
+    has_visible_text,
     normalise_spans,
     one_line_text,
     read_own_spans,
@@ -24,6 +27,8 @@ from editions.imports.source_document import ITEM_BOOKMARK
 from editions.markdown.links import find_link_fault
 
 _NOTE_LINES = ("p", "li", "td", "th")
+_BARE_MAILBOX = re.compile(r"[^@\s<>()/:]+@[^@\s<>()/:]+\.[^@\s<>()/:]+")
+_NOT_IN_ADDRESS = re.compile(r'[\s<>"{}|^`\\]+')
 # What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".
 _FIELD_SWITCH = '" \\'
 
@@ -93,8 +98,17 @@ def _link_paragraph(text: str, address: str) -> etree._Element:
 
 
 def _read_address(written: str) -> str:
-    """The address of a link without what Word's fields may have after it."""
-    return written.partition(_FIELD_SWITCH)[0].strip()
+    """The address of a link as a browser would read it: whole, and without what Word's fields may have after
+    it."""
+    address = written.partition(_FIELD_SWITCH)[0].strip()
+    if address.lower().startswith("www."):
+        address = f"https://{address}"
+    elif _BARE_MAILBOX.fullmatch(address):
+        address = f"mailto:{address}"
+    if address.lower().startswith(("http://", "https://")):
+        # Word keeps what was pasted, such as a space within the address.
+        address = _NOT_IN_ADDRESS.sub(lambda found: quote_address(found[0]), address)
+    return address
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
@@ -125,7 +139,12 @@ def _take_images(block: etree._Element) -> list[int]:
     numbers = []
     for image in list(block.iter("img")):
         numbers.append(int(image.get("src", "0")))
+        link = next(image.iterancestors("a"), None)
         detach(image)
+        if link is not None and not has_visible_text(text_content(link)):
+            # Where it leads is in the line of text after the picture, unless that cannot be sent.
+            address = _read_address(link.get("href") or "")
+            link.set("href", address if find_link_fault(address) else "")
     return numbers
 
 
@@ -215,6 +234,9 @@ def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
             omissions.add(
                 f"the link of{quote(text_content(link)) or ' an empty text'}: {fault.reason}", words=address
             )
+            link.set("href", "")
+        elif not has_visible_text(text_content(link)):
+            omissions.add(f"a link without text, which readers could not see: {address}", words=address)
             link.set("href", "")
 
 

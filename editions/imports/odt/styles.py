@@ -17,6 +17,8 @@ from editions.imports.odt.odf import NAMESPACES, get_attribute, prefixed_name, q
 _MAX_LEVELS = 10
 _BOLD_WEIGHT = 600
 _DEFAULT_SIZE = 12.0
+# Bold and italic there only say that it is the first row, which a mail shows in its own way.
+_TABLE_HEADINGS = frozenset({"table heading", "table head"})
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(pt|%)")
 
 
@@ -92,20 +94,26 @@ class Styles:
 
     def paragraph_role(self, style: str) -> tuple[ParagraphRole, int]:
         """The role of paragraphs with this style; its level for a heading, otherwise 0."""
-        for each in self._inheritance("paragraph", style):
-            for name in (get_attribute(each, "style:display-name"), get_attribute(each, "style:name")):
-                role, level = _role_from_name(name)
-                if role is not ParagraphRole.body:
-                    return role, level
-        role, level = _role_from_name(style)
-        return role, level
+        for name in (*self._names("paragraph", style), style):
+            role, level = _role_from_name(name)
+            if role is not ParagraphRole.body:
+                return role, level
+        return ParagraphRole.body, 0
 
     def paragraph_format(self, style: str) -> TextFormat:
         """The format of a paragraph's text, as far as it differs from the document's ordinary text."""
+        if any(_plain_name(name) in _TABLE_HEADINGS for name in self._names("paragraph", style)):
+            return replace(self._base, bold=False, italic=False)
         own = self._apply_chain("paragraph", style, TextFormat(size=self._default_size()))
         return replace(
             own, bold=own.bold and not self._base.bold, italic=own.italic and not self._base.italic
         )
+
+    def _names(self, family: str, style: str) -> Iterator[str]:
+        """The names of a style and of those it is based on, as people see them and as the file has them."""
+        for each in self._inheritance(family, style):
+            yield get_attribute(each, "style:display-name")
+            yield get_attribute(each, "style:name")
 
     def text_format(self, style: str, outer: TextFormat) -> TextFormat:
         """The format of a span with this style within text of the format ``outer``."""
@@ -231,8 +239,12 @@ def _read_shift(position: str) -> str:
     return ""
 
 
+def _plain_name(name: str) -> str:
+    return name.replace("_20_", " ").replace("_", " ").casefold().strip()
+
+
 def _role_from_name(name: str) -> tuple[ParagraphRole, int]:
-    plain = name.replace("_20_", " ").replace("_", " ").casefold().strip()
+    plain = _plain_name(name)
     for pattern, role in _ROLES_BY_NAME:
         if found := pattern.fullmatch(plain):
             return role, int(found.groupdict().get("level") or 0)

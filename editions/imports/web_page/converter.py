@@ -16,6 +16,7 @@ from editions.imports.html.type_size import is_possible_title
 from editions.imports.omissions import OmissionKind, OmissionLog
 from editions.imports.web_page.flow import Flow
 from editions.imports.web_page.left_out import LeftOutContent, drawing_words, visible_text
+from editions.imports.web_page.loose_items import wrap_loose_items
 from editions.imports.web_page.pictures import PictureFinder
 from editions.imports.web_page.styles import PageStyles, ShownStyle
 from editions.imports.web_page.tables import cells, is_data_table, rows_of
@@ -176,6 +177,7 @@ class PageConverter:
         flow.end_paragraph()
         made = etree.Element("ol" if element.tag == "ol" else "ul")
         number = _read_number(element.get("start"), 1)
+        wrap_loose_items(element)
         for child in element:
             if not isinstance(child.tag, str):
                 continue

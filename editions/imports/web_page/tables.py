@@ -13,7 +13,7 @@ def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool])
     """Whether ``table`` is one that readers see as a table. ``borders`` tells which cells have a border."""
     if (table.get("role") or "").lower() in _LAYOUT_ROLES:
         return False
-    if any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)):
+    if any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or _has_loose_text(table):
         return False
     rows = [[*cells(row)] for row in rows_of(table)]
     rows = [row for row in rows if any(_text(cell) for cell in row)]
@@ -28,6 +28,13 @@ def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool])
     longest = max(len(_text(cell)) for row in rows for cell in row)
     has_pictures = any(True for _ in table.iterdescendants("img"))
     return longest <= _MAX_CELL_LENGTH and not has_pictures and min(filled) >= 2 and len(rows) >= 3
+
+
+def _has_loose_text(table: etree._Element) -> bool:
+    """Whether there is text in none of the cells, which a table of data would lose."""
+    around = [table, *(part for part in table if part.tag in {"thead", "tbody", "tfoot"}), *rows_of(table)]
+    texts = [text for part in around for text in (part.text, *(child.tail for child in part))]
+    return any(text.strip() for text in texts if text)
 
 
 def rows_of(table: etree._Element) -> Iterator[etree._Element]:

@@ -197,7 +197,10 @@ def test_a_picture_beside_a_title_belongs_to_it_and_numbers_stay_on_the_right(br
 
 def test_merged_cells_notes_and_quotations(bring_in: Importer) -> None:
     cell = "<table:table-cell {}><text:p>{}</text:p></table:table-cell>"
-    spanning = cell.format('table:number-columns-spanned="2"', "Head")
+    heading = '<text:p text:style-name="TH">Head</text:p>'
+    spanning = cell.format('table:number-columns-spanned="2"', "Head").replace(
+        "<text:p>Head</text:p>", heading
+    )
     rows = (
         f"<table:table-header-rows><table:table-row>{spanning}"
         "<table:covered-table-cell/></table:table-row></table:table-header-rows><table:table-row>"

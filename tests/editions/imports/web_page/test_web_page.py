@@ -92,7 +92,7 @@ def test_a_newsletter_laid_out_in_tables_becomes_stories(tmp_path: Path) -> None
     assert "title: Water for all" in texts[0]
     assert "alt: A well" in texts[0]
     assert "The pumps **work** since May.\n\nMore on [our page]" in texts[0]
-    assert "https://example.org/a?x=1&amp;y=2#part" in texts[0]
+    assert "(https://example.org/a?x=1&y=2#part)" in texts[0]
     assert "alt: A forum" in texts[1]
     assert "They met." in texts[1]
     assert texts[2].endswith("Apply now.\n\n[The Office](https://example.org/)\n")
@@ -248,6 +248,17 @@ def test_stories_of_a_forwarded_mail_begin_at_its_large_lines(tmp_path: Path) ->
     imported = import_document(tmp_path / "a.html", tmp_path / "editions", today=TODAY)
     assert imported.title == "October news"
     assert imported.stories == ("stories/010-a-bridge.md", "stories/020-a-school.md")
+
+
+def test_text_in_the_wrong_place_of_a_list_or_table_is_kept(bring_in: Importer) -> None:
+    imported = bring_in(
+        "<ul>Loose <b>text</b><li>one</li>"
+        "<a href='https://example.org/#x'>link</a> after<ul><li>in</li></ul></ul>"
+        "<table border=1><tr>stray<td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
+    )
+    assert written(imported).startswith(
+        "- Loose **text**\n- one\n- [link](https://example.org/#x) after\n  - in\n\nstray\n\na"
+    )
 
 
 def test_the_links_of_a_site_are_named_and_not_text(bring_in: Importer) -> None:
