@@ -204,11 +204,13 @@ def choose_form(
     preview: PreviewState, compiled: CompiledPreview, query: PreviewQuery, mail: CompiledEdition | None
 ) -> tuple[CompiledEdition | None, str]:
     """Choose the email in the requested form; or in its own, with the reason, if its theme has no other."""
-    own = compiled.edition.form if compiled.edition else None
-    if mail is None or query.form is ShownForm.own or query.form == own:
+    if mail is None or compiled.edition is None or query.form is ShownForm.own:
+        return mail, ""
+    form = EditionForm(query.form.value)
+    if form is compiled.edition.form:
         return mail, ""
     try:
-        return preview.compiler.compile_in_form(mail, EditionForm(query.form)), ""
+        return preview.compiler.compile_in_form(mail, form), ""
     except TemplateError as error:
         return mail, str(error)
 
