@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from editions.images.used import ImageSizes
 from editions.markdown.lead import find_lead
@@ -17,13 +17,17 @@ from editions.model import (
     ImageText,
     Letter,
     ReadMore,
+    Signature,
     Story,
     StoryText,
+    Video,
 )
 from editions.source.document import Document
 from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.schema import (
+    ButtonHeader,
+    ButtonTranslation,
     EditionHeader,
     EditionTranslation,
     ImageHeader,
@@ -31,8 +35,15 @@ from editions.source.schema import (
     LetterHeader,
     LetterTranslation,
     ReadMoreHeader,
+    ReadMoreTranslation,
     StoryHeader,
     StoryTranslation,
+    VideoHeader,
+    VideoTranslation,
+)
+
+_AnyLink: TypeAlias = (
+    ReadMoreHeader | ReadMoreTranslation | ButtonHeader | ButtonTranslation | VideoHeader | VideoTranslation
 )
 
 
@@ -92,16 +103,22 @@ def _letter(
 ) -> Letter | None:
     if signed is None:
         return None
-    texts = {}
+    texts, signatures = {}, {}
     for language, document in by_language.items():
         heading: LetterHeader | LetterTranslation | None = _valid_header(document).letter
         if heading:
             texts[language] = _text(language, heading.title, document.body)
+            signatures[language] = Signature(
+                name=heading.name or signed.name,
+                titles=tuple(title for title in heading.titles or signed.titles if title),
+                portrait=_image_text(heading.portrait, signed.portrait),
+            )
     return Letter(
         texts=MappingProxyType(texts),
         name=signed.name,
         titles=tuple(title for title in signed.titles if title),
         portrait=_image(folder, signed.portrait, images),
+        signatures=MappingProxyType(signatures),
     )
 
 
@@ -120,8 +137,10 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
         ),
         image=_image(folder, header.image, images),
         images=tuple(filter(None, (_image(folder, further, images) for further in header.images))),
-        read_more=_links(header.read_more),
+        read_more=_links(header.read_more, header.read_more),
         everyone=header.everyone,
+        video=_video(folder, header.video, images),
+        ai=header.ai,
     )
 
 
@@ -143,7 +162,10 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
             for translated, further in zip_longest(header.images[: len(original.images)], original.images)
         ),
         date=header.date or original.date,
-        read_more=_links(header.read_more or original.read_more),
+        read_more=_links(header.read_more or original.read_more, original.read_more),
+        button=_link(header.button or original.button, original.button),
+        video=_link(header.video or original.video, original.video),
+        still=_image_text(header.video, original.video) if original.video else None,
         lead=header.lead or find_lead(document.body.html),
         has_wide_table=document.body.has_wide_table,
     )
@@ -172,7 +194,13 @@ def _image(folder: Path, header: ImageHeader | None, images: ImageSizes) -> Imag
         credit=header.credit,
         width=size.width,
         height=size.height,
+        ai=size.ai or header.ai,
     )
+
+
+def _video(folder: Path, header: VideoHeader | None, images: ImageSizes) -> Video | None:
+    image = _image(folder, header, images)
+    return Video(image=image, duration=header.duration) if image and header else None
 
 
 def _image_text(translated: ImageHeader | ImageTranslation | None, original: ImageHeader | None) -> ImageText:
@@ -184,8 +212,20 @@ def _image_text(translated: ImageHeader | ImageTranslation | None, original: Ima
     )
 
 
-def _links(headers: Sequence[ReadMoreHeader]) -> tuple[ReadMore, ...]:
-    return tuple(ReadMore(what=header.what, url=header.url) for header in headers)
+def _links(headers: Sequence[_AnyLink], originals: Sequence[ReadMoreHeader]) -> tuple[ReadMore, ...]:
+    """The links, with the address of the original in the same place where a translation has none."""
+    pairs = zip_longest(headers, originals[: len(headers)])
+    return tuple(link for link in (_link(header, original) for header, original in pairs) if link)
+
+
+def _link(
+    header: _AnyLink | None, original: ReadMoreHeader | ButtonHeader | VideoHeader | None
+) -> ReadMore | None:
+    if header is None:
+        return None
+    url = header.url or (original.url if original else "")
+    what = header.what or (original.what if original else "")
+    return ReadMore(what=what, url=url) if url and what else None
 
 
 def _valid_header(document: Document[Any]) -> Any:

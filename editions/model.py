@@ -60,9 +60,20 @@ class Personalisation(StrEnum):
     """As ``order``, but stories about nothing a reader follows are left out, unless they are for everyone."""
 
 
+class AiOrigin(StrEnum):
+    """What a program of artificial intelligence did to a picture or a text. Readers are told."""
+
+    generated = "generated"
+    """Made by such a program, wholly or for the most part."""
+
+    edited = "edited"
+    """Made by people, and changed by such a program."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels."""
+    """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels. ``ai`` is what its own
+    label says, or else its author."""
 
     path: Path
     alt: str
@@ -70,6 +81,7 @@ class Image:
     credit: str
     width: int
     height: int
+    ai: AiOrigin | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +102,14 @@ class ReadMore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Video:
+    """A video elsewhere: ``image`` is a still picture of it, ``duration`` free text such as 3:20."""
+
+    image: Image
+    duration: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FollowLink:
     """An account where readers can follow the office. ``url`` is empty if there is only a handle."""
 
@@ -102,11 +122,11 @@ class FollowLink:
 class StoryText:
     """A story in one language. ``html`` is sanitised XHTML; ``text`` is the same as plain text.
 
-    ``caption``, ``alt`` and ``credit`` are those of the picture, and ``images`` the texts of the further
-    pictures, in their order. What is not translated is the original's; a letter has no ``date``, no
-    ``read_more`` and no ``images``. ``lead`` is plain text: what a digest has of a story, as written or else
-    the beginning of its text. ``has_wide_table`` is whether a table in ``html`` does not fit the screen of a
-    phone.
+    ``caption``, ``alt`` and ``credit`` are those of the picture, ``images`` the texts of the further
+    pictures, in their order. ``video`` is the link to the video, ``still`` the texts of its picture. What is
+    not translated is the original's; a letter has only a title and a text. ``lead`` is plain
+    text: what a digest has of a story, as written or else the beginning of its text. ``has_wide_table`` is
+    whether a table in ``html`` does not fit the screen of a phone.
     """
 
     language: str
@@ -120,6 +140,9 @@ class StoryText:
     images: tuple[ImageText, ...] = ()
     date: str = ""
     read_more: tuple[ReadMore, ...] = ()
+    button: ReadMore | None = None
+    video: ReadMore | None = None
+    still: ImageText | None = None
     lead: str = ""
     has_wide_table: bool = False
 
@@ -159,16 +182,42 @@ class Story:
     read_more: tuple[ReadMore, ...]
     everyone: bool
     images: tuple[Image, ...] = ()
+    video: Video | None = None
+    ai: AiOrigin | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """Who signs a letter, in one language."""
+
+    name: str
+    titles: tuple[str, ...]
+    portrait: ImageText
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """The director's letter: its heading and text by language, and who signs it."""
+    """The director's letter: its heading and text by language, and who signs it. ``signatures`` are the name
+    and the titles in each language, the original's where they are not translated."""
 
     texts: Mapping[str, StoryText]
     name: str
     titles: tuple[str, ...]
     portrait: Image | None
+    signatures: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
+
+    def signature_in(self, language: str) -> Signature:
+        """Who signs it in ``language``, or as written in the original."""
+        portrait = self.portrait
+        return self.signatures.get(language) or Signature(
+            name=self.name,
+            titles=self.titles,
+            portrait=ImageText(
+                alt=portrait.alt if portrait else "",
+                caption=portrait.caption if portrait else "",
+                credit=portrait.credit if portrait else "",
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from mailer.rendering.template_context.page import (
     PictureView,
     SectionView,
     StoryView,
+    VideoView,
 )
 from mailer.rendering.themes.field_docs import FieldDoc, describe_fields, walk_dataclasses
 from mailer.rendering.themes.phrases import Phrases
@@ -31,9 +32,11 @@ _PATHS: dict[type, str] = {
     LetterView: "page.letter",
     SectionView: "section in page.sections",
     StoryView: "story in section.stories",
-    LinkView: "link in story.links",
+    LinkView: "link in story.links, story.button",
+    VideoView: "story.video",
     GalleryRow: "row in story.gallery",
-    PictureView: "story.picture, picture in row.pictures, page.letter.portrait, page.logo",
+    PictureView: "story.picture, picture in row.pictures, story.video.picture, page.letter.portrait, "
+    "page.logo",
     FollowView: "place in page.follow",
     Phrases: "page.words",
     Accent: "section.accent, story.accent, accent in page.accents",

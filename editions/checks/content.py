@@ -99,7 +99,7 @@ def _check_document(document: AnyDocument) -> _CheckedDocument:
     links = tuple(
         _LinkInList(text=text, normalised=_normalise(text), url=url, line=line)
         for text, url, line in _links_with_text(document)
-        if text
+        if text and url
     )
     return _CheckedDocument(problems=tuple(problems), links=links)
 
@@ -359,7 +359,7 @@ def _links_with_text(document: AnyDocument) -> list[tuple[str, str, int]]:
     """Text, address and line of every link of a file, in its body and below it."""
     front_matter = document.front_matter
     links = [(link.text, link.url, link.line) for link in _body_links(document)]
-    for key_path in front_matter.item_paths("read_more"):
+    for key_path in (*front_matter.item_paths("read_more"), ("button",), ("video",)):
         if what := front_matter.text(*key_path, "what"):
             links.append((what, front_matter.text(*key_path, "url"), front_matter.line_of(*key_path, "what")))
     return links
@@ -369,7 +369,8 @@ def _urls(document: AnyDocument) -> list[tuple[str, int]]:
     """Address and line of every link, including the accounts to follow."""
     front_matter = document.front_matter
     addresses = [(link.url, link.line) for link in _body_links(document)]
-    for key_path in (*front_matter.item_paths("read_more"), *front_matter.item_paths("follow")):
+    listed = (*front_matter.item_paths("read_more"), *front_matter.item_paths("follow"))
+    for key_path in (*listed, ("button",), ("video",)):
         if url := front_matter.text(*key_path, "url"):
             addresses.append((url, front_matter.line_of(*key_path, "url")))
     return addresses

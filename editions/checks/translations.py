@@ -10,6 +10,8 @@ from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
 
+_NAMES = {"image": "picture", "images": "further picture", "video": "video"}
+
 
 def check_translations(documents: EditionDocuments) -> list[Problem]:
     """All problems of the translations of an edition."""
@@ -75,8 +77,9 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
     written, translated = original.front_matter, translation.front_matter
     pairs: list[tuple[KeyPath | None, KeyPath | None]] = [(("image",), ("image",))]
     pairs += zip_longest(written.item_paths("images"), translated.item_paths("images"))
+    pairs.append((("video",), ("video",)))
     for theirs, ours in pairs:
-        key = "image" if theirs == ("image",) else "images"
+        key = str(theirs[0]) if theirs else "images"
         if theirs and written.value(*theirs):
             yield from _check_image_texts(original, translation, theirs, ours or (key,))
         elif ours and translated.value(*ours):
@@ -84,8 +87,8 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
                 translation.name,
                 translated.line_of(*ours),
                 "image-without-original",
-                f"{original.name} has no {'picture' if key == 'image' else 'further picture'}, so this text "
-                f"would not be used. Delete it here, or add a picture to `{key}` there.",
+                f"{original.name} has no {_NAMES[key]}, so this text would not be used. Delete it here, or "
+                f"add `{key}` there.",
                 Level.error,
             )
 
@@ -94,7 +97,11 @@ def _check_image_texts(
     original: AnyDocument, translation: AnyDocument, theirs: KeyPath, ours: KeyPath
 ) -> Iterator[Problem]:
     # The further pictures are only told apart by their files.
-    whose = "the picture" if theirs == ("image",) else original.front_matter.text(*theirs, "file")
+    whose = (
+        f"the {_NAMES[str(theirs[0])]}"
+        if len(theirs) == 1 and theirs[0] != "images"
+        else original.front_matter.text(*theirs, "file")
+    )
     for key, what in (("alt", "alt text"), ("caption", "caption")):
         if original.front_matter.text(*theirs, key) and not translation.front_matter.text(*ours, key):
             yield _problem(
@@ -115,6 +122,27 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             f"the links below the story are not translated, so readers will get them in "
             f"{original.language}. Add `read_more` here too.",
         )
+    if original.front_matter.value("button") and not translation.front_matter.value("button"):
+        yield _problem(
+            translation.name,
+            1,
+            "untranslated-links",
+            f"the button is not translated, so readers will get it in {original.language}. Add `button` here "
+            "too.",
+        )
+    theirs = original.front_matter.item_paths("read_more")
+    for place, ours in enumerate(translation.front_matter.item_paths("read_more")):
+        has_address = place < len(theirs) and original.front_matter.text(*theirs[place], "url")
+        written = translation.front_matter.text(*ours, "what")
+        if written and not translation.front_matter.text(*ours, "url") and not has_address:
+            yield _problem(
+                translation.name,
+                translation.front_matter.line_of(*ours),
+                "missing-key",
+                f"the link “{written}” has no address, and {original.name} has no link in the same place to "
+                "take it from. Add a line `url: …`.",
+                Level.error,
+            )
 
 
 def _problem(path: str, line: int, code: str, message: str, level: Level = Level.warning) -> Problem:

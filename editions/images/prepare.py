@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PIL import Image, ImageCms, ImageOps, ImageSequence
+from PIL import Image, ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
 from editions.cache import BoundedCache
+from editions.images.ai_labels import make_xmp, read_ai_label
 from editions.images.files import MPO, broken_image_error, open_image, read_image_file
+from editions.images.play_sign import draw_play_sign
+from editions.model import AiOrigin
 from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
 
 _MAX_PNG_COLOURS = 1024
@@ -25,10 +28,11 @@ _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSize:
-    """The size of a picture in its own pixels, upright."""
+    """The size of a picture in its own pixels, upright, and what its labels say about AI."""
 
     width: int
     height: int
+    ai: AiOrigin | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +75,26 @@ def _decode_size(name: str, content: bytes) -> ImageSize:
             image.seek(0)
         sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
         width, height = image.size[::-1] if sideways else image.size
-        return ImageSize(width=width, height=height)
+        return ImageSize(width=width, height=height, ai=read_ai_label(content))
 
 
-def prepare_image(path: Path, *, width: int) -> PreparedImage:
+def prepare_image(path: Path, *, width: int, play: bool = False) -> PreparedImage:
     """The picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels, never
     enlarged.
 
     Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays GIF, animated or
-    not. The same file and width give the same bytes.
+    not. With ``play``, it has the sign of a video. The same file and width give the same bytes. A label that
+    says what AI did to it is kept, in JPEG and PNG.
 
     Raises:
         ImageError: as :func:`measure_image`.
     """
-    return _get_or_create(_prepared, path, width, lambda name, content: _prepare(name, content, width))
+    form = (width, play)
+    return _get_or_create(_prepared, path, form, lambda name, content: _prepare(name, content, *form))
 
 
 def _get_or_create(
-    cache: BoundedCache[V], path: Path, width: int | None, create: Callable[[str, bytes], V]
+    cache: BoundedCache[V], path: Path, form: tuple[int, bool] | None, create: Callable[[str, bytes], V]
 ) -> V:
     """The result of ``create`` for the file at ``path``, from the cache if its content was seen before.
 
@@ -100,25 +106,37 @@ def _get_or_create(
     except OSError as error:
         raise broken_image_error(path.name, error) from error
     digest = known_digest(stamp)
-    if digest and (found := cache.get((digest, width))):
+    if digest and (found := cache.get((digest, form))):
         return found
     content = read_image_file(path)
-    return cache.get_or_create((digest_content(content, stamp), width), lambda: create(path.name, content))
+    return cache.get_or_create((digest_content(content, stamp), form), lambda: create(path.name, content))
 
 
-def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
+def _prepare(name: str, content: bytes, width: int, play: bool) -> PreparedImage:
+    label = read_ai_label(content)
+    xmp = make_xmp(label) if label else b""
     with open_image(name, content) as image:
-        if image.format == "GIF":
+        if image.format == "GIF" and not play:
             return _prepare_gif(image, 2 * width)
         if image.format != "PNG":
             image.draft("RGB", (2 * width, 2 * width))
         upright = _convert_colours(ImageOps.exif_transpose(image))
         small = _shrink(upright, 2 * width)
-        if image.format == "PNG" and upright.getcolors(_MAX_PNG_COLOURS) is not None:
-            return _encode(small, "PNG", optimize=True)
-        return _encode(
-            _flatten_on_white(small), "JPEG", quality=_JPEG_QUALITY, optimize=True, progressive=True
-        )
+        if play:
+            small = draw_play_sign(_flatten_on_white(small))
+        elif image.format == "PNG" and upright.getcolors(_MAX_PNG_COLOURS) is not None:
+            return _encode(small, "PNG", optimize=True, **_png_label(xmp))
+        flat = _flatten_on_white(small)
+        labelled = {"xmp": xmp} if xmp else {}
+        return _encode(flat, "JPEG", quality=_JPEG_QUALITY, optimize=True, progressive=True, **labelled)
+
+
+def _png_label(xmp: bytes) -> dict[str, PngImagePlugin.PngInfo]:
+    if not xmp:
+        return {}
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    return {"pnginfo": texts}
 
 
 def _convert_colours(image: Image.Image) -> Image.Image:

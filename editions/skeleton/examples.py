@@ -58,6 +58,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
                     "alt": "The Director at a desk",
                     "caption": "",
                     "credit": "Photo: a name",
+                    "ai": "edited",
                 }
             },
             "introductions": {section: "A sentence or two before the stories of this section."},
@@ -94,6 +95,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "sector": "education",
             "countries": ["MN", "CN"],
             "date": "24 October",
+            "image": {"ai": "generated"},
             "lead": "What a digest says of the story, in a sentence or two.",
             "images": [
                 {
@@ -101,8 +103,21 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
                     "alt": "Two people drawing on a large sheet of paper",
                     "caption": "The workshop",
                     "credit": "Photo: a name",
+                    "ai": "edited",
                 }
             ],
+            "button": {"what": "Register for the forum", "url": "https://www.example.org/register"},
+            "video": {
+                "file": "opening.jpg",
+                "alt": "A speaker in front of a large hall",
+                "caption": "",
+                "credit": "Video: a name",
+                "ai": "edited",
+                "what": "the opening of the forum",
+                "url": "https://www.example.org/video",
+                "duration": "3:20",
+            },
+            "ai": "edited",
             "everyone": "yes",
         },
         body=texts.STORY_BODY,

@@ -46,7 +46,12 @@ EDITION_VALUES_ZH: Mapping[str, Any] = {
     "period": "2026年11月",
     "subject": "三篇待改写的报道",
     "preheader": "收件箱会在主题之后显示这些文字：请写明邮件中还有哪些内容，四十到一百三十个字符之间。",
-    "letter": {"title": "亲爱的合作伙伴"},
+    "letter": {
+        "title": "亲爱的合作伙伴",
+        "name": "您的姓名",
+        "titles": ["您的职务"],
+        "portrait": {"alt": "主任坐在桌前", "caption": "主任", "credit": "摄影：姓名"},
+    },
     "introductions": {"office": "本部分报道之前的一两句话。"},
     "translated_from": "0123456789ab",
 }
@@ -58,6 +63,14 @@ STORY_VALUES_ZH: Mapping[str, Any] = {
     "image": {"alt": "三排山丘，一排比一排淡", "caption": "请换成您自己的图片", "credit": "插图"},
     "images": [{"alt": "两个人在一张大纸上画画", "caption": "工作坊", "credit": "摄影：姓名"}],
     "read_more": [{"what": "教科文组织的通讯", "url": "https://www.unesco.org/zh"}],
+    "button": {"what": "报名参加论坛", "url": "https://www.example.org/zh/register"},
+    "video": {
+        "alt": "台上的发言者",
+        "caption": "开幕式",
+        "credit": "视频：姓名",
+        "what": "论坛开幕式",
+        "url": "https://www.example.org/zh/video",
+    },
     "translated_from": "0123456789ab",
 }
 

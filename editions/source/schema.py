@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from editions.markdown.links import find_link_fault
-from editions.model import EditionForm, Personalisation, StoryKind
+from editions.model import AiOrigin, EditionForm, Personalisation, StoryKind
 from locales.countries import country_name, is_country, suggest_countries
 from locales.languages import canonical_language
 
@@ -136,6 +136,14 @@ def _check_kind(value: Any) -> Any:
     return value
 
 
+def _check_ai(value: Any) -> Any:
+    if isinstance(value, str) and value not in list(AiOrigin):
+        raise validation_error(
+            "unknown-ai", f"{value!r} is not something AI can have done. {suggest_choice(value, AiOrigin)}"
+        )
+    return value
+
+
 def _check_personalisation(value: Any) -> Any:
     if isinstance(value, str) and value not in list(Personalisation):
         raise validation_error(
@@ -188,6 +196,7 @@ LanguageTag = Annotated[
     _pattern_schema("^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
 ]
 YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
+Ai = Annotated[AiOrigin, BeforeValidator(_check_ai)]
 IsoDate = Annotated[datetime.date, BeforeValidator(_check_date)]
 
 
@@ -202,6 +211,10 @@ class ImageHeader(_FrontMatterModel):
     alt: SingleLine = Field(description="A description of the picture for readers who cannot see it.")
     caption: SingleLine = Field(default="", description="The text below the picture.")
     credit: SingleLine = Field(default="", description="Who made the picture.")
+    ai: Ai | None = Field(
+        default=None,
+        description="What AI did to the picture, which readers are told: generated (it made it) or edited.",
+    )
 
 
 class ImageTranslation(_FrontMatterModel):
@@ -219,6 +232,49 @@ class ReadMoreHeader(_FrontMatterModel):
 
     what: SingleLine = Field(description="What the page is: it completes the words “Read more: …”.")
     url: Url = Field(description="The page's address, beginning with https://.")
+
+
+class ReadMoreTranslation(_FrontMatterModel):
+    """A link below a story in another language."""
+
+    what: SingleLine = Field(description="What the page is: it completes the words “Read more: …”.")
+    url: Url | None = Field(
+        default=None, description="The page's address, if it is another one than in the original."
+    )
+
+
+class ButtonHeader(_FrontMatterModel):
+    """A button below a story."""
+
+    what: SingleLine = Field(description="What the button says, such as Register for the forum.")
+    url: Url = Field(description="The page's address, beginning with https://.")
+
+
+class ButtonTranslation(_FrontMatterModel):
+    """A button in another language."""
+
+    what: SingleLine = Field(description="What the button says, in this language.")
+    url: Url | None = Field(
+        default=None, description="The page's address, if it is another one than in the original."
+    )
+
+
+class VideoHeader(ImageHeader):
+    """A video: a still picture that links to its page."""
+
+    file: SingleLine = Field(description="A still picture of the video, in images/, such as forum.jpg.")
+    what: SingleLine = Field(description="What the video is: it completes the words “Watch: …”.")
+    url: Url = Field(description="The video's page, beginning with https://.")
+    duration: SingleLine = Field(default="", description="How long it is, such as 3:20.")
+
+
+class VideoTranslation(ImageTranslation):
+    """A video in another language."""
+
+    what: SingleLine = Field(default="", description="What the video is: it completes the words “Watch: …”.")
+    url: Url | None = Field(
+        default=None, description="The video's page, if it is another one than in the original."
+    )
 
 
 class FollowHeader(_FrontMatterModel):
@@ -241,9 +297,16 @@ class LetterHeader(_FrontMatterModel):
 
 
 class LetterTranslation(_FrontMatterModel):
-    """The letter's heading in another language."""
+    """The letter's heading and who signs it, in another language."""
 
     title: SingleLine = Field(description="The letter's heading.")
+    name: SingleLine = Field(default="", description="Who signs the letter, if written otherwise.")
+    titles: list[SingleLine] = Field(
+        default_factory=list, description="The lines below the name, in this language."
+    )
+    portrait: ImageTranslation | None = Field(
+        default=None, description="The texts of the portrait in this language."
+    )
 
 
 class EditionHeader(_FrontMatterModel):
@@ -335,6 +398,14 @@ class StoryHeader(_FrontMatterModel):
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story."
     )
+    button: ButtonHeader | None = Field(default=None, description="A button below the story.")
+    video: VideoHeader | None = Field(
+        default=None, description="A video, shown as a still picture with a link to its page."
+    )
+    ai: Ai | None = Field(
+        default=None,
+        description="What AI did to the text, which readers are told: generated (it wrote it) or edited.",
+    )
     everyone: YesNo = Field(default=False, description="Whether all readers get it, whatever they follow.")
 
 
@@ -352,8 +423,12 @@ class StoryTranslation(_FrontMatterModel):
         default_factory=list,
         description="The texts of the further pictures in this language, in the same order.",
     )
-    read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
+    read_more: Annotated[list[ReadMoreTranslation], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story, in this language."
+    )
+    button: ButtonTranslation | None = Field(default=None, description="The button in this language.")
+    video: VideoTranslation | None = Field(
+        default=None, description="The texts of the video in this language."
     )
     translated_from: SingleLine = Field(
         default="", description="The digest of the original that was translated."

@@ -1,14 +1,17 @@
 """What a story can hold, in the finished mail of every theme: its markup, and how a browser shows it."""
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lxml import html as lxml_html
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from mailer.rendering.compiled_edition import AssembledMail
+from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme import load_theme, theme_names
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance
 from tests.servers.browser import chromium
@@ -80,7 +83,7 @@ def test_further_pictures_have_widths_for_outlook_and_captions(tmp_path: Path, t
     half = (tokens.content - tokens.spacing.column) // 2
     pictures = lxml_html.document_fromstring(mail.html).xpath("//td[contains(@class, 'gy')]/img")
     assert [int(picture.get("width")) for picture in pictures] == [half, half, tokens.content, half]
-    assert "A caption A credit" in pictures[0].getparent().text_content()
+    assert "A caption · A credit" in pictures[0].getparent().text_content()
 
 
 def test_a_mail_without_them_has_no_rules_for_them(tmp_path: Path, theme: str) -> None:
@@ -144,3 +147,96 @@ def test_a_footnote_is_linked_there_and_back(tmp_path: Path, browser: Browser, t
     assert "Words[1]." in mail.text
     assert "[1] The note." in mail.text
     assert 'name="note-youth-forum-1"' in mail.html
+
+
+MORE = """\
+button:
+  what: Register for the forum
+  url: https://example.org/register
+video:
+  file: still.jpg
+  alt: A speaker
+  what: the opening
+  url: https://example.org/video
+  duration: "3:20"
+  ai: edited
+ai: generated
+"""
+
+
+def test_a_button_is_a_link_in_a_coloured_cell_that_can_be_read_in_the_dark_too(
+    tmp_path: Path, browser: Browser, theme: str
+) -> None:
+    mail = make_mail(tmp_path / "2021-2", theme, MORE)
+    accent = load_theme(theme).accent("culture", "k0")
+    (link,) = lxml_html.document_fromstring(mail.html).xpath("//td[@bgcolor]/a")
+    cell = link.getparent()
+    assert (link.text_content(), link.get("href")) == (
+        "Register for the forum",
+        "https://example.org/register",
+    )
+    assert cell.get("bgcolor") == accent.light
+    assert "mso-padding-alt:12px 22px" in cell.get("style")
+    for scheme, ground in (("light", accent.light), ("dark", accent.dark)):
+        page = browser.new_page(color_scheme=scheme)
+        page.set_content(mail.html)
+        ink = page.locator("td.bu a").evaluate("element => getComputedStyle(element).color")
+        painted = page.locator("td.bu").evaluate("element => getComputedStyle(element).backgroundColor")
+        assert _hex(painted) == ground
+        assert measure_contrast(_hex(ink), ground) >= MIN_TEXT_CONTRAST
+        page.close()
+    assert "Register for the forum:\n  https://example.org/register" in mail.text
+
+
+def _hex(colour: str) -> str:
+    return "#" + "".join(f"{int(number):02x}" for number in re.findall(r"\d+", colour)[:3])
+
+
+def test_a_video_is_a_still_with_a_play_sign_and_a_link(tmp_path: Path, theme: str) -> None:
+    draft = write_story(tmp_path / "2021-2", MORE)
+    draft.add_image("still.jpg")
+    compiled = compile_story(draft, theme)
+    mail = compiled.assemble(compiled.full_variant)
+    (link,) = lxml_html.document_fromstring(mail.html).xpath("//a[@href='https://example.org/video']")
+    assert link.text_content() == "Watch: the opening (3:20)"
+    (picture,) = link.xpath("img")
+    assert picture.get("alt") == "A speaker"
+    prepared = next(image for image in compiled.images if picture.get("src").endswith(image.name))
+    still = Image.open(io.BytesIO(prepared.data))
+    middle = (still.width // 2, still.height // 2)
+    assert min(still.getpixel(middle)) > 230
+    assert max(still.getpixel((middle[0] - still.height // 8, middle[1]))) < 110
+    assert "Watch: the opening (3:20)\n  https://example.org/video" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("language", "edited", "text"),
+    [("en", "Edited with AI", "Text written with AI"), ("zh", "经人工智能编辑", "文字由人工智能生成")],
+)
+def test_readers_are_told_in_their_language_what_ai_did(
+    tmp_path: Path, theme: str, language: str, edited: str, text: str
+) -> None:
+    draft = write_story(tmp_path / "2021-2", MORE)
+    draft.add_image("still.jpg")
+    draft.translate()
+    compiled = compile_story(draft, theme, language)
+    mail = compiled.assemble(compiled.full_variant)
+    said = lxml_html.document_fromstring(mail.html).find("body").text_content()
+    assert edited in said
+    assert text in said
+    assert text in mail.text
+
+
+def test_a_card_of_a_digest_tells_it_too(tmp_path: Path, theme: str) -> None:
+    draft = write_story(tmp_path / "2021-2", MORE)
+    draft.add_image("still.jpg")
+    draft.change(
+        "stories/010-youth-forum.md", "  credit: Illustration", "  credit: Illustration\n  ai: edited"
+    )
+    draft.change("edition.md", "language: en", "language: en\nform: digest")
+    compiled = compile_story(draft, theme)
+    mail = compiled.assemble(compiled.full_variant)
+    body = lxml_html.document_fromstring(mail.html).find("body")
+    assert "Edited with AI · Text written with AI" in body.text_content()
+    assert "Text written with AI" in mail.text
+    assert ".bu" not in mail.html

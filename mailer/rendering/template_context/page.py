@@ -28,6 +28,7 @@ class PictureView:
     caption_html: Annotated[Markup, Help("The same as markup.")]
     credit: Annotated[str, Help("The credit; may be empty.")]
     credit_html: Annotated[Markup, Help("The same as markup.")]
+    ai: Annotated[str, Help("What AI did to it: `generated` or `edited`; empty if nothing is said.")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,16 @@ class LinkView:
 
     url: Annotated[str, Help("The absolute address it points to.")]
     label: Annotated[str, Help('Its full text: "Read more: the exchange programme".')]
+    label_html: Annotated[Markup, Help("The same as markup.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoView:
+    """A video elsewhere."""
+
+    picture: Annotated[PictureView, Help("A still picture of it, with the play sign in it.")]
+    url: Annotated[str, Help("The absolute address of its page.")]
+    label: Annotated[str, Help('Its full text: "Watch: the opening (3:20)".')]
     label_html: Annotated[Markup, Help("The same as markup.")]
 
 
@@ -70,6 +81,11 @@ class StoryView:
     lead: Annotated[str, Help("What a digest says of it, in a sentence or two; may be empty.")]
     lead_html: Annotated[Markup, Help("The same as markup.")]
     url: Annotated[str, Help("The address of its own page, for the link in a digest.")]
+    button: Annotated[LinkView | None, Help("Its button, if it has one.")] = None
+    video: Annotated[VideoView | None, Help("Its video, if it has one.")] = None
+    ai: Annotated[
+        str, Help("What AI did to its text: `generated` or `edited`; empty if nothing is said.")
+    ] = ""
     wraps: Annotated[
         bool,
         Help(
@@ -190,8 +206,8 @@ class Page:
         tuple[str, ...],
         Help(
             "What only some emails contain, and what only then needs rules in the style sheets: "
-            "`gallery` for further pictures, `notes` for footnotes, `table` for tables, `wide-table` for "
-            "those that do not fit a phone."
+            "`button`, `gallery` for further pictures, `notes` for footnotes, `table` for tables, "
+            "`wide-table` for those that do not fit a phone."
         ),
     ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]

@@ -23,6 +23,7 @@ from editions.model import (
     Story,
     StoryKind,
     StoryText,
+    Video,
 )
 from editions.sections import arrange_sections
 from locales.countries import country_name
@@ -45,6 +46,7 @@ from mailer.rendering.template_context.page import (
     PictureView,
     SectionView,
     StoryView,
+    VideoView,
 )
 from mailer.rendering.template_context.parts import find_parts
 from mailer.rendering.template_context.text_height import (
@@ -155,10 +157,15 @@ class PageBuilder:
         further = tuple(
             self._prepare_picture(image.path, gallery_width(image, self.theme)) for image in story.images
         )
+        still = (
+            self._prepare_picture(story.video.image.path, pictures.feature, play=True)
+            if story.video
+            else None
+        )
         return _story_views.get_or_create(
             (self.edition.folder, self.language, story.source),
-            (story, accent, picture, further, self._story_context),
-            lambda: self._make_story_view(story, accent, picture, further),
+            (story, accent, picture, further, still, self._story_context),
+            lambda: self._make_story_view(story, accent, picture, further, still),
         )
 
     @cached_property
@@ -185,6 +192,7 @@ class PageBuilder:
         accent: Accent,
         picture: PreparedImage | None,
         further: tuple[PreparedImage, ...],
+        still: PreparedImage | None,
     ) -> StoryView:
         text = self._choose_text(story.texts)
         main = ImageText(alt=text.alt, caption=text.caption, credit=text.credit)
@@ -194,7 +202,8 @@ class PageBuilder:
             if story.image and picture
             else None
         )
-        links = tuple(self._build_link(link, text) for link in text.read_more or story.read_more)
+        read_more = self.phrases.read_more
+        links = tuple(self._build_link(link, text, read_more) for link in text.read_more or story.read_more)
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -218,6 +227,9 @@ class PageBuilder:
                 self.theme,
             ),
             links=links,
+            button=self._build_link(text.button, text, "{what}") if text.button else None,
+            video=self._build_video(story.video, text, still) if story.video and still else None,
+            ai=story.ai or "",
             wraps=view is not None
             and (
                 text.has_wide_table
@@ -236,6 +248,13 @@ class PageBuilder:
 
     def _build_letter(self, letter: Letter) -> LetterView:
         text, portrait = self._choose_text(letter.texts), letter.portrait
+        signature = letter.signature_in(text.language)
+        # What is not translated is marked as being in the edition's own language.
+        own = self.edition.language
+        languages = [
+            text.language if one else own
+            for one in (signature.name != letter.name, signature.titles != letter.titles)
+        ]
         return LetterView(
             language=self._foreign_language(text),
             direction=self._foreign_direction(text),
@@ -243,13 +262,13 @@ class PageBuilder:
             title_html=self._mark_text(text.title, text.language),
             body=text.text,
             body_html=_trusted(text.html),
-            name=letter.name,
-            name_html=self._embed_text(letter.name),
-            titles=letter.titles,
-            titles_html=tuple(map(self._embed_text, letter.titles)),
+            name=signature.name,
+            name_html=embed_text(signature.name, languages[0], text.language),
+            titles=signature.titles,
+            titles_html=tuple(embed_text(title, languages[1], text.language) for title in signature.titles),
             portrait=self._build_picture(
                 portrait,
-                ImageText(alt=portrait.alt, caption=portrait.caption, credit=portrait.credit),
+                signature.portrait,
                 text.language,
                 self._prepare_picture(portrait.path, self.theme.pictures.portrait),
             )
@@ -257,8 +276,8 @@ class PageBuilder:
             else None,
         )
 
-    def _prepare_picture(self, path: Path, width: int) -> PreparedImage:
-        prepared = prepare_image(path, width=width)
+    def _prepare_picture(self, path: Path, width: int, *, play: bool = False) -> PreparedImage:
+        prepared = prepare_image(path, width=width, play=play)
         self.images[prepared.name] = prepared
         return prepared
 
@@ -280,6 +299,19 @@ class PageBuilder:
             caption_html=embed(words.caption, image.caption),
             credit=words.credit,
             credit_html=embed(words.credit, image.credit),
+            ai=image.ai or "",
+        )
+
+    def _build_video(self, video: Video, text: StoryText, still: PreparedImage) -> VideoView | None:
+        if text.video is None or text.still is None:
+            return None
+        link = self._build_link(text.video, text, self.phrases.watch)
+        duration = f" ({video.duration})" if video.duration else ""
+        return VideoView(
+            picture=self._build_picture(video.image, text.still, text.language, still),
+            url=link.url,
+            label=f"{link.label}{duration}",
+            label_html=link.label_html + duration,
         )
 
     def _build_logo(self, path: Path) -> PictureView:
@@ -295,10 +327,10 @@ class PageBuilder:
             credit_html=Markup(),
         )
 
-    def _build_link(self, link: ReadMore, text: StoryText) -> LinkView:
+    def _build_link(self, link: ReadMore, text: StoryText, pattern: str) -> LinkView:
         # A translation without links uses those of the edition's own language.
         language = text.language if text.read_more else self.edition.language
-        pattern, around = self.phrases.read_more, text.language
+        around = text.language
         what = self._embed_text(link.what, language, self._phrase_language(around))
         return LinkView(
             url=link.url,

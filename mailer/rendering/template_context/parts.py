@@ -15,7 +15,7 @@ def find_parts(letter: LetterView | None, sections: Iterable[SectionView]) -> tu
     found = set(_parts_of_text(letter.body_html)) if letter else set()
     for section in sections:
         found.update(_parts_of_text(section.introduction_html))
-        for story in section.stories:
+        for story in () if section.as_cards else section.stories:
             found.update(_parts_of_story(story))
     return tuple(sorted(found))
 
@@ -24,6 +24,8 @@ def _parts_of_story(story: StoryView) -> Iterator[str]:
     yield from _parts_of_text(story.body_html)
     if story.gallery:
         yield "gallery"
+    if story.button:
+        yield "button"
 
 
 def _parts_of_text(html: Markup) -> Iterator[str]:

@@ -21,6 +21,7 @@ _PLACEHOLDERS = {
     "issue": "number",
     "stories": "count",
     "read_more": "what",
+    "watch": "what",
     "greeting": "name",
     "why": "organisation",
     "correction": "what",
@@ -44,6 +45,11 @@ class Phrases:
     one_story: Annotated[str, Help('"1 story": see `section.count`.')]
     stories: Annotated[str, Help('"{count} stories": see `section.count`.')]
     read_more: Annotated[str, Help('"Read more: {what}": see `link.label`.')]
+    watch: Annotated[str, Help('"Watch: {what}": see `video.label`.')]
+    ai_generated: Annotated[str, Help('"Made with AI": see `picture.ai`.')]
+    ai_edited: Annotated[str, Help('"Edited with AI": see `picture.ai`.')]
+    ai_text_generated: Annotated[str, Help('"Text written with AI": see `story.ai`.')]
+    ai_text_edited: Annotated[str, Help('"Text edited with AI": see `story.ai`.')]
     follow: Annotated[str, Help('"Follow us".')]
     greeting: Annotated[str, Help('"Dear {name},": see `page.merge_tag.greeting`.')]
     why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
