@@ -18,7 +18,7 @@ from editions.correction_note import CorrectionNote, NoteText
 from editions.model import Edition, EditionText, Personalisation, ReadMore, Story, StoryKind, StoryText
 from editions.source.schema import EditionHeader
 from mailer.campaigns.correction_record import CorrectionRecord, CorrectionText
-from mailer.rendering.archive_urls import archive_url
+from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -172,7 +172,7 @@ def _make_story_text(
     base_url: str,
 ) -> StoryText:
     title, content = record.texts[tag].title, edition.content_for(tag)
-    page = archive_url(base_url, record.edition, content.language, content.digest)
+    page = _find_page(content, record.story, base_url)
     words = f"{phrases.correction_was}\n\n> {text.was}\n\n{phrases.correction_is}\n\n{text.right}"
     return StoryText(
         language=tag,
@@ -185,6 +185,13 @@ def _make_story_text(
         date=format_day(record.day, tag),
         read_more=(ReadMore(what=title, url=f"{page}#{anchor_correction(record)}"),),
     )
+
+
+def _find_page(content: CompiledEdition, story: str, base_url: str) -> str:
+    """The address of the story's page; that of the edition if it was sent before stories had pages."""
+    if content.web is None:
+        return archive_url(base_url, content.slug, content.language, content.digest)
+    return story_url(base_url, content.slug, content.language, story, version_query(content.digest))
 
 
 def anchor_correction(record: CorrectionRecord) -> str:

@@ -97,7 +97,7 @@ def test_a_correction_goes_in_their_language_to_those_who_were_sent_the_story(
         "What is right",
         "5 March 2026",
         "Dear Bat,",
-        f"/e/{SLUG}/en?v=",
+        f"/e/{SLUG}/en/{STORY}?v=",
     ):
         assert words in mails["bat@example.org"]
     assert "In this issue" not in mails["bat@example.org"]

@@ -68,6 +68,13 @@ def test_the_web_edition_shows_a_correction_at_the_top_and_at_its_story(site: Co
     assert "五月五日。" in in_chinese
 
 
+def test_the_page_of_a_story_shows_its_correction_where_the_mail_links_to(site: CorrectedSite) -> None:
+    add_correction(site.engine, site.story)
+    page = site.get(f"/e/{EDITION}/en/{site.story}")
+    assert 'id="correction-1"' in page
+    assert "It met on 5 May." in page
+
+
 def test_what_was_sent_stays_as_it_was(site: CorrectedSite) -> None:
     add_correction(site.engine, site.story)
     site.get(f"/e/{EDITION}/en")
