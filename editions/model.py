@@ -252,6 +252,15 @@ class Edition:
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
     authors: tuple[str, ...] = ()
 
+    def ai_origins(self) -> dict[str, str]:
+        """What AI did to its texts and pictures: ``generated`` or ``edited``, by the file's name."""
+        found = {story.source: story.ai for story in self.stories}
+        pictures = [self.letter.portrait if self.letter else None]
+        for story in self.stories:
+            pictures += [story.image, *story.images, story.video.image if story.video else None]
+        found |= {f"images/{picture.path.name}": picture.ai for picture in pictures if picture}
+        return {name: origin.value for name, origin in found.items() if origin}
+
     def written_texts(self) -> Iterator[str]:
         """Every text of it in every language, as plain text or as HTML."""
         return _list_texts(self)

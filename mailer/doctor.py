@@ -169,6 +169,14 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
     else:
         verdict, message = Health.good, "https, as one-click unsubscribe requires"
     yield Diagnosis(subject="web", verdict=verdict, message=f"{web.base_url}: {message}")
+    if web.base_url.startswith("https://") and not web.accessibility_contact:
+        sender = workspace.settings.sender
+        yield Diagnosis(
+            subject="accessibility",
+            verdict=Health.good,
+            message=f"readers report barriers to {sender.reply_to or sender.address}, as /accessibility "
+            "says. For another address or a form, set [web] accessibility_contact.",
+        )
 
 
 def _check_public_address(workspace: Workspace) -> Iterator[Diagnosis]:

@@ -59,7 +59,8 @@ class CompiledEdition:
     order. ``images`` are the files that its pictures refer to; they go to the media folder and are not part
     of :meth:`to_bytes`. ``digest`` is a SHA-256 in hex over everything that a reader could see, and over who
     sees it. ``web`` is what its web pages show, in its full form. ``switched_off`` are the checks that the
-    edition has disabled, each with its reason.
+    edition has disabled, each with its reason. ``ai_origins`` is what AI did to texts and pictures, by the
+    name of the edition's file, as readers are told.
     """
 
     slug: str
@@ -76,6 +77,7 @@ class CompiledEdition:
     stories: tuple[StoryFacts, ...] = field(repr=False)
     personalise: Personalisation = Personalisation.off
     switched_off: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ai_origins: Mapping[str, str] = field(default_factory=dict, repr=False)
     digest: str
     web: WebEdition | None = field(default=None, repr=False)
     images: tuple[PreparedImage, ...] = field(default=(), repr=False, compare=False)

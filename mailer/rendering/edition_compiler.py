@@ -99,6 +99,7 @@ def _freeze(
     return CompiledEdition(
         **values,
         stories=stories,
+        ai_origins=edition.ai_origins(),
         digest=digest_parts(
             [*map(str, values.values()), *map(repr, stories), *pictures, json.dumps(web, ensure_ascii=False)]
         ),

@@ -23,9 +23,10 @@ PAGE_POLICY = (
 )
 """A readers' page: our own style sheet and images, forms to our own site, and no scripts."""
 
-READING_POLICY = f"{PAGE_POLICY}; style-src-attr 'unsafe-inline'"
-"""A page of the web edition: like every readers' page, but elements may have a style. The colours of the
-theme are written so, and what Markdown says about a cell, a list or a word."""
+READING_POLICY = f"{PAGE_POLICY}; style-src-attr 'unsafe-inline'; connect-src 'self'"
+"""A page of the web edition: like every readers' page, but elements may have a style, which has the colours
+of the theme and what Markdown says about a cell, a list or a word; and what judges a page from inside, as
+Lighthouse does, may fetch robots.txt."""
 
 PREVIEW_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "

@@ -174,6 +174,7 @@ class Site:
         found = re.search(r"/static/([^\"?]+)", send_request(url, "GET", "/e/").text)
         assert found is not None
         words = {"slug": "2021-2", "language": "en", "ending": "atom", "axis": "sector", "about": "culture"}
+        words["story"] = "youth-forum"
         self._words = {**words, "name": mail.images[0].name, "asset": found[1]}
         self._numbers = count(1)
 

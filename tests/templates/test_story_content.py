@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from mailer.rendering.compiled_edition import AssembledMail
+from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme import load_theme, theme_names
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance
@@ -225,6 +225,8 @@ def test_readers_are_told_in_their_language_what_ai_did(
     assert edited in said
     assert text in said
     assert text in mail.text
+    origins = {"stories/010-youth-forum.md": "generated", "images/still.jpg": "edited"}
+    assert compiled.ai_origins == CompiledEdition.from_bytes(compiled.to_bytes()).ai_origins == origins
 
 
 def test_a_card_of_a_digest_tells_it_too(tmp_path: Path, theme: str) -> None:

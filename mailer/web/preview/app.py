@@ -10,9 +10,10 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from editions.model import EditionForm
 from editions.problem import Level, Problem
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
-from mailer.errors import BuildError
+from mailer.errors import BuildError, TemplateError
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
@@ -25,7 +26,7 @@ from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, rem
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
-from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, parse_query
+from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownForm, parse_query
 from mailer.web.preview.recipient import Recipient, RecipientFinder
 from mailer.web.routing import GET, Route
 from mailer.web.security import PREVIEW_POLICY, SecurityRules, make_mail_policy
@@ -130,7 +131,7 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
         return preview.access.remember(request)
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     recipient, fault = preview.find_recipient(query)
-    mail = choose_mail(compiled, query, recipient.reader)
+    mail, form_note = choose_form(preview, compiled, query, choose_mail(compiled, query, recipient.reader))
     shown = preview.personalise_mail(mail, recipient.reader)
     return preview.renderer.render(
         "preview.html",
@@ -145,7 +146,8 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
         largest=MAX_HTML_BYTES,
         languages=[(tag, own_language_name(tag)) for tag in compiled.mails],
         addresses=[] if fault else preview.list_addresses(),
-        list_note=fault,
+        list_note=form_note or fault,
+        own_form=compiled.edition.form.value if compiled.edition else "",
         recipient=recipient,
         errors=compiled.errors,
         counted=count_problems(compiled),
@@ -158,7 +160,8 @@ def show_mail(request: Request, preview: PreviewDep) -> Response:
     """Show the email for its frame, in a sandbox of its own."""
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     reader = preview.find_recipient(query)[0].reader
-    shown = preview.personalise_mail(choose_mail(compiled, query, reader), reader)
+    mail, _ = choose_form(preview, compiled, query, choose_mail(compiled, query, reader))
+    shown = preview.personalise_mail(mail, reader)
     policy = {"content-security-policy": make_mail_policy(images="'self' data:", ancestors="'self'")}
     if shown is None:
         # A file may have been saved between the page and its frame; the page reloads within a second.
@@ -195,6 +198,21 @@ def choose_mail(compiled: CompiledPreview, query: PreviewQuery, reader: Reader) 
         return None
     wanted = query.language if query.language in compiled.mails else reader.language
     return compiled.mails[choose_language(wanted, tuple(compiled.mails))]
+
+
+def choose_form(
+    preview: PreviewState, compiled: CompiledPreview, query: PreviewQuery, mail: CompiledEdition | None
+) -> tuple[CompiledEdition | None, str]:
+    """Choose the email in the requested form; or in its own, with the reason, if its theme has no other."""
+    if mail is None or compiled.edition is None or query.form is ShownForm.own:
+        return mail, ""
+    form = EditionForm(query.form.value)
+    if form is compiled.edition.form:
+        return mail, ""
+    try:
+        return preview.compiler.compile_in_form(mail, form), ""
+    except TemplateError as error:
+        return mail, str(error)
 
 
 def measure_mail(mail: CompiledEdition, reader: Reader) -> int:

@@ -4,17 +4,18 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editions.checks.disabled_checks import DisabledCheckResult
 from editions.images.prepare import PreparedImage
-from editions.model import Edition
+from editions.model import Edition, EditionForm
 from editions.problem import Level, Problem
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.workspace import Workspace
 from templates import ROOT
 
@@ -46,7 +47,8 @@ class PreviewCompiler:
         self.slug = slug
         self._lock = threading.Lock()
         self._compiled: CompiledPreview | None = None
-        self._recent_images: deque[dict[str, PreparedImage]] = deque(maxlen=2)
+        self._other_form: tuple[tuple[str, EditionForm, str], CompiledEdition] | None = None
+        self._recent_images: deque[dict[str, PreparedImage]] = deque(maxlen=4)
 
     def read_version(self) -> str:
         """Return a digest that changes whenever a file of the edition or a template changes."""
@@ -62,8 +64,29 @@ class PreviewCompiler:
             if self._compiled is None or self._compiled.version != version:
                 self._compiled = self._compile(version)
                 if self._compiled.mails:
-                    self._recent_images.append(_index_images(self._compiled))
+                    self._recent_images.append(_index_images(self._compiled.mails.values()))
             return self._compiled
+
+    def compile_in_form(self, mail: CompiledEdition, form: EditionForm) -> CompiledEdition:
+        """Compile the edition in another form than its own, in the language of ``mail``, and keep the latest.
+
+        Raises:
+            TemplateError: the theme cannot show this form.
+        """
+        compiled = self.compile()
+        with self._lock:
+            key = (compiled.version, form, mail.language)
+            if self._other_form is None or self._other_form[0] != key:
+                assert compiled.edition is not None  # noqa: S101 - there is a mail of it
+                other = compile_edition(
+                    replace(compiled.edition, form=form),
+                    self.workspace.settings,
+                    language=mail.language,
+                    overrides=self.workspace.template_overrides,
+                )
+                self._other_form = (key, other)
+                self._recent_images.append(_index_images([other]))
+            return self._other_form[1]
 
     def find_image(self, name: str) -> PreparedImage | None:
         """Find an image of the edition by its name.
@@ -95,8 +118,8 @@ class PreviewCompiler:
             yield from _list_files(folder)
 
 
-def _index_images(compiled: CompiledPreview) -> dict[str, PreparedImage]:
-    return {image.name: image for mail in compiled.mails.values() for image in mail.images}
+def _index_images(mails: Iterable[CompiledEdition]) -> dict[str, PreparedImage]:
+    return {image.name: image for mail in mails for image in mail.images}
 
 
 def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

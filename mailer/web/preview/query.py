@@ -43,6 +43,19 @@ class ImageLoading(StrEnum):
     """The alternative text is shown instead."""
 
 
+class ShownForm(StrEnum):
+    """Which form of the edition the preview shows."""
+
+    own = "own"
+    """The one that the edition is sent in."""
+
+    full = "full"
+    """Every story as a whole."""
+
+    digest = "digest"
+    """Cards that lead to the stories' pages."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreviewQuery:
     """What to show of an edition.
@@ -54,6 +67,7 @@ class PreviewQuery:
     show: ShownWindows = ShownWindows.both
     scheme: ColourScheme = ColourScheme.light
     images: ImageLoading = ImageLoading.on
+    form: ShownForm = ShownForm.own
     address: str = ""
     segment: str = ""
     n: int = 1
@@ -88,6 +102,7 @@ def parse_query(query: Mapping[str, str]) -> PreviewQuery:
         show=_parse_choice(ShownWindows, query.get("show"), ShownWindows.both),
         scheme=_parse_choice(ColourScheme, query.get("scheme"), ColourScheme.light),
         images=_parse_choice(ImageLoading, query.get("images"), ImageLoading.on),
+        form=_parse_choice(ShownForm, query.get("form"), ShownForm.own),
         address=query.get("for", "").strip(),
         segment=query.get("segment", "").strip(),
         n=int(number) if number.isdecimal() and len(number) < 9 and int(number) > 0 else 1,

@@ -76,6 +76,26 @@ def test_a_single_view_can_be_chosen(preview: Preview, show: str, widths: list[s
     assert ('<pre class="text"' in page) is (show == "text")
 
 
+def test_either_form_of_an_edition_can_be_shown(preview: Preview) -> None:
+    assert "Read the story" not in preview.get("/frame").text
+    digest = preview.get("/frame", form="digest").text
+    assert "/e/2021-2/en/youth-forum?v=" in digest
+    picture = re.search(r'src="(/media/[^"]+)"', digest)
+    assert picture is not None
+    assert preview.get(picture[1]).status == 200
+    page = preview.get(form="digest").text
+    assert 'href="/?form=digest" aria-current="true">Digest</a>' in page
+    assert 'href="/?">Full</a>' in page
+
+
+def test_a_theme_without_digests_is_named_where_one_is_asked_for(preview: Preview) -> None:
+    blocks = preview.workspace.root / "templates" / "email" / "blocks"
+    blocks.mkdir(parents=True)
+    (blocks / "card.mjml.j2").write_text("<div>{{ story.title_html }}</div>")
+    assert "has no link to its page" in preview.get(form="digest").text
+    assert "The forum met in October." in preview.get("/frame", form="digest").text
+
+
 def test_the_text_view_shows_the_text_part(preview: Preview) -> None:
     words = preview.words(show="text")
     assert "The forum met in October." in words
