@@ -22,7 +22,7 @@ from mailer.i18n import LANGUAGES
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from scripts.image_grid import put_in_rows, save_page
+from scripts.image_grid import put_beside, put_in_rows, save_drawing, save_page
 from subscribers.segments.segment import parse_segment
 from tests.web.reader_journey import ReaderJourney
 
@@ -48,6 +48,8 @@ TITLES = {
     "sign_up_confirmed": "Welcome",
     "request_link": "Requesting a link",
     "editions": "The archive",
+    "accessibility": "The accessibility statement",
+    "test_link": "A link in a test",
     "error": "Page not found",
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
@@ -67,9 +69,12 @@ SHORT_PAGES = (
     "erased",
     "expired_link",
     "sign_up_confirmed",
+    "accessibility",
+    "test_link",
 )
 """Pages with a sentence or two."""
 
+_STORY = "cop15-kunming"
 _IN_A_ROW = 3
 _PHONE = {"width": 375, "height": 740}
 _SENT = datetime(2022, 1, 17, 9, 0, tzinfo=UTC)
@@ -99,12 +104,30 @@ def take_pages(browser: Browser, root: Path, output: Path) -> None:
             )
             for number, tag in enumerate(LANGUAGES)
         }
+        slug = next(path.name for path in workspace.editions.iterdir())
+        save_drawing(
+            _picture_story(browser, f"{running.url}/e/{slug}/en/{_STORY}"), output / "reading-story.png"
+        )
     finally:
         running.stop()
         engine.dispose()
     for name in TITLES:
         sheet = put_in_rows([pictures[tag][name] for tag in choose_languages(name)], of=_IN_A_ROW)
         save_page(sheet, output / f"page-{name}.png")
+
+
+def _picture_story(browser: Browser, address: str) -> Image.Image:
+    """The page of a story on a desktop in light mode, and on a phone in dark mode."""
+    views = []
+    for width, scheme in ((700, "light"), (375, "dark")):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.ok, address
+        page.wait_for_load_state("networkidle")
+        views.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+        page.close()
+    return put_beside(views)
 
 
 def choose_languages(name: str) -> tuple[str, ...]:
@@ -117,6 +140,10 @@ def choose_languages(name: str) -> tuple[str, ...]:
 
 def describe_pages() -> Iterator[str]:
     """Their part of docs/gallery.md."""
+    yield (
+        "\n## A story's page\n\nIn the web edition every story has a page of its own.\n\n"
+        "![A story's page, 700 px, light, 375 px, dark](images/reading-story.png)\n"
+    )
     yield (
         "\n## The readers' pages\n\nOn a phone, by day and by night: English, Chinese and Japanese above, "
         "Korean, Mongolian and French below; pages of a sentence or two in English and one of the others.\n"

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
 from scripts.image_grid import put_below, save_drawing
+from scripts.mail_screenshots import describe_mails, take_mails
 from scripts.page_screenshots import describe_pages, take_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -38,7 +39,7 @@ THEMES = {
 WIDTHS = {700: "On a desktop, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The heading each part starts at, and its height in pixels: the top of the mail, and its first stories.
-PARTS = ((None, 900), ("In focus", 1500))
+PARTS = ((None, 900), ("In focus", 700))
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -54,7 +55,11 @@ def main() -> None:
     """Write docs/images/*.png and docs/gallery.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--docs", type=Path, default=DOCS, help="the folder of the documents")
-    docs = parser.parse_args().docs
+    parser.add_argument(
+        "parts", nargs="*", default=list(_TAKERS), help="only these parts: " + ", ".join(_TAKERS)
+    )
+    options = parser.parse_args()
+    docs = options.docs
     output = docs / "images"
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
@@ -65,11 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         root = create_workspace(Path(temporary) / "sample", sample=True, now=datetime.now(UTC)).root
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        take_edition(browser, root, output / "edition.png")
-        take_preview(browser, root, output / "preview.png")
-        take_pages(browser, root, output)
-        for theme in theme_names():
-            take_theme(browser, root, theme, output)
+        for part in options.parts:
+            _TAKERS[part](browser, root, output)
         browser.close()
     (docs / "gallery.md").write_text("".join(describe_gallery()), encoding="utf-8")
 
@@ -83,7 +85,7 @@ def take_edition(browser: Browser, root: Path, picture: Path) -> None:
         _take_part(browser, page_file, width=375, scheme="light", at="Culture"),
         _take_part(browser, page_file, width=375, scheme="dark", at="Natural Sciences"),
     ]
-    _beside(parts).save(picture, optimize=True)
+    save_drawing(_beside(parts), picture)
 
 
 def take_theme(browser: Browser, root: Path, theme: str, output: Path) -> None:
@@ -149,6 +151,7 @@ def describe_gallery() -> Iterator[str]:
             )
             yield f"\n### {theme}: {where[0].lower()}{where[1:]}\n\n"
             yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
+    yield from describe_mails()
     yield from describe_pages()
 
 
@@ -174,9 +177,24 @@ def take_preview(browser: Browser, root: Path, picture: Path) -> None:
         page: Page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.goto(access.make_url(running.url))
         page.wait_for_timeout(1500)
-        page.screenshot(path=picture)
+        save_drawing(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), picture)
     finally:
         running.stop()
+
+
+def take_themes(browser: Browser, root: Path, output: Path) -> None:
+    """Show the edition in every theme."""
+    for theme in theme_names():
+        take_theme(browser, root, theme, output)
+
+
+_TAKERS: Mapping[str, Callable[[Browser, Path, Path], None]] = {
+    "edition": lambda browser, root, output: take_edition(browser, root, output / "edition.png"),
+    "preview": lambda browser, root, output: take_preview(browser, root, output / "preview.png"),
+    "pages": take_pages,
+    "themes": take_themes,
+    "mails": take_mails,
+}
 
 
 if __name__ == "__main__":

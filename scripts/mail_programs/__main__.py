@@ -24,6 +24,7 @@ from scripts.mail_programs.mailbox import PicturedMail, serving, write_pictured_
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 SCHEMES = ("light", "dark")
+_WIDEST, _TALLEST = 700, 560
 _SCREEN = {"Xvfb": "xvfb", "import": "imagemagick"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NEEDS: Mapping[str, Mapping[str, str]] = {
@@ -49,7 +50,9 @@ def main() -> None:
             for name in present:
                 for picture_name, picture in take_pictures(name, mails, folder):
                     path = options.images / f"program-{name}-{picture_name}.png"
-                    save_drawing(picture, path)
+                    picture.thumbnail((_WIDEST, picture.height), Image.Resampling.LANCZOS)
+                    top = picture.crop((0, 0, picture.width, min(picture.height, _TALLEST)))
+                    save_drawing(top, path)
                     print(f"clients: {path.name}, {path.stat().st_size // 1000} kB", flush=True)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,6 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.image_writer import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.theme import theme_names
 from mailer.selfservice.transactional_mails import build_transactional_mail
 from mailer.settings import load_settings
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
@@ -33,16 +32,13 @@ class PicturedMail:
 
 
 def write_pictured_mails(folder: Path, base_url: str) -> list[PicturedMail]:
-    """The sample edition in each theme and a letter, whose pictures are at ``base_url``."""
+    """The sample edition and a letter, whose pictures are at ``base_url``."""
     root = create_workspace(folder / "workspace", sample=True, now=_NOW).root
     settings = load_settings(root, {"MAILER_WEB__BASE_URL": base_url})
     edition = read_edition(next(SAMPLE_EDITIONS.glob("*/edition.md")).parent, sectors=settings.sectors)
-    written = []
-    for theme in theme_names():
-        compiled = compile_edition(replace(edition, template=theme), settings)
-        write_media(compiled, folder / "media")
-        raw = build_message(compiled, anonymous_reader(settings), settings, now=_NOW)
-        written.append(_write(folder, theme, raw))
+    compiled = compile_edition(edition, settings)
+    write_media(compiled, folder / "media")
+    newsletter = build_message(compiled, anonymous_reader(settings), settings, now=_NOW)
     letter = build_transactional_mail(
         TransactionalMailKind.confirm,
         envelope="nara@example.org",
@@ -53,7 +49,7 @@ def write_pictured_mails(folder: Path, base_url: str) -> list[PicturedMail]:
         requested_at=_NOW,
         now=_NOW,
     )
-    return [*written, _write(folder, "letter", letter)]
+    return [_write(folder, edition.template, newsletter), _write(folder, "letter", letter)]
 
 
 def _write(folder: Path, name: str, raw: bytes) -> PicturedMail:

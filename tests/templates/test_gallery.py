@@ -6,8 +6,10 @@ import re
 import pytest
 from PIL import Image
 
+from editions.model import EditionForm
 from mailer.rendering.themes.theme import theme_names
 from mailer.web.page_renderer import TEMPLATE_FOLDER
+from scripts.story_examples import STORIES
 from tests.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -26,12 +28,17 @@ def test_a_theme_is_shown_at_both_widths_in_light_and_dark_and_without_pictures(
 
 
 def test_every_picture_says_what_it_shows() -> None:
-    look = re.compile(r", (\d+ px, (light|dark|pictures not shown)|in (six languages|English and [A-Z]\w+))$")
+    look = re.compile(
+        r", (\d+ px, (light|dark|pictures not shown)|in (six languages|English and [A-Z]\w+)|printed"
+        r"|(light|dark))$"
+    )
     assert all(look.search(words) for words, _ in SHOWN)
 
 
 def test_every_page_of_the_readers_is_shown_on_a_phone() -> None:
     templates = {page.stem for page in TEMPLATE_FOLDER.glob("*.html")} - {"base", "preview"}
+    # The web edition is shown by one story of it.
+    templates = {name for name in templates if not name.startswith("reading")}
     pages = {name: words for words, name in SHOWN if "/page-" in name}
     # What preferences come to is the same template.
     assert set(pages) == {f"images/page-{name}.png" for name in templates | {"saved"}}
@@ -40,6 +47,14 @@ def test_every_page_of_the_readers_is_shown_on_a_phone() -> None:
             in_six = picture.size == (3 * 375 + 2 * 12, 2 * 740 + 12)
             assert in_six or picture.size == (2 * 375 + 12, 740), name
             assert in_six is words.endswith("six languages")
+
+
+def test_mails_of_every_kind_are_shown() -> None:
+    shown = {name for _, name in SHOWN}
+    kinds = {f"digest-{theme}" for theme in theme_names()} | {*STORIES, "ar", "zh", "letter"}
+    printed = {f"images/print-{theme}-{form}.png" for theme in theme_names() for form in EditionForm}
+    assert {f"images/mail-{kind}.png" for kind in kinds} | printed <= shown
+    assert {"images/reading-story.png", "images/program-thunderbird-letter-dark.png"} <= shown
 
 
 def test_every_picture_is_shown_somewhere() -> None:
