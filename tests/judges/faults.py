@@ -54,7 +54,7 @@ def set_columns_in_a_line(mail: Mail) -> None:
 def fill_the_sheet(mail: Mail) -> None:
     """A text beside a picture takes every pixel, and has none to spare."""
     _edit(
-        mail.html, r'class="m" style="float:left;max-width:\d+px', 'class="m" style="float:left;width:328px'
+        mail.html, r'class="m" style="float:left;max-width:\d+px', 'class="m" style="float:left;width:327px'
     )
 
 
