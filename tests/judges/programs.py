@@ -17,7 +17,7 @@ from tests.judges.mails import Mail
 _TAKEN = 3
 # A line of fewer pixels is read word by word.
 _NARROWEST = 180
-_PHONE = 360
+_PHONE = 375
 _DESK = 700
 
 # How many pictures have the text that follows them beside them.
