@@ -227,7 +227,8 @@ class Edition:
     ``language`` is a BCP 47 tag; ``languages`` are those that the edition is complete in, its own first.
     ``introductions`` has sanitised text by section key. ``stories`` are in reading order. ``texts`` has
     title, subject and the like for each of ``languages``. ``checks`` are those that are switched off, by
-    code, with the reason. ``authors`` wrote it; readers do not see them.
+    code, with the reason. ``authors`` wrote it; readers do not see them. ``lists_contents`` says whether
+    its email begins with a list of what is in it; a correction's does not.
     """
 
     folder: Path
@@ -251,6 +252,7 @@ class Edition:
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
     authors: tuple[str, ...] = ()
+    lists_contents: bool = True
 
     def ai_origins(self) -> dict[str, str]:
         """What AI did to its texts and pictures: ``generated`` or ``edited``, by the file's name."""

@@ -141,6 +141,7 @@ def make_correction_edition(
         letter=None,
         stories=(story,),
         personalise=Personalisation.off,
+        lists_contents=False,
         texts=MappingProxyType(texts),
         authors=source.authors if source else (),
     )

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, TypeAlias
 
+from markupsafe import Markup
+
 from mailer.rendering.template_context.page import Page, SectionView, StoryView
 
 WebEdition: TypeAlias = Mapping[str, Any]
 """An edition in one language: ``direction``, ``title``, ``title_html``, ``issue_html``, ``period``,
-``letter``, ``follow``, ``palette`` (``light`` and ``dark``), and ``sections``, each with ``stories``."""
+``letter``, ``follow``, ``palette`` (``light`` and ``dark``), ``sections``, each with ``stories``, and ``ai``:
+what to say of pictures and texts that AI has to do with."""
 
 # Only the email needs them: the plain text of its other part, and how its theme lays a story out.
 _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
@@ -30,12 +33,38 @@ def freeze_page(page: Page) -> WebEdition:
         "letter": _to_plain(page.letter),
         "follow": _to_plain(page.follow),
         "sections": [_freeze_section(section) for section in page.sections],
+        "ai": _freeze_ai_phrases(page),
     }
+
+
+def restore_markup(value: Any) -> Any:
+    """A stored web edition, or a part of it, its markup marked as such, so that it is not escaped."""
+    if isinstance(value, Mapping):
+        return {name: _restore_entry(name, entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [restore_markup(entry) for entry in value]
+    return value
+
+
+def _restore_entry(name: str, value: Any) -> Any:
+    if not name.endswith("_html"):
+        return restore_markup(value)
+    # Made by the renderer from texts that were sanitised, and frozen with the email.
+    return [Markup(item) for item in value] if isinstance(value, list) else Markup(value)  # noqa: S704
 
 
 def list_stories(web: WebEdition) -> list[dict[str, Any]]:
     """The stories of the edition in reading order."""
     return [story for section in web["sections"] for story in section["stories"]]
+
+
+def _freeze_ai_phrases(page: Page) -> Mapping[str, Any]:
+    words = page.words
+    return {
+        "picture": {"generated": words.ai_generated, "edited": words.ai_edited},
+        "text": {"generated": words.ai_text_generated, "edited": words.ai_text_edited},
+        "lang_html": str(page.words_lang),
+    }
 
 
 def _freeze_section(section: SectionView) -> dict[str, Any]:

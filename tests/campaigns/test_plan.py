@@ -139,7 +139,7 @@ def test_a_plan_names_every_newsletter_and_a_sample_reader_of_each(
         ("museum",): (1, 4),
     }
     assert sum(circle.size for circle in plan.variants.values()) == plan.audience
-    assert plan.as_dict()["variants"][0] == {"language": "en", "stories": 2, "readers": 2}
+    assert plan.as_dict()["variants"][0] == {"number": 1, "language": "en", "stories": 2, "readers": 2}
 
 
 def test_the_outbox_holds_one_message_of_every_newsletter(

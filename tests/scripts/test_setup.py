@@ -311,7 +311,10 @@ def test_the_judges_have_packages_of_their_own(machine: Path) -> None:
     done = run_script(machine, "scripts/system-packages", "judges")
     assert done.returncode == 0, done.stderr
     _, install = read_calls(machine)
-    assert "nodejs npm chromium libatomic1 spamassassin w3m noninteractive forbidden=yes" in install
+    assert (
+        "nodejs npm chromium libatomic1 spamassassin poppler-utils w3m noninteractive forbidden=yes"
+        in install
+    )
     assert "postfix" not in install
     assert "default-jre-headless" not in install
 

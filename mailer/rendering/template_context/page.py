@@ -186,7 +186,7 @@ class Page:
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
     lists_contents: Annotated[
         bool,
-        Help("Whether there is more than one thing to list in the contents; there is not in a correction."),
+        Help("Whether it lists its contents and counts its stories; a correction does not."),
     ]
     follow: Annotated[tuple[FollowView, ...], Help("Where readers can follow the office.")]
     words: Annotated[Phrases, Help("The fixed phrases of the email.")]

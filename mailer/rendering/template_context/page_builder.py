@@ -18,7 +18,6 @@ from editions.model import (
     Image,
     ImageText,
     Letter,
-    Personalisation,
     ReadMore,
     Section,
     Story,
@@ -112,7 +111,7 @@ class PageBuilder:
             logo=self._build_logo(self.logo) if self.logo else None,
             letter=letter,
             sections=views,
-            lists_contents=_lists_contents(edition),
+            lists_contents=edition.lists_contents,
             follow=tuple(map(self._build_follow, edition.follow)),
             words=self.phrases,
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
@@ -396,10 +395,3 @@ class PageBuilder:
 def _trusted(html: str) -> Markup:
     """``html`` as markup: only for what the editions package has sanitised or escaped."""
     return Markup(html)  # noqa: S704
-
-
-def _lists_contents(edition: Edition) -> bool:
-    """Whether there may be more than one thing to list. Where readers get a choice of the stories, the
-    contents stay even if theirs is a choice of one: a variant leaves parts out and adds none."""
-    is_single = len(edition.stories) == 1 and edition.letter is None
-    return not is_single or edition.personalise is not Personalisation.off

@@ -14,7 +14,7 @@ from mailer.campaigns.correction_record import SentCorrection
 from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_language
 from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.template_context.language_markup import language_attributes
-from mailer.rendering.web_edition import WebEdition, list_stories
+from mailer.rendering.web_edition import WebEdition, list_stories, restore_markup
 from mailer.web.archive_store import ArchivedContent
 from mailer.web.correction_notices import write_story_notices, write_summary
 from mailer.web.dependencies import Site
@@ -77,10 +77,10 @@ class ReadingPage:
             description=story["lead"] or content.preheader,
             picture=story["picture"],
             alternates=[(tag, story_url(base, content.slug, tag, slug)) for tag in self.found.languages],
-            story=story,
-            section=next(one for one in self.web["sections"] if story in one["stories"]),
-            previous=stories[place - 1] if place else None,
-            following=stories[place + 1] if place + 1 < len(stories) else None,
+            story=restore_markup(story),
+            section=restore_markup(next(one for one in self.web["sections"] if story in one["stories"])),
+            previous=restore_markup(stories[place - 1]) if place else None,
+            following=restore_markup(stories[place + 1]) if place + 1 < len(stories) else None,
         )
 
     def _render(self, template: str, **values: object) -> str:
@@ -91,7 +91,7 @@ class ReadingPage:
             template,
             translator,
             status=200,
-            web=self.web,
+            web=restore_markup(self.web),
             content=content,
             chrome=language_attributes(translator.tag, content.language),
             path=path,

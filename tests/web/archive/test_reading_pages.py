@@ -121,6 +121,31 @@ def test_a_story_page_has_nothing_of_a_reader_and_runs_no_script(url: str) -> No
         assert "script" not in policy
 
 
+def test_a_story_s_page_has_its_button_its_video_and_what_ai_did(workspace: Workspace) -> None:
+    draft = Draft(workspace.editions / "2021-2")
+    still = "video:\n  file: forum.jpg\n  alt: A hall\n  what: the <opening>\n  url: https://example.org/v\n"
+    button = "button:\n  what: Register\n  url: https://example.org/r\n"
+    draft.write(
+        "stories/010-youth-forum.md",
+        STORY.replace("  credit: Illustration\n", "  credit: Illustration\n  ai: generated\n").replace(
+            "read_more:", f"ai: edited\n{button}{still}read_more:"
+        ),
+    )
+    mail = compile_edition(
+        read_edition(draft.folder, sectors=workspace.settings.sectors), workspace.settings, language="en"
+    )
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        add_sent(engine, [mail])
+        page = _get(running.url, "/e/2021-2/en/youth-forum")
+    document, _ = _head(page)
+    texts = {link.get("href"): link.text_content().strip() for link in document.iter("a")}
+    assert texts["https://example.org/r"] == "Register"
+    assert "the <opening>" in texts["https://example.org/v"]
+    (caption,) = (found.text_content() for found in document.iter("figcaption"))
+    assert caption.endswith("Made with AI")
+    assert "Text edited with AI" in document.find_class("credit")[0].text_content()
+
+
 @pytest.mark.parametrize(
     "path", ["/e/2021-2/en/none", "/e/2021-2/en/", "/e/2021-2/fr/second", "/e/2021-1/en/second"]
 )
