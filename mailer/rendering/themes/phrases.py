@@ -45,17 +45,20 @@ class Phrases:
     one_story: Annotated[str, Help('"1 story": see `section.count`.')]
     stories: Annotated[str, Help('"{count} stories": see `section.count`.')]
     read_more: Annotated[str, Help('"Read more: {what}": see `link.label`.')]
-    watch: Annotated[str, Help('"Watch: {what}": see `video.label`.')]
-    ai_generated: Annotated[str, Help('"Made with AI": see `picture.ai`.')]
-    ai_edited: Annotated[str, Help('"Edited with AI": see `picture.ai`.')]
-    ai_text_generated: Annotated[str, Help('"Text written with AI": see `story.ai`.')]
-    ai_text_edited: Annotated[str, Help('"Text edited with AI": see `story.ai`.')]
     follow: Annotated[str, Help('"Follow us".')]
     greeting: Annotated[str, Help('"Dear {name},": see `page.merge_tag.greeting`.')]
     why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
     preferences: Annotated[str, Help('"Choose what you receive".')]
     unsubscribe: Annotated[str, Help('"Unsubscribe".')]
-    # With a default, so that the phrases of a workspace in another language need not have them.
+    # Later than the others, with a default in English: mails in a language that a workspace has phrases of
+    # its own for go on being made.
+    watch: Annotated[str, Help('"Watch: {what}": see `video.label`.')] = "Watch: {what}"
+    ai_generated: Annotated[str, Help('"Made with AI": see `picture.ai`.')] = "Made with AI"
+    ai_edited: Annotated[str, Help('"Edited with AI": see `picture.ai`.')] = "Edited with AI"
+    ai_text_generated: Annotated[str, Help('"Text written with AI": see `story.ai`.')] = (
+        "Text written with AI"
+    )
+    ai_text_edited: Annotated[str, Help('"Text edited with AI": see `story.ai`.')] = "Text edited with AI"
     correction: Annotated[str, Help('"Correction: {what}": the subject of a correction.')] = (
         "Correction: {what}"
     )

@@ -201,6 +201,15 @@ def test_a_workspace_may_change_phrases_and_add_languages(tmp_path: Path) -> Non
     assert wrong == "email/words/zh-Hans.toml: issue must be a text between quotation marks."
 
 
+def test_phrases_of_a_workspace_s_own_need_not_have_what_came_later(tmp_path: Path) -> None:
+    later = ("watch", "ai_", "read_story", "correction")
+    lines = (templates.ROOT / "email/words/fr.toml").read_text(encoding="utf-8").splitlines(keepends=True)
+    older = "".join(line for line in lines if not line.startswith(later))
+    overrides = _override(tmp_path, "words/sw.toml", older)
+    found = load_phrases("sw", overrides)
+    assert (found.unsubscribe, found.ai_edited) == (load_phrases("fr").unsubscribe, "Edited with AI")
+
+
 @pytest.mark.parametrize(
     "phrase",
     [
