@@ -35,12 +35,13 @@ _ATTRIBUTES = {
     "a": {"href"},
     "em": {"style"},
     "ol": {"start", "type", "style"},
+    "pre": {"style"},
     "table": {"cellpadding", "cellspacing", "border"},
     "th": {"scope", "style"},
     "td": {"style"},
 }
 _CLASSES = {"table": {"tb", WIDE_CLASS}, "span": {"tl"}}
-_STYLES = {"text-align", "list-style-type", "font-style", "font-weight"}
+_STYLES = {"text-align", "list-style-type", "font-style", "font-weight", "white-space"}
 # Chinese, Japanese and Korean have no slanted letters: programs draw them by tilting the upright ones.
 _UPRIGHT = "font-style:normal;font-weight:bold"
 _VOID = re.compile(r"<(br|hr)>")
@@ -274,7 +275,9 @@ class _Renderer(RendererHTML):
         return "<br />"
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return f"<pre><code>{escape(tokens[idx].content, quote=False)}</code></pre>"
+        # Where programs drop the style sheet, a line of code would make the mail wider than a phone.
+        code = escape(tokens[idx].content, quote=False)
+        return f'<pre style="white-space:pre-wrap"><code>{code}</code></pre>'
 
     def cell_label(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f'<span class="tl">{_escape(tokens[idx].meta["text"])}</span>'

@@ -104,7 +104,9 @@ def find_print_faults(pages: Sequence[PrintedPage], titles: Sequence[str]) -> It
         if not page.lines:
             yield f"page {number} of {len(pages)} is blank when printed"
             continue
-        placed = (word for line in page.lines for word in line if word.is_placed)
+        # What else is in a line may be in the same font: a dot between Japanese words is.
+        lines = (line for line in page.lines if all(word.is_placed for word in line))
+        placed = (word for line in lines for word in line)
         words = sorted(placed, key=lambda word: word.top)
         margin = _MARGIN_MM * _POINTS_PER_MM - _TOLERANCE
         for word in words:

@@ -39,12 +39,29 @@ _NARROW_SHEET = """taken => {
 
 _REMOVE_SHEETS = "() => document.querySelectorAll('style').forEach(sheet => sheet.remove())"
 
-# Texts of several lines whose longest line is narrow, and what is not in the order of the source.
+# Texts of several lines whose place is narrow, and what is not in the order of the source. Beside a picture
+# the longest line tells, elsewhere the box. A line that changes its script or direction consists of several
+# boxes, of different heights.
 _FIND_SQUEEZED = """least => [...document.querySelectorAll('p')].filter(text => {
-  const range = document.createRange();
+  const range = document.createRange(), lines = [];
   range.selectNodeContents(text);
-  const lines = [...range.getClientRects()], tops = new Set(lines.map(line => Math.round(line.top)));
-  return tops.size > 3 && Math.max(...lines.map(line => line.width)) < least;
+  const boxes = [...range.getClientRects()].sort((one, other) => one.top - other.top);
+  for (const {left, right, top, bottom} of boxes) {
+    const line = lines.at(-1);
+    if (line && (top + bottom) / 2 < line.bottom) {
+      line.left = Math.min(line.left, left);
+      line.right = Math.max(line.right, right);
+      line.bottom = Math.max(line.bottom, bottom);
+    } else lines.push({left, right, bottom});
+  }
+  const box = text.getBoundingClientRect();
+  const isBeside = [...document.querySelectorAll('[style*=float]')].some(one => {
+    const other = one.getBoundingClientRect();
+    return getComputedStyle(one).float !== 'none' && !one.contains(text) && other.height
+      && other.top < box.bottom && box.top < other.bottom;
+  });
+  const width = isBeside ? Math.max(...lines.map(line => line.right - line.left)) : box.width;
+  return lines.length > 3 && width < least;
 }).map(text => text.textContent.slice(0, 60))"""
 
 _FIND_DISORDER = """() => [...document.querySelectorAll('h3')].flatMap(title => {

@@ -43,7 +43,10 @@ def parse(html: str) -> etree._Element:
         ("> a\n> b", "<blockquote><p>a b</p></blockquote>"),
         ("***", "<hr />"),
         ("## A\n\n### B", "<h4>A</h4><h5>B</h5>"),
-        ("```python\na < 1\n\nb\n```", "<pre><code>a &lt; 1\n\nb\n</code></pre>"),
+        (
+            "```python\na < 1\n\nb\n```",
+            '<pre style="white-space:pre-wrap"><code>a &lt; 1\n\nb\n</code></pre>',
+        ),
         (
             "[a & b](https://example.org/?x=1&y=2)",
             '<p><a href="https://example.org/?x=1&amp;y=2">a &amp; b</a></p>',
@@ -123,7 +126,7 @@ def test_html_has_only_what_a_mail_may_carry(source: str) -> None:
     root = parse(render(source).html)
     allowed = {
         "p": set(), "br": set(), "hr": set(), "h4": set(), "h5": set(), "ul": set(), "li": set(),
-        "ol": {"start", "type", "style"}, "blockquote": set(), "pre": set(), "code": set(),
+        "ol": {"start", "type", "style"}, "blockquote": set(), "pre": {"style"}, "code": set(),
         "em": {"style"}, "strong": set(), "s": set(), "a": {"href", "role"}, "thead": set(),
         "table": {"class", "cellpadding", "cellspacing", "border"}, "tbody": set(), "tr": set(),
         "th": {"scope", "style"}, "td": {"style"}, "span": {"lang", "class", "id"},
