@@ -10,12 +10,15 @@ from typing import Any, TypeAlias
 
 from markupsafe import Markup
 
+from editions.cache import LatestCache
 from mailer.rendering.template_context.page import Page, SectionView, StoryView
 
 WebEdition: TypeAlias = Mapping[str, Any]
 """An edition in one language: ``direction``, ``title``, ``title_html``, ``issue_html``, ``period``,
 ``letter``, ``follow``, ``palette`` (``light`` and ``dark``), ``sections``, each with ``stories``, and ``ai``:
 what to say of pictures and texts that AI has to do with."""
+
+_frozen_stories: LatestCache[dict[str, Any]] = LatestCache(2000)
 
 # Only the email needs them: the plain text of its other part, and how its theme lays a story out.
 _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
@@ -79,6 +82,13 @@ def _freeze_section(section: SectionView) -> dict[str, Any]:
 
 
 def _freeze_story(story: StoryView) -> dict[str, Any]:
+    """``story`` as plain data, which nobody may change: most stories are the same as at the last compile."""
+    return _frozen_stories.get_or_create(
+        (story.origin, story.title), (story,), lambda: _make_plain_story(story)
+    )
+
+
+def _make_plain_story(story: StoryView) -> dict[str, Any]:
     return {
         entry.name: _to_plain(getattr(story, entry.name))
         for entry in fields(story)
