@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from editions.cache import LatestCache
 from editions.images.used import ImageSizes
 from editions.markdown.lead import find_lead
 from editions.markdown.renderer import RenderedMarkdown
@@ -46,6 +47,8 @@ _AnyLink: TypeAlias = (
     ReadMoreHeader | ReadMoreTranslation | ButtonHeader | ButtonTranslation | VideoHeader | VideoTranslation
 )
 
+_stories: LatestCache[Story] = LatestCache(2000)
+
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
     """The edition in ``folder`` from its ``documents``, in which every header is valid."""
@@ -69,7 +72,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         template=header.template,
         sender_name=header.sender,
         letter=_letter(folder, by_language, header.letter, images),
-        stories=tuple(_story(folder, story, images) for story in documents.stories),
+        stories=tuple(_recall_story(folder, story, images) for story in documents.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
@@ -119,6 +122,18 @@ def _letter(
         titles=tuple(title for title in signed.titles if title),
         portrait=_image(folder, signed.portrait, images),
         signatures=MappingProxyType(signatures),
+    )
+
+
+def _recall_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
+    """The story of unchanged documents and pictures from the cache: a writer changes one story at a time."""
+    header = _valid_header(story.original)
+    pictures = (header.image, *header.images, header.video)
+    sizes = tuple(images[picture.file] for picture in pictures if picture)
+    return _stories.get_or_create(
+        (folder, story.original.name),
+        (story.original, dict(story.translations), sizes),
+        lambda: _story(folder, story, images),
     )
 
 
