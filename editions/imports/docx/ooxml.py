@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
+from editions.imports.xml_names import XmlNames
+
 NAMESPACES = {
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
@@ -18,7 +20,6 @@ NAMESPACES = {
     "o": "urn:schemas-microsoft-com:office:office",
     "dc": "http://purl.org/dc/elements/1.1/",
 }
-_PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 # "Strict Open XML", which Word can save, has the same names in other namespaces.
 _STRICT_NAMESPACES = {
     "http://purl.oclc.org/ooxml/wordprocessingml/main": NAMESPACES["w"],
@@ -32,19 +33,9 @@ _STRICT_NAMESPACES = {
 }
 
 
-def qualified_name(name: str) -> str:
-    """``w:p`` as lxml writes it, with the namespace of its prefix."""
-    prefix, _, local = name.partition(":")
-    return f"{{{NAMESPACES[prefix]}}}{local}"
-
-
-def prefixed_name(element: etree._Element) -> str:
-    """The name of ``element`` as ``w:p``; its local name alone where its namespace is not in the table."""
-    if not isinstance(element.tag, str):
-        return ""
-    address, _, local = element.tag.removeprefix("{").rpartition("}")
-    prefix = _PREFIXES.get(address)
-    return f"{prefix}:{local}" if prefix else local
+_NAMES = XmlNames(NAMESPACES)
+qualified_name = _NAMES.qualified_name
+prefixed_name = _NAMES.prefixed_name
 
 
 def get_attribute(element: etree._Element | None, path: str = "", name: str = "w:val") -> str:

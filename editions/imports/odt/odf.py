@@ -2,6 +2,8 @@
 
 from lxml import etree
 
+from editions.imports.xml_names import XmlNames
+
 NAMESPACES = {
     "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
     "style": "urn:oasis:names:tc:opendocument:xmlns:style:1.0",
@@ -16,7 +18,6 @@ NAMESPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "math": "http://www.w3.org/1998/Math/MathML",
 }
-_PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 _SPACED_AFTER = frozenset({"text:p", "text:h", "text:line-break", "text:tab", "text:s", "math:annotation"})
 # Within the text of a paragraph, but not part of it.
 _NOT_TEXT = frozenset(
@@ -33,19 +34,9 @@ _NOT_TEXT = frozenset(
 )
 
 
-def qualified_name(name: str) -> str:
-    """``text:p`` as lxml writes it, with the namespace of its prefix."""
-    prefix, _, local = name.partition(":")
-    return f"{{{NAMESPACES[prefix]}}}{local}"
-
-
-def prefixed_name(element: etree._Element) -> str:
-    """The name of ``element`` as ``text:p``; its local name alone where its namespace is not in the table."""
-    if not isinstance(element.tag, str):
-        return ""
-    address, _, local = element.tag.removeprefix("{").rpartition("}")
-    prefix = _PREFIXES.get(address)
-    return f"{prefix}:{local}" if prefix else local
+_NAMES = XmlNames(NAMESPACES)
+qualified_name = _NAMES.qualified_name
+prefixed_name = _NAMES.prefixed_name
 
 
 def get_attribute(element: etree._Element, name: str) -> str:

@@ -25,7 +25,7 @@ SECTOR_PLACEHOLDER = "choose-one"
 
 @dataclass(frozen=True, kw_only=True)
 class UsedImage:
-    """A picture as a story uses it. ``alt`` is empty where Word had none worth keeping."""
+    """A picture as a story uses it. ``alt`` is empty if the document has none worth keeping."""
 
     file: str
     alt: str

@@ -11,6 +11,15 @@ import click
 from mailer.cli.commands import send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.send_options import (
+    addresses_option,
+    confirm_option,
+    detach_option,
+    in_doubt_option,
+    open_option,
+    rate_option,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from mailer.campaigns.correction_plan import CorrectionPlan
@@ -28,29 +37,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A Markdown file with `was:` and `is:` in its front matter; translations beside it.",
 )
-@click.option("--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent.")
-@click.option(
-    "--for",
-    "addresses",
-    multiple=True,
-    metavar="ADDRESS",
-    help="In a preview, also write this reader's message.",
-)
-@click.option(
-    "--open", "open_browser", is_flag=True, help="In a preview, open the written messages in the browser."
-)
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many messages per second."
-)
-@click.option(
-    "--in-doubt",
-    type=click.Choice(["hold", "resend"]),
-    help="What resuming does with deliveries that may or may not have arrived.",
-)
-@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
-@click.option(
-    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
-)
+@confirm_option
+@addresses_option
+@open_option
+@rate_option
+@in_doubt_option
+@wait_option
+@detach_option
 @click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
 @click.option(
     "--by",

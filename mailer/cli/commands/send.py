@@ -15,6 +15,15 @@ from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.plan_output import print_approval, print_outbox, print_test, print_variants, tell_plan
+from mailer.cli.send_options import (
+    addresses_option,
+    confirm_option,
+    detach_option,
+    in_doubt_option,
+    open_option,
+    rate_option,
+    wait_option,
+)
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
@@ -54,27 +63,13 @@ if TYPE_CHECKING:
     metavar="N",
     help="In a test, version N of those that the preview of the segment lists.",
 )
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many messages per second."
-)
-@click.option("--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent.")
-@click.option(
-    "--for",
-    "addresses",
-    multiple=True,
-    metavar="ADDRESS",
-    help="In a preview, also write this reader's message.",
-)
-@click.option(
-    "--open", "open_browser", is_flag=True, help="In a preview, open the written messages in the browser."
-)
+@rate_option
+@confirm_option
+@addresses_option
+@open_option
 @click.option("--again", is_flag=True, help="Also send to readers who already have this edition.")
-@click.option(
-    "--in-doubt",
-    type=click.Choice(["hold", "resend"]),
-    help="What resuming does with deliveries that may or may not have arrived.",
-)
-@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
+@in_doubt_option
+@wait_option
 @click.option(
     "--at",
     metavar="TIME",
@@ -92,9 +87,7 @@ if TYPE_CHECKING:
     metavar="M",
     help="Send to the rest M minutes after the canary. By default they wait for `campaigns resume`.",
 )
-@click.option(
-    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
-)
+@detach_option
 @click.option(
     "--by",
     metavar="NAME",
@@ -200,10 +193,8 @@ def send(
     is_flag=True,
     help="Also send again to readers in doubt, with the same Message-ID.",
 )
-@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
-@click.option(
-    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
-)
+@wait_option
+@detach_option
 @json_option
 @pass_context
 def resume(

@@ -86,9 +86,9 @@ class BatchWriter(Protocol):
     """Writes batches for one dispatcher of one campaign, each in one durable transaction."""
 
     def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
-        """Write ``group``; it is on the disk when this returns.
+        """Write ``batch``; it is on the disk when this returns.
 
-        ``again`` says that the same group may have been written already, when the database failed: what it
+        ``again`` says that the same batch may have been written already, when the database failed: what it
         began then, and was not sent, may still begin.
 
         Raises:
@@ -202,7 +202,7 @@ class SqliteBatchWriter:
         return not begins or run(_START_SQL, begins).rowcount == len(begins)
 
     def _start_parameters(self, group: Batch, now: datetime, *, again: bool) -> list[tuple[Any, ...]]:
-        """What :data:`_BEGIN` is run with for each delivery that is about to begin."""
+        """What :data:`_START_SQL` is run with for each delivery that is about to begin."""
         at, today = self._encode_time(now), now.date().isoformat()
         owner, campaign = self._owner, self._campaign_id
         stories = group.stories.get
