@@ -1,0 +1,1 @@
+"""What comes back after a campaign: bounces, complaints, automatic replies, replies, and leaving by mail."""

@@ -1,0 +1,85 @@
+"""What one incoming message is: the frozen value between reading a message and acting on it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mailer.feedback.reason import Reason
+
+
+class FeedbackKind(StrEnum):
+    """What an incoming message is."""
+
+    bounce = "bounce"
+    """A mail server says that a message was not delivered, or is late."""
+
+    complaint = "complaint"
+    """A provider says that a reader reported a message as spam."""
+
+    auto_reply = "auto-reply"
+    """A program answered: out of office, vacation, a receipt, a new address."""
+
+    reply = "reply"
+    """A person wrote."""
+
+    leave = "leave"
+    """A mail to the leaving address: its token leaves the list."""
+
+    other = "other"
+    """Anything else: kept in the quarantine for a person to look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedRecipient:
+    """One recipient that a bounce or a complaint speaks of.
+
+    ``address`` is as the message spells it, "" if the report hides it. ``status`` is the enhanced code
+    (``5.1.1``) and ``code`` the SMTP reply code, "" if unknown. ``action`` is RFC 3464's: failed, delayed,
+    delivered, relayed or expanded; "" if the message does not say. ``words`` are the server's own words, on
+    one line. ``envelope_id`` is the ENVID (RFC 3461) that the report repeats, "" if it has none.
+    """
+
+    address: str
+    reason: Reason | None
+    words: str = ""
+    status: str = ""
+    code: str = ""
+    action: str = ""
+    envelope_id: str = ""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether no mail will ever reach this address again."""
+        return self.reason is not None and self.reason.is_dead
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginalMessage:
+    """What an incoming message shows of the message that it is about; "" where it shows nothing.
+
+    ``feedback_token`` is our own header, ``list_unsubscribe`` the whole header, ``envelope_sender`` the
+    address that the message was returned to.
+    """
+
+    message_id: str = ""
+    feedback_token: str = ""
+    list_unsubscribe: str = ""
+    envelope_sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncomingMessage:
+    """What an incoming message is.
+
+    ``delivered_to`` are the addresses it was sent to, by its envelope and headers. ``subject`` and ``sender``
+    are its own. ``text`` is what a person or program wrote, without the quoted original.
+    """
+
+    kind: FeedbackKind
+    recipients: tuple[ReportedRecipient, ...] = ()
+    original: OriginalMessage = field(default_factory=OriginalMessage)
+    delivered_to: tuple[str, ...] = ()
+    sender: str = ""
+    subject: str = ""
+    message_id: str = ""
+    text: str = ""
