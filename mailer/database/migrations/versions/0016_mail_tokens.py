@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_mail_tokens"
-down_revision = "0014_tests"
+revision = "0016_mail_tokens"
+down_revision = "0015_feedback"
 branch_labels = None
 depends_on = None
 
