@@ -1,31 +1,11 @@
 """What one incoming message is: the frozen value between reading a message and acting on it."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.reason import Reason
 
-
-class FeedbackKind(StrEnum):
-    """What an incoming message is."""
-
-    bounce = "bounce"
-    """A mail server says that a message was not delivered, or is late."""
-
-    complaint = "complaint"
-    """A provider says that a reader reported a message as spam."""
-
-    auto_reply = "auto-reply"
-    """A program answered: out of office, vacation, a receipt, a new address."""
-
-    reply = "reply"
-    """A person wrote."""
-
-    leave = "leave"
-    """A mail to the leaving address: its token leaves the list."""
-
-    other = "other"
-    """Anything else: kept in the quarantine for a person to look at."""
+__all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
 
 
 @dataclass(frozen=True, kw_only=True)
