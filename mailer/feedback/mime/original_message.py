@@ -22,8 +22,8 @@ _COPY_FOLLOWS = (
     r"original mail|original message header|returned mail|message headers?)[ \t-]*:?",
     r"[ \t]*[|*=_#>-]{3,}[ \t]*(?:message (?:text|header|headers|body|contents?) follows?|original message"
     r"(?: follows| header)?|returned message|unsent message follows).*",
-    r"[ \t]*(?:the )?(?:header|headers|text|beginning|first part|contents?|copy) of (?:the|your) (?:original |"
-    r"undelivered |returned )?(?:message|mail|e-mail)\b.{0,60}",
+    r"[ \t]*(?:the )?(?:header|headers|text|beginning|first part|contents?|copy) of (?:the|your) "
+    r"(?:original |undelivered |returned )?(?:message|mail|e-mail)\b.{0,60}",
     r"Received: (?:from|by|\(qmail) .*",
     r"Return-Path: *<.*>.*",
 )
@@ -79,9 +79,7 @@ def _unquote(copy: str) -> str:
     return "\n".join(line.removeprefix(prefix) for line in copy.split("\n"))
 
 
-def describe_original(
-    original: MimePart | None, *, token_header: str = "x-feedback-token"
-) -> OriginalMessage:
+def describe_original(original: MimePart | None) -> OriginalMessage:
     """Return what the headers of ``original`` show of the message."""
     if original is None:
         return OriginalMessage()
@@ -90,7 +88,7 @@ def describe_original(
     senders = list_addresses(headers.raw("return-path"))
     return OriginalMessage(
         message_id=headers.raw("message-id").strip()[:998],
-        feedback_token=headers.raw(token_header).strip()[:998],
+        feedback_token=headers.raw("x-feedback-token").strip()[:998],
         list_unsubscribe=headers.raw("list-unsubscribe").strip()[:2000],
         envelope_sender=senders[0] if senders else "",
         recipients=recipients[:_MAX_RECIPIENTS],
