@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from mailer.rendering.return_addresses import find_token
 from mailer.workspace import Workspace
+from subscribers.tokens import LinkPurpose
 from tests.acceptance.campaign_driver import CampaignDriver, S, addresses
-from tests.servers.postfix import PASSWORD, Relay, postfix_relay
+from tests.servers.postfix import GONE, PASSWORD, Relay, postfix_relay
 from tests.servers.process import wait_until
 
 Figure = Callable[[str], None]
@@ -34,8 +36,8 @@ def driver(workspace: Workspace, relay: Relay) -> Iterator[CampaignDriver]:
     engine.dispose()
 
 
-def send(driver: CampaignDriver, relay: Relay, *words: str) -> None:
-    done = driver.run(*words, SSL_CERT_FILE=str(relay.certificate))
+def send(driver: CampaignDriver, relay: Relay, *words: str, **environ: str) -> None:
+    done = driver.run(*words, SSL_CERT_FILE=str(relay.certificate), **environ)
     assert done.returncode == 0, done.stderr
 
 
@@ -108,6 +110,28 @@ def test_after_a_kill_the_log_of_postfix_tells_who_has_it(
     driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
     show_resolving(driver, relay, figure, readers=150, kills=1)
+
+
+def test_postfix_returns_the_headers_to_an_address_that_names_the_reader(
+    driver: CampaignDriver, relay: Relay
+) -> None:
+    reader = f"li+news@{GONE}"
+    driver.launch([reader])
+    send(driver, relay, "campaigns", "resume", "1", MAILER_FEEDBACK__BOUNCE_ADDRESS="bounce@x.example.org")
+    wait_until(lambda: len(relay.sink.messages()) == 1, what="the bounce")
+    (bounce,) = relay.sink.messages()
+    token = find_token(relay.sink.recipients()[0])
+    assert token is not None
+    assert driver.workspace.keys.tokens.read_mail(token, LinkPurpose.bounce).campaign_id == 1
+    for line in (
+        f"Original-Envelope-Id: {token}",
+        f"Original-Recipient: rfc822;{reader}",
+        f"X-Feedback-Token: {token}",
+        "Content-Type: text/rfc822-headers",
+    ):
+        assert line in bounce.decode(), line
+    # Not the newsletter itself.
+    assert b"text/html" not in bounce
 
 
 @pytest.mark.soak

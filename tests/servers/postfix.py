@@ -23,6 +23,9 @@ from tests.servers.process import await_server, end_server, free_port
 from tests.servers.smtp_sink import Sink, smtp_sink
 
 _MASTER = Path("/usr/lib/postfix/sbin/master")
+GONE = "gone.example.org"
+"""The domain of readers whose mail it returns, as nobody has these addresses."""
+
 USER, PASSWORD = "news", "a secret, with spaces"
 
 _MAIN = """\
@@ -54,6 +57,7 @@ smtp_dns_support_level = disabled
 smtp_tls_security_level = none
 smtp_destination_concurrency_limit = 20
 relayhost = [127.0.0.1]:{sink}
+transport_maps = inline:{{ {{ {gone} = error:5.1.1 No such user }} }}
 """
 
 _SERVICES = """\
@@ -143,7 +147,14 @@ def postfix_relay() -> Iterator[Relay]:
 
 
 def _furnish(folder: Path, *, port: int, sink: int, auth: Path) -> None:
-    words = {"folder": folder, "port": port, "sink": sink, "auth": auth, "daemons": _MASTER.parent}
+    words = {
+        "folder": folder,
+        "port": port,
+        "sink": sink,
+        "auth": auth,
+        "daemons": _MASTER.parent,
+        "gone": GONE,
+    }
     (folder / "config").mkdir()
     (folder / "config" / "main.cf").write_text(_MAIN.format(**words))
     (folder / "config" / "master.cf").write_text(_SERVICES.format(**words))
