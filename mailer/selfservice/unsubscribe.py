@@ -82,20 +82,44 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
         RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
     """
     verify_campaign(session, payload)
-    try:
-        unsubscribe(
+    _unsubscribe_from_outside(
+        session, payload, method="one-click", evidence="List-Unsubscribe=One-Click", now=now
+    )
+
+
+def unsubscribe_by_mail(
+    session: Session, payload: TokenPayload, *, now: datetime, judged_by: str = ""
+) -> bool:
+    """Unsubscribe a reader who wrote to the leaving address; return whether they had not left already.
+
+    ``judged_by`` is the person who decided that a mail means this, "" if its token did. The caller commits.
+
+    Raises:
+        TokenError: the subscriber is not on the list; nothing was written.
+    """
+    evidence = f"judged by {judged_by}" if judged_by else "a mail to the leaving address"
+    return _unsubscribe_from_outside(session, payload, method="mail", evidence=evidence, now=now)
+
+
+def _unsubscribe_from_outside(
+    session: Session, payload: TokenPayload, *, method: str, evidence: str, now: datetime
+) -> bool:
+    """Unsubscribe without a page of ours, and so without its words."""
+        try:
+        change = unsubscribe(
             session,
             payload.subscriber_id,
-            method="one-click",
+            method=method,
             source=f"campaign {payload.campaign_id}",
             now=now,
-            evidence="List-Unsubscribe=One-Click",
+            evidence=evidence,
         )
     except UnknownSubscriberError as error:
         raise TokenError from error
     mark_sent_by_evidence(
         session.connection(), payload.campaign_id, payload.subscriber_id, UNSUBSCRIBE_EVIDENCE, now
     )
+    return change.changed
 
 
 def resubscribe_by_link(
