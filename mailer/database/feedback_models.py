@@ -52,6 +52,9 @@ class Reason(StrEnum):
     does_not_accept = "does_not_accept"
     """The domain says that it accepts no mail at all."""
 
+    unconfirmed = "unconfirmed"
+    """The server may not know the mailbox, but does not say so in a way that is certain."""
+
     full = "full"
     """The mailbox is full."""
 
@@ -111,7 +114,7 @@ class Reason(StrEnum):
 
 
 _DEAD = frozenset({Reason.no_such_user, Reason.no_such_host, Reason.has_moved, Reason.does_not_accept})
-_DYING = frozenset({Reason.full, Reason.suspended})
+_DYING = frozenset({Reason.unconfirmed, Reason.full, Reason.suspended})
 _OURS = frozenset({Reason.authentication, Reason.blocked, Reason.spam, Reason.policy})
 
 

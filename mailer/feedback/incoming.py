@@ -16,6 +16,8 @@ class ReportedRecipient:
     (``5.1.1``) and ``code`` the SMTP reply code, "" if unknown. ``action`` is RFC 3464's: failed, delayed,
     delivered, relayed or expanded; "" if the message does not say. ``words`` are the server's own words, on
     one line. ``envelope_id`` is the ENVID (RFC 3461) that the report repeats, "" if it has none.
+    ``original_address`` is the address that we sent to, where the report names it beside another one that the
+    message was forwarded to.
     """
 
     address: str
@@ -25,6 +27,7 @@ class ReportedRecipient:
     code: str = ""
     action: str = ""
     envelope_id: str = ""
+    original_address: str = ""
 
     @property
     def is_dead(self) -> bool:

@@ -11,7 +11,8 @@ depends_on = None
 # Written out, not imported: a step of the history must not change when the program does.
 _KINDS = ("bounce", "complaint", "auto-reply", "reply", "leave", "other")
 _REASONS = (
-    *("no_such_user", "no_such_host", "has_moved", "does_not_accept", "full", "over_quota", "greylisted"),
+    *("no_such_user", "no_such_host", "has_moved", "does_not_accept", "unconfirmed"),
+    *("full", "over_quota", "greylisted"),
     *("too_big", "content", "spam", "policy", "authentication", "blocked", "network", "suspended"),
     *("expired", "other", "complaint"),
 )
