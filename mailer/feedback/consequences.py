@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, func, select
 
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackEvent, FeedbackKind, Reason
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackEvent, FeedbackKind
 from mailer.database.models import Campaign
 from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.feedback.identification import Finding, FoundPerson
@@ -44,7 +45,7 @@ _EVIDENCE_WORDS: Final = {
     FeedbackKind.complaint: "a complaint about it",
     FeedbackKind.auto_reply: "an automatic reply to it",
     FeedbackKind.reply: "a reply to it",
-    FeedbackKind.leave: "a mail to its leaving address",
+    FeedbackKind.leave: "an unsubscribe through its leaving address",
 }
 
 
@@ -241,9 +242,7 @@ def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datet
 
 def _count_soft_bounce(case: FeedbackCase, finding: Finding, person: FoundPerson) -> Consequence:
     rules = case.workspace.settings.feedback
-    run = find_soft_bounces(
-        case.session, person, now=case.now, trusts_addresses=not rules.bounce_address
-    )
+    run = find_soft_bounces(case.session, person, now=case.now, trusts_addresses=not rules.bounce_address)
     if run is None or run.number < rules.soft_bounces or run.days < rules.soft_bounce_days:
         return Consequence.recorded
     evidence = f"{_describe_codes(finding)}; {run.number} bounces over {run.days} days".removeprefix("; ")
@@ -268,8 +267,16 @@ def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
     others = select(func.count(func.distinct(col(FeedbackEvent.subscriber_id)))).where(
         col(FeedbackEvent.campaign_id) == person.campaign_id,
         col(FeedbackEvent.subscriber_id) != person.subscriber_id,
-        col(FeedbackEvent.evidence) != Evidence.person,
-        col(FeedbackEvent.consequence).in_((Consequence.bounced, Consequence.held)),
+        # What a person judged says nothing of the others, and what was held for want of a token may be
+        # forged.
+        col(FeedbackEvent.evidence).in_((Evidence.token, Evidence.message_id, Evidence.address)),
+        or_(
+            col(FeedbackEvent.consequence) == Consequence.bounced,
+            and_(
+                col(FeedbackEvent.consequence) == Consequence.held,
+                col(FeedbackEvent.evidence) != Evidence.address,
+            ),
+        ),
     )
     return case.session.exec(others).one() + 1 <= allowed
 

@@ -68,7 +68,10 @@ class Finding:
     @property
     def is_own_address(self) -> bool:
         """Whether the report is about the subscriber's own address, not one that their mail went on to."""
-        return self.person is not None and _normalise(self.recipient.address) == self.person.email
+        if self.person is None:
+            return False
+        spellings = (self.recipient.original_address, self.recipient.address)
+        return self.person.email in map(_normalise, spellings)
 
 
 def identify(session: Session, keys: Keys, message: IncomingMessage, *, now: datetime) -> list[Finding]:
@@ -140,8 +143,7 @@ def _list_tokens(addresses: Iterable[str]) -> Iterator[str]:
 
 def _list_addresses(message: IncomingMessage, recipient: ReportedRecipient) -> Iterator[str]:
     """The addresses that may be the subscriber's, likeliest first."""
-    if recipient.address:
-        yield recipient.address
+    yield from filter(None, (recipient.original_address, recipient.address))
     if len(message.recipients) <= 1:
         yield from message.original.recipients
     if message.kind in {FeedbackKind.reply, FeedbackKind.auto_reply}:
@@ -220,9 +222,7 @@ class _Readers:
         subscriber = self._session.exec(select(Subscriber).where(theirs).limit(1)).first()
         if subscriber is None or subscriber.id is None:
             return None
-        person = FoundPerson(
-            subscriber_id=subscriber.id, email=subscriber.email, evidence=Evidence.address
-        )
+        person = FoundPerson(subscriber_id=subscriber.id, email=subscriber.email, evidence=Evidence.address)
         latest = self._session.exec(
             select(Delivery)
             .where(col(Delivery.subscriber_id) == subscriber.id, _was_sent())
@@ -250,16 +250,14 @@ class _Readers:
             subscriber_id=payload.subscriber_id,
             email=subscriber.email,
             evidence=evidence,
-            campaign_id=campaign and campaign.id,
-            sent_at=delivery and delivery.updated_at,
+            campaign_id=campaign.id if campaign else None,
+            sent_at=delivery.updated_at if delivery else None,
         )
 
 
 def _was_sent() -> ColumnElement[bool]:
     """The condition that a message may have arrived: accepted, or once in doubt."""
-    return or_(
-        col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt)), col(Delivery.doubted)
-    )
+    return or_(col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt)), col(Delivery.doubted))
 
 
 def _decode_domain(domain: str) -> str:

@@ -166,8 +166,8 @@ def make_event(kind: FeedbackKind, finding: Finding, outcome: Outcome, *, at: da
     recipient, person = finding.recipient, finding.person
     return FeedbackEvent(
         message_id=0,
-        subscriber_id=person and person.subscriber_id,
-        campaign_id=person and person.campaign_id,
+        subscriber_id=person.subscriber_id if person else None,
+        campaign_id=person.campaign_id if person else None,
         evidence=person.evidence if person else Evidence.nothing,
         address=clean_text(recipient.address, 320),
         # A complaint is one even where the report says nothing more.
@@ -190,7 +190,8 @@ def _find_erased(session: Session, context: FeedbackContext, findings: Iterable[
             subscriber = session.get(Subscriber, finding.person.subscriber_id)
             is_erased = subscriber is not None and subscriber.status is Status.erased
         else:
-            is_erased = _is_erased_address(session, context, finding.recipient.address)
+            spellings = (finding.recipient.original_address, finding.recipient.address)
+            is_erased = any(_is_erased_address(session, context, address) for address in spellings)
         if is_erased:
             erased.add(position)
     return erased

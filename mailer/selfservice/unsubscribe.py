@@ -82,8 +82,16 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
         RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
     """
     verify_campaign(session, payload)
-    _unsubscribe_from_outside(
-        session, payload, method="one-click", evidence="List-Unsubscribe=One-Click", now=now
+    _unsubscribe(
+        session,
+        payload,
+        method="one-click",
+        source=f"campaign {payload.campaign_id}",
+        evidence="List-Unsubscribe=One-Click",
+        now=now,
+    )
+    mark_sent_by_evidence(
+        session.connection(), payload.campaign_id, payload.subscriber_id, UNSUBSCRIBE_EVIDENCE, now
     )
 
 
@@ -97,28 +105,26 @@ def unsubscribe_by_mail(
     Raises:
         TokenError: the subscriber is not on the list; nothing was written.
     """
-    evidence = f"judged by {judged_by}" if judged_by else "a mail to the leaving address"
-    return _unsubscribe_from_outside(session, payload, method="mail", evidence=evidence, now=now)
+    return _unsubscribe(
+        session,
+        payload,
+        method="mail",
+        source=f"campaign {payload.campaign_id}" if payload.campaign_id else "",
+        evidence=f"judged by {judged_by}" if judged_by else "a mail to the leaving address",
+        now=now,
+    )
 
 
-def _unsubscribe_from_outside(
-    session: Session, payload: TokenPayload, *, method: str, evidence: str, now: datetime
+def _unsubscribe(
+    session: Session, payload: TokenPayload, *, method: str, source: str, evidence: str, now: datetime
 ) -> bool:
-    """Unsubscribe without a page of ours, and so without its words."""
-        try:
+    """Unsubscribe without a page of ours, and so without its words; return whether anything changed."""
+    try:
         change = unsubscribe(
-            session,
-            payload.subscriber_id,
-            method=method,
-            source=f"campaign {payload.campaign_id}",
-            now=now,
-            evidence=evidence,
+            session, payload.subscriber_id, method=method, source=source, now=now, evidence=evidence
         )
     except UnknownSubscriberError as error:
         raise TokenError from error
-    mark_sent_by_evidence(
-        session.connection(), payload.campaign_id, payload.subscriber_id, UNSUBSCRIBE_EVIDENCE, now
-    )
     return change.changed
 
 
