@@ -37,8 +37,8 @@ FAILED_ACTIONS: Final = ("failed", "")
 
 _ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
 _SHARE_OF_LIMIT: Final = 1.5
-"""How much more of a campaign may be dead than makes it pause. That is judged by its first 200 readers, and an
-old list may well have an eighth of dead addresses."""
+"""How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
+addresses."""
 
 _MAX_UNJUDGED: Final = 19
 """As many dead addresses of a small campaign are believed, as with refusals
