@@ -6,16 +6,16 @@ been judged by then (:mod:`mailer.dispatch.dead_addresses`), and is not judged t
 """
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, literal, or_
+from sqlalchemy import String, and_, cast, exists, literal, or_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import (
     Consequence,
@@ -46,6 +46,7 @@ _RECENT: Final = timedelta(days=30)
 """Campaigns that ended longer ago are left alone: their refusals were recorded, or were sent before any
 were."""
 
+_LOOK_SECONDS: Final = 10.0
 _ENDED: Final = (CampaignState.finished, CampaignState.cancelled)
 
 
@@ -62,9 +63,40 @@ class _Refusal(NamedTuple):
     at: datetime
 
 
-def record_refusals(context: FeedbackContext, *, now: datetime, campaign_id: int | None = None) -> int:
-    """Record the refusals of campaigns that have ended lately, or of ``campaign_id`` alone, and do what
-    follows from them; return how many are new.
+class RefusalWatch:
+    """Records the refusals of each campaign once it has ended, in a process that runs in the background."""
+
+    def __init__(self, context: FeedbackContext, *, clock: Clock = read_clock) -> None:
+        self._context = context
+        self._clock = clock
+        self._done: set[tuple[int, datetime]] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every few seconds, until ``stop`` is set.
+
+        Raises:
+            SQLAlchemyError: the database failed; nothing is lost by calling this again.
+        """
+        while not stop.is_set():
+            self.look()
+            stop.wait(_LOOK_SECONDS)
+
+    def look(self) -> int:
+        """Record what is new; return how many refusals that were."""
+        with open_session(self._context.engine, read_only=True) as session:
+            now = self._clock(session.connection())
+            ended = set(_list_ended(session, ended_after=now - _RECENT))
+        number = 0
+        # A campaign that was resumed ends again, at another time.
+        for campaign_id, at in sorted(ended - self._done):
+            number += record_refusals(self._context, campaign_id, now=now)
+            self._done.add((campaign_id, at))
+        return number
+
+
+def record_refusals(context: FeedbackContext, campaign_id: int, *, now: datetime) -> int:
+    """Record the refusals of a campaign that has ended and do what follows from them; return how many are
+    new.
 
     Each refusal counts once, however often and from wherever this is called. Of a campaign that still has
     something to send, none is recorded: a refusal is final only at the end.
@@ -73,38 +105,44 @@ def record_refusals(context: FeedbackContext, *, now: datetime, campaign_id: int
         SQLAlchemyError: the database failed; what is not recorded yet is recorded by the next call.
     """
     with open_session(context.engine, read_only=True) as session:
-        found = _find_new(session, campaign_id, ended_after=now - _RECENT)
-    number = 0
-    for campaign, group in groupby(found, key=lambda refusal: refusal.campaign_id):
-        refusals = list(group)
-        for start in range(0, len(refusals), _BATCH_SIZE):
-            number += _record(context, campaign, refusals[start : start + _BATCH_SIZE], now)
-    return number
+        if campaign_id not in dict(_list_ended(session, campaign_id=campaign_id)):
+            return 0
+        found = _find_new(session, campaign_id)
+    return sum(
+        _record(context, campaign_id, found[start : start + _BATCH_SIZE], now)
+        for start in range(0, len(found), _BATCH_SIZE)
+    )
 
 
-def _find_new(session: Session, campaign_id: int | None, *, ended_after: datetime) -> Sequence[_Refusal]:
-    """The refusals that are not recorded, by campaign and subscriber: in the order of all other locks."""
+def _list_ended(
+    session: Session, *, campaign_id: int | None = None, ended_after: datetime | None = None
+) -> Sequence[tuple[int, datetime]]:
+    """The campaigns whose refusals are final, and when they ended."""
+    # Whoever still sends for a campaign that was cancelled has yet to judge its dead addresses.
+    claimed = exists().where(col(Delivery.campaign_id) == col(Campaign.id), col(Delivery.owner).is_not(None))
+    columns: tuple[Any, ...] = (col(Campaign.id), col(Campaign.finished_at))
+    statement = select(*columns).where(col(Campaign.state).in_(_ENDED), ~claimed)
+    if campaign_id is not None:
+        statement = statement.where(col(Campaign.id) == campaign_id)
+    if ended_after is not None:
+        statement = statement.where(col(Campaign.finished_at) > ended_after)
+    return [(number, at) for number, at in session.exec(statement)]
+
+
+def _find_new(session: Session, campaign_id: int) -> Sequence[_Refusal]:
+    """The refusals that are not recorded, by subscriber: in the order of all other locks."""
     recorded = exists().where(
         col(FeedbackMessage.fingerprint) == literal(_PREFIX) + cast(col(Delivery.id), String)
     )
-    claimed = aliased(Delivery)
     columns: tuple[Any, ...] = (
         *(col(Delivery.id), col(Delivery.campaign_id), col(Delivery.subscriber_id), col(Subscriber.email)),
         *(col(Delivery.code), col(Delivery.reason), col(Delivery.updated_at)),
     )
-    chosen: ColumnElement[bool] = (
-        col(Campaign.finished_at) > ended_after if campaign_id is None else col(Campaign.id) == campaign_id
-    )
     statement = (
         select(*columns)
-        .select_from(Delivery)
-        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(
-            chosen,
-            col(Campaign.state).in_(_ENDED),
-            # Whoever still sends for a campaign that was cancelled has yet to judge its dead addresses.
-            ~exists().where(col(claimed.campaign_id) == col(Campaign.id), col(claimed.owner).is_not(None)),
+            col(Delivery.campaign_id) == campaign_id,
             # It failed after a reply: the server deferred it until we gave up.
             or_(
                 col(Delivery.state) == DeliveryState.rejected,
@@ -114,7 +152,7 @@ def _find_new(session: Session, campaign_id: int | None, *, ended_after: datetim
             col(Subscriber.status) != Status.erased,
             ~recorded,
         )
-        .order_by(col(Delivery.campaign_id), col(Delivery.subscriber_id))
+        .order_by(col(Delivery.subscriber_id))
     )
     return [_Refusal(*row) for row in session.exec(statement)]
 

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, Reason
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.refusals import record_refusals
+from mailer.feedback.refusals import RefusalWatch, record_refusals
 from mailer.privacy.retention import prune
 from mailer.settings import RetentionSettings
 from tests.factories.campaigns import with_settings
@@ -60,8 +60,10 @@ def test_each_refusal_is_recorded_once_with_its_reason_and_what_was_done(
     refuse(context, ended, {1: DEAD, 2: FULL, 3: BLOCKED})
     key = context.workspace.keys.suppression
     assert mark_dead_addresses(context.engine, ended, key, halt_at_rejected=0.1) == 1
-    assert record_refusals(context, now=now) == 3
-    assert record_refusals(context, now=now, campaign_id=ended) == 0
+    watch = RefusalWatch(context, clock=lambda _: now)
+    assert watch.look() == 3
+    assert watch.look() == 0
+    assert record_refusals(context, ended, now=now) == 0
     assert [
         (event.subscriber_id, event.campaign_id, event.reason, event.code, event.status, event.consequence)
         for event in read_events(context.engine)
@@ -82,12 +84,18 @@ def test_nothing_is_recorded_before_the_refusals_are_final(
 ) -> None:
     refuse(context, campaign, {2: FULL})
     end_campaign(context, campaign, now, state=CampaignState.sending, finished_at=None)
-    assert record_refusals(context, now=now, campaign_id=campaign) == 0
-    # One of a campaign that ended long ago was recorded long ago, or never.
+    watch = RefusalWatch(context, clock=lambda _: now)
+    assert (watch.look(), record_refusals(context, campaign, now=now)) == (0, 0)
+    # Those of a campaign that ended long ago were recorded long ago, or never.
     end_campaign(context, campaign, now, finished_at=now - timedelta(days=31))
-    assert record_refusals(context, now=now) == 0
+    assert watch.look() == 0
     end_campaign(context, campaign, now)
-    assert record_refusals(context, now=now) == 1
+    assert watch.look() == 1
+    # Once resumed, it ends again, with others.
+    refuse(context, campaign, {3: FULL})
+    assert watch.look() == 0
+    end_campaign(context, campaign, now, finished_at=now)
+    assert watch.look() == 1
 
 
 def test_a_dead_address_that_sending_did_not_believe_is_not_believed_here(
@@ -96,7 +104,7 @@ def test_a_dead_address_that_sending_did_not_believe_is_not_believed_here(
     refuse(context, ended, dict.fromkeys((1, 2, 3, 4), (550, "5.1.1 no such user")))
     key = context.workspace.keys.suppression
     assert mark_dead_addresses(context.engine, ended, key, halt_at_rejected=0.1) == 0
-    assert record_refusals(context, now=now) == 4
+    assert record_refusals(context, ended, now=now) == 4
     assert set(read_statuses(context.engine).values()) == {"active"}
     assert {event.consequence for event in read_events(context.engine)} == {Consequence.recorded}
 
@@ -107,7 +115,7 @@ def test_a_relay_that_refuses_everybody_says_nothing_about_its_readers_and_raise
     # Our own rules would call these words dead, the rules of sending would not.
     vague = (550, "5.7.1 this person is unknown here, no such user")
     refuse(context, ended, {1: vague, 2: vague, 3: vague, 4: vague, 5: BLOCKED})
-    record_refusals(context, now=now)
+    record_refusals(context, ended, now=now)
     assert set(read_statuses(context.engine).values()) == {"active"}
     assert [event.consequence for event in read_events(context.engine)].count(Consequence.alarm) >= 1
     assert {message.state for message in read_messages(context.engine)} == {FeedbackState.recorded}
@@ -126,7 +134,7 @@ def test_refusals_of_a_full_mailbox_count_together_until_it_gets_no_more_mail(
             gave_up = (452, "gave up after 9 attempts: 4.2.2 mailbox full")
             refuse(context, number, {2: gave_up}, state=DeliveryState.failed)
         end_campaign(context, number, now)
-        record_refusals(context, now=at, campaign_id=number)
+        record_refusals(context, number, now=at)
         # Five refusals at first, over 28 days; the sixth is the first after thirty.
         expected = "bounced" if weeks <= 3 else "active"
         assert read_statuses(context.engine)[2] == expected, weeks
@@ -138,11 +146,10 @@ def test_the_words_of_a_refusal_go_when_those_of_the_ledger_do(
     context: FeedbackContext, ended: int, now: datetime
 ) -> None:
     refuse(context, ended, {2: FULL})
-    record_refusals(context, now=now)
+    record_refusals(context, ended, now=now)
     workspace = with_settings(context.workspace, retention=RetentionSettings(reply_months=6))
     prune(workspace, context.engine, now=now + timedelta(days=100), on_person=lambda: None)
     assert "full" in read_events(context.engine)[0].words
     prune(workspace, context.engine, now=now + timedelta(days=200), on_person=lambda: None)
-    with Session(context.engine):
-        (event,) = read_events(context.engine)
+    (event,) = read_events(context.engine)
     assert (event.words, event.address, event.reason) == ("", "", Reason.full)

@@ -387,7 +387,7 @@ def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
 
     with _durable_engine(workspace) as engine:
         context = FeedbackContext(workspace=workspace, engine=engine)
-        record_refusals(context, now=datetime.now(UTC), campaign_id=campaign_id)
+        record_refusals(context, campaign_id, now=datetime.now(UTC))
 
 
 def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
