@@ -31,9 +31,12 @@ _NO_WORDS = {"sender": "", "subject": "", "note": "", "raw": None}
 def erase_feedback(
     connection: Connection, person: Subscriber, matcher: AddressMatcher, now: datetime
 ) -> None:
-    """Delete what messages say of a person and by them; what was done stays counted. The caller commits."""
-    numbers = set(connection.scalars(select(col(FeedbackMessage.id)).where(_is_theirs(person))))
-    numbers |= set(_find_in_texts(connection, matcher))
+    """Delete what messages say of a person and by them; what was done stays counted. The caller has locked
+    the subscriber, and commits.
+    """
+    numbers = set(_find_in_texts(connection, matcher))
+    about = connection.scalars(select(col(FeedbackMessage.id)).where(_is_theirs(person)))
+    numbers.update(number for number in about if number is not None)
     for number in sorted(numbers):
         _blank_message(connection, number, now)
     theirs = or_(
