@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 class WaitingReply:
     """A reply that has not gone on although it was tried: ``reason`` is why, in the relay's words.
 
-    ``number`` is that of its message, ``attempts`` how often it was tried, ``next_at`` when it is tried again.
+    ``number`` is that of its message, ``attempts`` how often it was tried, ``next_at`` when it is next.
     """
 
     number: int

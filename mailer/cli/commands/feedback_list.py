@@ -71,8 +71,8 @@ def list_(
         emit(_tabulate(events))
     for reply in waiting:
         say(
-            f"A reply of {reply.sender or 'somebody'} ({reply.subject or 'no subject'}) has not gone on after "
-            f"{reply.attempts} {'attempt' if reply.attempts == 1 else 'attempts'}: "
+            f"A reply of {reply.sender or 'somebody'} ({reply.subject or 'no subject'}) has not gone on "
+            f"after {reply.attempts} {'attempt' if reply.attempts == 1 else 'attempts'}: "
             f"{shorten(reply.reason, _WORDS_WIDTH)}. It is tried again at {format_utc(reply.next_at)}."
         )
     _print_notices(held, alarms, context.command_line("feedback", "review"), overview.ALARM_DAYS)
