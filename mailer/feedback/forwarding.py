@@ -134,7 +134,7 @@ def list_waiting_replies(session: Session) -> list[WaitingReply]:
     """List the replies that were tried and have not gone on, the oldest first."""
     columns = (QueuedReply, FeedbackMessage.sender, FeedbackMessage.subject, FeedbackMessage.received_at)
     waiting = (
-        select(*columns)  # type: ignore[call-overload]
+        select(*columns)
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(QueuedReply.message_id))
         .where(col(QueuedReply.reason) != "")
         .order_by(col(QueuedReply.message_id))

@@ -1,5 +1,6 @@
 """People's replies go on to the team, every byte as it came, at least once, and never round in a circle."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +21,9 @@ from mailer.feedback.forwarding import (
     make_forwarded_message,
 )
 from mailer.feedback.receiver import receive
+from mailer.feedback.worker import run_feedback_worker
 from tests.factories.feedback import read_messages
+from tests.servers.process import wait_until
 from tests.servers.scripted_smtp import Act, ScriptedServer, answering, usual
 
 REPLY = (
@@ -178,3 +181,20 @@ def test_a_setting_that_cannot_be_used_is_told_and_nothing_is_lost(
     with Session(context.engine) as session:
         (waiting,) = list_waiting_replies(session)
     assert "not an address" in waiting.reason
+
+
+def test_the_worker_sends_replies_on_whatever_brings_them(context: FeedbackContext, now: datetime) -> None:
+    stop = threading.Event()
+    with ScriptedServer() as server:
+        context = lead_to(context, server.url)
+        receive(context, REPLY, source="pipe", now=now)
+        worker = threading.Thread(
+            target=run_feedback_worker, args=(context.workspace,), kwargs={"stop": stop, "report": print}
+        )
+        worker.start()
+        try:
+            wait_until(lambda: count_queued(context) == 0, what="the reply")
+        finally:
+            stop.set()
+            worker.join()
+        assert len(server.kept) == 1
