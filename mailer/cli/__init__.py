@@ -20,6 +20,7 @@ from mailer.cli.commands import (
     correct,
     database,
     editions,
+    feedback,
     keys,
     segments,
     send,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "correct", "corrections", "campaigns")),
-    ("People", ("subscribers", "segments")),
+    ("People", ("subscribers", "segments", "feedback")),
     ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
 )
 
@@ -120,6 +121,7 @@ for _command in (
     campaigns.campaigns,
     subscribers.subscribers,
     segments.segments,
+    feedback.feedback,
     workspace.init,
     workspace.demo,
     server.serve,
