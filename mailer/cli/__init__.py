@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
-    ("Send", ("send", "correct", "corrections", "campaigns")),
-    ("People", ("subscribers", "segments", "feedback")),
+    ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
+    ("People", ("subscribers", "segments")),
     ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
 )
 
@@ -119,9 +119,9 @@ for _command in (
     correct.correct,
     correct.corrections,
     campaigns.campaigns,
+    feedback.feedback,
     subscribers.subscribers,
     segments.segments,
-    feedback.feedback,
     workspace.init,
     workspace.demo,
     server.serve,

@@ -31,31 +31,34 @@ def classify_reason(
     """
     words = decode_words(words)
     told = find_enhanced_codes(words)
+    tidy = tidy_words(words)
     status = status.strip()
     # The words' own code is the refusing server's; a report's may be a translation of it.
     statuses = tuple(dict.fromkeys((*told, status))) if status else told
     evidence = Evidence(
-        words=tidy_words(words),
+        words=tidy,
         statuses=statuses,
         code=code.strip() or find_reply_code(words),
-        command=command.strip().upper()[:4] or find_command(words),
+        command=command.strip().upper()[:4] or find_command(tidy),
         hosts=f"{host} {words}".lower(),
     )
     rule = load_rules().find_rule(evidence)
     if rule is None:
         return Reason.other
-    if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
-        return Reason.unconfirmed
-    return rule.reason
+    if not rule.reason.is_dead or _is_certain(rule, evidence, told, action):
+        return rule.reason
+    # MAIL names the sender: what does not exist is our own address.
+    return Reason.policy if evidence.command == "MAIL" else Reason.unconfirmed
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
+    """Whether the refusal is final, and is about the recipient."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
-    if (
-        deciding.startswith("4.")
-        or (not told and evidence.code.startswith("4"))
-        or action.lower() == "delayed"
-    ):
+    is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))
+    if is_temporary or action.lower() == "delayed" or evidence.command == "MAIL":
+        return False
+    # A server that looks up names for the sake of security (5.7.x) looks up ours.
+    if rule.reason is Reason.no_such_host and deciding.startswith("5.7."):
         return False
     if not rule.unconfirmed:
         return True
