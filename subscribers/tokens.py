@@ -1,6 +1,6 @@
 """Signed tokens in links: who and what a link is for. This module does not use the database.
 
-A token is 29 bytes, 39 characters in a URL, and is one of two kinds:
+A token of a link is 29 bytes, 39 characters in a URL, and is one of two kinds:
 
 - a newsletter link: key number (1 byte), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
   expires, because an unsubscribe link has to work for as long as the mail exists, and every key we have ever
@@ -8,6 +8,10 @@ A token is 29 bytes, 39 characters in a URL, and is one of two kinds:
 - a mailed link, for what a forwarded newsletter must not allow: key number (1 byte), link (8), the second it
   expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
   outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
+
+A token in an address of mail is 25 bytes, 50 hex digits, because mail programs and servers change the case
+of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
+(4), 16 bytes of the same HMAC. It never expires either.
 
 The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
 
@@ -29,9 +33,12 @@ from enum import StrEnum
 from subscribers.errors import RetiredKeyError, TokenError
 
 _PAYLOAD = struct.Struct(">BQI")
+_MAIL_PAYLOAD = struct.Struct(">BII")
 _MAX_ID = 2**31 - 1
 """The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
 _SIGNATURE_BYTES = 16
+MAIL_TOKEN_LENGTH = 2 * (_MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
+"""The hex digits of a token in an address of mail: 50."""
 _MIN_KEY_BYTES = 16
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -63,10 +70,19 @@ class LinkPurpose(StrEnum):
     test = "test"
     """In a test of a newsletter: says that it was a test, and changes nothing."""
 
+    bounce = "bounce"
+    """In the return path: tells whose message came back."""
+
+    leave = "leave"
+    """In the address that unsubscribes whoever gets mail sent to it."""
+
     @property
     def is_mailed(self) -> bool:
         """Whether its link is mailed separately, expires, and works once."""
-        return self not in {LinkPurpose.subscription, LinkPurpose.test}
+        return self not in _NOT_MAILED
+
+
+_NOT_MAILED = frozenset({LinkPurpose.subscription, LinkPurpose.test, LinkPurpose.bounce, LinkPurpose.leave})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +162,27 @@ class TokenSigner:
             RetiredKeyError: its key was retired.
         """
         signer = self._signer_for(token)
-        number, subscriber_id, campaign_id = signer._verify(token, purpose)
-        if max(subscriber_id, campaign_id) > _MAX_ID:
-            raise TokenError
-        last_day = None if number == signer.current else signer.last_days.get(number)
-        return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id, last_day=last_day)
+        return signer._payload(*signer._verify(token, purpose))
+
+    def sign_mail(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
+        """Return a token of 50 lower-case hex digits for an address of mail; ``purpose`` is bounce or leave.
+
+        Like :meth:`sign`, it does not look for a newer key.
+        """
+        payload = _MAIL_PAYLOAD.pack(self.current, subscriber_id, campaign_id)
+        return (payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES]).hex()
+
+    def read_mail(self, token: str, purpose: LinkPurpose) -> TokenPayload:
+        """Verify the ``token`` of an address, in capitals or not, and return its contents.
+
+        Raises:
+            TokenError: it was not issued by :meth:`sign_mail` with one of our keys for this purpose, or was
+                altered in more than its case.
+            RetiredKeyError: its key was retired.
+        """
+        signed = _decode_hex(token)
+        signer = self.newest()
+        return signer._payload(*signer._check(signed, _MAIL_PAYLOAD, purpose))
 
     def sign_test(self) -> str:
         """Return the token for the links of a test. It names nobody, and every test with this key has it."""
@@ -213,9 +245,11 @@ class TokenSigner:
         return self.newest()
 
     def _verify(self, token: str, purpose: LinkPurpose) -> tuple[int, int, int]:
-        signed = _decode(token)
-        payload, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
-        number, subject, detail = _PAYLOAD.unpack(payload)
+        return self._check(_decode(token), _PAYLOAD, purpose)
+
+    def _check(self, signed: bytes, layout: struct.Struct, purpose: LinkPurpose) -> tuple[int, int, int]:
+        payload, signature = signed[: layout.size], signed[layout.size :]
+        number, subject, detail = layout.unpack(payload)
         known = self._hmacs.get((number, purpose))
         if known is None or not hmac.compare_digest(signature, known.digest(payload)[:_SIGNATURE_BYTES]):
             raise TokenError
@@ -223,10 +257,16 @@ class TokenSigner:
             raise RetiredKeyError
         return number, subject, detail
 
+    def _payload(self, number: int, subscriber_id: int, campaign_id: int) -> TokenPayload:
+        if max(subscriber_id, campaign_id) > _MAX_ID:
+            raise TokenError
+        last_day = None if number == self.current else self.last_days.get(number)
+        return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id, last_day=last_day)
+
 
 class _PrefixHmac:
     """HMAC-SHA256 (RFC 2104) of messages with a common prefix. The key and the prefix are hashed once, which
-    halves the time of ``hmac.digest`` for a token; every mail contains two.
+    halves the time of ``hmac.digest`` for a token; every mail contains up to four.
     """
 
     def __init__(self, key: bytes, beginning: bytes) -> None:
@@ -252,6 +292,16 @@ def _decode(token: str) -> bytes:
     if len(signed) != _PAYLOAD.size + _SIGNATURE_BYTES or _encode(signed) != token:
         raise TokenError
     return signed
+
+
+def _decode_hex(token: str) -> bytes:
+    # bytes.fromhex passes over spaces, which no address of ours contains.
+    if len(token) != MAIL_TOKEN_LENGTH or not (token.isascii() and token.isalnum()):
+        raise TokenError
+    try:
+        return bytes.fromhex(token)
+    except ValueError:
+        raise TokenError from None
 
 
 def _encode(signed: bytes) -> str:

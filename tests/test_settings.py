@@ -75,6 +75,29 @@ def test_the_sender_s_language_is_a_tag(tmp_path: Path, tag: str) -> None:
     assert load_text(tmp_path, f'{SENDER}language = "zh-Hans"\n').sender.language == "zh-Hans"
 
 
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ('bounce_address = "newsletter-bounces@example.org"', "Choose at most 13 characters, such as bounce"),
+        ('leave_address = "ünsubscribe@example.org"', "leave_address: .* is not a plain address"),
+        ('bounce_address = "Bounces <b@example.org>"', "bounce_address: .* is not a plain address"),
+        (f'bounce_address = "b@{"x" * 200}.example.org"', "Choose a shorter domain"),
+        ('bounce_address = "b@example.org"\nleave_address = "B@example.org"', "are the same"),
+        ('imap = "imaps://mail.example.org/INBOX"', "is not a mailbox"),
+        ('imap = "imaps://me:secret@mail.example.org/INBOX"', "password_file"),
+        ('imap = "imap://me@mail.example.org/INBOX"', "Write imaps://"),
+        ('lmtp = "mail.example.org"', "is not a place to listen on"),
+    ],
+)
+def test_what_cannot_come_back_is_refused(tmp_path: Path, lines: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        load_text(tmp_path, f"{SENDER}[feedback]\n{lines}\n")
+
+
+def test_the_longest_address_of_bounces_still_fits(tmp_path: Path) -> None:
+    load_text(tmp_path, f'{SENDER}[feedback]\nbounce_address = "{"b" * 13}@example.org"\n')
+
+
 # --- the tables that scripts/generated_docs.py writes
 
 
@@ -119,6 +142,10 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_WEB__ACCESSIBILITY_CONTACT": "access@x.example",
         "MAILER_WEB__METRICS": "127.0.0.1:9464",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
+        "MAILER_FEEDBACK__BOUNCE_ADDRESS": "bounce@x.example",
+        "MAILER_FEEDBACK__LEAVE_ADDRESS": "leave@x.example",
+        "MAILER_FEEDBACK__IMAP": "imaps://me@x.example/INBOX",
+        "MAILER_FEEDBACK__LMTP": "127.0.0.1:2424",
     }
     for keys in tables.values():
         for kind, *_, cell in keys.values():

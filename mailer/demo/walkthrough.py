@@ -25,9 +25,10 @@ from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.campaigns.report import describe_counts
 from mailer.campaigns.sample_message import render_sample
 from mailer.campaigns.send import send_campaign
-from mailer.demo.smtp_sink import SmtpSink, run_sink
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
+from mailer.feedback.simulator.return_path import to_maildir
+from mailer.feedback.simulator.server import Simulator, run_simulator
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
@@ -57,7 +58,7 @@ class _DemoContext:
 
     workspace: Workspace
     engine: Engine
-    sink: SmtpSink
+    server: Simulator
     edition: str
     output: DemoOutput
 
@@ -74,12 +75,14 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
     web_port = _free_port(_PORT)
-    with run_sink(root / "received") as sink:
-        environ = {"MAILER_SMTP__URL": sink.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
+    with run_simulator(
+        root / "received", return_path=to_maildir(root / "came-back"), takes=lambda _: True
+    ) as server:
+        environ = {"MAILER_SMTP__URL": server.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
         workspace = open_workspace(root, environ=environ)
         with _database(workspace) as engine:
             context = _DemoContext(
-                workspace=workspace, engine=engine, sink=sink, edition=edition, output=output
+                workspace=workspace, engine=engine, server=server, edition=edition, output=output
             )
             _check(context)
             _preview(context)
@@ -162,7 +165,7 @@ def _preview(context: _DemoContext) -> None:
     context.output.table(
         [("readers", plan.audience), ("by country", by_country), ("written", outbox.files[0])]
     )
-    context.output.line(f"This was a preview: the SMTP server has received {len(context.sink)} messages.")
+    context.output.line(f"This was a preview: the SMTP server has received {len(context.server)} messages.")
 
 
 def _send(context: _DemoContext, query: str, title: str) -> None:
@@ -170,12 +173,12 @@ def _send(context: _DemoContext, query: str, title: str) -> None:
     plan = _plan(context, query)
     for reason, number in plan.left_out.items():
         context.output.line(f"Left out: {number} {reason}")
-    before = len(context.sink)
+    before = len(context.server)
     campaign_id = launch(context.engine, context.workspace, plan, now=datetime.now(UTC))
     counts = _send_campaign(context, campaign_id)
     context.output.line(f"Campaign {campaign_id}, {describe_counts(counts)}")
     context.output.line(counts.equation())
-    context.output.line(f"The SMTP server received {len(context.sink) - before} messages.")
+    context.output.line(f"The SMTP server received {len(context.server) - before} messages.")
 
 
 def _send_campaign(context: _DemoContext, campaign_id: int) -> Counts:
@@ -192,7 +195,7 @@ def _unsubscribe_while_sending(context: _DemoContext, web_port: int) -> None:
         context.engine, context.workspace, _plan(context, "all", again=True), now=datetime.now(UTC)
     )
     # The same reader every time, whichever connection was served first.
-    message = min(context.sink.messages(), key=lambda arrived: str(arrived["X-Envelope-To"]))
+    message = min(context.server.messages(), key=lambda arrived: str(arrived["X-Envelope-To"]))
     running = start_in_thread(create_app(context.workspace), port=web_port)
     try:
         _one_click(context, message)

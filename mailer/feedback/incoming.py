@@ -1,31 +1,11 @@
 """What one incoming message is: the frozen value between reading a message and acting on it."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.reason import Reason
 
-
-class FeedbackKind(StrEnum):
-    """What an incoming message is."""
-
-    bounce = "bounce"
-    """A mail server says that a message was not delivered, or is late."""
-
-    complaint = "complaint"
-    """A provider says that a reader reported a message as spam."""
-
-    auto_reply = "auto-reply"
-    """A program answered: out of office, vacation, a receipt, a new address."""
-
-    reply = "reply"
-    """A person wrote."""
-
-    leave = "leave"
-    """A mail to the leaving address: its token leaves the list."""
-
-    other = "other"
-    """Anything else: kept in the quarantine for a person to look at."""
+__all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +16,8 @@ class ReportedRecipient:
     (``5.1.1``) and ``code`` the SMTP reply code, "" if unknown. ``action`` is RFC 3464's: failed, delayed,
     delivered, relayed or expanded; "" if the message does not say. ``words`` are the server's own words, on
     one line. ``envelope_id`` is the ENVID (RFC 3461) that the report repeats, "" if it has none.
+    ``original_address`` is the address that we sent to, where the report names it beside another one that the
+    message was forwarded to.
     """
 
     address: str
@@ -45,6 +27,7 @@ class ReportedRecipient:
     code: str = ""
     action: str = ""
     envelope_id: str = ""
+    original_address: str = ""
 
     @property
     def is_dead(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
+from mailer.database import feedback_models as feedback_models
 from mailer.database.models import Campaign, CampaignContent, SentTest
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError

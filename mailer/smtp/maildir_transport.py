@@ -1,15 +1,10 @@
 """Write messages into a Maildir folder, for tests and previews, as a transport like any other."""
 
-import itertools
-import os
-import socket
-import time
 from pathlib import Path
 
 from mailer.smtp.interfaces import ConnectionFailedError, MessageSource, OutgoingMessage, undo_dot_stuffing
+from mailer.smtp.maildir_folder import create_folders, move_to_new, unique_name, write_synced
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
-
-_serial = itertools.count(1)
 
 
 class MaildirTransport:
@@ -20,8 +15,7 @@ class MaildirTransport:
 
     async def connect(self, source: MessageSource) -> "MaildirConnection":
         try:
-            for folder in (self._folder, *(self._folder / name for name in ("tmp", "new", "cur"))):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_folders(self._folder)
         except OSError as error:
             raise ConnectionFailedError(_failed_outcome(self._folder, error, Stage.connect)) from error
         return MaildirConnection(self._folder, source)
@@ -67,9 +61,9 @@ class MaildirConnection:
 
     def _write(self, message: OutgoingMessage) -> None:
         self._current = message
-        self._temporary = self._folder / "tmp" / _unique_name()
+        self._temporary = self._folder / "tmp" / unique_name()
         try:
-            _write_synced(self._temporary, _add_envelope_headers(message))
+            write_synced(self._temporary, _add_envelope_headers(message))
         except OSError as error:
             self._temporary.unlink(missing_ok=True)
             self._report(message, _failed_outcome(self._folder, error, Stage.body))
@@ -90,10 +84,8 @@ class MaildirConnection:
             self._continue(None)
 
     def _move_to_new(self) -> Outcome:
-        target = self._folder / "new" / self._temporary.name
         try:
-            self._temporary.rename(target)
-            _sync_folder(target.parent)
+            target = move_to_new(self._temporary)
         except OSError as error:
             self._temporary.unlink(missing_ok=True)
             return _failed_outcome(self._folder, error, Stage.body)
@@ -117,30 +109,8 @@ def _failed_outcome(folder: Path, error: OSError, stage: Stage) -> Outcome:
     return Outcome(verdict=Verdict.give_back, stage=stage, text=words, reconnect=True)
 
 
-def _unique_name() -> str:
-    """Return a name that no other delivery has, on any host that shares the folder."""
-    host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
-    return f"{time.time_ns() // 10**9}.P{os.getpid()}Q{next(_serial)}R{os.urandom(4).hex()}.{host}"
-
-
 def _add_envelope_headers(message: OutgoingMessage) -> bytes:
     # RFC 5321 §4.4: final delivery adds the envelope sender on top. The recipient is found nowhere else
     # either.
     head = f"Return-Path: <{message.sender}>\r\nDelivered-To: {message.recipient}\r\n"
     return head.encode() + undo_dot_stuffing(message.payload)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

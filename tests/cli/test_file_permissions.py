@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from mailer.cli import mailer
-from mailer.demo.smtp_sink import run_sink
+from mailer.feedback.simulator.return_path import to_maildir
+from mailer.feedback.simulator.server import run_simulator
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
 from tests.factories.draft_edition import Draft
@@ -73,10 +74,11 @@ def test_nothing_that_names_a_reader_is_for_other_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("careless_umask")
-def test_the_messages_that_the_demo_receives_are_for_its_owner(tmp_path: Path) -> None:
+def test_the_messages_that_the_simulator_receives_and_returns_are_for_their_owner(tmp_path: Path) -> None:
     with (
-        run_sink(tmp_path / "received") as sink,
-        smtplib.SMTP("127.0.0.1", urlsplit(sink.url).port or 0) as client,
+        run_simulator(tmp_path / "received", return_path=to_maildir(tmp_path / "back")) as server,
+        smtplib.SMTP("127.0.0.1", urlsplit(server.url).port or 0) as client,
     ):
-        client.sendmail("a@example.org", ["b@example.org"], b"Subject: hello\r\n\r\nhello\r\n")
+        client.sendmail("a@example.org", ["bounce@simulator.example"], b"Subject: hello\r\n\r\nhello\r\n")
+    assert len(list(tmp_path.glob("*/new/*"))) == 2
     assert find_readable(tmp_path) == []

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mailer.demo.smtp_sink import run_sink
 from tests.paths import ROOT
 
 
@@ -90,14 +89,3 @@ def test_it_can_be_run_again_in_its_own_folder_and_in_no_other(tmp_path: Path) -
     assert refused.returncode == 1
     assert "--dir" in refused.stderr
     assert (tmp_path / "D" / "thesis.txt").read_text() == "mine"
-
-
-def test_the_sink_has_a_message_on_disk_before_it_says_so(tmp_path: Path) -> None:
-    import smtplib
-
-    with run_sink(tmp_path / "box") as sink:
-        client = smtplib.SMTP("127.0.0.1", int(sink.url.rpartition(":")[2]))
-        client.sendmail("a@example.org", ["b@example.org"], b"Subject: one\r\n\r\n.dot\r\n")
-        assert [message["Subject"] for message in sink.messages()] == ["one"]
-        assert sink.messages()[0].get_content().splitlines() == [".dot"]
-        client.quit()

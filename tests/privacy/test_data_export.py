@@ -12,6 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
+from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
@@ -70,6 +71,11 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
                 session, person, ConsentEvent.imported, method="import", now=now, basis=f"basis {number}"
             )
             issue_link(session, workspace.keys.tokens, LinkPurpose.export, subscriber_id=number, now=now)
+            came = FeedbackMessage(fingerprint=f"{number}", received_at=now, kind=FeedbackKind.auto_reply)
+            session.add(came)
+            session.flush()
+            session.add(FeedbackEvent(message_id=came.id or 0, subscriber_id=number, at=now))
+            session.add(ProposedSuccessor(subscriber_id=number, email=f"after{number}@example.org", at=now))
         for delivery in session.exec(select(Delivery)).all():
             delivery.reason = f"550 no such user {delivery.subscriber_id}"
         session.commit()

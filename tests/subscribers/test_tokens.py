@@ -4,6 +4,7 @@ import base64
 import hmac
 import string
 import struct
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 import pytest
@@ -57,6 +58,63 @@ def test_anything_else_is_refused_and_never_crashes(text: str) -> None:
 def test_random_bytes_are_never_accepted_as_a_token(data: bytes) -> None:
     with pytest.raises(TokenError):
         SIGNER.read(base64.urlsafe_b64encode(data).rstrip(b"=").decode(), LinkPurpose.subscription)
+
+
+MAIL = [LinkPurpose.bounce, LinkPurpose.leave]
+mail_purposes = st.sampled_from(MAIL)
+
+
+@given(mail_purposes, subscriber_ids, campaign_ids, st.lists(st.booleans(), min_size=50, max_size=50))
+def test_a_token_in_an_address_is_50_hex_digits_and_may_change_its_case(
+    purpose: LinkPurpose, subscriber: int, campaign: int, capitals: list[bool]
+) -> None:
+    token = SIGNER.sign_mail(purpose, subscriber_id=subscriber, campaign_id=campaign)
+    assert len(token) == 50
+    assert set(token) <= set("0123456789abcdef")
+    mixed = "".join(char.upper() if capital else char for char, capital in zip(token, capitals, strict=True))
+    claim = SIGNER.read_mail(mixed, purpose)
+    assert claim == TokenPayload(subscriber_id=subscriber, campaign_id=campaign)
+    other = LinkPurpose.leave if purpose is LinkPurpose.bounce else LinkPurpose.bounce
+    with pytest.raises(TokenError):
+        SIGNER.read_mail(token, other)
+
+
+@given(mail_purposes, st.integers(0, 49), st.sampled_from("0123456789abcdefghABCDEF \n\t-_+=.é٣\0"))
+def test_any_other_spelling_of_a_token_in_an_address_is_refused(
+    purpose: LinkPurpose, place: int, char: str
+) -> None:
+    token = SIGNER.sign_mail(purpose, subscriber_id=7, campaign_id=3)
+    changed = token[:place] + char + token[place + 1 :]
+    for spelling in (changed, f"{token[:place]}{char}{token[place:]}", token[:place]):
+        if spelling.lower() != token:
+            with pytest.raises(TokenError):
+                SIGNER.read_mail(spelling, purpose)
+
+
+@given(st.text(max_size=60) | st.binary(min_size=25, max_size=25).map(bytes.hex))
+def test_no_guess_at_a_token_in_an_address_is_accepted(guess: str) -> None:
+    with pytest.raises(TokenError):
+        SIGNER.read_mail(guess, LinkPurpose.leave)
+
+
+def test_the_kinds_of_tokens_are_not_mistaken_for_each_other() -> None:
+    link = SIGNER.sign(LinkPurpose.leave, subscriber_id=7, campaign_id=3)
+    with pytest.raises(TokenError):
+        SIGNER.read_mail(base64.urlsafe_b64decode(link + "=").hex(), LinkPurpose.leave)
+    with pytest.raises(TokenError):
+        SIGNER.read(SIGNER.sign_mail(LinkPurpose.leave, subscriber_id=7, campaign_id=3), LinkPurpose.leave)
+    for purpose in MAIL:
+        with pytest.raises(ValueError, match="does not expire"):
+            SIGNER.sign_link(purpose, link_id=9, expires_at=datetime(2026, 3, 2, tzinfo=UTC))
+
+
+def test_a_key_that_was_retired_reads_no_token_in_an_address() -> None:
+    keys = {1: b"k" * 32, 2: b"l" * 32}
+    token = SIGNER.sign_mail(LinkPurpose.leave, subscriber_id=7, campaign_id=3)
+    replaced = TokenSigner(keys=keys, current=2, last_days={1: date(2026, 3, 2)})
+    assert replaced.read_mail(token, LinkPurpose.leave).last_day == date(2026, 3, 2)
+    with pytest.raises(RetiredKeyError):
+        TokenSigner(keys=keys, current=2, retired=frozenset({1})).read_mail(token, LinkPurpose.leave)
 
 
 def test_only_one_spelling_of_a_token_is_genuine() -> None:

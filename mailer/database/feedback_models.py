@@ -1,0 +1,334 @@
+"""The tables of what comes back: incoming messages, what each says of whom, and what is to be done with them.
+
+Foreign keys point outwards, to subscribers and campaigns. :mod:`mailer.feedback` fills these tables; the
+privacy of the people in them is kept by :mod:`mailer.privacy`, which knows nothing of ``mailer.feedback``.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from mailer.database import models as models
+from subscribers.models import text_enum
+
+
+class FeedbackKind(StrEnum):
+    """What an incoming message is."""
+
+    bounce = "bounce"
+    """A mail server says that a message was not delivered, or is late."""
+
+    complaint = "complaint"
+    """A provider says that a reader reported a message as spam."""
+
+    auto_reply = "auto-reply"
+    """A program answered: out of office, vacation, a receipt, a new address."""
+
+    reply = "reply"
+    """A person wrote."""
+
+    leave = "leave"
+    """A mail to the leaving address: its token leaves the list."""
+
+    other = "other"
+    """Anything else: kept in the quarantine for a person to look at."""
+
+
+class Reason(StrEnum):
+    """Why a message came back, or what its recipient did."""
+
+    no_such_user = "no_such_user"
+    """The mailbox does not exist."""
+
+    no_such_host = "no_such_host"
+    """The domain does not exist, or has no mail server."""
+
+    has_moved = "has_moved"
+    """The person has moved to another address."""
+
+    does_not_accept = "does_not_accept"
+    """The domain says that it accepts no mail at all."""
+
+    unconfirmed = "unconfirmed"
+    """The server may not know the mailbox, but does not say so in a way that is certain."""
+
+    full = "full"
+    """The mailbox is full."""
+
+    over_quota = "over_quota"
+    """The recipient or their server has received too much, or too fast, for now."""
+
+    greylisted = "greylisted"
+    """The server asks every unknown sender to try again later."""
+
+    too_big = "too_big"
+    """The message is larger than the server accepts."""
+
+    content = "content"
+    """The server refused something in the message: a virus, an attachment, a header, its format."""
+
+    spam = "spam"
+    """The server took the message for spam."""
+
+    policy = "policy"
+    """A rule of the recipient or of their server refused the message."""
+
+    authentication = "authentication"
+    """Our SPF, DKIM, DMARC, reverse DNS or login failed."""
+
+    blocked = "blocked"
+    """The server refuses our address, network or domain because of its reputation."""
+
+    network = "network"
+    """Servers could not reach each other, or mail went round in a loop."""
+
+    suspended = "suspended"
+    """The mailbox exists, but is disabled or unused."""
+
+    expired = "expired"
+    """The server gave up after trying for days."""
+
+    other = "other"
+    """The server gave no reason that we understand."""
+
+    complaint = "complaint"
+    """The reader reported the message as spam."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether no mail will ever reach this address again."""
+        return self in _DEAD
+
+    @property
+    def may_die(self) -> bool:
+        """Whether the address counts as dead once this has gone on for long enough."""
+        return self in _DYING
+
+    @property
+    def concerns_us(self) -> bool:
+        """Whether the server spoke about the sender, so that every reader there may be affected."""
+        return self in _OURS
+
+
+_DEAD = frozenset({Reason.no_such_user, Reason.no_such_host, Reason.has_moved, Reason.does_not_accept})
+_DYING = frozenset({Reason.unconfirmed, Reason.full, Reason.suspended})
+_OURS = frozenset({Reason.authentication, Reason.blocked, Reason.spam, Reason.policy})
+
+
+class FeedbackState(StrEnum):
+    """What has become of an incoming message."""
+
+    recorded = "recorded"
+    """What follows from it was done."""
+
+    held = "held"
+    """In the quarantine: a person must judge it."""
+
+    forwarding = "forwarding"
+    """A reply that has yet to go on to the address for replies."""
+
+    forwarded = "forwarded"
+    """A reply that went on to the address for replies."""
+
+    judged = "judged"
+    """A person judged it, and what follows from that was done."""
+
+
+class Evidence(StrEnum):
+    """How the subscriber of an event was found, strongest first."""
+
+    token = "token"  # noqa: S105
+    """By our signed token: in the address it came to, in the ENVID, or in the message that it returns."""
+
+    message_id = "message_id"
+    """By our Message-ID, which only we can compute."""
+
+    address = "address"
+    """By the address alone, which anyone can write: it counts only if a message was sent there lately."""
+
+    person = "person"
+    """A person said who it is."""
+
+    nothing = "nothing"
+    """Nobody was found."""
+
+
+class Consequence(StrEnum):
+    """What was done because of an event."""
+
+    recorded = "recorded"
+    """Nothing but this record."""
+
+    bounced = "bounced"
+    """The subscriber is marked as bounced, and the address gets no more mail."""
+
+    complained = "complained"
+    """The subscriber is marked as having complained, and the address gets no more mail."""
+
+    unsubscribed = "unsubscribed"
+    """The subscriber left."""
+
+    alarm = "alarm"
+    """Nobody was removed: it is about the sender, and shown to the team."""
+
+    held = "held"
+    """Not believed without a person: too many addresses of one campaign came back as dead."""
+
+    unproven = "unproven"
+    """Nobody was removed: nothing was sent to this person that this could be about."""
+
+    outdated = "outdated"
+    """Nobody was removed: the subscriber has done something since the message was sent."""
+
+    gone = "gone"
+    """The subscriber had left already."""
+
+
+class SuccessorState(StrEnum):
+    """What has become of a proposed successor."""
+
+    proposed = "proposed"
+    """Waits for a person to decide."""
+
+    accepted = "accepted"
+    """A person added them to the list."""
+
+    refused = "refused"
+    """A person decided against it."""
+
+
+def _state_index(name: str, state: str, *columns: str) -> Index:
+    condition = text(f"state = '{state}'")
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def _presence_index(name: str, column: str, *further: str) -> Index:
+    """A partial index over the rows that have a value in ``column``."""
+    condition = text(f"{column} IS NOT NULL")
+    return Index(name, column, *further, sqlite_where=condition, postgresql_where=condition)
+
+
+class FeedbackMessage(SQLModel, table=True):
+    """One message that came back, or one event that a provider reported.
+
+    ``fingerprint`` is the SHA-256 of the bytes as received, or a digest of the provider's own number for the
+    event: the same message counts once, whatever brings it and how often. ``source`` says what brought it
+    (``imap``, ``maildir``, ``lmtp``, ``webhook:ses``). ``size`` is in bytes; ``raw`` the message itself, or
+    its beginning, only while a person must judge it or it has yet to be forwarded. ``note`` says why it is
+    held. ``judged_by`` is the person who judged it, and ``judgement`` how.
+    """
+
+    __tablename__: ClassVar[str] = "feedback_message"
+    __table_args__ = (
+        CheckConstraint("state <> 'judged' OR judged_by <> ''", name="judged_by_somebody"),
+        CheckConstraint("state <> 'forwarding' OR raw IS NOT NULL", name="forwarding_has_raw"),
+        _state_index("ix_feedback_message_held", "held", "id"),
+        Index(None, "received_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    fingerprint: str = Field(max_length=64, unique=True)
+    received_at: datetime
+    source: str = Field(default="", max_length=100)
+    kind: FeedbackKind = Field(sa_column=Column(text_enum(FeedbackKind, "kind"), nullable=False))
+    state: FeedbackState = Field(
+        default=FeedbackState.recorded, sa_column=Column(text_enum(FeedbackState, "state"), nullable=False)
+    )
+    sender: str = Field(default="", max_length=320)
+    subject: str = Field(default="", max_length=500)
+    size: int = 0
+    raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    note: str = Field(default="", max_length=500)
+    judgement: str = Field(default="", max_length=32)
+    judged_by: str = Field(default="", max_length=200)
+    judged_at: datetime | None = None
+
+
+class FeedbackEvent(SQLModel, table=True):
+    """What an incoming message says of one recipient, and what was done about it.
+
+    ``position`` counts the recipients of one message, from 0. ``subscriber_id`` is None if nobody was found.
+    ``address``, ``status``, ``code``, ``action`` and ``words`` are the message's own, as
+    :class:`mailer.feedback.incoming.ReportedRecipient` has them; ``address`` may be another than the
+    subscriber's, if their mail is forwarded. ``settled_doubt`` says whether it proved a delivery that was in
+    doubt.
+    """
+
+    __tablename__: ClassVar[str] = "feedback_event"
+    __table_args__ = (
+        UniqueConstraint("message_id", "position"),
+        _presence_index("ix_feedback_event_subscriber_id", "subscriber_id", "at"),
+        _presence_index("ix_feedback_event_campaign_id", "campaign_id", "reason"),
+        Index(
+            "ix_feedback_event_alarm",
+            "at",
+            sqlite_where=text("consequence = 'alarm'"),
+            postgresql_where=text("consequence = 'alarm'"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int = Field(foreign_key="feedback_message.id", ondelete="CASCADE")
+    position: int = 0
+    subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", ondelete="CASCADE")
+    campaign_id: int | None = Field(default=None, foreign_key="campaign.id", ondelete="RESTRICT")
+    evidence: Evidence = Field(
+        default=Evidence.nothing, sa_column=Column(text_enum(Evidence, "evidence"), nullable=False)
+    )
+    address: str = Field(default="", max_length=320)
+    reason: Reason | None = Field(default=None, sa_column=Column(text_enum(Reason, "reason"), nullable=True))
+    action: str = Field(default="", max_length=32)
+    status: str = Field(default="", max_length=32)
+    code: str = Field(default="", max_length=32)
+    words: str = Field(default="", max_length=1000)
+    at: datetime
+    consequence: Consequence = Field(
+        default=Consequence.recorded, sa_column=Column(text_enum(Consequence, "consequence"), nullable=False)
+    )
+    settled_doubt: bool = False
+
+
+class QueuedReply(SQLModel, table=True):
+    """A reply that has yet to go on to the address for replies. Its row is deleted once it is sent.
+
+    ``not_before`` is the time of the next attempt; a sender moves it on before it tries. ``reason`` is why
+    the last attempt failed.
+    """
+
+    __tablename__: ClassVar[str] = "feedback_reply"
+
+    message_id: int = Field(primary_key=True, foreign_key="feedback_message.id", ondelete="CASCADE")
+    not_before: datetime = Field(index=True)
+    attempts: int = 0
+    reason: str = Field(default="", max_length=1000)
+
+
+class ProposedSuccessor(SQLModel, table=True):
+    """Somebody who follows a subscriber, as an automatic reply says; a person decides whether to add them.
+
+    ``email`` and ``name`` are theirs, ``words`` the sentence that names them. ``decided_by`` is the person
+    who decided.
+    """
+
+    __tablename__: ClassVar[str] = "feedback_successor"
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "email"),
+        CheckConstraint("state = 'proposed' OR decided_by <> ''", name="decided_by_somebody"),
+        _state_index("ix_feedback_successor_proposed", "proposed", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int | None = Field(default=None, foreign_key="feedback_message.id", ondelete="SET NULL")
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE")
+    email: str = Field(max_length=320)
+    name: str = Field(default="", max_length=300)
+    words: str = Field(default="", max_length=1000)
+    state: SuccessorState = Field(
+        default=SuccessorState.proposed, sa_column=Column(text_enum(SuccessorState, "state"), nullable=False)
+    )
+    at: datetime
+    decided_by: str = Field(default="", max_length=200)
+    decided_at: datetime | None = None

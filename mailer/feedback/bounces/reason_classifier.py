@@ -1,0 +1,62 @@
+"""Why a message came back: a reason from a server's words and codes.
+
+Words come first, codes are evidence. Servers put 5.1.1 beside "mailbox full" and beside "blocked", and 5.5.0
+beside "user unknown", so a code alone decides only where the words say nothing.
+
+Only what is certain makes an address dead. A temporary code (4.x.x) or a delay never does. "User unknown"
+without a code of its own (5.1.x) does not either, unless it answers RCPT: some servers, those of Japan's
+mobile networks for one, say it after DATA of people who filter their mail.
+"""
+
+from mailer.feedback.bounces.rule_table import Evidence, Rule, load_rules
+from mailer.feedback.bounces.server_words import (
+    decode_words,
+    find_command,
+    find_enhanced_codes,
+    find_reply_code,
+    tidy_words,
+)
+from mailer.feedback.reason import Reason
+
+
+def classify_reason(
+    words: str, *, status: str = "", code: str = "", action: str = "", host: str = "", command: str = ""
+) -> Reason:
+    """Return why a server returned a message.
+
+    ``words`` are the server's own ("550 5.1.1 User unknown"), with its codes or without. ``status`` is the
+    enhanced code (``5.1.1``) and ``action`` the action of a report (RFC 3464), ``code`` the reply code,
+    ``host`` the server that refused, ``command`` the SMTP command that it refused (``RCPT``, ``DATA``). All
+    may be empty. Never raises.
+    """
+    words = decode_words(words)
+    told = find_enhanced_codes(words)
+    status = status.strip()
+    # The words' own code is the refusing server's; a report's may be a translation of it.
+    statuses = tuple(dict.fromkeys((*told, status))) if status else told
+    evidence = Evidence(
+        words=tidy_words(words),
+        statuses=statuses,
+        code=code.strip() or find_reply_code(words),
+        command=command.strip().upper()[:4] or find_command(words),
+        hosts=f"{host} {words}".lower(),
+    )
+    rule = load_rules().find_rule(evidence)
+    if rule is None:
+        return Reason.other
+    if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
+        return Reason.unconfirmed
+    return rule.reason
+
+
+def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
+    deciding = told[0] if told else next(iter(evidence.statuses), "")
+    if (
+        deciding.startswith("4.")
+        or (not told and evidence.code.startswith("4"))
+        or action.lower() == "delayed"
+    ):
+        return False
+    if not rule.unconfirmed:
+        return True
+    return evidence.command == "RCPT" or any(one.startswith("5.1.") for one in evidence.statuses)

@@ -1,0 +1,148 @@
+"""The rules by which a server's words become a reason, read from ``rules/*.toml``.
+
+A rule gives a reason and conditions that must all hold:
+
+``words``
+    phrases (see :mod:`.phrase`), one of which the tidied words contain;
+``status``, ``code``, ``command``, ``host``
+    enhanced codes (``5.7.*``), reply codes, SMTP commands, ends of host names: one of each must be there.
+
+``unconfirmed = true`` marks words that some servers also use for people who exist.
+``samples`` are what such a server writes; a test runs each.
+"""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from mailer.feedback.bounces.phrase import Phrase, list_words
+from mailer.feedback.reason import Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of one refusal: the tidied words, and the codes, the most telling first."""
+
+    words: str
+    statuses: tuple[str, ...] = ()
+    code: str = ""
+    command: str = ""
+    hosts: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule of a table. Empty conditions always hold."""
+
+    reason: Reason
+    family: str
+    words: tuple[Phrase, ...] = ()
+    status: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+    unconfirmed: bool = False
+    samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
+
+    def fits(self, evidence: Evidence) -> bool:
+        """Return whether every condition but ``words`` holds."""
+        return (
+            (not self.code or evidence.code in self.code)
+            and (not self.command or evidence.command in self.command)
+            and (not self.host or any(host in evidence.hosts for host in self.host))
+            and (not self.status or any(_fits_status(self.status, one) for one in evidence.statuses))
+        )
+
+
+def _fits_status(patterns: tuple[str, ...], status: str) -> bool:
+    return any(status == one or (one.endswith("*") and status.startswith(one[:-1])) for one in patterns)
+
+
+# The place of a rule in the table, and one of its phrases; None for a rule that has none.
+_Candidate = tuple[int, Phrase | None]
+
+
+class RuleTable:
+    """The rules in their order; the first one that matches decides.
+
+    A rule is looked at only if the words contain a word of its own, so one of some hundred phrases costs
+    nothing unless it is near.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._by_word: dict[str, list[_Candidate]] = {}
+        self._not_ascii: list[_Candidate] = []
+        self._without_words: list[_Candidate] = [
+            (number, None) for number, rule in enumerate(self.rules) if not rule.words
+        ]
+        phrases = [(number, phrase) for number, rule in enumerate(self.rules) for phrase in rule.words]
+        frequency = Counter(word for _, phrase in phrases for word in phrase.list_required_words())
+        for number, phrase in phrases:
+            key_words = phrase.choose_key_words(frequency)
+            for word in key_words:
+                self._by_word.setdefault(word, []).append((number, phrase))
+            if not key_words:
+                self._not_ascii.append((number, phrase))
+
+    def find_rule(self, evidence: Evidence) -> Rule | None:
+        """Return the first rule that matches ``evidence``, or None."""
+        candidates = list(self._without_words)
+        for word in set(list_words(evidence.words)):
+            candidates += self._by_word.get(word, ())
+        if not evidence.words.isascii():
+            candidates += self._not_ascii
+        candidates.sort(key=lambda candidate: candidate[0])
+        for number, phrase in candidates:
+            rule = self.rules[number]
+            if rule.fits(evidence) and (phrase is None or phrase.is_in(evidence.words)):
+                return rule
+        return None
+
+
+@cache
+def load_rules() -> RuleTable:
+    """Read the tables: the providers' own sentences first, then common words, then codes alone."""
+    folder = files("mailer.feedback.bounces") / "rules"
+    return RuleTable(
+        [
+            rule
+            for path in (
+                *_list_tables(folder / "providers"),
+                folder / "common_words.toml",
+                folder / "codes.toml",
+            )
+            for rule in _read_table(path)
+        ]
+    )
+
+
+def _list_tables(folder: Traversable) -> list[Traversable]:
+    return sorted(
+        (path for path in folder.iterdir() if path.name.endswith(".toml")), key=lambda path: path.name
+    )
+
+
+def _read_table(path: Traversable) -> Iterator[Rule]:
+    family = path.name.removesuffix(".toml")
+    for row in tomllib.loads(path.read_text(encoding="utf-8"))["rule"]:
+        yield _read_rule(family, row)
+
+
+def _read_rule(family: str, row: dict[str, Any]) -> Rule:
+    return Rule(
+        reason=Reason(row["reason"]),
+        family=family,
+        words=tuple(Phrase(words) for words in row.get("words", ())),
+        status=tuple(row.get("status", ())),
+        code=tuple(row.get("code", ())),
+        command=tuple(row.get("command", ())),
+        host=tuple(row.get("host", ())),
+        unconfirmed=row.get("unconfirmed", False),
+        samples=tuple({"words": one} if isinstance(one, str) else one for one in row["samples"]),
+    )

@@ -1,0 +1,20 @@
+"""The addresses in header fields, however they are written."""
+
+import re
+
+_ADDRESS = re.compile(
+    r'"[^"\n]{1,64}"@[^\s<>,;:"()\[\]]{1,255}|[^\s<>,;:"()\[\]]{1,255}@[^\s<>,;:"()\[\]]{1,255}'
+)
+# A field with more is a mailing list or an attack.
+_MAX_FIELD = 64 * 1024
+
+
+def list_addresses(*values: str) -> tuple[str, ...]:
+    """Return the addresses in ``values``, each once, in their order, as they are spelled."""
+    found: dict[str, str] = {}
+    for value in values:
+        if "@" in value:
+            for match in _ADDRESS.finditer(value[:_MAX_FIELD]):
+                address = match[0].strip("'`*.")
+                found.setdefault(address.lower(), address)
+    return tuple(found.values())

@@ -1,0 +1,92 @@
+"""The headers of a message or of one group of a delivery report."""
+
+import binascii
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from functools import cached_property
+from quopri import decodestring
+
+from mailer.feedback.mime.charsets import decode_bytes
+
+_FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\n]*)\?=")
+_BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,40}\?[bBqQ]\?[^?\n]*\?=)\s+(?==\?)")
+_PARAMETER = re.compile(r';\s*([^\s=;*]+)(?:\*\d*\*?)?\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
+# Enough for any real message. A message with more is an attack or a log.
+_MAX_FIELDS = 2000
+_MAX_PARAMETERS = 4096
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Header fields in their order: (lower-case name, unfolded value with its encoded words)."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        return dict(reversed(self.fields))
+
+    def raw(self, name: str) -> str:
+        """Return the first field named ``name`` as it was written, "" if there is none."""
+        return self._first.get(name.lower(), "")
+
+    def get(self, name: str) -> str:
+        """Return the first field named ``name`` with its encoded words decoded, "" if there is none."""
+        return decode_words(self.raw(name))
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every field named ``name``, decoded."""
+        wanted = name.lower()
+        return tuple(decode_words(value) for field, value in self.fields if field == wanted)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._first
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+
+def parse_headers(block: str) -> Headers:
+    """Read the fields of ``block``. Lines that are no header are left out."""
+    found = []
+    for match in _FIELD.finditer(block):
+        name, value = match.groups()
+        if "\n" in value:
+            value = " ".join(line.strip() for line in value.split("\n"))
+        found.append((name.lower(), value.strip()))
+        if len(found) == _MAX_FIELDS:
+            break
+    return Headers(tuple(found))
+
+
+def decode_words(value: str) -> str:
+    """Decode the encoded words (RFC 2047) of ``value``; what cannot be decoded stays as it is."""
+    if "=?" not in value:
+        return value
+    return _ENCODED_WORD.sub(_decode_word, _BETWEEN_WORDS.sub(r"\1", value))
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    charset, encoding, text = match.groups()
+    try:
+        if encoding in "bB":
+            content = b64decode(text.encode("ascii", "ignore") + b"==")
+        else:
+            content = decodestring(text.replace("_", " ").encode("latin-1", "ignore"))
+    except (binascii.Error, ValueError):
+        return match[0]
+    # RFC 2231 allows a language after the charset: =?utf-8*en?…
+    return " ".join(decode_bytes(content, charset.partition("*")[0]).split("\n"))
+
+
+def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+    """Split such a value as ``text/plain; charset=utf-8`` into its lower-case head and its parameters."""
+    value = value[:_MAX_PARAMETERS]
+    head, _, _ = value.partition(";")
+    parameters: dict[str, str] = {}
+    for match in _PARAMETER.finditer(value):
+        name, quoted, plain = match.groups()
+        parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain)
+    return head.strip().lower(), parameters

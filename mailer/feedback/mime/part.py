@@ -1,0 +1,154 @@
+"""A message as a tree of parts, read from any bytes without an exception."""
+
+import binascii
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from quopri import decodestring
+
+from mailer.feedback.mime.charsets import decode_bytes
+from mailer.feedback.mime.headers import Headers, parse_headers, parse_parameters
+from mailer.feedback.mime.html_text import read_html_text
+
+# A mail of people has a handful of levels and parts. More are read as one text.
+_MAX_DEPTH = 20
+_MAX_PARTS = 200
+# What a server or a person writes about a message stands near its beginning. 10 MB of it are an attachment.
+_MAX_TEXT = 256 * 1024
+_MAX_HEADERS = 256 * 1024
+_FIRST_DELIMITER = re.compile(rb"^--([^\n]{1,200}?)[ \t]*$", re.MULTILINE)
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+
+
+@dataclass(frozen=True, eq=False)
+class MimePart:
+    """One part of a message, or the whole message.
+
+    ``content_type`` is lower case, without parameters, which are in ``parameters``. ``body`` is as it was
+    transferred, with LF at the end of each line. ``parts`` are those of a multipart; a message inside this
+    one is no part of it (see ``read_enclosed``).
+    """
+
+    headers: Headers
+    content_type: str
+    parameters: dict[str, str]
+    body: bytes
+    parts: tuple["MimePart", ...] = ()
+
+    def walk(self) -> Iterator["MimePart"]:
+        """Yield this part and all parts inside it, in their order, without going into enclosed messages."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+    @cached_property
+    def text(self) -> str:
+        """The words of this part alone: decoded, HTML without its tags, at most its first 256 kB."""
+        text = decode_bytes(self._decode_body(), self.parameters.get("charset", ""))
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return read_html_text(text) if self.content_type == "text/html" else text
+
+    def read_enclosed(self) -> "MimePart":
+        """Read the message that this part contains (message/rfc822, or only its headers)."""
+        if self.headers.raw("content-transfer-encoding").strip().lower() in ("base64", "quoted-printable"):
+            return parse_message(self._decode_body())
+        return parse_message(self.body)
+
+    def _decode_body(self) -> bytes:
+        encoding = self.headers.raw("content-transfer-encoding").strip().strip("\"'").lower()
+        if encoding == "base64":
+            return _decode_base64(self.body[: _MAX_TEXT * 4 // 3])
+        if encoding == "quoted-printable":
+            return decodestring(self.body[: _MAX_TEXT * 2])[:_MAX_TEXT]
+        return self.body[:_MAX_TEXT]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this part is something to read: no attachment, no multipart, no enclosed message."""
+        return self.content_type.startswith("text/") and not self.content_type.startswith("text/rfc822")
+
+    @cached_property
+    def readable_text(self) -> str:
+        """What a person would read first: the first plain part with words in it, else the first HTML part."""
+        html = ""
+        for part in self.walk():
+            if part.content_type == "text/plain" and part.text.strip():
+                return part.text
+            if part.is_text and part.content_type != "text/plain":
+                html = html or part.text
+        return html
+
+
+def parse_message(raw: bytes) -> MimePart:
+    """Read ``raw`` as a message, whatever it is. Lines may end in LF, CRLF or CR."""
+    return _parse(normalise_lines(raw), 0, [_MAX_PARTS])
+
+
+def normalise_lines(raw: bytes) -> bytes:
+    """Return ``raw`` with LF at the end of each line."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
+
+
+def _parse(source: bytes, depth: int, budget: list[int]) -> MimePart:
+    """Parse one part; ``budget`` holds the number of parts that may still be made."""
+    headers, body = _split_headers(source, is_top=depth == 0)
+    content_type, parameters = parse_parameters(headers.raw("content-type") or "text/plain")
+    if "/" not in content_type:
+        content_type = "text/plain"
+    parts: tuple[MimePart, ...] = ()
+    if content_type.startswith("multipart/") and depth < _MAX_DEPTH:
+        parts = _parse_parts(body, parameters.get("boundary", ""), depth, budget)
+        if not parts:
+            content_type = "text/plain"
+    return MimePart(headers, content_type, parameters, body, parts)
+
+
+def _split_headers(source: bytes, *, is_top: bool) -> tuple[Headers, bytes]:
+    """Split a part at its first empty line. A part without any header is all body."""
+    if is_top:
+        source = source.lstrip(b"\n")
+        # A line of a mailbox file (mbox) before the headers.
+        if source[:6].lstrip(b">").startswith(b"From "):
+            source = source.partition(b"\n")[2]
+    if source.startswith(b"\n"):
+        return Headers(), source[1:]
+    if not is_top and not _FIELD_NAME.match(source):
+        return Headers(), source
+    block, _, body = source.partition(b"\n\n")
+    block_text = decode_bytes(block[:_MAX_HEADERS])
+    headers = parse_headers(block_text)
+    return (headers, body) if headers else (headers, source)
+
+
+def _parse_parts(body: bytes, boundary: str, depth: int, budget: list[int]) -> tuple[MimePart, ...]:
+    delimiter = boundary.strip().encode("utf-8", "replace")
+    if not delimiter or b"--" + delimiter not in body:
+        # The boundary is missing or wrong: what looks like the first delimiter is taken for it.
+        guess = _FIRST_DELIMITER.search(body)
+        if guess is None:
+            return ()
+        delimiter = guess[1]
+    pieces = re.split(
+        rb"^--" + re.escape(delimiter) + rb"(?:--)?[ \t]*(?:\n|\Z)", body, maxsplit=_MAX_PARTS, flags=re.M
+    )
+    parts = []
+    for piece in pieces[1:]:
+        if budget[0] <= 0:
+            break
+        if piece.strip():
+            budget[0] -= 1
+            parts.append(_parse(piece.removesuffix(b"\n"), depth + 1, budget))
+    return tuple(parts)
+
+
+def _decode_base64(content: bytes) -> bytes:
+    """Decode what can be decoded, past characters that are not of the alphabet and a missing end."""
+    try:
+        return b64decode(content)
+    except (binascii.Error, ValueError):
+        letters = _NOT_BASE64.sub(b"", content)
+        return b64decode(letters[: len(letters) // 4 * 4])

@@ -1,0 +1,1 @@
+"""A mail server on this machine whose recipients bounce, complain, answer and leave, for rehearsals."""

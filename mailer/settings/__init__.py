@@ -1,0 +1,41 @@
+"""The settings of one workspace: ``mailer.toml``, overridden by ``MAILER_SECTION__KEY``.
+
+There is no module-level instance: settings are passed to whatever needs them. Each section is a model with
+every key, its default and its description. An unknown key is an error, both in the file and in the
+environment.
+"""
+
+from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.database import DatabaseSettings
+from mailer.settings.dkim import DkimSettings
+from mailer.settings.feedback import FeedbackSettings, WebhookSettings
+from mailer.settings.log import LogSettings
+from mailer.settings.mailer_toml import SETTINGS_FILE, CountryCode, Settings, load_settings
+from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
+from mailer.settings.section import SingleLineText
+from mailer.settings.sender import SenderSettings
+from mailer.settings.smtp import RelaySettings, SmtpSettings, WarmUpSettings
+from mailer.settings.web import LOOPBACK_HOSTS, WebSettings
+
+__all__ = [
+    "LOOPBACK_HOSTS",
+    "SETTINGS_FILE",
+    "CampaignSettings",
+    "ConsentSettings",
+    "CountryCode",
+    "DatabaseSettings",
+    "DkimSettings",
+    "FeedbackSettings",
+    "LawSettings",
+    "LogSettings",
+    "RelaySettings",
+    "RetentionSettings",
+    "SenderSettings",
+    "Settings",
+    "SingleLineText",
+    "SmtpSettings",
+    "WarmUpSettings",
+    "WebSettings",
+    "WebhookSettings",
+    "load_settings",
+]

@@ -1,0 +1,68 @@
+"""How campaigns are sent."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mailer.settings.section import Section
+
+
+class CampaignSettings(Section):
+    """How campaigns are sent."""
+
+    approval: Literal["required", "optional"] = Field(
+        default="optional", description="Whether a campaign must be approved before it is launched."
+    )
+    approval_by: Literal["anybody", "another"] = Field(
+        default="anybody",
+        description="Who may approve an edition: anybody, or another person than its authors and its sender.",
+    )
+    test_readers: tuple[str, ...] = Field(
+        default=(),
+        description="The addresses that `mailer send EDITION --test` sends to if it names none.",
+    )
+    require_test: bool = Field(
+        default=False,
+        description="Whether exactly the content of a campaign must have been tested before it is launched.",
+    )
+    in_doubt: Literal["hold", "resend"] = Field(
+        default="hold",
+        description="What resuming a campaign does with deliveries in doubt: hold leaves them for a person "
+        "to decide, resend sends them again.",
+    )
+    rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="At most this many messages per second over all connections. By default, no limit.",
+    )
+    retry_for_hours: float = Field(
+        default=72, gt=0, description="For how many hours a deferred message is tried again."
+    )
+    canary: int | None = Field(
+        default=None,
+        ge=1,
+        description="Send to this many readers first. By default, to all at the same time.",
+    )
+    canary_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Minutes to wait after the canary. By default, until a person resumes the campaign.",
+    )
+    archive: bool = Field(
+        default=False, description="Whether editions are added to the public archive when they are sent."
+    )
+    halt_at_rejected: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Pause a campaign when this share of the first 200 addresses does not exist.",
+    )
+    window: str = Field(
+        default="",
+        pattern=r"^(\d{2}:\d{2}-\d{2}:\d{2})?$",
+        description="The hours in which mail is sent, in the reader's time zone, such as 08:00-18:00.",
+    )
+    window_days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        description="The days on which mail is sent.",
+    )

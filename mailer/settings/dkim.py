@@ -1,0 +1,21 @@
+"""The signatures of the mail."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from mailer.settings.section import Section
+
+
+class DkimSettings(Section):
+    """DKIM signatures, for a relay that does not sign (RFC 6376, RFC 8463). Off without a key."""
+
+    domain: str = Field(
+        default="", description="The signing domain. If empty, the domain of the sender's address."
+    )
+    selector: str = Field(default="", description="The selector of the RSA key.")
+    key_file: Path | None = Field(default=None, description="The RSA key, PEM, 2048 bits.")
+    ed25519_selector: str = Field(default="", description="The selector of the Ed25519 key.")
+    ed25519_key_file: Path | None = Field(
+        default=None, description="The Ed25519 key, PEM, for a second signature."
+    )

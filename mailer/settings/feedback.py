@@ -1,0 +1,141 @@
+"""What comes back after a campaign: where it arrives, and what is done with it."""
+
+import re
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from mailer.network import parse_listen_address
+from mailer.settings.section import Section
+from mailer.settings.web import LOOPBACK_HOSTS
+from subscribers.tokens import MAIL_TOKEN_LENGTH
+
+# Lower-case letters alone would do; addresses with quotes or letters outside ASCII would not reach everybody.
+_ADDRESS = re.compile(r"([A-Za-z0-9._=-]+)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
+_MAX_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
+_MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 includes its angle brackets
+
+
+class WebhookSettings(Section):
+    """One webhook of a provider, by a name of your choice, at ``/webhooks/NAME``."""
+
+    secret_file: Path | None = Field(
+        default=None, description="A file with the secret that the provider signs with, on its first line."
+    )
+
+
+class FeedbackSettings(Section):
+    """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
+
+    bounce_address: str = Field(
+        default="",
+        description="The address that bounces come back to, such as bounce@news.example.org. Each message "
+        "has its own: a token of 50 characters stands before the @. By default, none: bounces go to "
+        "`[sender] bounces_to`, and nobody reads whose they are.",
+    )
+    leave_address: str = Field(
+        default="",
+        description="The address at which a mail unsubscribes its reader, such as leave@news.example.org; "
+        "made like bounce_address. By default, none: mail programs only offer the web page.",
+    )
+    delimiter: Literal["+", "-", "=", "_", "."] = Field(
+        default="+",
+        description="What stands between the address and the token: the one for which your mail server "
+        "delivers to the address before it.",
+    )
+    imap: str = Field(
+        default="",
+        description="The mailbox where it arrives, such as imaps://user@mail.example.org/INBOX. imap:// "
+        "without TLS is only for this machine.",
+    )
+    password_file: Path | None = Field(
+        default=None, description="A file with the mailbox's password on its first line."
+    )
+    token_file: Path | None = Field(
+        default=None, description="A file with an OAuth token on its first line, read at every login."
+    )
+    maildir: Path | None = Field(
+        default=None, description="A Maildir on this machine where it arrives, instead of a mailbox."
+    )
+    lmtp: str = Field(
+        default="",
+        description="Where `mailer serve` and `mailer work` accept it by LMTP from your mail server: "
+        "127.0.0.1:2424, or the path of a Unix socket. By default, nowhere.",
+    )
+    quarantine_folder: str = Field(
+        default="Quarantine",
+        min_length=1,
+        description="The folder of the mailbox to which messages go that are not understood.",
+    )
+    successors: bool = Field(
+        default=False,
+        description="Whether automatic replies are asked for, and read for a person who followed a reader; "
+        "`mailer feedback successors` proposes them.",
+    )
+    soft_bounces: int = Field(
+        default=5,
+        ge=1,
+        description="How many bounces of a full or suspended mailbox stop the mail to it.",
+    )
+    soft_bounce_days: int = Field(
+        default=30,
+        ge=1,
+        description="Over at least how many days, from the first of them to the last, they came back.",
+    )
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="The webhooks of providers, by a name for each."
+    )
+
+    @field_validator("imap")
+    @classmethod
+    def _check_imap(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username):
+            raise ValueError(
+                f"{value!r} is not a mailbox. Write, for example, imaps://user@mail.example.org/INBOX"
+            )
+        if parts.password is not None:
+            raise ValueError(
+                "a password must not stand in the address. Put it into a file, and name that in password_file"
+            )
+        if parts.scheme == "imap" and parts.hostname not in LOOPBACK_HOSTS:
+            raise ValueError(f"{value!r} would be read without TLS. Write imaps://")
+        return value
+
+    @field_validator("lmtp")
+    @classmethod
+    def _check_lmtp(cls, value: str) -> str:
+        if value:
+            parse_listen_address(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_addresses(self) -> Self:
+        for key, address in (("bounce_address", self.bounce_address), ("leave_address", self.leave_address)):
+            if address:
+                _check_address(key, address, self.delimiter)
+        if self.bounce_address and self.bounce_address.casefold() == self.leave_address.casefold():
+            raise ValueError(
+                "bounce_address and leave_address are the same. Give each its own, so that no bounce is "
+                "taken for a wish to leave"
+            )
+        return self
+
+
+def _check_address(key: str, address: str, delimiter: str) -> None:
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise ValueError(
+            f"{key}: {address!r} is not a plain address. Write, for example, bounce@news.example.org"
+        )
+    room = _MAX_LOCAL_PART - MAIL_TOKEN_LENGTH - len(delimiter)
+    if len(match[1]) > room:
+        raise ValueError(
+            f"{key}: {match[1]!r} is too long, because a token of {MAIL_TOKEN_LENGTH} characters "
+            f"follows it and mail servers take {_MAX_LOCAL_PART} before the @. Choose at most {room} "
+            f"characters, such as {'bounce' if key == 'bounce_address' else 'leave'}"
+        )
+    if len(address) + len(delimiter) + MAIL_TOKEN_LENGTH > _MAX_ADDRESS:
+        raise ValueError(f"{key}: {address!r} is too long. Choose a shorter domain")

@@ -1,0 +1,134 @@
+"""All settings of ``mailer.toml``, and how the file and the environment are read."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from locales.languages import canonical_language
+from mailer.errors import ConfigurationError, WorkspaceNotFoundError
+from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.database import DatabaseSettings
+from mailer.settings.dkim import DkimSettings
+from mailer.settings.feedback import FeedbackSettings
+from mailer.settings.log import LogSettings
+from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
+from mailer.settings.section import Section, SingleLineText
+from mailer.settings.sender import SenderSettings
+from mailer.settings.smtp import SmtpSettings
+from mailer.settings.web import WebSettings
+
+SETTINGS_FILE = "mailer.toml"
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+_PREFIX = "MAILER_"
+# The keys of these sections are country codes in capitals; names of variables are read in any case.
+_COUNTRY_SECTIONS = {"countries", "time_zones", "subject_labels"}
+# Options of the command line, which reads them itself.
+_NOT_SETTINGS = {"MAILER_HOME", "MAILER_DEBUG"}
+
+
+class Settings(Section):
+    """All settings in ``mailer.toml``.
+
+    ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
+    language. ``sector_names`` and ``country_names`` have such tables for other languages, by language tag.
+    ``domain_rates`` are
+    messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``time_zones`` maps
+    country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
+    the subject there.
+    """
+
+    sender: SenderSettings
+    smtp: SmtpSettings = SmtpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    web: WebSettings = WebSettings()
+    campaigns: CampaignSettings = CampaignSettings()
+    dkim: DkimSettings = DkimSettings()
+    log: LogSettings = LogSettings()
+    law: LawSettings = LawSettings()
+    consent: ConsentSettings = ConsentSettings()
+    retention: RetentionSettings = RetentionSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    sectors: dict[str, SingleLineText] = Field(default_factory=dict)
+    sector_names: dict[str, dict[str, SingleLineText]] = Field(default_factory=dict)
+    countries: dict[str, str] = Field(default_factory=dict)
+    country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
+    domain_rates: dict[str, float] = Field(default_factory=dict)
+    time_zones: dict[str, str] = Field(default_factory=dict)
+    subject_labels: dict[CountryCode, SingleLineText] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_sector_names(self) -> Self:
+        for tag, names in self.sector_names.items():
+            if canonical_language(tag) != tag:
+                raise ValueError(
+                    f"sector_names.{tag}: {tag!r} is not a language code. Use, for example, fr, mn or zh-Hans"
+                )
+            if unknown := [slug for slug in names if slug not in self.sectors]:
+                raise ValueError(
+                    f"sector_names.{tag}.{unknown[0]}: there is no such sector. Choose from: "
+                    f"{', '.join(self.sectors) or 'none yet, because [sectors] is empty'}"
+                )
+        return self
+
+    def find_sector_name(self, slug: str, language: str) -> str | None:
+        """The name that ``[sector_names]`` has for a sector in ``language``, or in another variety of it
+        (``zh-Hans`` for ``zh``); None if it has none."""
+        base = language.partition("-")[0]
+        tags = (language, base, *(tag for tag in self.sector_names if tag.partition("-")[0] == base))
+        names = (self.sector_names.get(tag, {}).get(slug) for tag in tags)
+        return next((name for name in names if name), None)
+
+
+def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the workspace in ``folder``.
+
+    Raises:
+        WorkspaceNotFoundError: there is no ``mailer.toml``.
+        ConfigurationError: the file or the environment contains an unknown or invalid setting; the message
+            names every one.
+    """
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        raise WorkspaceNotFoundError(folder)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
+    try:
+        return Settings.model_validate(_apply_environment(values, environ))
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_describe_errors(path, error))) from error
+
+
+def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """``values``, overridden by the variables ``MAILER_SECTION__KEY``."""
+    merged = {
+        name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
+    }
+    for variable, value in environ.items():
+        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        section, separator, key = variable.removeprefix(_PREFIX).lower().partition("__")
+        known = Settings.model_fields.get(section)
+        if not separator or not key or known is None or isinstance(merged.get(section), str):
+            raise ConfigurationError(
+                f"{variable}: unknown setting. Variables are named MAILER_SECTION__KEY; the sections are "
+                f"{', '.join(Settings.model_fields)}."
+            )
+        merged.setdefault(section, {})[key.upper() if section in _COUNTRY_SECTIONS else key] = value
+    return merged
+
+
+def _describe_errors(path: Path, error: ValidationError) -> list[str]:
+    complaints = []
+    for fault in error.errors():
+        place = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            complaints.append(f"{path}: {place}: unknown setting. See docs/settings.md for all settings.")
+        else:
+            complaints.append(f"{path}: {place}: {fault['msg'].removeprefix('Value error, ')}")
+    return complaints

@@ -1,0 +1,106 @@
+"""The mail relay, or several of them."""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from mailer.settings.section import Section
+
+
+class WarmUpSettings(Section):
+    """Warming up a new relay or IP address: few messages on the first day, more every day after it."""
+
+    since: date = Field(description="The first day, in UTC.")
+    first_day: int = Field(default=200, ge=1, description="The number of messages on the first day.")
+    growth: float = Field(default=1.5, ge=1, description="The factor by which the number grows each day.")
+
+
+class RelaySettings(Section):
+    """One of several mail relays. A key that is left out has its value from ``[smtp]``."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="A name for this relay, of your choice."
+    )
+    url: str = Field(description="smtp:// or smtps://, with a user name if it requires a login.")
+    password_file: Path | None = Field(
+        default=None, description="A file with the password on its first line."
+    )
+    token_file: Path | None = Field(
+        default=None, description="A file with an OAuth token on its first line, read at every login."
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2"] | None = Field(
+        default=None, description="The login mechanism."
+    )
+    starttls: Literal["require", "if-offered", "never"] | None = Field(
+        default=None, description="Whether an smtp:// connection must, may or must not switch to TLS."
+    )
+    priority: int = Field(
+        default=1,
+        ge=0,
+        description="Relays with the lowest number are used first; the others only while none of those "
+        "works.",
+    )
+    weight: int = Field(
+        default=1, ge=1, description="This relay's share of the mail among relays of its priority."
+    )
+    rate: float | None = Field(
+        default=None, gt=0, description="At most this many messages per second, from all machines together."
+    )
+    messages_per_connection: int | None = Field(
+        default=None, ge=1, description="Reconnect after this many messages."
+    )
+    warm_up: WarmUpSettings | None = Field(
+        default=None, description="Daily limits for a new relay that has no reputation yet."
+    )
+
+
+class SmtpSettings(Section):
+    """The mail relay."""
+
+    url: str = Field(
+        default="smtp://127.0.0.1:25",
+        description="smtp://, smtps:// or maildir:PATH. Add a user name to log in, as in smtp://user@host:587.",
+    )
+    password_file: Path | None = Field(
+        default=None, description="A file with the password on its first line."
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="A file with an OAuth token on its first line, read at every login (xoauth2).",
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2"] = Field(
+        default="auto", description="The login mechanism; auto uses the best one the server offers."
+    )
+    starttls: Literal["require", "if-offered", "never"] = Field(
+        default="if-offered", description="Whether an smtp:// connection must, may or must not switch to TLS."
+    )
+    pipelining: bool = Field(
+        default=True,
+        description="Send commands without waiting for each reply, if the server allows it (RFC 2920).",
+    )
+    connections: int = Field(
+        default=5, ge=1, le=50, description="The number of connections open at the same time."
+    )
+    messages_per_connection: int = Field(default=50, ge=1, description="Reconnect after this many messages.")
+    connection_minutes: float = Field(default=5, gt=0, description="Reconnect after this many minutes.")
+    timeout: float = Field(
+        default=300,
+        gt=0,
+        description="Seconds to wait for most replies (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA).",
+    )
+    final_timeout: float = Field(
+        default=600,
+        gt=0,
+        description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).",
+    )
+    rate: float | None = Field(
+        default=None, gt=0, description="At most this many messages per second, from all machines together."
+    )
+    warm_up: WarmUpSettings | None = Field(
+        default=None, description="Daily limits for a new relay that has no reputation yet."
+    )
+    relays: tuple[RelaySettings, ...] = Field(
+        default=(), description="Several relays, used instead of the one in url."
+    )

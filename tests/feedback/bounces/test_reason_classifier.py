@@ -1,0 +1,115 @@
+"""Why a message came back, from a server's words and codes."""
+
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.feedback.bounces.phrase import Phrase
+from mailer.feedback.bounces.reason_classifier import classify_reason
+from mailer.feedback.bounces.rule_table import RuleTable, load_rules
+from mailer.feedback.bounces.server_words import tidy_words
+from mailer.feedback.reason import Reason
+
+_RULES = load_rules().rules
+_SAMPLES = [(rule, sample) for rule in _RULES for sample in rule.samples]
+
+
+@pytest.mark.parametrize(("rule", "sample"), _SAMPLES, ids=lambda one: getattr(one, "family", None))
+def test_each_rule_understands_the_samples_that_made_it(rule, sample):
+    assert classify_reason(**sample) is rule.reason
+
+
+def test_every_rule_has_a_sample_and_every_phrase_is_of_whole_words_in_small_letters():
+    assert all(rule.samples for rule in _RULES)
+    for phrase in chain.from_iterable(rule.words for rule in _RULES):
+        assert phrase.text == phrase.text.lower()
+        assert not phrase.text.isascii() or phrase.has_whole_words(), phrase.text
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        ("550 5.1.1 <anna@example.org> mailbox is full", "5.1.1", Reason.full),
+        ("550 user unknown", "5.5.0", Reason.unconfirmed),
+        ("550 5.1.1 rejected: your IP address is blocked", "5.1.1", Reason.blocked),
+        ("550 5.7.1 Relaying denied", "5.7.1", Reason.policy),
+        ("550 Access denied", "5.1.1", Reason.policy),
+        ("550 5.2.1 This account has been disabled", "5.2.1", Reason.suspended),
+        ("", "5.1.1", Reason.no_such_user),
+        ("", "5.7.515", Reason.authentication),
+        ("", "5.7.26", Reason.authentication),
+        ("", "5.7.606", Reason.blocked),
+        ("", "5.2.2", Reason.full),
+        ("", "", Reason.other),
+    ],
+)
+def test_words_come_first_and_codes_are_evidence(words, status, reason):
+    assert classify_reason(words, status=status) is reason
+
+
+def test_user_unknown_is_certain_with_a_code_of_the_address_or_in_answer_to_rcpt():
+    words = "550 Unknown user anna@example.org"
+    assert classify_reason(words) is Reason.unconfirmed
+    assert classify_reason(words, command="DATA") is Reason.unconfirmed
+    assert classify_reason(words, command="RCPT") is Reason.no_such_user
+    assert classify_reason(words, status="5.1.1") is Reason.no_such_user
+    assert classify_reason(f"SMTP error after RCPT TO:<anna@example.org>: {words}") is Reason.no_such_user
+
+
+def test_a_temporary_refusal_or_a_delay_is_never_dead():
+    assert classify_reason("450 4.1.1 User unknown") is Reason.unconfirmed
+    assert classify_reason("User unknown", code="450", command="RCPT") is Reason.unconfirmed
+    assert classify_reason("550 5.1.1 User unknown", action="delayed") is Reason.unconfirmed
+
+
+def test_an_address_is_not_read_as_words():
+    assert (
+        classify_reason("550 5.7.1 <no-such-user@full.mailbox.example.org> relaying denied") is Reason.policy
+    )
+    assert (
+        classify_reason("550 <mailbox-full@example.org> ... User unknown", command="RCPT")
+        is Reason.no_such_user
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550-5.1.1 The email account that you tried\r\n550-5.1.1 to reach does not exist.\r\n550 5.1.1 gsmtp",
+        "550 5.1.1 The&nbsp;email <b>account</b> <br/>does not exist",
+        "550%205.1.1%20User%20unknown",
+        "550 5.1.1 The account doesn’t exist",
+        "550 5.1.1 User “anna” unknown",
+    ],
+)
+def test_words_are_read_through_folds_markup_quotes_and_percent_signs(words):
+    assert classify_reason(words) is Reason.no_such_user
+
+
+def test_the_order_of_the_providers_does_not_matter():
+    providers = [rule for rule in _RULES if rule.family not in {"common_words", "codes"}]
+    common = [rule for rule in _RULES if rule.family in {"common_words", "codes"}]
+    turned = RuleTable([*reversed(providers), *common])
+    assert [rule.reason for rule in turned.rules if rule in common] == [rule.reason for rule in common]
+
+
+@given(st.text(max_size=300), st.text(max_size=12), st.text(max_size=6), st.text(max_size=8))
+def test_no_words_make_it_fail(words, status, code, action):
+    assert classify_reason(words, status=status, code=code, action=action, host=words) in Reason
+
+
+@pytest.mark.parametrize(
+    "words", ["a@" * 5000, "<" * 5000, "(no such user " * 900, "5.1.1 " * 3000, "%e4%bd" * 3000]
+)
+def test_long_words_do_not_take_long(words):
+    assert classify_reason(words) in Reason
+    assert len(tidy_words(words)) <= 40000
+
+
+def test_a_gap_of_a_phrase_ends_with_the_sentence():
+    phrase = Phrase("mailbox * full")
+    assert phrase.is_in("mailbox is full")
+    assert phrase.is_in("mailbox full")
+    assert not phrase.is_in("no such mailbox. the disk is full")
