@@ -1,4 +1,4 @@
-"""A certificate authority and a signer like those of Amazon SNS, and a real https server with its certificate."""
+"""A signer like Amazon SNS, and a real https server with its certificate, from an authority of our own."""
 
 import base64
 import http.client
@@ -126,7 +126,9 @@ class SnsServer:
 
 
 @contextmanager
-def serving_sns(authority: Authority, signer: SnsSigner, folder: Path, *, host: str = HOST) -> Iterator[SnsServer]:
+def serving_sns(
+    authority: Authority, signer: SnsSigner, folder: Path, *, host: str = HOST
+) -> Iterator[SnsServer]:
     """Serve the signer's certificate over https, with a certificate of ``authority`` for ``host``."""
     key = ec.generate_private_key(ec.SECP256R1())
     chain = folder / "sns.pem"
@@ -134,9 +136,7 @@ def serving_sns(authority: Authority, signer: SnsSigner, folder: Path, *, host: 
     chain.write_bytes(private + authority.issue(host, key.public_key()).public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    trust = ssl.create_default_context(
-        cadata=authority.certificate.public_bytes(Encoding.PEM).decode()
-    )
+    trust = ssl.create_default_context(cadata=authority.certificate.public_bytes(Encoding.PEM).decode())
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -50,7 +50,9 @@ def write_settings(root: Path, *, topics: tuple[str, ...] = (TOPIC,)) -> None:
     lines.append(f'[feedback.webhooks.sendgrid]\nverification_key = "{SENDGRID_KEY.public}"')
     for name in ("postmark", "mailgun", "brevo", "mailjet", "generic"):
         lines.append(f'[feedback.webhooks.{name}]\nsecret_file = "{name}.secret"')
-        (root / f"{name}.secret").write_text((WHSEC if name == "generic" else SECRET) + "\n", encoding="utf-8")
+        (root / f"{name}.secret").write_text(
+            (WHSEC if name == "generic" else SECRET) + "\n", encoding="utf-8"
+        )
         (root / f"{name}.secret").chmod(0o600)
     path = root / "mailer.toml"
     path.write_text(path.read_text(encoding="utf-8") + "\n" + "\n\n".join(lines) + "\n", encoding="utf-8")
@@ -59,7 +61,7 @@ def write_settings(root: Path, *, topics: tuple[str, ...] = (TOPIC,)) -> None:
 def post_with_password(events: object, *, secret: str = SECRET) -> Posted:
     """As Postmark, Brevo and Mailjet post: with the user and password of the address."""
     credentials = base64.b64encode(f"mailer:{secret}".encode()).decode()
-    return Posted(_dump(events), {"authorization": f"Basic {credentials}", **_JSON})
+    return Posted(dump(events), {"authorization": f"Basic {credentials}", **_JSON})
 
 
 def post_as_mailgun(
@@ -68,11 +70,13 @@ def post_as_mailgun(
     timestamp = str(int((at or datetime.now(UTC)).timestamp()))
     signature = hmac.new(secret.encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
     signed = {"timestamp": timestamp, "token": token, "signature": signature}
-    return Posted(_dump({"signature": signed, "event-data": event}), _JSON)
+    return Posted(dump({"signature": signed, "event-data": event}), _JSON)
 
 
-def post_as_sendgrid(events: object, *, key: SendGridKey = SENDGRID_KEY, timestamp: str = "1772355600") -> Posted:
-    body = _dump(events)
+def post_as_sendgrid(
+    events: object, *, key: SendGridKey = SENDGRID_KEY, timestamp: str = "1772355600"
+) -> Posted:
+    body = dump(events)
     return Posted(
         body,
         {
@@ -87,7 +91,7 @@ def post_as_standard(
     events: object, *, secret: str = WHSEC, at: datetime | None = None, told: str = "msg_1"
 ) -> Posted:
     """As Standard Webhooks describes."""
-    body, timestamp = _dump(events), str(int((at or datetime.now(UTC)).timestamp()))
+    body, timestamp = dump(events), str(int((at or datetime.now(UTC)).timestamp()))
     key = base64.b64decode(secret.removeprefix("whsec_"))
     digest = hmac.digest(key, f"{told}.{timestamp}.".encode() + body, "sha256")
     signature = f"v1,{base64.b64encode(digest).decode()}"
@@ -97,7 +101,7 @@ def post_as_standard(
     )
 
 
-def _dump(events: object) -> bytes:
+def dump(events: object) -> bytes:
     return json.dumps(events).encode()
 
 
@@ -124,7 +128,13 @@ def ses_mail(address: str, token: str) -> Event:
 
 
 def ses_bounce(
-    address: str, token: str, *, kind: str = "Permanent", subtype: str = "General", words: str = "", status: str = ""
+    address: str,
+    token: str,
+    *,
+    kind: str = "Permanent",
+    subtype: str = "General",
+    words: str = "",
+    status: str = "",
 ) -> Event:
     recipient = {"emailAddress": address, "action": "failed", "status": status, "diagnosticCode": words}
     return {
@@ -183,7 +193,7 @@ def postmark_bounce(address: str, token: str, *, kind: str = "HardBounce", words
     return {
         "RecordType": "Bounce",
         "MessageStream": "broadcast",
-        "ID": 4211,
+        "ID": len(kind) * 1000 + 211,
         "Type": kind,
         "TypeCode": 1,
         "Name": "Hard bounce",
@@ -215,11 +225,17 @@ def postmark_unsubscribe(address: str, token: str, *, origin: str = "Recipient")
 
 
 def mailgun_failure(
-    address: str, token: str, *, severity: str = "permanent", words: str = "", status: str = "", reason: str = "bounce"
+    address: str,
+    token: str,
+    *,
+    severity: str = "permanent",
+    words: str = "",
+    status: str = "",
+    reason: str = "bounce",
 ) -> Event:
     return {
         "event": "failed",
-        "id": "aB3-xyz",
+        "id": f"aB3-{severity}",
         "timestamp": 1772355600.123,
         "severity": severity,
         "reason": reason,
@@ -232,7 +248,12 @@ def mailgun_failure(
 
 
 def mailgun_event(event: str) -> Make:
-    return lambda address, token: {**mailgun_failure(address, token), "event": event, "reason": ""}
+    return lambda address, token: {
+        **mailgun_failure(address, token),
+        "id": f"aB3-{event}",
+        "event": event,
+        "reason": "",
+    }
 
 
 def sendgrid_event(event: str, **fields: str) -> Make:

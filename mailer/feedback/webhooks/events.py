@@ -69,5 +69,12 @@ def _make_id(
 ) -> str:
     """The same ID for the same event, and another for every other. The provider's words are not part of it:
     they may be cut in another place when it comes again."""
-    said = (kind, recipient.action, recipient.address, original.message_id, original.feedback_token, happened_at)
+    said = (
+        kind,
+        recipient.action,
+        recipient.address,
+        original.message_id,
+        original.feedback_token,
+        happened_at,
+    )
     return hashlib.sha256(json.dumps(list(map(str, said))).encode()).hexdigest()

@@ -71,7 +71,9 @@ Lines = Annotated[tuple[str, ...], BeforeValidator(_read_lines)]
 """Several lines of text, or one alone."""
 Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
 """A time in UTC; None if there is none that makes sense."""
-Flag = Annotated[bool, BeforeValidator(lambda value: value is True or read_line(value).lower() in {"true", "1"})]
+Flag = Annotated[
+    bool, BeforeValidator(lambda value: value is True or read_line(value).lower() in {"true", "1"})
+]
 """Whether something is said to be so."""
 Fields = Annotated[dict[str, Any], BeforeValidator(_read_object)]
 """An object whose fields the sender of the mail chose, such as metadata."""

@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Iterator
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated
 
 from cachetools import TTLCache
 from pydantic import Field
@@ -20,7 +20,15 @@ from mailer.feedback.incoming import FeedbackKind, OriginalMessage
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import AsObject, Fields, Line, Moment, ProviderFields, list_objects, read_line
+from mailer.feedback.webhooks.fields import (
+    AsObject,
+    Fields,
+    Line,
+    Moment,
+    ProviderFields,
+    list_objects,
+    read_line,
+)
 from mailer.feedback.webhooks.judgement import judge_reason
 from mailer.feedback.webhooks.request import (
     ForgedRequestError,
@@ -173,9 +181,7 @@ def _make_bounce(event: _Event, event_id: str, original: OriginalMessage) -> Pro
     reason = (
         Reason.suspended
         if is_suppressed
-        else judge_reason(
-            words, status=told.enhanced_code, code=code, category=category, is_delay=is_delay
-        )
+        else judge_reason(words, status=told.enhanced_code, code=code, category=category, is_delay=is_delay)
     )
     return make_event(
         NAME,

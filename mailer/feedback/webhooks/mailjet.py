@@ -71,7 +71,11 @@ def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
     # The reader has the mail: it was a second one of the same campaign.
     if kind is None or event.error == "duplicate in campaign":
         return
-    event_id = f"{event.event} {event.message_id} {event.time.timestamp():.0f}" if event.message_id and event.time else ""
+    event_id = (
+        f"{event.event} {event.message_id} {event.time.timestamp():.0f}"
+        if event.message_id and event.time
+        else ""
+    )
     yield make_event(
         NAME,
         kind,

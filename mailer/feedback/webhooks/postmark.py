@@ -38,8 +38,8 @@ _CATEGORIES = MappingProxyType(
         "ManuallyDeactivated": Reason.suspended,
     }
 )
-"""What Postmark's types of bounces mean. Types that are none of a message's (``AutoResponder``, ``Subscribe``,
-``OpenRelayTest``, ``InboundError``) are not in it."""
+"""What Postmark's types of bounces mean. Types that are about no message of ours (``AutoResponder``,
+``Subscribe``, ``OpenRelayTest``, ``InboundError``) are not in it."""
 
 
 class _Event(ProviderFields):

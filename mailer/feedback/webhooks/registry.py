@@ -1,6 +1,6 @@
 """The webhooks that the settings name: how each checks a request, and reads its events."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,16 +97,14 @@ def _read_each(read_event: _ReadEvent, request: WebhookRequest) -> Iterator[Prov
         yield from read_event(said)
 
 
-def find_faults(settings: FeedbackSettings, root: Path) -> Iterator[str]:
-    """What keeps the webhooks of the settings from working, for the doctor: secrets that cannot be read."""
-    named = settings.webhooks
-    for name in ("postmark", "mailgun", "brevo", "mailjet", "generic"):
-        chosen: SecretWebhookSettings | None = getattr(named, name)
-        if chosen is None:
-            continue
+def find_faults(settings: FeedbackSettings, root: Path) -> Mapping[str, str]:
+    """What keeps webhooks of the settings from working, by their names: secrets that cannot be used."""
+    faults = {}
+    for name, path in settings.webhooks.list_secret_files().items():
         try:
-            secret = read_secret(root / chosen.secret_file)
+            secret = read_secret(root / path)
             if name == generic.NAME:
                 generic.decode_secret(secret)
         except UnverifiableRequestError as error:
-            yield f"[feedback.webhooks.{name}]: {error}"
+            faults[name] = str(error)
+    return faults

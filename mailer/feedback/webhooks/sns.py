@@ -25,13 +25,13 @@ from mailer.feedback.webhooks.request import (
     WebhookRequest,
     parse_json,
 )
+from mailer.settings.webhooks import TOPIC_ARN
 
 Fetch = Callable[[str], bytes]
 """Returns what is at an https address. Raises OSError if it cannot be had."""
 Signed = Mapping[str, str]
 """The fields of a message, exactly as they came, because they are signed."""
 
-_TOPIC = re.compile(r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z0-9-]{1,32}):\d{12}:[A-Za-z0-9_.-]{1,256}")
 _CERTIFICATE_PATH = re.compile(r"/[A-Za-z0-9_.-]{1,200}\.pem")
 _CERTIFICATES, _CERTIFICATE_SECONDS = 16, 24 * 3600
 _FAILURES, _FAILURE_SECONDS = 8, 60
@@ -50,10 +50,10 @@ _SIGNED = {
 
 def find_host(topic: str) -> str | None:
     """The host of SNS in the region of ``topic``; None if that is not the ARN of a topic."""
-    match = _TOPIC.fullmatch(topic)
+    match = TOPIC_ARN.fullmatch(topic)
     if match is None:
         return None
-    return f"sns.{match[2]}.amazonaws.com{'.cn' if match[1] == 'aws-cn' else ''}"
+    return f"sns.{match['region']}.amazonaws.com{'.cn' if match['partition'] == 'aws-cn' else ''}"
 
 
 def read_message(request: WebhookRequest) -> Signed:
@@ -63,10 +63,11 @@ def read_message(request: WebhookRequest) -> Signed:
         MalformedRequestError: it is not a message of SNS.
     """
     parsed = parse_json(request.body)
-    fields = parsed if isinstance(parsed, dict) else {}
-    if fields.get("Type") not in _SIGNED:
+    fields = parsed.items() if isinstance(parsed, dict) else ()
+    message = {str(name): value for name, value in fields if isinstance(value, str)}
+    if message.get("Type") not in _SIGNED:
         raise MalformedRequestError("not a message of SNS")
-    return {str(name): value for name, value in fields.items() if isinstance(value, str)}
+    return message
 
 
 class SnsVerifier:
@@ -144,7 +145,9 @@ class SnsVerifier:
     def _find_known(self, url: str) -> Any:
         with self._lock:
             if url not in self._keys and (url in self._failures or len(self._failures) == _FAILURES):
-                raise UnverifiableRequestError(self._failures.get(url, "too many certificates cannot be used"))
+                raise UnverifiableRequestError(
+                    self._failures.get(url, "too many certificates cannot be used")
+                )
             return self._keys.get(url)
 
     def _fetch_key(self, url: str, now: datetime) -> Any:
