@@ -6,8 +6,10 @@ A link inside an email needs an id that nothing else in the email has, so each c
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
@@ -26,6 +28,42 @@ TOKENS = (
 def use_footnotes(parser: MarkdownIt) -> None:
     """Make ``parser`` read footnotes; :func:`prepare_notes` and :func:`link_notes` do the rest."""
     footnote_plugin(parser, inline=False)
+    # Markdown takes [^A] for [^a], as it does with links; the plugin does not.
+    parser.core.ruler.before("normalize", "footnote_table", _begin_table)
+    parser.core.ruler.before("footnote_tail", "footnote_names", _fold_names)
+
+
+def _begin_table(state: StateCore) -> None:
+    state.env["footnotes"] = {"refs": _FoldedNames(), "list": {}}
+
+
+class _FoldedNames(dict[str, int]):
+    """The numbers of footnotes by name, whose capitals do not matter."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(_fold(name))
+
+    def __getitem__(self, name: str) -> int:
+        return super().__getitem__(_fold(name))
+
+    def __setitem__(self, name: str, number: int) -> None:
+        super().__setitem__(_fold(name), number)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(_fold(name), default)
+
+
+def _fold(name: object) -> str:
+    return str(name).casefold()
+
+
+def _fold_names(state: StateCore) -> None:
+    """Give a footnote and its marks one name, by which the plugin puts them together."""
+    for token in state.tokens:
+        if token.type == "footnote_reference_open":
+            token.meta["label"] = _fold(token.meta["label"])
+    for note in state.env["footnotes"]["list"].values():
+        note["label"] = _fold(note["label"])
 
 
 def prepare_notes(tokens: list[Token]) -> None:

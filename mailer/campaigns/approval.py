@@ -35,7 +35,7 @@ _THEME = "the theme, its templates or its phrases"
 # Settings that affect a message or its audience but are not part of the frozen content.
 _BINDING = (
     *("[sender] address", "[sender] reply_to", "[sender] list_id", "[web] base_url"),
-    *("[law] opt_in", "[subject_labels]"),
+    *("[feedback] leave_address", "[law] opt_in", "[subject_labels]"),
 )
 _WAITING_STATES = (CampaignState.approved, CampaignState.scheduled)
 _COLUMNS = (
@@ -88,6 +88,9 @@ def hash_settings(workspace: Workspace) -> dict[str, str]:
     values: dict[str, Any] = {f"[sender] {name}": value for name, value in sender.items()}
     values["[web] base_url"] = settings.web.base_url
     values["[law] opt_in"] = sorted(settings.law.opt_in)
+    # Each mail offers it to its readers. Where bounces go is between servers, as for [sender] bounces_to.
+    leave_address, delimiter = settings.feedback.leave_address, settings.feedback.delimiter
+    values["[feedback] leave_address"] = [leave_address, delimiter] if leave_address else []
     for name in ("sectors", "countries", "country_names", "subject_labels"):
         values[f"[{name}]"] = getattr(settings, name)
     hashes = {name: _hash(json.dumps(value, sort_keys=name != "[sectors]")) for name, value in values.items()}

@@ -256,6 +256,9 @@ def _build_mails(
             email=mailbox.email,
             envelope=mailbox.envelope,
             token=token,
+            # What comes back of a test is nobody's, and a mail must not unsubscribe whoever it shows.
+            bounce_token="",
+            leave_token="",
             # Never the same twice: a mail program may hide a message whose id it has seen.
             message_id=f"<test.{secrets.token_hex(12)}@{domain}>",
         )

@@ -25,7 +25,9 @@ from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.recipient import interests_of, reader_for
+from mailer.settings import Settings
 from mailer.workspace import Workspace
+from subscribers.tokens import LinkPurpose, TokenSigner
 
 _SENDABLE_STATES = {
     CampaignState.sending,
@@ -61,6 +63,9 @@ def send_campaign(
     """
     relays = relays or open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
     engine = workspace.open_database(durable=True)
+    # The program may run for months; the key that was current when it started may have been replaced.
+    signer = workspace.keys.tokens.newest()
+    find_token = make_token_finder(campaign_id, signer)
     try:
         contents = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
@@ -73,8 +78,11 @@ def send_campaign(
                 relays=relays,
                 settings=workspace.settings,
                 root=workspace.root,
-                build_message=make_message_builder(contents, campaign_id, workspace),
+                build_message=make_message_builder(
+                    contents, campaign_id, workspace.settings, signer, find_token
+                ),
                 find_stories=make_story_finder(contents[0]),
+                find_token=find_token,
                 on_progress=on_progress,
                 stop=stopping,
                 wait=wait,
@@ -107,17 +115,36 @@ def _read_contents(session: Session, campaign_id: int, own_language: str) -> Seq
     return contents
 
 
+def make_token_finder(campaign_id: int, signer: TokenSigner) -> Callable[[Claim], str]:
+    """A function that signs the token by which the bounce of a claim's message is recognised."""
+
+    # A message has it in a header, and its envelope again, once a connection takes the message.
+    @lru_cache(maxsize=4096)
+    def sign(subscriber_id: int) -> str:
+        return signer.sign_mail(LinkPurpose.bounce, subscriber_id=subscriber_id, campaign_id=campaign_id)
+
+    return lambda claim: sign(claim.subscriber.id)
+
+
 def make_message_builder(
-    contents: Sequence[CompiledEdition], campaign_id: int, workspace: Workspace
+    contents: Sequence[CompiledEdition],
+    campaign_id: int,
+    settings: Settings,
+    signer: TokenSigner,
+    find_token: Callable[[Claim], str],
 ) -> Callable[[Claim], bytes]:
     """A function that builds the message for a claim from the campaign's frozen content."""
-    # The program may run for months; the key that was current when it started may have been replaced.
-    settings, signer = workspace.settings, workspace.keys.tokens.newest()
     builder = MessageBuilder(contents, settings)
 
     def build(claim: Claim) -> bytes:
         reader = reader_for(
-            claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors, countries=claim.countries
+            claim.subscriber,
+            campaign_id,
+            settings,
+            signer,
+            sectors=claim.sectors,
+            countries=claim.countries,
+            bounce_token=find_token(claim),
         )
         return builder.build(reader, now=_time_of_second(int(time.time())))
 

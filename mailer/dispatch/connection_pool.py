@@ -11,6 +11,7 @@ from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.rate.throttle import CongestionMonitor
 from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.return_path import ReturnPath
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
 from mailer.smtp.reply_classifier import Outcome, Verdict
@@ -23,8 +24,8 @@ like a failure."""
 class ConnectionPool:
     """The connections of one run. Made, used and closed inside one event loop.
 
-    ``sender`` is the envelope sender; at most ``max_connections`` are open at a time. Once ``stop`` is set no
-    more messages are taken.
+    ``find_return_path`` says where the bounces of a message go. At most ``max_connections`` are open at a
+    time. Once ``stop`` is set no more messages are taken.
     """
 
     def __init__(
@@ -34,13 +35,13 @@ class ConnectionPool:
         scheduler: SendScheduler,
         event_log: EventLog,
         *,
-        sender: str,
+        find_return_path: Callable[[Claim], ReturnPath],
         max_connections: int,
         stop: threading.Event,
     ) -> None:
         self.queue = queue
         self.scheduler = scheduler
-        self.sender = sender
+        self.find_return_path = find_return_path
         self._relays = relays
         self._event_log = event_log
         self._max_connections = max_connections
@@ -316,7 +317,8 @@ class _PooledConnection:
                 key = id(claim)
                 self._claims[key] = claim
                 self._idle_since = float("inf")
-                return OutgoingMessage(key, self._pool.sender, claim.subscriber.envelope, payload)
+                sender, envelope_id = self._pool.find_return_path(claim)
+                return OutgoingMessage(key, sender, claim.subscriber.envelope, payload, envelope_id)
         if not self._claims:
             if self._idle_since == float("inf"):
                 self._idle_since = asyncio.get_running_loop().time()

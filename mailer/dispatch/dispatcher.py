@@ -31,9 +31,9 @@ from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
 from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
 from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.return_path import make_return_path_finder
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.dispatch.scheduler import SendScheduler
-from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
@@ -56,6 +56,7 @@ def dispatch(
     root: Path,
     build_message: Callable[[Claim], bytes],
     find_stories: Callable[[Claim], str] | None = None,
+    find_token: Callable[[Claim], str] | None = None,
     on_progress: Callable[[Counts], None] | None = None,
     stop: threading.Event | None = None,
     wait: bool = False,
@@ -68,8 +69,9 @@ def dispatch(
 
     ``engine`` must be durable. ``build_message`` builds one message, ready to send, outside every
     transaction; what it raises is recorded as the failure of that delivery. ``find_stories`` encodes the
-    stories of that message for the ledger; None if all readers get the same. ``on_progress`` is called from
-    this thread, at most ten times a second and once at the end. With ``wait`` the run continues until
+    stories of that message for the ledger; None if all readers get the same. ``find_token`` returns the token
+    by which its bounce is recognised; None for a plain return path. ``on_progress`` is called from this
+    thread, at most ten times a second and once at the end. With ``wait`` the run continues until
     deferred deliveries have been tried again. With ``resend_in_doubt`` it first requeues deliveries in doubt,
     whatever the campaign's policy. Once ``stop`` is set, each connection finishes its message and the rest
     goes back in the queue. Other dispatchers may work on the same campaign; what dead ones left is taken
@@ -104,6 +106,7 @@ def dispatch(
                 relays=relays,
                 prefetcher=preparer,
                 find_stories=find_stories,
+                find_token=find_token,
                 settings=settings,
                 event_log=event_log or NullEventLog(),
                 suppression=suppression,
@@ -161,6 +164,7 @@ class _Run:
     relays: Relays
     prefetcher: MessagePrefetcher
     find_stories: Callable[[Claim], str] | None
+    find_token: Callable[[Claim], str] | None
     settings: Settings
     event_log: EventLog
     suppression: SuppressionKey | None
@@ -188,7 +192,7 @@ class _Run:
             self.relays,
             scheduler,
             self.event_log,
-            sender=envelope_sender(self.settings.sender),
+            find_return_path=make_return_path_finder(self.settings, self.find_token),
             max_connections=self.settings.smtp.connections,
             stop=stop,
         )

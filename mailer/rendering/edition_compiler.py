@@ -1,7 +1,6 @@
 """The compiler: makes one email per language from an edition and a theme, once, however many readers it
 has."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,16 +93,14 @@ def _freeze(
         "switched_off": dict(edition.checks),
     }
     stories = _list_stories(edition, settings)
-    web = freeze_page(page)
+    frozen = freeze_page(page)
     pictures = sorted(image.name for image in prepared.images)
     return CompiledEdition(
         **values,
         stories=stories,
         ai_origins=edition.ai_origins(),
-        digest=digest_parts(
-            [*map(str, values.values()), *map(repr, stories), *pictures, json.dumps(web, ensure_ascii=False)]
-        ),
-        web=web,
+        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures, *frozen.texts]),
+        web=frozen.web,
         images=prepared.images,
     )
 

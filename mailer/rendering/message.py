@@ -11,6 +11,7 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.utils import format_datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.archive_urls import archive_url, version_query
@@ -22,7 +23,8 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.recipient import Reader, message_id
-from mailer.settings import SenderSettings, Settings
+from mailer.rendering.return_addresses import split_address
+from mailer.settings import FeedbackSettings, SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
@@ -82,6 +84,7 @@ class MessageBuilder:
         self._mails = {mail.language: mail for mail in mails}
         self._settings = settings
         self._labels = settings.subject_labels
+        self._leave_address = _write_leave_address(settings.feedback)
         try:
             self._shared_parts = {
                 (mail.language, label): _make_shared_parts(mail, settings, label)
@@ -135,12 +138,14 @@ class MessageBuilder:
         self, shared: _SharedParts, reader: Reader, unsubscribe_url: str, name: str, now: datetime
     ) -> bytes:
         to = format_phrase(name, reader.envelope) if reader.envelope else _NO_RECIPIENT
-        # RFC 8058: exactly one https URI, for the POST request. No mailto beside it, because no program reads
-        # the mail it would bring; Apple Mail sends it without its subject, so even the token would be lost.
+        # RFC 8058: exactly one https URI, for the POST request, and first, since some programs read no
+        # further. The address beside it says all by itself: Apple Mail leaves out its subject.
+        leave = reader.leave_token.join(self._leave_address) if reader.leave_token else ""
+        token = f"X-Feedback-Token: {reader.bounce_token}\r\n" if reader.bounce_token else ""
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
-            f"Message-ID: {reader.message_id}\r\n"
-            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>\r\n"
+            f"Message-ID: {reader.message_id}\r\n{token}"
+            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{leave}\r\n"
             f"{shared.after_unsubscribe}"
         ).encode()
 
@@ -223,9 +228,9 @@ def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) ->
                 ("List-Id", f"<{_list_id(settings)}>"),
                 ("List-Post", "NO"),
                 ("Precedence", "bulk"),
-                # Asks Exchange for no out-of-office replies. Auto-Submitted is for automatic replies (RFC
-                # 3834).
-                ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+                # Asks Exchange for no out-of-office replies, unless they are read for who follows a reader.
+                # Auto-Submitted is for automatic replies (RFC 3834).
+                ("X-Auto-Response-Suppress", "" if settings.feedback.successors else "OOF, AutoReply"),
                 ("Content-Language", mail.language),
                 ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
             ]
@@ -234,6 +239,13 @@ def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) ->
         before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', mail.html_body)}".encode(),
         end=f"\r\n--{boundary}--\r\n".encode(),
     )
+
+
+def _write_leave_address(feedback: FeedbackSettings) -> tuple[str, str]:
+    """What stands before and after the token of the address that unsubscribes, beside the https page."""
+    before, after = split_address(feedback.leave_address, feedback.delimiter)
+    # RFC 6068, section 2: an equals sign in the address is escaped, a plus sign is not.
+    return f", <mailto:{quote(before, safe='+')}", f"{after}>"
 
 
 def _write_headers(headers: Sequence[tuple[str, str]]) -> str:
@@ -266,7 +278,8 @@ def sender_address(address: str) -> str:
 
 
 def envelope_sender(sender: SenderSettings) -> str:
-    """The address bounces go to, as SMTP takes it: with its domain in ASCII, so that any relay accepts it.
+    """The address that bounces go to of a message without a token, as SMTP takes it: with its domain in
+    ASCII, so that any relay accepts it.
 
     Raises:
         ConfigurationError: it is not a valid address, or its local part is not ASCII.

@@ -34,7 +34,8 @@ class Reader(NamedTuple):
     """A reader of one campaign. ``envelope`` is the address as SMTP and headers use it, with the domain in
     ASCII; ``token`` signs their links below ``base_url`` and is empty for the anonymous reader;
     ``interests`` are what the reader follows, which determines their variant; ``country`` is where they
-    are, "" if unknown, which determines a label before the subject."""
+    are, "" if unknown, which determines a label before the subject. ``bounce_token`` tells whose message came
+    back, and ``leave_token`` is in the address that unsubscribes them; "" for none."""
 
     subscriber_id: int
     campaign_id: int
@@ -47,6 +48,8 @@ class Reader(NamedTuple):
     message_id: str
     interests: Interests = NO_INTERESTS
     country: str = ""
+    bounce_token: str = ""
+    leave_token: str = ""
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -76,10 +79,12 @@ def reader_for(
     *,
     sectors: Iterable[str] = (),
     countries: Iterable[str] = (),
+    bounce_token: str = "",
 ) -> Reader:
     """The reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
 
-    ``countries`` are those they follow besides their own.
+    ``countries`` are those they follow besides their own. ``bounce_token`` is signed here unless the caller
+    has done so.
 
     Raises:
         BuildError: the subscriber has not been saved, so there is no number to sign.
@@ -88,6 +93,7 @@ def reader_for(
         raise BuildError(
             f"{subscriber.email}: the subscriber has not been saved yet, so no link can be made."
         )
+    ids = {"subscriber_id": subscriber.id, "campaign_id": campaign_id}
     return Reader(
         subscriber.id,
         campaign_id,
@@ -96,10 +102,12 @@ def reader_for(
         subscriber.name,
         subscriber.language or "",
         settings.web.base_url,
-        signer.sign(LinkPurpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id),
+        signer.sign(LinkPurpose.subscription, **ids),
         message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
         interests_of(subscriber.country, sectors, countries),
         subscriber.country or "",
+        bounce_token or signer.sign_mail(LinkPurpose.bounce, **ids),
+        signer.sign_mail(LinkPurpose.leave, **ids) if settings.feedback.leave_address else "",
     )
 
 

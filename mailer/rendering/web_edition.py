@@ -4,8 +4,9 @@ It always has everything, whatever the form of the email, and nothing of a reade
 it can be stored as JSON; names that end in ``_html`` are markup.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, TypeAlias
 
 from markupsafe import Markup
@@ -18,15 +19,33 @@ WebEdition: TypeAlias = Mapping[str, Any]
 ``letter``, ``follow``, ``palette`` (``light`` and ``dark``), ``sections``, each with ``stories``, and ``ai``:
 what to say of pictures and texts that AI has to do with."""
 
-_frozen_stories: LatestCache[dict[str, Any]] = LatestCache(2000)
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenPage:
+    """A web edition, and the same as ``texts``, which differ wherever two web editions do."""
+
+    web: WebEdition
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FrozenStory:
+    """A story as plain data, and that as JSON: writing all of it again would take half a millisecond."""
+
+    plain: Mapping[str, Any]
+    text: str
+
+
+_frozen_stories: LatestCache[_FrozenStory] = LatestCache(2000)
 
 # Only the email needs them: the plain text of its other part, and how its theme lays a story out.
 _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
 
 
-def freeze_page(page: Page) -> WebEdition:
+def freeze_page(page: Page) -> FrozenPage:
     """The web edition of ``page``."""
-    return {
+    stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
+    head = {
         "direction": page.direction,
         "title": page.title,
         "title_html": str(page.title_html),
@@ -35,9 +54,19 @@ def freeze_page(page: Page) -> WebEdition:
         "palette": {"light": asdict(page.theme.light), "dark": asdict(page.theme.dark)},
         "letter": _to_plain(page.letter),
         "follow": _to_plain(page.follow),
-        "sections": [_freeze_section(section) for section in page.sections],
         "ai": _freeze_ai_phrases(page),
     }
+    sections = [_freeze_section(section) for section in page.sections]
+    web = {
+        **head,
+        "sections": [
+            {**section, "stories": [story.plain for story in frozen]}
+            for section, frozen in zip(sections, stories, strict=True)
+        ],
+    }
+    counts = [len(frozen) for frozen in stories]
+    around = json.dumps([head, sections, counts], ensure_ascii=False)
+    return FrozenPage(web=web, texts=(around, *(story.text for frozen in stories for story in frozen)))
 
 
 def restore_markup(value: Any) -> Any:
@@ -77,23 +106,23 @@ def _freeze_section(section: SectionView) -> dict[str, Any]:
         "light": section.accent.light,
         "dark": section.accent.dark,
         "introduction_html": str(section.introduction_html),
-        "stories": [_freeze_story(story) for story in section.stories],
     }
 
 
-def _freeze_story(story: StoryView) -> dict[str, Any]:
+def _freeze_story(story: StoryView) -> _FrozenStory:
     """``story`` as plain data, which nobody may change: most stories are the same as at the last compile."""
     return _frozen_stories.get_or_create(
         (story.origin, story.title), (story,), lambda: _make_plain_story(story)
     )
 
 
-def _make_plain_story(story: StoryView) -> dict[str, Any]:
-    return {
+def _make_plain_story(story: StoryView) -> _FrozenStory:
+    plain = {
         entry.name: _to_plain(getattr(story, entry.name))
         for entry in fields(story)
         if entry.name not in _ONLY_OF_THE_MAIL
     }
+    return _FrozenStory(plain=plain, text=json.dumps(plain, ensure_ascii=False))
 
 
 def _to_plain(value: Any) -> Any:

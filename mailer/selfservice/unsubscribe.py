@@ -82,20 +82,50 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
         RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
     """
     verify_campaign(session, payload)
-    try:
-        unsubscribe(
-            session,
-            payload.subscriber_id,
-            method="one-click",
-            source=f"campaign {payload.campaign_id}",
-            now=now,
-            evidence="List-Unsubscribe=One-Click",
-        )
-    except UnknownSubscriberError as error:
-        raise TokenError from error
+    _unsubscribe(
+        session,
+        payload,
+        method="one-click",
+        source=f"campaign {payload.campaign_id}",
+        evidence="List-Unsubscribe=One-Click",
+        now=now,
+    )
     mark_sent_by_evidence(
         session.connection(), payload.campaign_id, payload.subscriber_id, UNSUBSCRIBE_EVIDENCE, now
     )
+
+
+def unsubscribe_by_mail(
+    session: Session, payload: TokenPayload, *, now: datetime, judged_by: str = ""
+) -> bool:
+    """Unsubscribe a reader who wrote to the leaving address; return whether they had not left already.
+
+    ``judged_by`` is the person who decided that a mail means this, "" if its token did. The caller commits.
+
+    Raises:
+        TokenError: the subscriber is not on the list; nothing was written.
+    """
+    return _unsubscribe(
+        session,
+        payload,
+        method="mail",
+        source=f"campaign {payload.campaign_id}" if payload.campaign_id else "",
+        evidence=f"judged by {judged_by}" if judged_by else "a mail to the leaving address",
+        now=now,
+    )
+
+
+def _unsubscribe(
+    session: Session, payload: TokenPayload, *, method: str, source: str, evidence: str, now: datetime
+) -> bool:
+    """Unsubscribe without a page of ours, and so without its words; return whether anything changed."""
+    try:
+        change = unsubscribe(
+            session, payload.subscriber_id, method=method, source=source, now=now, evidence=evidence
+        )
+    except UnknownSubscriberError as error:
+        raise TokenError from error
+    return change.changed
 
 
 def resubscribe_by_link(

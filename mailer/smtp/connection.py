@@ -17,6 +17,7 @@ from mailer.smtp.interfaces import MessageSource, OutgoingMessage
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
 from mailer.smtp.reply_parser import Capabilities, Reply, ReplyParser
+from mailer.smtp.xtext import encode_xtext
 
 _SEND_BUFFER = 256 * 1024
 """In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""
@@ -352,7 +353,20 @@ class SmtpConnection(asyncio.Protocol):
 
     def _rcpt_command(self) -> bytes:
         assert self._offered is not None  # noqa: S101 - the caller has just offered it
-        return b"RCPT TO:<%b>\r\n" % self._offered.recipient.encode()
+        recipient = self._offered.recipient.encode()
+        return b"RCPT TO:<%b>%b\r\n" % (recipient, self._rcpt_parameters(self._offered))
+
+    def _rcpt_parameters(self, message: OutgoingMessage) -> bytes:
+        if not self._asks_for_reports(message):
+            return b""
+        # Only of failures: there is nothing to do about a delay. Which address we wrote to, however often it
+        # is forwarded; one that is not ASCII would need another notation (RFC 6533), which few servers know.
+        address = message.recipient
+        original = b" ORCPT=rfc822;%b" % encode_xtext(address) if address.isascii() else b""
+        return b" NOTIFY=FAILURE%b" % original
+
+    def _asks_for_reports(self, message: OutgoingMessage) -> bool:
+        return message.envelope_id != "" and "DSN" in self.capabilities.keywords
 
     def _mail_parameters(self, message: OutgoingMessage) -> bytes:
         options = b" SIZE=%d" % len(message.payload) if "SIZE" in self.capabilities.keywords else b""
@@ -360,6 +374,9 @@ class SmtpConnection(asyncio.Protocol):
             options += b" BODY=8BITMIME"
         if _needs_smtputf8(message):
             options += b" SMTPUTF8"
+        if self._asks_for_reports(message):
+            # RFC 3461: the report returns the headers, not the whole newsletter.
+            options += b" RET=HDRS ENVID=%b" % encode_xtext(message.envelope_id)
         return options
 
     def _find_obstacle(self, message: OutgoingMessage) -> str:
@@ -367,7 +384,7 @@ class SmtpConnection(asyncio.Protocol):
 
         The server is not asked.
         """
-        if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient):
+        if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient + message.envelope_id):
             return "the address contains characters that an SMTP command cannot carry"
         if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(message):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"

@@ -40,7 +40,14 @@ _OVERSIGNED = (
 """Header fields named once more than they occur, so that nobody can add one: a second From or
 List-Unsubscribe would be shown or used in place of ours, with our signature still valid."""
 
-_SIGNED_IF_PRESENT = ("sender", "list-post", "content-transfer-encoding", "in-reply-to", "references")
+_SIGNED_IF_PRESENT = (
+    "sender",
+    "list-post",
+    "content-transfer-encoding",
+    "in-reply-to",
+    "references",
+    "x-feedback-token",
+)
 """Header fields that are signed where they occur, and that a relay may add."""
 
 _FIELD_NAMES = tuple(name.encode() for name in _OVERSIGNED + _SIGNED_IF_PRESENT)

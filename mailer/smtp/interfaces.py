@@ -14,13 +14,15 @@ from mailer.smtp.reply_classifier import Outcome
 class OutgoingMessage(NamedTuple):
     """One message to send: its envelope, and its bytes as :func:`apply_dot_stuffing` returns them.
 
-    ``key`` is the source's own, to tell messages apart; nothing here looks at it.
+    ``key`` is the source's own, to tell messages apart; nothing here looks at it. ``envelope_id`` is the name
+    of this message that a server repeats when it reports about it (ENVID), "" to ask for nothing special.
     """
 
     key: Hashable
     sender: str
     recipient: str
     payload: bytes
+    envelope_id: str = ""
 
 
 class ConnectionFailedError(SmtpError):

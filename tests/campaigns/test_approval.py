@@ -19,7 +19,7 @@ from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.settings import CampaignSettings, LawSettings, WebSettings
+from mailer.settings import CampaignSettings, FeedbackSettings, LawSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import SavedSegmentStore
@@ -223,6 +223,12 @@ def change_law(workspace: Workspace) -> Workspace:
     return with_settings(workspace, law=LawSettings(opt_in=("JP", "KR")))
 
 
+def change_leave_address(workspace: Workspace) -> Workspace:
+    # Where bounces go is between servers, and no reader sees it.
+    addresses = {"leave_address": "leave@x.example", "bounce_address": "bounce@x.example"}
+    return with_settings(workspace, feedback=FeedbackSettings.model_validate(addresses))
+
+
 def change_labels(workspace: Workspace) -> Workspace:
     return with_settings(workspace, subject_labels={"CN": "广告"})
 
@@ -252,6 +258,7 @@ CHANGES: dict[Callable[[Workspace], Workspace], tuple[str, ...]] = {
     change_address: ("the setting [sender] address",),
     change_pages: ("the setting [web] base_url",),
     change_law: ("the setting [law] opt_in",),
+    change_leave_address: ("the setting [feedback] leave_address",),
     change_labels: ("the setting [subject_labels]",),
 }
 

@@ -24,7 +24,7 @@ from mailer.campaigns.mail_to_test_readers import (
 )
 from mailer.campaigns.tested_content import check_test, find_test
 from mailer.database.models import Campaign, CampaignState, Delivery
-from mailer.settings import CampaignSettings
+from mailer.settings import CampaignSettings, FeedbackSettings
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.archive_store import find_content, list_editions
 from mailer.workspace import Workspace
@@ -106,8 +106,13 @@ def test_each_call_sends_again_under_a_new_id(
 def test_links_carry_the_token_of_tests_and_the_language_of_the_mail(
     workspace: Workspace, campaign_engine: Engine, server: ScriptedServer, now: datetime
 ) -> None:
-    send_it(workspace, campaign_engine, now, shows=ShownMail(address="li@example.org"))
+    feedback = FeedbackSettings(bounce_address="bounce@x.example", leave_address="leave@x.example")
+    named = with_settings(workspace, feedback=feedback)
+    send_it(named, campaign_engine, now, shows=ShownMail(address="li@example.org"))
     message = parse(server.kept[0].content)
+    # No mail about a test, and none to an address in it, does anything to the reader whom it shows.
+    assert server.kept[0].sender == "news@example.org"
+    assert "X-Feedback-Token" not in message
     base, token = workspace.settings.web.base_url, workspace.keys.tokens.sign_test()
     assert message["List-Unsubscribe"] == f"<{base}/u/{token}?lang=zh-Hans>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

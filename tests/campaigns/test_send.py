@@ -22,15 +22,19 @@ from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.run_result import RunOutcome
 from mailer.errors import ConfigurationError
 from mailer.rendering.recipient import message_id
+from mailer.rendering.return_addresses import find_token
+from mailer.settings import FeedbackSettings
 from mailer.workspace import Workspace
 from subscribers.consent.suppression import is_suppressed
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
 from subscribers.queries import find_subscriber
-from tests.factories.campaigns import make_plan, with_smtp
+from subscribers.tokens import LinkPurpose, TokenPayload
+from tests.factories.campaigns import make_plan, with_sender, with_settings, with_smtp
 from tests.factories.deliveries import add_campaign, add_subscribers, read_states, set_status
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
+from tests.servers.scripted_smtp import EXTENSIONS, ScriptedServer
 from tests.servers.smtp_sink import smtp_sink
 
 
@@ -56,6 +60,48 @@ def test_each_reader_gets_their_own_message_in_their_language(
     assert mails["bat@example.org"]["Subject"] == "News from the field"
     assert len({str(mail["List-Unsubscribe"]) for mail in mails.values()}) == 4
     assert {mail.sender for mail in server.received} == {"news@example.org"}
+
+
+def test_what_comes_back_of_each_message_names_its_reader(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    number = start(campaign_workspace, campaign_engine, now)
+    feedback = FeedbackSettings(bounce_address="bounce@news.example.org", leave_address="leave@x.example")
+    with ScriptedServer(extensions=(*EXTENSIONS, "DSN")) as server:
+        workspace = with_settings(with_smtp(campaign_workspace, server.url), feedback=feedback)
+        assert send_campaign(workspace, number).outcome is RunOutcome.finished
+    signer = workspace.keys.tokens
+    with Session(campaign_engine) as session:
+        for mail in server.kept:
+            subscriber = find_subscriber(session, mail.recipient)
+            whose = TokenPayload(subscriber_id=subscriber.id or 0, campaign_id=number)
+            bounce, leave = (
+                find_token(mail.sender),
+                find_token(str(parse(mail.content)["List-Unsubscribe"]).partition("mailto:")[2].strip(">")),
+            )
+            assert bounce is not None
+            assert leave is not None
+            assert mail.sender == f"bounce+{bounce}@news.example.org"
+            assert parse(mail.content)["X-Feedback-Token"] == bounce
+            assert f"MAIL FROM:<{mail.sender}>" in "\n".join(server.lines)
+            assert f"ENVID={bounce}" in "\n".join(server.lines)
+            assert signer.read_mail(bounce, LinkPurpose.bounce) == whose
+            assert signer.read_mail(leave, LinkPurpose.leave) == whose
+    assert len({mail.sender for mail in server.kept}) == 4
+
+
+def test_without_an_address_for_them_bounces_go_where_they_went_and_still_name_the_message(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    number = start(campaign_workspace, campaign_engine, now)
+    workspace = with_sender(campaign_workspace, bounces_to="postmaster@example.org")
+    with ScriptedServer(extensions=(*EXTENSIONS, "DSN")) as server:
+        send_campaign(with_smtp(workspace, server.url), number)
+    assert {mail.sender for mail in server.kept} == {"postmaster@example.org"}
+    for mail in server.kept:
+        message = parse(mail.content)
+        assert f"ENVID={message['X-Feedback-Token']}" in "\n".join(server.lines)
+        assert "mailto:" not in message["List-Unsubscribe"]
 
 
 def test_a_dead_address_is_bounced_suppressed_and_in_the_report(

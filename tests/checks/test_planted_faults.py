@@ -161,7 +161,7 @@ PLANTED = [
     ("no-postal-address", "5-15-3 Waijiaogongyu, ", "", "text"),
     ("no-list-unsubscribe", "List-Unsubscribe: <https://news.example.org/u/token>\r\n", "", "message"),
     ("no-list-unsubscribe", "https://news.example.org/u/token", "http://news.example.org/u/token", "message"),
-    ("no-list-unsubscribe", "/u/token>", "/u/token>, <mailto:news@example.org>", "message"),
+    ("no-list-unsubscribe", "<https", "<mailto:leave@example.org>, <https", "message"),
     ("no-one-click", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", "", "message"),
     ("no-list-id", "List-Id: <newsletter.example.org>\r\n", "", "message"),
     ("dkim-gap", "From: ", "DKIM-Signature: v=1; h=from:subject; b=x\r\nFrom: ", "message"),

@@ -20,7 +20,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
 from mailer.rendering.recipient import Reader, anonymous_reader
-from mailer.settings import Settings
+from mailer.settings import FeedbackSettings, Settings
 from tests.paths import ROOT
 
 Build = Callable[..., bytes]
@@ -124,6 +124,36 @@ def test_the_one_click_header_is_neither_encoded_nor_folded(build: Build) -> Non
     theirs = EmailMessage(policy=policy.SMTP)
     theirs["List-Unsubscribe"] = f"<{long.unsubscribe_url}>"
     assert long.unsubscribe_url.encode() not in theirs.as_bytes()
+
+
+def test_the_address_to_leave_at_stands_behind_the_page_on_the_same_line(now: datetime) -> None:
+    feedback = FeedbackSettings(leave_address="leave=us@news.example.org", delimiter="=")
+    reader = READER._replace(bounce_token="0a" * 25, leave_token="0b" * 25)
+    settings = _settings().model_copy(update={"feedback": feedback})
+    lines = _header_lines(build_message(COMPILED, reader, settings, now=now))
+    # RFC 6068 escapes the equals sign; nothing else is encoded or folded, however long.
+    mailto = f"mailto:leave%3Dus%3D{reader.leave_token}@news.example.org"
+    assert f"List-Unsubscribe: <{reader.unsubscribe_url}>, <{mailto}>" in lines
+    assert f"X-Feedback-Token: {reader.bounce_token}" in lines
+    plus = FeedbackSettings(leave_address="leave@news.example.org")
+    settings = _settings().model_copy(update={"feedback": plus})
+    lines = _header_lines(build_message(COMPILED, reader, settings, now=now))
+    mailto = f"mailto:leave+{reader.leave_token}@news.example.org"
+    assert f"List-Unsubscribe: <{reader.unsubscribe_url}>, <{mailto}>" in lines
+    # A test and a preview for nobody have no token, so they offer no address either.
+    nobody = _header_lines(build_message(COMPILED, READER, settings, now=now))
+    assert f"List-Unsubscribe: <{reader.unsubscribe_url}>" in nobody
+    assert not [line for line in nobody if line.startswith("X-Feedback-Token")]
+
+
+def test_automatic_replies_are_suppressed_unless_they_are_read(now: datetime) -> None:
+    def suppresses(successors: bool) -> bool:
+        feedback = FeedbackSettings(successors=successors)
+        settings = _settings().model_copy(update={"feedback": feedback})
+        return "X-Auto-Response-Suppress" in _parse(build_message(COMPILED, READER, settings, now=now))
+
+    assert suppresses(False)
+    assert not suppresses(True)
 
 
 def test_both_parts_arrive_unchanged_with_plain_text_first(build: Build) -> None:

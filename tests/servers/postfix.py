@@ -1,4 +1,5 @@
-"""A real Postfix as the relay: STARTTLS with its own certificate, AUTH by Dovecot, and a log to compare with.
+"""A real Postfix: as the relay, with STARTTLS, AUTH by Dovecot and a log to compare with; or as the server of
+readers' mailboxes, which returns what it cannot deliver.
 
 It uses temporary folders and free loopback ports, and is stopped by process id. Postfix's master only starts
 as root.
@@ -12,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,10 @@ from tests.servers.smtp_sink import Sink, smtp_sink
 
 _MASTER = Path("/usr/lib/postfix/sbin/master")
 USER, PASSWORD = "news", "a secret, with spaces"
+MAILBOX_OWNER = "nobody"
+_MAILBOX_LIMIT = 1_000_000
 
-_MAIN = """\
+_COMMON = """\
 compatibility_level = 3.6
 queue_directory = {folder}/queue
 data_directory = {folder}/data
@@ -42,6 +45,12 @@ maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
 enable_long_queue_ids = yes
 smtpd_peername_lookup = no
+smtp_dns_support_level = disabled
+smtp_tls_security_level = none
+smtp_destination_concurrency_limit = 20
+"""
+
+_RELAY = """\
 smtpd_tls_security_level = may
 smtpd_tls_auth_only = yes
 smtpd_tls_cert_file = {folder}/certificate.pem
@@ -50,10 +59,25 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {auth}
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtp_dns_support_level = disabled
-smtp_tls_security_level = none
-smtp_destination_concurrency_limit = 20
 relayhost = [127.0.0.1]:{sink}
+"""
+
+# It takes mail for readers whom it does not know, as a server in front of the one with the mailboxes does,
+# and returns it afterwards.
+_MAILBOXES = """\
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_reject_unlisted_recipient = no
+recipient_delimiter = +
+in_flow_delay = 0
+message_size_limit = {limit}
+virtual_mailbox_limit = {limit}
+virtual_mailbox_domains = {domains}
+virtual_mailbox_base = {folder}/mailboxes
+virtual_mailbox_maps = texthash:{folder}/mailbox-map
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{gid}
+transport_maps = texthash:{folder}/transport-map
 """
 
 _SERVICES = """\
@@ -69,6 +93,7 @@ verify unix - - n - 1 verify
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
+virtual unix - n n - - virtual
 error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
@@ -123,33 +148,106 @@ def _require() -> None:
 def postfix_relay() -> Iterator[Relay]:
     """Postfix with Dovecot behind it and a smtp-sink before it."""
     _require()
-    folder = Path(tempfile.mkdtemp(prefix="mailer-pf-"))
-    folder.chmod(0o755)
-    port = free_port()
+    folder, port = _create_folder(), free_port()
     with contextlib.ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
         sink = ending.enter_context(smtp_sink())
         dovecot = ending.enter_context(running_dovecot({USER: PASSWORD}, user="postfix"))
-        _furnish(folder, port=port, sink=sink.port, auth=dovecot.auth)
-        errors = folder / "errors"
-        with errors.open("wb") as words:
-            # A session of its own: master signals its whole process group when it ends.
-            master = subprocess.Popen(
-                [_MASTER, "-c", folder / "config", "-d"], stdout=words, stderr=words, start_new_session=True
-            )
-        ending.callback(end_server, master)
-        await_server(master, lambda: _answers(port), name="Postfix", logs=[errors, folder / "log"])
+        _make_certificate(folder)
+        ending.enter_context(
+            _run(folder, port, _RELAY.format(folder=folder, sink=sink.port, auth=dovecot.auth))
+        )
         yield Relay(port=port, folder=folder, sink=sink)
 
 
-def _furnish(folder: Path, *, port: int, sink: int, auth: Path) -> None:
-    words = {"folder": folder, "port": port, "sink": sink, "auth": auth, "daemons": _MASTER.parent}
+@dataclass(frozen=True, kw_only=True)
+class MailboxServer:
+    """A running Postfix with mailboxes: each is a Maildir (or a file, if it is full) in ``folder``, owned by
+    :data:`MAILBOX_OWNER`.
+    """
+
+    port: int
+    folder: Path
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def is_idle(self) -> bool:
+        """Whether it has delivered or returned every message it accepted."""
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        taken = set(re.findall(r"(?:qmgr|pickup|cleanup|bounce)\[\d+\]: (\w{12,}): ", text))
+        return taken == set(re.findall(r"qmgr\[\d+\]: (\w+): removed", text))
+
+
+@contextlib.contextmanager
+def postfix_mailboxes(
+    mailboxes: Mapping[str, str], *, full: Mapping[str, str], routes: Mapping[str, int]
+) -> Iterator[MailboxServer]:
+    """Postfix that delivers mail for the addresses in ``mailboxes`` to the Maildirs of these names.
+
+    Those in ``full`` have a mailbox of these names without room for anything. Every other address of their
+    domains is unknown, which it says in a bounce. Mail to the domains in ``routes`` goes on to these ports.
+    """
+    _require()
+    folder, port = _create_folder(), free_port()
+    owner = pwd.getpwnam(MAILBOX_OWNER)
+    root = folder / "mailboxes"
+    root.mkdir()
+    shutil.chown(root, owner.pw_uid, owner.pw_gid)
+    for name in full.values():
+        (root / name).touch()
+        os.truncate(root / name, _MAILBOX_LIMIT)
+        shutil.chown(root / name, owner.pw_uid, owner.pw_gid)
+    lines = [*(f"{address} {name}/" for address, name in mailboxes.items())]
+    lines += [f"{address} {name}" for address, name in full.items()]
+    (folder / "mailbox-map").write_text("".join(f"{line}\n" for line in lines))
+    ways = "".join(f"{domain} smtp:[127.0.0.1]:{gate}\n" for domain, gate in routes.items())
+    (folder / "transport-map").write_text(ways)
+    domains = {address.rpartition("@")[2] for address in (*mailboxes, *full)}
+    settings = _MAILBOXES.format(
+        folder=folder,
+        limit=_MAILBOX_LIMIT,
+        domains=" ".join(sorted(domains)),
+        uid=owner.pw_uid,
+        gid=owner.pw_gid,
+    )
+    with contextlib.ExitStack() as ending:
+        ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        ending.enter_context(_run(folder, port, settings))
+        yield MailboxServer(port=port, folder=root, log=folder / "log")
+
+
+def _create_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mailer-pf-"))
+    folder.chmod(0o755)
+    return folder
+
+
+@contextlib.contextmanager
+def _run(folder: Path, port: int, settings: str) -> Iterator[None]:
+    """Run a Postfix in ``folder`` with ``settings`` beside the common ones."""
     (folder / "config").mkdir()
-    (folder / "config" / "main.cf").write_text(_MAIN.format(**words))
-    (folder / "config" / "master.cf").write_text(_SERVICES.format(**words))
-    owner = pwd.getpwnam("postfix")
-    _make_queue(folder, owner.pw_uid)
+    common = _COMMON.format(folder=folder, daemons=_MASTER.parent)
+    (folder / "config" / "main.cf").write_text(common + settings)
+    (folder / "config" / "master.cf").write_text(_SERVICES.format(port=port))
+    _make_queue(folder, pwd.getpwnam("postfix").pw_uid)
     shutil.chown(folder / "data", "postfix")
+    errors = folder / "errors"
+    with errors.open("wb") as words:
+        # A session of its own: master signals its whole process group when it ends.
+        master = subprocess.Popen(
+            [_MASTER, "-c", folder / "config", "-d"], stdout=words, stderr=words, start_new_session=True
+        )
+    try:
+        await_server(master, lambda: _answers(port), name="Postfix", logs=[errors, folder / "log"])
+        yield
+    finally:
+        end_server(master)
+
+
+def _make_certificate(folder: Path) -> None:
     names = "subjectAltName=IP:127.0.0.1"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=relay"]
     files: list[str | Path] = [

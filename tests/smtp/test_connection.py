@@ -325,6 +325,45 @@ def test_no_size_is_declared_to_a_server_without_that_extension(tmp_path: Path) 
     assert "MAIL FROM:<news@example.org>" in server.lines
 
 
+def test_reports_are_asked_for_in_the_same_commands_where_the_server_offers_them(
+    tmp_path: Path, loop: str
+) -> None:
+    server = ScriptedServer(extensions=(*EXTENSIONS, "DSN"))
+    named = [
+        message._replace(envelope_id="f+0=1")
+        for message in make_messages("li+news=x@example.org", "дорж@example.org")
+    ]
+    source = FakeSource([*named, make_message(B, number=3)])
+    converse(server, source, tmp_path, loop)
+    assert source.verdicts == [Verdict.sent] * 3
+    mail, reader, *_ = server.lines[1:]
+    assert mail == f"{ENVELOPE} RET=HDRS ENVID=f+2B0+3D1"
+    assert reader == ("RCPT TO:<li+news=x@example.org> NOTIFY=FAILURE ORCPT=rfc822;li+2Bnews+3Dx@example.org")
+    # Another notation than xtext would be needed, which few servers know.
+    assert "RCPT TO:<дорж@example.org> NOTIFY=FAILURE" in server.lines
+    # A mail without a name of its own asks for nothing.
+    assert server.lines[-4:] == [f"RCPT TO:<{B}>", "DATA", "…", "QUIT"]
+    # As ever, each envelope follows the message before in one piece: EHLO, envelope, 3 messages, QUIT.
+    (chunks,) = server.chunks
+    assert len([chunk for chunk in chunks if b"MAIL FROM" in chunk]) == 3
+    assert all(b"RCPT TO" in chunk and b"DATA" in chunk for chunk in chunks if b"MAIL FROM" in chunk)
+
+
+def test_no_report_is_asked_for_where_the_server_does_not_offer_it(tmp_path: Path) -> None:
+    server = ScriptedServer()
+    source = FakeSource([make_message(B)._replace(envelope_id="f01")])
+    converse(server, source, tmp_path)
+    assert server.lines[1:3] == [ENVELOPE, f"RCPT TO:<{B}>"]
+
+
+def test_an_envelope_id_cannot_add_a_command(tmp_path: Path) -> None:
+    server = ScriptedServer(extensions=(*EXTENSIONS, "DSN"))
+    source = FakeSource([make_message(B)._replace(envelope_id="f01\r\nRSET")])
+    converse(server, source, tmp_path)
+    assert source.verdicts == [Verdict.failed]
+    assert server.lines[1:] == ["QUIT"]
+
+
 def test_8bitmime_is_used_when_needed_and_only_then(server: MisbehavingServer, tmp_path: Path) -> None:
     body = "Subject: x\r\n\r\nБайна уу\r\n".encode()
     deliver(open_to(server.url, tmp_path), [make_message(message=body), make_message()])

@@ -189,6 +189,14 @@ def test_a_change_is_noticed(both_signers: DkimSigner, written: bytes, changed: 
     assert verify(signed.replace(written, changed), both_signers) == [False, False]
 
 
+def test_the_token_of_a_message_is_signed_where_there_is_one(both_signers: DkimSigner) -> None:
+    token = b"X-Feedback-Token: 01ab\r\n"
+    signed = both_signers.sign(token + MESSAGE, now=NOW)
+    assert verify(signed, both_signers) == [True, True]
+    assert verify(signed.replace(b"01ab", b"01ac"), both_signers) == [False, False]
+    assert verify(signed.replace(token, b""), both_signers) == [False, False]
+
+
 @pytest.mark.parametrize("name", ONCE_ONLY)
 @pytest.mark.parametrize("place", ["above", "below"])
 def test_a_second_header_is_noticed(ed25519_signer: DkimSigner, name: str, place: str) -> None:

@@ -39,17 +39,17 @@ def check_headers(mail: ParsedMail) -> Iterator[Finding]:
 
 def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
     targets = re.findall(r"<([^>]*)>", headers.get("list-unsubscribe", ""))
-    if not any(_is_safe(target) for target in targets):
+    if not any(map(_is_safe, targets)):
         yield finding(
             "no-list-unsubscribe",
             "List-Unsubscribe must contain an https page, or Gmail and Yahoo reject bulk email. Set "
             "web.base_url.",
         )
-    elif any(target.lower().startswith("mailto:") for target in targets):
+    elif not _is_safe(targets[0]):
         yield finding(
             "no-list-unsubscribe",
-            "List-Unsubscribe offers an email address, and no program reads what is sent there: readers "
-            "who leave by email would stay on the list. Leave only the https page.",
+            "List-Unsubscribe names its https page after something else, and some programs read only what "
+            "comes first. Put the https page first.",
         )
     if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
         yield finding(

@@ -16,7 +16,7 @@ from editions.reader import read_edition
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.audiences.story_recipients import find_story_campaigns
-from mailer.campaigns.send import make_message_builder, make_story_finder
+from mailer.campaigns.send import make_message_builder, make_story_finder, make_token_finder
 from mailer.database.models import Campaign, CampaignContent, Delivery
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.rendering.body.variants import StoryFacts, choose_stories, decode_stories, encode_stories
@@ -152,7 +152,9 @@ def send(workspace: Workspace, engine: Engine, content: CompiledEdition, sending
             for person in sending.outcomes
         )
         session.commit()
-    build = make_message_builder([content], number, workspace)
+    signer = workspace.keys.tokens
+    find_token = make_token_finder(number, signer)
+    build = make_message_builder([content], number, workspace.settings, signer, find_token)
     find = make_story_finder(content)
     ledger = Ledger(engine, number, "us", clock=lambda _: START)
     claims = ledger.claim(50)

@@ -28,6 +28,11 @@ def test_every_link_of_a_note_leads_to_an_id_that_is_there_once_and_has_a_name_f
         assert html.count(f' id="{target}"') == html.count(f'<a name="{target}">') == 1
 
 
+def test_capitals_do_not_matter_in_the_name_of_a_note() -> None:
+    rendered = render_markdown("One[^Fund], two[^fund].\n\n[^FUND]: Of the year.\n", language="en")
+    assert rendered.text == "One[1], two[1].\n\n[1] Of the year."
+
+
 def test_texts_of_one_mail_have_different_ids() -> None:
     ids = [
         set(

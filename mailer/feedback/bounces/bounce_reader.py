@@ -1,0 +1,189 @@
+"""Reads a bounce: the machine-readable report, else the server's prose by its rules, else flufl.bounce."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from mailer.feedback.bounces.amazon_notification import read_amazon_notification
+from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
+from mailer.feedback.bounces.last_resort import read_with_flufl
+from mailer.feedback.bounces.mail_system import is_from_mail_system, may_be_bounce
+from mailer.feedback.bounces.reason_classifier import classify_reason
+from mailer.feedback.bounces.recipient_report import (
+    RecipientReport,
+    find_code,
+    find_status,
+    one_line,
+)
+from mailer.feedback.bounces.server_rules import read_server_text
+from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
+from mailer.feedback.mime.addresses import list_addresses
+from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
+from mailer.feedback.mime.part import MimePart
+from mailer.feedback.reason import Reason
+
+_SUCCESS = frozenset({"delivered", "relayed", "expanded"})
+_REPLY_LINE = re.compile(
+    r"^.*(?<![\d.])[45]\d\d[ -][^\n]*$|^.*(?<![\d.])[45]\.\d{1,3}\.\d{1,3}\b.*$", re.MULTILINE
+)
+# What a server says about one message stands in its first lines.
+_MAX_TEXT = 100_000
+_MAX_NOTICE = 20_000
+_NOT_A_PERSON = re.compile(
+    r"(?:post-?master|mailer-daemon|abuse|support|help\w*|admin\w*|no-?reply|webmaster)@", re.I
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounce:
+    """The recipients of a bounce, the message that it returns, and the server's words to read."""
+
+    recipients: tuple[ReportedRecipient, ...]
+    original: OriginalMessage
+    text: str
+
+
+def read_bounce(message: MimePart) -> Bounce | None:
+    """Read ``message`` as a bounce; None if it is none.
+
+    A bounce of which nobody can be read has one recipient without an address, with the reason of its words.
+    """
+    has_status = any(part.content_type in STATUS_TYPES for part in message.walk())
+    if not has_status and not may_be_bounce(message):
+        return None
+    enclosed = find_enclosed(message)
+    text = _join_texts(message)[:_MAX_TEXT]
+    if enclosed is None:
+        text, enclosed = split_copy(text)
+    text = text[:_MAX_NOTICE]
+    original = describe_original(enclosed)
+    reports = _read_status_parts(message)
+    if not reports:
+        reports = _read_prose(message, text, enclosed, original, has_status=has_status)
+    if not reports:
+        return None
+    recipients = tuple(_judge(report, text, is_only=len(reports) == 1) for report in reports)
+    return Bounce(recipients=recipients, original=original, text=text.strip())
+
+
+def _read_status_parts(message: MimePart) -> tuple[RecipientReport, ...]:
+    parts = [part for part in message.walk() if part.content_type in STATUS_TYPES]
+    return _merge(report for part in parts for report in read_delivery_status(part.text))
+
+
+def _join_texts(message: MimePart) -> str:
+    """Return the words of every readable part, an HTML one only where there is no plain one."""
+    parts = [part for part in message.walk() if part.is_text and part.content_type not in STATUS_TYPES]
+    plain = [part.text for part in parts if part.content_type != "text/html" and part.text.strip()]
+    texts = plain or [part.text for part in parts]
+    return "\n".join(texts)[: _MAX_NOTICE * 4]
+
+
+def _merge(reports: Iterator[RecipientReport]) -> tuple[RecipientReport, ...]:
+    """Keep one report per address: a failure before a delay before a success."""
+    merged: dict[str, RecipientReport] = {}
+    for report in reports:
+        known = merged.get(report.address.lower())
+        if known is None or (known.action != "failed" and report.action == "failed"):
+            merged[report.address.lower()] = report
+    return tuple(merged.values())
+
+
+def _read_prose(
+    message: MimePart, text: str, enclosed: MimePart | None, original: OriginalMessage, *, has_status: bool
+) -> tuple[RecipientReport, ...]:
+    """Read who is meant from the words of a server; empty if the message is no bounce after all."""
+    headers = message.headers
+    if amazon := read_amazon_notification(text):
+        return amazon
+    # The parts of a report whose boundaries are broken are one text.
+    if "final-recipient:" in text.lower() and (reports := _merge(iter(read_delivery_status(text)))):
+        return reports
+    if reports := read_server_text(text, f"{headers.get('from')}\n{headers.get('subject')}\n"):
+        return reports
+    action = _action_of(headers.get("subject"))
+    if failed := list_addresses(*headers.all("x-failed-recipients")):
+        return tuple(RecipientReport(address=address, action=action) for address in failed)
+    if not (has_status or is_from_mail_system(message)):
+        return ()
+    if (
+        enclosed is not None
+        and enclosed.content_type == "multipart/report"
+        and (reports := _read_status_parts(enclosed))
+    ):
+        return reports
+    if address := _find_only_address(message, text, original):
+        return (RecipientReport(address=address, action=action),)
+    return read_with_flufl(message) or (RecipientReport(address="", action=action),)
+
+
+def _find_only_address(message: MimePart, text: str, original: OriginalMessage) -> str:
+    """Return the one address that a notice can be about: ours has one recipient. "" if there are several."""
+    own = {
+        address.lower()
+        for address in list_addresses(
+            *(message.headers.raw(name) for name in ("from", "to", "sender", "reply-to", "return-path")),
+            original.envelope_sender,
+        )
+    }
+    named = [
+        address
+        for address in list_addresses(text)
+        if address.lower() not in own and not _NOT_A_PERSON.match(address)
+    ]
+    to = {address.lower() for address in original.recipients} - own
+    both = [address for address in named if address.lower() in to]
+    for candidates in (both, named, [address for address in original.recipients if address.lower() in to]):
+        if len(candidates) == 1:
+            return candidates[0]
+    return ""
+
+
+def _action_of(subject: str) -> str:
+    return (
+        "delayed"
+        if re.search(r"\b(?:delay|warning|deferred|still being retried)", subject, re.I)
+        else "failed"
+    )
+
+
+def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedRecipient:
+    """Ask for the reason: of the recipient's own words first, then of the whole notice."""
+    reason: Reason | None = None
+    notice = _words_about(report, text, is_only=is_only)
+    words = report.words or notice
+    if report.action not in _SUCCESS:
+        reason = _classify(report, words)
+        if reason is Reason.other and notice and notice != words:
+            reason = _classify(report, notice)
+    return ReportedRecipient(
+        address=report.address,
+        reason=reason,
+        words=words,
+        status=report.status or find_status(words),
+        code=report.code or find_code(words),
+        action=report.action,
+        envelope_id=report.envelope_id,
+        original_address=report.original_address,
+    )
+
+
+def _classify(report: RecipientReport, words: str) -> Reason:
+    filled = replace(report, status=report.status or find_status(words), code=report.code or find_code(words))
+    return classify_reason(
+        words, status=filled.status, code=filled.code, action=filled.action, host=filled.host
+    )
+
+
+def _words_about(report: RecipientReport, text: str, *, is_only: bool) -> str:
+    """Return the words of the notice that are about ``report``: server replies if there are any."""
+    notice = text
+    replies = [match[0] for match in _REPLY_LINE.finditer(text)]
+    own = [reply for reply in replies if report.address and report.address.lower() in reply.lower()]
+    if own:
+        return one_line("\n".join(own))
+    if not is_only and report.address:
+        position = notice.lower().find(report.address.lower())
+        notice = notice[position : position + 600] if position >= 0 else notice
+        replies = [match[0] for match in _REPLY_LINE.finditer(notice)]
+    return one_line("\n".join(replies) if replies else notice)

@@ -1,0 +1,67 @@
+"""Whether a message can be a bounce at all: by its sender, its envelope and its subject."""
+
+import re
+
+from mailer.feedback.mime.part import MimePart
+
+_SYSTEM_SENDER = re.compile(
+    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|mdaemon|daemon|mail deliver\w* (?:sub)?system|"
+    r"mailsystem|mail[-_]?administrator|mailadmin|mail delivery|microsoft ?exchange\w*|system administrator|"
+    r"mail[-_]?er)\b",
+    re.IGNORECASE,
+)
+# Subjects of bounces, in the languages in which servers write them.
+_BOUNCE_SUBJECT = re.compile(
+    r"undeliver|returned (?:e?-?mail|message)|returning (?:message|to sender)|failure notice|non[- ]?deliver|"
+    r"delivery (?:status|fail|report|problem|notification|has failed|error|delay|unsuccess|incomplete)|"
+    r"(?:mail|message) (?:delivery )?(?:fail|system error|error|delay|could not|status|rejected|blocked)|"
+    r"(?:mail|message) (?:bounce|not sent)|fail(?:ed|ure) (?:mail|to deliver|delivery)|not delivered|"
+    r"(?:could|can)(?:not| not|n't) (?:be (?:sent|delivered)|send)|warning:? (?:could|message|mail)|"
+    r"user unknown|status notification|considered unsolicited|mta-blocked|mail err|quota|loop alert|"
+    r"unzustellbar|nicht zugestellt|zustellung|onbestelbaar|nedoručit|niedostarcz|zwrócon|"
+    r"non remis|échec|rapport de non|notification d.état|no se (?:pudo|ha podido|puede) entregar|no entregad|"
+    r"não (?:foi )?entreg|falha na entrega|mancata consegna|non recapitabile|impossibile recapitare|"
+    r"配信|送信できません|配達|メールエラー|エラー通知|送信エラー|退信|退回|반송|배달|"
+    r"не доставлен|недоставлен|невозможно доставить|teslim edilemedi",
+    re.IGNORECASE,
+)
+_ANSWERED = re.compile(
+    r"^\s*(?:re|aw|sv|antw|fwd?|wg|tr|rv|i|回复|答复)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE
+)
+
+
+def may_be_bounce(message: MimePart) -> bool:
+    """Whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
+    headers = message.headers
+    return (
+        _has_null_sender(message)
+        or message.content_type == "multipart/report"
+        or "x-failed-recipients" in headers
+        or bool(_SYSTEM_SENDER.search(headers.get("from")))
+        or _has_bounce_subject(message)
+        or "amazon" in headers.raw("from").lower()
+        or headers.raw("auto-submitted").strip().lower() not in ("", "no")
+    )
+
+
+def is_from_mail_system(message: MimePart) -> bool:
+    """Whether a mail server wrote it, rather than a person or a person's vacation program."""
+    headers = message.headers
+    if "in-reply-to" in headers and message.content_type != "multipart/report":
+        return False
+    is_system = bool(_SYSTEM_SENDER.search(headers.get("from"))) or not headers.get("from").strip()
+    is_report = message.content_type == "multipart/report"
+    return (is_system and (_has_null_sender(message) or _has_bounce_subject(message))) or (
+        is_report and _has_bounce_subject(message)
+    )
+
+
+def _has_null_sender(message: MimePart) -> bool:
+    """Whether the envelope sender is empty, as RFC 5321 (section 4.5.5) asks of notices."""
+    path = message.headers.raw("return-path").strip() if "return-path" in message.headers else "?"
+    return path in ("<>", "", "<MAILER-DAEMON>") or path.lower().startswith("<mailer-daemon@")
+
+
+def _has_bounce_subject(message: MimePart) -> bool:
+    subject = message.headers.get("subject")
+    return bool(_BOUNCE_SUBJECT.search(subject)) and not _ANSWERED.match(subject)

@@ -1,0 +1,114 @@
+"""Complaints: a provider says that a reader reported a message as spam (RFC 5965, and Microsoft's form)."""
+
+import re
+from dataclasses import dataclass
+
+from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
+from mailer.feedback.mime.addresses import list_addresses
+from mailer.feedback.mime.headers import Headers, parse_headers
+from mailer.feedback.mime.original_message import describe_original, find_enclosed
+from mailer.feedback.mime.part import MimePart
+from mailer.feedback.reason import Reason
+
+_REPORT_TYPES = frozenset({"message/feedback-report", "text/feedback-report"})
+# RFC 5965, section 7.3, and RFC 6591. What a report without a type says is taken for the worst.
+_REASONS: dict[str, Reason | None] = {
+    "abuse": Reason.complaint,
+    "fraud": Reason.complaint,
+    "opt-out": Reason.complaint,
+    "opt-out-list": Reason.complaint,
+    "complaint": Reason.complaint,
+    "other": Reason.complaint,
+    "virus": Reason.content,
+    "auth-failure": Reason.authentication,
+    "dkim": Reason.authentication,
+    "dmarc": Reason.authentication,
+    "not-spam": None,
+}
+_RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient", "redacted-address", "x-original-rcpt-to")
+_MICROSOFT_FIELD = "x-hmxmroriginalrecipient"
+_ENVELOPE_FIELDS = (
+    "x-original-to",
+    "delivered-to",
+    "envelope-to",
+    "x-envelope-to",
+)
+# What providers write in the place of an address that they hide.
+_HIDDEN = re.compile(
+    r"redact|undisclosed|hidden|anonymi[sz]ed|removed|^[x*]+@|^[0-9a-f]{32,}@", re.IGNORECASE
+)
+# Microsoft's report programme sends the message back with no report in it.
+_MICROSOFT_SENDER = re.compile(
+    r"\b(?:staff@hotmail\.com|staff@outlook\.com|[a-z]*jmrp[a-z]*@|report_spam@hotmail\.com)", re.IGNORECASE
+)
+_MICROSOFT_SUBJECT = re.compile(r"^\s*complaint about message from ", re.IGNORECASE)
+_PLAIN_SUBJECT = re.compile(
+    r"^\s*(?:email feedback report|abuse report|spam (?:report|complaint))\b", re.IGNORECASE
+)
+_MACHINE_SENDER = re.compile(
+    r"\b(?:fbl|feedback[a-z-]*|abuse|scomp|complaints?|arf|spam)[a-z0-9._-]*@", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """Who complained, about which message. A recipient whose address is hidden has the address ""."""
+
+    recipients: tuple[ReportedRecipient, ...]
+    original: OriginalMessage
+    text: str
+
+
+def read_complaint(message: MimePart) -> Complaint | None:
+    """Read ``message`` as a complaint; None if it is none."""
+    report = _find_report(message)
+    enclosed = find_enclosed(message)
+    if report is None and not (enclosed is not None and _is_bare_report(message)):
+        return None
+    fields = report if report is not None else Headers()
+    original = describe_original(enclosed)
+    kind = fields.get("feedback-type").strip().lower()
+    reason = _REASONS.get(kind, Reason.complaint)
+    addresses = _find_addresses(fields, enclosed.headers if enclosed else Headers(), message)
+    words = " ".join(message.readable_text[:2000].split())[:700]
+    envelope_id = fields.get("original-envelope-id").strip()[:255]
+    return Complaint(
+        recipients=tuple(
+            ReportedRecipient(address=address, reason=reason, words=words, envelope_id=envelope_id)
+            for address in addresses or ("",)
+        ),
+        original=original,
+        text=message.readable_text.strip(),
+    )
+
+
+def _find_report(message: MimePart) -> Headers | None:
+    for part in message.walk():
+        if part.content_type in _REPORT_TYPES:
+            # Empty lines between the fields are an error that some programs make.
+            return parse_headers(part.text)
+    return None
+
+
+def _is_bare_report(message: MimePart) -> bool:
+    """Whether a provider sent only the message that its reader reported."""
+    sender, subject = message.headers.get("from"), message.headers.get("subject")
+    if _MICROSOFT_SENDER.search(sender) or _MICROSOFT_SUBJECT.match(subject):
+        return True
+    return bool(_MACHINE_SENDER.search(sender) and _PLAIN_SUBJECT.match(subject))
+
+
+def _find_addresses(fields: Headers, enclosed: Headers, message: MimePart) -> tuple[str, ...]:
+    """Return who complained: as the report says it, else the one to whom the message was sent.
+
+    The envelope comes last: its address may be one that the message was forwarded to.
+    """
+    stated = list_addresses(*(value for name in _RECIPIENT_FIELDS for value in fields.all(name)))
+    microsoft = list_addresses(*message.headers.all(_MICROSOFT_FIELD), *enclosed.all(_MICROSOFT_FIELD))
+    envelope = list_addresses(*(value for name in _ENVELOPE_FIELDS for value in enclosed.all(name)))
+    sent_to = list_addresses(*enclosed.all("to"))
+    for addresses in (stated, microsoft, sent_to if len(sent_to) == 1 else (), envelope[:1], sent_to):
+        known = tuple(address for address in addresses if not _HIDDEN.search(address))
+        if known:
+            return known
+    return ()

@@ -1,0 +1,296 @@
+"""What happens to whom because of what came back.
+
+Only an address that is dead removes somebody at once; a full or suspended mailbox does after so many bounces
+over so many days, with no message in between that arrived. What a server says about us removes nobody. A
+complaint and a mail to the leaving address always count: their tokens say whose they are.
+
+Nothing here commits. Locks are taken in the same order as :mod:`mailer.dispatch.dead_addresses` takes them:
+campaigns, then suppressions, then subscribers by number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, func, select
+
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackEvent, FeedbackKind
+from mailer.database.models import Campaign
+from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
+from mailer.feedback.identification import Finding, FoundPerson
+from mailer.feedback.soft_bounces import find_soft_bounces
+from mailer.selfservice.unsubscribe import unsubscribe_by_mail
+from mailer.workspace import Workspace
+from subscribers.consent.status_changes import GONE_STATUSES, lock_subscriber, mark_bounced, suppress
+from subscribers.consent.suppression import lock_suppressions_exclusively
+from subscribers.models import ConsentEvent, Status
+from subscribers.tokens import TokenPayload
+
+BOUNCE_METHOD: Final = "bounce"
+COMPLAINT_METHOD: Final = "complaint"
+"""The methods given in consent records."""
+
+FAILED_ACTIONS: Final = ("failed", "")
+"""The actions (RFC 3464) of a bounce that is final; a message that names none says that it failed."""
+
+_ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
+_MAX_UNJUDGED: Final = 19
+"""As many dead addresses of a small campaign are believed, as with refusals
+(:mod:`mailer.dispatch.dead_addresses`), as long as they are not more than half of it."""
+
+_EVIDENCE_WORDS: Final = {
+    FeedbackKind.bounce: "a bounce of it",
+    FeedbackKind.complaint: "a complaint about it",
+    FeedbackKind.auto_reply: "an automatic reply to it",
+    FeedbackKind.reply: "a reply to it",
+    FeedbackKind.leave: "an unsubscribe through its leaving address",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was done because of one finding, and whether it proved a delivery that was in doubt."""
+
+    consequence: Consequence
+    settled_doubt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackCase:
+    """One message, or one person's judgement of it, whose findings are acted on in ``session``.
+
+    ``is_authentic`` says that whoever reports is known to be who they say, as a provider that signs. Then an
+    address is as good as a token. ``judged_by`` is the person who judged the message, "" if nobody did: what
+    a person says is believed, however many say the same.
+    """
+
+    session: Session
+    workspace: Workspace
+    kind: FeedbackKind
+    now: datetime
+    is_authentic: bool = False
+    judged_by: str = ""
+
+    def believes(self, person: FoundPerson) -> bool:
+        """Whether the evidence for ``person`` is enough to act on.
+
+        With a bounce address of their own in every message, bounces come back with a token; one that has an
+        address alone may be anybody's, so a person must look at it.
+        """
+        if person.is_certain or self.is_authentic or self.judged_by:
+            return True
+        return not self.workspace.settings.feedback.bounce_address
+
+
+def apply_consequences(case: FeedbackCase, findings: Sequence[Finding]) -> list[Outcome]:
+    """Do what follows from ``findings``; return what was done for each, in the same order. The caller commits
+    in the transaction that records them.
+    """
+    _lock(case, findings)
+    outcomes: dict[int, Outcome] = {}
+    # By number, so that two transactions that act on the same people never wait for each other in a circle.
+    for at in sorted(range(len(findings)), key=lambda at: (_number(findings[at]), at)):
+        outcomes[at] = _apply(case, findings[at], findings)
+    return [outcomes[at] for at in range(len(findings))]
+
+
+def _number(finding: Finding) -> int:
+    return finding.person.subscriber_id if finding.person else 0
+
+
+def _lock(case: FeedbackCase, findings: Sequence[Finding]) -> None:
+    campaigns = sorted({one.person.campaign_id for one in findings if one.person and one.person.campaign_id})
+    if campaigns:
+        held = select(Campaign.id).where(col(Campaign.id).in_(campaigns)).order_by(col(Campaign.id))
+        case.session.exec(held.with_for_update(key_share=True, read=True)).all()
+    # Imports share this lock for as long as they take, so only what may suppress an address waits for it.
+    if case.kind is FeedbackKind.complaint or any(_may_remove(one) for one in findings):
+        lock_suppressions_exclusively(case.session)
+
+
+def _may_remove(finding: Finding) -> bool:
+    reason = finding.recipient.reason
+    return finding.person is not None and reason is not None and (reason.is_dead or reason.may_die)
+
+
+def _apply(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -> Outcome:
+    if finding.person is None:
+        return Outcome(consequence=Consequence.recorded)
+    match case.kind:
+        case FeedbackKind.leave:
+            consequence = _leave(case, finding.person)
+        case FeedbackKind.complaint:
+            consequence = _complain(case, finding.person)
+        case FeedbackKind.bounce:
+            consequence = _bounce(case, finding, findings)
+        case _:
+            consequence = Consequence.recorded
+    return Outcome(consequence=consequence, settled_doubt=_settle_doubt(case, finding.person))
+
+
+def _settle_doubt(case: FeedbackCase, person: FoundPerson) -> bool:
+    """Mark the delivery as sent if it was in doubt: nobody else has what proves it."""
+    is_proof = person.evidence in {Evidence.token, Evidence.message_id} or case.is_authentic
+    words = _EVIDENCE_WORDS.get(case.kind)
+    if not is_proof or words is None or person.campaign_id is None:
+        return False
+    return mark_sent_by_evidence(
+        case.session.connection(), person.campaign_id, person.subscriber_id, words, case.now
+    )
+
+
+def _leave(case: FeedbackCase, person: FoundPerson) -> Consequence:
+    payload = TokenPayload(subscriber_id=person.subscriber_id, campaign_id=person.campaign_id or 0)
+    changed = unsubscribe_by_mail(case.session, payload, now=case.now, judged_by=case.judged_by)
+    return Consequence.unsubscribed if changed else Consequence.gone
+
+
+def _complain(case: FeedbackCase, person: FoundPerson) -> Consequence:
+    if not person.is_certain and not _has_proof_of_sending(case, person):
+        return Consequence.unproven
+    if not case.believes(person):
+        return Consequence.held
+    subscriber = lock_subscriber(case.session, person.subscriber_id)
+    # A provider may report one complaint by mail and by webhook, and the reader may have come back between.
+    if subscriber.status is Status.erased or _has_complained(case, person):
+        return Consequence.gone
+    change = suppress(
+        case.session,
+        subscriber.email,
+        key=case.workspace.keys.suppression,
+        reason=ConsentEvent.complained,
+        method=COMPLAINT_METHOD,
+        source=_name_source(person),
+        evidence=_describe_judge(case) or "a complaint of the reader's provider",
+        now=case.now,
+    )
+    return Consequence.complained if change.changed else Consequence.gone
+
+
+def _has_complained(case: FeedbackCase, person: FoundPerson) -> bool:
+    """Whether a complaint about the same message has been acted on before."""
+    if person.campaign_id is None:
+        return False
+    earlier = select(FeedbackEvent.id).where(
+        col(FeedbackEvent.subscriber_id) == person.subscriber_id,
+        col(FeedbackEvent.campaign_id) == person.campaign_id,
+        col(FeedbackEvent.consequence) == Consequence.complained,
+    )
+    return case.session.exec(earlier.limit(1)).first() is not None
+
+
+def _bounce(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -> Consequence:
+    reason, action, person = finding.recipient.reason, finding.recipient.action, finding.person
+    if reason is None or person is None or action in _ARRIVED_ACTIONS:
+        return Consequence.recorded
+    if reason.concerns_us:
+        return Consequence.alarm if case.believes(person) else Consequence.recorded
+    if action not in FAILED_ACTIONS or not _speaks_for(finding, findings):
+        return Consequence.recorded
+    if reason.is_dead:
+        return _bury(case, person, _describe_codes(finding), person.sent_at)
+    if reason.may_die and case.believes(person):
+        return _count_soft_bounce(case, finding, person)
+    return Consequence.recorded
+
+
+def _speaks_for(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Whether a report is the one that counts for its person.
+
+    Mail that a reader's server passes on to several addresses may bounce from some of them. The report about
+    the reader's own address counts; without one, all of them must have failed for the same kind of reason.
+    """
+    if finding.person is None:
+        return False
+    about_them = [
+        one for one in findings if one.person and one.person.subscriber_id == finding.person.subscriber_id
+    ]
+    own = [one for one in about_them if one.is_own_address]
+    if own:
+        return finding is own[0]
+    is_first = finding is about_them[0]
+    return is_first and all(
+        one.recipient.action in FAILED_ACTIONS and one.recipient.is_dead == finding.recipient.is_dead
+        for one in about_them
+    )
+
+
+def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datetime | None) -> Consequence:
+    """Mark a person whose address is dead as bounced, if it can be believed."""
+    if not _has_proof_of_sending(case, person):
+        return Consequence.unproven
+    subscriber = lock_subscriber(case.session, person.subscriber_id)
+    if subscriber.status in GONE_STATUSES:
+        return Consequence.gone
+    if not case.believes(person) or not _is_plausible(case, person):
+        return Consequence.held
+    changed = mark_bounced(
+        case.session,
+        person.subscriber_id,
+        refused_at=sent_at or case.now,
+        key=case.workspace.keys.suppression,
+        method=BOUNCE_METHOD,
+        source=_name_source(person),
+        # Not the server's words, because they quote the address.
+        evidence="; ".join(filter(None, (evidence, _describe_judge(case)))),
+        now=case.now,
+    )
+    return Consequence.bounced if changed else Consequence.outdated
+
+
+def _count_soft_bounce(case: FeedbackCase, finding: Finding, person: FoundPerson) -> Consequence:
+    rules = case.workspace.settings.feedback
+    run = find_soft_bounces(case.session, person, now=case.now, trusts_addresses=not rules.bounce_address)
+    if run is None or run.number < rules.soft_bounces or run.days < rules.soft_bounce_days:
+        return Consequence.recorded
+    evidence = f"{_describe_codes(finding)}; {run.number} bounces over {run.days} days".removeprefix("; ")
+    return _bury(case, person, evidence, run.last_sent_at)
+
+
+def _has_proof_of_sending(case: FeedbackCase, person: FoundPerson) -> bool:
+    return person.sent_at is not None or bool(case.judged_by)
+
+
+def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
+    """Whether one more dead address of the campaign can be believed without a person.
+
+    A server that refuses every address of a domain, or a filter in between, says the same of live ones.
+    """
+    if case.judged_by or person.campaign_id is None:
+        return True
+    campaign = case.session.get(Campaign, person.campaign_id)
+    audience = campaign.audience if campaign else 0
+    share = case.workspace.settings.campaigns.halt_at_rejected
+    allowed = max(share * audience, min(_MAX_UNJUDGED, audience // 2), 1)
+    others = select(func.count(func.distinct(col(FeedbackEvent.subscriber_id)))).where(
+        col(FeedbackEvent.campaign_id) == person.campaign_id,
+        col(FeedbackEvent.subscriber_id) != person.subscriber_id,
+        # What a person judged says nothing of the others, and what was held for want of a token may be
+        # forged.
+        col(FeedbackEvent.evidence).in_((Evidence.token, Evidence.message_id, Evidence.address)),
+        or_(
+            col(FeedbackEvent.consequence) == Consequence.bounced,
+            and_(
+                col(FeedbackEvent.consequence) == Consequence.held,
+                col(FeedbackEvent.evidence) != Evidence.address,
+            ),
+        ),
+    )
+    return case.session.exec(others).one() + 1 <= allowed
+
+
+def _describe_codes(finding: Finding) -> str:
+    """The codes and the reason of a bounce, for a consent record."""
+    recipient = finding.recipient
+    reason = recipient.reason.value if recipient.reason else ""
+    return " ".join(filter(None, (recipient.code, recipient.status, reason)))
+
+
+def _describe_judge(case: FeedbackCase) -> str:
+    return f"judged by {case.judged_by}" if case.judged_by else ""
+
+
+def _name_source(person: FoundPerson) -> str:
+    return "" if person.campaign_id is None else f"campaign {person.campaign_id}"

@@ -1,0 +1,268 @@
+"""Who a message that came back is about.
+
+Evidence is taken in this order: our signed token in an address that the message came to, in the ENVID, in
+our own header of the returned part; our Message-ID there; the token in its ``List-Unsubscribe``; and last an
+address. Whoever has a mail has its tokens, so they speak for its reader alone. An address can be written by
+anyone: it counts only if a message was really sent there lately.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import Session, col, select
+
+from mailer.database.feedback_models import Evidence, FeedbackKind
+from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.feedback.incoming import IncomingMessage, ReportedRecipient
+from mailer.keys import Keys
+from mailer.rendering.recipient import message_id
+from mailer.rendering.return_addresses import find_token
+from mailer.selfservice.subscription import verify_campaign
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError, TokenError
+from subscribers.models import Subscriber
+from subscribers.tokens import LinkPurpose, TokenPayload
+
+ADDRESS_DAYS: Final = 14
+"""For how many days after a message an address alone is evidence. Most servers give up after five (RFC 5321,
+section 4.5.4.1), and some look again after ten."""
+
+_MESSAGE_ID = re.compile(r"<?c(\d{1,10})\.s(\d{1,10})\.([0-9a-fA-F]+)@([^\s<>@]+)>?")
+_MAIL_TOKEN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{50}(?![0-9a-zA-Z])")
+_LINK_TOKEN = re.compile(r"(?<![\w-])[\w-]{39}(?![\w-])", re.ASCII)
+_MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPerson:
+    """The subscriber that one reported recipient is about.
+
+    ``campaign_id`` is that of the message it answers, None if unknown. ``sent_at`` is when that message was
+    sent to them, None if the ledger knows of none. ``email`` is the subscriber's own address.
+    """
+
+    subscriber_id: int
+    email: str
+    evidence: Evidence
+    campaign_id: int | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether only somebody who has a mail to this person can have caused the message."""
+        return self.evidence in {Evidence.token, Evidence.message_id, Evidence.person}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a message says of one recipient, and who that is; None if nobody on the list was found."""
+
+    recipient: ReportedRecipient
+    person: FoundPerson | None = None
+
+    @property
+    def is_own_address(self) -> bool:
+        """Whether the report is about the subscriber's own address, not one that their mail went on to."""
+        if self.person is None:
+            return False
+        spellings = (self.recipient.original_address, self.recipient.address)
+        return self.person.email in map(_normalise, spellings)
+
+
+def identify(session: Session, keys: Keys, message: IncomingMessage, *, now: datetime) -> list[Finding]:
+    """Find the subscriber of each recipient that ``message`` reports, in its order.
+
+    A message that reports no recipient is one about its sender, or whoever its token names. Writes nothing.
+    """
+    readers = _Readers(session, keys, now)
+    if message.kind is FeedbackKind.leave:
+        return _find_leavers(readers, message)
+    recipients = message.recipients or (ReportedRecipient(address="", reason=None),)
+    by_token = readers.find_by_tokens(_list_address_tokens(message))
+    return [_find_person(readers, message, recipient, by_token) for recipient in recipients]
+
+
+def names_leaver(session: Session, keys: Keys, message: IncomingMessage) -> bool:
+    """Whether the message came to the leaving address of a reader, so that it leaves whatever it says."""
+    readers = _Readers(session, keys, None)
+    return any(
+        readers.read_mail_token(token, (LinkPurpose.leave,)) is not None
+        for token in _list_tokens(message.delivered_to)
+    )
+
+
+def find_person_by_address(session: Session, address: str, *, now: datetime) -> FoundPerson | None:
+    """Find the subscriber with ``address``, and the message last sent to them if that was lately."""
+    return _Readers(session, None, now).find_by_address(address)
+
+
+def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[Finding]:
+    """Find everyone whose leaving address the message came to; only a token for leaving counts."""
+    found: dict[int, Finding] = {}
+    for address in message.delivered_to:
+        for token in _list_tokens((address,)):
+            payload = readers.read_mail_token(token, (LinkPurpose.leave,))
+            person = payload and readers.load(payload, Evidence.token)
+            if person and person.subscriber_id not in found:
+                recipient = ReportedRecipient(address="", reason=None)
+                found[person.subscriber_id] = Finding(recipient=recipient, person=person)
+    return list(found.values())
+
+
+def _find_person(
+    readers: "_Readers",
+    message: IncomingMessage,
+    recipient: ReportedRecipient,
+    by_token: FoundPerson | None,
+) -> Finding:
+    original = message.original
+    person = (
+        by_token
+        or readers.find_by_tokens(_MAIL_TOKEN.findall(recipient.envelope_id))
+        or readers.find_by_tokens(_MAIL_TOKEN.findall(original.feedback_token))
+        or readers.find_by_message_id(original.message_id)
+        or readers.find_by_tokens(_MAIL_TOKEN.findall(original.list_unsubscribe))
+        or readers.find_by_links(_LINK_TOKEN.findall(original.list_unsubscribe))
+        or next(filter(None, map(readers.find_by_address, _list_addresses(message, recipient))), None)
+    )
+    return Finding(recipient=recipient, person=person)
+
+
+def _list_address_tokens(message: IncomingMessage) -> Iterator[str]:
+    return _list_tokens((*message.delivered_to, message.original.envelope_sender))
+
+
+def _list_tokens(addresses: Iterable[str]) -> Iterator[str]:
+    return (token for address in addresses if (token := find_token(address)))
+
+
+def _list_addresses(message: IncomingMessage, recipient: ReportedRecipient) -> Iterator[str]:
+    """The addresses that may be the subscriber's, likeliest first."""
+    yield from filter(None, (recipient.original_address, recipient.address))
+    if len(message.recipients) <= 1:
+        yield from message.original.recipients
+    if message.kind in {FeedbackKind.reply, FeedbackKind.auto_reply}:
+        yield message.sender
+
+
+def _normalise(address: str) -> str:
+    try:
+        return normalise_address(address).email
+    except AddressError:
+        return ""
+
+
+class _Readers:
+    """Finds subscribers for one message, in one session."""
+
+    def __init__(self, session: Session, keys: Keys | None, now: datetime | None) -> None:
+        self._session = session
+        self._keys = keys
+        self._now = now
+
+    def find_by_tokens(self, tokens: Iterable[str]) -> FoundPerson | None:
+        """Find the subscriber of the first token that is ours and still counts."""
+        for token in tokens:
+            payload = self.read_mail_token(token, _MAIL_PURPOSES)
+            if payload and (person := self.load(payload, Evidence.token)):
+                return person
+        return None
+
+    def find_by_links(self, tokens: Iterable[str]) -> FoundPerson | None:
+        """As :meth:`find_by_tokens`, for the token of the link to unsubscribe."""
+        if self._keys is None:
+            return None
+        for token in tokens:
+            try:
+                payload = self._keys.tokens.read(token, LinkPurpose.subscription)
+                verify_campaign(self._session, payload)
+            except TokenError:
+                continue
+            if person := self.load(payload, Evidence.token):
+                return person
+        return None
+
+    def read_mail_token(self, token: str, purposes: Iterable[LinkPurpose]) -> TokenPayload | None:
+        """Verify a token for one of ``purposes``; None if it is not ours, or its key no longer counts."""
+        if self._keys is None:
+            return None
+        for purpose in purposes:
+            try:
+                payload = self._keys.tokens.read_mail(token, purpose)
+                verify_campaign(self._session, payload)
+            except TokenError:
+                continue
+            return payload
+        return None
+
+    def find_by_message_id(self, value: str) -> FoundPerson | None:
+        """Verify a Message-ID of ours by making it again."""
+        found = _MESSAGE_ID.fullmatch(value.strip())
+        if found is None or self._keys is None:
+            return None
+        campaign_id, subscriber_id, domain = int(found[1]), int(found[2]), found[4]
+        for spelling in {domain, _decode_domain(domain)}:
+            ours = message_id(campaign_id, subscriber_id, spelling, self._keys.tokens)
+            if hmac.compare_digest(ours.encode(), f"<{value.strip().strip('<>')}>".encode()):
+                payload = TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
+                return self.load(payload, Evidence.message_id)
+        return None
+
+    def find_by_address(self, address: str) -> FoundPerson | None:
+        """Find the subscriber with ``address``, and the message last sent to them if that was lately."""
+        email = _normalise(address)
+        if not email:
+            return None
+        theirs = or_(col(Subscriber.email) == email, col(Subscriber.envelope) == address.strip())
+        subscriber = self._session.exec(select(Subscriber).where(theirs).limit(1)).first()
+        if subscriber is None or subscriber.id is None:
+            return None
+        person = FoundPerson(subscriber_id=subscriber.id, email=subscriber.email, evidence=Evidence.address)
+        latest = self._session.exec(
+            select(Delivery)
+            .where(col(Delivery.subscriber_id) == subscriber.id, _was_sent())
+            .order_by(col(Delivery.updated_at).desc())
+            .limit(1)
+        ).first()
+        if latest is None or self._now is None or latest.updated_at < self._now - timedelta(ADDRESS_DAYS):
+            return person
+        return replace(person, campaign_id=latest.campaign_id, sent_at=latest.updated_at)
+
+    def load(self, payload: TokenPayload, evidence: Evidence) -> FoundPerson | None:
+        """Read the subscriber that a verified token names, and the message that it was in."""
+        subscriber = self._session.get(Subscriber, payload.subscriber_id)
+        if subscriber is None:
+            return None
+        campaign = self._session.get(Campaign, payload.campaign_id)
+        delivery = self._session.exec(
+            select(Delivery).where(
+                col(Delivery.campaign_id) == payload.campaign_id,
+                col(Delivery.subscriber_id) == payload.subscriber_id,
+                _was_sent(),
+            )
+        ).first()
+        return FoundPerson(
+            subscriber_id=payload.subscriber_id,
+            email=subscriber.email,
+            evidence=evidence,
+            campaign_id=campaign.id if campaign else None,
+            sent_at=delivery.updated_at if delivery else None,
+        )
+
+
+def _was_sent() -> ColumnElement[bool]:
+    """The condition that a message may have arrived: accepted, or once in doubt."""
+    return or_(col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt)), col(Delivery.doubted))
+
+
+def _decode_domain(domain: str) -> str:
+    """The domain as the settings may spell it: a Message-ID is made from that, and written in ASCII."""
+    try:
+        return domain.encode("ascii").decode("idna")
+    except UnicodeError:
+        return domain
