@@ -10,7 +10,13 @@ from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.fields import list_objects
-from mailer.feedback.webhooks.request import UnverifiableRequestError, WebhookRequest, parse_json
+from mailer.feedback.webhooks.request import (
+    ForgedRequestError,
+    MalformedRequestError,
+    UnverifiableRequestError,
+    WebhookRequest,
+    parse_json,
+)
 from mailer.feedback.webhooks.shared_secret import check_authorization, read_secret
 from mailer.feedback.webhooks.sns import Fetch, SnsVerifier
 from mailer.settings import FeedbackSettings, SecretWebhookSettings
@@ -39,7 +45,11 @@ class Webhook:
             MalformedRequestError: it is not what the provider documents.
             UnverifiableRequestError: that cannot be told now.
         """
-        self._check(request)
+        try:
+            self._check(request)
+        except MalformedRequestError as error:
+            # Some have their signature in the body; where nothing can be read, there is none.
+            raise ForgedRequestError("no signature") from error
         return tuple(self._read(request))
 
 
