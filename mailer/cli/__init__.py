@@ -20,6 +20,7 @@ from mailer.cli.commands import (
     correct,
     database,
     editions,
+    feedback,
     keys,
     segments,
     send,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
-    ("Send", ("send", "correct", "corrections", "campaigns")),
+    ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
     ("People", ("subscribers", "segments")),
     ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
 )
@@ -118,6 +119,7 @@ for _command in (
     correct.correct,
     correct.corrections,
     campaigns.campaigns,
+    feedback.feedback,
     subscribers.subscribers,
     segments.segments,
     workspace.init,

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from mailer.feedback.amazon_event import find_amazon_event, is_from_amazon
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.headers import Headers, parse_headers
@@ -62,8 +63,10 @@ class Complaint:
 def read_complaint(message: MimePart) -> Complaint | None:
     """Read ``message`` as a complaint; None if it is none."""
     report = _find_report(message)
+    if report is None and not _is_bare_report(message):
+        return _read_amazon_complaint(message)
     enclosed = find_enclosed(message)
-    if report is None and not (enclosed is not None and _is_bare_report(message)):
+    if report is None and enclosed is None:
         return None
     fields = report if report is not None else Headers()
     original = describe_original(enclosed)
@@ -78,6 +81,25 @@ def read_complaint(message: MimePart) -> Complaint | None:
             for address in addresses or ("",)
         ),
         original=original,
+        text=message.readable_text.strip(),
+    )
+
+
+def _read_amazon_complaint(message: MimePart) -> Complaint | None:
+    """Read what Amazon SES tells of a complaint through SNS, where the topic is subscribed by e-mail."""
+    if not is_from_amazon(message):
+        return None
+    complaint = find_amazon_event(message.readable_text).get("complaint")
+    entries = complaint.get("complainedRecipients") if isinstance(complaint, dict) else None
+    if not isinstance(entries, list) or not isinstance(complaint, dict):
+        return None
+    reason = _REASONS.get(str(complaint.get("complaintFeedbackType") or ""), Reason.complaint)
+    stated = (str(entry.get("emailAddress") or "") for entry in entries if isinstance(entry, dict))
+    return Complaint(
+        recipients=tuple(
+            ReportedRecipient(address=address, reason=reason) for address in list_addresses(*stated) or ("",)
+        ),
+        original=OriginalMessage(),
         text=message.readable_text.strip(),
     )
 

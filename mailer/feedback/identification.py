@@ -104,6 +104,12 @@ def find_person_by_address(session: Session, address: str, *, now: datetime) -> 
     return _Readers(session, None, now).find_by_address(address)
 
 
+def load_person(session: Session, subscriber_id: int, campaign_id: int | None) -> FoundPerson | None:
+    """Read the subscriber of an event, and the message that it is about."""
+    payload = TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id or 0)
+    return _Readers(session, None, None).load(payload, Evidence.nothing)
+
+
 def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[Finding]:
     """Find everyone whose leaving address the message came to; only a token for leaving counts."""
     found: dict[int, Finding] = {}

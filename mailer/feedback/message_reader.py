@@ -72,4 +72,4 @@ def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tupl
 
 def _is_leave_address(address: str, start: str) -> bool:
     """Whether ``address`` is the leaving address with a token; servers may have put words before it (SRS)."""
-    return find_token(address) is not None and start in address.partition("@")[0].lower()
+    return start in address.partition("@")[0].lower() and find_token(address) is not None

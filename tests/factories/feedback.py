@@ -114,7 +114,8 @@ def read_messages(engine: Engine) -> list[FeedbackMessage]:
 
 def read_statuses(engine: Engine) -> dict[int, str]:
     with Session(engine) as session:
-        return {one.id or 0: one.status.value for one in session.exec(select(Subscriber))}
+        people = session.exec(select(Subscriber).order_by(col(Subscriber.id)))
+        return {one.id or 0: one.status.value for one in people}
 
 
 def read_records(engine: Engine) -> list[tuple[int, str, str, str]]:

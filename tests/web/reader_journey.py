@@ -40,6 +40,7 @@ class ReaderJourney:
         yield from self._sign_up()
         yield "editions", lambda: self._open("/e/")
         yield "edition", lambda: self._open("/e/2021-2/en")
+        yield "story", lambda: self._open("/e/2021-2/en/youth-forum")
         yield "accessibility", lambda: self._open("/accessibility")
         yield "not found", lambda: self._open("/u/wrong")
         yield "test_link", lambda: self._open(f"/u/{self.workspace.keys.tokens.sign_test()}")

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mailer.feedback.bounces.amazon_notification import read_amazon_notification
+from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
 from mailer.feedback.bounces.last_resort import read_with_flufl
 from mailer.feedback.bounces.mail_system import is_from_mail_system, may_be_bounce
@@ -94,7 +94,7 @@ def _read_prose(
 ) -> tuple[RecipientReport, ...]:
     """Read who is meant from the words of a server; empty if the message is no bounce after all."""
     headers = message.headers
-    if amazon := read_amazon_notification(text):
+    if amazon := read_amazon_bounce(text):
         return amazon
     # The parts of a report whose boundaries are broken are one text.
     if "final-recipient:" in text.lower() and (reports := _merge(iter(read_delivery_status(text)))):
@@ -150,28 +150,22 @@ def _action_of(subject: str) -> str:
 def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedRecipient:
     """Ask for the reason: of the recipient's own words first, then of the whole notice."""
     reason: Reason | None = None
-    notice = _words_about(report, text, is_only=is_only)
-    words = report.words or notice
+    words = report.words or _words_about(report, text, is_only=is_only)
+    status, code = report.status or find_status(words), report.code or find_code(words)
     if report.action not in _SUCCESS:
-        reason = _classify(report, words)
-        if reason is Reason.other and notice and notice != words:
-            reason = _classify(report, notice)
+        reason = classify_reason(words, status=status, code=code, action=report.action, host=report.host)
+        if reason is Reason.other and report.words:
+            notice = _words_about(report, text, is_only=is_only)
+            reason = classify_reason(notice, status=status, code=code, action=report.action, host=report.host)
     return ReportedRecipient(
         address=report.address,
         reason=reason,
         words=words,
-        status=report.status or find_status(words),
-        code=report.code or find_code(words),
+        status=status,
+        code=code,
         action=report.action,
         envelope_id=report.envelope_id,
         original_address=report.original_address,
-    )
-
-
-def _classify(report: RecipientReport, words: str) -> Reason:
-    filled = replace(report, status=report.status or find_status(words), code=report.code or find_code(words))
-    return classify_reason(
-        words, status=filled.status, code=filled.code, action=filled.action, host=filled.host
     )
 
 

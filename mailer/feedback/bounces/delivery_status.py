@@ -40,6 +40,14 @@ _RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipien
 _UTF8_CHARACTER = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 # RFC 3461, section 4: xtext.
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:")
+_INDENTED_FIELD = re.compile(
+    r"[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):", re.I
+)
+_NOT_A_FIELD = re.compile(
+    rf"^(?!{_FIELD.pattern}|[ \t]+(?!(?:Final|Original)-Rec|Action:|Status:)|$)", re.I | re.M
+)
 _TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
 # More are a list of a mailing list server, whose members are no recipients of ours.
 _MAX_RECIPIENTS = 500
@@ -63,25 +71,19 @@ def read_delivery_status(text: str) -> tuple[RecipientReport, ...]:
 
 
 def _read_groups(text: str) -> Iterator[Headers]:
-    for block in re.split(r"\n[ \t]*\n", text):
-        yield parse_headers(_mend_block(block))
+    for block in _EMPTY_LINES.split(text):
+        if block:
+            yield parse_headers(_mend_block(block) if _NOT_A_FIELD.search(block) else block)
 
 
 def _mend_block(block: str) -> str:
-    """Undo the wrapping of servers that continue a line without the space that RFC 5322 asks for."""
+    """Undo an indent, and the wrapping of servers that leave out the space that RFC 5322 asks for."""
     lines: list[str] = []
     for line in block.split("\n"):
-        if (
-            lines
-            and line
-            and line[0] not in " \t"
-            and not re.match(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:", line)
-        ):
+        if lines and line and line[0] not in " \t" and not _FIELD.match(line):
             lines[-1] += "\n " + line
         else:
-            lines.append(
-                line.lstrip() if re.match(r"[ \t]+(?:Final-Recipient|Action|Status):", line) else line
-            )
+            lines.append(line.lstrip() if _INDENTED_FIELD.match(line) else line)
     return "\n".join(lines)
 
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 # A few words, not over the end of a sentence, and not so far that two remarks become one.
-_GAP = r" (?:(?:(?![.!?;] ).){1,60}? )?"
+_GAP = r" (?:(?:(?![.!?;] ).){0,60}?[^a-z0-9])?"
+# Chinese and Japanese have no spaces between words.
+_GAP_WITHOUT_SPACES = r"(?:(?![.!?;] |。).){0,60}?"
 _PARTS = re.compile(r"\(([^()]*)\)(\*?)|( \* )|((?:(?! \* )[^()])+)")
 _WORD = re.compile("[a-z0-9]+")
 
@@ -28,7 +30,7 @@ class Phrase:
         self._required: list[list[str]] = []
         for alternatives, repeated, gap, plain in _PARTS.findall(text):
             if gap:
-                self._pattern_parts.append(_GAP)
+                self._pattern_parts.append(_GAP if text.isascii() else _GAP_WITHOUT_SPACES)
                 self._options.append([gap])
                 continue
             options = [plain] if plain else alternatives.split("|")
@@ -40,9 +42,10 @@ class Phrase:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        # Chinese and Japanese have no spaces at which a word could begin or end.
+        # Chinese and Japanese have no spaces at which a word could begin. In ASCII, the character before it
+        # is matched, not looked back at, because Python then skips to such characters.
         pattern = "".join(self._pattern_parts)
-        return re.compile(rf"(?<![a-z0-9]){pattern}(?![a-z0-9])" if self.text.isascii() else pattern)
+        return re.compile(rf"[^a-z0-9]{pattern}(?![a-z0-9])" if self.text.isascii() else pattern)
 
     def choose_key_words(self, frequency: Mapping[str, int]) -> set[str]:
         """Return words of which tidied words must have one, if they contain the phrase: the rarest such set.
@@ -72,5 +75,5 @@ class Phrase:
         return True
 
     def is_in(self, words: str) -> bool:
-        """Return whether tidied ``words`` contain the phrase."""
+        """Return whether tidied ``words``, with a space before them, contain the phrase."""
         return self._pattern.search(words) is not None

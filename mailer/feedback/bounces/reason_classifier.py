@@ -31,22 +31,24 @@ def classify_reason(
     """
     words = decode_words(words)
     told = find_enhanced_codes(words)
+    tidy = tidy_words(words)
     status = status.strip()
     # The words' own code is the refusing server's; a report's may be a translation of it.
     statuses = tuple(dict.fromkeys((*told, status))) if status else told
     evidence = Evidence(
-        words=tidy_words(words),
+        words=tidy,
         statuses=statuses,
         code=code.strip() or find_reply_code(words),
-        command=command.strip().upper()[:4] or find_command(words),
+        command=command.strip().upper()[:4] or find_command(tidy),
         hosts=f"{host} {words}".lower(),
     )
     rule = load_rules().find_rule(evidence)
     if rule is None:
         return Reason.other
-    if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
-        return Reason.unconfirmed
-    return rule.reason
+    if not rule.reason.is_dead or _is_certain(rule, evidence, told, action):
+        return rule.reason
+    # MAIL names the sender: what does not exist is our own address.
+    return Reason.policy if evidence.command == "MAIL" else Reason.unconfirmed
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:

@@ -107,19 +107,15 @@ class RuleTable:
 
 @cache
 def load_rules() -> RuleTable:
-    """Read the tables: the providers' own sentences first, then common words, then codes alone."""
+    """Read the tables: providers first, then words of other languages, common words, and codes."""
     folder = files("mailer.feedback.bounces") / "rules"
-    return RuleTable(
-        [
-            rule
-            for path in (
-                *_list_tables(folder / "providers"),
-                folder / "common_words.toml",
-                folder / "codes.toml",
-            )
-            for rule in _read_table(path)
-        ]
+    paths = (
+        *_list_tables(folder / "providers"),
+        *_list_tables(folder / "languages"),
+        folder / "common_words.toml",
+        folder / "codes.toml",
     )
+    return RuleTable([rule for path in paths for rule in _read_table(path)])
 
 
 def _list_tables(folder: Traversable) -> list[Traversable]:

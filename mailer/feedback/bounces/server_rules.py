@@ -21,6 +21,8 @@ _FOLDER = Path(__file__).parent / "servers"
 _LAST = "any_server"
 # ``{address}`` in an expression.
 _ADDRESS = r"(?P<address>[^\s<>()\[\]\"',;:|：（）]+@[^\s<>()\[\]\"',;:|]+)"
+# ``{line}``: one more line of the same recipient's words, neither empty nor the next recipient.
+_LINE = r"(?:\n(?![ \t]*$|[ \t]*<?[^\s<>@]+@[^\s<>@]+>?:?[ \t]*$|[ \t]*<[^\s<>@]+@[^\s<>@]+>:|---).*)"
 _FLAGS = re.MULTILINE | re.IGNORECASE
 _MAX_RECIPIENTS = 200
 
@@ -31,10 +33,10 @@ class ServerRule:
 
     ``marks`` are lower-case words of which one must be in the message's sender, subject or text, so that a
     rule that cannot apply costs nothing. ``find`` is a regular expression with the group ``address`` (or
-    ``{address}``), perhaps ``words``, and ``original`` for the address that was forwarded. It is applied to
-    the text, of which ``after`` and ``until`` choose a part. ``reply`` finds the words, in a group of that
-    name, where they stand apart from the addresses. ``action`` is RFC 3464's. ``sample`` is such a bounce,
-    and ``finds`` the addresses in it.
+    ``{address}``), perhaps ``words`` (of which ``{line}`` is one more line), and ``original`` for the address
+    that was forwarded. It is applied to the text, of which ``after`` and ``until`` choose a part. ``reply``
+    finds the words, in a group of that name, where they stand apart from the addresses. ``action`` is RFC
+    3464's. ``sample`` is such a bounce, and ``finds`` the addresses in it.
     """
 
     server: str
@@ -49,7 +51,7 @@ class ServerRule:
 
     @cached_property
     def _find(self) -> re.Pattern[str]:
-        return re.compile(self.find.replace("{address}", _ADDRESS), _FLAGS)
+        return re.compile(self.find.replace("{address}", _ADDRESS).replace("{line}", _LINE), _FLAGS)
 
     @cached_property
     def _limits(self) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None, re.Pattern[str] | None]:

@@ -7,49 +7,71 @@ from urllib.parse import unquote
 
 # Servers say why in their first lines; what follows is help text, or a copy of the message.
 _MAX_LENGTH = 4000
-_ADDRESS = re.compile(r"[^\s<>@\"'(),;:\[\]]{1,128}@(?:[^\s<>@\"'(),;:\[\]]{1,255}|\[[^\s\]]{1,64}\])")
-_ADDRESS_AND_COLON = re.compile("\N{OBJECT REPLACEMENT CHARACTER}[ >\"')]{0,4}:")
+_ADDRESS = re.compile(
+    r"(?<![^\s<>\"'(),;:\[\]])[^\s<>@\"'(),;:\[\]]{1,128}@(?:[^\s<>@\"'(),;:\[\]]{1,255}|\[[^\s\]]{1,64}\])"
+)
+# Stands for an address for a moment; no server writes it.
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+_ADDRESS_AND_COLON = re.compile(_PLACE + "[ >\"')]{0,4}:")
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>]{0,300})?/?>")
 _PERCENT_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2}){2}|%20")
-# Replies of several lines repeat their codes: "550-5.1.1 The account 550 5.1.1 does not exist".
-_CODES = re.compile(
-    r"(?<![\d.])(?:[245]\d\d[ -])?[ #(]{0,2}[245]\.\d{1,3}\.\d{1,3}(?![\d.])[ )]?"
-    r"|(?<![\d.])[245]\d\d(?=[- ])-?"
-)
-_QUOTES_AND_BRACKETS = re.compile(r"[<>\"“”„«»()\[\]{}`_*|\\]|(?<!\w)'|'(?!\w)")
-_NOT = re.compile(r"\b(do|does|did|is|are|was|has|have|could|would|should)n[’'´]?t\b")
+# The look behind follows the first digit, because Python then skips to digits.
+_CODE = re.compile(r"[245](?<![\d.].)(?:\.\d{1,3}\.\d{1,3}(?![\d.])|\d\d(?=[- ])-?)")
+_ENHANCED_CODE = re.compile(r"[45](?<![\d.].)\.\d\.\d{1,3}(?![\d.])")
+_REPLY_CODE = re.compile(r"[45](?<![\d.].)[0-7]\d(?=[- ])")
+_TO_SPACES = {ord(one): " " for one in '<>"“”„«»()[]{}`_*|\\#'}
+_SINGLE_QUOTE = re.compile(r"'(?<!\w')|'(?!\w)")
+# Cisco's servers put their own words before the reply that they were given.
+_WRAPPER = re.compile(r"5\.\d\.0 - (?:Unknown address error|Other mail system problem) (?=\d|')")
+# Servers leave accents out as often as not. Latin letters only: without its marks, Japanese has other words.
+_WITHOUT_ACCENTS: dict[int, str] = {
+    **{number: unicodedata.normalize("NFD", chr(number))[0] for number in range(0xC0, 0x250)},
+    **{
+        ord("ł"): "l",
+        ord("ø"): "o",
+        ord("đ"): "d",
+        ord("ı"): "i",
+        ord("ß"): "ss",
+        ord("æ"): "ae",
+        ord("œ"): "oe",
+    },
+}
 _SPACE_BETWEEN_IDEOGRAPHS = re.compile(
     r"(?<=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]) (?=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef])"
 )
 
 
 def decode_words(words: str) -> str:
-    """Return the beginning of ``words`` without percent-encoding, HTML tags and references."""
+    """Return the beginning of ``words`` without percent-encoding, HTML, and words that wrap others."""
     text = words[:_MAX_LENGTH]
-    if _PERCENT_ENCODED.search(text):
+    if "%" in text and _PERCENT_ENCODED.search(text):
         text = unquote(text, errors="replace")
-    return html.unescape(_TAG.sub(" ", text)) if "<" in text or "&" in text else text
+    if "<" in text or "&" in text:
+        text = html.unescape(_TAG.sub(" ", text))
+    return _WRAPPER.sub("", text) if ".0 - " in text else text
 
 
 def tidy_words(words: str) -> str:
     """Return decoded ``words`` on one line, in small letters, without addresses, reply codes and quotes.
 
     Addresses are removed, because "no-such-user@example.org" says nothing about itself; one that is followed
-    by a colon leaves "@:". "doesn't" becomes "does not", and "e-mail" becomes "email".
+    by a colon leaves "@:". "doesn't" becomes "does not", and "e-mail" becomes "email". Before the first word
+    is a space.
     """
-    text = _ADDRESS.sub("\N{OBJECT REPLACEMENT CHARACTER}", words)
-    text = _ADDRESS_AND_COLON.sub(" @: ", text).replace("\N{OBJECT REPLACEMENT CHARACTER}", " ")
+    text = words
+    if "@" in text:
+        text = _ADDRESS_AND_COLON.sub(" @: ", _ADDRESS.sub(_PLACE, text)).replace(_PLACE, " ")
+    text = text.lower()
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    text = _CODES.sub(" ", text).lower().replace("’", "'")
-    text = _NOT.sub(r"\1 not", text)
-    text = text.replace("can't", "can not").replace("cannot", "can not").replace("e-mail", "email")
-    text = " ".join(_QUOTES_AND_BRACKETS.sub(" ", text).split())
+        text = unicodedata.normalize("NFKC", text).translate(_WITHOUT_ACCENTS)
+    # Replies of several lines repeat their codes: "550-5.1.1 The account 550 5.1.1 does not exist".
+    text = _CODE.sub(" ", text).replace("’", "'").replace("e-mail", "email")
+    text = text.replace("can't", "can not").replace("cannot", "can not").replace("n't", " not")
+    text = text.translate(_TO_SPACES)
+    if "'" in text:
+        text = _SINGLE_QUOTE.sub(" ", text)
+    text = " " + " ".join(text.split())
     return text if text.isascii() else _SPACE_BETWEEN_IDEOGRAPHS.sub("", text)
-
-
-_ENHANCED_CODE = re.compile(r"(?<![\d.])[45]\.\d\.\d{1,3}(?![\d.])")
-_REPLY_CODE = re.compile(r"(?<![\d.])(?:[45][0-7]\d)(?=[- ])")
 
 
 def find_enhanced_codes(words: str) -> tuple[str, ...]:
@@ -64,16 +86,16 @@ def find_reply_code(words: str) -> str:
 
 
 _ANSWERED_TO = re.compile(
-    r"(?:in reply to|after|answer to|response to|reply to|our|>>>|for) (?:the )?(?:final |end of )?"
-    r"(RCPT|DATA|MAIL|EHLO|HELO|TEXT)\b|\[(RCPT|DATA|MAIL)_?(?:TO|FROM)?\]|(end of data)",
-    re.IGNORECASE,
+    r"(?:reply to|after|answer to|response to|our|for|>>>|:) (?:the )?(?:final |end of )?"
+    r"(rcpt|data|mail|ehlo|helo|text)(?: to| from| command|:)"
+    r"|(end of data)|(?:reply to|our) final (data)| (rcpt|data|mail) (?:to|from)$",
 )
 
 
-def find_command(words: str) -> str:
-    """Return the SMTP command that ``words`` say was refused: "RCPT", "DATA", "MAIL", … or ""."""
-    found = _ANSWERED_TO.search(words)
+def find_command(tidy: str) -> str:
+    """Return the SMTP command that tidied words say was refused: "RCPT", "DATA", "MAIL", … or ""."""
+    found = _ANSWERED_TO.search(tidy)
     if found is None:
         return ""
-    command = (found[1] or found[2] or "DATA").upper()
+    command = (found[1] or found[3] or found[4] or "data").upper()
     return "DATA" if command == "TEXT" else command

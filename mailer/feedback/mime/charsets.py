@@ -11,6 +11,7 @@ _NOT_CHARSETS = frozenset(
 )
 # A database column of text takes no NUL, and no program can print a lone surrogate.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\r")
 
 
 def decode_bytes(content: bytes, charset: str = "") -> str:
@@ -19,7 +20,7 @@ def decode_bytes(content: bytes, charset: str = "") -> str:
     ISO-2022-JP is recognised by its escape sequences, because old Japanese servers seldom declare it.
     """
     if content.isascii() and b"\x1b" not in content and charset[:3].lower() != "utf":
-        return clean_text(content.decode("ascii"))
+        return content.translate(None, _CONTROLS).decode("ascii")
     for name in _candidates(content, charset):
         try:
             return clean_text(content.decode(name))

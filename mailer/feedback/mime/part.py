@@ -4,7 +4,7 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from quopri import decodestring
 
@@ -28,21 +28,37 @@ class MimePart:
     """One part of a message, or the whole message.
 
     ``content_type`` is lower case, without parameters, which are in ``parameters``. ``body`` is as it was
-    transferred, with LF at the end of each line. ``parts`` are those of a multipart; a message inside this
-    one is no part of it (see ``read_enclosed``).
+    transferred, with LF at the end of each line. A message inside this one is no part of it (see
+    ``read_enclosed``).
     """
 
     headers: Headers
     content_type: str
     parameters: dict[str, str]
     body: bytes
-    parts: tuple["MimePart", ...] = ()
+    depth: int = 0
+    budget: list[int] = field(default_factory=lambda: [_MAX_PARTS], repr=False)
+
+    @cached_property
+    def parts(self) -> tuple["MimePart", ...]:
+        """The parts of a multipart, split when somebody asks: nobody does of most returned messages."""
+        if not self.content_type.startswith("multipart/") or self.depth >= _MAX_DEPTH:
+            return ()
+        found = _parse_parts(self.body, self.parameters.get("boundary", ""), self.depth, self.budget)
+        # A multipart without parts is a text with a wrong name.
+        return found or (replace(self, content_type="text/plain", depth=self.depth + 1),)
+
+    @cached_property
+    def all_parts(self) -> tuple["MimePart", ...]:
+        """This part and all parts inside it, in their order, without those of enclosed messages."""
+        found: list[MimePart] = [self]
+        for part in self.parts:
+            found += part.all_parts
+        return tuple(found)
 
     def walk(self) -> Iterator["MimePart"]:
-        """Yield this part and all parts inside it, in their order, without going into enclosed messages."""
-        yield self
-        for part in self.parts:
-            yield from part.walk()
+        """Yield this part and all parts inside it, as ``all_parts`` lists them."""
+        return iter(self.all_parts)
 
     @cached_property
     def text(self) -> str:
@@ -97,14 +113,9 @@ def _parse(source: bytes, depth: int, budget: list[int]) -> MimePart:
     """Parse one part; ``budget`` holds the number of parts that may still be made."""
     headers, body = _split_headers(source, is_top=depth == 0)
     content_type, parameters = parse_parameters(headers.raw("content-type") or "text/plain")
-    if "/" not in content_type:
+    if "/" not in content_type or (content_type.startswith("multipart/") and depth >= _MAX_DEPTH):
         content_type = "text/plain"
-    parts: tuple[MimePart, ...] = ()
-    if content_type.startswith("multipart/") and depth < _MAX_DEPTH:
-        parts = _parse_parts(body, parameters.get("boundary", ""), depth, budget)
-        if not parts:
-            content_type = "text/plain"
-    return MimePart(headers, content_type, parameters, body, parts)
+    return MimePart(headers, content_type, parameters, body, depth, budget)
 
 
 def _split_headers(source: bytes, *, is_top: bool) -> tuple[Headers, bytes]:

@@ -1,8 +1,8 @@
-"""Reads what Amazon SES tells about a message through SNS, where the topic is subscribed by e-mail."""
+"""Reads the recipients of what Amazon SES tells about a bounce or a delivery."""
 
-import json
 from typing import Any
 
+from mailer.feedback.amazon_event import find_amazon_event
 from mailer.feedback.bounces.recipient_report import (
     RecipientReport,
     clean_address,
@@ -12,17 +12,9 @@ from mailer.feedback.bounces.recipient_report import (
 )
 
 
-def read_amazon_notification(text: str) -> tuple[RecipientReport, ...]:
+def read_amazon_bounce(text: str) -> tuple[RecipientReport, ...]:
     """Return the recipients of a notification of a bounce or a delivery; empty if ``text`` is none."""
-    if '"notificationType"' not in text and '"eventType"' not in text:
-        return ()
-    # The JSON is one line of the mail, with Amazon's words below it.
-    start = text.find("{")
-    try:
-        event, _ = json.JSONDecoder().raw_decode(text[start:]) if start >= 0 else ({}, 0)
-    except (ValueError, RecursionError):
-        return ()
-    return _read_event(event) if isinstance(event, dict) else ()
+    return _read_event(find_amazon_event(text))
 
 
 def _read_event(event: dict[str, Any]) -> tuple[RecipientReport, ...]:

@@ -1,0 +1,16 @@
+"""The commands of ``mailer feedback``: what came back, and what a person decides about it."""
+
+from __future__ import annotations
+
+import click
+
+from mailer.cli.commands import feedback_list, feedback_review
+
+
+@click.group()
+def feedback() -> None:
+    """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
+
+
+for _command in (feedback_list.list_, feedback_review.review):
+    feedback.add_command(_command)

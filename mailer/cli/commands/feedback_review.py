@@ -1,0 +1,159 @@
+"""``mailer feedback review``: what waits for a person, and their judgement."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.utc import format_utc
+
+if TYPE_CHECKING:
+    from mailer.feedback.context import FeedbackContext
+    from mailer.feedback.overview import HeldMessage
+    from mailer.feedback.review import Verdict
+
+_LATER = "later"
+
+
+@click.command()
+@click.argument("numbers", metavar="[NUMBER]...", type=int, nargs=-1)
+@click.option("--campaign", type=int, help="All messages that wait and are about this campaign.")
+@click.option(
+    "--as",
+    "word",
+    metavar="WORD",
+    help="What they are: dead, full or another reason, complaint, leave, reply, auto-reply, or ignore.",
+)
+@click.option(
+    "--by",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    help="Who judges. Recorded. Default: the user running the command.",
+)
+@click.option("--subscriber", metavar="ADDRESS", default="", help="Whom it is about, if that was not found.")
+@json_option
+@pass_context
+def review(
+    context: CliContext,
+    numbers: tuple[int, ...],
+    campaign: int | None,
+    word: str | None,
+    by: str | None,
+    subscriber: str,
+    as_json: bool,
+) -> None:
+    """Show the messages that wait for a person, and judge them.
+
+    On a terminal, it shows one after the other and asks. In a script, give the numbers and --as.
+    """
+    from mailer.feedback.context import FeedbackContext
+    from mailer.feedback.overview import list_held
+    from mailer.feedback.review import JUDGEMENTS
+
+    if word is not None and word not in JUDGEMENTS:
+        raise click.UsageError(f"--as {word} does not exist. Choose from: {', '.join(JUDGEMENTS)}.")
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        waiting = list(list_held(session, campaign_id=campaign))
+    if numbers:
+        waiting = [message for message in waiting if message.number in numbers]
+    if word is not None:
+        if not numbers and campaign is None:
+            raise click.UsageError("Say which messages: their numbers, or --campaign.")
+        chosen = numbers or tuple(message.number for message in waiting)
+        with context.open_database(workspace) as engine:
+            room = FeedbackContext(workspace=workspace, engine=engine)
+            _judge_all(room, chosen, word, by or "", subscriber, as_json)
+        return
+    if as_json:
+        emit_json([message.as_dict() for message in waiting])
+        return
+    if not waiting:
+        say("Nothing waits for a person.")
+        return
+    if not sys.stdin.isatty():
+        for message in waiting:
+            _print_message(message)
+        say(f"Judge one with: {context.command_line('feedback', 'review', 'NUMBER', '--as', 'WORD')}")
+        return
+    with context.open_database(workspace) as engine:
+        _ask_about_all(FeedbackContext(workspace=workspace, engine=engine), waiting, by or "")
+
+
+def _judge_all(
+    room: FeedbackContext, numbers: tuple[int, ...], word: str, by: str, subscriber: str, as_json: bool
+) -> None:
+    from mailer.feedback.review import judge
+
+    verdicts = []
+    for number in numbers:
+        verdict = judge(room, number, word, by=by, subscriber=subscriber, now=datetime.now(UTC))
+        verdicts.append(verdict)
+        if not as_json:
+            _print_verdict(verdict)
+    if as_json:
+        emit_json([_describe_verdict(verdict) for verdict in verdicts])
+
+
+def _ask_about_all(room: FeedbackContext, waiting: list[HeldMessage], by: str) -> None:
+    from mailer.errors import MailerError
+    from mailer.feedback.review import JUDGEMENTS, judge
+    from subscribers.errors import SubscriberError
+
+    for message in waiting:
+        _print_message(message)
+        while True:
+            word = click.prompt(
+                "What is it", type=click.Choice([*JUDGEMENTS, _LATER]), default=_LATER, err=True
+            )
+            if word == _LATER:
+                break
+            subscriber = ""
+            if JUDGEMENTS[word].needs_person and not any(event.subscriber for event in message.events):
+                subscriber = click.prompt("Whom is it about (address)", err=True)
+            try:
+                verdict = judge(
+                    room, message.number, word, by=by, subscriber=subscriber, now=datetime.now(UTC)
+                )
+            except (MailerError, SubscriberError) as error:
+                say(str(error))
+                continue
+            _print_verdict(verdict)
+            break
+
+
+def _print_message(message: HeldMessage) -> None:
+    emit(f"{message.number}  {message.kind}  {format_utc(message.received_at)}  {message.size} bytes")
+    emit(f"    from     {message.sender or '–'}")
+    emit(f"    subject  {message.subject or '–'}")
+    emit(f"    waits    {message.note}")
+    for event in message.events:
+        who = event.subscriber or "nobody on the list"
+        about = f" ({event.address})" if event.address and event.address != event.subscriber else ""
+        emit(f"    about    {who}{about}: {event.reason.replace('_', ' ') or 'no reason'}")
+        if event.words:
+            emit(f"             {event.words}")
+    for line in message.excerpt.splitlines():
+        emit(f"    | {line}")
+    emit("")
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    if verdict.is_forwarded:
+        say(f"{verdict.number}: goes on to the address for replies.")
+    elif not verdict.outcomes:
+        say(f"{verdict.number}: judged; nothing follows from it.")
+    for email, consequence in verdict.outcomes:
+        say(f"{verdict.number}: {email}: {consequence.value}.")
+
+
+def _describe_verdict(verdict: Verdict) -> dict[str, object]:
+    outcomes = [
+        {"subscriber": email, "consequence": consequence.value} for email, consequence in verdict.outcomes
+    ]
+    return {"number": verdict.number, "forwarded": verdict.is_forwarded, "outcomes": outcomes}

@@ -1,0 +1,255 @@
+"""What came back, by kind and reason, with the servers' words; and what waits for a person."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
+
+from mailer.database.feedback_models import (
+    Consequence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+    Reason,
+)
+from mailer.feedback.mime.part import parse_message
+from subscribers.models import Subscriber
+
+ALARM_DAYS: Final = 14
+"""For how many days what servers say about us is shown as an alarm."""
+
+_MAX_WORDS: Final = 3
+_EXCERPT_LENGTH: Final = 1500
+# What differs between replies that mean the same: addresses, and the numbers by which servers know a message.
+_VARIABLE_PARTS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{8,}\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackFilter:
+    """Which events are shown; None is all."""
+
+    kind: FeedbackKind | None = None
+    reason: Reason | None = None
+    campaign_id: int | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.kind is not None:
+            yield col(FeedbackMessage.kind) == self.kind
+        if self.reason is not None:
+            yield col(FeedbackEvent.reason) == self.reason
+        if self.campaign_id is not None:
+            yield col(FeedbackEvent.campaign_id) == self.campaign_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackGroup:
+    """The events of one kind with one reason; ``reason`` is "" if the message gave none.
+
+    ``people`` counts the subscribers among them. ``consequences`` says what was done, and how often.
+    ``words`` are what servers said most often, without what differs from message to message.
+    """
+
+    kind: FeedbackKind
+    reason: str
+    number: int
+    people: int
+    last_at: datetime
+    consequences: dict[str, int]
+    words: tuple[tuple[str, int], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The group as JSON shows it."""
+        words = [{"words": words, "number": number} for words, number in self.words]
+        return asdict(self) | {"kind": self.kind.value, "words": words}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedEvent:
+    """One event. ``number`` is that of its message; ``subscriber`` is "" if nobody was found."""
+
+    number: int
+    at: datetime
+    kind: str
+    reason: str
+    address: str
+    subscriber: str
+    campaign: int | None
+    code: str
+    status: str
+    words: str
+    found_by: str
+    consequence: str
+    state: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as JSON shows it."""
+        return asdict(self) | {"at": self.at.isoformat().replace("+00:00", "Z")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldMessage:
+    """A message that waits for a person. ``note`` says why, ``excerpt`` is the beginning of its text."""
+
+    number: int
+    received_at: datetime
+    kind: str
+    sender: str
+    subject: str
+    size: int
+    note: str
+    excerpt: str
+    events: tuple[ReportedEvent, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The message as JSON shows it."""
+        return asdict(self) | {
+            "received_at": self.received_at.isoformat().replace("+00:00", "Z"),
+            "events": [event.as_dict() for event in self.events],
+        }
+
+
+def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGroup]:
+    """Group the events by kind and reason, the most frequent of each kind first."""
+    found: dict[tuple[FeedbackKind, str], list[Any]] = defaultdict(list)
+    people = _count_people(session, wanted)
+    columns = (
+        col(FeedbackMessage.kind),
+        col(FeedbackEvent.reason),
+        col(FeedbackEvent.consequence),
+        col(FeedbackEvent.words),
+    )
+    statement = (
+        select(*columns, func.count(), func.max(col(FeedbackEvent.at)))  # type: ignore[call-overload]
+        .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
+        .where(*wanted.conditions())
+        .group_by(*columns)
+    )
+    for kind, reason, consequence, words, number, last_at in session.exec(statement):
+        found[kind, reason.value if reason else ""].append((consequence, words, number, last_at))
+    groups = [
+        _make_group(kind, reason, rows, people.get((kind, reason), 0))
+        for (kind, reason), rows in found.items()
+    ]
+    kinds = list(FeedbackKind)
+    return sorted(groups, key=lambda group: (kinds.index(group.kind), -group.number, group.reason))
+
+
+def _count_people(session: Session, wanted: FeedbackFilter) -> dict[tuple[FeedbackKind, str], int]:
+    counted = (
+        select(
+            col(FeedbackMessage.kind),
+            col(FeedbackEvent.reason),
+            func.count(func.distinct(col(FeedbackEvent.subscriber_id))),
+        )
+        .join(FeedbackEvent, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
+        .where(*wanted.conditions())
+        .group_by(col(FeedbackMessage.kind), col(FeedbackEvent.reason))
+    )
+    return {(kind, reason.value if reason else ""): number for kind, reason, number in session.exec(counted)}
+
+
+def _make_group(kind: FeedbackKind, reason: str, rows: list[Any], people: int) -> FeedbackGroup:
+    consequences: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    for consequence, said, number, _ in rows:
+        consequences[consequence.value] += number
+        if said:
+            words[_VARIABLE_PARTS.sub("<…>", said)] += number
+    return FeedbackGroup(
+        kind=kind,
+        reason=reason,
+        number=consequences.total(),
+        people=people,
+        last_at=max(row[3] for row in rows),
+        consequences=dict(consequences.most_common()),
+        words=tuple(words.most_common(_MAX_WORDS)),
+    )
+
+
+def list_events(
+    session: Session, wanted: FeedbackFilter, *, limit: int | None = None
+) -> Iterator[ReportedEvent]:
+    """Yield the events, newest first."""
+    yield from _read_events(session, *wanted.conditions(), limit=limit)
+
+
+def list_alarms(session: Session, *, now: datetime) -> list[ReportedEvent]:
+    """List what servers said about us in the last :data:`ALARM_DAYS` days, newest first."""
+    recent = col(FeedbackEvent.at) > now - timedelta(days=ALARM_DAYS)
+    is_alarm = col(FeedbackEvent.consequence) == Consequence.alarm
+    return list(_read_events(session, is_alarm, recent))
+
+
+def count_held(session: Session) -> int:
+    """Count the messages that wait for a person."""
+    is_held = col(FeedbackMessage.state) == FeedbackState.held
+    return session.exec(select(func.count(col(FeedbackMessage.id))).where(is_held)).one()
+
+
+def list_held(session: Session, *, campaign_id: int | None = None) -> Iterator[HeldMessage]:
+    """Yield the messages that wait for a person, oldest first; with ``campaign_id`` those about it."""
+    statement = (
+        select(FeedbackMessage)
+        .where(col(FeedbackMessage.state) == FeedbackState.held)
+        .order_by(col(FeedbackMessage.id))
+    )
+    if campaign_id is not None:
+        about = select(FeedbackEvent.message_id).where(col(FeedbackEvent.campaign_id) == campaign_id)
+        statement = statement.where(col(FeedbackMessage.id).in_(about))
+    for message in session.exec(statement).all():
+        events = tuple(_read_events(session, col(FeedbackEvent.message_id) == message.id))
+        yield HeldMessage(
+            number=message.id or 0,
+            received_at=message.received_at,
+            kind=message.kind.value,
+            sender=message.sender,
+            subject=message.subject,
+            size=message.size,
+            note=message.note,
+            excerpt=_read_excerpt(message.raw),
+            events=events,
+        )
+
+
+def _read_excerpt(raw: bytes | None) -> str:
+    """The beginning of a message's text, without empty lines and what a terminal would obey."""
+    if raw is None:
+        return ""
+    text = parse_message(raw).readable_text[: 4 * _EXCERPT_LENGTH]
+    lines = ("".join(filter(str.isprintable, line)).rstrip() for line in text.splitlines())
+    return "\n".join(filter(None, lines))[:_EXCERPT_LENGTH]
+
+
+def _read_events(
+    session: Session, *conditions: ColumnElement[bool], limit: int | None = None
+) -> Iterator[ReportedEvent]:
+    statement = (
+        select(FeedbackEvent, col(FeedbackMessage.kind), col(FeedbackMessage.state), col(Subscriber.email))
+        .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
+        .join(Subscriber, col(Subscriber.id) == col(FeedbackEvent.subscriber_id), isouter=True)
+        .where(*conditions)
+        .order_by(col(FeedbackEvent.at).desc(), col(FeedbackEvent.id).desc())
+        .limit(limit)
+    )
+    for event, kind, state, email in session.exec(statement):
+        yield ReportedEvent(
+            number=event.message_id,
+            at=event.at,
+            kind=kind.value,
+            reason=event.reason.value if event.reason else "",
+            address=event.address,
+            subscriber=email or "",
+            campaign=event.campaign_id,
+            code=event.code,
+            status=event.status,
+            words=event.words,
+            found_by=event.evidence.value,
+            consequence=event.consequence.value,
+            state=state.value,
+        )

@@ -1,0 +1,256 @@
+"""A person's judgement of a message that was not understood or not believed.
+
+What a person says is believed: it needs no token, and is not weighed against how many others came back. Who
+judged is kept with the message and, if somebody is removed, in the consent record.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from mailer.database.engine import open_session
+from mailer.database.feedback_models import (
+    Consequence,
+    Evidence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+    QueuedReply,
+    Reason,
+)
+from mailer.errors import MailerError
+from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
+from mailer.feedback.context import FeedbackContext
+from mailer.feedback.identification import Finding, FoundPerson, find_person_by_address, load_person
+from mailer.feedback.incoming import ReportedRecipient
+from mailer.feedback.recorder import clean_text, make_event
+from subscribers.queries import find_subscriber
+
+_DONE: Final = (Consequence.bounced, Consequence.complained, Consequence.unsubscribed)
+
+
+class ReviewError(MailerError):
+    """A message cannot be judged so; nothing was changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a person takes a message for; ``kind`` is None to ignore it."""
+
+    kind: FeedbackKind | None
+    reason: Reason | None = None
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it is about somebody, so that one must be found or named."""
+        return self.kind in {FeedbackKind.bounce, FeedbackKind.complaint, FeedbackKind.leave}
+
+
+JUDGEMENTS: Final[Mapping[str, Judgement]] = MappingProxyType(
+    {
+        "dead": Judgement(kind=FeedbackKind.bounce, reason=Reason.no_such_user),
+        **{
+            reason.value: Judgement(kind=FeedbackKind.bounce, reason=reason)
+            for reason in Reason
+            if reason is not Reason.complaint
+        },
+        "complaint": Judgement(kind=FeedbackKind.complaint, reason=Reason.complaint),
+        "leave": Judgement(kind=FeedbackKind.leave),
+        "reply": Judgement(kind=FeedbackKind.reply),
+        "auto-reply": Judgement(kind=FeedbackKind.auto_reply),
+        "ignore": Judgement(kind=None),
+    }
+)
+"""What a message can be judged as, by the word for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The result of a judgement: what was done, for each subscriber that the message is about."""
+
+    number: int
+    outcomes: tuple[tuple[str, Consequence], ...] = ()
+    is_forwarded: bool = False
+
+
+def judge(
+    context: FeedbackContext, number: int, word: str, *, by: str, subscriber: str = "", now: datetime
+) -> Verdict:
+    """Judge the message ``number`` as ``word`` (one of :data:`JUDGEMENTS`), and do what follows from it.
+
+    ``by`` is the person who judges; ``subscriber`` the address of whom the message is about, where that was
+    not found. All of it is one transaction, and of two people who judge at once the second is told so.
+
+    Raises:
+        ReviewError: there is no such message, it does not wait for a person, or it is not known whom it is
+            about.
+        SubscriberError: ``subscriber`` is not on the list.
+    """
+    judgement = JUDGEMENTS[word]
+    if not (judge_name := clean_text(by, 200)):
+        raise ReviewError("Say who judges: --by NAME.")
+    with open_session(context.engine) as session:
+        kept = _take(session, number, word, judge_name, now)
+        if judgement.kind is FeedbackKind.reply:
+            _forward(session, kept, now)
+            session.commit()
+            return Verdict(number=number, is_forwarded=True)
+        outcomes = _judge_people(session, context, kept, judgement, judge_name, subscriber, now)
+        session.commit()
+    return Verdict(number=number, outcomes=outcomes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KeptMessage:
+    number: int
+    raw: bytes | None
+    size: int
+
+
+def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _KeptMessage:
+    """Mark a held message as judged, so that nobody else can, and return what was kept of it."""
+    message = session.get(FeedbackMessage, number)
+    if message is None:
+        raise ReviewError(f"There is no message {number}. `mailer feedback review` lists those that wait.")
+    kept = _KeptMessage(number=number, raw=message.raw, size=message.size)
+    values = {"state": FeedbackState.judged, "judgement": word, "judged_by": by, "judged_at": now}
+    taken = session.connection().execute(
+        update(FeedbackMessage)
+        .where(col(FeedbackMessage.id) == number, col(FeedbackMessage.state) == FeedbackState.held)
+        .values(raw=None, **values)
+    )
+    if taken.rowcount == 1:
+        return kept
+    session.refresh(message)
+    if message.judged_by:
+        raise ReviewError(f"Message {number} was judged by {message.judged_by}: {message.judgement}.")
+    raise ReviewError(f"Message {number} does not wait for a person: what follows from it was done.")
+
+
+def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
+    if kept.raw is None or len(kept.raw) < kept.size:
+        raise ReviewError(
+            f"Message {kept.number} cannot go on: only its beginning is kept here. Forward it from the "
+            "mailbox's quarantine folder, then judge it with --as ignore."
+        )
+    session.connection().execute(
+        update(FeedbackMessage)
+        .where(col(FeedbackMessage.id) == kept.number)
+        .values(state=FeedbackState.forwarding, kind=FeedbackKind.reply, raw=kept.raw)
+    )
+    session.add(QueuedReply(message_id=kept.number, not_before=now))
+    session.flush()
+
+
+def _judge_people(
+    session: Session,
+    context: FeedbackContext,
+    kept: _KeptMessage,
+    judgement: Judgement,
+    by: str,
+    subscriber: str,
+    now: datetime,
+) -> tuple[tuple[str, Consequence], ...]:
+    if judgement.kind is None:
+        return ()
+    events = _list_open_events(session, kept.number)
+    pairs = _find_people(session, events, subscriber, now)
+    if not pairs:
+        if not judgement.needs_person:
+            return ()
+        raise ReviewError(
+            f"Nobody on the list was found for message {kept.number}. Say whom it is about: "
+            "--subscriber ADDRESS."
+        )
+    findings = [
+        Finding(recipient=_make_recipient(event, judgement), person=person) for event, person in pairs
+    ]
+    case = FeedbackCase(
+        session=session, workspace=context.workspace, kind=judgement.kind, now=now, judged_by=by
+    )
+    outcomes = apply_consequences(case, findings)
+    session.connection().execute(
+        update(FeedbackMessage).where(col(FeedbackMessage.id) == kept.number).values(kind=judgement.kind)
+    )
+    for (event, _), finding, outcome in zip(pairs, findings, outcomes, strict=True):
+        _write_event(session, kept.number, event, judgement.kind, finding, outcome, now)
+    session.flush()
+    return tuple(
+        (person.email, outcome.consequence) for (_, person), outcome in zip(pairs, outcomes, strict=True)
+    )
+
+
+def _list_open_events(session: Session, number: int) -> Sequence[FeedbackEvent]:
+    """The events of a message that a judgement is about: those that were held, or else all on which nothing
+    was done."""
+    statement = (
+        select(FeedbackEvent)
+        .where(
+            col(FeedbackEvent.message_id) == number,
+            col(FeedbackEvent.consequence).not_in(_DONE),
+        )
+        .order_by(col(FeedbackEvent.position))
+    )
+    found = session.exec(statement).all()
+    return [event for event in found if event.consequence is Consequence.held] or found
+
+
+def _find_people(
+    session: Session, events: Sequence[FeedbackEvent], subscriber: str, now: datetime
+) -> list[tuple[FeedbackEvent | None, FoundPerson]]:
+    """Find the people a judgement is about: the one who was named, or all that were found."""
+    if not subscriber:
+        return [
+            (event, replace(person, evidence=Evidence.person))
+            for event in events
+            if event.subscriber_id is not None
+            and (person := load_person(session, event.subscriber_id, event.campaign_id)) is not None
+        ]
+    email = find_subscriber(session, subscriber).email
+    person = find_person_by_address(session, email, now=now)
+    assert person is not None  # noqa: S101 - the subscriber was just found
+    of_them = [event for event in events if event.subscriber_id == person.subscriber_id]
+    of_nobody = [event for event in events if event.subscriber_id is None]
+    event = next(iter((*of_them, *of_nobody)), None)
+    return [(event, replace(person, evidence=Evidence.person))]
+
+
+def _make_recipient(event: FeedbackEvent | None, judgement: Judgement) -> ReportedRecipient:
+    if event is None:
+        return ReportedRecipient(address="", reason=judgement.reason)
+    return ReportedRecipient(
+        address=event.address,
+        reason=judgement.reason,
+        words=event.words,
+        status=event.status,
+        code=event.code,
+    )
+
+
+def _write_event(
+    session: Session,
+    number: int,
+    event: FeedbackEvent | None,
+    kind: FeedbackKind,
+    finding: Finding,
+    outcome: Outcome,
+    now: datetime,
+) -> None:
+    judged = make_event(kind, finding, outcome, at=now)
+    if event is None:
+        positions = select(func.max(col(FeedbackEvent.position))).where(
+            col(FeedbackEvent.message_id) == number
+        )
+        last = session.exec(positions).one()
+        judged.message_id, judged.position = number, 0 if last is None else last + 1
+        session.add(judged)
+        return
+    for name in ("subscriber_id", "campaign_id", "evidence", "reason", "consequence"):
+        setattr(event, name, getattr(judged, name))
+    session.add(event)
