@@ -36,6 +36,10 @@ FAILED_ACTIONS: Final = ("failed", "")
 """The actions (RFC 3464) of a bounce that is final; a message that names none says that it failed."""
 
 _ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
+_SHARE_OF_LIMIT: Final = 1.5
+"""How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
+addresses."""
+
 _MAX_UNJUDGED: Final = 19
 """As many dead addresses of a small campaign are believed, as with refusals
 (:mod:`mailer.dispatch.dead_addresses`), as long as they are not more than half of it."""
@@ -265,7 +269,7 @@ def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
         return True
     campaign = case.session.get(Campaign, person.campaign_id)
     audience = campaign.audience if campaign else 0
-    share = case.workspace.settings.campaigns.halt_at_rejected
+    share = _SHARE_OF_LIMIT * case.workspace.settings.campaigns.halt_at_rejected
     allowed = max(share * audience, min(_MAX_UNJUDGED, audience // 2), 1)
     others = select(func.count(func.distinct(col(FeedbackEvent.subscriber_id)))).where(
         col(FeedbackEvent.campaign_id) == person.campaign_id,

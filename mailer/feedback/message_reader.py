@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.bounces.bounce_reader import read_bounce
 from mailer.feedback.complaints import read_complaint
 from mailer.feedback.incoming import FeedbackKind, IncomingMessage
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.replies import is_written_by_person, read_own_text
 from mailer.rendering.return_addresses import find_token
 
 # Where a message was delivered to, the surest first. The last two are what its sender wrote.
@@ -62,7 +64,13 @@ def read_message(
             original=bounce.original,
             text=bounce.text,
         )
-    return replace(incoming, text=message.readable_text)
+    if is_auto_reply(message):
+        kind = FeedbackKind.auto_reply
+    elif is_written_by_person(message):
+        kind = FeedbackKind.reply
+    else:
+        return replace(incoming, text=message.readable_text)
+    return replace(incoming, kind=kind, text=read_own_text(message.readable_text))
 
 
 def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tuple[str, ...]:

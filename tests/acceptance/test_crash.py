@@ -113,10 +113,6 @@ def crash(tmp_path: Path, *, partners: int, kills: int) -> None:
         assert duplicates <= doubted
 
 
-def test_two_thousand_partners_and_ten_kills_lose_no_reader_and_name_every_duplicate(tmp_path: Path) -> None:
-    crash(tmp_path, partners=2_000, kills=10)
-
-
 @pytest.mark.soak
 def test_ten_thousand_partners_and_fifty_kills_lose_no_reader_and_name_duplicates(
     tmp_path: Path,

@@ -60,7 +60,9 @@ def test_a_server_that_answers_550_at_rcpt_rejects_every_reader(root: Path) -> N
     assert (counts["rejected"], counts["sent"], counts["failed"]) == (60, 0, 0)
 
 
-@pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "MAIL"])
+@pytest.mark.parametrize(
+    "stage", ["CONNECT", *(pytest.param(later, marks=pytest.mark.soak) for later in ("EHLO", "MAIL"))]
+)
 def test_a_server_that_answers_421_stops_the_campaign_and_affects_no_reader(root: Path, stage: str) -> None:
     with smtp_sink("-Q", stage) as sink:
         counts = send(root, sink.url)

@@ -219,6 +219,15 @@ def test_more_dead_addresses_than_is_plausible_are_held_and_not_removed(
     assert list(read_statuses(context.engine).values()).count("bounced") == 19
 
 
+def test_an_old_list_may_have_an_eighth_of_dead_addresses(context: FeedbackContext, now: datetime) -> None:
+    campaign = add_sent_campaign(context.engine, 200, at=now - timedelta(days=1))
+    receipts = [
+        bring(context, make_bounce(sign(context.workspace, number, campaign)), now=now)
+        for number in range(1, 33)
+    ]
+    assert [receipt.is_held for receipt in receipts] == [False] * 30 + [True] * 2
+
+
 def test_a_complaint_suppresses_by_token_though_the_address_is_hidden(
     context: FeedbackContext, campaign: int, now: datetime
 ) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, example, given
@@ -483,10 +484,14 @@ EDITS = (
 )
 
 
+Edits: TypeAlias = list[tuple[Callable[[EditedWorkspace, int], None], int]]
+ANY_EDITS = st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 7)), min_size=1, max_size=6)
+
+
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(edits=st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 7)), min_size=1, max_size=6))
+@given(edits=ANY_EDITS)
 @example(
     edits=[
         (EditedWorkspace.reword, 1),
@@ -545,9 +550,20 @@ EDITS = (
         (EditedWorkspace.reframe, 2),
     ]
 )
-def test_after_any_edits_the_mail_equals_one_rendered_from_scratch(
-    tmp_path: Path, edits: list[tuple[Callable[[EditedWorkspace, int], None], int]]
-) -> None:
+def test_after_any_edits_the_mail_equals_one_rendered_from_scratch(tmp_path: Path, edits: Edits) -> None:
+    compare_with_one_rendered_from_scratch(tmp_path, edits)
+
+
+@pytest.mark.soak
+@hypothesis_settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(edits=ANY_EDITS)
+def test_after_many_more_edits_it_does_too(tmp_path: Path, edits: Edits) -> None:
+    compare_with_one_rendered_from_scratch(tmp_path, edits)
+
+
+def compare_with_one_rendered_from_scratch(tmp_path: Path, edits: Edits) -> None:
     def write(*, uncached: bool) -> list[object]:
         shutil.rmtree(tmp_path / "workspace", ignore_errors=True)
         workspace = EditedWorkspace(tmp_path / "workspace")

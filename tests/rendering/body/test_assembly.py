@@ -304,13 +304,26 @@ def _editions(draw: st.DrawFn) -> Edition:
     )
 
 
-@hypothesis_settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-@given(edition=_editions(), name=_LINES, place=st.integers(0, 1000))
+_ANY_EDITION = {"edition": _editions(), "name": _LINES, "place": st.integers(0, 1000)}
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@hypothesis_settings(max_examples=80, deadline=None, suppress_health_check=_SLOW)
+@given(**_ANY_EDITION)
 def test_every_variant_of_any_edition_equals_an_edition_of_its_stories(
     edition: Edition, name: str, place: int
 ) -> None:
+    _check_any_variant(edition, name, place)
+
+
+@pytest.mark.soak
+@hypothesis_settings(max_examples=1000, deadline=None, suppress_health_check=_SLOW)
+@given(**_ANY_EDITION)
+def test_a_thousand_more_editions_do_too(edition: Edition, name: str, place: int) -> None:
+    _check_any_variant(edition, name, place)
+
+
+def _check_any_variant(edition: Edition, name: str, place: int) -> None:
     language = edition.languages[-1]
     compiled = compile_edition(edition, SETTINGS, language=language)
     _check_slices(compiled)

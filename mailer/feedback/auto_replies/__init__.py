@@ -1,0 +1,1 @@
+"""Recognises automatic replies: out of office, receipts, challenges, robots of mailing lists."""
