@@ -44,7 +44,7 @@ def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
         yield _check_maildir(workspace)
     if settings.lmtp:
         yield _check_lmtp(workspace)
-    is_anything_read = settings.imap or settings.maildir or settings.lmtp or settings.webhooks
+    is_anything_read = settings.imap or settings.maildir or settings.lmtp or settings.webhooks.list_names()
     if settings.bounce_address and not is_anything_read:
         yield FeedbackFinding(
             gravity=FeedbackGravity.doubtful,
