@@ -35,6 +35,7 @@ section 4.5.4.1), and some look again after ten."""
 _MESSAGE_ID = re.compile(r"<?c(\d{1,10})\.s(\d{1,10})\.([0-9a-fA-F]+)@([^\s<>@]+)>?")
 _MAIL_TOKEN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{50}(?![0-9a-zA-Z])")
 _LINK_TOKEN = re.compile(r"(?<![\w-])[\w-]{39}(?![\w-])", re.ASCII)
+_CERTAIN = frozenset({Evidence.token, Evidence.message_id, Evidence.person, Evidence.refusal})
 _MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
 
 
@@ -55,7 +56,7 @@ class FoundPerson:
     @property
     def is_certain(self) -> bool:
         """Whether only somebody who has a mail to this person can have caused the message."""
-        return self.evidence in {Evidence.token, Evidence.message_id, Evidence.person}
+        return self.evidence in _CERTAIN
 
 
 @dataclass(frozen=True, kw_only=True)
