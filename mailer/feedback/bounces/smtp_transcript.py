@@ -11,19 +11,30 @@ _REFUSED = re.compile(
 _NO_RECIPIENT = re.compile(
     r"\b(?:503|554)\b.{0,20}(?:need rcpt|no valid recipients|valid rcpt)", re.IGNORECASE
 )
-# qmail's words for the two commands.
-_PROSE = (("does not like recipient", "RCPT"), ("failed after i sent the message", "DATA"))
+# The words of qmail, and of a server that names the command.
+_PROSE = (
+    ("does not like recipient", "RCPT"),
+    ("failed after i sent the message", "DATA"),
+    ("smtp:rcpt host", "RCPT"),
+)
 
 
-def find_refused_command(text: str, address: str) -> str:
-    """Return "RCPT", "DATA" or "MAIL", "" where ``text`` does not show what was refused for ``address``."""
-    if ">>>" in text or "-->" in text:
+def find_refused_command(text: str, address: str, *, is_only: bool) -> str:
+    """Return "RCPT", "DATA" or "MAIL", "" where ``text`` does not show what was refused for ``address``.
+
+    Of several recipients, only a refused RCPT shows whose it is.
+    """
+    if ">>>" in text or "-->" in text or "<<<" in text:
         for match in _REFUSED.finditer(text):
             command = match[1].upper()
-            if command == "RCPT" and address.lower() not in match[2].lower():
+            if command == "RCPT" and address.lower() in match[2].lower():
+                return "RCPT"
+            if command == "RCPT" or not is_only:
                 continue
             if command in ("DATA", ".") and _NO_RECIPIENT.search(match[3]):
                 return "RCPT"
             return "DATA" if command == "." else command
+    if not is_only:
+        return ""
     lower_text = text.lower()
     return next((command for words, command in _PROSE if words in lower_text), "")
