@@ -54,8 +54,12 @@ class Headers:
 
 def parse_headers(block: str) -> Headers:
     """Read the fields of ``block``. Lines that are no header are left out."""
-    found = _FIELD.findall(block)[:_MAX_FIELDS]
-    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in found]))
+    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in find_fields(block)]))
+
+
+def find_fields(block: str) -> list[tuple[str, str]]:
+    """Return the fields of ``block`` as they are written: name, and value with its folds."""
+    return _FIELD.findall(block)[:_MAX_FIELDS]
 
 
 def _unfold(value: str) -> str:
