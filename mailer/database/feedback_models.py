@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from mailer.database import models as models
@@ -332,3 +332,20 @@ class ProposedSuccessor(SQLModel, table=True):
     at: datetime
     decided_by: str = Field(default="", max_length=200)
     decided_at: datetime | None = None
+
+
+class ReadMailbox(SQLModel, table=True):
+    """A mailbox that is read for what comes back.
+
+    ``owner`` is the machine that reads it until ``leased_until``, "" if none does. The messages up to
+    ``last_uid`` that are still there have been read and stay; the numbers are the server's, and hold while
+    its ``uid_validity`` is the same (RFC 3501).
+    """
+
+    __tablename__: ClassVar[str] = "feedback_mailbox"
+
+    name: str = Field(primary_key=True, max_length=500)
+    uid_validity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    last_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    owner: str = Field(default="", max_length=255)
+    leased_until: datetime

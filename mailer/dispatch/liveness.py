@@ -61,7 +61,7 @@ class Presence:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._host = _identify_host(self._folder)
+        self._host = identify_host(self._folder)
         self._lock = os.open(self._path_of(self.id), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
@@ -200,7 +200,7 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _identify_host(folder: Path) -> str:
+def identify_host(folder: Path) -> str:
     """Return a name for this folder under this running kernel: only there do its locks tell who is alive."""
     status = folder.stat()
     try:

@@ -69,6 +69,17 @@ class FeedbackSettings(Section):
         min_length=1,
         description="The folder of the mailbox to which messages go that are not understood.",
     )
+    processed_folder: str = Field(
+        default="Processed",
+        description="The folder of the mailbox to which messages go that were understood and recorded. If "
+        "empty, they are deleted.",
+    )
+    shared_mailbox: bool = Field(
+        default=False,
+        description="Whether people use this mailbox, too. Then only what is about the newsletter is "
+        "recorded and moved: bounces, complaints, automatic replies and mails to leave_address. Replies are "
+        "not forwarded, since whoever reads them is there. Always so for the mailbox that replies go to.",
+    )
     successors: bool = Field(
         default=False,
         description="Whether automatic replies are asked for, and read for a person who followed a reader; "

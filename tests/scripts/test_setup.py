@@ -278,7 +278,7 @@ def test_an_ordinary_user_is_told_what_will_be_skipped(machine: Path) -> None:
     assert done.returncode == 0
     assert read_calls(machine) == []
     assert "skipped by name" in done.stderr
-    for package in ("postfix", "dovecot-core", "postgresql", "nginx", "caddy"):
+    for package in ("postfix", "dovecot-core", "dovecot-imapd", "postgresql", "nginx", "caddy"):
         assert f"{package}: " in done.stderr
     for package in ("chromium", "libatomic1", "fonts-noto-cjk"):
         assert f"{package}: " in done.stderr
@@ -291,14 +291,14 @@ def test_root_is_told_before_anything_is_installed_and_no_service_starts(machine
     done = run_script(machine, "scripts/system-packages")
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(
-        "system packages: installing postfix dovecot-core postgresql nginx caddy chromium libatomic1 "
-        "fonts-noto-cjk (no service is started)"
+        "system packages: installing postfix dovecot-core dovecot-imapd postgresql nginx caddy chromium "
+        "libatomic1 fonts-noto-cjk (no service is started)"
     )
     update, install = read_calls(machine)
     assert "update" in update
     assert install.endswith(
-        "postfix dovecot-core postgresql nginx caddy chromium libatomic1 fonts-noto-cjk noninteractive "
-        "forbidden=yes"
+        "postfix dovecot-core dovecot-imapd postgresql nginx caddy chromium libatomic1 fonts-noto-cjk "
+        "noninteractive forbidden=yes"
     )
     assert "No configuration" in (machine.parent / "preseed").read_text()
     assert not (machine.parent / "usr" / "sbin" / "policy-rc.d").exists()
@@ -369,6 +369,9 @@ def test_what_is_there_is_not_installed_again(machine: Path) -> None:
     library = machine.parent / "usr" / "lib" / "x86_64-linux-gnu" / "libatomic.so.1"
     library.parent.mkdir(parents=True)
     library.touch()
+    imap = machine.parent / "usr" / "lib" / "dovecot" / "imap"
+    imap.parent.mkdir()
+    imap.touch(mode=0o755)
     place_apt(machine)
     done = run_script(machine, "scripts/system-packages")
     assert (done.returncode, done.stderr, read_calls(machine)) == (0, "", [])

@@ -1,4 +1,4 @@
-"""A Dovecot for the tests that checks passwords for other servers, whichever release is installed."""
+"""A Dovecot for the tests, whichever release is installed: it checks passwords, and serves mailboxes."""
 
 import contextlib
 import os
@@ -26,8 +26,8 @@ _SETTINGS = """\
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = /dev/stderr
-protocols =
-ssl = no
+protocols = {protocols}
+ssl = {ssl}
 auth_mechanisms = plain login
 service auth {{
   unix_listener {folder}/auth {{
@@ -51,6 +51,75 @@ passdb passwd-file {{
 }}
 """
 
+_MAIL = """\
+listen = 127.0.0.1
+auth_failure_delay = 0 secs
+service imap-login {{
+  inet_listener imap {{
+    port = {mail.port}
+  }}
+  inet_listener imaps {{
+    port = {mail.tls_port}
+    ssl = yes
+  }}
+}}
+"""
+
+_MAIL_2_3 = """\
+disable_plaintext_auth = no
+ssl_cert = <{folder}/certificate.pem
+ssl_key = <{folder}/key.pem
+mail_location = maildir:{folder}/mail/%u
+userdb {{
+  driver = static
+  args = uid={mail.uid} gid={mail.gid} home={folder}/mail/%u
+}}
+mail_plugins = acl quota
+plugin {{
+  acl = vfile
+  quota = maildir:User quota
+  quota_rule = *:storage={mail.quota_kilobytes}K
+}}
+"""
+
+_MAIL_2_4 = """\
+auth_allow_cleartext = yes
+ssl_server_cert_file = {folder}/certificate.pem
+ssl_server_key_file = {folder}/key.pem
+mail_driver = maildir
+mail_path = {folder}/mail/%{{user}}
+userdb static {{
+  fields {{
+    uid = {mail.uid}
+    gid = {mail.gid}
+    home = {folder}/mail/%{{user}}
+  }}
+}}
+mail_plugins {{
+  acl = yes
+  quota = yes
+}}
+acl_driver = vfile
+quota "User quota" {{
+  quota_driver = maildir
+  quota_storage_size = {quota}
+}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailService:
+    """The mailboxes that a Dovecot serves: its ports, and the user that their files belong to.
+
+    ``quota_kilobytes`` is how much fits into a mailbox, 0 for no limit.
+    """
+
+    port: int
+    tls_port: int
+    uid: int
+    gid: int
+    quota_kilobytes: int = 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dovecot:
@@ -68,15 +137,24 @@ def read_version() -> str:
     return subprocess.run([DOVECOT, "--version"], check=True, capture_output=True, text=True).stdout
 
 
-def write_settings(version: str, folder: Path, *, user: str) -> str:
-    """The configuration for Dovecot ``version``: everything in ``folder``, the socket owned by ``user``."""
+def write_settings(version: str, folder: Path, *, user: str, mail: MailService | None = None) -> str:
+    """The configuration for Dovecot ``version``: everything in ``folder``, the socket owned by ``user``.
+
+    Without ``mail`` it only checks passwords.
+    """
     release = re.match(r"(\d+)\.(\d+)", version)
     assert release is not None, f"Dovecot calls its version {version!r}"
     if (int(release[1]), int(release[2])) < (2, 4):
         settings = _SETTINGS + _PASSWORDS_2_3
+        mailboxes = _MAIL + _MAIL_2_3
     else:
         settings = _FIRST_LINES + _SETTINGS + _PASSWORDS_2_4
-    return settings.format(folder=folder, user=user)
+        mailboxes = _MAIL + _MAIL_2_4
+    if mail is None:
+        return settings.format(folder=folder, user=user, protocols="", ssl="no")
+    quota = f"{mail.quota_kilobytes}K" if mail.quota_kilobytes else "unlimited"
+    words = {"folder": folder, "user": user, "mail": mail, "quota": quota, "protocols": "imap", "ssl": "yes"}
+    return (settings + mailboxes).format(**words)
 
 
 def require_dovecot() -> None:

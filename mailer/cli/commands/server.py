@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -95,7 +95,7 @@ def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
-        with _mail_thread(live):
+        with _threads_beside(live):
             yield
     finally:
         stop.set()
@@ -103,12 +103,22 @@ def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _mail_thread(live: LiveWorkspace) -> Iterator[None]:
-    """Send the transactional mails that readers request on the pages, in a thread of this process, with the
-    settings as they are on disk.
-    """
-    from mailer.live_workspace import ChangeStop
+def _threads_beside(live: LiveWorkspace) -> Iterator[None]:
+    """Send the transactional mails that readers request on the pages, and read what comes back."""
+    from mailer.feedback.worker import run_feedback_worker
     from mailer.selfservice.mail_worker import run_mail_worker
+
+    with (
+        _live_thread(live, "mailer-mails", run_mail_worker),
+        _live_thread(live, "mailer-feedback", run_feedback_worker),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _live_thread(live: LiveWorkspace, name: str, work_on: Callable[..., None]) -> Iterator[None]:
+    """Work in a thread of this process, with the settings as they are on disk."""
+    from mailer.live_workspace import ChangeStop
 
     stop = threading.Event()
 
@@ -118,9 +128,9 @@ def _mail_thread(live: LiveWorkspace) -> Iterator[None]:
             if workspace is None:
                 stop.wait(_POLL_SECONDS)
             else:
-                run_mail_worker(workspace, stop=ChangeStop(stop, live, workspace), report=say)
+                work_on(workspace, stop=ChangeStop(stop, live, workspace), report=say)
 
-    thread = threading.Thread(target=run, name="mailer-mails")
+    thread = threading.Thread(target=run, name=name)
     thread.start()
     try:
         yield
@@ -153,6 +163,6 @@ def work(context: CliContext, no_listen: bool) -> None:
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
         live = LiveWorkspace(workspace, say=say)
-        with _mail_thread(live):
+        with _threads_beside(live):
             work_on(workspace, stop=stop, say=say, listen=not no_listen, live=live)
     say("Stopped. No message was interrupted.")

@@ -1,0 +1,149 @@
+"""Takes messages from the mail server on this machine by LMTP (RFC 2033).
+
+A message is acknowledged after it has been received and committed. Until then it is the mail server's, which
+keeps it and tries again: when the database is away, when the disk is full, and when this program is killed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mailer.errors import MailerError
+from mailer.feedback.envelope import add_envelope
+from mailer.feedback.intake import MAX_MESSAGE_BYTES, Intake, Obstacle, TryAgainError, UnreadableError
+from mailer.network import ListenAddress
+from mailer.settings import LOOPBACK_HOSTS
+
+_RECEIVED = "250 2.0.0 Received"
+_FAULT = "451 4.3.0 This message cannot be read at the moment; see the log of partner-mailer"
+_REPLIES = {
+    Obstacle.disk_full: "452 4.3.1 The disk is full",
+    Obstacle.database: "451 4.3.0 The database cannot be used at the moment",
+}
+_log = logging.getLogger(__name__)
+
+
+class LmtpStartError(MailerError):
+    """The LMTP server cannot listen where [feedback] lmtp says."""
+
+
+class LmtpServer:
+    """An LMTP server in a thread of its own. Call :meth:`stop` after :meth:`start`.
+
+    There is no login in LMTP, so it listens on this machine only.
+    """
+
+    def __init__(self, address: ListenAddress, intake: Intake) -> None:
+        self._address = address
+        self._intake = intake
+        self._thread: threading.Thread | None = None
+        self._server: asyncio.Server | None = None
+
+    def start(self) -> int:
+        """Begin to listen; return the port, or 0 for a Unix socket.
+
+        Raises:
+            LmtpStartError: the place is taken, not available, or open to other machines.
+        """
+        # Imported here to keep commands fast that only read the settings.
+        from mailer.feedback.lmtp_protocol import make_protocol
+
+        listener = _listen(self._address)
+        self._loop = asyncio.new_event_loop()
+        # One at a time: receiving is one transaction, and SQLite has one writer.
+        self._receiving = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mailer-lmtp")
+        take = self._take
+        self._server = self._loop.run_until_complete(
+            self._start(listener, lambda: make_protocol(take, loop=self._loop, limit=MAX_MESSAGE_BYTES))
+        )
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mailer-lmtp", daemon=True)
+        self._thread.start()
+        name = listener.getsockname()
+        return 0 if isinstance(name, (str, bytes)) else int(name[1])
+
+    def stop(self) -> None:
+        """Stop listening. A message that is being received is finished and acknowledged."""
+        if self._thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result(timeout=60)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._thread = None
+        self._receiving.shutdown()
+        self._loop.close()
+        if self._address.path is not None:
+            self._address.path.unlink(missing_ok=True)
+
+    async def _start(self, listener: socket.socket, make: Any) -> asyncio.Server:
+        if listener.family == socket.AF_UNIX:
+            return await self._loop.create_unix_server(make, sock=listener)
+        return await self._loop.create_server(make, sock=listener)
+
+    async def _shut_down(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        # Whatever is being received has been handed to the one thread: wait until its turn is over.
+        await self._loop.run_in_executor(self._receiving, lambda: None)
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _take(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+        """Receive one message for all its recipients; return the reply that each of them gets."""
+        raw = add_envelope(content, sender=sender, recipients=recipients)
+        try:
+            await self._loop.run_in_executor(self._receiving, self._intake.take, raw)
+        except TryAgainError as error:
+            _log.warning("A message stays with the mail server: %s", error)
+            return _REPLIES[error.obstacle]
+        except UnreadableError:
+            return _FAULT
+        return _RECEIVED
+
+
+def _listen(address: ListenAddress) -> socket.socket:
+    if address.path is None and address.host not in LOOPBACK_HOSTS:
+        raise LmtpStartError(
+            f"[feedback] lmtp = {address} is open to other machines, and LMTP knows no login. Write "
+            f"127.0.0.1:{address.port} or the path of a Unix socket."
+        )
+    try:
+        return _listen_unix(address.path) if address.path is not None else _listen_tcp(address)
+    except OSError as error:
+        raise LmtpStartError(
+            f"Cannot listen at {address}, where [feedback] lmtp says: {error.strerror or error}. Choose "
+            "another place, or stop the program that uses it."
+        ) from error
+
+
+def _listen_tcp(address: ListenAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with contextlib.ExitStack() as ending:
+        listener = ending.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen()
+        ending.pop_all()
+    return listener
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    with contextlib.ExitStack() as ending:
+        listener = ending.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        # One that a killed process left behind. Only one of ours listens at a time: see SourceLock.
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_socket():
+                path.unlink()
+        listener.bind(str(path))
+        # The mail server runs as another user; what it says is judged as that of any mail.
+        path.chmod(0o666)
+        listener.listen()
+        ending.pop_all()
+    return listener

@@ -1,0 +1,1 @@
+"""Where incoming mail waits for us: an IMAP mailbox or a Maildir."""

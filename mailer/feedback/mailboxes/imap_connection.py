@@ -1,0 +1,246 @@
+"""One connection to an IMAP mailbox: list, fetch, move, delete and wait, by UIDs."""
+
+import contextlib
+import imaplib
+import re
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from imap_tools.errors import MailboxExpungeError, MailboxTaggedResponseError
+from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+from imap_tools.utils import check_command_status
+
+from mailer.feedback.mailboxes.errors import FolderRefusedError, MailboxError, MailboxRefusedError
+from mailer.feedback.mailboxes.imap_errors import explain_command, explain_connection, explain_login
+from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions
+
+_UID = re.compile(rb"\bUID (\d+)")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_UPDATES = ("EXISTS", "RECENT", "EXPUNGE", "FETCH", "VANISHED")
+_IDLE_SLICE_SECONDS = 1.0
+
+
+@dataclass(kw_only=True)
+class ImapConnection:
+    """A connection that is logged in and has selected its folder. Close it after use.
+
+    ``is_read_only`` says that the server lets us read only. ``uid_validity`` changes when the server has
+    given new numbers to all messages.
+    """
+
+    options: ImapOptions
+    uid_validity: int
+    is_read_only: bool
+    _box: BaseMailBox
+    _folders: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def can_idle(self) -> bool:
+        """Whether the server tells us of new messages by itself (RFC 2177)."""
+        return "IDLE" in self._box.client.capabilities
+
+    @property
+    def can_move(self) -> bool:
+        """Whether the server moves messages in one step (RFC 6851)."""
+        return "MOVE" in self._box.client.capabilities
+
+    def list_uids(self, *, after: int = 0) -> list[int]:
+        """Return the UIDs above ``after``, in the order of arrival."""
+        with explain_command(self.options):
+            found = self._box.uids(f"UID {after + 1}:*", charset=None)
+        # RFC 3501 §6.4.8: the range always includes the last message, even if its number is lower.
+        return sorted(uid for uid in map(int, found) if uid > after)
+
+    def fetch_sizes(self, uids: Sequence[int]) -> dict[int, int]:
+        """Return the sizes in bytes; a message that is gone meanwhile is left out."""
+        sizes = {}
+        for line in self._fetch(uids, "(UID RFC822.SIZE)"):
+            text = line if isinstance(line, bytes) else b" ".join(line)
+            uid, size = _UID.search(text), _SIZE.search(text)
+            if uid and size:
+                sizes[int(uid[1])] = int(size[1])
+        return sizes
+
+    def fetch(self, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return messages as they arrived, without marking them as read; one that is gone is left out."""
+        found: list[tuple[int, bytes]] = []
+        content: bytes | None = None
+        before = b""
+        for line in self._fetch(uids, "(UID BODY.PEEK[])"):
+            if isinstance(line, tuple):
+                before, content = line
+                after = b""
+            else:
+                after = line
+            # The number may stand before or after the message, as the server likes.
+            uid = _UID.search(before) or _UID.search(after)
+            # Dovecot gives nothing for a message that another connection has deleted.
+            if content and uid:
+                found.append((int(uid[1]), content))
+                content, before = None, b""
+        return sorted(found)
+
+    def move(self, uids: Sequence[int], folder: str) -> None:
+        """Move messages into ``folder``, which is created if need be; with "", delete them.
+
+        Raises:
+            FolderRefusedError: the server refuses; the messages stay.
+            ConnectionLostError: nobody knows whether they were moved.
+        """
+        if not uids:
+            return
+        if not folder:
+            self._remove(uids)
+            return
+        target = self._folders.get(folder) or self._find_folder(folder)
+        self._folders[folder] = target
+        with explain_command(self.options):
+            if self.can_move:
+                self._box.move(_join(uids), target)
+            else:
+                self._box.copy(_join(uids), target)
+        if not self.can_move:
+            self._remove(uids)
+        self._forget_updates()
+
+    def wait(self, seconds: float, *, is_over: Callable[[], bool]) -> None:
+        """Wait until something changes in the mailbox, ``seconds`` have passed or ``is_over``."""
+        idle = self._box.idle
+        with explain_command(self.options):
+            try:
+                idle.start()  # type: ignore[no-untyped-call]
+            except MailboxTaggedResponseError as error:
+                raise imaplib.IMAP4.abort("the server did not begin to wait") from error
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and not is_over():
+                began = time.monotonic()
+                # An answer of nothing before its time is up: the server hung up, which stop() finds out.
+                if idle.poll(timeout=_IDLE_SLICE_SECONDS) or time.monotonic() - began < _IDLE_SLICE_SECONDS:
+                    break
+            idle.stop()  # type: ignore[no-untyped-call]
+        self._forget_updates()
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a folder, at the top or below INBOX."""
+        with explain_command(self.options):
+            return any(self._box.folder.exists(name) for name in self._name_candidates(folder))
+
+    def close(self) -> None:
+        """Log out; whatever goes wrong then does not matter any more."""
+        with contextlib.suppress(Exception):
+            self._box.client.sock.settimeout(2)
+            self._box.logout()
+        with contextlib.suppress(Exception):
+            self._box.client.shutdown()
+
+    def _forget_updates(self) -> None:
+        """Drop what the server told us by the way: imaplib keeps it all, for as long as we are connected."""
+        for name in _UPDATES:
+            self._box.client.response(name)
+
+    def _fetch(self, uids: Sequence[int], parts: str) -> list[bytes | tuple[bytes, bytes]]:
+        with explain_command(self.options):
+            status, lines = self._box.client.uid("FETCH", _join(uids), parts)
+        if status != "OK":
+            raise FolderRefusedError(str(lines))
+        return [line for line in lines if line is not None]
+
+    def _remove(self, uids: Sequence[int]) -> None:
+        """Delete messages, and no others that somebody else has marked for deletion."""
+        with explain_command(self.options):
+            self._box.flag(_join(uids), r"\Deleted", True)
+            if "UIDPLUS" in self._box.client.capabilities:
+                check_command_status(self._box.client.uid("EXPUNGE", _join(uids)), MailboxExpungeError)
+                return
+            marked = {int(uid) for uid in self._box.uids("DELETED", charset=None)}
+            if marked <= set(uids):
+                self._box.expunge()
+
+    def _find_folder(self, folder: str) -> str:
+        """Return the folder's name on this server; create the folder if there is none."""
+        candidates = self._name_candidates(folder)
+        with explain_command(self.options):
+            for name in candidates:
+                if self._box.folder.exists(name):
+                    return name
+        for name in candidates[:-1]:
+            with contextlib.suppress(FolderRefusedError), explain_command(self.options):
+                self._box.folder.create(name)
+                return name
+        with explain_command(self.options):
+            self._box.folder.create(candidates[-1])
+        return candidates[-1]
+
+    def _name_candidates(self, folder: str) -> list[str]:
+        """Return the names to try: some servers have every folder below INBOX."""
+        inbox = next(iter(self._box.folder.list("", "INBOX")), None)
+        delimiter = inbox.delim if inbox is not None else ""
+        return [folder, f"INBOX{delimiter}{folder}"] if delimiter not in {"", "NIL"} else [folder]
+
+
+def open_imap(options: ImapOptions) -> ImapConnection:
+    """Connect, log in and select the folder.
+
+    Raises:
+        MailboxRefusedError: what the settings say does not work at this server.
+        MailboxError: the server cannot be reached now.
+    """
+    secret = options.read_secret()
+    with explain_connection(options):
+        box = _connect(options)
+    try:
+        with explain_login(options):
+            _log_in(box, options, secret)
+        return _select(box, options)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            box.client.shutdown()
+        raise
+
+
+def _connect(options: ImapOptions) -> BaseMailBox:
+    if options.encryption is Encryption.none:
+        return MailBoxUnencrypted(options.host, options.port, timeout=options.timeout)
+    context = ssl.create_default_context()
+    kind = MailBox if options.encryption is Encryption.implicit else MailBoxStartTls
+    return kind(options.host, options.port, timeout=options.timeout, ssl_context=context)
+
+
+def _log_in(box: BaseMailBox, options: ImapOptions, secret: str) -> None:
+    if options.token_file is not None:
+        answers = [f"user={options.user}\x01auth=Bearer {secret}\x01\x01".encode()]
+        # A refused token is followed by a challenge with the reason, which wants an empty answer.
+        box.client.authenticate("XOAUTH2", lambda _: answers.pop() if answers else b"")
+    elif (options.user + secret).isascii():
+        box.login(options.user, secret, initial_folder=None)
+    else:
+        box.login_utf8(options.user, secret, initial_folder=None)
+    # What a server offers after the login is more than before; imaplib asks before only.
+    _, offered = box.client.capability()
+    box.client.capabilities = tuple(b" ".join(offered).decode("ascii", "replace").upper().split())
+
+
+def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
+    is_read_only = False
+    try:
+        with explain_command(options):
+            try:
+                box.folder.set(options.folder)
+            except imaplib.IMAP4.readonly:
+                is_read_only = True
+                box.folder.set(options.folder, readonly=True)
+    except FolderRefusedError as error:
+        raise MailboxRefusedError(
+            f"{options.user} has no folder {options.folder} at {options.server}: {error}. Correct "
+            "the folder at the end of [feedback] imap."
+        ) from error
+    _, validity = box.client.response("UIDVALIDITY")
+    if not validity or validity[0] is None:
+        raise MailboxError(f"{options.server} does not number its messages, which IMAP requires.")
+    return ImapConnection(options=options, uid_validity=int(validity[0]), is_read_only=is_read_only, _box=box)
+
+
+def _join(uids: Sequence[int]) -> str:
+    return ",".join(map(str, uids))

@@ -1,0 +1,174 @@
+"""Reads what comes back, from everywhere that ``[feedback]`` names, for as long as the program runs.
+
+Each source has a thread of its own. Any number of processes may run this; each source is read by one of them
+at a time.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mailer.database.clock import Clock, read_clock
+from mailer.feedback.context import FeedbackContext
+from mailer.feedback.intake import make_intake
+from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
+from mailer.feedback.mailboxes.folder_policy import FolderPolicy
+from mailer.feedback.mailboxes.imap_mailbox import ImapMailbox
+from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
+from mailer.feedback.mailboxes.lease import MailboxLease, SourceLock
+from mailer.feedback.mailboxes.maildir import Maildir
+from mailer.feedback.mailboxes.notices import Notices
+from mailer.network import ListenAddress, parse_listen_address
+from mailer.settings import Settings
+from mailer.workspace import Workspace
+
+_RETRY_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Something that brings messages. ``run`` reads it until the event is set."""
+
+    name: str
+    run: Callable[[threading.Event], None]
+
+
+def run_feedback_worker(
+    workspace: Workspace, *, stop: threading.Event, report: Callable[[str], None], clock: Clock = read_clock
+) -> None:
+    """Read what comes back until ``stop`` is set. What the operator should know goes to ``report``."""
+    engine = workspace.open_database(durable=True)
+    try:
+        context = FeedbackContext(workspace=workspace, engine=engine)
+        threads = [
+            threading.Thread(target=_keep_running, args=(source, stop, report), name="mailer-feedback-source")
+            for source in list_sources(context, report=report, clock=clock)
+        ]
+        for thread in threads:
+            thread.start()
+        while not stop.is_set():
+            stop.wait(1.0)
+        for thread in threads:
+            thread.join()
+    finally:
+        engine.dispose()
+
+
+def list_sources(
+    context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
+) -> Iterator[Source]:
+    """The sources that the settings name."""
+    workspace = context.workspace
+    settings = workspace.settings.feedback
+    if settings.imap:
+        yield _make_imap_source(context, report, clock)
+    if settings.maildir is not None:
+        path = workspace.root / settings.maildir
+        maildir = Maildir(
+            path,
+            policy=_make_policy(workspace.settings, is_shared=settings.shared_mailbox),
+            intake=make_intake(context, "maildir", is_shared=settings.shared_mailbox, clock=clock),
+            lock=SourceLock(workspace.root, f"maildir {path}"),
+            notices=Notices(f"Maildir {path}", report),
+        )
+        yield Source(name=f"the Maildir {path}", run=maildir.run)
+    if settings.lmtp:
+        yield _make_lmtp_source(context, report, clock)
+
+
+def read_imap_options(workspace: Workspace) -> ImapOptions:
+    """The mailbox of ``[feedback] imap``. Its files are relative to the workspace.
+
+    Raises:
+        ValueError: it is not the address of a mailbox.
+    """
+    settings = workspace.settings.feedback
+    root = workspace.root
+    return parse_imap_url(
+        settings.imap,
+        password_file=root / settings.password_file if settings.password_file else None,
+        token_file=root / settings.token_file if settings.token_file else None,
+    )
+
+
+def is_shared_mailbox(settings: Settings, options: ImapOptions) -> bool:
+    """Whether people read the mailbox, too: by the settings, or because replies go there anyway.
+
+    A reply that was forwarded to the mailbox it came from would come back for ever.
+    """
+    replies_to = (settings.sender.reply_to or settings.sender.address).casefold()
+    names = {replies_to, replies_to.partition("@")[0]}
+    return settings.feedback.shared_mailbox or options.user.casefold() in names
+
+
+def read_lmtp_address(workspace: Workspace) -> ListenAddress:
+    """Where ``[feedback] lmtp`` says to listen; a socket's path is relative to the workspace."""
+    address = parse_listen_address(workspace.settings.feedback.lmtp)
+    return ListenAddress(path=workspace.root / address.path) if address.path is not None else address
+
+
+def _make_policy(settings: Settings, *, is_shared: bool) -> FolderPolicy:
+    return FolderPolicy(
+        processed=settings.feedback.processed_folder,
+        quarantine=settings.feedback.quarantine_folder,
+        is_shared=is_shared,
+    )
+
+
+def _make_imap_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+    workspace = context.workspace
+    options = read_imap_options(workspace)
+    is_shared = is_shared_mailbox(workspace.settings, options)
+    mailbox = ImapMailbox(
+        options,
+        policy=_make_policy(workspace.settings, is_shared=is_shared),
+        intake=make_intake(context, "imap", is_shared=is_shared, clock=clock),
+        lease=MailboxLease(context.engine, workspace.root, options.name, clock=clock),
+        notices=Notices(f"Mailbox {options.name}", report),
+    )
+    return Source(name=f"the mailbox {options.name}", run=mailbox.run)
+
+
+def _make_lmtp_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+    address = read_lmtp_address(context.workspace)
+    intake = make_intake(context, "lmtp", clock=clock)
+    lock = SourceLock(context.workspace.root, f"lmtp {address}")
+    notices = Notices(f"LMTP at {address}", report)
+
+    def run(stop: threading.Event) -> None:
+        while not stop.is_set():
+            if lock.try_acquire():
+                try:
+                    _serve_lmtp(LmtpServer(address, intake), notices, stop)
+                finally:
+                    lock.release()
+            stop.wait(_RETRY_SECONDS)
+
+    return Source(name=f"LMTP at {address}", run=run)
+
+
+def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> None:
+    try:
+        server.start()
+    except LmtpStartError as error:
+        notices.report_trouble("start", str(error))
+        return
+    notices.clear_trouble("start", "Messages are accepted now.")
+    try:
+        while not stop.is_set():
+            stop.wait(1.0)
+    finally:
+        server.stop()
+
+
+def _keep_running(source: Source, stop: threading.Event, report: Callable[[str], None]) -> None:
+    """Run a source until told to stop, whatever becomes of it."""
+    while not stop.is_set():
+        try:
+            source.run(stop)
+        except Exception as error:
+            _log.exception("Reading %s failed.", source.name)
+            report(f"Reading {source.name} failed ({type(error).__name__}: {error}). Trying again.")
+            stop.wait(_RETRY_SECONDS)
