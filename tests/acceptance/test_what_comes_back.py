@@ -94,9 +94,9 @@ def read_delivered(path: Path) -> AcceptedMail:
 def running_post(readers: Readership) -> Iterator[Post]:
     local = {kind: [a for a in readers.list_addresses(kind) if a.endswith(HERE)] for kind in ("full", "well")}
     mailboxes = {
-        **{address: "well" for address in local["well"]},
-        **{address: "leaving" for address in readers.list_addresses("leaving")},
-        **{address: "away" for address in readers.list_addresses("away")},
+        **dict.fromkeys(local["well"], "well"),
+        **dict.fromkeys(readers.list_addresses("leaving"), "leaving"),
+        **dict.fromkeys(readers.list_addresses("away"), "away"),
         "bounce@news.example.org": "ours",
         "leave@news.example.org": "ours",
     }
@@ -160,8 +160,9 @@ def show_everybody_ends_right(workspace: Workspace, readers: Readership, figure:
     assert said == []
     engine.dispose()
     figure(
-        f"{len(readers.everybody)} messages through Postfix, {engine.dialect.name}: {readers.unknown} unknown, "
-        f"{readers.full} full, {readers.leaving} left by mail, {readers.away} away; every one in its right state"
+        f"{len(readers.everybody)} messages through Postfix, {engine.dialect.name}: {readers.unknown} "
+        f"unknown, {readers.full} full, {readers.leaving} left by mail, {readers.away} away: every one in "
+        "its right state"
     )
 
 
@@ -178,7 +179,7 @@ def check_states(engine: Engine, readers: Readership, driver: CampaignDriver) ->
     expected = dict.fromkeys(readers.everybody, "active")
     expected |= dict.fromkeys(readers.list_addresses("unknown"), "bounced")
     expected |= dict.fromkeys(readers.list_addresses("leaving"), "unsubscribed")
-    assert {email: status for email, status in rows} == expected
+    assert {row.email: row.status for row in rows} == expected
     assert {row.evidence for row in events} == {"token"}
     kinds = Counter((row.kind, row.reason, row.consequence) for row in events)
     assert kinds == {
