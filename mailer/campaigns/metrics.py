@@ -14,6 +14,13 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlmodel import col
 
 from mailer.database.clock import read_clock
+from mailer.database.feedback_models import (
+    Consequence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+)
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
 from mailer.dispatch.liveness import DEAD_AFTER
 from subscribers.models import Status, Subscriber
@@ -47,6 +54,7 @@ class _MetricsCollector(Collector):
         editions = _find_campaigns(connection)
         yield _campaigns(connection)
         yield _subscribers(connection)
+        yield from _feedback(connection)
         yield from _deliveries(connection, editions)
         yield _queue_ages(connection, editions, now)
         yield _dispatchers(connection, now)
@@ -80,6 +88,29 @@ def _subscribers(connection: Connection) -> GaugeMetricFamily:
     for each in Status:
         family.add_metric([each.value], found.get(each, 0))
     return family
+
+
+def _feedback(connection: Connection) -> Iterator[GaugeMetricFamily]:
+    """What came back, by kind; what waits for a person; and what servers said about us."""
+    came = GaugeMetricFamily("mailer_feedback", "Messages that came back, by kind.", labels=["kind"])
+    kind, state = col(FeedbackMessage.kind), col(FeedbackMessage.state)
+    found = {row[0]: row[1] for row in connection.execute(select(kind, func.count()).group_by(kind))}
+    for each in FeedbackKind:
+        came.add_metric([each.value], found.get(each, 0))
+    yield came
+    held = select(func.count()).select_from(FeedbackMessage).where(state == FeedbackState.held)
+    yield GaugeMetricFamily(
+        "mailer_feedback_held",
+        "Messages that came back and wait for a person.",
+        value=connection.execute(held).scalar_one(),
+    )
+    alarms = select(func.count()).select_from(FeedbackEvent)
+    alarms = alarms.where(col(FeedbackEvent.consequence) == Consequence.alarm)
+    yield GaugeMetricFamily(
+        "mailer_feedback_alarms",
+        "Bounces that are about the sender, not about the readers.",
+        value=connection.execute(alarms).scalar_one(),
+    )
 
 
 def _deliveries(connection: Connection, editions: dict[int, str]) -> Iterator[GaugeMetricFamily]:

@@ -74,13 +74,16 @@ class Finding:
         return self.person.email in map(_normalise, spellings)
 
 
-def identify(session: Session, keys: Keys, message: IncomingMessage, *, now: datetime) -> list[Finding]:
+def identify(
+    session: Session, keys: Keys, message: IncomingMessage, *, now: datetime, is_authentic: bool = False
+) -> list[Finding]:
     """Find the subscriber of each recipient that ``message`` reports, in its order.
 
-    A message that reports no recipient is one about its sender, or whoever its token names. Writes nothing.
+    ``is_authentic`` says that it is known who reports: only then does somebody leave who is merely named. A
+    message that reports no recipient is one about its sender, or whoever its token names. Writes nothing.
     """
     readers = _Readers(session, keys, now)
-    if message.kind is FeedbackKind.leave:
+    if message.kind is FeedbackKind.leave and not is_authentic:
         return _find_leavers(readers, message)
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),)
     by_token = readers.find_by_tokens(_list_address_tokens(message))

@@ -4,7 +4,7 @@ The row of the message is inserted first. A second reader of the same message wa
 then finds it recorded; if the first dies, nothing of it is there, and the second begins anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -101,7 +101,8 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
-    findings = identify(session, workspace.keys, message, now=now)[:_MAX_RECIPIENTS]
+    found = identify(session, workspace.keys, message, now=now, is_authentic=arrival.is_authentic)
+    findings = found[:_MAX_RECIPIENTS]
     case = FeedbackCase(
         session=session,
         workspace=workspace,
@@ -182,19 +183,29 @@ def make_event(kind: FeedbackKind, finding: Finding, outcome: Outcome, *, at: da
     )
 
 
-def _find_erased(session: Session, context: FeedbackContext, findings: Iterable[Finding]) -> set[int]:
+def _find_erased(session: Session, context: FeedbackContext, findings: Sequence[Finding]) -> set[int]:
     """The positions of findings about people who were erased: nothing about them is kept again."""
-    erased = set()
-    for position, finding in enumerate(findings):
-        if finding.person is not None:
-            subscriber = session.get(Subscriber, finding.person.subscriber_id)
-            is_erased = subscriber is not None and subscriber.status is Status.erased
-        else:
-            spellings = (finding.recipient.original_address, finding.recipient.address)
-            is_erased = any(_is_erased_address(session, context, address) for address in spellings)
-        if is_erased:
-            erased.add(position)
-    return erased
+    numbers = {finding.person.subscriber_id for finding in findings if finding.person}
+    # Locked, so that an erasure at this moment comes before, and is seen here, or finds what is recorded.
+    statuses = (
+        select(col(Subscriber.id), col(Subscriber.status))
+        .where(col(Subscriber.id).in_(numbers))
+        .order_by(col(Subscriber.id))
+        .with_for_update(read=True, key_share=True)
+    )
+    gone = {number for number, status in session.exec(statuses) if status is Status.erased}
+    return {
+        position
+        for position, finding in enumerate(findings)
+        if (
+            finding.person.subscriber_id in gone
+            if finding.person
+            else any(
+                _is_erased_address(session, context, address)
+                for address in (finding.recipient.original_address, finding.recipient.address)
+            )
+        )
+    }
 
 
 def _is_erased_address(session: Session, context: FeedbackContext, address: str) -> bool:
@@ -215,6 +226,9 @@ def _choose_state(
         if len(arrival.raw) > MAX_REPLY_BYTES:
             return FeedbackState.held, "a reply that is too large to go on; only its beginning is kept here"
         return FeedbackState.forwarding, ""
+    if arrival.is_authentic and _names_anybody(message) and not any(one.person for one in findings):
+        # Others may send through the same account of the provider.
+        return FeedbackState.recorded, ""
     if note := _explain_holding(message, findings, outcomes):
         return FeedbackState.held, note
     return FeedbackState.recorded, ""

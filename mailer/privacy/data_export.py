@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from mailer.database import feedback_models as feedback_models
 from mailer.database.models import Campaign, CampaignContent, SentTest
+from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
@@ -32,7 +32,7 @@ def export_personal_data(
     Their own row is under ``subscriber``. The rows of each table that belong to them are under its name, in
     primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
     not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
-    that were sent to the address. Writes nothing.
+    that were sent to the address. ``messages`` are those that came back by or about them. Writes nothing.
 
     Raises:
         SubscriberError: the address is invalid or not on the list.
@@ -51,6 +51,10 @@ def export_personal_data(
             _describe_lifted(one) for one in list_lifted_suppressions(session, key, person.email)
         ],
         "tests": _read_tests(session, person.email),
+        "messages": [
+            {name: _to_json_value(value) for name, value in message.items()}
+            for message in list_messages(session, person)
+        ],
         **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }

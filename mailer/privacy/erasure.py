@@ -29,6 +29,7 @@ from mailer.privacy.address_matcher import (
     make_address_matcher,
     make_words_pattern,
 )
+from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback
 from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -39,6 +40,7 @@ from subscribers.queries import find_subscriber
 
 OUT_OF_REACH = (
     "mail already delivered, and the relay's own log and queue",
+    "messages in the mailbox that bounces and replies come back to",
     "exports, backups and copies outside the workspace",
     "copies of overwritten blocks that the disk itself keeps",
 )
@@ -141,7 +143,16 @@ def erase_files_and_rows(
     person, matcher, files = clean_files_naming(workspace, engine, address)
     with open_session(engine) as session:
         if person is not None:
-            _erase_rows(session, workspace, address, method=method, now=now, source=source, evidence=evidence)
+            _erase_rows(
+                session,
+                workspace,
+                address,
+                matcher,
+                method=method,
+                now=now,
+                source=source,
+                evidence=evidence,
+            )
         mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
         session.commit()
     return files
@@ -221,7 +232,8 @@ def _collect_personal_text(session: Session, person: Subscriber) -> frozenset[st
         words for one in session.exec(records) for words in (one.source, one.wording, one.evidence, one.basis)
     )
     local = person.envelope.rpartition("@")[0]
-    return frozenset({person.email, person.envelope, local, person.name, *session.exec(replies), *texts})
+    own = {person.email, person.envelope, local, person.name}
+    return frozenset({*own, *session.exec(replies), *texts, *collect_feedback_text(session, person)})
 
 
 def _clean_files(files: Sequence[FileMatch], matcher: AddressMatcher) -> None:
@@ -239,6 +251,7 @@ def _erase_rows(
     session: Session,
     workspace: Workspace,
     address: str,
+    matcher: AddressMatcher,
     *,
     method: str,
     now: datetime,
@@ -249,6 +262,7 @@ def _erase_rows(
     person = find_subscriber(session, address)
     assert person.id is not None  # noqa: S101 - it came from the database
     erase_deliveries(session.connection(), person.id, now)
+    erase_feedback(session.connection(), person, matcher, now)
     # Delete transactional mails waiting to be sent to them, and requests that others made about their
     # address.
     to_them = or_(

@@ -101,10 +101,13 @@ def _find_logs(workspace: Workspace) -> tuple[Path, ...]:
 
 
 def _find_mailboxes(workspace: Workspace) -> tuple[Path, ...]:
-    """Return the Maildirs used for rehearsals, wherever they are."""
-    smtp = workspace.settings.smtp
+    """Return the Maildirs used for rehearsals, and the one for what comes back, wherever they are."""
+    smtp, feedback = workspace.settings.smtp, workspace.settings.feedback
     urls = [urlsplit(url) for url in (smtp.url, *(relay.url for relay in smtp.relays))]
-    return tuple((workspace.root / url.path).resolve() for url in urls if url.scheme == "maildir")
+    paths = [Path(url.path) for url in urls if url.scheme == "maildir"]
+    if feedback.maildir is not None:
+        paths.append(feedback.maildir)
+    return tuple((workspace.root / path).resolve() for path in paths)
 
 
 def _match_file(
@@ -132,7 +135,7 @@ def _choose_action(
     path: Path, suffix: str, workspace: Workspace, matcher: AddressMatcher
 ) -> tuple[FileAction, str]:
     if suffix in _MESSAGE_SUFFIXES or path.parent == workspace.outbox or path.parent.name in _MAILDIR_FOLDERS:
-        return FileAction.delete, "a message to them"
+        return FileAction.delete, "a message to or about them"
     if suffix in _LIST_SUFFIXES:
         return FileAction.shorten, "a list with a row about them"
     if suffix == ".json" and _is_data_export(path, matcher):

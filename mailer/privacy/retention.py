@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Engine, exists, update
 from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.engine import open_session
+from mailer.database.feedback_models import FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
+from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.models import MailedLink, Status, Subscriber
@@ -70,6 +72,8 @@ def prune(
             session.connection().execute(update(Delivery).where(old).values(reason=""))
         if (old := _has_old_address(rules, now)) is not None:
             session.connection().execute(update(SentTest).where(old).values(address=""))
+        if rules.feedback_months is not None:
+            delete_old_feedback(session.connection(), months_before(now, rules.feedback_months))
         delete_expired_links(session, expired_before=now - EXPIRED_LINKS_KEPT)
         session.commit()
     if any(rule.number for rule in planned):
@@ -105,6 +109,15 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
             number=_count(session, SentTest, old),
             what="tests to delete the address from",
             reason=f"sent more than {rules.test_months} months ago; the tests are kept",
+        )
+    if rules.feedback_months is not None:
+        old = is_old_feedback(months_before(now, rules.feedback_months))
+        yield RetentionResult(
+            setting="feedback_months",
+            number=_count(session, FeedbackMessage, old),
+            what="messages that came back to empty",
+            reason=f"received more than {rules.feedback_months} months ago; those that wait for a person are "
+            "kept",
         )
     yield RetentionResult(
         setting="",

@@ -12,6 +12,13 @@ from sqlmodel import Session, col
 from mailer.campaigns.metrics import export_metrics
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
+from mailer.database.feedback_models import (
+    Consequence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+)
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign
@@ -52,7 +59,19 @@ def test_everything_is_counted_in_the_database(engine: Engine) -> None:
         connection.execute(
             insert(RateBucket).values(name="relay:main", next_at=now + timedelta(seconds=60), used=0)
         )
+    with Session(engine) as session:
+        for name, kind, state in (("a", "bounce", "recorded"), ("b", "other", "held")):
+            message = FeedbackMessage(
+                fingerprint=name, received_at=now, kind=FeedbackKind(kind), state=FeedbackState(state)
+            )
+            session.add(message)
+            session.flush()
+        session.add(FeedbackEvent(message_id=message.id or 0, at=now, consequence=Consequence.alarm))
+        session.commit()
     found = read(export_metrics(engine).decode())
+    assert found["mailer_feedback", "bounce"] == found["mailer_feedback", "other"] == 1
+    assert found["mailer_feedback", "complaint"] == 0
+    assert found["mailer_feedback_held",] == found["mailer_feedback_alarms",] == 1
     assert found["mailer_campaigns", "sending"] == 1
     assert found["mailer_campaigns", "paused"] == 0
     assert found["mailer_subscribers", "active"] == 3

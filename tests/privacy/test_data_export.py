@@ -71,7 +71,13 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
                 session, person, ConsentEvent.imported, method="import", now=now, basis=f"basis {number}"
             )
             issue_link(session, workspace.keys.tokens, LinkPurpose.export, subscriber_id=number, now=now)
-            came = FeedbackMessage(fingerprint=f"{number}", received_at=now, kind=FeedbackKind.auto_reply)
+            came = FeedbackMessage(
+                fingerprint=f"{number}",
+                received_at=now,
+                kind=FeedbackKind.reply,
+                sender=person.email,
+                raw=f"Dear all, reply {number}".encode(),
+            )
             session.add(came)
             session.flush()
             session.add(FeedbackEvent(message_id=came.id or 0, subscriber_id=number, at=now))
@@ -104,10 +110,11 @@ def test_every_row_of_the_person_is_told_and_none_of_anybody_else(
     (delivery,) = known["delivery"]
     assert (delivery["state"], delivery["reason"]) == ("queued", "550 no such user 1")
     assert (delivery["edition"], delivery["title"]) == ("2026-1", "Spring")
+    assert [(one["sender"], one["text"]) for one in known["messages"]] == [(ADDRESS, "Dear all, reply 1")]
     assert known["suppression"] is None
     assert known["tables"]["delivery"] == "One row per campaign and subscriber: the ledger."
     words = json.dumps(known, ensure_ascii=False)
-    for neighbour in ("bat@example.org", "Name 2", "sector-2", "tag-2", "basis 2", "user 2"):
+    for neighbour in ("bat@example.org", "Name 2", "sector-2", "tag-2", "basis 2", "user 2", "reply 2"):
         assert neighbour not in words
 
 

@@ -25,6 +25,14 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
 from mailer.database import secure_delete
+from mailer.database.feedback_models import (
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+    ProposedSuccessor,
+    QueuedReply,
+)
 from mailer.database.models import (
     Campaign,
     Delivery,
@@ -48,6 +56,7 @@ from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, 
 from subscribers.one_time_links import issue_link
 from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
+from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import SLUG, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.scripted_smtp import ScriptedServer
@@ -276,6 +285,55 @@ def test_tests_sent_to_them_lose_the_address_and_stay_tests(
     with Session(engine) as opened:
         tests = {(test.address, test.sent_by) for test in opened.exec(select(SentTest))}
     assert tests == {("", "Kim"), (OTHER, "Kim")}
+
+
+def test_nothing_that_came_back_by_or_about_them_names_them_any_more(
+    workspace: Workspace, engine: Engine
+) -> None:
+    now = datetime.now(UTC)
+    maildir = workspace.root.parent / "returned" / "new"
+    maildir.mkdir(parents=True)
+    (maildir / "1").write_text(f"To: news@example.org\n\n{ADDRESS} is full\n")
+    feedback = workspace.settings.feedback.model_copy(update={"maildir": maildir.parent})
+    workspace = replace(workspace, settings=workspace.settings.model_copy(update={"feedback": feedback}))
+    add_campaign(engine, [EMAIL, OTHER])
+    with Session(engine) as opened:
+        kinds = {
+            "by": {"sender": EMAIL, "state": FeedbackState.forwarding, "raw": b"Dear all, " + NAME.encode()},
+            "about": {"subject": f"{ADDRESS} is full"},
+            "names": {"state": FeedbackState.held, "raw": f"RCPT TO:<{ADDRESS}>".encode()},
+            "other": {"sender": OTHER, "state": FeedbackState.held, "raw": b"words"},
+        }
+        rows = {}
+        for name, values in kinds.items():
+            rows[name] = FeedbackMessage(
+                fingerprint=name, received_at=now, kind=FeedbackKind.bounce, **values
+            )
+            opened.add(rows[name])
+        opened.flush()
+        numbers = {name: row.id or 0 for name, row in rows.items()}
+        opened.add(QueuedReply(message_id=numbers["by"], not_before=now))
+        opened.add(
+            FeedbackEvent(message_id=numbers["about"], subscriber_id=1, address=ADDRESS, words=BOUNCE, at=now)
+        )
+        opened.add(FeedbackEvent(message_id=numbers["names"], address=ADDRESS, words=BOUNCE, at=now))
+        opened.add(FeedbackEvent(message_id=numbers["other"], subscriber_id=2, words="550 no", at=now))
+        for subscriber, email in ((1, "next@example.org"), (2, EMAIL)):
+            opened.add(ProposedSuccessor(subscriber_id=subscriber, email=email, words=f"{NAME} left", at=now))
+        opened.commit()
+    erase(workspace, engine)
+    assert list_holders(workspace.root.parent) == {}
+    rest = dump(engine).lower()
+    assert [trace for trace in TRACES if trace in rest] == []
+    with Session(engine) as opened:
+        states = [
+            (row.state.value, row.judged_by)
+            for row in opened.exec(select(FeedbackMessage).order_by(FeedbackMessage.fingerprint))
+        ]
+        assert states == [("recorded", ""), ("judged", "erasure"), ("judged", "erasure"), ("held", "")]
+        assert opened.exec(select(QueuedReply)).all() == []
+        kept = {event.message_id: event.words for event in opened.exec(select(FeedbackEvent))}
+        assert kept == {numbers["about"]: "", numbers["names"]: "", numbers["other"]: "550 no"}
 
 
 def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: Engine) -> None:

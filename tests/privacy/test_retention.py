@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.cli import mailer
+from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
@@ -107,6 +108,38 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
         assert b"old.leaver" not in path.read_bytes()
         assert b"old.asker" not in path.read_bytes()
     assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0]
+
+
+def test_what_came_back_long_ago_is_emptied_and_still_counts_once(
+    workspace: Workspace, engine: Engine
+) -> None:
+    rules = RULES.model_copy(update={"feedback_months": 12})
+    workspace = replace(workspace, settings=workspace.settings.model_copy(update={"retention": rules}))
+    states = {"old": "recorded", "waiting": "held", "new": "recorded"}
+    with Session(engine) as session:
+        for name, state in states.items():
+            message = FeedbackMessage(
+                fingerprint=name,
+                received_at=NOW if name == "new" else LONG_AGO,
+                kind=FeedbackKind.bounce,
+                state=FeedbackState(state),
+                sender="daemon@example.com",
+                raw=b"words" if state == "held" else None,
+            )
+            session.add(message)
+            session.flush()
+            session.add(FeedbackEvent(message_id=message.id or 0, subscriber_id=3, words="550", at=NOW))
+        session.commit()
+    (planned,) = [one for one in plan_pruning(engine, rules, now=NOW) if one.setting == "feedback_months"]
+    assert planned.number == 1
+    prune(workspace, engine, now=NOW)
+    with Session(engine) as session:
+        senders = {row.fingerprint: row.sender for row in session.exec(select(FeedbackMessage))}
+        assert senders == {"old": "", "waiting": "daemon@example.com", "new": "daemon@example.com"}
+        assert len(session.exec(select(FeedbackEvent)).all()) == 2
+    assert "feedback_months" in [
+        one.setting for one in plan_pruning(engine, rules, now=NOW) if not one.number
+    ]
 
 
 def test_no_import_brings_back_somebody_who_left_and_was_pruned(workspace: Workspace, engine: Engine) -> None:
