@@ -101,7 +101,7 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
-    findings = identify(session, workspace.keys, message, now=now)[:_MAX_RECIPIENTS]
+    findings = identify(session, workspace.keys, message, now=now, raw=arrival.raw)[:_MAX_RECIPIENTS]
     case = FeedbackCase(
         session=session,
         workspace=workspace,
