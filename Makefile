@@ -46,6 +46,10 @@ judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssass
 	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py
 	$(BIN)/python scripts/judge.py $(ARGS)
 
+.PHONY: score-bounces
+score-bounces: setup ## Score how bounces are read on a corpus of real ones, beside flufl.bounce (ARGS=FOLDER)
+	$(BIN)/python -m scripts.score_bounces $(ARGS)
+
 .PHONY: golden
 golden: setup ## Write the expected texts of tests/golden anew; read the difference before you keep it
 	$(BIN)/python -m tests.judges.golden

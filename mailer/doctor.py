@@ -22,6 +22,7 @@ from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.feedback.webhooks.registry import find_faults
 from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
 from mailer.public_address import check_public_address
@@ -73,6 +74,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_sender,
             _check_relays,
             _check_dkim,
+            _check_webhooks,
             _check_templates,
             _check_python,
         )
@@ -319,6 +321,20 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
     for record in signer.records:
         message = f"the key works. DNS must have this record: {record.zone_line}"
         yield Diagnosis(subject="dkim", verdict=Health.good, message=message)
+
+
+def _check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Name the webhooks of providers, and those whose secret is missing."""
+    settings = workspace.settings
+    faults = find_faults(settings.feedback, workspace.root)
+    for name in settings.feedback.webhooks.list_names():
+        verdict, message = Health.good, f"events are received at {settings.web.base_url}/hooks/{name}"
+        if name in faults:
+            verdict, message = Health.bad, f"every event is refused: {faults[name]}"
+        elif not settings.web.base_url.startswith("https://"):
+            verdict = Health.doubtful
+            message += ", which the provider cannot reach. Set [web] base_url to your https address."
+        yield Diagnosis(subject=f"webhook {name}", verdict=verdict, message=message)
 
 
 def _check_templates(_: Workspace) -> Iterator[Diagnosis]:

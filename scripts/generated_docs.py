@@ -103,8 +103,7 @@ def describe_settings() -> str:
 
 
 def _walk_tables(heading: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the table ``heading`` and those inside it as in TOML: ``[a.b]``, ``[[a.b]]`` for a list, and
-    ``[a.b.NAME]`` where each has a name of the reader's choice.
+    """Yield the table ``heading`` and those inside it as in TOML: ``[a.b]``, and ``[[a.b]]`` for a list.
 
     Tables inside a list are the same as those of its parent, and are not listed twice.
     """
@@ -113,7 +112,7 @@ def _walk_tables(heading: str, model: type[BaseModel]) -> Iterator[tuple[str, ty
         return
     for key, field in model.model_fields.items():
         if (inner := _model(field.annotation)) is not None:
-            name = f"{heading.strip('[]')}.{key}" + (".NAME" if _is_named(field.annotation) else "")
+            name = f"{heading.strip('[]')}.{key}"
             yield from _walk_tables(f"[[{name}]]" if _is_list(field.annotation) else f"[{name}]", inner)
 
 
@@ -142,10 +141,7 @@ def _describe_key(heading: str, key: str, field: FieldInfo) -> str:
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
-    """Return the parts of ``annotation``: the members of a union, the item of a list or of a mapping, or
-    itself."""
-    if _is_named(annotation):
-        return get_args(annotation)[1:]
+    """Return the parts of ``annotation``: the members of a union, the item of a list, or itself."""
     if get_origin(annotation) in {Union, types.UnionType}:
         return tuple(part for part in get_args(annotation) if part is not type(None))
     return get_args(annotation)[:1] if _is_list(annotation) else (annotation,)
@@ -153,10 +149,6 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
 
 def _is_list(annotation: Any) -> bool:
     return get_origin(annotation) is tuple
-
-
-def _is_named(annotation: Any) -> bool:
-    return get_origin(annotation) is dict
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
@@ -168,7 +160,7 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 def _kind(annotation: Any) -> str:
     """Describe the kind of value a key takes."""
     if _model(annotation) is not None:
-        return "tables" if _is_list(annotation) or _is_named(annotation) else "table"
+        return "tables" if _is_list(annotation) else "table"
     if _is_list(annotation):
         return f"list of {_kind(get_args(annotation)[0])}"
     if get_origin(annotation) is Literal:
@@ -183,7 +175,7 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined and field.default_factory is None:
         return "**required**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", (), {}):
+    if value is None or value in ("", ()) or isinstance(value, BaseModel):
         return "none"
     if isinstance(value, bool):
         return f"`{value}`".lower()

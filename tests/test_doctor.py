@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.doctor import Diagnosis, Health, diagnose_workspace
-from mailer.settings import DatabaseSettings, DkimSettings, LogSettings, SmtpSettings
+from mailer.settings import DatabaseSettings, DkimSettings, LogSettings, SmtpSettings, load_settings
 from mailer.workspace import Workspace
+from tests.factories.webhook_requests import write_settings
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import free_port
 from tests.servers.smtp_sink import smtp_sink
@@ -324,3 +325,25 @@ def test_a_signing_key_that_is_not_there_is_bad(workspace: Workspace) -> None:
     dkim = DkimSettings(selector="n1", key_file=Path("gone.pem"))
     finding = find(examine(workspace, dkim=dkim), "dkim")
     assert (finding.verdict, "gone.pem" in finding.message) == (Health.bad, True)
+
+
+# --- webhooks
+
+
+def test_webhooks_are_named_with_those_whose_secret_is_missing_or_readable(workspace: Workspace) -> None:
+    write_settings(workspace.root)
+    (workspace.root / "brevo.secret").unlink()
+    (workspace.root / "mailjet.secret").chmod(0o644)
+    workspace.root.chmod(0o755)
+    feedback = load_settings(workspace.root, {}).feedback
+    web = workspace.settings.web.model_copy(update={"base_url": "https://127.0.0.1:9"})
+    findings = examine(workspace, feedback=feedback, web=web)
+    assert find(findings, "webhook ses").message.endswith("https://127.0.0.1:9/hooks/ses")
+    assert find(findings, "webhook postmark").verdict is Health.good
+    missing = find(findings, "webhook brevo")
+    assert missing.verdict is Health.bad
+    assert str(workspace.root / "brevo.secret") in missing.message
+    assert "mailjet.secret" in find(findings, "files").message
+    on_this_machine = examine(workspace, feedback=feedback)
+    assert find(on_this_machine, "webhook postmark").verdict is Health.doubtful
+    assert [finding for finding in examine(workspace) if finding.subject.startswith("webhook")] == []

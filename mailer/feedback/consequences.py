@@ -21,7 +21,7 @@ from mailer.database.models import Campaign
 from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.feedback.identification import Finding, FoundPerson
 from mailer.feedback.soft_bounces import find_soft_bounces
-from mailer.selfservice.unsubscribe import unsubscribe_by_mail
+from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import GONE_STATUSES, lock_subscriber, mark_bounced, suppress
 from subscribers.consent.suppression import lock_suppressions_exclusively
@@ -147,7 +147,10 @@ def _settle_doubt(case: FeedbackCase, person: FoundPerson) -> bool:
 
 def _leave(case: FeedbackCase, person: FoundPerson) -> Consequence:
     payload = TokenPayload(subscriber_id=person.subscriber_id, campaign_id=person.campaign_id or 0)
-    changed = unsubscribe_by_mail(case.session, payload, now=case.now, judged_by=case.judged_by)
+    if case.is_authentic:
+        changed = unsubscribe_by_provider(case.session, payload, now=case.now)
+    else:
+        changed = unsubscribe_by_mail(case.session, payload, now=case.now, judged_by=case.judged_by)
     return Consequence.unsubscribed if changed else Consequence.gone
 
 

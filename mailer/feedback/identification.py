@@ -78,16 +78,23 @@ class Finding:
 
 
 def identify(
-    session: Session, keys: Keys, message: IncomingMessage, *, now: datetime, raw: bytes | None = None
+    session: Session,
+    keys: Keys,
+    message: IncomingMessage,
+    *,
+    now: datetime,
+    raw: bytes | None = None,
+    is_authentic: bool = False,
 ) -> list[Finding]:
     """Find the subscriber of each recipient that ``message`` reports, in its order.
 
-    A message that reports no recipient is one about its sender, or whoever its token names. Where its parts
-    do not tell, a token anywhere in ``raw`` does: it is signed, so it does not matter where it stands. Writes
+    ``is_authentic`` says that it is known who reports: only then does somebody leave who is merely named. A
+    message that reports no recipient is one about its sender, or whoever its token names. Where its parts do
+    not tell, a token anywhere in ``raw`` does: it is signed, so it does not matter where it stands. Writes
     nothing.
     """
     readers = _Readers(session, keys, now)
-    if message.kind is FeedbackKind.leave:
+    if message.kind is FeedbackKind.leave and not is_authentic:
         return _find_leavers(readers, message)
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),)
     by_token = readers.find_by_tokens(_list_address_tokens(message))

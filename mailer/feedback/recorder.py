@@ -101,7 +101,10 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
-    findings = identify(session, workspace.keys, message, now=now, raw=arrival.raw)[:_MAX_RECIPIENTS]
+    found = identify(
+        session, workspace.keys, message, now=now, raw=arrival.raw, is_authentic=arrival.is_authentic
+    )
+    findings = found[:_MAX_RECIPIENTS]
     case = FeedbackCase(
         session=session,
         workspace=workspace,
@@ -225,6 +228,9 @@ def _choose_state(
         if len(arrival.raw) > MAX_REPLY_BYTES:
             return FeedbackState.held, "a reply that is too large to go on; only its beginning is kept here"
         return FeedbackState.forwarding, ""
+    if arrival.is_authentic and _names_anybody(message) and not any(one.person for one in findings):
+        # Others may send through the same account of the provider.
+        return FeedbackState.recorded, ""
     if note := _explain_holding(message, findings, outcomes):
         return FeedbackState.held, note
     return FeedbackState.recorded, ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailer.database.clock import Clock, read_clock
 from mailer.feedback.context import FeedbackContext
+from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Something that brings messages. ``run`` reads it until the event is set."""
+    """Something that brings messages or takes replies on. ``run`` works until the event is set."""
 
     name: str
     run: Callable[[threading.Event], None]
@@ -38,13 +39,19 @@ class Source:
 def run_feedback_worker(
     workspace: Workspace, *, stop: threading.Event, report: Callable[[str], None], clock: Clock = read_clock
 ) -> None:
-    """Read what comes back until ``stop`` is set. What the operator should know goes to ``report``."""
+    """Read what comes back, and send people's replies on, until ``stop`` is set.
+
+    What the operator should know goes to ``report``.
+    """
     engine = workspace.open_database(durable=True)
     try:
         context = FeedbackContext(workspace=workspace, engine=engine)
+        sources = [*list_sources(context, report=report, clock=clock)]
+        # Replies also come by a pipe, and when a person judges a message to be one.
+        sources.append(_make_forwarding(context, report, clock))
         threads = [
             threading.Thread(target=_keep_running, args=(source, stop, report), name="mailer-feedback-source")
-            for source in list_sources(context, report=report, clock=clock)
+            for source in sources
         ]
         for thread in threads:
             thread.start()
@@ -129,6 +136,13 @@ def _make_imap_source(context: FeedbackContext, report: Callable[[str], None], c
         notices=Notices(f"Mailbox {options.name}", report),
     )
     return Source(name=f"the mailbox {options.name}", run=mailbox.run)
+
+
+def _make_forwarding(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+    def run(stop: threading.Event) -> None:
+        run_forwarding(context, stop=stop, report=report, clock=clock)
+
+    return Source(name="the queue of replies", run=run)
 
 
 def _make_lmtp_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:

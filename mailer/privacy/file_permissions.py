@@ -68,6 +68,7 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     for name in (settings.smtp.password_file, settings.smtp.token_file):
         if name is not None:
             yield root / name
+    yield from (root / name for name in settings.feedback.webhooks.list_secret_files().values())
     # Exports and backups that were written beside the database.
     suffixes = _LIST_SUFFIXES | _COPY_SUFFIXES
     yield from (path for path in sorted(root.iterdir()) if path.suffix in suffixes and path.is_file())

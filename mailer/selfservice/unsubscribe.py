@@ -115,6 +115,23 @@ def unsubscribe_by_mail(
     )
 
 
+def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: datetime) -> bool:
+    """Unsubscribe a reader who left by a link or a button of our mail provider; return whether they had not
+    left already. The caller commits.
+
+    Raises:
+        TokenError: the subscriber is not on the list; nothing was written.
+    """
+    return _unsubscribe(
+        session,
+        payload,
+        method="provider",
+        source=f"campaign {payload.campaign_id}" if payload.campaign_id else "",
+        evidence="an unsubscribe that the mail provider reported",
+        now=now,
+    )
+
+
 def _unsubscribe(
     session: Session, payload: TokenPayload, *, method: str, source: str, evidence: str, now: datetime
 ) -> bool:

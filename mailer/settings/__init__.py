@@ -8,7 +8,7 @@ environment.
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.database import DatabaseSettings
 from mailer.settings.dkim import DkimSettings
-from mailer.settings.feedback import FeedbackSettings, WebhookSettings
+from mailer.settings.feedback import FeedbackSettings
 from mailer.settings.log import LogSettings
 from mailer.settings.mailer_toml import SETTINGS_FILE, CountryCode, Settings, load_settings
 from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
@@ -16,6 +16,7 @@ from mailer.settings.section import SingleLineText
 from mailer.settings.sender import SenderSettings
 from mailer.settings.smtp import RelaySettings, SmtpSettings, WarmUpSettings
 from mailer.settings.web import LOOPBACK_HOSTS, WebSettings
+from mailer.settings.webhooks import SecretWebhookSettings, WebhooksSettings
 
 __all__ = [
     "LOOPBACK_HOSTS",
@@ -30,12 +31,13 @@ __all__ = [
     "LogSettings",
     "RelaySettings",
     "RetentionSettings",
+    "SecretWebhookSettings",
     "SenderSettings",
     "Settings",
     "SingleLineText",
     "SmtpSettings",
     "WarmUpSettings",
     "WebSettings",
-    "WebhookSettings",
+    "WebhooksSettings",
     "load_settings",
 ]

@@ -10,20 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from mailer.network import parse_listen_address
 from mailer.settings.section import Section
 from mailer.settings.web import LOOPBACK_HOSTS
+from mailer.settings.webhooks import WebhooksSettings
 from subscribers.tokens import MAIL_TOKEN_LENGTH
 
 # Lower-case letters alone would do; addresses with quotes or letters outside ASCII would not reach everybody.
 _ADDRESS = re.compile(r"([A-Za-z0-9._=-]+)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
 _MAX_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 includes its angle brackets
-
-
-class WebhookSettings(Section):
-    """One webhook of a provider, by a name of your choice, at ``/webhooks/NAME``."""
-
-    secret_file: Path | None = Field(
-        default=None, description="A file with the secret that the provider signs with, on its first line."
-    )
 
 
 class FeedbackSettings(Section):
@@ -95,8 +88,8 @@ class FeedbackSettings(Section):
         ge=1,
         description="Over at least how many days, from the first of them to the last, they came back.",
     )
-    webhooks: dict[str, WebhookSettings] = Field(
-        default_factory=dict, description="The webhooks of providers, by a name for each."
+    webhooks: WebhooksSettings = Field(
+        default=WebhooksSettings(), description="The webhooks of mail providers, a table for each."
     )
 
     @field_validator("imap")

@@ -7,9 +7,13 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
+from mailer.feedback.webhooks.registry import open_webhooks
+from mailer.feedback.webhooks.sns import Fetch
 from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.web import webhooks
 from mailer.web.app_factory import assemble_app
 from mailer.web.archive import routes as archive_routes
 from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
@@ -30,8 +34,10 @@ _ROUTES = (
 )
 
 
-def create_app(workspace: Workspace, *, clock: UtcClock = utc_now) -> FastAPI:
-    """Create the app for readers."""
+def create_app(
+    workspace: Workspace, *, clock: UtcClock = utc_now, fetch: Fetch = fetch_from_amazon
+) -> FastAPI:
+    """Create the app for readers. ``fetch`` gets what a webhook needs of Amazon."""
     base = urlsplit(workspace.settings.web.base_url)
     # A public address with a path means a proxy that strips the path before it passes the request on.
     renderer = PageRenderer(workspace.settings, prefix=base.path)
@@ -55,10 +61,12 @@ def create_app(workspace: Workspace, *, clock: UtcClock = utc_now) -> FastAPI:
         policy=PAGE_POLICY,
         error_page=lambda status, scope: renderer.render_error(status, choose_translator(scope)),
         public_hosts=frozenset({base.netloc}),
-        cross_site_post_paths=("/u/",),
+        cross_site_post_paths=("/u/", webhooks.PREFIX),
+        large_bodies={webhooks.PREFIX: webhooks.MAX_BODY_BYTES},
         https_only=base.scheme == "https",
     )
-    app = assemble_app(renderer, rules, open_site, _ROUTES)
+    hooks = open_webhooks(workspace.settings.feedback, workspace.root, fetch=fetch)
+    app = assemble_app(renderer, rules, open_site, (*_ROUTES, *webhooks.make_routes(hooks)))
     _add_page_of_tests(app, renderer)
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.

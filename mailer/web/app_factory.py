@@ -48,6 +48,7 @@ def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:
     def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it below
         page = rules.error_page(error.status_code, request.scope)
+        page.headers.update(error.headers or {})
         if error.status_code == 405:
             page.headers["allow"] = ", ".join(_allowed_methods(app, request))
         return page

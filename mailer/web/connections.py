@@ -13,7 +13,8 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0
-"""How long a whole request may take to arrive. Our largest, 64 KB, needs a line of 6.4 KB a second."""
+"""How long a whole request may take to arrive. The largest form, 64 KB, needs a line of 6.4 KB a second; the
+largest of a webhook, which comes from a data centre, 1 MB."""
 
 WRITE_SECONDS = 30.0
 """How long a client may take to read enough of a response that more can be written."""

@@ -1,7 +1,7 @@
 """The security middleware: which requests are allowed, how large they may be, and response headers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -58,7 +58,8 @@ class SecurityRules:
 
     ``policy`` is the Content-Security-Policy of a page that sets none itself. ``public_hosts`` are the hosts
     a form may come from, in addition to the Host of the request. ``cross_site_post_paths`` are path prefixes
-    that accept a POST from any site. ``https_only`` says whether the public address is HTTPS. ``local_only``
+    that accept a POST from any site. ``large_bodies`` are path prefixes with a limit of their own for the
+    body, in bytes. ``https_only`` says whether the public address is HTTPS. ``local_only``
     refuses a Host that does not mean this machine: another site's name may resolve to 127.0.0.1 (DNS
     rebinding). ``refuses`` says whether a request lacks a secret that it needs.
     """
@@ -67,6 +68,7 @@ class SecurityRules:
     error_page: ErrorPage
     public_hosts: frozenset[str] = frozenset()
     cross_site_post_paths: tuple[str, ...] = ()
+    large_bodies: Mapping[str, int] = field(default_factory=dict)
     https_only: bool = False
     local_only: bool = False
     refuses: Callable[[Scope], bool] | None = None
@@ -86,9 +88,8 @@ class SecurityMiddleware:
             return
         status = check_request(scope, self.rules)
         answer = self.app if status is None else self.rules.error_page(status, scope)
-        await answer(
-            scope, _limit_body(receive, Headers(scope=scope)), self._with_security_headers(scope, send)
-        )
+        limited = _limit_body(receive, Headers(scope=scope), find_body_limit(scope["path"], self.rules))
+        await answer(scope, limited, self._with_security_headers(scope, send))
 
     def _with_security_headers(self, scope: Scope, send: Send) -> Send:
         async def send_dressed(message: Message) -> None:
@@ -142,18 +143,24 @@ def _parse_origin(origin: str) -> str:
         return ""
 
 
-def _limit_body(receive: Receive, headers: Headers) -> Receive:
+def find_body_limit(path: str, rules: SecurityRules) -> int:
+    """Return how many bytes the body of a request to ``path`` may have."""
+    limits = (limit for prefix, limit in rules.large_bodies.items() if path.startswith(prefix))
+    return next(limits, MAX_BODY_BYTES)
+
+
+def _limit_body(receive: Receive, headers: Headers, limit: int) -> Receive:
     """Wrap ``receive`` to raise HTTPException 413 if the body is, or is declared, larger than allowed."""
     declared = headers.get("content-length", "0")
     seen = 0
 
     async def receive_limited() -> Message:
         nonlocal seen
-        if declared.isdecimal() and (len(declared) > _MAX_LENGTH_DIGITS or int(declared) > MAX_BODY_BYTES):
+        if declared.isdecimal() and (len(declared) > _MAX_LENGTH_DIGITS or int(declared) > limit):
             raise HTTPException(413)
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY_BYTES:
+        if seen > limit:
             raise HTTPException(413)
         return message
 
@@ -179,7 +186,7 @@ def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRule
 _TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
 """Pages with a form that is accepted only from our own pages."""
 
-_TOKEN_PATHS = ("/u/", *_TOKEN_FORM_PATHS)
+_TOKEN_PATHS = ("/u/", "/hooks/", *_TOKEN_FORM_PATHS)
 """Pages that search engines must not index."""
 
 _COMMON_HEADERS = {

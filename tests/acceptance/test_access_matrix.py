@@ -25,6 +25,13 @@ from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
 from tests.factories.draft_edition import Draft
+from tests.factories.webhook_requests import (
+    post_as_mailgun,
+    post_as_sendgrid,
+    post_as_standard,
+    post_with_password,
+    write_settings,
+)
 from tests.web.site import (
     add_archived_edition,
     add_reader,
@@ -75,6 +82,12 @@ class Evidence(StrEnum):
 
     preview = "preview"
     """The secret in the address that ``mailer preview`` prints, or in the cookie it leaves."""
+
+    secret = "secret"
+    """The secret of a webhook, in the Authorization header."""
+
+    signature = "signature"
+    """A provider's signature, in a header or in the body (test_webhooks)."""
 
 
 TOKENS: Mapping[Evidence, LinkPurpose] = {
@@ -143,6 +156,17 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("GET", "/favicon.ico"): Cell(E.nothing),
 }
 """The readers' site."""
+
+HOOKS: Mapping[tuple[str, str], Cell] = {
+    ("POST", "/hooks/ses"): Cell(E.signature),
+    ("POST", "/hooks/mailgun"): Cell(E.signature),
+    ("POST", "/hooks/sendgrid"): Cell(E.signature),
+    ("POST", "/hooks/generic"): Cell(E.signature),
+    ("POST", "/hooks/postmark"): Cell(E.secret),
+    ("POST", "/hooks/brevo"): Cell(E.secret),
+    ("POST", "/hooks/mailjet"): Cell(E.secret),
+}
+"""The webhooks, each only if it is in the settings; then they are a part of the readers' site."""
 
 PREVIEW: Mapping[tuple[str, str], Cell] = {
     **{("GET", path): Cell(E.preview) for path in ("/", "/frame", "/version")},
@@ -213,6 +237,9 @@ def site(workspace: Workspace) -> Iterator[Site]:
 def test_every_route_of_every_app_is_in_the_matrix(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     assert find_undeclared(create_app(workspace), READERS) == set()
+    write_settings(workspace.root)
+    hooked = open_workspace(workspace.root, environ={})
+    assert find_undeclared(create_app(hooked), {**READERS, **HOOKS}) == set()
     assert find_undeclared(create_preview_app(workspace, "2021-2", access=PreviewAccess()), PREVIEW) == set()
 
 
@@ -287,6 +314,39 @@ def test_with_its_evidence_every_cell_answers(site: Site) -> None:
         again = site.send(method, asked, fields, headers)
         is_spent = method == "POST" and cell.evidence in set(TOKENS) - {E.newsletter, E.confirm}
         assert again == (404 if is_spent else 200), (method, path)
+
+
+def test_a_webhook_wants_its_own_secret_or_signature(workspace: Workspace) -> None:
+    """Each webhook gets what is valid at the others, and all other evidence there is."""
+    write_settings(workspace.root)
+    hooked = open_workspace(workspace.root, environ={})
+    by_secret = [path.rpartition("/")[2] for (_, path), cell in HOOKS.items() if cell.evidence is E.secret]
+    genuine = {
+        **{name: post_with_password({}) for name in by_secret},
+        "mailgun": post_as_mailgun({}),
+        "sendgrid": post_as_sendgrid([]),
+        "generic": post_as_standard([]),
+    }
+    with opened_engine(hooked) as engine, served(create_app(hooked)) as running:
+        token = add_reader(engine, hooked.keys, "mei@example.org")
+        before = dump_tables(engine)
+        for (method, path), cell in HOOKS.items():
+            name = path.rpartition("/")[2]
+            # Whoever was refused thirty times is told to wait.
+            refused = {401 if cell.evidence is E.secret else 403, 429}
+            for other, posted in genuine.items():
+                is_own = other == name or {other, name} <= set(by_secret)
+                answer = send_request(running.url, method, path, posted.body, dict(posted.headers))
+                assert answer.status in ({200} if is_own else refused), (path, other)
+            for headers in ({"authorization": f"Bearer {token}"}, {"cookie": f"token={token}"}, OWN_PAGE):
+                answer = send_request(running.url, method, f"{path}?token={token}", b"{}", dict(headers))
+                assert answer.status in refused, (path, headers)
+            for other_method in set(METHODS) - {method}:
+                assert send_request(running.url, other_method, path, None, OWN_PAGE).status == 405, path
+            for spelling in (f"{path}/", f"/{path}", path.replace("/", "%2f", 2), path.upper(), f"{path};x"):
+                answer = send_request(running.url, method, spelling, b"{}", OWN_PAGE)
+                assert answer.status == 404, spelling
+        assert dump_tables(engine) == before
 
 
 def test_no_other_method_and_no_other_spelling_reaches_a_route(site: Site) -> None:

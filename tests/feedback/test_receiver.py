@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime, timedelta
 
+import pytest
 from sqlmodel import Session, col, func, select
 
 from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState, QueuedReply
@@ -137,3 +138,33 @@ def test_no_bytes_make_it_fail_and_none_are_lost(context: FeedbackContext, now: 
         count = session.exec(select(func.count(col(FeedbackMessage.id)))).one()
     assert count == len(hostile)
     assert all(message.raw == hostile[at] for at, message in enumerate(read_messages(context.engine)))
+
+
+@pytest.mark.parametrize("by_token", [True, False])
+def test_who_left_at_the_provider_leaves_and_nobody_leaves_who_is_only_named_in_a_mail(
+    context: FeedbackContext, campaign: int, now: datetime, by_token: bool
+) -> None:
+    named = "elsewhere@example.com" if by_token else "reader1@example.org"
+    token = sign(context.workspace, 2, campaign) if by_token else ""
+    message = IncomingMessage(
+        kind=FeedbackKind.leave,
+        recipients=(ReportedRecipient(address=named, reason=None),),
+        original=OriginalMessage(feedback_token=token),
+    )
+    assert bring(context, message, now=now).is_held
+    assert "unsubscribed" not in read_statuses(context.engine).values()
+    receive_event(context, ProviderEvent(provider="brevo", event_id="1", message=message), now=now)
+    statuses = read_statuses(context.engine)
+    assert [number for number, status in statuses.items() if status == "unsubscribed"] == [2]
+    (record,) = read_records(context.engine)
+    assert record[1:] == ("unsubscribed", "provider", "an unsubscribe that the mail provider reported")
+
+
+def test_an_event_about_somebody_else_of_the_same_account_waits_for_nobody(
+    context: FeedbackContext, now: datetime
+) -> None:
+    recipient = ReportedRecipient(address="customer@shop.example", reason=Reason.complaint)
+    message = IncomingMessage(kind=FeedbackKind.complaint, recipients=(recipient,))
+    assert not receive_event(
+        context, ProviderEvent(provider="ses", event_id="1", message=message), now=now
+    ).is_held

@@ -52,12 +52,13 @@ def classify_reason(
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
+    """Whether the refusal is final, and is about the recipient."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
-    if (
-        deciding.startswith("4.")
-        or (not told and evidence.code.startswith("4"))
-        or action.lower() == "delayed"
-    ):
+    is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))
+    if is_temporary or action.lower() == "delayed" or evidence.command == "MAIL":
+        return False
+    # A server that looks up names for the sake of security (5.7.x) looks up ours.
+    if rule.reason is Reason.no_such_host and deciding.startswith("5.7."):
         return False
     if not rule.unconfirmed:
         return True

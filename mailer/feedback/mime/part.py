@@ -143,14 +143,14 @@ def _parse_parts(body: bytes, boundary: str, depth: int, budget: list[int]) -> t
         if guess is None:
             return ()
         delimiter = guess[1]
-    pieces = re.split(
-        rb"^--" + re.escape(delimiter) + rb"(?:--)?[ \t]*(?:\n|\Z)", body, maxsplit=_MAX_PARTS, flags=re.M
-    )
+    line = re.compile(rb"^--" + re.escape(delimiter) + rb"(--)?[ \t]*(?:\n|\Z)", re.MULTILINE)
+    _, *pieces = line.split(body, maxsplit=_MAX_PARTS)
     parts = []
-    for piece in pieces[1:]:
+    # What follows the closing delimiter is no part.
+    for closing, piece in zip(pieces[::2], pieces[1::2], strict=True):
         if budget[0] <= 0:
             break
-        if piece.strip():
+        if piece.strip() and not closing:
             budget[0] -= 1
             parts.append(_parse(piece.removesuffix(b"\n"), depth + 1, budget))
     return tuple(parts)

@@ -1,6 +1,7 @@
 """Why a message came back, from a server's words and codes."""
 
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,23 @@ from mailer.feedback.bounces.server_words import tidy_words
 from mailer.feedback.reason import Reason
 
 _RULES = load_rules().rules
+_REFUSALS = [
+    line
+    for line in (Path(__file__).parent / "provider_refusals.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
 _SAMPLES = [(rule, sample) for rule in _RULES for sample in rule.samples]
 
 
 @pytest.mark.parametrize(("rule", "sample"), _SAMPLES, ids=lambda one: getattr(one, "family", None))
 def test_each_rule_understands_the_samples_that_made_it(rule, sample):
     assert classify_reason(**sample) is rule.reason
+
+
+@pytest.mark.parametrize("line", _REFUSALS)
+def test_refusals_of_forty_providers_are_understood(line):
+    reason, command, words = line.split(" | ", 2)
+    assert classify_reason(words, command=command.strip("-")) is Reason(reason)
 
 
 def test_every_rule_has_a_sample_and_every_phrase_is_of_whole_words_in_small_letters():

@@ -1,0 +1,1 @@
+"""Mail providers' webhooks: checks who sent a request, and reads its JSON into events."""

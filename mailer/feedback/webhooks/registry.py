@@ -1,0 +1,120 @@
+"""The webhooks that the settings name: how each checks a request, and reads its events."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
+from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
+from mailer.feedback.webhooks.fields import list_objects
+from mailer.feedback.webhooks.request import (
+    ForgedRequestError,
+    MalformedRequestError,
+    UnverifiableRequestError,
+    WebhookRequest,
+    parse_json,
+)
+from mailer.feedback.webhooks.shared_secret import check_authorization, read_secret
+from mailer.feedback.webhooks.sns import Fetch, SnsVerifier
+from mailer.settings import FeedbackSettings, SecretWebhookSettings
+
+_Check = Callable[[WebhookRequest], None]
+_Read = Callable[[WebhookRequest], Iterable[ProviderEvent]]
+_ReadEvent = Callable[[dict[str, Any]], Iterable[ProviderEvent]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """The webhook of one provider, at ``/hooks/NAME``. ``asks_for_secret`` says whether a request without
+    the secret is told to show one (HTTP 401), rather than refused.
+    """
+
+    name: str
+    asks_for_secret: bool = False
+    _check: _Check
+    _read: _Read
+
+    def read_events(self, request: WebhookRequest) -> tuple[ProviderEvent, ...]:
+        """Check who sent ``request``, and read its events, in their order.
+
+        Raises:
+            ForgedRequestError: it does not show that the provider sent it.
+            MalformedRequestError: it is not what the provider documents.
+            UnverifiableRequestError: that cannot be told now.
+        """
+        try:
+            self._check(request)
+        except MalformedRequestError as error:
+            # Some have their signature in the body; where nothing can be read, there is none.
+            raise ForgedRequestError("no signature") from error
+        return tuple(self._read(request))
+
+
+def open_webhooks(
+    settings: FeedbackSettings, root: Path, *, fetch: Fetch = fetch_from_amazon
+) -> tuple[Webhook, ...]:
+    """The webhooks of ``[feedback.webhooks]``. The files of secrets are under ``root``."""
+    return tuple(_list_webhooks(settings, root, fetch))
+
+
+def _list_webhooks(settings: FeedbackSettings, root: Path, fetch: Fetch) -> Iterator[Webhook]:
+    named = settings.webhooks
+    if named.ses is not None:
+        verifier = SnsVerifier(named.ses.topics, fetch)
+        read = partial(ses.read_request, verifier=verifier)
+        yield Webhook(name=ses.NAME, _check=verifier.check, _read=read)
+    if named.mailgun is not None:
+        signature = mailgun.MailgunSignature(root / named.mailgun.secret_file)
+        yield Webhook(name=mailgun.NAME, _check=signature.check, _read=mailgun.read_request)
+    if named.sendgrid is not None:
+        key = named.sendgrid.verification_key
+        check = partial(sendgrid.check_signature, verification_key=key)
+        yield Webhook(name=sendgrid.NAME, _check=check, _read=partial(_read_each, sendgrid.read_event))
+    if named.generic is not None:
+        path = root / named.generic.secret_file
+        yield Webhook(
+            name=generic.NAME,
+            _check=lambda request: generic.check_signature(request, read_secret(path)),
+            _read=generic.read_request,
+        )
+    yield from _list_unsigned(settings, root)
+
+
+def _list_unsigned(settings: FeedbackSettings, root: Path) -> Iterator[Webhook]:
+    """The webhooks of providers that sign nothing, and show our secret instead."""
+    named = settings.webhooks
+    unsigned: tuple[tuple[str, SecretWebhookSettings | None, _ReadEvent], ...] = (
+        (postmark.NAME, named.postmark, postmark.read_event),
+        (brevo.NAME, named.brevo, brevo.read_event),
+        (mailjet.NAME, named.mailjet, mailjet.read_event),
+    )
+    for name, chosen, read_event in unsigned:
+        if chosen is not None:
+            check = partial(_check_secret, path=root / chosen.secret_file)
+            read = partial(_read_each, read_event)
+            yield Webhook(name=name, asks_for_secret=True, _check=check, _read=read)
+
+
+def _check_secret(request: WebhookRequest, path: Path) -> None:
+    check_authorization(request, read_secret(path))
+
+
+def _read_each(read_event: _ReadEvent, request: WebhookRequest) -> Iterator[ProviderEvent]:
+    for said in list_objects(parse_json(request.body)):
+        yield from read_event(said)
+
+
+def find_faults(settings: FeedbackSettings, root: Path) -> Mapping[str, str]:
+    """What keeps webhooks of the settings from working, by their names: secrets that cannot be used."""
+    faults = {}
+    for name, path in settings.webhooks.list_secret_files().items():
+        try:
+            secret = read_secret(root / path)
+            if name == generic.NAME:
+                generic.decode_secret(secret)
+        except UnverifiableRequestError as error:
+            faults[name] = str(error)
+    return faults
