@@ -38,6 +38,7 @@ _MAIL_TOKEN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{50}(?![0-9a-zA-Z])")
 _LINK_TOKEN = re.compile(r"(?<![\w-])[\w-]{39}(?![\w-])", re.ASCII)
 _MAX_SEARCHED: Final = 1024 * 1024
 _MAX_TRACES: Final = 50
+_CERTAIN = frozenset({Evidence.token, Evidence.message_id, Evidence.person, Evidence.refusal})
 _MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
 
 
@@ -58,7 +59,7 @@ class FoundPerson:
     @property
     def is_certain(self) -> bool:
         """Whether only somebody who has a mail to this person can have caused the message."""
-        return self.evidence in {Evidence.token, Evidence.message_id, Evidence.person}
+        return self.evidence in _CERTAIN
 
 
 @dataclass(frozen=True, kw_only=True)
