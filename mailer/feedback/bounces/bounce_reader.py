@@ -167,7 +167,7 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
     words = report.words or _words_about(report, text, is_only=is_only)
     status, code = report.status or find_status(words), report.code or find_code(words)
     if report.action not in _SUCCESS:
-        command = find_refused_command(text, report.address) if is_only else ""
+        command = find_refused_command(text, report.address, is_only=is_only)
 
         def classify(words: str) -> Reason:
             return classify_reason(
