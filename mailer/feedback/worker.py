@@ -20,6 +20,7 @@ from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
 from mailer.feedback.mailboxes.lease import MailboxLease, SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
 from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.refusals import RefusalWatch
 from mailer.network import ListenAddress, parse_listen_address
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -66,11 +67,15 @@ def run_feedback_worker(
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
 ) -> Iterator[Source]:
-    """The sources that the settings name."""
+    """The sources that the settings name, and the ledger, whose refusals come back at once."""
     workspace = context.workspace
     settings = workspace.settings.feedback
+    yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
     if settings.imap:
-        yield _make_imap_source(context, report, clock)
+        try:
+            yield _make_imap_source(context, report, clock)
+        except ValueError as error:
+            report(f"[feedback] imap cannot be used, so no mailbox is read: {error}.")
     if settings.maildir is not None:
         path = workspace.root / settings.maildir
         maildir = Maildir(
