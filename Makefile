@@ -37,7 +37,7 @@ bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstra
 
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
-	$(BIN)/pytest -m soak $(ARGS)
+	$(BIN)/pytest -n auto --dist load -m soak $(ARGS)
 
 .PHONY: judge
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)

@@ -72,7 +72,10 @@ def list_sources(
     settings = workspace.settings.feedback
     yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
     if settings.imap:
-        yield _make_imap_source(context, report, clock)
+        try:
+            yield _make_imap_source(context, report, clock)
+        except ValueError as error:
+            report(f"[feedback] imap cannot be used, so no mailbox is read: {error}.")
     if settings.maildir is not None:
         path = workspace.root / settings.maildir
         maildir = Maildir(
