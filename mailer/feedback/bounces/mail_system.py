@@ -6,9 +6,9 @@ from mailer.feedback.mime.part import MimePart
 
 _SYSTEM_SENDER = re.compile(
     r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|postoffice|mdaemon|daemon|mailsystem|mailadmin|"
-    r"mail[-_ ]?(?:deliver\w*(?: (?:sub)?system)?|system|server|gateway|robot|router|manager|returns?|admin\w*)|"
-    r"mail[-_]?er|internet mail|smtp(?:32|[-_ ]?gateway|[-_ ]?server|d)?(?=@|\b)|mmdf|non-?deliver\w*|"
-    r"microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
+    r"mail[-_ ]?(?:deliver\w*(?: (?:sub)?system)?|system|server|gateway|robot|router|manager|"
+    r"returns?|admin\w*)|mail[-_]?er|internet mail|smtp(?:32|[-_ ]?gateway|[-_ ]?server|d)?(?=@|\b)|mmdf|"
+    r"non-?deliver\w*|microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
     re.IGNORECASE,
 )
 # These say of themselves that they are no people.
