@@ -37,7 +37,7 @@ bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstra
 
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
-	$(BIN)/pytest -m soak $(ARGS)
+	$(BIN)/pytest -n auto --dist load -m soak $(ARGS)
 
 .PHONY: judge
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)
@@ -45,6 +45,10 @@ judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssass
 	@$(BIN)/python scripts/judge.py --install
 	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py
 	$(BIN)/python scripts/judge.py $(ARGS)
+
+.PHONY: score-bounces
+score-bounces: setup ## Score how bounces are read on a corpus of real ones, beside flufl.bounce (ARGS=FOLDER)
+	$(BIN)/python -m scripts.score_bounces $(ARGS)
 
 .PHONY: golden
 golden: setup ## Write the expected texts of tests/golden anew; read the difference before you keep it

@@ -22,6 +22,7 @@ from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.feedback.health import check_feedback
 from mailer.feedback.webhooks.registry import find_faults
 from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
@@ -74,6 +75,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_sender,
             _check_relays,
             _check_dkim,
+            _check_feedback,
             _check_webhooks,
             _check_templates,
             _check_python,
@@ -321,6 +323,12 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
     for record in signer.records:
         message = f"the key works. DNS must have this record: {record.zone_line}"
         yield Diagnosis(subject="dkim", verdict=Health.good, message=message)
+
+
+def _check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Ask the mailbox where bounces and replies arrive."""
+    for finding in check_feedback(workspace):
+        yield Diagnosis(subject="feedback", verdict=Health(finding.gravity.value), message=finding.message)
 
 
 def _check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:

@@ -152,6 +152,9 @@ class Evidence(StrEnum):
     person = "person"
     """A person said who it is."""
 
+    refusal = "refusal"
+    """By the ledger: their mail server refused our message while it was being sent."""
+
     nothing = "nothing"
     """Nobody was found."""
 

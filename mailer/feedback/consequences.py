@@ -276,7 +276,9 @@ def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
         col(FeedbackEvent.subscriber_id) != person.subscriber_id,
         # What a person judged says nothing of the others, and what was held for want of a token may be
         # forged.
-        col(FeedbackEvent.evidence).in_((Evidence.token, Evidence.message_id, Evidence.address)),
+        col(FeedbackEvent.evidence).in_(
+            (Evidence.token, Evidence.message_id, Evidence.address, Evidence.refusal)
+        ),
         or_(
             col(FeedbackEvent.consequence) == Consequence.bounced,
             and_(

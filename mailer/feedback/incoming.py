@@ -31,8 +31,8 @@ class ReportedRecipient:
 
     @property
     def is_dead(self) -> bool:
-        """Whether no mail will ever reach this address again."""
-        return self.reason is not None and self.reason.is_dead
+        """Whether no mail will ever reach this address again; a delay or a success never says so."""
+        return self.reason is not None and self.reason.is_dead and self.action in ("failed", "")
 
 
 @dataclass(frozen=True, kw_only=True)

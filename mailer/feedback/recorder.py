@@ -101,7 +101,9 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
-    found = identify(session, workspace.keys, message, now=now, is_authentic=arrival.is_authentic)
+    found = identify(
+        session, workspace.keys, message, now=now, raw=arrival.raw, is_authentic=arrival.is_authentic
+    )
     findings = found[:_MAX_RECIPIENTS]
     case = FeedbackCase(
         session=session,

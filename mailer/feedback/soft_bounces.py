@@ -16,6 +16,7 @@ _MAY_STILL_BOUNCE: Final = timedelta(days=5)
 """How long a server may keep a message in its queue before it gives up (RFC 5321, section 4.5.4.1)."""
 _SOFT_REASONS: Final = tuple(reason for reason in Reason if reason.may_die)
 _MAX_MESSAGES: Final = 200
+_REFUSED: Final = (DeliveryState.rejected, DeliveryState.failed)
 _FAILED_ACTIONS: Final = ("failed", "")
 
 PROVIDER_SOURCE: Final = "webhook:"
@@ -46,10 +47,12 @@ def find_soft_bounces(
     if person.campaign_id is not None:
         soft.add(person.campaign_id)
     times: list[datetime] = []
-    for campaign_id, sent_at in _list_sent(session, person.subscriber_id):
+    for campaign_id, state, sent_at in _list_sent(session, person.subscriber_id):
         if campaign_id in soft:
             times.append(sent_at)
-        elif campaign_id not in others and sent_at <= now - _MAY_STILL_BOUNCE:
+        elif state in _REFUSED or campaign_id in others:
+            continue
+        elif sent_at <= now - _MAY_STILL_BOUNCE:
             break
     if not times:
         return None
@@ -85,18 +88,19 @@ def _find_bounced_campaigns(
     return soft, others - soft
 
 
-def _list_sent(session: Session, subscriber_id: int) -> list[tuple[int, datetime]]:
-    """The messages sent to a subscriber since they last did something themselves, newest first."""
+def _list_sent(session: Session, subscriber_id: int) -> list[tuple[int, str, datetime]]:
+    """The messages sent to a subscriber since they last did something themselves, newest first, with those
+    that their server refused at once."""
     last_action = session.exec(
         select(func.max(col(ConsentRecord.at))).where(
             col(ConsentRecord.subscriber_id) == subscriber_id, col(ConsentRecord.method) != "import"
         )
     ).one()
     sent = (
-        select(Delivery.campaign_id, Delivery.updated_at)
+        select(Delivery.campaign_id, Delivery.state, Delivery.updated_at)
         .where(
             col(Delivery.subscriber_id) == subscriber_id,
-            col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt)),
+            col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt, *_REFUSED)),
         )
         .order_by(col(Delivery.updated_at).desc())
         .limit(_MAX_MESSAGES)

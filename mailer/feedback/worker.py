@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailer.database.clock import Clock, read_clock
 from mailer.feedback.context import FeedbackContext
+from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
@@ -19,6 +20,7 @@ from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
 from mailer.feedback.mailboxes.lease import MailboxLease, SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
 from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.refusals import RefusalWatch
 from mailer.network import ListenAddress, parse_listen_address
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -29,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Something that brings messages. ``run`` reads it until the event is set."""
+    """Something that brings messages or takes replies on. ``run`` works until the event is set."""
 
     name: str
     run: Callable[[threading.Event], None]
@@ -38,13 +40,19 @@ class Source:
 def run_feedback_worker(
     workspace: Workspace, *, stop: threading.Event, report: Callable[[str], None], clock: Clock = read_clock
 ) -> None:
-    """Read what comes back until ``stop`` is set. What the operator should know goes to ``report``."""
+    """Read what comes back, and send people's replies on, until ``stop`` is set.
+
+    What the operator should know goes to ``report``.
+    """
     engine = workspace.open_database(durable=True)
     try:
         context = FeedbackContext(workspace=workspace, engine=engine)
+        sources = [*list_sources(context, report=report, clock=clock)]
+        # Replies also come by a pipe, and when a person judges a message to be one.
+        sources.append(_make_forwarding(context, report, clock))
         threads = [
             threading.Thread(target=_keep_running, args=(source, stop, report), name="mailer-feedback-source")
-            for source in list_sources(context, report=report, clock=clock)
+            for source in sources
         ]
         for thread in threads:
             thread.start()
@@ -59,11 +67,15 @@ def run_feedback_worker(
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
 ) -> Iterator[Source]:
-    """The sources that the settings name."""
+    """The sources that the settings name, and the ledger, whose refusals come back at once."""
     workspace = context.workspace
     settings = workspace.settings.feedback
+    yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
     if settings.imap:
-        yield _make_imap_source(context, report, clock)
+        try:
+            yield _make_imap_source(context, report, clock)
+        except ValueError as error:
+            report(f"[feedback] imap cannot be used, so no mailbox is read: {error}.")
     if settings.maildir is not None:
         path = workspace.root / settings.maildir
         maildir = Maildir(
@@ -129,6 +141,13 @@ def _make_imap_source(context: FeedbackContext, report: Callable[[str], None], c
         notices=Notices(f"Mailbox {options.name}", report),
     )
     return Source(name=f"the mailbox {options.name}", run=mailbox.run)
+
+
+def _make_forwarding(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+    def run(stop: threading.Event) -> None:
+        run_forwarding(context, stop=stop, report=report, clock=clock)
+
+    return Source(name="the queue of replies", run=run)
 
 
 def _make_lmtp_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, exists, update
+from sqlalchemy import ColumnElement, Engine, Update, exists, update
 from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.engine import open_session
-from mailer.database.feedback_models import FeedbackMessage
+from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
@@ -70,6 +70,7 @@ def prune(
     with open_session(engine) as session:
         if (old := _has_old_reply(rules, now)) is not None:
             session.connection().execute(update(Delivery).where(old).values(reason=""))
+            session.connection().execute(_forget_recorded_refusals(rules, now))
         if (old := _has_old_address(rules, now)) is not None:
             session.connection().execute(update(SentTest).where(old).values(address=""))
         if rules.feedback_months is not None:
@@ -159,6 +160,14 @@ def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[boo
         & (col(Delivery.reason) != "")
         & (col(Delivery.updated_at) < months_before(now, rules.reply_months))
     )
+
+
+def _forget_recorded_refusals(rules: RetentionSettings, now: datetime) -> Update:
+    """What a server says when it refuses a message is recorded with what came back, too."""
+    assert rules.reply_months is not None  # noqa: S101 - the caller has found old replies by it
+    old = col(FeedbackEvent.at) < months_before(now, rules.reply_months)
+    is_refusal = col(FeedbackEvent.evidence) == Evidence.refusal
+    return update(FeedbackEvent).where(is_refusal, old).values(words="", address="")
 
 
 def _has_old_address(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:

@@ -556,7 +556,7 @@ def test_after_any_edits_the_mail_equals_one_rendered_from_scratch(tmp_path: Pat
 
 @pytest.mark.soak
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(edits=ANY_EDITS)
 def test_after_many_more_edits_it_does_too(tmp_path: Path, edits: Edits) -> None:

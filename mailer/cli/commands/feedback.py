@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mailer.cli.commands import feedback_list, feedback_receive, feedback_review
+from mailer.cli.commands import feedback_list, feedback_read, feedback_receive, feedback_review
 
 
 @click.group()
@@ -12,5 +12,10 @@ def feedback() -> None:
     """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
 
 
-for _command in (feedback_list.list_, feedback_review.review, feedback_receive.receive):
+for _command in (
+    feedback_list.list_,
+    feedback_review.review,
+    feedback_read.read,
+    feedback_receive.receive,
+):
     feedback.add_command(_command)

@@ -39,6 +39,7 @@ def list_(
     """
     from mailer.database.feedback_models import FeedbackKind, Reason
     from mailer.feedback import overview
+    from mailer.feedback.forwarding import list_waiting_replies
 
     wanted = overview.FeedbackFilter(
         kind=FeedbackKind(_choose(FeedbackKind, kind, "--kind")) if kind else None,
@@ -50,6 +51,7 @@ def list_(
         groups = overview.group_feedback(session, wanted)
         held = overview.count_held(session)
         alarms = overview.list_alarms(session, now=now)
+        waiting = list_waiting_replies(session)
         limit = None if as_json else _MAX_EVENTS if reason or kind or campaign else 0
         events = list(overview.list_events(session, wanted, limit=limit))
     if as_json:
@@ -58,6 +60,7 @@ def list_(
                 "groups": [group.as_dict() for group in groups],
                 "held": held,
                 "alarms": len(alarms),
+                "waiting_replies": [reply.as_dict() for reply in waiting],
                 "events": [event.as_dict() for event in events],
             }
         )
@@ -66,6 +69,12 @@ def list_(
     if events:
         emit("")
         emit(_tabulate(events))
+    for reply in waiting:
+        say(
+            f"A reply of {reply.sender or 'somebody'} ({reply.subject or 'no subject'}) has not gone on "
+            f"after {reply.attempts} {'attempt' if reply.attempts == 1 else 'attempts'}: "
+            f"{shorten(reply.reason, _WORDS_WIDTH)}. It is tried again at {format_utc(reply.next_at)}."
+        )
     _print_notices(held, alarms, context.command_line("feedback", "review"), overview.ALARM_DAYS)
 
 

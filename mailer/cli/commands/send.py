@@ -361,6 +361,8 @@ def _send_in_foreground(
         result = send_campaign(
             workspace, campaign_id, on_progress=on_progress, wait=wait, resend_in_doubt=resend_in_doubt
         )
+    if result.counts.rejected or result.counts.failed:
+        _record_refusals(workspace, campaign_id)
     until = _read_canary_end(workspace, campaign_id)
     if as_json:
         emit_json(
@@ -375,6 +377,17 @@ def _send_in_foreground(
         _print_result(context, campaign_id, result, until)
     if result.needs_attention and until is None:
         sys.exit(1)
+
+
+def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
+    """Count refusals with what comes back, once the campaign has ended. A process that runs in the background
+    does the same for its own campaigns; each refusal counts once."""
+    from mailer.feedback.context import FeedbackContext
+    from mailer.feedback.refusals import record_refusals
+
+    with _durable_engine(workspace) as engine:
+        context = FeedbackContext(workspace=workspace, engine=engine)
+        record_refusals(context, campaign_id, now=datetime.now(UTC))
 
 
 def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
 from mailer.feedback.bounces.last_resort import read_with_flufl
-from mailer.feedback.bounces.mail_system import is_from_mail_system, may_be_bounce
+from mailer.feedback.bounces.mail_system import is_forwarded_bounce, is_from_mail_system, may_be_bounce
 from mailer.feedback.bounces.reason_classifier import classify_reason
 from mailer.feedback.bounces.recipient_report import (
     RecipientReport,
@@ -16,6 +16,7 @@ from mailer.feedback.bounces.recipient_report import (
     one_line,
 )
 from mailer.feedback.bounces.server_rules import read_server_text
+from mailer.feedback.bounces.smtp_transcript import find_refused_command
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
@@ -23,10 +24,9 @@ from mailer.feedback.mime.part import MimePart
 from mailer.feedback.reason import Reason
 
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
-_REPLY_LINE = re.compile(
-    r"^.*(?<![\d.])[45]\d\d[ -][^\n]*$|^.*(?<![\d.])[45]\.\d{1,3}\.\d{1,3}\b.*$", re.MULTILINE
-)
+_REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
+_QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
 _MAX_TEXT = 100_000
 _MAX_NOTICE = 20_000
 _NOT_A_PERSON = re.compile(
@@ -50,7 +50,8 @@ def read_bounce(message: MimePart) -> Bounce | None:
     """
     has_status = any(part.content_type in STATUS_TYPES for part in message.walk())
     if not has_status and not may_be_bounce(message):
-        return None
+        reports = _read_forwarded(message)
+        return _conclude(reports, message.readable_text[:_MAX_NOTICE], OriginalMessage()) if reports else None
     enclosed = find_enclosed(message)
     text = _join_texts(message)[:_MAX_TEXT]
     if enclosed is None:
@@ -60,10 +61,21 @@ def read_bounce(message: MimePart) -> Bounce | None:
     reports = _read_status_parts(message)
     if not reports:
         reports = _read_prose(message, text, enclosed, original, has_status=has_status)
-    if not reports:
-        return None
+    return _conclude(reports, text, original) if reports else None
+
+
+def _conclude(reports: tuple[RecipientReport, ...], text: str, original: OriginalMessage) -> Bounce:
     recipients = tuple(_judge(report, text, is_only=len(reports) == 1) for report in reports)
     return Bounce(recipients=recipients, original=original, text=text.strip())
+
+
+def _read_forwarded(message: MimePart) -> tuple[RecipientReport, ...]:
+    """Read a bounce that somebody forwarded: only if the report for machines is in it, quoted or not."""
+    if not is_forwarded_bounce(message):
+        return ()
+    text = _QUOTE_MARK.sub("", message.readable_text[:_MAX_NOTICE])
+    is_report = all(f"\n{name}:" in text.lower() for name in ("final-recipient", "action", "status"))
+    return _merge(iter(read_delivery_status(text))) if is_report else ()
 
 
 def _read_status_parts(message: MimePart) -> tuple[RecipientReport, ...]:
@@ -153,10 +165,16 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
     words = report.words or _words_about(report, text, is_only=is_only)
     status, code = report.status or find_status(words), report.code or find_code(words)
     if report.action not in _SUCCESS:
-        reason = classify_reason(words, status=status, code=code, action=report.action, host=report.host)
+        command = report.command or find_refused_command(text, report.address, is_only=is_only)
+
+        def classify(words: str) -> Reason:
+            return classify_reason(
+                words, status=status, code=code, action=report.action, host=report.host, command=command
+            )
+
+        reason = classify(words)
         if reason is Reason.other and report.words:
-            notice = _words_about(report, text, is_only=is_only)
-            reason = classify_reason(notice, status=status, code=code, action=report.action, host=report.host)
+            reason = classify(_words_about(report, text, is_only=is_only))
     return ReportedRecipient(
         address=report.address,
         reason=reason,
@@ -172,12 +190,17 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
 def _words_about(report: RecipientReport, text: str, *, is_only: bool) -> str:
     """Return the words of the notice that are about ``report``: server replies if there are any."""
     notice = text
-    replies = [match[0] for match in _REPLY_LINE.finditer(text)]
+    replies = _find_replies(text)
     own = [reply for reply in replies if report.address and report.address.lower() in reply.lower()]
     if own:
         return one_line("\n".join(own))
     if not is_only and report.address:
         position = notice.lower().find(report.address.lower())
         notice = notice[position : position + 600] if position >= 0 else notice
-        replies = [match[0] for match in _REPLY_LINE.finditer(notice)]
+        replies = _find_replies(notice)
     return one_line("\n".join(replies) if replies else notice)
+
+
+def _find_replies(text: str) -> list[str]:
+    """Return the lines with the reply of a server in them."""
+    return [line for line in text.split("\n") if _REPLY.search(line)]

@@ -25,6 +25,7 @@ _BOUNCE_SUBJECT = re.compile(
     r"не доставлен|недоставлен|невозможно доставить|teslim edilemedi",
     re.IGNORECASE,
 )
+_FORWARDED = re.compile(r"^\s*(?:fwd?|wg|tr|rv|i|转发|轉寄)\s*[:：]", re.IGNORECASE)
 _ANSWERED = re.compile(
     r"^\s*(?:re|aw|sv|antw|fwd?|wg|tr|rv|i|回复|答复)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE
 )
@@ -44,11 +45,22 @@ def may_be_bounce(message: MimePart) -> bool:
     )
 
 
+def is_forwarded_bounce(message: MimePart) -> bool:
+    """Whether somebody forwarded a bounce, by its subject."""
+    subject = message.headers.get("subject")
+    return bool(_FORWARDED.match(subject) and _BOUNCE_SUBJECT.search(subject))
+
+
 def is_from_mail_system(message: MimePart) -> bool:
     """Whether a mail server wrote it, rather than a person or a person's vacation program."""
     headers = message.headers
     if "in-reply-to" in headers and message.content_type != "multipart/report":
         return False
+    # Programs that answer say so (RFC 3834); of a report or a known server, more is known than this.
+    if headers.raw("auto-submitted").strip().lower() == "auto-replied" and "mailer-daemon" not in (
+        headers.get("from").lower()
+    ):
+        return message.content_type == "multipart/report"
     is_system = bool(_SYSTEM_SENDER.search(headers.get("from"))) or not headers.get("from").strip()
     is_report = message.content_type == "multipart/report"
     return (is_system and (_has_null_sender(message) or _has_bounce_subject(message))) or (

@@ -45,17 +45,19 @@ def classify_reason(
     rule = load_rules().find_rule(evidence)
     if rule is None:
         return Reason.other
-    if not rule.reason.is_dead or _is_certain(rule, evidence, told, action):
-        return rule.reason
-    # MAIL names the sender: what does not exist is our own address.
-    return Reason.policy if evidence.command == "MAIL" else Reason.unconfirmed
+    if evidence.command == "MAIL" and (rule.reason.is_dead or rule.reason is Reason.unconfirmed):
+        # MAIL names the sender: what does not exist is our own address.
+        return Reason.policy
+    if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
+        return Reason.unconfirmed
+    return rule.reason
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
     """Whether the refusal is final, and is about the recipient."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
     is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))
-    if is_temporary or action.lower() == "delayed" or evidence.command == "MAIL":
+    if is_temporary or action.lower() == "delayed":
         return False
     # A server that looks up names for the sake of security (5.7.x) looks up ours.
     if rule.reason is Reason.no_such_host and deciding.startswith("5.7."):

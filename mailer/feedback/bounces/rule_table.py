@@ -11,6 +11,7 @@ A rule gives a reason and conditions that must all hold:
 ``samples`` are what such a server writes; a test runs each.
 """
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -54,7 +55,7 @@ class Rule:
         return (
             (not self.code or evidence.code in self.code)
             and (not self.command or evidence.command in self.command)
-            and (not self.host or any(host in evidence.hosts for host in self.host))
+            and (not self.host or any(_is_named(host, evidence.hosts) for host in self.host))
             and (not self.status or any(_fits_status(self.status, one) for one in evidence.statuses))
         )
 
@@ -65,6 +66,13 @@ def _fits_status(patterns: tuple[str, ...], status: str) -> bool:
 
 # The place of a rule in the table, and one of its phrases; None for a rule that has none.
 _Candidate = tuple[int, Phrase | None]
+
+
+def _is_named(domain: str, text: str) -> bool:
+    """Whether ``text`` names ``domain`` or a host below it: "mx1.example.org", but not "myexample.org"."""
+    return (
+        domain in text and re.search(rf"(?<![a-z0-9-]){re.escape(domain)}(?!\.?[a-z0-9-])", text) is not None
+    )
 
 
 class RuleTable:

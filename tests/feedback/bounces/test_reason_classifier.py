@@ -70,6 +70,19 @@ def test_user_unknown_is_certain_with_a_code_of_the_address_or_in_answer_to_rcpt
     assert classify_reason(f"SMTP error after RCPT TO:<anna@example.org>: {words}") is Reason.no_such_user
 
 
+def test_a_rule_for_a_host_holds_for_the_hosts_below_it_and_for_no_other():
+    words = "550 <anna@example.org>: User unknown"
+    assert classify_reason(words, host="lsean.ezweb.ne.jp") is Reason.no_such_user
+    assert classify_reason(words, host="mx.bureau.com") is Reason.unconfirmed
+    assert classify_reason(words, host="au.com.example.org") is Reason.unconfirmed
+
+
+def test_a_refusal_of_the_sender_is_not_about_the_recipient():
+    words = "550 5.1.1 User unknown"
+    assert classify_reason(words, command="MAIL") is Reason.policy
+    assert classify_reason(f"SMTP error after MAIL FROM:<news@example.net>: {words}") is Reason.policy
+
+
 def test_a_temporary_refusal_or_a_delay_is_never_dead():
     assert classify_reason("450 4.1.1 User unknown") is Reason.unconfirmed
     assert classify_reason("User unknown", code="450", command="RCPT") is Reason.unconfirmed

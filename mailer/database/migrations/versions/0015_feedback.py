@@ -17,7 +17,7 @@ _REASONS = (
     *("expired", "other", "complaint"),
 )
 _STATES = ("recorded", "held", "forwarding", "forwarded", "judged")
-_EVIDENCE = ("token", "message_id", "address", "person", "nothing")
+_EVIDENCE = ("token", "message_id", "address", "person", "refusal", "nothing")
 _CONSEQUENCES = (
     *("recorded", "bounced", "complained", "unsubscribed", "alarm", "held", "unproven", "outdated", "gone"),
 )

@@ -1,0 +1,150 @@
+"""The command ``feedback read``: what saved messages are."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mailer.feedback.incoming import IncomingMessage
+
+    FindSubscribers = Callable[[IncomingMessage], Sequence[int | None]]
+
+
+@click.command()
+@click.argument(
+    "paths",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+)
+@json_option
+@pass_context
+def read(context: CliContext, paths: Sequence[Path], as_json: bool) -> None:
+    """Say of saved messages what they are, and change nothing.
+
+    A FILE is a message as a mail program saves it, or a mailbox (mbox); - reads one from standard input. In a
+    workspace it also says which subscriber each is about.
+    """
+    unread: list[str] = []
+    answers: list[dict[str, Any]] = []
+    with _open_list(context) as find_subscribers:
+        for path in paths:
+            try:
+                raw = _read_bytes(path)
+            except OSError as error:
+                unread.append(f"Cannot read {path}: {error.strerror or error}.")
+                continue
+            answers.append(_describe_file(str(path), raw, context, find_subscribers))
+    if as_json:
+        emit_json(answers)
+    else:
+        _show(answers)
+    for words in unread:
+        say(words)
+    if unread:
+        raise click.exceptions.Exit(1)
+
+
+def _read_bytes(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    return path.read_bytes()
+
+
+@contextmanager
+def _open_list(context: CliContext) -> Iterator[FindSubscribers]:
+    """A function that finds the subscribers of a message; outside a workspace, it finds nobody."""
+    if not (context.folder / "mailer.toml").is_file():
+        yield lambda message: [None] * len(message.recipients)
+        return
+    from mailer.feedback.identification import identify
+
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+
+        def find(message: IncomingMessage) -> list[int | None]:
+            findings = identify(session, workspace.keys, message, now=datetime.now(UTC))
+            return [finding.person.subscriber_id if finding.person else None for finding in findings]
+
+        yield find
+
+
+def _describe_file(
+    name: str, raw: bytes, context: CliContext, find_subscribers: FindSubscribers
+) -> dict[str, Any]:
+    from mailer.feedback.message_reader import read_message
+    from mailer.feedback.mime.mailbox_file import split_mailbox
+
+    leave_address, delimiter = _leave_address(context)
+    messages = [
+        read_message(one, leave_address=leave_address, delimiter=delimiter) for one in split_mailbox(raw)
+    ]
+    return {
+        "file": name,
+        "kind": messages[0].kind.value,
+        "recipients": [
+            entry for message in messages for entry in _list_recipients(message, find_subscribers)
+        ],
+    }
+
+
+def _leave_address(context: CliContext) -> tuple[str, str]:
+    if not (context.folder / "mailer.toml").is_file():
+        return "", "+"
+    settings = context.open_workspace().settings.feedback
+    return settings.leave_address, settings.delimiter
+
+
+def _list_recipients(message: IncomingMessage, find_subscribers: FindSubscribers) -> Iterator[dict[str, Any]]:
+    """Yield each recipient, and one without an address where only the subscriber is known."""
+    from mailer.feedback.incoming import ReportedRecipient
+
+    found = find_subscribers(message)
+    recipients = message.recipients or (ReportedRecipient(address="", reason=None),) * len(found)
+    for recipient, subscriber in zip(recipients, found, strict=True):
+        if message.recipients or subscriber is not None:
+            yield {
+                "address": recipient.address,
+                "subscriber": subscriber,
+                "reason": recipient.reason.value if recipient.reason else None,
+                "dead": recipient.is_dead,
+                "action": recipient.action,
+                "words": recipient.words,
+            }
+
+
+def _show(answers: Sequence[dict[str, Any]]) -> None:
+    for number, answer in enumerate(answers):
+        if number:
+            emit("")
+        emit(f"{answer['file']}: {answer['kind']}")
+        rows = [
+            (
+                entry["address"] or "(address hidden)",
+                f"subscriber {entry['subscriber']}" if entry["subscriber"] is not None else "",
+                _describe_outcome(entry),
+                shorten(entry["words"], 70),
+            )
+            for entry in answer["recipients"]
+        ]
+        if rows:
+            emit("\n".join(f"  {line}" for line in columns(rows).split("\n")))
+
+
+def _describe_outcome(entry: dict[str, Any]) -> str:
+    reason = str(entry["reason"] or "").replace("_", " ")
+    if entry["action"] in ("delayed", "delivered", "relayed", "expanded"):
+        return f"{entry['action']}: {reason}" if reason else str(entry["action"])
+    return f"{reason} (dead)" if entry["dead"] else reason

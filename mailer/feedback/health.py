@@ -1,0 +1,116 @@
+"""Whether what comes back can be read: the mailbox, the Maildir and the addresses, for `mailer doctor`."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailer.feedback.mailboxes.errors import MailboxError
+from mailer.feedback.mailboxes.imap_probe import MailboxView, probe_mailbox
+from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
+from mailer.settings import LOOPBACK_HOSTS
+from mailer.workspace import Workspace
+
+_MANY_WAITING = 1000
+
+
+class FeedbackGravity(StrEnum):
+    """How serious a finding about what comes back is."""
+
+    good = "good"
+    """As it should be."""
+
+    doubtful = "doubtful"
+    """It is read, but something should be better; or nothing is read."""
+
+    bad = "bad"
+    """The settings say that it is read, and it cannot be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackFinding:
+    """What was found: how serious it is, and in words what is wrong and what to do."""
+
+    gravity: FeedbackGravity
+    message: str
+
+
+def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
+    """Ask every source of ``[feedback]``. Nothing is read, moved or created."""
+    settings = workspace.settings.feedback
+    if settings.imap:
+        yield _check_imap(workspace)
+    if settings.maildir is not None:
+        yield _check_maildir(workspace)
+    if settings.lmtp:
+        yield _check_lmtp(workspace)
+    is_anything_read = settings.imap or settings.maildir or settings.lmtp or settings.webhooks.list_names()
+    if settings.bounce_address and not is_anything_read:
+        yield FeedbackFinding(
+            gravity=FeedbackGravity.doubtful,
+            message=f"bounces come back to {settings.bounce_address}, and no mailbox is named where they are "
+            "read. Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
+            "feedback receive`.",
+        )
+
+
+def _check_imap(workspace: Workspace) -> FeedbackFinding:
+    settings = workspace.settings.feedback
+    try:
+        options = read_imap_options(workspace)
+        view = probe_mailbox(options, folders=(settings.processed_folder, settings.quarantine_folder))
+    except (MailboxError, ValueError) as error:
+        return FeedbackFinding(gravity=FeedbackGravity.bad, message=str(error))
+    parts = [f"{options.name}: logged in; {_describe_waiting(view)}"]
+    if is_shared_mailbox(workspace.settings, options):
+        parts.append("people use it, too, so what they write stays where it is and is not forwarded")
+    if view.is_read_only:
+        parts.append(
+            "it can be read, but not changed, so messages stay where they are. Give this user the right to "
+            "move messages"
+        )
+        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message="; ".join(parts))
+    if view.missing:
+        parts.append(f"{' and '.join(view.missing)} will be created")
+    parts.append("new messages are seen at once" if view.can_idle else "it is asked once a minute")
+    return FeedbackFinding(gravity=FeedbackGravity.good, message="; ".join(parts))
+
+
+def _describe_waiting(view: MailboxView) -> str:
+    words = f"{view.waiting:,} message{'' if view.waiting == 1 else 's'} in it"
+    if view.waiting < _MANY_WAITING:
+        return words
+    return f"{words}, which `mailer serve` or `mailer work` reads in the order they came"
+
+
+def _check_maildir(workspace: Workspace) -> FeedbackFinding:
+    path = workspace.root / (workspace.settings.feedback.maildir or "")
+    folders = [path / name for name in ("new", "cur")]
+    if not all(folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in folders):
+        return FeedbackFinding(
+            gravity=FeedbackGravity.bad,
+            message=f"{path} is not a Maildir that can be read and written: it needs the folders new and "
+            "cur. Correct [feedback] maildir, or the permissions of these folders.",
+        )
+    waiting = sum(1 for folder in folders for _ in folder.iterdir())
+    return FeedbackFinding(gravity=FeedbackGravity.good, message=f"{path}: {waiting:,} messages in it")
+
+
+def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
+    address = read_lmtp_address(workspace)
+    if address.path is None and address.host not in LOOPBACK_HOSTS:
+        return FeedbackFinding(
+            gravity=FeedbackGravity.bad,
+            message=f"[feedback] lmtp = {address} would be open to other machines, and LMTP knows no login. "
+            f"Write 127.0.0.1:{address.port} or the path of a Unix socket.",
+        )
+    if address.path is not None and not os.access(address.path.parent, os.W_OK):
+        return FeedbackFinding(
+            gravity=FeedbackGravity.bad,
+            message=f"the folder {address.path.parent} for the socket of [feedback] lmtp does not exist, or "
+            "cannot be written.",
+        )
+    return FeedbackFinding(
+        gravity=FeedbackGravity.good,
+        message=f"`mailer serve` or `mailer work` accepts messages by LMTP at {address}",
+    )
