@@ -73,7 +73,7 @@ class Followed:
     @property
     def outcome(self) -> str:
         """What became of the reader, in words."""
-        settled = "; the doubt about the message is settled" if self.settled_doubt else ""
+        settled = "; the doubt is settled" if self.settled_doubt else ""
         return f"{_OUTCOMES[self.consequence]}{settled}"
 
     def __str__(self) -> str:
