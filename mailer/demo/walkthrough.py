@@ -1,5 +1,4 @@
-"""The demo, step by step: create a workspace, check and send an edition, unsubscribe a reader, read what comes
-back.
+"""The demo, step by step: check and send an edition, unsubscribe a reader, read what comes back.
 
 Every step runs the real code: the relay is an SMTP server in this process, the pages come from a web server
 on loopback.
