@@ -95,7 +95,7 @@ def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Fo
 
 @contextmanager
 def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterator[None]:
-    """Read the Maildir, and send people's replies on, in threads of this process for the duration of the block."""
+    """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
     stop = threading.Event()
     engine = workspace.open_database(durable=True)
     reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
