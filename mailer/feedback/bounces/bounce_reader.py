@@ -16,7 +16,7 @@ from mailer.feedback.bounces.recipient_report import (
     one_line,
 )
 from mailer.feedback.bounces.server_rules import read_server_text
-from mailer.feedback.bounces.smtp_transcript import find_refused_command
+from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
@@ -124,31 +124,33 @@ def _read_prose(
         and (reports := _read_status_parts(enclosed))
     ):
         return reports
-    if address := _find_only_address(message, text, original):
-        return (RecipientReport(address=address, action=action),)
-    return read_with_flufl(message) or (RecipientReport(address="", action=action),)
+    return _guess(message, text, original, action)
 
 
-def _find_only_address(message: MimePart, text: str, original: OriginalMessage) -> str:
-    """Return the one address that a notice can be about: ours has one recipient. "" if there are several."""
-    own = {
-        address.lower()
-        for address in list_addresses(
-            *(message.headers.raw(name) for name in ("from", "to", "sender", "reply-to", "return-path")),
-            original.envelope_sender,
-        )
-    }
+def _guess(
+    message: MimePart, text: str, original: OriginalMessage, action: str
+) -> tuple[RecipientReport, ...]:
+    """Read whom a notice in unknown words is about: ours has one recipient.
+
+    An address that the notice and the returned message both name is certain; flufl.bounce is asked before one
+    that only either names.
+    """
+    fields = ("from", "to", "sender", "reply-to", "return-path")
+    own = list_addresses(*(message.headers.raw(name) for name in fields), original.envelope_sender)
+    not_meant = {address.lower() for address in own}
     named = [
         address
         for address in list_addresses(text)
-        if address.lower() not in own and not _NOT_A_PERSON.match(address)
+        if address.lower() not in not_meant and not _NOT_A_PERSON.match(address)
     ]
-    to = {address.lower() for address in original.recipients} - own
-    both = [address for address in named if address.lower() in to]
-    for candidates in (both, named, [address for address in original.recipients if address.lower() in to]):
-        if len(candidates) == 1:
-            return candidates[0]
-    return ""
+    sent_to = [address for address in original.recipients if address.lower() not in not_meant]
+    both = {address.lower() for address in named} & {address.lower() for address in sent_to}
+    if len(both) == 1:
+        return (RecipientReport(address=both.pop(), action=action),)
+    if found := read_with_flufl(message):
+        return found
+    only = next((addresses[0] for addresses in (named, sent_to) if len(addresses) == 1), "")
+    return (RecipientReport(address=only, action=action),)
 
 
 def _action_of(subject: str) -> str:
@@ -175,6 +177,8 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
         reason = classify(words)
         if reason is Reason.other and report.words:
             reason = classify(_words_about(report, text, is_only=is_only))
+        if reason is Reason.other and is_only and (transcript := find_transcript(text)):
+            reason = classify(one_line(transcript))
     return ReportedRecipient(
         address=report.address,
         reason=reason,
