@@ -24,9 +24,7 @@ from mailer.feedback.mime.part import MimePart
 from mailer.feedback.reason import Reason
 
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
-_REPLY_LINE = re.compile(
-    r"^.*(?<![\d.])[45]\d\d[ -][^\n]*$|^.*(?<![\d.])[45]\.\d{1,3}\.\d{1,3}\b.*$", re.MULTILINE
-)
+_REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
 _QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
 _MAX_TEXT = 100_000
@@ -167,7 +165,7 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
     words = report.words or _words_about(report, text, is_only=is_only)
     status, code = report.status or find_status(words), report.code or find_code(words)
     if report.action not in _SUCCESS:
-        command = find_refused_command(text, report.address, is_only=is_only)
+        command = report.command or find_refused_command(text, report.address, is_only=is_only)
 
         def classify(words: str) -> Reason:
             return classify_reason(
@@ -192,12 +190,17 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
 def _words_about(report: RecipientReport, text: str, *, is_only: bool) -> str:
     """Return the words of the notice that are about ``report``: server replies if there are any."""
     notice = text
-    replies = [match[0] for match in _REPLY_LINE.finditer(text)]
+    replies = _find_replies(text)
     own = [reply for reply in replies if report.address and report.address.lower() in reply.lower()]
     if own:
         return one_line("\n".join(own))
     if not is_only and report.address:
         position = notice.lower().find(report.address.lower())
         notice = notice[position : position + 600] if position >= 0 else notice
-        replies = [match[0] for match in _REPLY_LINE.finditer(notice)]
+        replies = _find_replies(notice)
     return one_line("\n".join(replies) if replies else notice)
+
+
+def _find_replies(text: str) -> list[str]:
+    """Return the lines with the reply of a server in them."""
+    return [line for line in text.split("\n") if _REPLY.search(line)]

@@ -11,9 +11,12 @@ _REFUSED = re.compile(
 _NO_RECIPIENT = re.compile(
     r"\b(?:503|554)\b.{0,20}(?:need rcpt|no valid recipients|valid rcpt)", re.IGNORECASE
 )
-# qmail's words for the two commands.
-_PROSE = (("does not like recipient", "RCPT"), ("failed after i sent the message", "DATA"))
-
+# The words of qmail for the two commands, and of a server that names the command.
+_PROSE = (
+    ("does not like recipient", "RCPT"),
+    ("failed after i sent the message", "DATA"),
+    ("smtp:rcpt host", "RCPT"),
+)
 
 # Postfix's words, at the end of what it says of one recipient.
 _IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
