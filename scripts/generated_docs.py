@@ -18,9 +18,10 @@ from pydantic_core import PydanticUndefined
 
 from mailer.checks.explanations import list_pages
 from mailer.cli import mailer
+from mailer.database.feedback_models import Reason
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
-from mailer.settings import Settings
+from mailer.settings import FeedbackSettings, Settings
 
 _WIDTH = 100
 _PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
@@ -65,6 +66,32 @@ def describe_campaigns() -> str:
 def describe_deliveries() -> str:
     """Return Markdown: the states of a delivery, what each means, and the possible transitions."""
     return _describe_states(DeliveryState, DELIVERY_TRANSITIONS)
+
+
+def describe_reasons() -> str:
+    """Return Markdown: every reason for which a message comes back, what it means, and what happens then."""
+    meanings = read_meanings(Reason)
+    rows = [
+        f"| `{reason}` | {meanings[reason.name]} | {_describe_consequence(reason)} |" for reason in Reason
+    ]
+    return "\n".join(["| reason | what it means | what happens |", "|---|---|---|", *rows])
+
+
+def _describe_consequence(reason: Reason) -> str:
+    fields = FeedbackSettings.model_fields
+    number, days = fields["soft_bounces"].default, fields["soft_bounce_days"].default
+    if reason is Reason.complaint:
+        return "The reader gets no more mail, and comes back only by their own choice."
+    if reason.is_dead:
+        return "The reader is marked as bounced at once, and the address gets no more mail."
+    if reason.may_die:
+        return (
+            f"Nothing at first. After {number} such bounces over at least {days} days, with nothing that "
+            "arrived in between, as for a dead address (`soft_bounces`, `soft_bounce_days`)."
+        )
+    if reason.concerns_us:
+        return "An alarm for your team: it is about you, not about the reader, who stays on the list."
+    return "It is recorded. The reader stays on the list."
 
 
 def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> str:

@@ -25,6 +25,7 @@ from mailer.cli.commands import (
     segments,
     send,
     server,
+    simulator,
     subscribers,
     workspace,
 )
@@ -39,7 +40,7 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
     ("People", ("subscribers", "segments")),
-    ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
+    ("Run", ("init", "demo", "simulator", "serve", "work", "doctor", "keys", "db")),
 )
 
 
@@ -124,6 +125,7 @@ for _command in (
     segments.segments,
     workspace.init,
     workspace.demo,
+    simulator.simulator,
     server.serve,
     server.work,
     workspace.doctor,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import ColumnElement, or_
@@ -32,9 +33,11 @@ ADDRESS_DAYS: Final = 14
 """For how many days after a message an address alone is evidence. Most servers give up after five (RFC 5321,
 section 4.5.4.1), and some look again after ten."""
 
-_MESSAGE_ID = re.compile(r"<?c(\d{1,10})\.s(\d{1,10})\.([0-9a-fA-F]+)@([^\s<>@]+)>?")
+_MESSAGE_ID = re.compile(r"<?c(\d{1,10})\.s(\d{1,10})\.([0-9a-fA-F]{12})@([A-Za-z0-9.-]{1,255})>?")
 _MAIL_TOKEN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{50}(?![0-9a-zA-Z])")
 _LINK_TOKEN = re.compile(r"(?<![\w-])[\w-]{39}(?![\w-])", re.ASCII)
+_MAX_SEARCHED: Final = 1024 * 1024
+_MAX_TRACES: Final = 50
 _CERTAIN = frozenset({Evidence.token, Evidence.message_id, Evidence.person, Evidence.refusal})
 _MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
 
@@ -76,19 +79,28 @@ class Finding:
 
 
 def identify(
-    session: Session, keys: Keys, message: IncomingMessage, *, now: datetime, is_authentic: bool = False
+    session: Session,
+    keys: Keys,
+    message: IncomingMessage,
+    *,
+    now: datetime,
+    raw: bytes | None = None,
+    is_authentic: bool = False,
 ) -> list[Finding]:
     """Find the subscriber of each recipient that ``message`` reports, in its order.
 
     ``is_authentic`` says that it is known who reports: only then does somebody leave who is merely named. A
-    message that reports no recipient is one about its sender, or whoever its token names. Writes nothing.
+    message that reports no recipient is one about its sender, or whoever its token names. Where its parts do
+    not tell, a token anywhere in ``raw`` does: it is signed, so it does not matter where it stands. Writes
+    nothing.
     """
     readers = _Readers(session, keys, now)
     if message.kind is FeedbackKind.leave and not is_authentic:
         return _find_leavers(readers, message)
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),)
     by_token = readers.find_by_tokens(_list_address_tokens(message))
-    return [_find_person(readers, message, recipient, by_token) for recipient in recipients]
+    text = (raw or b"")[:_MAX_SEARCHED].decode("latin-1")
+    return [_find_person(readers, message, recipient, by_token, text) for recipient in recipients]
 
 
 def names_leaver(session: Session, keys: Keys, message: IncomingMessage) -> bool:
@@ -129,6 +141,7 @@ def _find_person(
     message: IncomingMessage,
     recipient: ReportedRecipient,
     by_token: FoundPerson | None,
+    text: str,
 ) -> Finding:
     original = message.original
     person = (
@@ -138,9 +151,19 @@ def _find_person(
         or readers.find_by_message_id(original.message_id)
         or readers.find_by_tokens(_MAIL_TOKEN.findall(original.list_unsubscribe))
         or readers.find_by_links(_LINK_TOKEN.findall(original.list_unsubscribe))
-        or next(filter(None, map(readers.find_by_address, _list_addresses(message, recipient))), None)
+        or readers.find_by_tokens(islice(_MAIL_TOKEN.findall(text), _MAX_TRACES))
+        or _first(map(readers.find_by_message_id, islice(_list_message_ids(text), _MAX_TRACES)))
+        or _first(map(readers.find_by_address, _list_addresses(message, recipient)))
     )
     return Finding(recipient=recipient, person=person)
+
+
+def _first(people: Iterable[FoundPerson | None]) -> FoundPerson | None:
+    return next(filter(None, people), None)
+
+
+def _list_message_ids(text: str) -> Iterator[str]:
+    return (found[0] for found in _MESSAGE_ID.finditer(text))
 
 
 def _list_address_tokens(message: IncomingMessage) -> Iterator[str]:
@@ -215,9 +238,13 @@ class _Readers:
         found = _MESSAGE_ID.fullmatch(value.strip())
         if found is None or self._keys is None:
             return None
+        signer = self._keys.tokens.newest()
+        # It is made with the oldest key, and proves nothing once somebody else may have that one.
+        if min(signer.keys) in signer.retired:
+            return None
         campaign_id, subscriber_id, domain = int(found[1]), int(found[2]), found[4]
         for spelling in {domain, _decode_domain(domain)}:
-            ours = message_id(campaign_id, subscriber_id, spelling, self._keys.tokens)
+            ours = message_id(campaign_id, subscriber_id, spelling, signer)
             if hmac.compare_digest(ours.encode(), f"<{value.strip().strip('<>')}>".encode()):
                 payload = TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
                 return self.load(payload, Evidence.message_id)

@@ -29,6 +29,7 @@ from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequenc
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, identify
 from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.successor_proposals import propose_successors
 from mailer.rendering.headers import plain_phrase
 from subscribers.address import normalise_address
 from subscribers.consent.suppression import read_suppression
@@ -101,7 +102,9 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
-    found = identify(session, workspace.keys, message, now=now, is_authentic=arrival.is_authentic)
+    found = identify(
+        session, workspace.keys, message, now=now, raw=arrival.raw, is_authentic=arrival.is_authentic
+    )
     findings = found[:_MAX_RECIPIENTS]
     case = FeedbackCase(
         session=session,
@@ -128,6 +131,11 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     )
     if state is FeedbackState.forwarding:
         session.add(QueuedReply(message_id=number, not_before=now))
+    if message.kind is FeedbackKind.auto_reply and workspace.settings.feedback.successors and not erased:
+        for subscriber_id in {finding.person.subscriber_id for finding in findings if finding.person}:
+            propose_successors(
+                session, workspace, message, message_id=number, subscriber_id=subscriber_id, now=now
+            )
     return Receipt(number=number, kind=message.kind, state=state, is_new=True)
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from mailer.cli.commands import feedback_list, feedback_read, feedback_receive, feedback_review
+from mailer.cli.commands import (
+    feedback_list,
+    feedback_read,
+    feedback_receive,
+    feedback_review,
+    feedback_successors,
+)
 
 
 @click.group()
@@ -15,6 +21,7 @@ def feedback() -> None:
 for _command in (
     feedback_list.list_,
     feedback_review.review,
+    feedback_successors.successors,
     feedback_read.read,
     feedback_receive.receive,
 ):

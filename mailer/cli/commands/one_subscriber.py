@@ -73,7 +73,7 @@ def add(
         added = add_subscriber(
             session,
             address,
-            _read_changes(details),
+            read_changes(details),
             sectors=workspace.settings.sectors,
             key=workspace.keys.suppression,
             **_make_record(by, basis=basis),
@@ -99,7 +99,7 @@ def edit(
     """
     if all(value is None for value in details.values()):
         raise click.UsageError("Give at least one detail to change, such as --name 'Mei Lin'.")
-    _edit(context, address, _read_changes(details), reason=reason, by=by, as_json=as_json)
+    _edit(context, address, read_changes(details), reason=reason, by=by, as_json=as_json)
 
 
 class _TagCommand(click.Command):
@@ -220,7 +220,8 @@ def _edit(
     say(f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing has changed.")
 
 
-def _read_changes(details: dict[str, str | None]) -> DetailChanges:
+def read_changes(details: dict[str, str | None]) -> DetailChanges:
+    """Return the changes that the options of :func:`detail_options` ask for."""
     from subscribers.consent.team_changes import DetailChanges
 
     return DetailChanges(

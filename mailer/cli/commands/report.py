@@ -14,12 +14,16 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlmodel import Session
 
     from mailer.campaigns.departures import Departures
+    from mailer.campaigns.report import CampaignReport
     from mailer.workspace import Workspace
 
 _MAX_IN_DOUBT = 20
+_MAX_LINES = 20
 _STATES = (
     "queued",
     "claimed",
@@ -63,7 +67,9 @@ def report(
     """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
 
     Also counts who has left since: readers who got the mail or may have, have unsubscribed or reported spam
-    since its launch, and have not come back.
+    since its launch, and have not come back. Then what came back: bounces and complaints by reason, with
+    refusals while it was sent, what servers say about you, who left by mail, and organisations that have no
+    reader left.
 
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
     """
@@ -87,6 +93,7 @@ def report(
         emit(f"bounced  {found.bounced:,} of those rejected: the address is dead and gets no more mail")
     if found.left.total:
         emit(f"left since  {_describe_departures(found.left)}")
+    _print_returned(found)
     for delivery in found.in_doubt[:_MAX_IN_DOUBT]:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
     if (more := found.summary.counts.in_doubt - _MAX_IN_DOUBT) > 0:
@@ -98,6 +105,29 @@ def report(
         emit(f"sent with the check {code} switched off: {reason}")
     emit(describe_counts(found.summary.counts))
     emit(found.summary.counts.equation())
+
+
+def _print_returned(found: CampaignReport) -> None:
+    """Print what came back, what servers say about the sender, and where nobody is left."""
+    returned = found.returned
+    if returned.groups:
+        emit("what came back, by reader")
+        emit(columns([(f"  {group.label}", group.readers) for group in returned.groups], right=(1,)))
+    for alarm in returned.alarms:
+        emit(f"about you  {alarm.readers:,} × {alarm.reason.value}: {alarm.words}")
+    if returned.alarms:
+        emit("about you  Nobody was removed for it. Ask your mail provider, or see `mailer doctor`.")
+    if returned.left_by_mail:
+        emit(f"left by mail  {_shorten(returned.left_by_mail, returned.left_by_mail_count)}")
+    for lost in found.lost_organisations[:_MAX_LINES]:
+        emit(f"no reader left  {lost.name} ({lost.readers:,} gone)")
+    if (more := len(found.lost_organisations) - _MAX_LINES) > 0:
+        emit(f"no reader left  … and {more:,} more organisations. For all of them: --json")
+
+
+def _shorten(names: Sequence[str], number: int) -> str:
+    shown = ", ".join(names[:_MAX_LINES])
+    return f"{shown} … and {number - _MAX_LINES:,} more" if number > _MAX_LINES else shown
 
 
 def _describe_departures(left: Departures) -> str:

@@ -29,7 +29,13 @@ _SENTENCE_END = re.compile(r"[.!?](?= |$)|[。؟]")
 
 _DECISIVE = frozenset({PhraseKind.challenge, PhraseKind.robot, PhraseKind.read_receipt})
 _NOTHING = frozenset(
-    {PhraseKind.courtesy, PhraseKind.subject_words, PhraseKind.device, PhraseKind.reply_line}
+    {
+        PhraseKind.courtesy,
+        PhraseKind.subject_words,
+        PhraseKind.device,
+        PhraseKind.reply_line,
+        PhraseKind.closing,
+    }
 )
 _FOOTER = frozenset({PhraseKind.automation})
 # What a ticket system itself says. The rest of its mail is what a person wrote.

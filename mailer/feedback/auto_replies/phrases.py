@@ -76,6 +76,9 @@ class PhraseKind(StrEnum):
     reply_line = "reply_line"
     """The line of a ticket system above which an answer is written."""
 
+    closing = "closing"
+    """The line above the writer's name."""
+
     device = "device"
     """The line that a telephone or a mail program adds to what a person writes."""
 

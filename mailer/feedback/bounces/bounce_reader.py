@@ -16,7 +16,7 @@ from mailer.feedback.bounces.recipient_report import (
     one_line,
 )
 from mailer.feedback.bounces.server_rules import read_server_text
-from mailer.feedback.bounces.smtp_transcript import find_refused_command
+from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
@@ -24,9 +24,7 @@ from mailer.feedback.mime.part import MimePart
 from mailer.feedback.reason import Reason
 
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
-_REPLY_LINE = re.compile(
-    r"^.*(?<![\d.])[45]\d\d[ -][^\n]*$|^.*(?<![\d.])[45]\.\d{1,3}\.\d{1,3}\b.*$", re.MULTILINE
-)
+_REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
 _QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
 _MAX_TEXT = 100_000
@@ -126,31 +124,33 @@ def _read_prose(
         and (reports := _read_status_parts(enclosed))
     ):
         return reports
-    if address := _find_only_address(message, text, original):
-        return (RecipientReport(address=address, action=action),)
-    return read_with_flufl(message) or (RecipientReport(address="", action=action),)
+    return _guess(message, text, original, action)
 
 
-def _find_only_address(message: MimePart, text: str, original: OriginalMessage) -> str:
-    """Return the one address that a notice can be about: ours has one recipient. "" if there are several."""
-    own = {
-        address.lower()
-        for address in list_addresses(
-            *(message.headers.raw(name) for name in ("from", "to", "sender", "reply-to", "return-path")),
-            original.envelope_sender,
-        )
-    }
+def _guess(
+    message: MimePart, text: str, original: OriginalMessage, action: str
+) -> tuple[RecipientReport, ...]:
+    """Read whom a notice in unknown words is about: ours has one recipient.
+
+    An address that the notice and the returned message both name is certain; flufl.bounce is asked before one
+    that only either names.
+    """
+    fields = ("from", "to", "sender", "reply-to", "return-path")
+    own = list_addresses(*(message.headers.raw(name) for name in fields), original.envelope_sender)
+    not_meant = {address.lower() for address in own}
     named = [
         address
         for address in list_addresses(text)
-        if address.lower() not in own and not _NOT_A_PERSON.match(address)
+        if address.lower() not in not_meant and not _NOT_A_PERSON.match(address)
     ]
-    to = {address.lower() for address in original.recipients} - own
-    both = [address for address in named if address.lower() in to]
-    for candidates in (both, named, [address for address in original.recipients if address.lower() in to]):
-        if len(candidates) == 1:
-            return candidates[0]
-    return ""
+    sent_to = [address for address in original.recipients if address.lower() not in not_meant]
+    both = {address.lower() for address in named} & {address.lower() for address in sent_to}
+    if len(both) == 1:
+        return (RecipientReport(address=both.pop(), action=action),)
+    if found := read_with_flufl(message):
+        return found
+    only = next((addresses[0] for addresses in (named, sent_to) if len(addresses) == 1), "")
+    return (RecipientReport(address=only, action=action),)
 
 
 def _action_of(subject: str) -> str:
@@ -167,7 +167,7 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
     words = report.words or _words_about(report, text, is_only=is_only)
     status, code = report.status or find_status(words), report.code or find_code(words)
     if report.action not in _SUCCESS:
-        command = find_refused_command(text, report.address, is_only=is_only)
+        command = report.command or find_refused_command(text, report.address, is_only=is_only)
 
         def classify(words: str) -> Reason:
             return classify_reason(
@@ -177,6 +177,8 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
         reason = classify(words)
         if reason is Reason.other and report.words:
             reason = classify(_words_about(report, text, is_only=is_only))
+        if reason is Reason.other and is_only and (transcript := find_transcript(text)):
+            reason = classify(one_line(transcript))
     return ReportedRecipient(
         address=report.address,
         reason=reason,
@@ -192,12 +194,17 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
 def _words_about(report: RecipientReport, text: str, *, is_only: bool) -> str:
     """Return the words of the notice that are about ``report``: server replies if there are any."""
     notice = text
-    replies = [match[0] for match in _REPLY_LINE.finditer(text)]
+    replies = _find_replies(text)
     own = [reply for reply in replies if report.address and report.address.lower() in reply.lower()]
     if own:
         return one_line("\n".join(own))
     if not is_only and report.address:
         position = notice.lower().find(report.address.lower())
         notice = notice[position : position + 600] if position >= 0 else notice
-        replies = [match[0] for match in _REPLY_LINE.finditer(notice)]
+        replies = _find_replies(notice)
     return one_line("\n".join(replies) if replies else notice)
+
+
+def _find_replies(text: str) -> list[str]:
+    """Return the lines with the reply of a server in them."""
+    return [line for line in text.split("\n") if _REPLY.search(line)]

@@ -10,7 +10,7 @@ from mailer.feedback.bounces.recipient_report import (
     find_status,
     one_line,
 )
-from mailer.feedback.mime.headers import Headers, parse_headers
+from mailer.feedback.mime.headers import Headers, find_fields, make_headers
 
 # Also as some servers misname it.
 STATUS_TYPES = frozenset(
@@ -45,9 +45,6 @@ _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:")
 _INDENTED_FIELD = re.compile(
     r"[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):", re.I
 )
-_NOT_A_FIELD = re.compile(
-    rf"^(?!{_FIELD.pattern}|[ \t]+(?!(?:Final|Original)-Rec|Action:|Status:)|$)", re.I | re.M
-)
 _TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
 # More are a list of a mailing list server, whose members are no recipients of ours.
 _MAX_RECIPIENTS = 500
@@ -73,7 +70,14 @@ def read_delivery_status(text: str) -> tuple[RecipientReport, ...]:
 def _read_groups(text: str) -> Iterator[Headers]:
     for block in _EMPTY_LINES.split(text):
         if block:
-            yield parse_headers(_mend_block(block) if _NOT_A_FIELD.search(block) else block)
+            fields = find_fields(block)
+            yield make_headers(fields if _is_sound(block, len(fields)) else find_fields(_mend_block(block)))
+
+
+def _is_sound(block: str, fields: int) -> bool:
+    """Whether every line is a field or continues one."""
+    continued = block.count("\n ") + block.count("\n\t")
+    return fields + continued == block.count("\n") + 1 and not _INDENTED_FIELD.search(block)
 
 
 def _mend_block(block: str) -> str:

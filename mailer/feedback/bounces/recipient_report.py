@@ -18,7 +18,8 @@ class RecipientReport:
 
     ``words`` are the server's own, on one line. ``original_address`` is the address that the message was sent
     to, if the report says so and it is another than ``address``. ``status`` is such as "5.1.1", ``code`` such
-    as "550", ``action`` one of RFC 3464, ``host`` the server that refused; each is "" if it is unknown.
+    as "550", ``action`` one of RFC 3464, ``host`` the server that refused, ``command`` the SMTP command that
+    it refused; each is "" if it is unknown.
     """
 
     address: str
@@ -27,6 +28,7 @@ class RecipientReport:
     code: str = ""
     action: str = ""
     host: str = ""
+    command: str = ""
     envelope_id: str = ""
     original_address: str = ""
 

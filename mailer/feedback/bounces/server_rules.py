@@ -36,7 +36,8 @@ class ServerRule:
     ``{address}``), perhaps ``words`` (of which ``{line}`` is one more line), and ``original`` for the address
     that was forwarded. It is applied to the text, of which ``after`` and ``until`` choose a part. ``reply``
     finds the words, in a group of that name, where they stand apart from the addresses. ``action`` is RFC
-    3464's. ``sample`` is such a bounce, and ``finds`` the addresses in it.
+    3464's, and ``command`` is RCPT where this server says this of addresses, not of messages. ``sample`` is
+    such a bounce, and ``finds`` the addresses in it.
     """
 
     server: str
@@ -46,6 +47,7 @@ class ServerRule:
     until: str = ""
     reply: str = ""
     action: str = "failed"
+    command: str = ""
     sample: str = ""
     finds: tuple[str, ...] = ()
 
@@ -94,6 +96,7 @@ class ServerRule:
             status=find_status(words),
             code=find_code(words),
             action=self.action,
+            command=self.command,
             original_address=clean_address(groups.get("original") or ""),
         )
 

@@ -5,6 +5,10 @@ import re
 _ADDRESS = re.compile(
     r'"[^"\n]{1,64}"@[^\s<>,;:"()\[\]]{1,255}|[^\s<>,;:"()\[\]]{1,255}@[^\s<>,;:"()\[\]]{1,255}'
 )
+# What most fields are: one address, perhaps after a name. It saves the search above.
+_SIMPLE = re.compile(
+    r'(?:[^<>"@,;:()]*<|"[^"<>@]*" *<)?([^\s<>,;:"()\[\]@]{1,255}@[^\s<>,;:"()\[\]@]{1,255})>?'
+)
 # A field with more is a mailing list or an attack.
 _MAX_FIELD = 64 * 1024
 
@@ -14,7 +18,9 @@ def list_addresses(*values: str) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for value in values:
         if "@" in value:
-            for match in _ADDRESS.finditer(value[:_MAX_FIELD]):
-                address = match[0].strip("'`*.")
+            simple = _SIMPLE.fullmatch(value)
+            matches = [simple[1]] if simple else [match[0] for match in _ADDRESS.finditer(value[:_MAX_FIELD])]
+            for match in matches:
+                address = match.strip("'`*.")
                 found.setdefault(address.lower(), address)
     return tuple(found.values())

@@ -25,24 +25,28 @@ class Headers:
     fields: tuple[tuple[str, str], ...] = ()
 
     @cached_property
-    def _first(self) -> dict[str, str]:
-        return dict(reversed(self.fields))
+    def _by_name(self) -> dict[str, list[str]]:
+        values: dict[str, list[str]] = {}
+        for name, value in self.fields:
+            values.setdefault(name, []).append(value)
+        return values
 
     def raw(self, name: str) -> str:
-        """Return the first field named ``name`` as it was written, "" if there is none."""
-        return self._first.get(name.lower(), "")
+        """Return the first field with the lower-case ``name`` as it was written, "" if there is none."""
+        values = self._by_name.get(name)
+        return values[0] if values else ""
 
     def get(self, name: str) -> str:
-        """Return the first field named ``name`` with its encoded words decoded, "" if there is none."""
+        """Return the first field with the lower-case ``name``, decoded, "" if there is none."""
         return decode_words(self.raw(name))
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Return every field named ``name``, decoded."""
-        wanted = name.lower()
-        return tuple(decode_words(value) for field, value in self.fields if field == wanted)
+        """Return every field with the lower-case ``name``, decoded."""
+        values = self._by_name.get(name)
+        return tuple(map(decode_words, values)) if values else ()
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._first
+        return name in self._by_name
 
     def __bool__(self) -> bool:
         return bool(self.fields)
@@ -50,15 +54,23 @@ class Headers:
 
 def parse_headers(block: str) -> Headers:
     """Read the fields of ``block``. Lines that are no header are left out."""
-    found = []
-    for match in _FIELD.finditer(block):
-        name, value = match.groups()
-        if "\n" in value:
-            value = " ".join(line.strip() for line in value.split("\n"))
-        found.append((name.lower(), value.strip()))
-        if len(found) == _MAX_FIELDS:
-            break
-    return Headers(tuple(found))
+    return make_headers(find_fields(block))
+
+
+def make_headers(fields: list[tuple[str, str]]) -> Headers:
+    """Make headers of fields as they are written."""
+    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in fields]))
+
+
+def find_fields(block: str) -> list[tuple[str, str]]:
+    """Return the fields of ``block`` as they are written: name, and value with its folds."""
+    return _FIELD.findall(block)[:_MAX_FIELDS]
+
+
+def _unfold(value: str) -> str:
+    if "\n" in value:
+        return " ".join([line.strip() for line in value.split("\n")]).strip()
+    return value.rstrip()
 
 
 def decode_words(value: str) -> str:
@@ -84,7 +96,9 @@ def _decode_word(match: re.Match[str]) -> str:
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
     """Split such a value as ``text/plain; charset=utf-8`` into its lower-case head and its parameters."""
     value = value[:_MAX_PARAMETERS]
-    head, _, _ = value.partition(";")
+    head, separator, _ = value.partition(";")
+    if not separator:
+        return head.strip().lower(), {}
     parameters: dict[str, str] = {}
     for match in _PARAMETER.finditer(value):
         name, quoted, plain = match.groups()

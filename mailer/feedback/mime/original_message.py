@@ -28,6 +28,7 @@ _COPY_FOLLOWS = (
     r"Return-Path: *<.*>.*",
 )
 _START = re.compile(rf"^(?:{'|'.join(_COPY_FOLLOWS)})$", re.IGNORECASE | re.MULTILINE)
+_USUAL_FIRST_FIELDS = ("\nReceived: ", "\nReturn-Path: ", "\nReturn-path: ")
 _MESSAGE_FIELD = re.compile(
     r"^[ \t>|]*(?:Received|Return-Path|Message-ID|From|To|Date|Subject|DKIM-Signature|X-[A-Za-z-]+):",
     re.I | re.M,
@@ -56,7 +57,10 @@ def split_copy(text: str) -> tuple[str, MimePart | None]:
 
     The copy is recognised by what servers write above it and by headers that follow; None if there is none.
     """
-    for match in _START.finditer(text):
+    # Most copies begin with one of these fields, so that nothing below it has to be searched.
+    fields = [position for name in _USUAL_FIRST_FIELDS if (position := text.find(name)) >= 0]
+    end = min(fields) + 200 if fields else len(text)
+    for match in _START.finditer(text[:end]):
         is_field = match[0][:8].lower() in ("received", "return-p")
         rest = text[match.start() if is_field else match.end() :]
         field = _FIRST_FIELD.search(rest[:4000])

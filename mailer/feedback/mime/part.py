@@ -143,17 +143,36 @@ def _parse_parts(body: bytes, boundary: str, depth: int, budget: list[int]) -> t
         if guess is None:
             return ()
         delimiter = guess[1]
-    line = re.compile(rb"^--" + re.escape(delimiter) + rb"(--)?[ \t]*(?:\n|\Z)", re.MULTILINE)
-    _, *pieces = line.split(body, maxsplit=_MAX_PARTS)
     parts = []
-    # What follows the closing delimiter is no part.
-    for closing, piece in zip(pieces[::2], pieces[1::2], strict=True):
+    for piece in _split_at(body, b"\n--" + delimiter):
         if budget[0] <= 0:
             break
-        if piece.strip() and not closing:
+        if piece.strip():
             budget[0] -= 1
-            parts.append(_parse(piece.removesuffix(b"\n"), depth + 1, budget))
+            parts.append(_parse(piece, depth + 1, budget))
     return tuple(parts)
+
+
+def _split_at(body: bytes, delimiter: bytes) -> Iterator[bytes]:
+    """Yield what stands between lines that begin with ``delimiter``, but not what follows a closing one.
+
+    A regular expression would have to be compiled for every boundary, which takes longer than the search.
+    """
+    body = b"\n" + body
+    start = -1
+    position = body.find(delimiter)
+    while position >= 0:
+        line_end = body.find(b"\n", position + len(delimiter))
+        line_end = len(body) if line_end < 0 else line_end
+        rest = body[position + len(delimiter) : line_end].rstrip()
+        # Another boundary may begin like this one.
+        if rest in (b"", b"--"):
+            if start >= 0:
+                yield body[start:position]
+            start = -1 if rest else min(line_end + 1, len(body))
+        position = body.find(delimiter, line_end)
+    if start >= 0:
+        yield body[start:].removesuffix(b"\n")
 
 
 def _decode_base64(content: bytes) -> bytes:

@@ -4,6 +4,7 @@ The names of the hooks are aiosmtpd's.
 """
 
 import asyncio
+import re
 import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from mailer.feedback.simulator.mails import AcceptedMail, ReturnedMail
 from mailer.feedback.simulator.recipient import DOMAIN, SimulatedRecipient, find_recipient, is_simulated
 from mailer.feedback.simulator.reports import compose_bounce, compose_complaint
 from mailer.feedback.simulator.return_path import ReturnPath
+from mailer.rendering.return_addresses import find_token
 from mailer.smtp.maildir_folder import create_folders, store
 
 Report = Callable[[str], None]
@@ -97,7 +99,15 @@ class MailboxHandler:
         except (OSError, smtplib.SMTPException) as error:
             self._report(f"{mail.recipient}: accepted, but what comes back could not be delivered: {error}")
         else:
-            self._report(f"{mail.recipient}: accepted; {_KINDS[recipient]} goes to {returned.recipient}")
+            self._report(
+                f"{mail.recipient}: accepted; {_KINDS[recipient]} goes to {hide_token(returned.recipient)}"
+            )
+
+
+def hide_token(address: str) -> str:
+    """The address without its token, to show: ``bounce+…@news.example.org``."""
+    token = find_token(address)
+    return address if token is None else re.sub(re.escape(token), "…", address, flags=re.IGNORECASE)
 
 
 _KINDS = {

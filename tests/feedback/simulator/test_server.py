@@ -187,7 +187,7 @@ def test_it_says_what_happens_to_each_mail(simulator: Simulator, reports: list[s
     send(simulator, "bounce@simulator.example")
     send(simulator, "ann@simulator.example")
     assert reports == [
-        f"bounce@simulator.example: accepted; a bounce goes to {SENDER}",
+        "bounce@simulator.example: accepted; a bounce goes to bounce+…@news.example.org",
         "ann@simulator.example: accepted",
     ]
 

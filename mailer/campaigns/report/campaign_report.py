@@ -1,0 +1,99 @@
+"""The report of a campaign: who did not get the mail and why, who has left, and what came back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from mailer.campaigns.departures import Departures, count_departures
+from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
+from mailer.campaigns.report.lost_organisations import LostOrganisation, list_lost_organisations
+from mailer.campaigns.report.reasons import ReasonGroup, group_reasons
+from mailer.campaigns.report.returned import Returned, read_returned
+from mailer.campaigns.report.summary import CampaignSummary, summarise_campaign
+from mailer.database.models import CampaignContent, Delivery, DeliveryState
+from mailer.dispatch.dead_addresses import METHOD, name_campaign
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.workspace import Workspace
+from subscribers.models import ConsentEvent, ConsentRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignReport:
+    """A campaign with its problems, largest group first, and the first 1,000 readers in doubt.
+
+    ``switched_off`` are the checks that were switched off when it was sent, by code, with the editors'
+    reason.
+    ``bounced`` is the number of readers whose address turned out to be dead while it was sent, ``left`` are
+    those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no reader left.
+    """
+
+    summary: CampaignSummary
+    reasons: tuple[ReasonGroup, ...]
+    in_doubt: tuple[InDoubtReader, ...]
+    switched_off: Mapping[str, str]
+    bounced: int = 0
+    left: Departures = field(default_factory=Departures)
+    returned: Returned = field(default_factory=Returned)
+    lost_organisations: tuple[LostOrganisation, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report in the form of the JSON output."""
+        return {
+            "campaign": self.summary.as_dict(),
+            "equation": self.summary.counts.equation(),
+            "reasons": [group.as_dict() for group in self.reasons],
+            "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
+            "switched_off": dict(self.switched_off),
+            "bounced": self.bounced,
+            "left": self.left.as_dict(),
+            "returned": self.returned.as_dict(),
+            "lost_organisations": [lost.as_dict() for lost in self.lost_organisations],
+        }
+
+
+def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> CampaignReport:
+    """Build the report of a campaign.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+    """
+    summary = summarise_campaign(session, campaign_id)
+    return CampaignReport(
+        summary=summary,
+        reasons=group_reasons(session.connection(), campaign_id),
+        in_doubt=read_in_doubt(session.connection(), campaign_id, workspace),
+        switched_off=_read_switched_off(session, campaign_id),
+        bounced=_count_bounced(session.connection(), campaign_id),
+        left=count_departures(session.connection(), campaign_id),
+        returned=read_returned(session.connection(), campaign_id),
+        lost_organisations=list_lost_organisations(session.connection(), campaign_id),
+    )
+
+
+def _count_bounced(connection: Connection, campaign_id: int) -> int:
+    """How many readers were given the status bounced because of their refusal in this campaign."""
+    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
+    marked = (
+        col(ConsentRecord.event) == ConsentEvent.bounced,
+        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
+    )
+    refused = select_columns(col(Delivery.subscriber_id)).where(*ours)
+    counted = select_columns(func.count(col(ConsentRecord.subscriber_id).distinct()))
+    return connection.execute(
+        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
+    ).scalar_one()
+
+
+def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
+    content = session.exec(
+        select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id).limit(1)
+    ).first()
+    try:
+        return CompiledEdition.from_bytes(content.body).switched_off if content else {}
+    except CompiledVersionError:
+        # Sent by another version of this program, whose format we cannot read.
+        return {}

@@ -1,0 +1,198 @@
+"""One campaign and its numbers: its state, its timing, and how far it has come."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from mailer.campaigns.approval import Approval, read_approval
+from mailer.campaigns.correction_record import CorrectionRecord, find_corrections
+from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.tested_content import ContentTest
+from mailer.database.clock import read_clock
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
+from mailer.dispatch.deliveries.counts import Counts, count_deliveries
+from mailer.dispatch.liveness import DEAD_AFTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A notice from a dispatcher running on ``host``, for example that a relay is quarantined."""
+
+    host: str
+    text: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When a campaign continues, and how fast. Times are aware; a value that does not apply is None.
+
+    ``rate`` is in messages per second over all machines; ``next_try`` is when the first deferred message is
+    due. ``canary`` is the number of readers who go first, and ``canary_until`` the time until which the rest
+    wait.
+    """
+
+    rate: float | None = None
+    scheduled_at: datetime | None = None
+    canary: int | None = None
+    canary_until: datetime | None = None
+    next_try: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignSummary:
+    """One campaign and its numbers.
+
+    ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
+    running while it is sending. ``approval`` is the one it was given, if any;
+    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``test`` and ``test_ahead``
+    are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when its
+    content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
+    ``correction_of`` is the story it corrects (``2026-1/teachers``), "" if it sends an edition.
+    """
+
+    id: int
+    edition: str
+    title: str
+    subject: str
+    created_at: datetime
+    launched_at: datetime | None
+    segment: str
+    state: CampaignState
+    reason: str
+    counts: Counts
+    timing: Timing = field(default_factory=Timing)
+    notices: tuple[Notice, ...] = ()
+    approval: Approval | None = None
+    test: ContentTest | None = None
+    test_ahead: bool = False
+    correction_of: str = ""
+
+    @property
+    def edition_label(self) -> str:
+        """What it sends, as shown to people."""
+        return f"correction of {self.correction_of}" if self.correction_of else self.edition
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary in the form of the JSON output."""
+        words = {"edition": self.edition, "title": self.title, "subject": self.subject}
+        words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
+        corrects = {"correction_of": self.correction_of or None}
+        launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
+        numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
+        notices = [notice.as_dict() for notice in self.notices]
+        approval = {"approval": self.approval.as_dict() if self.approval else None}
+        test = {"test": self.test.as_dict() if self.test else None}
+        return {
+            **numbers,
+            **words,
+            **corrects,
+            **launched,
+            **self.timing.as_dict(),
+            "notices": notices,
+            **approval,
+            **test,
+        }
+
+
+def count_readers(number: int) -> str:
+    """The number with its noun: "1 reader", "1,200 readers"."""
+    return f"{number:,} reader{'' if number == 1 else 's'}"
+
+
+def describe_counts(counts: Counts) -> str:
+    """Describe the numbers in words: ``60 readers: 59 sent, 1 left before their turn; nothing is open.``"""
+    parts = (
+        (counts.sent, "sent"),
+        (counts.rejected, "refused by their mail server"),
+        (counts.failed, "failed"),
+        (counts.suppressed, "left before their turn"),
+        (counts.in_doubt, "in doubt"),
+        (counts.deferred, "deferred"),
+        (counts.queued, "not sent"),
+    )
+    words = ", ".join(f"{number:,} {word}" for number, word in parts if number) or "none sent"
+    end = "" if counts.in_doubt or counts.still_to_do else "; nothing is open"
+    return f"{count_readers(counts.audience)}: {words}{end}."
+
+
+def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
+    """Summarise a campaign: its state, numbers and timing.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+    """
+    campaign = find_campaign(session, campaign_id)
+    return _build_summary(session, campaign, find_corrections(session.connection(), [campaign.edition]))
+
+
+def list_campaigns(session: Session) -> list[CampaignSummary]:
+    """Summarise every campaign, newest first."""
+    campaigns = session.exec(select(Campaign).order_by(col(Campaign.id).desc())).all()
+    corrections = find_corrections(session.connection(), [campaign.edition for campaign in campaigns])
+    return [_build_summary(session, campaign, corrections) for campaign in campaigns]
+
+
+def _build_summary(
+    session: Session, campaign: Campaign, corrections: Mapping[str, CorrectionRecord]
+) -> CampaignSummary:
+    assert campaign.id is not None  # noqa: S101 - it came from the database
+    correction = corrections.get(campaign.edition)
+    connection = session.connection()
+    sends = campaign.state is CampaignState.sending
+    return CampaignSummary(
+        id=campaign.id,
+        edition=campaign.edition,
+        title=campaign.title,
+        subject=campaign.subject,
+        created_at=campaign.created_at,
+        launched_at=campaign.launched_at,
+        segment=campaign.segment,
+        state=campaign.state,
+        reason=campaign.state_reason,
+        counts=count_deliveries(connection, campaign.id),
+        timing=_read_timing(connection, campaign),
+        notices=_read_notices(connection) if sends else (),
+        approval=read_approval(campaign),
+        correction_of=correction.subject_name if correction else "",
+    )
+
+
+def _read_timing(connection: Connection, campaign: Campaign) -> Timing:
+    next_try = select_columns(func.min(col(Delivery.not_before))).where(
+        col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
+    )
+    return Timing(
+        rate=campaign.rate,
+        scheduled_at=campaign.scheduled_at,
+        canary=campaign.canary,
+        canary_until=campaign.canary_until,
+        next_try=connection.execute(next_try).scalar(),
+    )
+
+
+def _read_notices(connection: Connection) -> tuple[Notice, ...]:
+    """The notices of dispatchers with a recent heartbeat, whichever campaign they are working on."""
+    alive = col(Dispatcher.heartbeat_at) > read_clock(connection) - DEAD_AFTER
+    statement = (
+        select_columns(col(Dispatcher.host), col(Dispatcher.notice))
+        .where(alive, col(Dispatcher.notice) != "")
+        .order_by(col(Dispatcher.started_at))
+    )
+    # The first word is the host name; the rest distinguishes folders and boots.
+    return tuple(
+        Notice(host=host.partition(" ")[0], text=text) for host, text in connection.execute(statement)
+    )

@@ -1,0 +1,187 @@
+"""People who may follow a reader that has left: proposed by automatic replies, decided by a person.
+
+Nothing happens by itself. Accepting adds the new person to the list as an act of the team, with the reason
+that the team gives for writing to them; the reader who left stays on the list unless the team says otherwise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from mailer.database.feedback_models import ProposedSuccessor, SuccessorState
+from mailer.errors import MailerError
+from mailer.workspace import Workspace
+from subscribers.consent.status_changes import ConsentContext, suppress
+from subscribers.consent.team_changes import DetailChanges, add_subscriber
+from subscribers.models import Status, Subscriber
+from subscribers.queries import read_sectors
+from subscribers.validation import clean_line
+
+
+class SuccessorError(MailerError):
+    """A proposal that does not exist, or was decided before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuccessorProposal:
+    """Somebody who may follow ``predecessor``, beside the words of the automatic reply that say so.
+
+    ``organisation``, ``country`` and ``sectors`` are the predecessor's; they are what the new person gets
+    unless the team says otherwise. ``predecessor_status`` is the predecessor's status on the list.
+    """
+
+    number: int
+    at: datetime
+    email: str
+    name: str
+    words: str
+    predecessor: str
+    predecessor_name: str
+    predecessor_status: str
+    organisation: str
+    country: str
+    sectors: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The proposal as JSON shows it."""
+        return asdict(self) | {"at": self.at.isoformat().replace("+00:00", "Z"), "sectors": [*self.sectors]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How a proposal was accepted: who was added, whom they follow, and whether the mail to those ended."""
+
+    number: int
+    email: str
+    predecessor: str
+    has_left: bool
+
+
+def list_proposals(session: Session) -> list[SuccessorProposal]:
+    """List the proposals that wait for a person, the oldest first."""
+    return list(_read(session, SuccessorState.proposed))
+
+
+def accept_successor(
+    session: Session,
+    workspace: Workspace,
+    number: int,
+    *,
+    by: str,
+    basis: str,
+    changes: DetailChanges,
+    has_left: bool,
+    now: datetime,
+) -> Decision:
+    """Add the person of proposal ``number`` to the list. The caller commits.
+
+    ``by`` is the person who decides, ``basis`` why the team may write to the new one, ``changes`` what is to
+    be different from the predecessor's details. With ``has_left``, the predecessor gets no more mail.
+
+    Raises:
+        SuccessorError: there is no such proposal, or it was decided.
+        SubscriberError: the new person is on the list, must not get mail, or a detail is not valid.
+    """
+    proposal, successor = _take(session, number)
+    context = _make_context(by, now, "named by an automatic reply as the successor of a reader")
+    context["basis"] = clean_line(basis, "basis")
+    proposed = DetailChanges(
+        name=proposal.name,
+        organisation=proposal.organisation,
+        country=proposal.country,
+        sectors=[sector for sector in proposal.sectors if sector in workspace.settings.sectors],
+    )
+    said = {name: value for name, value in vars(changes).items() if value not in (None, ())}
+    added = add_subscriber(
+        session,
+        proposal.email,
+        replace(proposed, **said),
+        sectors=workspace.settings.sectors,
+        key=workspace.keys.suppression,
+        **context,
+    )
+    if has_left:
+        suppress(
+            session,
+            proposal.predecessor,
+            key=workspace.keys.suppression,
+            **_make_context(by, now, "has left, as an automatic reply says; a successor was accepted"),
+        )
+    _decide(session, successor, SuccessorState.accepted, by, now)
+    return Decision(number=number, email=added.email, predecessor=proposal.predecessor, has_left=has_left)
+
+
+def refuse_successor(session: Session, number: int, *, by: str, now: datetime) -> SuccessorProposal:
+    """Refuse proposal ``number``; the same person is not proposed for the same reader again.
+
+    Raises:
+        SuccessorError: there is no such proposal, or it was decided.
+    """
+    proposal, successor = _take(session, number)
+    _decide(session, successor, SuccessorState.refused, by, now)
+    return proposal
+
+
+def _take(session: Session, number: int) -> tuple[SuccessorProposal, ProposedSuccessor]:
+    """Read a proposal that waits, and lock it."""
+    waiting = select(ProposedSuccessor).where(ProposedSuccessor.id == number).with_for_update()
+    successor = session.exec(waiting).one_or_none()
+    if successor is None:
+        raise SuccessorError(f"There is no proposal {number}. `mailer feedback successors` lists them.")
+    if successor.state is not SuccessorState.proposed:
+        raise SuccessorError(f"Proposal {number} was {successor.state} by {successor.decided_by}.")
+    return next(_read(session, SuccessorState.proposed, number)), successor
+
+
+def _decide(
+    session: Session, successor: ProposedSuccessor, state: SuccessorState, by: str, now: datetime
+) -> None:
+    successor.state, successor.decided_by, successor.decided_at = state, _clean_name(by), now
+    session.add(successor)
+    session.flush()
+
+
+def _make_context(by: str, now: datetime, evidence: str) -> ConsentContext:
+    return {
+        "method": "command line",
+        "now": now,
+        "source": f"by {_clean_name(by)}",
+        "evidence": evidence,
+    }
+
+
+def _clean_name(by: str) -> str:
+    name = clean_line(by, "as")[:200]
+    if not name:
+        raise SuccessorError("Give the name of whoever decides: --as NAME. It is kept on record.")
+    return name
+
+
+def _read(session: Session, state: SuccessorState, number: int | None = None) -> Iterator[SuccessorProposal]:
+    statement = (
+        select(ProposedSuccessor, Subscriber)
+        .join(Subscriber, col(Subscriber.id) == col(ProposedSuccessor.subscriber_id))
+        .where(col(ProposedSuccessor.state) == state, col(Subscriber.status) != Status.erased)
+        .order_by(col(ProposedSuccessor.id))
+    )
+    if number is not None:
+        statement = statement.where(col(ProposedSuccessor.id) == number)
+    rows = session.exec(statement).all()
+    sectors = read_sectors(session, [predecessor for _, predecessor in rows])
+    for successor, predecessor in rows:
+        yield SuccessorProposal(
+            number=successor.id or 0,
+            at=successor.at,
+            email=successor.email,
+            name=successor.name,
+            words=successor.words,
+            predecessor=predecessor.email,
+            predecessor_name=predecessor.name,
+            predecessor_status=predecessor.status.value,
+            organisation=predecessor.organisation,
+            country=predecessor.country or "",
+            sectors=tuple(sorted(sectors[predecessor.id or 0])),
+        )
