@@ -1,4 +1,4 @@
-"""The threads that `mailer serve` and `mailer work` run: a source for each setting, as the settings are now."""
+"""The threads that `mailer serve` and `mailer work` run: one for each source, with the settings as they are."""
 
 import contextlib
 import smtplib
