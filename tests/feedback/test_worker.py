@@ -1,4 +1,4 @@
-"""The threads that `mailer serve` and `mailer work` run: one for each source, with the settings as they are."""
+"""The threads of `mailer serve` and `mailer work` that read what comes back, with the settings of now."""
 
 import contextlib
 import smtplib
