@@ -21,7 +21,7 @@ from mailer.feedback.bounces.recipient_report import (
     one_line,
 )
 from mailer.feedback.bounces.server_rules import read_server_text
-from mailer.feedback.bounces.smtp_transcript import find_refused_command
+from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
@@ -187,6 +187,8 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
         reason = classify(words)
         if reason is Reason.other and report.words:
             reason = classify(_words_about(report, text, is_only=is_only))
+        if reason is Reason.other and is_only and (transcript := find_transcript(text)):
+            reason = classify(one_line(transcript))
     return ReportedRecipient(
         address=report.address,
         reason=reason,
