@@ -22,7 +22,12 @@ from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError, MailerError
-from mailer.feedback.health import check_feedback, check_returned
+from mailer.feedback.health import (
+    check_feedback,
+    check_leaving_by_mail,
+    check_return_path,
+    check_returned,
+)
 from mailer.feedback.webhooks.registry import find_faults
 from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
@@ -263,6 +268,7 @@ _EXTENSIONS = {
     "PIPELINING": "fewer waits",
     "8BITMIME": "accents sent as they are",
     "SMTPUTF8": "addresses with accents",
+    "DSN": "bounces that name the message",
 }
 
 
@@ -328,8 +334,12 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
 
 def _check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the mailbox where bounces and replies arrive."""
-    for finding in check_feedback(workspace):
-        yield Diagnosis(subject="feedback", verdict=Health(finding.gravity.value), message=finding.message)
+    settings = workspace.settings
+    findings = [("feedback", finding) for finding in check_feedback(workspace)]
+    findings.append(("return path", check_return_path(settings)))
+    findings.append(("leaving by mail", check_leaving_by_mail(settings)))
+    for subject, finding in findings:
+        yield Diagnosis(subject=subject, verdict=Health(finding.gravity.value), message=finding.message)
 
 
 def _check_returned(workspace: Workspace) -> Iterator[Diagnosis]:

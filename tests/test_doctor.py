@@ -115,7 +115,8 @@ def test_a_relay_is_looked_at_and_nothing_is_sent(workspace: Workspace) -> None:
     assert finding.verdict is Health.good
     assert finding.message.startswith(f"127.0.0.1:{server.port} answers; not encrypted; no login; supports ")
     assert "SMTPUTF8 (addresses with accents), messages of up to 33,554,432 bytes" in finding.message
-    assert "does not support PIPELINING (fewer waits), which sending works without" in finding.message
+    lacks = "does not support PIPELINING (fewer waits), DSN (bounces that name the message)"
+    assert f"{lacks}, which sending works without" in finding.message
 
 
 def test_a_server_that_only_knows_helo_is_good_enough(workspace: Workspace) -> None:

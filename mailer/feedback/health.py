@@ -13,7 +13,8 @@ from mailer.feedback.mailboxes.errors import MailboxError
 from mailer.feedback.mailboxes.imap_probe import MailboxView, probe_mailbox
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
-from mailer.settings import LOOPBACK_HOSTS
+from mailer.rendering.return_addresses import make_address
+from mailer.settings import LOOPBACK_HOSTS, Settings
 from mailer.workspace import Workspace
 
 _MANY_WAITING = 1000
@@ -88,6 +89,66 @@ def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
             gravity=FeedbackGravity.doubtful,
             message=f"{waiting} for a person. Run `mailer feedback review`.",
         )
+
+
+def check_return_path(settings: Settings) -> FeedbackFinding:
+    """Say where bounces go, and what their address needs. Nothing is asked of the DNS."""
+    plain = settings.sender.bounces_to or settings.sender.address
+    feedback = settings.feedback
+    if not feedback.bounce_address:
+        if names := feedback.webhooks.list_names():
+            message = f"your provider reports bounces ({', '.join(names)}); what it returns goes to {plain}"
+            return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+        message = (
+            f"bounces go to {plain}, and nobody knows whose they are, so dead addresses stay on the list. "
+            "Set [feedback] bounce_address."
+        )
+        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
+    domain = feedback.bounce_address.rpartition("@")[2]
+    parts = [
+        f"a newsletter's bounce comes back to {_show_address(feedback.bounce_address, feedback.delimiter)}",
+        f"{domain} needs an MX record, and an SPF record that names your relay",
+    ]
+    if settings.sender.bounces_to:
+        parts.append(f"{plain} ([sender] bounces_to) counts only for tests and for mails to one person")
+    if _are_related(domain, settings.sender.domain):
+        return FeedbackFinding(gravity=FeedbackGravity.good, message="; ".join(parts))
+    parts.append(
+        f"{domain} is not a part of {settings.sender.domain}, so only DKIM makes DMARC pass. Better use an "
+        f"address below {settings.sender.domain}"
+    )
+    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message="; ".join(parts))
+
+
+def check_leaving_by_mail(settings: Settings) -> FeedbackFinding:
+    """Say whether a mail unsubscribes its reader, and whether anything would read it."""
+    feedback = settings.feedback
+    if not feedback.leave_address:
+        message = (
+            "readers leave on the web page only. For the buttons of Apple Mail and QQ Mail, set [feedback] "
+            "leave_address."
+        )
+        return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+    shown = _show_address(feedback.leave_address, feedback.delimiter)
+    if feedback.imap or feedback.maildir or feedback.lmtp:
+        message = f"a mail to {shown} unsubscribes its reader, whatever it says"
+        return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+    message = (
+        f"readers are told to leave by a mail to {shown}, and no mailbox is named where it is read: they "
+        "would stay on the list. Set [feedback] imap, maildir or lmtp, unless your mail server pipes it to "
+        "`mailer feedback receive`."
+    )
+    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
+
+
+def _show_address(base: str, delimiter: str) -> str:
+    return make_address(base, delimiter, "…")
+
+
+def _are_related(one: str, other: str) -> bool:
+    """Whether one of two domains is the other or is below it, as DMARC's relaxed alignment asks."""
+    one, other = one.casefold(), other.casefold()
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
 def _check_imap(workspace: Workspace) -> FeedbackFinding:

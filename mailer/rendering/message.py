@@ -24,6 +24,7 @@ from mailer.rendering.headers import format_mailbox, format_phrase, format_text,
 from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.recipient import Reader, message_id
 from mailer.rendering.return_addresses import split_address
+from mailer.rendering.token_headers import split_token_headers
 from mailer.settings import FeedbackSettings, SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
@@ -85,6 +86,7 @@ class MessageBuilder:
         self._settings = settings
         self._labels = settings.subject_labels
         self._leave_address = _write_leave_address(settings.feedback)
+        self._token_headers = split_token_headers(settings.feedback.webhooks)
         try:
             self._shared_parts = {
                 (mail.language, label): _make_shared_parts(mail, settings, label)
@@ -141,7 +143,7 @@ class MessageBuilder:
         # RFC 8058: exactly one https URI, for the POST request, and first, since some programs read no
         # further. The address beside it says all by itself: Apple Mail leaves out its subject.
         leave = reader.leave_token.join(self._leave_address) if reader.leave_token else ""
-        token = f"X-Feedback-Token: {reader.bounce_token}\r\n" if reader.bounce_token else ""
+        token = reader.bounce_token.join(self._token_headers) if reader.bounce_token else ""
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n{token}"

@@ -14,6 +14,7 @@ from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import LinkPurpose
+from tests.factories.webhook_requests import write_settings
 from tests.web.site import add_reader, issue_link_token, opened_engine, send_request, served
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
@@ -41,6 +42,7 @@ _HOLE = re.compile(r"\{[^}]+\}")
 
 @pytest.fixture
 def app(workspace: Workspace) -> FastAPI:
+    write_settings(workspace.root)
     return create_app(open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"}))
 
 
@@ -70,6 +72,7 @@ def list_paths(app: FastAPI) -> list[str]:
 def test_no_route_breaks(app: FastAPI, url: str, tokens: list[str]) -> None:
     paths = list_paths(app)
     assert {"/u/{token}", "/p/{token}/look", "/subscribe", "/feed.{ending}", "/d/erase/{token}"} <= set(paths)
+    assert {"/hooks/ses", "/hooks/mailgun"} <= set(paths)
     words = st.sampled_from([*tokens, *VALUES, "2021-2", "atom", "json", "sector"]) | st.text(max_size=30)
 
     @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))

@@ -25,6 +25,7 @@ from mailer.web.public.unsubscribe import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
+from tests.factories.webhook_requests import post_with_password, write_settings
 from tests.web.openapi_description import Described, Words, describe, list_fields
 from tests.web.site import add_archived_edition, add_reader, issue_link_token, opened_engine, served
 
@@ -83,10 +84,12 @@ def public_site(
         limit = getattr(mail_limits, name)
         monkeypatch.setattr(mail_limits, name, replace(limit, maximum=1_000_000))
     monkeypatch.setattr(mail_limits.MailLimiter, "use_form", lambda *_, **__: True)
+    write_settings(workspace.root)
     sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(sign_up_workspace) as engine:
         image = add_archived_edition(sign_up_workspace, engine).images[0]
         words = {**collect_links(engine, sign_up_workspace.keys), **ON_THE_SHELF, "name": (image.name,)}
+        words["authorization"] = (post_with_password([]).headers["authorization"], "Basic Og==")
         yield PublicSite(app=create_app(sign_up_workspace), words=words, folder=tmp_path)
 
 

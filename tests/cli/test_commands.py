@@ -241,6 +241,16 @@ def test_the_written_preview_is_what_is_sent(root: Path) -> None:
     ]
 
 
+def test_what_is_refused_while_it_is_sent_is_reported_with_what_came_back(root: Path) -> None:
+    person = json.loads(run(root, "subscribers", "list", "--segment", SEGMENT, "--json").stdout)[0]["email"]
+    with MisbehavingServer() as server:
+        server.answer(Stage.rcpt, "550 5.7.1 Blocked by our block list", only=person)
+        run(root, "send", EDITION, "--segment", SEGMENT, "--confirm", MAILER_SMTP__URL=server.url)
+    report = json.loads(run(root, "campaigns", "report", "1", "--json").stdout)
+    assert report["returned"]["groups"] == [{"kind": "bounce", "reason": "blocked", "readers": 1}]
+    assert report["returned"]["alarms"][0]["words"] == "5.7.1 Blocked by our block list"
+
+
 def test_confirm_sends_to_the_segment_and_prints_the_closing_equation(root: Path) -> None:
     number = int(run(root, "subscribers", "count", "--segment", SEGMENT).stdout)
     with MisbehavingServer() as server:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from mailer.doctor import Diagnosis, diagnose_workspace
-from mailer.feedback.health import FeedbackFinding, FeedbackGravity, check_feedback
+from mailer.feedback.health import (
+    FeedbackFinding,
+    FeedbackGravity,
+    check_feedback,
+    check_leaving_by_mail,
+    check_return_path,
+)
 from mailer.workspace import Workspace
 from tests.factories.feedback import set_feedback
 from tests.servers.imap_server import ImapServer, imap_server
@@ -109,3 +115,43 @@ def test_the_doctor_passes_it_on(workspace: Workspace) -> None:
     findings = diagnose_workspace(set_feedback(workspace, bounce_address="bounce@news.example.org"))
     found: list[Diagnosis] = [finding for finding in findings if finding.subject == "feedback"]
     assert [finding.verdict.value for finding in found] == ["doubtful"]
+
+
+OURS = "bounce@news.example.org"
+
+
+@pytest.mark.parametrize(
+    ("values", "gravity", "words"),
+    [
+        ({}, "doubtful", "bounces go to old@example.org, and nobody knows whose they are"),
+        ({"bounce_address": OURS}, "good", "a newsletter's bounce comes back to bounce+…@news.example.org"),
+        ({"bounce_address": OURS}, "good", "old@example.org ([sender] bounces_to) counts only for tests"),
+        ({"bounce_address": OURS}, "good", "news.example.org needs an MX record, and an SPF record"),
+        ({"bounce_address": "b@example.com"}, "doubtful", "only DKIM makes DMARC pass"),
+        ({"bounce_address": "b@notexample.org"}, "doubtful", "only DKIM makes DMARC pass"),
+    ],
+)
+def test_where_bounces_go_is_told_with_what_their_address_needs(
+    workspace: Workspace, values: dict[str, str], gravity: str, words: str
+) -> None:
+    sender = workspace.settings.sender.model_copy(update={"bounces_to": "old@example.org"})
+    settings = set_feedback(workspace, **values).settings.model_copy(update={"sender": sender})
+    finding = check_return_path(settings)
+    assert finding.gravity.value == gravity
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
+    ("values", "gravity", "words"),
+    [
+        ({}, "good", "set [feedback] leave_address"),
+        ({"leave_address": "leave@x.example"}, "doubtful", "they would stay on the list"),
+        ({"leave_address": "leave@x.example", "lmtp": "127.0.0.1:2424"}, "good", "leave+…@x.example unsub"),
+    ],
+)
+def test_an_address_to_leave_at_is_only_good_where_its_mail_is_read(
+    workspace: Workspace, values: dict[str, str], gravity: str, words: str
+) -> None:
+    finding = check_leaving_by_mail(set_feedback(workspace, **values).settings)
+    assert finding.gravity.value == gravity
+    assert words in finding.message

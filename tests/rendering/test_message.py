@@ -20,7 +20,8 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
 from mailer.rendering.recipient import Reader, anonymous_reader
-from mailer.settings import FeedbackSettings, Settings
+from mailer.settings import FeedbackSettings, Settings, WebhooksSettings
+from tests.factories.webhook_requests import SENDGRID_KEY
 from tests.paths import ROOT
 
 Build = Callable[..., bytes]
@@ -144,6 +145,28 @@ def test_the_address_to_leave_at_stands_behind_the_page_on_the_same_line(now: da
     nobody = _header_lines(build_message(COMPILED, READER, settings, now=now))
     assert f"List-Unsubscribe: <{reader.unsubscribe_url}>" in nobody
     assert not [line for line in nobody if line.startswith("X-Feedback-Token")]
+
+
+def test_each_provider_in_the_settings_gets_the_token_in_the_header_that_it_repeats(now: datetime) -> None:
+    secret = {"secret_file": "secret"}
+    named = ("postmark", "mailgun", "brevo", "mailjet", "generic")
+    sendgrid = {"verification_key": SENDGRID_KEY.public}
+    webhooks = WebhooksSettings.model_validate({**dict.fromkeys(named, secret), "sendgrid": sendgrid})
+    settings = _settings().model_copy(update={"feedback": FeedbackSettings(webhooks=webhooks)})
+    token = "0a" * 25
+
+    def read_headers(bounce_token: str) -> dict[str, str]:
+        reader = READER._replace(bounce_token=bounce_token)
+        lines = _header_lines(build_message(COMPILED, reader, settings, now=now))
+        return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+    headers = read_headers(token)
+    plain = ("x-feedback-token", "x-pm-metadata-feedback-token", "x-mailin-custom", "x-mj-customid")
+    assert {headers.get(name) for name in plain} == {token}
+    assert json.loads(headers["x-mailgun-variables"]) == {"feedback_token": token}
+    assert json.loads(headers["x-smtpapi"]) == {"unique_args": {"feedback_token": token}}
+    without = read_headers("")
+    assert set(headers) - set(without) == {*plain, "x-mailgun-variables", "x-smtpapi"}
 
 
 def test_automatic_replies_are_suppressed_unless_they_are_read(now: datetime) -> None:

@@ -60,7 +60,10 @@ def describe(app: FastAPI, words: Words) -> Described:
             del operation["operationId"]
             _name_parameters(operation, path, words)
             operation["responses"] = _list_answers(path, method)
-            if method == "post":
+            if path.startswith("/hooks/"):
+                operation["requestBody"] = _post_events()
+                operation["parameters"].append(_parameter("header", "Authorization", *words["authorization"]))
+            elif method == "post":
                 operation["requestBody"] = _fill_form(words)
     return described
 
@@ -108,8 +111,19 @@ def _fill_form(words: Words) -> Described:
     return {"required": True, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
 
 
+def _post_events() -> Described:
+    """Events with the fields of every provider, one or several."""
+    names = ("event", "email", "RecordType", "Type", "Email", "reason", "time", "message-id", "CustomID")
+    kinds = _one_of("hard_bounce", "spam", "unsub", "Bounce", "HardBounce", "SpamComplaint", "deferred")
+    event = {"type": "object", "properties": {name: {"anyOf": [kinds, _TEXT]} for name in names}}
+    schema = {"anyOf": [event, {"type": "array", "items": event, "maxItems": 3}]}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
 def _list_answers(path: str, method: str) -> Described:
-    if method == "post":
+    if path.startswith("/hooks/"):
+        kinds, refusals = {"text/plain"}, (*_REFUSED_FORMS, "401", "403")
+    elif method == "post":
         kinds, refusals = {_POSTED_KINDS.get(path, _PAGE), _PAGE}, _REFUSED_FORMS
     else:
         kinds, refusals = {_KINDS.get(path, _PAGE)}, ("404",)

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
 from mailer.feedback.bounces.last_resort import read_with_flufl
-from mailer.feedback.bounces.mail_system import is_forwarded_bounce, is_from_mail_system, may_be_bounce
+from mailer.feedback.bounces.mail_system import (
+    is_forwarded_bounce,
+    is_from_machine,
+    is_from_mail_system,
+    may_be_bounce,
+)
 from mailer.feedback.bounces.reason_classifier import classify_reason
 from mailer.feedback.bounces.recipient_report import (
     RecipientReport,
@@ -16,7 +21,7 @@ from mailer.feedback.bounces.recipient_report import (
     one_line,
 )
 from mailer.feedback.bounces.server_rules import read_server_text
-from mailer.feedback.bounces.smtp_transcript import find_refused_command
+from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
@@ -26,6 +31,13 @@ from mailer.feedback.reason import Reason
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
 _REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
+_DELAY_SUBJECT = re.compile(r"\b(?:delay|warning|deferred|still being retried)", re.IGNORECASE)
+_DELAY = re.compile(
+    r"\bwarning (?:message )?only\b|\battempts? will continue\b|\bwill be retried\b|\bnot yet been "
+    r"delivered\b|\bwill (?:retry|keep trying|continue (?:to|trying))\b|\bdo not need to resend\b|"
+    r"\bhas been delayed\b",
+    re.IGNORECASE,
+)
 _QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
 _MAX_TEXT = 100_000
 _MAX_NOTICE = 20_000
@@ -111,9 +123,10 @@ def _read_prose(
     # The parts of a report whose boundaries are broken are one text.
     if "final-recipient:" in text.lower() and (reports := _merge(iter(read_delivery_status(text)))):
         return reports
-    if reports := read_server_text(text, f"{headers.get('from')}\n{headers.get('subject')}\n"):
-        return reports
-    action = _action_of(headers.get("subject"))
+    action = _action_of(headers.get("subject"), text)
+    head = f"{headers.get('from')}\n{headers.get('subject')}\n"
+    if reports := read_server_text(text, head, is_known_server=not (has_status or is_from_machine(message))):
+        return reports if action == "failed" else tuple(replace(one, action=action) for one in reports)
     if failed := list_addresses(*headers.all("x-failed-recipients")):
         return tuple(RecipientReport(address=address, action=action) for address in failed)
     if not (has_status or is_from_mail_system(message)):
@@ -124,39 +137,38 @@ def _read_prose(
         and (reports := _read_status_parts(enclosed))
     ):
         return reports
-    if address := _find_only_address(message, text, original):
-        return (RecipientReport(address=address, action=action),)
-    return read_with_flufl(message) or (RecipientReport(address="", action=action),)
+    return _guess(message, text, original, action)
 
 
-def _find_only_address(message: MimePart, text: str, original: OriginalMessage) -> str:
-    """Return the one address that a notice can be about: ours has one recipient. "" if there are several."""
-    own = {
-        address.lower()
-        for address in list_addresses(
-            *(message.headers.raw(name) for name in ("from", "to", "sender", "reply-to", "return-path")),
-            original.envelope_sender,
-        )
-    }
+def _guess(
+    message: MimePart, text: str, original: OriginalMessage, action: str
+) -> tuple[RecipientReport, ...]:
+    """Read whom a notice in unknown words is about: ours has one recipient.
+
+    An address that the notice and the returned message both name is certain; flufl.bounce is asked before one
+    that only either names.
+    """
+    fields = ("from", "to", "sender", "reply-to", "return-path")
+    own = list_addresses(*(message.headers.raw(name) for name in fields), original.envelope_sender)
+    not_meant = {address.lower() for address in own}
     named = [
         address
         for address in list_addresses(text)
-        if address.lower() not in own and not _NOT_A_PERSON.match(address)
+        if address.lower() not in not_meant and not _NOT_A_PERSON.match(address)
     ]
-    to = {address.lower() for address in original.recipients} - own
-    both = [address for address in named if address.lower() in to]
-    for candidates in (both, named, [address for address in original.recipients if address.lower() in to]):
-        if len(candidates) == 1:
-            return candidates[0]
-    return ""
+    sent_to = [address for address in original.recipients if address.lower() not in not_meant]
+    both = {address.lower() for address in named} & {address.lower() for address in sent_to}
+    if len(both) == 1:
+        return (RecipientReport(address=both.pop(), action=action),)
+    if found := read_with_flufl(message):
+        return found
+    only = next((addresses[0] for addresses in (named, sent_to) if len(addresses) == 1), "")
+    return (RecipientReport(address=only, action=action),)
 
 
-def _action_of(subject: str) -> str:
-    return (
-        "delayed"
-        if re.search(r"\b(?:delay|warning|deferred|still being retried)", subject, re.I)
-        else "failed"
-    )
+def _action_of(subject: str, text: str) -> str:
+    """Return "delayed" for what says that the server goes on trying, or "failed"."""
+    return "delayed" if _DELAY_SUBJECT.search(subject) or _DELAY.search(text[:4000]) else "failed"
 
 
 def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedRecipient:
@@ -175,6 +187,8 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
         reason = classify(words)
         if reason is Reason.other and report.words:
             reason = classify(_words_about(report, text, is_only=is_only))
+        if reason is Reason.other and is_only and (transcript := find_transcript(text)):
+            reason = classify(one_line(transcript))
     return ReportedRecipient(
         address=report.address,
         reason=reason,

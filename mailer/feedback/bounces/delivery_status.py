@@ -10,7 +10,7 @@ from mailer.feedback.bounces.recipient_report import (
     find_status,
     one_line,
 )
-from mailer.feedback.mime.headers import Headers, find_fields, parse_headers
+from mailer.feedback.mime.headers import Headers, find_fields, make_headers
 
 # Also as some servers misname it.
 STATUS_TYPES = frozenset(
@@ -70,13 +70,14 @@ def read_delivery_status(text: str) -> tuple[RecipientReport, ...]:
 def _read_groups(text: str) -> Iterator[Headers]:
     for block in _EMPTY_LINES.split(text):
         if block:
-            yield parse_headers(block if _is_sound(block) else _mend_block(block))
+            fields = find_fields(block)
+            yield make_headers(fields if _is_sound(block, len(fields)) else find_fields(_mend_block(block)))
 
 
-def _is_sound(block: str) -> bool:
+def _is_sound(block: str, fields: int) -> bool:
     """Whether every line is a field or continues one."""
-    lines = sum(1 + value.count("\n") for _, value in find_fields(block))
-    return lines == block.count("\n") + 1 and not _INDENTED_FIELD.search(block)
+    continued = block.count("\n ") + block.count("\n\t")
+    return fields + continued == block.count("\n") + 1 and not _INDENTED_FIELD.search(block)
 
 
 def _mend_block(block: str) -> str:

@@ -5,11 +5,14 @@ import re
 from mailer.feedback.mime.part import MimePart
 
 _SYSTEM_SENDER = re.compile(
-    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|mdaemon|daemon|mail deliver\w* (?:sub)?system|"
-    r"mailsystem|mail[-_]?administrator|mailadmin|mail delivery|microsoft ?exchange\w*|system administrator|"
-    r"mail[-_]?er)\b",
+    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|postoffice|mdaemon|daemon|mailsystem|mailadmin|"
+    r"mail[-_ ]?(?:deliver\w*(?: (?:sub)?system)?|system|server|gateway|robot|router|manager|"
+    r"returns?|admin\w*)|mail[-_]?er|internet mail|smtp(?:32|[-_ ]?gateway|[-_ ]?server|d)?(?=@|\b)|mmdf|"
+    r"non-?deliver\w*|microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
     re.IGNORECASE,
 )
+# These say of themselves that they are no people.
+_CERTAIN_SENDER = re.compile(r"\b(?:mailer-daemon|mail delivery (?:sub)?system)\b", re.IGNORECASE)
 # Subjects of bounces, in the languages in which servers write them.
 _BOUNCE_SUBJECT = re.compile(
     r"undeliver|returned (?:e?-?mail|message)|returning (?:message|to sender)|failure notice|non[- ]?deliver|"
@@ -35,13 +38,21 @@ def may_be_bounce(message: MimePart) -> bool:
     """Whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
     headers = message.headers
     return (
+        is_from_machine(message)
+        or _has_bounce_subject(message)
+        or "amazon" in headers.raw("from").lower()
+        or headers.raw("auto-submitted").strip().lower() not in ("", "no")
+    )
+
+
+def is_from_machine(message: MimePart) -> bool:
+    """Whether a server sent it, as far as its envelope, its sender or its form tells."""
+    headers = message.headers
+    return (
         _has_null_sender(message)
         or message.content_type == "multipart/report"
         or "x-failed-recipients" in headers
         or bool(_SYSTEM_SENDER.search(headers.get("from")))
-        or _has_bounce_subject(message)
-        or "amazon" in headers.raw("from").lower()
-        or headers.raw("auto-submitted").strip().lower() not in ("", "no")
     )
 
 
@@ -63,6 +74,8 @@ def is_from_mail_system(message: MimePart) -> bool:
         return message.content_type == "multipart/report"
     is_system = bool(_SYSTEM_SENDER.search(headers.get("from"))) or not headers.get("from").strip()
     is_report = message.content_type == "multipart/report"
+    if _CERTAIN_SENDER.search(headers.get("from")) and not _ANSWERED.match(headers.get("subject")):
+        return True
     return (is_system and (_has_null_sender(message) or _has_bounce_subject(message))) or (
         is_report and _has_bounce_subject(message)
     )

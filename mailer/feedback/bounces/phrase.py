@@ -39,6 +39,9 @@ class Phrase:
             self._pattern_parts.append(f"(?:{group})" + ("{0,6}" if repeated else ""))
             if not repeated and all(_WORD.search(one) for one in options):
                 self._required.append(options)
+        alone = (options[0] for options in self._required if len(options) == 1)
+        # Tidied words that contain the phrase have all of these; most that share one word with it do not.
+        self.words = frozenset(word for option in alone for word in _WORD.findall(option))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

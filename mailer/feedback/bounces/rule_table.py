@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from operator import itemgetter
 from typing import Any
 
 from mailer.feedback.bounces.phrase import Phrase, list_words
@@ -101,12 +102,15 @@ class RuleTable:
     def find_rule(self, evidence: Evidence) -> Rule | None:
         """Return the first rule that matches ``evidence``, or None."""
         candidates = list(self._without_words)
-        for word in set(list_words(evidence.words)):
+        words = set(list_words(evidence.words))
+        for word in words:
             candidates += self._by_word.get(word, ())
         if not evidence.words.isascii():
             candidates += self._not_ascii
-        candidates.sort(key=lambda candidate: candidate[0])
+        candidates.sort(key=itemgetter(0))
         for number, phrase in candidates:
+            if phrase is not None and not phrase.words <= words:
+                continue
             rule = self.rules[number]
             if rule.fits(evidence) and (phrase is None or phrase.is_in(evidence.words)):
                 return rule

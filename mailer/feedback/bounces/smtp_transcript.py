@@ -20,6 +20,7 @@ _PROSE = (
 
 # Postfix's words, at the end of what it says of one recipient.
 _IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
+_TRANSCRIPT = re.compile(r"transcript of session follows[ \t-]*\n", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 
 
@@ -41,6 +42,19 @@ def find_refused_command(text: str, address: str, *, is_only: bool) -> str:
                 return "RCPT" if has_no_recipient else command.replace(".", "DATA")
     lower_text = text.lower() if is_only else ""
     return next((command for words, command in _PROSE if words in lower_text), "")
+
+
+def find_transcript(text: str) -> str:
+    """Return the lines under Sendmail's "Transcript of session follows", "" if there are none.
+
+    Programs that deliver on the same machine say there why they could not, without a reply code.
+    """
+    heading = _TRANSCRIPT.search(text)
+    if heading is None:
+        return ""
+    lines = text[heading.end() :].lstrip()
+    end = _PARAGRAPH_END.search(lines)
+    return lines[: end.start()] if end else lines
 
 
 def _find_in_paragraph(text: str, address: str) -> str:

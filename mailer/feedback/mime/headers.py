@@ -54,7 +54,12 @@ class Headers:
 
 def parse_headers(block: str) -> Headers:
     """Read the fields of ``block``. Lines that are no header are left out."""
-    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in find_fields(block)]))
+    return make_headers(find_fields(block))
+
+
+def make_headers(fields: list[tuple[str, str]]) -> Headers:
+    """Make headers of fields as they are written."""
+    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in fields]))
 
 
 def find_fields(block: str) -> list[tuple[str, str]]:

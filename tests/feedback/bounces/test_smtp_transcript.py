@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.feedback.bounces.smtp_transcript import find_refused_command
+from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 
 _POSTFIX = """\
 <anna@example.org>: host mx.example.org[192.0.2.7] said: 550 5.2.1
@@ -52,3 +52,10 @@ def test_a_transcript_shows_it_for_the_address_that_rcpt_names():
 )
 def test_of_one_recipient_every_command_counts(text, command):
     assert find_refused_command(text, "anna@example.org", is_only=True) == command
+
+
+def test_what_a_local_program_says_stands_in_the_transcript():
+    words = "mail.local: unknown user: anna\n554 <anna@example.org>... Service unavailable"
+    text = f"   ----- Transcript of session follows -----\n{words}\n\nReporting-MTA: dns; mx.example.org\n"
+    assert find_transcript(text) == words
+    assert find_transcript("The message was not delivered.") == ""
