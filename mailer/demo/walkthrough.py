@@ -1,4 +1,4 @@
-"""The demo, step by step: create a workspace, check an edition, send campaigns, unsubscribe a reader.
+"""The demo, step by step: check and send an edition, unsubscribe a reader, read what comes back.
 
 Every step runs the real code: the relay is an SMTP server in this process, the pages come from a web server
 on loopback.
@@ -7,13 +7,12 @@ on loopback.
 import shutil
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -25,6 +24,8 @@ from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.campaigns.report import describe_counts
 from mailer.campaigns.sample_message import render_sample
 from mailer.campaigns.send import send_campaign
+from mailer.demo.output import DemoOutput
+from mailer.demo.returns import show_returns
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
 from mailer.feedback.simulator.return_path import to_maildir
@@ -38,18 +39,6 @@ from subscribers.segments.segment import parse_segment
 _MARKER = ".made-by-mailer-demo"
 _SEGMENT = "country:MN,CN sector:education"
 _PORT = 8025
-
-
-class DemoOutput(Protocol):
-    """Shows the steps of the demo: on a terminal, or to a test."""
-
-    def step(self, title: str) -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-    def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None: ...
-
-    def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +64,11 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
     web_port = _free_port(_PORT)
+    came_back = root / "came-back"
     with run_simulator(
-        root / "received", return_path=to_maildir(root / "came-back"), takes=lambda _: True
+        root / "received", return_path=to_maildir(came_back), takes=lambda _: True, greylist_seconds=1
     ) as server:
-        environ = {"MAILER_SMTP__URL": server.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
-        workspace = open_workspace(root, environ=environ)
+        workspace = open_workspace(root, environ=_environment(server.url, web_port))
         with _database(workspace) as engine:
             context = _DemoContext(
                 workspace=workspace, engine=engine, server=server, edition=edition, output=output
@@ -89,9 +78,22 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
             _send(context, _SEGMENT, f"Send to the segment {_SEGMENT}")
             _send(context, "all", "Send to all other readers")
             _unsubscribe_while_sending(context, web_port)
+            show_returns(workspace, engine, edition, came_back, output)
         page = _write_page(workspace, edition)
     _show_next_steps(folder, page, edition, output, command)
     return page
+
+
+def _environment(url: str, web_port: int) -> dict[str, str]:
+    return {
+        "MAILER_SMTP__URL": url,
+        "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}",
+        "MAILER_FEEDBACK__BOUNCE_ADDRESS": "bounce@demo.example.org",
+        "MAILER_FEEDBACK__LEAVE_ADDRESS": "leave@demo.example.org",
+        "MAILER_FEEDBACK__SUCCESSORS": "true",
+        # One reader's server hangs up, which the log would say in the middle of the table.
+        "MAILER_LOG__FILE": "mailer.log",
+    }
 
 
 def _prepare_folder(folder: Path) -> Path:
@@ -249,5 +251,6 @@ def _show_next_steps(folder: Path, page: Path, edition: str, output: DemoOutput,
             ("preview in the browser", f"{command} -C {folder} preview {edition}"),
             ("the readers’ pages", f"{command} -C {folder} serve"),
             ("who got campaign 3", f"{command} -C {folder} campaigns report 3"),
+            ("what came back", f"{command} -C {folder} feedback list"),
         ]
     )

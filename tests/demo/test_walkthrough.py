@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mailer.feedback.simulator.recipient import SimulatedRecipient
 from tests.paths import ROOT
 
 
@@ -52,19 +53,36 @@ def test_everybody_got_it_once_before_it_was_sent_again(demo: tuple[Path, str]) 
     received = [path.read_bytes() for path in sorted((root / "received" / "new").iterdir())]
     recipients = [re.search(rb"^X-Envelope-To: (.*?)\r?$", mail, re.M)[1] for mail in received]  # type: ignore[index]
     assert len(set(recipients[:60])) == 60
-    assert len(recipients) == 60 + 59
+    # Then all but one, nine of the ten simulated readers, and the letters of two that went on.
+    assert len(recipients) == 60 + 59 + 9 + 2
 
 
 def test_the_reader_who_left_is_suppressed_and_got_nothing_more(demo: tuple[Path, str]) -> None:
     root, _ = demo
     shown = ask(root, "campaigns", "show", "3")
     assert (shown["suppressed"], shown["sent"]) == (1, 59)
-    (person,) = ask(root, "subscribers", "list", "--segment", "status:unsubscribed")
+    (person,) = ask(root, "subscribers", "list", "--segment", "status:unsubscribed -tag:simulator")
     known = ask(root, "subscribers", "show", person["email"])
     assert "one-click" in {record["method"] for record in known["consent"]}
     # Lower-case, because the envelope keeps the address as its owner writes it.
     received = [path.read_bytes().lower() for path in (root / "received" / "new").iterdir()]
     assert sum(f"x-envelope-to: {person['email']}\r\n".encode() in mail for mail in received) == 1
+
+
+def test_each_simulated_reader_ends_as_their_kind_does_and_the_doubt_is_settled(
+    demo: tuple[Path, str],
+) -> None:
+    root, printed = demo
+    shown = dict(re.findall(r"^   (\w+)@simulator\.example +(.*)$", printed, re.MULTILINE))
+    assert set(shown) == set(SimulatedRecipient)
+    gone = {name for name, what in shown.items() if what.endswith("gets no more mail")}
+    people = ask(root, "subscribers", "list", "--segment", "tag:simulator")
+    assert gone == {one["email"].partition("@")[0] for one in people if one["status"] != "active"}
+    assert gone == {"reject", "bounce", "complain", "leave"}
+    assert shown["silent"].startswith("in doubt; replied")
+    assert shown["silent"].endswith("the doubt is settled")
+    assert ask(root, "campaigns", "show", "4")["in_doubt"] == 0
+    assert "2 letters of people went on to newsletter@demo.example.org" in printed
 
 
 def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:

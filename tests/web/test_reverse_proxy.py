@@ -103,7 +103,8 @@ def test_a_provider_posts_a_megabyte_and_no_visitor_does(site: PublicSite) -> No
     assert site.ask("POST", "/hooks/brevo", posted.body, dict(posted.headers)).status == 200
     for path, size in (("/hooks/brevo", 3_000_000), ("/link", 100_000)):
         try:
-            assert site.ask("POST", path, b"x" * size, dict(posted.headers)).status == 413
+            # 502: Caddy was still passing it on when the pages had refused it.
+            assert site.ask("POST", path, b"x" * size, dict(posted.headers)).status in {413, 502}
         except OSError:
             # Closed while we were still sending.
             continue

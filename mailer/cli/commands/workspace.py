@@ -154,8 +154,8 @@ def _ask(question: str, check: Callable[[str], object], default: str | None) -> 
 def demo(folder: Path | None, browser: bool) -> None:
     """Run a newsletter from start to finish with built-in servers.
 
-    Checks, previews and sends the sample edition through a real SMTP server, and unsubscribes a reader on a
-    real web page. Nothing leaves this machine.
+    Checks, previews and sends the sample edition through a real SMTP server, unsubscribes a reader on a
+    real web page, and reads what comes back. Nothing leaves this machine.
     """
     from mailer.cli.demo_output import TerminalDemoOutput
     from mailer.demo.walkthrough import run_walkthrough

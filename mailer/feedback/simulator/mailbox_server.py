@@ -36,12 +36,19 @@ class MailboxHandler:
     """
 
     def __init__(
-        self, received: Path, *, return_path: ReturnPath, takes: Callable[[str], bool], report: Report
+        self,
+        received: Path,
+        *,
+        return_path: ReturnPath,
+        takes: Callable[[str], bool],
+        report: Report,
+        greylist_seconds: int,
     ) -> None:
         self._received = received
         self._return_path = return_path
         self._takes = takes
         self._report = report
+        self._greylist_seconds = greylist_seconds
         self._greylisted: set[str] = set()
         create_folders(received)
 
@@ -72,7 +79,7 @@ class MailboxHandler:
                 return f"550 5.1.1 <{address}>: there is no such user here"
             case SimulatedRecipient.defer if address.lower() not in self._greylisted:
                 self._greylisted.add(address.lower())
-                return f"451 4.7.1 <{address}>: greylisted, try again in 60 seconds"
+                return f"451 4.7.1 <{address}>: greylisted, try again in {self._greylist_seconds} seconds"
         return ""
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802

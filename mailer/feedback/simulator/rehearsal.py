@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
 from mailer.database.schema import upgrade
@@ -68,7 +70,7 @@ def _create(workspace: Workspace, root: Path, port: int, now: datetime) -> None:
             if (workspace.root / name).is_dir():
                 (building / name).symlink_to(workspace.root / name, target_is_directory=True)
         (building / "media").mkdir()
-        _add_readers(open_workspace(building, environ={}), now)
+        _prepare_database(open_workspace(building, environ={}), now)
         (building / _MARKER).touch()
         if root.exists():
             root.rmdir()
@@ -97,16 +99,21 @@ def _write_settings(workspace: Workspace, root: Path, port: int) -> None:
     write_atomically(root / SETTINGS_FILE, (head + format_toml(rehearsed)).encode())
 
 
-def _add_readers(workspace: Workspace, now: datetime) -> None:
+def add_simulated_readers(workspace: Workspace, engine: Engine, *, now: datetime) -> None:
+    """Put one subscriber for each simulated recipient on the list, with the tag :data:`TAG`."""
+    with tempfile.TemporaryDirectory() as folder, open_session(engine) as session:
+        path = Path(folder) / "simulated.csv"
+        _write_readers(path)
+        sectors, key = workspace.settings.sectors, workspace.keys.suppression
+        import_file(session, path, sectors=sectors, key=key, now=now, basis=_BASIS)
+        session.commit()
+
+
+def _prepare_database(workspace: Workspace, now: datetime) -> None:
     engine = workspace.open_database()
     try:
         upgrade(engine)
-        with tempfile.TemporaryDirectory() as folder, open_session(engine) as session:
-            path = Path(folder) / "simulated.csv"
-            _write_readers(path)
-            sectors, key = workspace.settings.sectors, workspace.keys.suppression
-            import_file(session, path, sectors=sectors, key=key, now=now, basis=_BASIS)
-            session.commit()
+        add_simulated_readers(workspace, engine, now=now)
     finally:
         engine.dispose()
 

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, Reason
 from mailer.feedback.context import FeedbackContext
+from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import Disposition, Intake
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.lease import SourceLock
@@ -73,7 +74,7 @@ class Followed:
     @property
     def outcome(self) -> str:
         """What became of the reader, in words."""
-        settled = "; the doubt about the message is settled" if self.settled_doubt else ""
+        settled = "; the doubt is settled" if self.settled_doubt else ""
         return f"{_OUTCOMES[self.consequence]}{settled}"
 
     def __str__(self) -> str:
@@ -94,23 +95,28 @@ def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Fo
 
 @contextmanager
 def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterator[None]:
-    """Read the Maildir in a thread of this process for the duration of the block."""
+    """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
     stop = threading.Event()
+    engine = workspace.open_database(durable=True)
+    reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
 
-    def run() -> None:
-        engine = workspace.open_database(durable=True)
-        try:
-            _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report).run(stop)
-        finally:
-            engine.dispose()
+    def forward() -> None:
+        context = FeedbackContext(workspace=workspace, engine=engine)
+        run_forwarding(context, stop=stop, report=report, poll_seconds=_POLL_SECONDS)
 
-    thread = threading.Thread(target=run, name="mailer-simulator-reader")
-    thread.start()
+    threads = [
+        threading.Thread(target=reader.run, args=(stop,), name="mailer-simulator-reader"),
+        threading.Thread(target=forward, name="mailer-simulator-forwarding"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+        engine.dispose()
 
 
 def _make_maildir(

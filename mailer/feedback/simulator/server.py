@@ -23,6 +23,7 @@ _ENVELOPE_ID = re.compile(r" ENVID=(\S+)", re.IGNORECASE)
 _RETURN = re.compile(r" RET=(HDRS|FULL)", re.IGNORECASE)
 _RECIPIENT_OPTIONS = re.compile(r" (?:NOTIFY|ORCPT)=\S+", re.IGNORECASE)
 _OPTIONS_LENGTH = 128
+_GREYLIST_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +52,20 @@ def run_simulator(
     return_path: ReturnPath,
     takes: Callable[[str], bool] = lambda _: False,
     report: Report = lambda _: None,
+    greylist_seconds: int = _GREYLIST_SECONDS,
     port: int = 0,
 ) -> Iterator[Simulator]:
     """Run the server on ``port`` of loopback (0: any that is free) for the duration of the block.
 
     See :class:`MailboxHandler` for ``takes`` and ``report``, which is called in the server's thread.
+    ``greylist_seconds`` is how long a reader who defers asks to wait.
 
     Raises:
         MailerError: the port is in use.
     """
-    handler = MailboxHandler(received, return_path=return_path, takes=takes, report=report)
+    handler = MailboxHandler(
+        received, return_path=return_path, takes=takes, report=report, greylist_seconds=greylist_seconds
+    )
     loop = asyncio.new_event_loop()
     protocol = _protocol_with_notifications()
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailer.feedback.simulator.mailbox_server import Report
@@ -10,6 +10,7 @@ from mailer.feedback.simulator.rehearsal import RETURN_MAILDIR
 from mailer.feedback.simulator.return_path import ReturnPath, to_lmtp, to_maildir
 from mailer.feedback.simulator.returns_reader import keep_reading
 from mailer.feedback.simulator.server import run_simulator
+from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 
 _FOLDER = "simulator"
@@ -56,7 +57,7 @@ def simulate(
             report=report,
             port=port,
         ) as server,
-        nullcontext() if place is None else keep_reading(workspace, place, report),
+        nullcontext() if place is None else keep_reading(_aim(workspace, server.url), place, report),
     ):
         yield Simulation(url=server.url, variables=_list_variables(workspace, server.url), reading=reading)
 
@@ -67,6 +68,12 @@ def choose_maildir(workspace: Workspace) -> Path | None:
     if settings.maildir is not None:
         return workspace.root / settings.maildir
     return None if settings.lmtp else workspace.root / _FOLDER / RETURN_MAILDIR
+
+
+def _aim(workspace: Workspace, url: str) -> Workspace:
+    """The workspace with ``url`` as its only relay, so that replies go on to nobody outside this machine."""
+    settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url=url)})
+    return replace(workspace, settings=settings)
 
 
 def _who_is_taken(workspace: Workspace, *, takes_everyone: bool) -> Callable[[str], bool]:

@@ -64,6 +64,8 @@ def test_each_simulated_reader_ends_as_their_kind_does(rehearsal: Workspace) -> 
         send_to(rehearsal, engine, "all")
         wait_until(lambda: len(read_events(engine)) == 7, what="seven messages to come back")
         wait_until(lambda: sum(line.endswith(".") for line in lines) == 7, what="what followed of them")
+        # The replies of answer and silent go on to the team, whose address it takes.
+        wait_until(lambda: lines.count("news@example.org: accepted") == 2, what="two letters to go on")
     statuses = {"bounce": "bounced", "reject": "bounced", "complain": "complained", "leave": "unsubscribed"}
     assert read_people(engine) == {name: statuses.get(name, "active") for name in read_people(engine)}
     assert "bounce@simulator.example bounced (no such user): gets no more mail." in lines
