@@ -26,6 +26,9 @@ _FORWARD_PREFIX = re.compile(
     r"(?:fwd?|wg|tr|rv|enc|vb|vs|i|inoltro|doorst|转发|轉寄|轉發|転送|전달|пересл|fw|дамжуулах|إعادة توجيه|"
     r"اعاده توجيه|إعادة|ynl|ilt)\s?:"
 )
+# Precedence is the mailing list's, not the writer's, where one of these stands.
+_LIST_FIELDS = ("list-id", "list-post", "list-help", "mailing-list", "x-mailing-list", "x-beenthere")
+_TICKET_SUBJECT = re.compile(r"\[(?:[^\[\]]{0,30}?#\s?\d+|[a-z]{2,10}-\d+)\]|\bticket\s?#?\d+|##\d+##")
 _TICKET_FIELDS = re.compile(
     r"(?:x-)?(?:zendesk|jira|atlassian|rt-(?:ticket|originator|managed)|rt-ticket|rt-originator|otrs|otobo|znuny|"
     r"redmine|freshdesk|fd-|helpscout|hubspot|front-|kayako|osticket|glpi|gitlab|github|intercom|zammad|trac-|"
@@ -80,7 +83,7 @@ def read_header_signs(message: MimePart) -> HeaderSigns:
     headers = message.headers
     subject = normalise(headers.get("subject"))
     submitted = headers.get("auto-submitted").partition(";")[0].partition("(")[0].strip().lower()
-    is_ticket = _is_ticket_system(headers)
+    is_ticket = _is_ticket_system(headers) or _TICKET_SUBJECT.search(subject) is not None
     forwards = _FORWARD_PREFIX.match(subject) is not None
     # "auto-generated" is also what ticket systems, and servers that forward by a rule, write over what a
     # person wrote. "auto-replied" is what RFC 3834 has for answers.
@@ -143,9 +146,12 @@ def _count_points(headers: Headers, subject: str) -> int:
         points += 2
     sender = _read_local_part(headers.get("from"))
     points += 2 if _LIST_ROBOT.fullmatch(sender) else int(_MACHINE_SENDER.fullmatch(sender) is not None)
-    points += headers.raw("precedence").strip().lower() in {"bulk", "junk"}
-    points += headers.raw("x-auto-response-suppress").strip().lower() not in {"", "none"}
-    return points + ("x-loop" in headers)
+    # These three say that the sender wants no answer, which newsletters and ticket systems want neither.
+    wants_none = int("x-loop" in headers)
+    wants_none += headers.raw("x-auto-response-suppress").strip().lower() not in {"", "none"}
+    if not any(name in headers for name in _LIST_FIELDS):
+        wants_none += 2 * (headers.raw("precedence").strip().lower() in {"bulk", "junk"})
+    return points + min(wants_none, 2)
 
 
 def _adds_to_topic(subject: str, topic: str) -> bool:
