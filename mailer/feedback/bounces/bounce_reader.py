@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
 from mailer.feedback.bounces.last_resort import read_with_flufl
-from mailer.feedback.bounces.mail_system import is_forwarded_bounce, is_from_mail_system, may_be_bounce
+from mailer.feedback.bounces.mail_system import (
+    is_forwarded_bounce,
+    is_from_machine,
+    is_from_mail_system,
+    may_be_bounce,
+)
 from mailer.feedback.bounces.reason_classifier import classify_reason
 from mailer.feedback.bounces.recipient_report import (
     RecipientReport,
@@ -26,6 +31,13 @@ from mailer.feedback.reason import Reason
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
 _REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
+_DELAY_SUBJECT = re.compile(r"\b(?:delay|warning|deferred|still being retried)", re.IGNORECASE)
+_DELAY = re.compile(
+    r"\bwarning (?:message )?only\b|\battempts? will continue\b|\bwill be retried\b|\bnot yet been "
+    r"delivered\b|\bwill (?:retry|keep trying|continue (?:to|trying))\b|\bdo not need to resend\b|"
+    r"\bhas been delayed\b",
+    re.IGNORECASE,
+)
 _QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
 _MAX_TEXT = 100_000
 _MAX_NOTICE = 20_000
@@ -111,9 +123,10 @@ def _read_prose(
     # The parts of a report whose boundaries are broken are one text.
     if "final-recipient:" in text.lower() and (reports := _merge(iter(read_delivery_status(text)))):
         return reports
-    if reports := read_server_text(text, f"{headers.get('from')}\n{headers.get('subject')}\n"):
-        return reports
-    action = _action_of(headers.get("subject"))
+    action = _action_of(headers.get("subject"), text)
+    head = f"{headers.get('from')}\n{headers.get('subject')}\n"
+    if reports := read_server_text(text, head, is_known_server=not (has_status or is_from_machine(message))):
+        return reports if action == "failed" else tuple(replace(one, action=action) for one in reports)
     if failed := list_addresses(*headers.all("x-failed-recipients")):
         return tuple(RecipientReport(address=address, action=action) for address in failed)
     if not (has_status or is_from_mail_system(message)):
@@ -153,12 +166,9 @@ def _guess(
     return (RecipientReport(address=only, action=action),)
 
 
-def _action_of(subject: str) -> str:
-    return (
-        "delayed"
-        if re.search(r"\b(?:delay|warning|deferred|still being retried)", subject, re.I)
-        else "failed"
-    )
+def _action_of(subject: str, text: str) -> str:
+    """Return "delayed" for what says that the server goes on trying, or "failed"."""
+    return "delayed" if _DELAY_SUBJECT.search(subject) or _DELAY.search(text[:4000]) else "failed"
 
 
 def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedRecipient:

@@ -38,13 +38,21 @@ def may_be_bounce(message: MimePart) -> bool:
     """Whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
     headers = message.headers
     return (
+        is_from_machine(message)
+        or _has_bounce_subject(message)
+        or "amazon" in headers.raw("from").lower()
+        or headers.raw("auto-submitted").strip().lower() not in ("", "no")
+    )
+
+
+def is_from_machine(message: MimePart) -> bool:
+    """Whether a server sent it, as far as its envelope, its sender or its form tells."""
+    headers = message.headers
+    return (
         _has_null_sender(message)
         or message.content_type == "multipart/report"
         or "x-failed-recipients" in headers
         or bool(_SYSTEM_SENDER.search(headers.get("from")))
-        or _has_bounce_subject(message)
-        or "amazon" in headers.raw("from").lower()
-        or headers.raw("auto-submitted").strip().lower() not in ("", "no")
     )
 
 

@@ -18,11 +18,14 @@ from mailer.feedback.bounces.recipient_report import (
 
 _FOLDER = Path(__file__).parent / "servers"
 # Asked after all others, because their marks are words that many servers write.
-_LAST = "any_server"
+_LAST, _ANY_SERVER = "any_server", "any server"
 # ``{address}`` in an expression.
 _ADDRESS = r"(?P<address>[^\s<>()\[\]\"',;:|：（）]+@[^\s<>()\[\]\"',;:|]+)"
 # ``{line}``: one more line of the same recipient's words, neither empty nor the next recipient.
-_LINE = r"(?:\n(?![ \t]*$|[ \t]*<?[^\s<>@]+@[^\s<>@]+>?:?[ \t]*$|[ \t]*<[^\s<>@]+@[^\s<>@]+>:|---).*)"
+_LINE = (
+    r"(?:\n(?![ \t]*$|[ \t]*<?[^\s<>@]+@[^\s<>@]+>?:?[ \t]*$|[ \t]*<[^\s<>@]+@[^\s<>@]+>:"
+    r"|[ \t]*[^\s<>@:]+@[^\s<>@:]+[ \t]*[:(]|---).*)"
+)
 _FLAGS = re.MULTILINE | re.IGNORECASE
 _MAX_RECIPIENTS = 200
 
@@ -123,14 +126,17 @@ def load_server_rules() -> tuple[ServerRule, ...]:
     return tuple(rules)
 
 
-def read_server_text(text: str, head: str) -> tuple[RecipientReport, ...]:
+def read_server_text(text: str, head: str, *, is_known_server: bool = False) -> tuple[RecipientReport, ...]:
     """Read the recipients from a server's prose.
 
     ``head`` holds the sender and the subject, for marks that stand there. The first rule that finds a
-    recipient decides.
+    recipient decides. With ``is_known_server``, what any server might write does not count, because people
+    write and quote it, too.
     """
     lower_text = f"{head}\n{text}".lower()
     for rule in load_server_rules():
+        if is_known_server and rule.server == _ANY_SERVER:
+            break
         if rule.applies(lower_text) and (reports := rule.read(text)):
             return reports
     return ()
