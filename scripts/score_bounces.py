@@ -116,6 +116,23 @@ def measure(readers: Sequence[Callable[[bytes], Reading]], mails: Sequence[bytes
     return [len(mails) / seconds for seconds in best]
 
 
+Expected = Mapping[str, Sequence[Mapping[str, object]]]
+"""The recipients of each file: their address, and whether it is dead."""
+
+
+def load_mails(folder: Path) -> tuple[dict[str, bytes], Expected]:
+    """Return the files of the corpus in ``folder``, and what is expected of each."""
+    expected: Expected = json.loads((folder / "expected.json").read_text("utf-8"))
+    return {name: (folder / "mail" / name).read_bytes() for name in sorted(expected)}, expected
+
+
+def list_not_bounces(folder: Path, mails: Mapping[str, bytes], expected: Expected) -> list[bytes]:
+    """Return what is no bounce, with the automatic replies (RFC 3834) that are among the bounces."""
+    replies = [raw for name, raw in mails.items() if name.startswith("rfc3834") and not expected[name]]
+    others = [path.read_bytes() for path in sorted((folder / "not-bounces").iterdir()) if path.is_file()]
+    return [*others, *replies]
+
+
 def main() -> int:
     """Print the table; return 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
@@ -129,15 +146,12 @@ def main() -> int:
         )
         print("Give its folder: score_bounces.py FOLDER.")
         return 2
-    expected = json.loads((folder / "expected.json").read_text("utf-8"))
-    mails = {name: (folder / "mail" / name).read_bytes() for name in sorted(expected)}
-    # Automatic replies (RFC 3834) are in the folder of bounces, without recipients.
-    replies = [raw for name, raw in mails.items() if name.startswith("rfc3834") and not expected[name]]
-    others = [path.read_bytes() for path in sorted((folder / "not-bounces").iterdir()) if path.is_file()]
-    scores = [score(read, mails, expected, [*others, *replies]) for read in (read_ours, read_flufl)]
+    mails, expected = load_mails(folder)
+    others = list_not_bounces(folder, mails, expected)
+    scores = [score(read, mails, expected, others) for read in (read_ours, read_flufl)]
     for one, speed in zip(scores, measure((read_ours, read_flufl), list(mails.values())), strict=True):
         one.per_second = speed
-    return print_table(scores[0], scores[1], len(others) + len(replies), show_wrong=options.wrong)
+    return print_table(scores[0], scores[1], len(others), show_wrong=options.wrong)
 
 
 def print_table(ours: Score, flufl: Score, others: int, *, show_wrong: bool) -> int:
