@@ -79,7 +79,7 @@ class Intake:
         try:
             return self.receive(raw)
         except (SQLAlchemyError, OSError, ConfigurationError) as error:
-            raise _make_try_again(error) from error
+            raise explain_failure(error) from error
         except Exception as error:
             _log.exception("A message that came back could not be received.")
             raise UnreadableError(f"{type(error).__name__}: {error}") from error
@@ -119,7 +119,8 @@ def _is_ours(context: FeedbackContext, raw: bytes, now: datetime) -> bool:
     return any(person.is_certain or message.kind in _REPORTS for person in people)
 
 
-def _make_try_again(error: Exception) -> TryAgainError:
+def explain_failure(error: Exception) -> TryAgainError:
+    """What a failure of the database means for whoever brings a message, in words for the operator."""
     cause = getattr(error, "orig", None) or error
     if _is_disk_full(cause):
         return TryAgainError(

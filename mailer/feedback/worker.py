@@ -183,11 +183,15 @@ def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> 
 
 
 def _keep_running(source: Source, stop: threading.Event, report: Callable[[str], None]) -> None:
-    """Run a source until told to stop, whatever becomes of it."""
+    """Run a source until told to stop, whatever becomes of it; each trouble is said once."""
+    last_words = ""
     while not stop.is_set():
         try:
             source.run(stop)
         except Exception as error:
-            _log.exception("Reading %s failed.", source.name)
-            report(f"Reading {source.name} failed ({type(error).__name__}: {error}). Trying again.")
+            words = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
+            if words != last_words:
+                _log.warning("Working on %s failed.", source.name, exc_info=True)
+                report(f"Working on {source.name} failed ({words}). Trying again.")
+            last_words = words
             stop.wait(_RETRY_SECONDS)

@@ -1,6 +1,5 @@
 """The disk fills up while a campaign runs: SQLite is on a tmpfs, which needs root (in a namespace)."""
 
-import errno
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import PROJECT, CampaignDriver, addresses
+from tests.acceptance.small_disk import fill, small_disk
 from tests.servers.process import wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
@@ -24,17 +24,8 @@ READERS = 400
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on an eight-megabyte file system."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    done = subprocess.run(mount, check=False, capture_output=True, text=True)
-    if done.returncode:
-        message = f"no tmpfs can be mounted here: {done.stderr.strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk(tmp_path / "disk", megabytes=8) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -45,24 +36,6 @@ def driver(workspace: Workspace, disk: Path) -> Iterator[CampaignDriver]:
     engine = workspace.open_database(durable=True)
     yield CampaignDriver(workspace=workspace, engine=engine, url="", smtp={"connections": 4})
     engine.dispose()
-
-
-def fill(disk: Path) -> Path:
-    """Use up every byte; return the file that takes them."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            for size in (65536, 4096, 1):
-                while True:
-                    try:
-                        file.write(b"\0" * size)
-                    except OSError as error:
-                        if error.errno != errno.ENOSPC:
-                            raise
-                        break
-        finally:
-            os.fsync(file.fileno())
-    return ballast
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="run again below, as root of a namespace of its own")

@@ -80,6 +80,23 @@ virtual_gid_maps = static:{gid}
 transport_maps = texthash:{folder}/transport-map
 """
 
+# It hands mail for one domain to an LMTP server, and mail for another to a program; what they do not take, it
+# offers again every second.
+_HANDOVER = """\
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+transport_maps = inline:{{{{lmtp.example.org=lmtp:inet:127.0.0.1:{lmtp}}}, {{pipe.example.org=program}}}}
+program_destination_recipient_limit = 1
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
+transport_retry_time = 1s
+"""
+
+_PROGRAM = """\
+program unix - n n - - pipe flags=R user={user} argv={command}
+"""
+
 _SERVICES = """\
 127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -94,6 +111,7 @@ proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
 virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
 error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
@@ -133,6 +151,18 @@ class Relay:
         """Whether it has passed on every message it accepted."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return len(set(re.findall(r"qmgr\[\d+\]: (\w+): removed", text))) == len(self.queued())
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoverServer:
+    """A running Postfix that hands over what it accepts at ``port``."""
+
+    port: int
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
 def _require() -> None:
@@ -219,6 +249,20 @@ def postfix_mailboxes(
         yield MailboxServer(port=port, folder=root, log=folder / "log")
 
 
+@contextlib.contextmanager
+def postfix_handover(*, lmtp: int, command: str) -> Iterator[HandoverServer]:
+    """Postfix that hands mail for lmtp.example.org to the port ``lmtp``, and mail for pipe.example.org to
+    ``command``, which runs as the owner of mailboxes.
+    """
+    _require()
+    folder, port = _create_folder(), free_port()
+    program = _PROGRAM.format(user=MAILBOX_OWNER, command=command)
+    with contextlib.ExitStack() as ending:
+        ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        ending.enter_context(_run(folder, port, _HANDOVER.format(lmtp=lmtp), services=program))
+        yield HandoverServer(port=port, folder=folder)
+
+
 def _create_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="mailer-pf-"))
     folder.chmod(0o755)
@@ -226,12 +270,12 @@ def _create_folder() -> Path:
 
 
 @contextlib.contextmanager
-def _run(folder: Path, port: int, settings: str) -> Iterator[None]:
-    """Run a Postfix in ``folder`` with ``settings`` beside the common ones."""
+def _run(folder: Path, port: int, settings: str, *, services: str = "") -> Iterator[None]:
+    """Run a Postfix in ``folder`` with ``settings`` and ``services`` beside the common ones."""
     (folder / "config").mkdir()
     common = _COMMON.format(folder=folder, daemons=_MASTER.parent)
     (folder / "config" / "main.cf").write_text(common + settings)
-    (folder / "config" / "master.cf").write_text(_SERVICES.format(port=port))
+    (folder / "config" / "master.cf").write_text(_SERVICES.format(port=port) + services)
     _make_queue(folder, pwd.getpwnam("postfix").pw_uid)
     shutil.chown(folder / "data", "postfix")
     errors = folder / "errors"

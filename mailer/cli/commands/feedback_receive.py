@@ -64,7 +64,7 @@ def receive(
         _end(_EX_DATAERR, "The message is larger than 50 MB, so it is no report of a mail server.")
     raw = add_envelope(
         content,
-        sender=_choose(sender, "SENDER"),
+        sender=_find_sender(sender),
         recipients=recipients or _list_variable("RECIPIENT"),
         original_recipients=original_recipients or _list_variable("ORIGINAL_RECIPIENT"),
     )
@@ -90,8 +90,10 @@ def _end(code: int, words: str) -> NoReturn:
     sys.exit(code)
 
 
-def _choose(value: str | None, variable: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    return environ.get(variable) if value is None else value
+def _find_sender(option: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The envelope sender, "" for that of a bounce, which Postfix calls MAILER-DAEMON; None if unknown."""
+    sender = environ.get("SENDER") if option is None else option
+    return "" if sender is not None and sender.upper() == "MAILER-DAEMON" else sender
 
 
 def _list_variable(name: str, environ: Mapping[str, str] = os.environ) -> Sequence[str]:

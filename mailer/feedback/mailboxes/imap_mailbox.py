@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.feedback.intake import Intake, TryAgainError
+from mailer.feedback.intake import Intake, TryAgainError, explain_failure
 from mailer.feedback.mailboxes.errors import ConnectionLostError, MailboxError, MailboxRefusedError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.imap_connection import ImapConnection, open_imap
@@ -81,9 +81,9 @@ class ImapMailbox:
             self._notices.report_trouble(_CONNECTION, f"{error} Trying again.")
             return self._failures.next()
         except (TryAgainError, SQLAlchemyError) as error:
-            words = str(error) if isinstance(error, TryAgainError) else _describe_database(error)
+            trouble = error if isinstance(error, TryAgainError) else explain_failure(error)
             self._notices.report_trouble(
-                _DATABASE, f"{words} The messages stay in the mailbox until it works."
+                _DATABASE, f"{trouble} The messages stay in the mailbox until it works."
             )
             return self._database_failures.next()
         return 0.0
@@ -124,8 +124,3 @@ def _read_stamp(path: Path | None) -> tuple[int, int] | None:
             status = path.stat()
             return status.st_ino, status.st_mtime_ns
     return None
-
-
-def _describe_database(error: SQLAlchemyError) -> str:
-    words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    return f"The database cannot be used at the moment: {words}."
