@@ -43,6 +43,7 @@ def test_whatever_the_starting_file_has_in_comments_is_taken_too(tmp_path: Path,
     settings = load_text(tmp_path, text)
     assert settings.sector_names == {"fr": {"education": "Éducation"}}
     assert (settings.smtp.rate, settings.campaigns.window) == (14, "08:00-18:00")
+    assert settings.feedback.bounce_address == "bounce@news.example.org"
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

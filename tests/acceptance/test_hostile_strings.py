@@ -332,4 +332,5 @@ def make_reader(number: int) -> Reader:
         base_url="https://news.example.org",
         token="A" * 39,
         message_id=f"<c1.s{number}.5fbeae7c85f8@example.org>",
+        bounce_token="0a" * 25,
     )

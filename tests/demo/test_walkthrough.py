@@ -83,6 +83,7 @@ def test_each_simulated_reader_ends_as_their_kind_does_and_the_doubt_is_settled(
     assert shown["silent"].endswith("the doubt is settled")
     assert ask(root, "campaigns", "show", "4")["in_doubt"] == 0
     assert "2 letters of people went on to newsletter@demo.example.org" in printed
+    assert "your decision: Sarah Okafor <sarah.okafor@simulator.example>" in printed
 
 
 def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
