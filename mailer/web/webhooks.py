@@ -14,7 +14,7 @@ from typing import Annotated
 
 from cachetools import TTLCache
 from fastapi import Depends, Request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
@@ -55,14 +55,18 @@ class RefusalCounter:
     """How often each client was refused of late. It is kept in memory: a request of a stranger must not cost
     a write to the database."""
 
-    _counts: TTLCache[str, int] = field(default_factory=lambda: TTLCache(_MAX_CLIENTS, _REFUSAL_SECONDS))
+    _counts: TTLCache[str, list[int]] = field(
+        default_factory=lambda: TTLCache(_MAX_CLIENTS, _REFUSAL_SECONDS)
+    )
     _lock: Lock = field(default_factory=Lock)
 
     def count(self, client: str) -> int:
-        """Count a refusal, and return how many there were in ten minutes."""
+        """Count a refusal, and return how many there were in these ten minutes."""
         with self._lock:
-            self._counts[client] = self._counts.get(client, 0) + 1
-            return self._counts[client]
+            # A list, because storing a new number would begin the ten minutes anew.
+            number = self._counts.setdefault(client, [0])
+            number[0] += 1
+            return number[0]
 
 
 def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
@@ -85,7 +89,8 @@ def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
             except MalformedRequestError as error:
                 raise HTTPException(400) from error
             except UnverifiableRequestError as error:
-                _log.error("Webhook %s: %s", webhook.name, error)
+                if refusals.count(f"webhook {webhook.name}") == 1:
+                    _log.error("Webhook %s: %s", webhook.name, error)
                 raise _ask_to_retry() from error
             _receive(site, events, now)
             return PlainTextResponse("Received.\n")
@@ -122,7 +127,7 @@ def _receive(site: Site, events: Iterable[ProviderEvent], now: datetime) -> None
     try:
         for event in events:
             receive_event(context, event, now=now)
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         _log.exception("A webhook's events cannot be stored; the provider will send them again.")
         raise _ask_to_retry() from error
 
