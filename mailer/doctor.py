@@ -21,8 +21,13 @@ from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.errors import ConfigurationError
-from mailer.feedback.health import check_feedback, check_leaving_by_mail, check_return_path
+from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.health import (
+    check_feedback,
+    check_leaving_by_mail,
+    check_return_path,
+    check_returned,
+)
 from mailer.feedback.webhooks.registry import find_faults
 from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
@@ -76,6 +81,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_relays,
             _check_dkim,
             _check_feedback,
+            _check_returned,
             _check_webhooks,
             _check_templates,
             _check_python,
@@ -334,6 +340,17 @@ def _check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
     findings.append(("leaving by mail", check_leaving_by_mail(settings)))
     for subject, finding in findings:
         yield Diagnosis(subject=subject, verdict=Health(finding.gravity.value), message=finding.message)
+
+
+def _check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Name what came back that somebody must look at."""
+    try:
+        findings = list(check_returned(workspace))
+    except (MailerError, SQLAlchemyError):
+        # The check of the database says what is wrong.
+        return
+    for finding in findings:
+        yield Diagnosis(subject="feedback", verdict=Health(finding.gravity.value), message=finding.message)
 
 
 def _check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:

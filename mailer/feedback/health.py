@@ -1,12 +1,17 @@
-"""Whether what comes back can be read: the mailbox, the Maildir and the addresses, for `mailer doctor`."""
+"""For `mailer doctor`: whether what comes back can be read, and whether anything in it needs a person."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailer.database.clock import read_clock
+from mailer.database.engine import open_session
+from mailer.database.schema import ensure_current
 from mailer.feedback.mailboxes.errors import MailboxError
 from mailer.feedback.mailboxes.imap_probe import MailboxView, probe_mailbox
+from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
 from mailer.rendering.return_addresses import make_address
 from mailer.settings import LOOPBACK_HOSTS, Settings
@@ -52,6 +57,37 @@ def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
             message=f"bounces come back to {settings.bounce_address}, and no mailbox is named where they are "
             "read. Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
             "feedback receive`.",
+        )
+
+
+def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
+    """Say what came back that somebody must look at: what servers said about us, and what is held.
+
+    Raises:
+        StaleSchemaError: the tables are not those of this version.
+        SQLAlchemyError: the database cannot be read.
+    """
+    engine = workspace.open_database()
+    try:
+        ensure_current(engine)
+        with open_session(engine, read_only=True) as session:
+            alarms = list_alarms(session, now=read_clock(session.connection()))
+            held = count_held(session)
+    finally:
+        engine.dispose()
+    if alarms:
+        reasons = Counter(alarm.reason.replace("_", " ") for alarm in alarms)
+        counted = ", ".join(f"{number} × {reason}" for reason, number in reasons.most_common())
+        yield FeedbackFinding(
+            gravity=FeedbackGravity.doubtful,
+            message=f"in the last {ALARM_DAYS} days, servers said this about you, not about your readers: "
+            f"{counted}. The latest: {alarms[0].words or 'without words'}. See `mailer feedback list`.",
+        )
+    if held:
+        waiting = "1 message that came back waits" if held == 1 else f"{held:,} messages that came back wait"
+        yield FeedbackFinding(
+            gravity=FeedbackGravity.doubtful,
+            message=f"{waiting} for a person. Run `mailer feedback review`.",
         )
 
 

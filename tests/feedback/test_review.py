@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from mailer.cli import mailer
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, QueuedReply, Reason
+from mailer.doctor import diagnose_workspace
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import FeedbackKind, IncomingMessage
 from mailer.feedback.overview import FeedbackFilter, group_feedback, list_alarms, list_held
@@ -139,6 +140,21 @@ def desk(workspace: Workspace, now: datetime) -> Iterator[FeedbackContext]:
     add_sent_campaign(engine, 5, at=now - timedelta(days=1))
     yield FeedbackContext(workspace=workspace, engine=engine)
     engine.dispose()
+
+
+def test_the_doctor_names_what_servers_said_about_us_and_what_waits(
+    desk: FeedbackContext,
+) -> None:
+    def examine() -> list[str]:
+        return [one.message for one in diagnose_workspace(desk.workspace) if one.subject == "feedback"]
+
+    assert examine() == []
+    blocked = make_bounce(sign(desk.workspace, 1, 1), reason=Reason.blocked, words="554 5.7.1 listed")
+    bring(desk, blocked, now=datetime.now(UTC))
+    bring(desk, UNCLEAR, now=datetime.now(UTC))
+    about_us, waiting = examine()
+    assert "1 × blocked. The latest: 554 5.7.1 listed" in about_us
+    assert "1 message that came back waits" in waiting
 
 
 def run(root: Path, *words: str) -> Result:

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.campaigns.send import send_campaign
 from mailer.errors import MailerError
-from mailer.workspace import open_workspace
+from mailer.workspace import Workspace, open_workspace
 from tests.paths import ROOT
 
 _PROJECT = ROOT
@@ -113,10 +113,16 @@ class ForkServer:
     """Forks processes that send campaign 1 with a fault, from one that has imported everything already.
 
     Use it in a ``with``. Python's own forkserver cannot be used: the product has already started it.
+    ``work`` names another function, ``module:function``, that does something with an open workspace instead
+    and returns how it ended.
     """
 
+    def __init__(self, work: str = "tests.servers.fault_injection:send_first_campaign") -> None:
+        self._work = work
+
     def __enter__(self) -> "ForkServer":
-        command = [sys.executable, "-c", "from tests.servers.fault_injection import serve; serve()"]
+        words = f"from tests.servers.fault_injection import serve; serve({self._work!r})"
+        command = [sys.executable, "-c", words]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -152,17 +158,19 @@ class ForkServer:
         return self._process.stdout.readline()
 
 
-def serve() -> None:
+def serve(work: str) -> None:
     """Fork a child for each line of input; it waits until it is told to go."""
     for module in ("mailer.dispatch.dispatcher", "structlog", "tests.acceptance.campaign_driver"):
         importlib.import_module(module)
+    module, _, function = work.partition(":")
+    job: Callable[[Workspace], str] = getattr(importlib.import_module(module), function)
     for line in sys.stdin:
         go, answer = os.pipe(), os.pipe()
         child = os.fork()
         if child == 0:
             os.close(answer[0])
             os.read(go[0], 1)
-            os.write(answer[1], json.dumps(_send(**json.loads(line))).encode())
+            os.write(answer[1], json.dumps(_run(job, **json.loads(line))).encode())
             os._exit(0)
         os.close(answer[1])
         _answer(str(child))
@@ -182,9 +190,9 @@ def _answer(words: str) -> None:
     sys.stdout.flush()
 
 
-def _send(root: str, environ: dict[str, str], fault: str, at: int) -> tuple[str, int]:
-    from tests.acceptance.campaign_driver import SHORT
-
+def _run(
+    job: Callable[[Workspace], str], root: str, environ: dict[str, str], fault: str, at: int
+) -> tuple[str, int]:
     injects_here = DatabaseFault(fault) in {
         DatabaseFault.kill_before,
         DatabaseFault.kill_after,
@@ -193,10 +201,17 @@ def _send(root: str, environ: dict[str, str], fault: str, at: int) -> tuple[str,
     injector = inject_sqlite_fault(DatabaseFault(fault), at) if injects_here else None
     workspace = open_workspace(Path(root), environ=environ)
     try:
-        ending = send_campaign(workspace, 1, backoff=SHORT).outcome.value
+        ending = job(workspace)
     except (MailerError, SQLAlchemyError) as error:
         ending = type(error).__name__
     return ending, injector.seen if injector else 0
+
+
+def send_first_campaign(workspace: Workspace) -> str:
+    """Send campaign 1 and return how the run ended."""
+    from tests.acceptance.campaign_driver import SHORT
+
+    return send_campaign(workspace, 1, backoff=SHORT).outcome.value
 
 
 class PostgresProxy:
