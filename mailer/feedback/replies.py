@@ -21,6 +21,8 @@ _MAX_ATTRIBUTION_LINES = 3
 _FIELD_LINES = 6
 _DAEMON = re.compile(r"mailer-daemon|postmaster|mail-?daemon", re.IGNORECASE)
 _QUOTED = re.compile(r"\s{0,3}[>\uff1e]")
+_TIME = re.compile(r"\d{1,2}:\d\d|\d{4}")
+_TIME_AND_ADDRESS = re.compile(r"\d{1,2}:\d\d\b.{0,120}<[^<>\s]{1,80}@[^<>\s]{1,80}>:$")
 _RULE = re.compile(r"\s*(?:_{8,}|-{20,}|={20,}|\*{20,})\s*")
 
 
@@ -113,7 +115,18 @@ def _measure_attribution(lines: Sequence[str], position: int) -> int:
             break
     if not joined.endswith(":"):
         return 0
-    names_writer = _load_patterns().attribution.search(joined) is not None
+    if (
+        count > 1
+        and _TIME.search(_simplify(lines[position + 1]))
+        and _measure_attribution(lines, position + 1)
+    ):
+        # The next line says all of it, so that this one is the writer's.
+        return 0
+    # Russian programs write a time and an address, and no verb.
+    names_writer = (
+        _load_patterns().attribution.search(joined) is not None
+        or _TIME_AND_ADDRESS.search(joined) is not None
+    )
     has_date_or_address = re.search(r"\d|@", joined) is not None
     if _is_quoted(lines, position + count):
         return count if names_writer or has_date_or_address else 0
@@ -136,8 +149,9 @@ def _simplify(line: str) -> str:
 def _load_patterns() -> _Patterns:
     words = tomllib.loads((files("mailer.feedback") / "quotations.toml").read_text(encoding="utf-8"))
     return _Patterns(
+        # Possessive, because a line may be a thousand dashes.
         separator=re.compile(
-            rf"(?:[-_=>\s]*[-_=]{{2,}}\s*)?(?:{'|'.join(words['separators'])})\s*(?:[-_=]{{2,}}|:)[-_=\s]*"
+            rf"[-_=>\s]*+(?:{'|'.join(words['separators'])})\s*+(?:[-_=]{{2,}}+|:)[-_=\s]*+"
         ),
         attribution=re.compile("|".join(words["attributions"])),
         from_field=re.compile(rf"(?:{'|'.join(words['from_fields'])})\*?:"),

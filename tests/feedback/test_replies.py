@@ -20,6 +20,7 @@ OWN = "Thank you!\n\nMarta"
         "El lun, 4 may 2026 a las 10:12, News (<news@example.com>) escribió:\n\n> Hola",
         "пн, 4 мая 2026 г. в 10:12, News <news@example.com>:\n\n> Здравствуйте",
         "4 мая 2026 г., 10:12, News <news@example.com> написал(а):\n\nЗдравствуйте",
+        '04.05.2026, 10:12, "News" <news@example.com>:\n\nЗдравствуйте',
         "2026 оны 5-р сарын 4, 10:12 News <news@example.com> бичсэн:\n\n> Сайн байна уу",
         "News <news@example.com> 于2026年5月4日周一 10:12写道：\n\n> 您好",
         "2026年5月4日(月) 10:12 News <news@example.com>:\n\n> こんにちは",
@@ -43,6 +44,12 @@ def test_the_quoted_original_is_left_out(quotation: str) -> None:
     reply = split_reply(f"{OWN}\n\n{quotation}\n")
     assert reply.own == OWN
     assert reply.has_quotation
+
+
+def test_the_last_line_above_a_quotation_is_the_writer_s() -> None:
+    attribution = '04.05.2026, 10:12, "News" <news@example.com>:'
+    assert read_own_text(f"Thanks!\n{attribution}\nDear Marta") == "Thanks!"
+    assert read_own_text("Thanks!\nOn 4 May 2026 at 10:12, News wrote:\n> Dear Marta") == "Thanks!"
 
 
 def test_answers_between_quoted_lines_are_kept() -> None:

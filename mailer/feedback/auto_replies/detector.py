@@ -39,7 +39,6 @@ _SENTENCE_END = re.compile(r"[.!?](?= |$)|[。؟]")
 _DECISIVE = frozenset({PhraseKind.challenge, PhraseKind.robot, PhraseKind.read_receipt})
 _NOTHING = frozenset(
     {
-        PhraseKind.courtesy,
         PhraseKind.subject_words,
         PhraseKind.device,
         PhraseKind.reply_line,

@@ -9,10 +9,11 @@ import unicodedata
 from collections.abc import Sequence
 
 _MAX_NAME = 120
+_MAX_DISTANCE = 300
 _PARTICLES = r"(?:van|von|der|den|de|da|di|du|la|le|el|al|bin|ibn|dos|das|ten|ter|zu|af|av)"
 _UPPER = "".join(chr(code) for code in (*range(0x41, 0x250), *range(0x400, 0x530)) if chr(code).isupper())
 _CAPITAL = rf"[{_UPPER}][^\W\d_]*(?:['\u2019-][^\W\d_]+)*"
-_WORD = rf"(?:{_CAPITAL}|[A-Z]\.)"
+_WORD = rf"(?:[{_UPPER}]\.|{_CAPITAL})"
 _LATIN_NAME = re.compile(rf"{_WORD}(?:\s+(?:{_PARTICLES}\s+)*{_WORD}){{0,4}}")
 _CYRILLIC = str.maketrans(
     dict(zip("абвгдезийклмнопрстуфыэөү", "abvgdezijklmnoprstufyeou", strict=True))
@@ -36,12 +37,13 @@ _TITLES = re.compile(
     re.IGNORECASE,
 )
 _HAN_NAME = re.compile(
-    r"(?:联系|联络|聯絡|聯繫|由|给|給|向|与|與|接替人|继任者|繼任者|新联系人|负责人|同事|后任|後任は|担当(?:の|は)|今後は|是|为|為|:|\uff1a|[,\uff0c\u3001\u3002]|^)\s*"
+    r"(?:联系|联络|聯絡|聯繫|由|给|給|向|与|與|接替人|继任者|繼任者|新联系人|负责人|同事|后任|後任(?:は|の)|担当(?:の|は)|今後は|是|为|為|:|\uff1a|[,\uff0c\u3001\u3002]|^)\s*"
     r"([\u4e00-\u9fff]{1,4}(?:[\s\u3000][\u4e00-\u9fff]{1,3})?)"
-    r"(?=(?:先生|女士|小姐|老师|处长|主任|科长|様|さん|氏)?(?:です|まで|が|に|へ|宛|接替|接任|负责|承担|[\s(\uff08<,\uff0c:\uff1a\u3002.]|$))"
+    r"(?=(?:先生|女士|小姐|同志|老师|处长|主任|科长|様|さん|氏)?(?:です|まで|が|に|へ|宛|接替|接任|负责|承担|[\s(\uff08<,\uff0c:\uff1a\u3002.]|$))"
 )
+_HAN_TITLES = re.compile(r"(?:先生|女士|小姐|同志|老师|老師|处长|處長|主任|科长|科長|さん|様)$")
 _HAN_NOT_NAMES = re.compile(
-    r"^(?:我|您|你|请|請|今后|今後|以后|现在|邮箱|信箱|此|本|新|的|后|電|电|邮件|当|即|如|已)"
+    r"^(?:我|您|你|她|他|请|請|今后|今後|以后|现在|邮箱|信箱|此|本|新|的|后|電|电|邮件|当|即|如|已)"
 )
 _KOREAN_NAME = re.compile(
     r"(?:후임(?:자)?(?:은|는|인)?|담당(?:자)?(?:은|는|인)?|^|[\s,.:(])\s*([\uac00-\ud7a3]{2,4})\s?"
@@ -50,6 +52,7 @@ _KOREAN_NAME = re.compile(
 _KOREAN_NOT_NAMES = re.compile(
     r"^(?:앞으로|향후|저는|이메일|메일|주소|연락|문의|업무|퇴직|후임|담당|부탁|안녕)"
 )
+_ARABIC_TITLES = re.compile(r"^(?:السيدة?|الزميلة?|الأستاذة?|الدكتورة?)\s+")
 _ARABIC_NAME = re.compile(
     r"(?:مع|إلى|الى|السيدة?|الزميلة?|الأستاذة?|الدكتورة?|خلفي|تولت|تولى)\s+"
     r"((?:[\u0621-\u064a]{2,}\s?){1,4}?)\s*(?=على|عبر|مهام|هو|[(:،<.]|البريد|$)"
@@ -84,7 +87,8 @@ def _match_address(words: str, tokens: set[str]) -> str:
         if last == len(parts) - 1:
             first = _go_back(parts, first)
         else:
-            last += 1
+            # Spanish names have two given and two family names: María José López Ruiz, mjlopez@….
+            first, last = (first - 2 if first > 1 else first), last + 1
     return _TITLES.sub("", " ".join(parts[first : last + 1])).strip(" ,")
 
 
@@ -112,15 +116,16 @@ def _agrees(word: str, tokens: set[str]) -> bool:
 
 def _find_by_place(text: str) -> str:
     """Return what stands where a name stands, before the end of ``text``."""
-    stripped = _BEFORE_ADDRESS.sub("", text)
+    stripped = _BEFORE_ADDRESS.sub("", text[-_MAX_DISTANCE:])
     if _ARABIC.search(text):
-        found = _ARABIC_NAME.search(text)
-        return found[1].strip() if found else ""
+        names = [_ARABIC_TITLES.sub("", name).strip() for name in _ARABIC_NAME.findall(text)]
+        return names[-1] if names else ""
     if _HANGUL.search(text):
         names = [name for name in _KOREAN_NAME.findall(text) if not _KOREAN_NOT_NAMES.match(name)]
         return names[-1] if names else ""
     if _HAN.search(text):
-        names = [name for name in _HAN_NAME.findall(text) if not _HAN_NOT_NAMES.match(name)]
+        named = (_HAN_TITLES.sub("", name) for name in _HAN_NAME.findall(text))
+        names = [name for name in named if name and not _HAN_NOT_NAMES.match(name)]
         return names[-1] if names else ""
     matches = list(_LATIN_NAME.finditer(stripped))
     if not matches or matches[-1].end() < len(stripped):

@@ -198,20 +198,22 @@ def load_phrases() -> tuple[Phrase, ...]:
 
 
 def find_phrases(text: str) -> Iterator[PhraseMatch]:
-    """Yield every phrase in ``text``, which is normalised; phrases of one kind do not overlap."""
+    """Yield the phrases, but for courtesies, in ``text``, which is normalised; none overlaps its kind."""
     for script in _find_scripts(text):
         for kind, pattern in _compile(script).items():
+            if kind is PhraseKind.courtesy:
+                continue
             for match in pattern.finditer(text):
                 yield PhraseMatch(kind, match.start(), match.end())
 
 
 def find_kinds(text: str) -> frozenset[PhraseKind]:
-    """Return what the phrases in ``text``, which is normalised, say."""
+    """Return what the phrases in ``text``, which is normalised, say, but for courtesies."""
     return frozenset(
         kind
         for script in _find_scripts(text)
         for kind, pattern in _compile(script).items()
-        if pattern.search(text)
+        if kind is not PhraseKind.courtesy and pattern.search(text)
     )
 
 

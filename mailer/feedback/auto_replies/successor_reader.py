@@ -25,10 +25,13 @@ _SENTENCE = re.compile(
     r"[.!?。！？؟]*"
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+# A mailbox of an office is no person who followed.
 _DESK = re.compile(
     r"(?:help-?_?desk|service-?_?desk|support|it|ict|edv|hotline|no-?_?reply|do-?_?not-?_?reply|postmaster|webmaster|"
     r"mailer-daemon|abuse|privacy|dpo|security|reception|switchboard|servicedesk|it-?(?:help|support|service)\w*|"
-    r"admin|administrator|root|helpline|unsubscribe|leave|bounce|newsletter|news)(?:[+._-].*)?",
+    r"admin|administrator|root|helpline|unsubscribe|leave|bounce|newsletter|news|info|contact\w*|kontakt|office|mail|"
+    r"post|enquir(?:y|ies)|inquir(?:y|ies)|secr[eé]tar\w*|sekretariat\w*|accueil|hello|team|registry|press|hr)"
+    r"(?:[+._-].*)?",
     re.IGNORECASE,
 )
 _LEAVING = frozenset({PhraseKind.departure, PhraseKind.successor})

@@ -20,6 +20,8 @@ def matches(phrase: Phrase) -> bool:
     if phrase.kind is PhraseKind.subject_prefix:
         return has_prefix(sample)
     found = re.search(normalise_letters(phrase.pattern), sample)
+    if phrase.kind is PhraseKind.courtesy:
+        return found is not None
     return found is not None and phrase.kind in find_kinds(sample)
 
 

@@ -73,6 +73,22 @@ def test_a_successor_is_found_with_name_address_and_words(text: str, name: str, 
 
 
 @pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Programme Officer P. Nguyen, p.nguyen@example.org", "P. Nguyen"),
+        ("María José López Ruiz, mjlopez@example.org", "María José López Ruiz"),
+        ("Frau Dr. Petra Müller-Lüdenscheid (petra.mueller@example.org)", "Petra Müller-Lüdenscheid"),
+        ("Monsieur Jean-Luc Moreau : jean-luc.moreau@example.org", "Jean-Luc Moreau"),
+        ("Anna Berg, Director of Culture, at anna@example.org", "Anna Berg"),
+        ("karl.schmidt@example.org", ""),
+    ],
+)
+def test_a_name_agrees_with_its_address_or_stands_before_it(words: str, name: str) -> None:
+    (successor,) = read_successors(f"I have left the ministry. My successor is {words}.", known=KNOWN)
+    assert successor.name == name
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "I am out of the office until 18 May. In urgent cases contact Jonas Holt (jonas.holt@example.org).",
@@ -89,6 +105,8 @@ def test_a_successor_is_found_with_name_address_and_words(text: str, name: str, 
         "I have left the ministry.\n\nKind regards,\nMarta Lind\nmarta.private@example.net",
         "We have received your message. Our address is office@example.org.",
         "My successor is Jonas Holt.",
+        "I will be on sabbatical leave until September. My replacement is Anna Berg, anna@example.org.",
+        "This mailbox is no longer monitored. Please write to info@example.org or secretariat@example.org.",
     ],
 )
 def test_who_helps_out_a_help_desk_or_the_same_person_is_no_successor(text: str) -> None:
