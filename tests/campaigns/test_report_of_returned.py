@@ -109,7 +109,7 @@ def test_the_printed_report_says_the_same(context: FeedbackContext, campaign: in
     for line in (
         "what came back, by reader",
         "bounce: full 2",
-        "about you 2 × blocked: 550 5.7.1 <…>: blocked, see …",
+        "alarm 2 × blocked: 550 5.7.1 <…>: blocked, see …",
         "left by mail reader7@example.org",
     ):
         assert line in lines, line

@@ -68,8 +68,8 @@ def report(
 
     Also counts who has left since: readers who got the mail or may have, have unsubscribed or reported spam
     since its launch, and have not come back. Then what came back: bounces and complaints by reason, with
-    refusals while it was sent, what servers say about you, who left by mail, and organisations that have no
-    reader left.
+    refusals while it was sent, what servers say about the sender (alarms), who left by mail, and
+    organisations that have no reader left.
 
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
     """
@@ -114,9 +114,12 @@ def _print_returned(found: CampaignReport) -> None:
         emit("what came back, by reader")
         emit(columns([(f"  {group.label}", group.readers) for group in returned.groups], right=(1,)))
     for alarm in returned.alarms:
-        emit(f"about you  {alarm.readers:,} × {alarm.reason.value}: {alarm.words}")
+        emit(f"alarm  {alarm.readers:,} × {alarm.reason.value}: {alarm.words}")
     if returned.alarms:
-        emit("about you  Nobody was removed for it. Ask your mail provider, or see `mailer doctor`.")
+        emit(
+            "alarm  Servers say this about the sender, so nobody was removed for it. Ask whoever runs your "
+            "relay, and run `mailer doctor`."
+        )
     if returned.left_by_mail:
         emit(f"left by mail  {_shorten(returned.left_by_mail, returned.left_by_mail_count)}")
     for lost in found.lost_organisations[:_MAX_LINES]:

@@ -36,6 +36,8 @@ _OTHER_ACTIONS = {
     "warning": "delayed",
 }
 _RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient", "recipient")
+# Where some servers put the better words.
+_MORE_WORDS = ("x-supplementary-info", "x-notes")
 # RFC 6533, section 3: a character of an address, in an address that had to stay in ASCII.
 _UTF8_CHARACTER = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 # RFC 3461, section 4: xtext.
@@ -131,8 +133,8 @@ def _read_recipient(group: Headers, envelope_id: str, mta: str) -> RecipientRepo
 
 def _read_diagnostic(group: Headers) -> str:
     values = [one_line(_after_type(value)) for value in group.all("diagnostic-code")]
-    values += [one_line(group.get(name)) for name in ("x-supplementary-info", "x-notes")]
-    return one_line(" ".join(dict.fromkeys(value for value in values if value)))
+    values += [one_line(value) for name in _MORE_WORDS if (value := group.get(name))]
+    return values[0] if len(values) == 1 else one_line(" ".join(dict.fromkeys(values)))
 
 
 def _read_action(value: str) -> str:

@@ -3,8 +3,6 @@
 import binascii
 import re
 from base64 import b64decode
-from dataclasses import dataclass
-from functools import cached_property
 from quopri import decodestring
 
 from mailer.feedback.mime.charsets import decode_bytes
@@ -18,18 +16,19 @@ _MAX_FIELDS = 2000
 _MAX_PARAMETERS = 4096
 
 
-@dataclass(frozen=True)
 class Headers:
     """Header fields in their order: (lower-case name, unfolded value with its encoded words)."""
 
-    fields: tuple[tuple[str, str], ...] = ()
+    __slots__ = ("_by_name", "fields")
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        values: dict[str, list[str]] = {}
-        for name, value in self.fields:
-            values.setdefault(name, []).append(value)
-        return values
+    def __init__(self, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        self.fields = fields
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in fields:
+            if name in self._by_name:
+                self._by_name[name].append(value)
+            else:
+                self._by_name[name] = [value]
 
     def raw(self, name: str) -> str:
         """Return the first field with the lower-case ``name`` as it was written, "" if there is none."""
@@ -59,7 +58,9 @@ def parse_headers(block: str) -> Headers:
 
 def make_headers(fields: list[tuple[str, str]]) -> Headers:
     """Make headers of fields as they are written."""
-    return Headers(tuple([(name.lower(), _unfold(value)) for name, value in fields]))
+    return Headers(
+        tuple([(name.lower(), _unfold(value) if "\n" in value else value.rstrip()) for name, value in fields])
+    )
 
 
 def find_fields(block: str) -> list[tuple[str, str]]:
@@ -68,9 +69,7 @@ def find_fields(block: str) -> list[tuple[str, str]]:
 
 
 def _unfold(value: str) -> str:
-    if "\n" in value:
-        return " ".join([line.strip() for line in value.split("\n")]).strip()
-    return value.rstrip()
+    return " ".join([line.strip() for line in value.split("\n")]).strip()
 
 
 def decode_words(value: str) -> str:
