@@ -15,9 +15,10 @@ from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import identify
-from mailer.feedback.incoming import FeedbackKind
+from mailer.feedback.incoming import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.receiver import receive
+from mailer.feedback.receiver import make_fingerprint, receive
+from mailer.feedback.recorder import Arrival, Receipt, record
 
 MAX_MESSAGE_BYTES = 50 * 1024 * 1024
 """Larger messages are not read. Providers let nobody send more, and no report of a server comes near it."""
@@ -98,10 +99,24 @@ def make_intake(
             now = clock(connection)
         if is_shared and not _is_ours(context, raw, now):
             return Disposition.untouched
-        receipt = receive(context, raw, source=source, now=now)
+        try:
+            receipt = receive(context, raw, source=source, now=now)
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception:
+            # A fault of ours must not lose a message: a mail server would return it, or give up in the end.
+            _log.exception("A message that came back could not be read. It waits in the quarantine.")
+            receipt = _record_unread(context, raw, source, now)
         return Disposition.unclear if receipt.is_held else Disposition.settled
 
     return Intake(receive=receive_message)
+
+
+def _record_unread(context: FeedbackContext, raw: bytes, source: str, now: datetime) -> Receipt:
+    """Record a message as one that a person must look at, without reading it."""
+    message = IncomingMessage(kind=FeedbackKind.other)
+    arrival = Arrival(message=message, fingerprint=make_fingerprint(raw), source=source, raw=raw)
+    return record(context, arrival, now=now)
 
 
 def _is_ours(context: FeedbackContext, raw: bytes, now: datetime) -> bool:

@@ -7,7 +7,9 @@ from datetime import datetime
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from mailer.database.feedback_models import FeedbackState
 from mailer.errors import ConfigurationError
+from mailer.feedback import intake as intake_module
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import (
     Disposition,
@@ -83,3 +85,16 @@ def test_elsewhere_what_was_not_understood_is_put_aside(context: FeedbackContext
     intake = make_intake(context, "imap", clock=lambda _: now)
     assert intake.take(b"\x00\xff\r\n") is Disposition.unclear
     assert len(read_messages(context.engine)) == 1
+
+
+def test_a_message_that_makes_the_program_fail_is_kept_for_a_person_and_counts_once(
+    context: FeedbackContext, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(intake_module, "receive", fail)
+    intake = make_intake(context, "lmtp", clock=lambda _: now)
+    assert [intake.take(PERSONAL) for _ in range(2)] == [Disposition.unclear, Disposition.unclear]
+    (message,) = read_messages(context.engine)
+    assert (message.state, message.raw) == (FeedbackState.held, PERSONAL)

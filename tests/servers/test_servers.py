@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import dovecot
 from tests.servers.browser import find_driver_fault
-from tests.servers.dovecot import read_version, require_dovecot, running_dovecot, write_settings
+from tests.servers.dovecot import MailService, read_version, require_dovecot, running_dovecot, write_settings
 from tests.servers.process import await_server, end_server
 
 # Debian 12, Ubuntu 24.04, Debian 13.
@@ -37,6 +37,27 @@ def test_dovecot_2_4_gets_its_own_configuration(version: str, tmp_path: Path) ->
     assert settings.startswith("dovecot_config_version = ")
     assert "passwd_file_path" in settings
     assert "driver = " not in settings
+
+
+MAIL = MailService(port=1143, tls_port=1993, uid=65534, gid=65534, quota_kilobytes=40)
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_dovecot_2_3_serves_mailboxes_by_its_own_settings(version: str, tmp_path: Path) -> None:
+    settings = write_settings(version, tmp_path, user="root", mail=MAIL)
+    assert "protocols = imap\n" in settings
+    assert f"mail_location = maildir:{tmp_path}/mail/%u" in settings
+    assert "quota_rule = *:storage=40K" in settings
+    assert "mail_driver" not in settings
+
+
+@pytest.mark.parametrize("version", NEW)
+def test_dovecot_2_4_serves_mailboxes_by_its_own_settings(version: str, tmp_path: Path) -> None:
+    settings = write_settings(version, tmp_path, user="root", mail=MAIL)
+    assert "protocols = imap\n" in settings
+    assert f"mail_path = {tmp_path}/mail/%{{user}}" in settings
+    assert "quota_storage_size = 40K" in settings
+    assert "mail_location" not in settings
 
 
 def test_an_invalid_version_is_reported(tmp_path: Path) -> None:

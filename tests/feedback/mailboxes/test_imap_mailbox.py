@@ -3,17 +3,18 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from mailer.feedback.mailboxes import imap_pass
+from mailer.feedback.mailboxes.errors import MailboxRefusedError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.imap_connection import ImapConnection, open_imap
 from mailer.feedback.mailboxes.imap_mailbox import ImapMailbox
-from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
+from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions, parse_imap_url
 from mailer.feedback.mailboxes.lease import MailboxLease
 from mailer.feedback.mailboxes.notices import Notices
 from tests.feedback.mailboxes.recording_intake import RecordingIntake, message
@@ -72,7 +73,7 @@ def server() -> Iterator[ImapServer]:
         yield running
 
 
-def options_of(server: ImapServer, **changes: object) -> ImapOptions:
+def options_of(server: ImapServer) -> ImapOptions:
     return parse_imap_url(server.url, password_file=server.password_file)
 
 
@@ -213,16 +214,20 @@ def test_messages_that_the_server_does_not_move_are_counted_once_and_moved_when_
     assert reader.said_once("can be moved again")
 
 
-def test_a_full_mailbox_is_read_and_said_to_be_full(reader: Reader) -> None:
+def test_a_full_mailbox_is_read_and_each_message_counts_once(reader: Reader) -> None:
     with imap_server(quota_kilobytes=40) as server:
         # Written by hand, as if the limit had been lowered: no server takes what does not fit.
         server.deliver(*(message("settled", number, size=15_000) for number in range(4)))
         with reader.running(options_of(server)):
             wait_until(lambda: len(reader.intake.order) == 4, what="four messages")
-            await_words(reader, "The mailbox is full")
+            # Dovecot 2.3 moves within a full mailbox, 2.4 does not.
+            wait_until(
+                lambda: not server.count() or any("The mailbox is full" in line for line in reader.said),
+                what="room, or a word about it",
+            )
             wait_until(lambda: server.count() + server.count("Processed") == 4, what="four messages")
     assert reader.intake.seen_again == 0
-    assert len(reader.said) == 1
+    assert len(reader.said) <= 1
 
 
 def test_a_server_that_was_away_is_asked_again_and_each_message_counts_once(
@@ -278,6 +283,17 @@ def test_a_mailbox_is_read_over_tls_if_its_certificate_is_trusted(
         server.deliver(message("settled", 2))
         await_empty(server)
     assert reader.said == []
+
+
+def test_a_connection_that_begins_in_clear_text_switches_to_tls_first(
+    reader: Reader, server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+    options = replace(options_of(server), encryption=Encryption.starttls)
+    with contextlib.closing(open_imap(options)):
+        assert "TLS" in (server.folder / "log").read_text()
+    with pytest.raises(MailboxRefusedError, match="for another name than localhost"):
+        open_imap(replace(options, host="localhost"))
 
 
 def test_when_the_server_renumbers_its_messages_they_are_read_again(
