@@ -21,6 +21,7 @@ from mailer.cli import mailer
 from mailer.database.feedback_models import Reason
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
+from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.settings import FeedbackSettings, Settings
 
 _WIDTH = 100
@@ -75,6 +76,13 @@ def describe_reasons() -> str:
         f"| `{reason}` | {meanings[reason.name]} | {_describe_consequence(reason)} |" for reason in Reason
     ]
     return "\n".join(["| reason | what it means | what happens |", "|---|---|---|", *rows])
+
+
+def describe_simulated_readers() -> str:
+    """Return Markdown: the addresses of the simulator, and what each does with a mail."""
+    meanings = read_meanings(SimulatedRecipient)
+    rows = [f"| `{reader.address}` | {meanings[reader.name]} |" for reader in SimulatedRecipient]
+    return "\n".join(["| address | what happens |", "|---|---|", *rows])
 
 
 def _describe_consequence(reason: Reason) -> str:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mailer.errors import ConfigurationError
 from mailer.feedback.simulator.mailbox_server import Report
 from mailer.feedback.simulator.rehearsal import RETURN_MAILDIR
 from mailer.feedback.simulator.return_path import ReturnPath, to_lmtp, to_maildir
@@ -38,8 +39,13 @@ def simulate(
 
     Raises:
         MailerError: the port is in use.
-        ConfigurationError: the LMTP server is not on this machine.
+        ConfigurationError: the LMTP server is not on this machine, or a command would send to other relays.
     """
+    if workspace.settings.smtp.relays:
+        raise ConfigurationError(
+            "mailer.toml lists relays ([[smtp.relays]]), and a command would send to those and not to the "
+            "simulator. Add --rehearsal FOLDER, which leaves them out."
+        )
     place = choose_maildir(workspace)
     return_path: ReturnPath
     if place is None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from mailer.feedback.simulator.rehearsal import open_rehearsal
 from mailer.feedback.simulator.return_path import to_lmtp
 from mailer.feedback.simulator.simulation import simulate
 from mailer.network import parse_listen_address
+from mailer.settings import RelaySettings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
@@ -98,6 +100,17 @@ def test_without_addresses_for_what_comes_back_it_says_which_to_set(workspace: W
             f"MAILER_SMTP__URL={simulation.url}",
             "MAILER_FEEDBACK__LEAVE_ADDRESS=leave@example.org",
         )
+
+
+def test_it_does_not_run_where_a_command_would_send_to_real_relays(workspace: Workspace) -> None:
+    relays = (RelaySettings(name="real", url="smtp://relay.example.org"),)
+    smtp = workspace.settings.smtp.model_copy(update={"relays": relays})
+    aimed = replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
+    with (
+        pytest.raises(ConfigurationError, match="--rehearsal"),
+        simulate(aimed, port=0, takes_everyone=False, report=lambda _: None),
+    ):
+        pass
 
 
 def test_a_port_in_use_is_said(workspace: Workspace) -> None:
