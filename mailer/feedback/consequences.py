@@ -24,7 +24,7 @@ from mailer.feedback.soft_bounces import find_soft_bounces
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import GONE_STATUSES, lock_subscriber, mark_bounced, suppress
-from subscribers.consent.suppression import lock_suppressions_exclusively
+from subscribers.consent.suppression import lock_suppressions_exclusively, lock_suppressions_shared
 from subscribers.models import ConsentEvent, Status
 from subscribers.tokens import TokenPayload
 
@@ -112,6 +112,9 @@ def _lock(case: FeedbackCase, findings: Sequence[Finding]) -> None:
     # Imports share this lock for as long as they take, so only what may suppress an address waits for it.
     if case.kind is FeedbackKind.complaint or any(_may_remove(one) for one in findings):
         lock_suppressions_exclusively(case.session)
+    elif case.kind is FeedbackKind.auto_reply:
+        # A successor is proposed only if their address is not suppressed, and that lock comes first.
+        lock_suppressions_shared(case.session)
 
 
 def _may_remove(finding: Finding) -> bool:

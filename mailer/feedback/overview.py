@@ -120,6 +120,7 @@ def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGro
     people = _count_people(session, wanted)
     columns = (
         col(FeedbackMessage.kind),
+        col(FeedbackMessage.state),
         col(FeedbackEvent.reason),
         col(FeedbackEvent.consequence),
         col(FeedbackEvent.words),
@@ -130,14 +131,22 @@ def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGro
         .where(*wanted.conditions())
         .group_by(*columns)
     )
-    for kind, reason, consequence, words, number, last_at in session.exec(statement):
-        found[kind, reason.value if reason else ""].append((consequence, words, number, last_at))
+    for kind, state, reason, consequence, words, number, last_at in session.exec(statement):
+        done = _name_consequence(state, consequence)
+        found[kind, reason.value if reason else ""].append((done, words, number, last_at))
     groups = [
         _make_group(kind, reason, rows, people.get((kind, reason), 0))
         for (kind, reason), rows in found.items()
     ]
     kinds = list(FeedbackKind)
     return sorted(groups, key=lambda group: (kinds.index(group.kind), -group.number, group.reason))
+
+
+def _name_consequence(state: FeedbackState, consequence: Consequence) -> str:
+    """What was done, as people see it: what waits for them is held, whatever was recorded of it."""
+    if state is FeedbackState.held and consequence is Consequence.recorded:
+        return Consequence.held.value
+    return consequence.value
 
 
 def _count_people(session: Session, wanted: FeedbackFilter) -> dict[tuple[FeedbackKind, str], int]:
@@ -158,7 +167,7 @@ def _make_group(kind: FeedbackKind, reason: str, rows: list[Any], people: int) -
     consequences: Counter[str] = Counter()
     words: Counter[str] = Counter()
     for consequence, said, number, _ in rows:
-        consequences[consequence.value] += number
+        consequences[consequence] += number
         if said:
             words[_VARIABLE_PARTS.sub("<…>", said)] += number
     return FeedbackGroup(
@@ -250,6 +259,6 @@ def _read_events(
             status=event.status,
             words=event.words,
             found_by=event.evidence.value,
-            consequence=event.consequence.value,
+            consequence=_name_consequence(state, event.consequence),
             state=state.value,
         )

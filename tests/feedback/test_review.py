@@ -172,6 +172,7 @@ def test_the_commands_show_what_came_and_take_a_judgement(desk: FeedbackContext,
     shown = run(root, "list")
     assert "no such user" in shown.stdout
     assert "1 bounced" in shown.stdout
+    assert "1 held" in shown.stdout
     assert "1 message waits" in shown.stderr
     assert ADDRESS in run(root, "list", "--reason", "no_such_user").stdout
     assert "Choose from" in run(root, "list", "--reason", "dead").stderr

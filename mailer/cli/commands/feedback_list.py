@@ -126,8 +126,9 @@ def _tabulate(events: list[ReportedEvent]) -> str:
 def _print_notices(held: int, alarms: list[ReportedEvent], command: str, days: int) -> None:
     if alarms:
         say(
-            f"{len(alarms)} servers' replies of the last {days} days are about us, not about the readers. "
-            f"The latest: {shorten(alarms[0].words, _WORDS_WIDTH)}"
+            f"In the last {days} days, servers said {len(alarms)} {'time' if len(alarms) == 1 else 'times'} "
+            "something about you, not about your readers. The latest: "
+            f"{shorten(alarms[0].words, _WORDS_WIDTH)}"
         )
     if held:
         say(f"{held} {'message waits' if held == 1 else 'messages wait'} for a person: {command}")

@@ -19,15 +19,20 @@ _LONGEST = 1000
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800
 _MILLISECONDS_FROM = 100_000_000_000
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+# Neither a NUL nor half a surrogate pair can be stored in PostgreSQL.
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
 
 
 def read_line(value: object) -> str:
     """A string or a number as one line of at most 1,000 characters; "" for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    # A NUL cannot be stored in PostgreSQL.
-    return _UNPRINTABLE.sub(" ", str(value)[: 4 * _LONGEST]).strip()[:_LONGEST]
+    try:
+        text = str(value)
+    except ValueError:
+        # Python writes no number of more than 4,300 digits.
+        return ""
+    return _UNPRINTABLE.sub(" ", text[: 4 * _LONGEST]).strip()[:_LONGEST]
 
 
 def read_moment(value: object) -> datetime | None:

@@ -1,5 +1,6 @@
 """One request to a webhook, and why it is refused."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,13 +31,23 @@ class WebhookRequest:
 
 
 def parse_json(text: bytes | str) -> object:
-    """Parse JSON.
+    """Parse JSON, also with characters in its strings that JSON does not allow: a provider that cuts a
+    server's words may cut a character in two, and would send the same again for days.
 
     Raises:
-        MalformedRequestError: it is none, or nested more than two hundred deep.
+        MalformedRequestError: it is none, or nested hundreds deep.
     """
     try:
-        parsed: object = from_json(text)
-    except ValueError as error:
+        strict: object = from_json(text)
+    except ValueError:
+        return _parse_leniently(text)
+    return strict
+
+
+def _parse_leniently(text: bytes | str) -> object:
+    try:
+        readable = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        parsed: object = json.loads(readable, strict=False)
+    except (ValueError, RecursionError) as error:
         raise MalformedRequestError("not JSON") from error
     return parsed

@@ -12,7 +12,8 @@ from mailer.feedback.incoming import FeedbackKind
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
-from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest
+from mailer.feedback.webhooks.fields import list_objects, read_line, read_moment
+from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json
 from tests.factories import webhook_requests as sent
 from tests.factories.naughty_strings import NAUGHTY
 from tests.factories.webhook_requests import COMPLAINTS, DEAD, DELAYS, PROVIDERS, UNSUBSCRIBES, Make
@@ -272,6 +273,23 @@ def test_no_value_of_any_field_breaks_a_reader(bent: tuple[str, Any]) -> None:
         shown = (recipient.address, recipient.words, recipient.status, each.message.original.message_id)
         assert all(len(text) <= 1002 and "\0" not in text and "\n" not in text for text in shown)
         assert each.happened_at is None or each.happened_at.tzinfo is not None
+
+
+def test_a_character_that_was_cut_in_two_keeps_nothing_from_us() -> None:
+    whole = sent.dump(sent.sendgrid_event("bounce", reason="550 5.1.1 User unknown @")(LOST, TOKEN))
+    for broken in (b"\\ud83d", b"\xe9", b"\x00", b"\n", b"\\u0000"):
+        (said,) = list_objects(parse_json(whole.replace(b"@", broken)))
+        (event,) = sendgrid.read_event(said)
+        (recipient,) = event.message.recipients
+        assert recipient.reason is Reason.no_such_user
+        recipient.words.encode()
+        assert "\0" not in recipient.words
+
+
+def test_a_number_of_any_length_is_read() -> None:
+    assert read_line(10**5000) == ""
+    assert read_moment(10**400) is None
+    assert read_moment("1e999") is None
 
 
 @pytest.mark.parametrize(
