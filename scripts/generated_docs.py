@@ -18,10 +18,10 @@ from pydantic_core import PydanticUndefined
 
 from mailer.checks.explanations import list_pages
 from mailer.cli import mailer
-from mailer.database.feedback_models import Reason
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.reasons.reason import Reason
 from mailer.settings import FeedbackSettings, Settings
 
 _WIDTH = 100

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, 
 from sqlmodel import Field, SQLModel
 
 from mailer.database import models as models
+from mailer.reasons.reason import Reason
 from subscribers.models import text_enum
 
 
@@ -35,87 +36,6 @@ class FeedbackKind(StrEnum):
 
     other = "other"
     """Anything else: kept in the quarantine for a person to look at."""
-
-
-class Reason(StrEnum):
-    """Why a message came back, or what its recipient did."""
-
-    no_such_user = "no_such_user"
-    """The mailbox does not exist."""
-
-    no_such_host = "no_such_host"
-    """The domain does not exist, or has no mail server."""
-
-    has_moved = "has_moved"
-    """The person has moved to another address."""
-
-    does_not_accept = "does_not_accept"
-    """The domain says that it accepts no mail at all."""
-
-    unconfirmed = "unconfirmed"
-    """The server may not know the mailbox, but does not say so in a way that is certain."""
-
-    full = "full"
-    """The mailbox is full."""
-
-    over_quota = "over_quota"
-    """The recipient or their server has received too much, or too fast, for now."""
-
-    greylisted = "greylisted"
-    """The server asks every unknown sender to try again later."""
-
-    too_big = "too_big"
-    """The message is larger than the server accepts."""
-
-    content = "content"
-    """The server refused something in the message: a virus, an attachment, a header, its format."""
-
-    spam = "spam"
-    """The server took the message for spam."""
-
-    policy = "policy"
-    """A rule of the recipient or of their server refused the message."""
-
-    authentication = "authentication"
-    """Our SPF, DKIM, DMARC, reverse DNS or login failed."""
-
-    blocked = "blocked"
-    """The server refuses our address, network or domain because of its reputation."""
-
-    network = "network"
-    """Servers could not reach each other, or mail went round in a loop."""
-
-    suspended = "suspended"
-    """The mailbox exists, but is disabled or unused."""
-
-    expired = "expired"
-    """The server gave up after trying for days."""
-
-    other = "other"
-    """The server gave no reason that we understand."""
-
-    complaint = "complaint"
-    """The reader reported the message as spam."""
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether no mail will ever reach this address again."""
-        return self in _DEAD
-
-    @property
-    def may_die(self) -> bool:
-        """Whether the address counts as dead once this has gone on for long enough."""
-        return self in _DYING
-
-    @property
-    def concerns_us(self) -> bool:
-        """Whether the server spoke about the sender, so that every reader there may be affected."""
-        return self in _OURS
-
-
-_DEAD = frozenset({Reason.no_such_user, Reason.no_such_host, Reason.has_moved, Reason.does_not_accept})
-_DYING = frozenset({Reason.unconfirmed, Reason.full, Reason.suspended})
-_OURS = frozenset({Reason.authentication, Reason.blocked, Reason.spam, Reason.policy})
 
 
 class FeedbackState(StrEnum):

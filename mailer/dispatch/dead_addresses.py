@@ -16,6 +16,7 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries.claims import is_in_state
 from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import find_enhanced_code, is_certainly_dead
 from subscribers.consent.status_changes import GONE_STATUSES, mark_bounced
 from subscribers.consent.suppression import SuppressionKey
@@ -116,7 +117,18 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_Refusal]:
     )
     found = (_Refusal(*row) for row in connection.execute(statement))
     # After the retention period the server's words are gone, and prove nothing.
-    return [one for one in found if one.words and is_certainly_dead(one.code, one.words)]
+    return [one for one in found if one.words and is_dead_refusal(one.code, one.words)]
+
+
+def is_dead_refusal(code: int | None, words: str) -> bool:
+    """Return whether a refusal at RCPT says for certain that nobody has the address.
+
+    Both must say so: the codes, and what the words of this server mean. Some write 5.1.1 and "no such user"
+    about accounts that are disabled or senders that they block.
+    """
+    if not is_certainly_dead(code, words):
+        return False
+    return classify_reason(words, code=str(code or ""), command="RCPT").is_dead
 
 
 def _mark(

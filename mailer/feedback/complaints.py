@@ -9,7 +9,7 @@ from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.headers import Headers, parse_headers
 from mailer.feedback.mime.original_message import describe_original, find_enclosed
 from mailer.feedback.mime.part import MimePart
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
 
 _REPORT_TYPES = frozenset({"message/feedback-report", "text/feedback-report"})
 # RFC 5965, section 7.3, and RFC 6591. What a report without a type says is taken for the worst.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mailer.database.feedback_models import FeedbackKind
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
 
 __all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
 

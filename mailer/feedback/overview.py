@@ -16,9 +16,9 @@ from mailer.database.feedback_models import (
     FeedbackKind,
     FeedbackMessage,
     FeedbackState,
-    Reason,
 )
 from mailer.feedback.mime.part import parse_message
+from mailer.reasons.reason import Reason
 from subscribers.models import Subscriber
 
 ALARM_DAYS: Final = 14

@@ -23,17 +23,17 @@ from mailer.database.feedback_models import (
     FeedbackKind,
     FeedbackMessage,
     FeedbackState,
-    Reason,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.dead_addresses import METHOD, name_campaign
-from mailer.feedback.bounces.reason_classifier import classify_reason
+from mailer.dispatch.dead_addresses import METHOD, is_dead_refusal, name_campaign
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, FoundPerson
 from mailer.feedback.incoming import ReportedRecipient
 from mailer.feedback.recorder import make_event
-from mailer.smtp.reply_classifier import find_enhanced_code, is_certainly_dead
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
+from mailer.smtp.reply_classifier import find_enhanced_code
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
 SOURCE: Final = "sending"
@@ -253,7 +253,7 @@ def _judge(
 def _is_judged(finding: Finding) -> bool:
     """Whether the end of sending has decided about this refusal: it was no plausible one, or is outdated."""
     code = finding.recipient.code
-    return is_certainly_dead(int(code) if code else None, finding.recipient.words)
+    return is_dead_refusal(int(code) if code else None, finding.recipient.words)
 
 
 def _concerns_us(finding: Finding) -> bool:

@@ -22,7 +22,6 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
     FeedbackState,
     QueuedReply,
-    Reason,
 )
 from mailer.errors import MailerError
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
@@ -30,6 +29,7 @@ from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, FoundPerson, find_person_by_address, load_person
 from mailer.feedback.incoming import ReportedRecipient
 from mailer.feedback.recorder import clean_text, make_event
+from mailer.reasons.reason import Reason
 from subscribers.queries import find_subscriber
 
 _DONE: Final = (Consequence.bounced, Consequence.complained, Consequence.unsubscribed)

@@ -7,9 +7,10 @@ from typing import Final
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
-from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackKind, FeedbackMessage, Reason
+from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.identification import FoundPerson
+from mailer.reasons.reason import Reason
 from subscribers.models import ConsentRecord
 
 _MAY_STILL_BOUNCE: Final = timedelta(days=5)

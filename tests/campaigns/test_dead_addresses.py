@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.dispatch.backoff import BackoffPolicy
-from mailer.dispatch.dead_addresses import mark_dead_addresses
+from mailer.dispatch.dead_addresses import is_dead_refusal, mark_dead_addresses
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.relays import open_relays
@@ -164,6 +164,21 @@ def test_only_refusals_of_the_address_itself_count(engine: Engine, run: Run) -> 
 def test_what_says_in_so_many_words_that_an_address_is_dead(reply: str, expected: bool) -> None:
     code, _, words = reply.partition(" ")
     assert is_certainly_dead(int(code), words) is expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("550 5.1.1 <li@example.org>: Recipient address rejected: User unknown", True),
+        ("550 5.1.2 Domain not found", True),
+        ("550 5.2.1 The email account that you tried to reach is disabled", False),
+        ("550 5.1.1 Your address 192.0.2.1 is blacklisted", False),
+        ("550 5.1.1 The message looks like spam", False),
+    ],
+)
+def test_codes_of_a_dead_address_beside_other_words_remove_nobody(reply: str, expected: bool) -> None:
+    code, _, words = reply.partition(" ")
+    assert is_dead_refusal(int(code), words) is expected
 
 
 @pytest.mark.parametrize("status", [Status.unsubscribed, Status.complained, Status.erased, Status.bounced])

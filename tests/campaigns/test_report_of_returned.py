@@ -13,9 +13,10 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.report import CampaignReport, LostOrganisation, report_campaign, write_deliveries
 from mailer.cli import mailer
-from mailer.database.feedback_models import FeedbackKind, Reason
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import IncomingMessage
+from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import erase
 from subscribers.models import Status, Subscriber

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState, Reason
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState
 from mailer.database.models import DeliveryState
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import IncomingMessage, OriginalMessage, ReportedRecipient
+from mailer.reasons.reason import Reason
 from mailer.rendering.recipient import message_id
 from subscribers.consent.status_changes import add_consent_record, erase, resubscribe
 from subscribers.consent.suppression import is_suppressed

@@ -4,7 +4,7 @@ import pytest
 
 from mailer.feedback.incoming import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
 
 TOKEN = "0a" * 25
 RETURNED = (

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 from sqlmodel import Session
 
-from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage, Reason
+from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
 from mailer.database.models import Campaign, Delivery
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import IncomingMessage
+from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, Suppression
 from subscribers.tokens import LinkPurpose

@@ -10,8 +10,8 @@ from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, Feedb
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.receiver import receive, receive_event
+from mailer.reasons.reason import Reason
 from subscribers.tokens import LinkPurpose
 from tests.factories.feedback import bring, read_events, read_messages, read_records, read_statuses, sign
 

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, Reason
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackState
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.refusals import RefusalWatch, record_refusals
 from mailer.privacy.retention import prune
+from mailer.reasons.reason import Reason
 from mailer.settings import RetentionSettings
 from tests.factories.campaigns import with_settings
 from tests.factories.feedback import (

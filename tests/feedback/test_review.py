@@ -11,12 +11,13 @@ from click.testing import CliRunner, Result
 from sqlmodel import Session, select
 
 from mailer.cli import mailer
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, QueuedReply, Reason
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, QueuedReply
 from mailer.doctor import diagnose_workspace
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming import FeedbackKind, IncomingMessage
 from mailer.feedback.overview import FeedbackFilter, group_feedback, list_alarms, list_held
 from mailer.feedback.review import ReviewError, judge
+from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.errors import UnknownSubscriberError
 from tests.factories.feedback import (

@@ -12,13 +12,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.campaigns.report.reasons import mask_details
-from mailer.database.feedback_models import (
-    Consequence,
-    FeedbackEvent,
-    FeedbackKind,
-    FeedbackMessage,
-    Reason,
-)
+from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, FeedbackMessage
+from mailer.reasons.reason import Reason
 from subscribers.models import Subscriber
 
 _MAX_ALARMS = 20

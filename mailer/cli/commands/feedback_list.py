@@ -37,9 +37,10 @@ def list_(
 
     With an option, the messages follow one by one, newest first; --json lists them all.
     """
-    from mailer.database.feedback_models import FeedbackKind, Reason
+    from mailer.database.feedback_models import FeedbackKind
     from mailer.feedback import overview
     from mailer.feedback.forwarding import list_waiting_replies
+    from mailer.reasons.reason import Reason
 
     wanted = overview.FeedbackFilter(
         kind=FeedbackKind(_choose(FeedbackKind, kind, "--kind")) if kind else None,

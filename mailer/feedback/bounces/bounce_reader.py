@@ -13,7 +13,6 @@ from mailer.feedback.bounces.mail_system import (
     is_from_server,
     may_be_bounce,
 )
-from mailer.feedback.bounces.reason_classifier import classify_reason
 from mailer.feedback.bounces.recipient_report import (
     RecipientReport,
     find_code,
@@ -26,7 +25,8 @@ from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
 from mailer.feedback.mime.part import MimePart
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
 
 _SUCCESS = frozenset({"delivered", "relayed", "expanded"})
 _REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")

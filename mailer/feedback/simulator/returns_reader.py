@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from mailer.database.engine import open_session
-from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, Reason
+from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import Disposition, Intake
@@ -23,6 +23,7 @@ from mailer.feedback.mailboxes.notices import Notices
 from mailer.feedback.receiver import receive
 from mailer.feedback.recorder import Receipt
 from mailer.feedback.simulator.mailbox_server import Report
+from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 

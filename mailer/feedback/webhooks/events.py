@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailer.feedback.incoming import FeedbackKind, IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -])")

@@ -15,7 +15,6 @@ from pydantic import Field
 
 from mailer.feedback.incoming import FeedbackKind
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import AsObject, Line, Moment, ProviderFields, list_objects
 from mailer.feedback.webhooks.judgement import judge_reason
@@ -26,6 +25,7 @@ from mailer.feedback.webhooks.request import (
     parse_json,
 )
 from mailer.feedback.webhooks.shared_secret import is_hmac
+from mailer.reasons.reason import Reason
 
 NAME = "generic"
 

@@ -1,7 +1,7 @@
 """Why a message came back, by the server's words and by what the provider made of them."""
 
-from mailer.feedback.bounces.reason_classifier import classify_reason
-from mailer.feedback.reason import Reason
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
 
 _UNTOLD = frozenset({Reason.other, Reason.unconfirmed})
 

@@ -18,7 +18,6 @@ from pydantic import Field
 
 from mailer.feedback.incoming import FeedbackKind, OriginalMessage
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import (
     AsObject,
@@ -37,6 +36,7 @@ from mailer.feedback.webhooks.request import (
     parse_json,
 )
 from mailer.feedback.webhooks.shared_secret import is_hmac, read_secret
+from mailer.reasons.reason import Reason
 
 NAME = "mailgun"
 

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from mailer.feedback.incoming import FeedbackKind
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import Flag, Line, Moment, ProviderFields
 from mailer.feedback.webhooks.judgement import judge_reason
+from mailer.reasons.reason import Reason
 
 NAME = "mailjet"
 

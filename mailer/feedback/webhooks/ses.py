@@ -15,7 +15,6 @@ from pydantic import Field
 
 from mailer.feedback.incoming import FeedbackKind, OriginalMessage
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import (
     AsObject,
@@ -30,6 +29,7 @@ from mailer.feedback.webhooks.fields import (
 from mailer.feedback.webhooks.judgement import judge_reason
 from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json
 from mailer.feedback.webhooks.sns import SnsVerifier, read_message
+from mailer.reasons.reason import Reason
 
 NAME = "ses"
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from mailer.feedback.incoming import FeedbackKind
 from mailer.feedback.provider_event import ProviderEvent
-from mailer.feedback.reason import Reason
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.fields import list_objects, read_line, read_moment
 from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json
+from mailer.reasons.reason import Reason
 from tests.factories import webhook_requests as sent
 from tests.factories.naughty_strings import NAUGHTY
 from tests.factories.webhook_requests import COMPLAINTS, DEAD, DELAYS, PROVIDERS, UNSUBSCRIBES, Make

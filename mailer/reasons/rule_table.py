@@ -22,8 +22,8 @@ from importlib.resources.abc import Traversable
 from operator import itemgetter
 from typing import Any
 
-from mailer.feedback.bounces.phrase import Phrase, list_words
-from mailer.feedback.reason import Reason
+from mailer.reasons.phrase import Phrase, list_words
+from mailer.reasons.reason import Reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class RuleTable:
 @cache
 def load_rules() -> RuleTable:
     """Read the tables: providers first, then words of other languages, common words, and codes."""
-    folder = files("mailer.feedback.bounces") / "rules"
+    folder = files("mailer.reasons") / "rules"
     paths = (
         *_list_tables(folder / "providers"),
         *_list_tables(folder / "languages"),

@@ -8,15 +8,15 @@ without a code of its own (5.1.x) does not either, unless it answers RCPT: some 
 mobile networks for one, say it after DATA of people who filter their mail.
 """
 
-from mailer.feedback.bounces.rule_table import Evidence, Rule, load_rules
-from mailer.feedback.bounces.server_words import (
+from mailer.reasons.reason import Reason
+from mailer.reasons.rule_table import Evidence, Rule, load_rules
+from mailer.reasons.server_words import (
     decode_words,
     find_command,
     find_enhanced_codes,
     find_reply_code,
     tidy_words,
 )
-from mailer.feedback.reason import Reason
 
 
 def classify_reason(

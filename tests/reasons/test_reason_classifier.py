@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.feedback.bounces import reason_classifier
-from mailer.feedback.bounces.phrase import Phrase
-from mailer.feedback.bounces.reason_classifier import classify_reason
-from mailer.feedback.bounces.rule_table import RuleTable, load_rules
-from mailer.feedback.bounces.server_words import tidy_words
-from mailer.feedback.reason import Reason
+from mailer.reasons import reason_classifier
+from mailer.reasons.phrase import Phrase
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
+from mailer.reasons.rule_table import RuleTable, load_rules
+from mailer.reasons.server_words import tidy_words
 
 _RULES = load_rules().rules
 _REFUSALS = [

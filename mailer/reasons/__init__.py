@@ -1,0 +1,1 @@
+"""Why mail servers refuse or return messages: a reason from their words and codes."""
