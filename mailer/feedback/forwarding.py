@@ -186,7 +186,7 @@ def explain_loop(raw: bytes, settings: Settings) -> str:
     """Say why ``raw`` must not go on, since it would go round in a circle; "" if it may."""
     headers = parse_message(_MBOX_LINE.sub(b"", raw[:_HEAD_BYTES], count=1)).headers
     own = {address.lower() for address in _list_own_addresses(settings)}
-    forwarders = {value.strip().lower() for value in headers.all(TRACE_FIELD)}
+    forwarders = {value.strip().lower() for value in headers.all(TRACE_FIELD.lower())}
     if forwarders & own:
         return "it went on before and came back; the address for replies must not lead here"
     senders = {address.lower() for address in list_addresses(headers.get("from"))}

@@ -1,14 +1,17 @@
 """People's replies go on to the team, every byte as it came, at least once, and never round in a circle."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Connection
 from sqlmodel import Session, col, func, select
 
+from mailer.cli import mailer
 from mailer.database.feedback_models import FeedbackState, QueuedReply
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
@@ -52,6 +55,14 @@ def count_queued(context: FeedbackContext) -> int:
         return session.exec(select(func.count(col(QueuedReply.message_id)))).one()
 
 
+def run_list(context: FeedbackContext, *options: str) -> str:
+    environ = {"MAILER_DATABASE__URL": context.workspace.settings.database.url}
+    command = ["-C", str(context.workspace.root), "feedback", "list", *options]
+    result = CliRunner(env=environ).invoke(mailer, command)
+    assert result.exit_code == 0, result.output
+    return result.stdout if "--json" in options else result.output
+
+
 def test_a_reply_goes_on_with_every_byte_and_a_trace_before_it(
     context: FeedbackContext, now: datetime
 ) -> None:
@@ -86,6 +97,9 @@ def test_a_reply_that_cannot_go_on_is_named_and_tried_until_it_can(
         assert (waiting.sender, waiting.subject, waiting.attempts) == ("mei@example.org", "Re: News", 1)
         assert "no such user" in waiting.reason
         assert waiting.next_at == now + timedelta(minutes=1)
+        shown = run_list(context)
+        assert "A reply of mei@example.org (Re: News) has not gone on after 1 attempt: 550" in shown
+        assert json.loads(run_list(context, "--json"))["waiting_replies"][0]["attempts"] == 1
         server.script = usual
         assert forward_due_replies(context, clock=at(now + timedelta(minutes=1))) == 1
         with Session(context.engine) as session:

@@ -117,6 +117,21 @@ def test_a_person_who_quotes_a_bounce_is_no_bounce() -> None:
         assert read(source).kind is not FeedbackKind.bounce
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I am away until Monday. In urgent cases, write to the following address:\n\ndeputy@example.org\n",
+        "Your message to person@example.org has been received and will not be read before Monday.",
+        "I could not reply. This mailbox is full of mail: please write to deputy@example.org instead.",
+        "person@example.org: the user is no longer known here. Recipient: deputy@example.org",
+        "<deputy@example.org>: my deputy. 550 5.1.1 is a joke.",
+    ],
+)
+def test_an_automatic_reply_is_no_bounce_although_its_envelope_has_no_sender(words: str) -> None:
+    head = "Return-Path: <>\nFrom: A Person <person@example.org>\nAuto-Submitted: auto-replied\n"
+    assert read(f"{head}Subject: Out of office: News\n\n{words}").kind is FeedbackKind.auto_reply
+
+
 def test_a_bounce_that_somebody_forwarded_is_one_if_the_whole_report_is_in_it() -> None:
     report = STATUS.format(action="failed", status="5.1.1", words="550 5.1.1 User unknown")
     quoted = "".join(f"> {line}\n" for line in report.split("\n"))

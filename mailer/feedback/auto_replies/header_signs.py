@@ -13,7 +13,6 @@ from mailer.feedback.mime.part import MimePart
 _AUTOMATIC_FIELD = re.compile(
     r"x-(?:\w+-)*(?:auto-?(?:reply|respond|responder|response|answer|notify)|vacation|out-of-office|oof)(?:-\w+)*"
 )
-_NOT_AUTOMATIC_FIELDS = frozenset({"x-auto-response-suppress"})
 _NO = frozenset({"", "no", "false", "0", "none", "n", "off"})
 _AUTOMATIC_MAILER = re.compile(r"vacation|auto-?\s?(?:reply|respon)|out of office", re.IGNORECASE)
 _AUTOMATIC_PRECEDENCE = re.compile(r"auto[_-]?reply", re.IGNORECASE)
@@ -28,11 +27,14 @@ _FORWARD_PREFIX = re.compile(
 )
 # Precedence is the mailing list's, not the writer's, where one of these stands.
 _LIST_FIELDS = ("list-id", "list-post", "list-help", "mailing-list", "x-mailing-list", "x-beenthere")
-_TICKET_SUBJECT = re.compile(r"\[(?:[^\[\]]{0,30}?#\s?\d+|[a-z]{2,10}-\d+)\]|\bticket\s?#?\d+|##\d+##")
+_TICKET_SUBJECT = re.compile(
+    r"[\[(](?:[^\[\]()]{0,30}?#\s?\d+|[a-z]{2,10}-\d+)[\])]|##\d+##|"
+    r"\b(?:ticket|case|incident|vorgang|anfrage|demande|caso|заявка|обращение)\s?(?:#|no|nr|n°)?\s?\d{2,}"
+)
 _TICKET_FIELDS = re.compile(
     r"(?:x-)?(?:zendesk|jira|atlassian|rt-(?:ticket|originator|managed)|rt-ticket|rt-originator|otrs|otobo|znuny|"
     r"redmine|freshdesk|fd-|helpscout|hubspot|front-|kayako|osticket|glpi|gitlab|github|intercom|zammad|trac-|"
-    r"mantis|bugzilla|servicenow|deskpro|zoho-desk|easyredmine|teamwork|phabricator|request-?tracker|ticket)"
+    r"mantis|bugzilla|servicenow|deskpro|zoho-desk|easyredmine|teamwork|phabricator|request-?tracker|ticket|helpdesk|servicedesk|case-|crm-)"
 )
 _TICKET_MAILER = re.compile(
     r"zendesk|jira|otrs|znuny|otobo|redmine|freshdesk|help ?scout|kayako|osticket|glpi|zammad|intercom|"
@@ -107,11 +109,7 @@ def read_header_signs(message: MimePart) -> HeaderSigns:
 
 def _has_automatic_field(headers: Headers) -> bool:
     for name, value in headers.fields:
-        if (
-            _AUTOMATIC_FIELD.fullmatch(name)
-            and name not in _NOT_AUTOMATIC_FIELDS
-            and value.strip().lower() not in _NO
-        ):
+        if _AUTOMATIC_FIELD.fullmatch(name) and "suppress" not in name and value.strip().lower() not in _NO:
             return True
     precedences = headers.raw("precedence"), headers.raw("x-precedence"), headers.raw("preference")
     return (

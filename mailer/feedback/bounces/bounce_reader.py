@@ -9,8 +9,8 @@ from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_
 from mailer.feedback.bounces.last_resort import read_with_flufl
 from mailer.feedback.bounces.mail_system import (
     is_forwarded_bounce,
-    is_from_machine,
     is_from_mail_system,
+    is_from_server,
     may_be_bounce,
 )
 from mailer.feedback.bounces.reason_classifier import classify_reason
@@ -125,7 +125,7 @@ def _read_prose(
         return reports
     action = _action_of(headers.get("subject"), text)
     head = f"{headers.get('from')}\n{headers.get('subject')}\n"
-    if reports := read_server_text(text, head, is_known_server=not (has_status or is_from_machine(message))):
+    if reports := read_server_text(text, head, is_known_server=not (has_status or is_from_server(message))):
         return reports if action == "failed" else tuple(replace(one, action=action) for one in reports)
     if failed := list_addresses(*headers.all("x-failed-recipients")):
         return tuple(RecipientReport(address=address, action=action) for address in failed)

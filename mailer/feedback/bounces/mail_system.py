@@ -38,21 +38,25 @@ def may_be_bounce(message: MimePart) -> bool:
     """Whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
     headers = message.headers
     return (
-        is_from_machine(message)
+        is_from_server(message)
+        or _has_null_sender(message)
         or _has_bounce_subject(message)
         or "amazon" in headers.raw("from").lower()
         or headers.raw("auto-submitted").strip().lower() not in ("", "no")
     )
 
 
-def is_from_machine(message: MimePart) -> bool:
-    """Whether a server sent it, as far as its envelope, its sender or its form tells."""
+def is_from_server(message: MimePart) -> bool:
+    """Whether a mail server sent it, as far as its sender or its form tells.
+
+    An empty envelope sender alone is no sign: vacation programs use it, too (RFC 3834, section 3.3).
+    """
     headers = message.headers
     return (
-        _has_null_sender(message)
-        or message.content_type == "multipart/report"
+        message.content_type == "multipart/report"
         or "x-failed-recipients" in headers
         or bool(_SYSTEM_SENDER.search(headers.get("from")))
+        or (_has_null_sender(message) and _has_bounce_subject(message))
     )
 
 
