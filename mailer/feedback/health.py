@@ -201,10 +201,12 @@ def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
             message=f"[feedback] lmtp = {address} would be open to other machines, and LMTP knows no login. "
             f"Write 127.0.0.1:{address.port} or the path of a Unix socket.",
         )
-    if address.path is not None and not os.access(address.path.parent, os.W_OK):
+    # The folder for what runs is made at the start.
+    folder = address.path.parent if address.path is not None else workspace.root
+    if folder != workspace.root / "run" and not os.access(folder, os.W_OK):
         return FeedbackFinding(
             gravity=FeedbackGravity.bad,
-            message=f"the folder {address.path.parent} for the socket of [feedback] lmtp does not exist, or "
+            message=f"the folder {folder} for the socket of [feedback] lmtp does not exist, or "
             "cannot be written.",
         )
     return FeedbackFinding(

@@ -98,7 +98,8 @@ def test_a_maildir_and_a_place_for_lmtp_are_good(workspace: Workspace) -> None:
     for name in ("new", "cur"):
         (workspace.root / "mail" / name).mkdir(parents=True)
     assert look(workspace, maildir=Path("mail")).message.endswith("mail: 0 messages in it")
-    assert look(workspace, lmtp="127.0.0.1:2424").gravity is FeedbackGravity.good
+    for place in ("127.0.0.1:2424", "run/lmtp", str(workspace.root / "lmtp")):
+        assert look(workspace, lmtp=place).gravity is FeedbackGravity.good
 
 
 def test_bounces_that_nobody_reads_are_doubtful(workspace: Workspace) -> None:

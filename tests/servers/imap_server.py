@@ -96,6 +96,16 @@ class ImapServer:
         place = self.maildir / f".{folder}" if folder else self.maildir
         return sum(1 for sub in ("new", "cur") for _ in (place / sub).glob("*"))
 
+    def renumber(self, validity: int) -> None:
+        """Give all messages of the INBOX new numbers, as after a restore, while it is stopped."""
+        for index in self.maildir.glob("dovecot*"):
+            if index.is_file() and index.name != "dovecot-acl":
+                index.unlink()
+        numbers = self.maildir / "dovecot-uidlist"
+        # Without it, the validity would be the current second, which may be the former.
+        numbers.write_text(f"3 V{validity} N1\n")
+        shutil.chown(numbers, _OWNER)
+
     def grant(self, rights: str, folder: str = "") -> None:
         """Let the user do what ``rights`` says (RFC 4314) in a folder, and no more."""
         place = self.maildir / f".{folder}" if folder else self.maildir

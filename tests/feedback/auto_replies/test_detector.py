@@ -158,6 +158,21 @@ def test_what_is_quoted_or_enclosed_does_not_count() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Автоматический ответ Иванова говорит, что он уволился. Кому теперь писать?",
+        "Die automatische Antwort von Herrn Kurz sagt, er sei nicht mehr bei Ihnen.",
+        "Automatic reply or not, thank you for answering. I am away until Monday.",
+        "自動返信メールをいただきましたので、改めてご連絡します。",
+        "收到您的自动回复了，等您回来再联系。",
+    ],
+)
+def test_who_speaks_of_an_automatic_reply_wrote_none(text: str) -> None:
+    assert not judge(write(text))
+    assert not judge(write(text, subject="Newsletter"))
+
+
 def test_an_automatic_reply_comes_to_the_point_at_once() -> None:
     note = "I am out of the office until 18 May. I will answer when I return. In urgent cases contact Anna."
     assert judge(write(f"Hello,\n\nthank you for your e-mail. {note}", subject="Newsletter"))
