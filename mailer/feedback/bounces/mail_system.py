@@ -12,8 +12,8 @@ _SYSTEM_SENDER = re.compile(
     re.IGNORECASE,
 )
 _SERVER_SENDER = re.compile(
-    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|mdaemon|mailsystem|mail deliver\w* (?:sub)?system|"
-    r"microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
+    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|mdaemon|mailsystem|"
+    r"mail deliver\w* (?:sub)?system|microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
     re.IGNORECASE,
 )
 # These say of themselves that they are no people.
