@@ -132,6 +132,14 @@ def test_an_automatic_reply_is_no_bounce_although_its_envelope_has_no_sender(wor
     assert read(f"{head}Subject: Out of office: News\n\n{words}").kind is FeedbackKind.auto_reply
 
 
+def test_a_newsletter_that_names_addresses_is_no_bounce() -> None:
+    words = "Write to the following address: a@example.org\n550 5.1.1 <a@example.org> is not funny"
+    for sender in ("Mail Manager <mm@example.net>", "orders@example.net", "Person <person@example.org>"):
+        for subject in ("Weekly news", "Re: your quota"):
+            source = f"From: {sender}\nTo: news@example.com\nSubject: {subject}\n\n{words}\n"
+            assert read(source).kind is not FeedbackKind.bounce
+
+
 def test_a_bounce_that_somebody_forwarded_is_one_if_the_whole_report_is_in_it() -> None:
     report = STATUS.format(action="failed", status="5.1.1", words="550 5.1.1 User unknown")
     quoted = "".join(f"> {line}\n" for line in report.split("\n"))

@@ -11,6 +11,11 @@ _SYSTEM_SENDER = re.compile(
     r"non-?deliver\w*|microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
     re.IGNORECASE,
 )
+_SERVER_SENDER = re.compile(
+    r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|mdaemon|mailsystem|"
+    r"mail deliver\w* (?:sub)?system|microsoft ?exchange\w*|system administrator)(?![\w.]*\.\w)",
+    re.IGNORECASE,
+)
 # These say of themselves that they are no people.
 _CERTAIN_SENDER = re.compile(r"\b(?:mailer-daemon|mail delivery (?:sub)?system)\b", re.IGNORECASE)
 # Subjects of bounces, in the languages in which servers write them.
@@ -52,11 +57,13 @@ def is_from_server(message: MimePart) -> bool:
     An empty envelope sender alone is no sign: vacation programs use it, too (RFC 3834, section 3.3).
     """
     headers = message.headers
+    # A "mail manager" may be a person, or send newsletters.
+    is_likely = _has_null_sender(message) or bool(_SYSTEM_SENDER.search(headers.get("from")))
     return (
         message.content_type == "multipart/report"
         or "x-failed-recipients" in headers
-        or bool(_SYSTEM_SENDER.search(headers.get("from")))
-        or (_has_null_sender(message) and _has_bounce_subject(message))
+        or bool(_SERVER_SENDER.search(headers.get("from")))
+        or (is_likely and _has_bounce_subject(message))
     )
 
 
