@@ -35,9 +35,9 @@ def add_sent_campaign(engine: Engine, readers: int | list[str], *, at: datetime,
     return number
 
 
-def send_again(engine: Engine, people: list[int], *, at: datetime) -> int:
+def send_again(engine: Engine, people: list[int], *, at: datetime, audience: int | None = None) -> int:
     """Add another campaign that was sent to ``people`` (numbers of subscribers)."""
-    number = add_campaign(engine, 0, audience=len(people))
+    number = add_campaign(engine, 0, audience=audience or len(people))
     with Session(engine) as session:
         session.add_all(
             Delivery(campaign_id=number, subscriber_id=one, state=DeliveryState.sent, updated_at=at)
