@@ -80,12 +80,10 @@ class FeedbackCase:
     def believes(self, person: FoundPerson) -> bool:
         """Whether the evidence for ``person`` is enough to act on.
 
-        With a bounce address of their own in every message, bounces come back with a token; one that has an
-        address alone may be anybody's, so a person must look at it.
+        Our tokens and our Message-ID come back with nearly every bounce, whatever the settings. A message
+        with an address alone may be from anybody who knows the address, so a person must look at it.
         """
-        if person.is_certain or self.is_authentic or self.judged_by:
-            return True
-        return not self.workspace.settings.feedback.bounce_address
+        return bool(person.is_certain or self.is_authentic or self.judged_by)
 
 
 def apply_consequences(case: FeedbackCase, findings: Sequence[Finding]) -> list[Outcome]:
@@ -252,7 +250,7 @@ def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datet
 
 def _count_soft_bounce(case: FeedbackCase, finding: Finding, person: FoundPerson) -> Consequence:
     rules = case.workspace.settings.feedback
-    run = find_soft_bounces(case.session, person, now=case.now, trusts_addresses=not rules.bounce_address)
+    run = find_soft_bounces(case.session, person, now=case.now)
     if run is None or run.number < rules.soft_bounces or run.days < rules.soft_bounce_days:
         return Consequence.recorded
     evidence = f"{_describe_codes(finding)}; {run.number} bounces over {run.days} days".removeprefix("; ")

@@ -34,17 +34,15 @@ class SoftBounces:
     last_sent_at: datetime
 
 
-def find_soft_bounces(
-    session: Session, person: FoundPerson, *, now: datetime, trusts_addresses: bool
-) -> SoftBounces | None:
+def find_soft_bounces(session: Session, person: FoundPerson, *, now: datetime) -> SoftBounces | None:
     """Find the messages that came back as full or suspended since one arrived, or since the reader last did
     something themselves; None if there are none.
 
-    The bounce that ``person`` was found by counts, though it is not recorded yet. With ``trusts_addresses``,
-    so do bounces whose reader was found by the address alone. Days are counted between the times of sending,
-    so that a mailbox read late, or in another order, gives the same.
+    The bounce that ``person`` was found by counts, though it is not recorded yet. Bounces whose reader was
+    found by the address alone do not. Days are counted between the times of sending, so that a mailbox read
+    late, or in another order, gives the same.
     """
-    soft, others = _find_bounced_campaigns(session, person.subscriber_id, trusts_addresses=trusts_addresses)
+    soft, others = _find_bounced_campaigns(session, person.subscriber_id)
     if person.campaign_id is not None:
         soft.add(person.campaign_id)
     times: list[datetime] = []
@@ -60,9 +58,7 @@ def find_soft_bounces(
     return SoftBounces(number=len(times), days=(times[0] - times[-1]).days, last_sent_at=times[0])
 
 
-def _find_bounced_campaigns(
-    session: Session, subscriber_id: int, *, trusts_addresses: bool
-) -> tuple[set[int], set[int]]:
+def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[int], set[int]]:
     """The campaigns whose message bounced as full or suspended, and those where it bounced otherwise."""
     statement = (
         select(FeedbackEvent.campaign_id, FeedbackEvent.reason)
@@ -72,15 +68,12 @@ def _find_bounced_campaigns(
             col(FeedbackEvent.campaign_id).is_not(None),
             col(FeedbackEvent.action).in_(_FAILED_ACTIONS),
             col(FeedbackMessage.kind) == FeedbackKind.bounce,
-        )
-    )
-    if not trusts_addresses:
-        statement = statement.where(
             or_(
                 col(FeedbackEvent.evidence) != Evidence.address,
                 col(FeedbackMessage.source).startswith(PROVIDER_SOURCE),
-            )
+            ),
         )
+    )
     soft: set[int] = set()
     others: set[int] = set()
     for campaign_id, reason in session.exec(statement):

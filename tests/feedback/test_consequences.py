@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from sqlmodel import Session
 
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState
@@ -17,6 +18,7 @@ from subscribers.models import ConsentEvent, Subscriber
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import read_deliveries
 from tests.factories.feedback import (
+    BOUNCE_ADDRESS,
     add_sent_campaign,
     bring,
     make_bounce,
@@ -124,24 +126,26 @@ def test_of_several_recipients_behind_one_reader_the_readers_own_address_counts(
     assert [one.consequence.value for one in read_events(context.engine)] == ["recorded"] * 6 + ["bounced"]
 
 
-def test_without_a_token_each_recipient_is_judged_alone(
+def test_each_recipient_that_a_provider_reports_is_judged_alone(
     context: FeedbackContext, campaign: int, now: datetime
 ) -> None:
-    context = replace(context, workspace=set_feedback(context.workspace, bounce_address=""))
     recipients = (
         ReportedRecipient(address=ADDRESS, reason=Reason.no_such_user, action="failed"),
         ReportedRecipient(address="reader1@example.org", reason=Reason.full, action="failed"),
         ReportedRecipient(address="nobody@example.org", reason=Reason.no_such_user, action="failed"),
     )
-    bring(context, IncomingMessage(kind=FeedbackKind.bounce, recipients=recipients), now=now)
+    message = IncomingMessage(kind=FeedbackKind.bounce, recipients=recipients)
+    bring(context, message, now=now, raw=None, is_authentic=True)
     assert {n for n, status in read_statuses(context.engine).items() if status == "bounced"} == {1}
     found = [(one.subscriber_id, one.consequence.value) for one in read_events(context.engine)]
     assert found == [(1, "bounced"), (2, "recorded"), (None, "recorded")]
 
 
-def test_with_tokens_in_use_an_address_alone_is_held_for_a_person(
-    context: FeedbackContext, campaign: int, now: datetime
+@pytest.mark.parametrize("bounce_address", ["", BOUNCE_ADDRESS])
+def test_an_address_alone_is_held_for_a_person(
+    context: FeedbackContext, campaign: int, now: datetime, bounce_address: str
 ) -> None:
+    context = replace(context, workspace=set_feedback(context.workspace, bounce_address=bounce_address))
     receipt = bring(context, make_bounce(address=ADDRESS), now=now)
     complaint = bring(context, make_complaint(address=ADDRESS), now=now)
     assert receipt.is_held
