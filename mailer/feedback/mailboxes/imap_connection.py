@@ -7,6 +7,8 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import cast
 
 from imap_tools.errors import MailboxExpungeError, MailboxTaggedResponseError
 from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
@@ -105,22 +107,27 @@ class ImapConnection:
             self._remove(uids)
         self._forget_updates()
 
-    def wait(self, seconds: float, *, is_over: Callable[[], bool]) -> None:
-        """Wait until something changes in the mailbox, ``seconds`` have passed or ``is_over``."""
+    def wait(self, seconds: float, *, is_over: Callable[[], bool]) -> bool:
+        """Wait until something changes in the mailbox, ``seconds`` have passed or ``is_over``; return whether
+        the server said anything."""
         idle = self._box.idle
+        is_told = False
         with explain_command(self.options):
             try:
                 idle.start()  # type: ignore[no-untyped-call]
             except MailboxTaggedResponseError as error:
                 raise imaplib.IMAP4.abort("the server did not begin to wait") from error
+            is_told = self._has_unread_words()
             end = time.monotonic() + seconds
-            while time.monotonic() < end and not is_over():
+            while not is_told and time.monotonic() < end and not is_over():
                 began = time.monotonic()
+                is_told = bool(idle.poll(timeout=_IDLE_SLICE_SECONDS))
                 # An answer of nothing before its time is up: the server hung up, which stop() finds out.
-                if idle.poll(timeout=_IDLE_SLICE_SECONDS) or time.monotonic() - began < _IDLE_SLICE_SECONDS:
+                if not is_told and time.monotonic() - began < _IDLE_SLICE_SECONDS:
                     break
             idle.stop()  # type: ignore[no-untyped-call]
         self._forget_updates()
+        return is_told
 
     def has_folder(self, folder: str) -> bool:
         """Whether there is such a folder, at the top or below INBOX."""
@@ -134,6 +141,22 @@ class ImapConnection:
             self._box.logout()
         with contextlib.suppress(Exception):
             self._box.client.shutdown()
+
+    def _has_unread_words(self) -> bool:
+        """Whether the server said more than that it waits with us.
+
+        What arrived since we last looked is told right after that, often in the same packet. Then the line is
+        in imaplib's buffer already, and nothing shows on the socket, which is all that imap-tools polls.
+        """
+        client = self._box.client
+        timeout = client.sock.gettimeout()
+        client.sock.settimeout(0)
+        try:
+            return bool(cast("BufferedReader", client.file).peek(1))
+        except OSError:
+            return False
+        finally:
+            client.sock.settimeout(timeout)
 
     def _forget_updates(self) -> None:
         """Drop what the server told us by the way: imaplib keeps it all, for as long as we are connected."""

@@ -103,6 +103,15 @@ def test_each_message_goes_where_it_belongs_and_new_ones_are_read_at_once(
     assert reader.said == []
 
 
+def test_what_arrives_before_the_waiting_begins_ends_it_at_once(server: ImapServer) -> None:
+    looks: list[int] = []
+    with contextlib.closing(open_imap(options_of(server))) as connection:
+        for number in range(3):
+            connection.list_uids()
+            server.deliver(message("settled", number))
+            assert connection.wait(600, is_over=lambda: len(looks) > 20 or looks.append(1) is not None)
+
+
 def test_without_a_folder_for_them_recorded_messages_are_deleted_and_no_others(
     reader: Reader, server: ImapServer
 ) -> None:
