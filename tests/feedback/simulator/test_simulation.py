@@ -70,11 +70,15 @@ def test_each_simulated_reader_ends_as_their_kind_does(rehearsal: Workspace) -> 
         wait_until(lambda: lines.count("news@example.org: accepted") == 2, what="two letters to go on")
     statuses = {"bounce": "bounced", "reject": "bounced", "complain": "complained", "leave": "unsubscribed"}
     assert read_people(engine) == {name: statuses.get(name, "active") for name in read_people(engine)}
-    assert "bounce@simulator.example bounced (no such user): gets no more mail." in lines
-    assert "full@simulator.example bounced (full): stays on the list." in lines
-    assert "away@simulator.example sent an automatic reply: stays on the list." in lines
-    assert "answer@simulator.example replied: stays on the list." in lines
-    (settled,) = [line for line in lines if "doubt" in line]
+    # What is back before the relay's reply is recorded settles a doubt of that moment, too, and says so.
+    told = {line.partition(";")[0].removesuffix(".") for line in lines}
+    assert {
+        "bounce@simulator.example bounced (no such user): gets no more mail",
+        "full@simulator.example bounced (full): stays on the list",
+        "away@simulator.example sent an automatic reply: stays on the list",
+        "answer@simulator.example replied: stays on the list",
+    } <= told
+    (settled,) = [line for line in lines if "doubt" in line and line.startswith("silent@")]
     assert settled.startswith("silent@simulator.example replied: stays on the list; the doubt")
     engine.dispose()
 
