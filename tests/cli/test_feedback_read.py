@@ -47,6 +47,7 @@ def test_files_are_read_in_their_order_without_a_workspace(tmp_path: Path) -> No
         ("full@example.net", "full", False),
     ]
     assert [one["subscriber"] for one in first["recipients"]] == [None, None]
+    assert set(first["recipients"][0]) == {"address", "subscriber", "reason", "dead", "words"}
     assert first["recipients"][1]["words"] == "Sorry, over quota (#5.2.2)"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.eml", "2.eml"]
 

@@ -48,13 +48,21 @@ def read(context: CliContext, paths: Sequence[Path], as_json: bool) -> None:
                 continue
             answers.append(_describe_file(str(path), raw, context, find_subscribers))
     if as_json:
-        emit_json(answers)
+        emit_json([_without_actions(answer) for answer in answers])
     else:
         _show(answers)
     for words in unread:
         say(words)
     if unread:
         raise click.exceptions.Exit(1)
+
+
+def _without_actions(answer: dict[str, Any]) -> dict[str, Any]:
+    """``answer`` as the JSON output has it, which says of a delay only that nobody is dead."""
+    recipients = [
+        {name: value for name, value in entry.items() if name != "action"} for entry in answer["recipients"]
+    ]
+    return {**answer, "recipients": recipients}
 
 
 def _read_bytes(path: Path) -> bytes:
