@@ -466,6 +466,8 @@ def list_status_writers(source: str) -> list[str]:
         targets = node.targets if isinstance(node, ast.Assign) else []
         writers += [ast.unparse(node) for target in targets if ast.unparse(target).endswith(".status")]
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".values"):
+            if "FeedbackEvent" in ast.unparse(node.func):
+                continue  # the status code of a mail server (RFC 3463)
             writers += [ast.unparse(node) for keyword in node.keywords if keyword.arg == "status"]
     return writers
 
