@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from mailer.errors import MailerError
 from mailer.feedback.envelope import add_envelope
@@ -44,6 +45,7 @@ class LmtpServer:
         self._intake = intake
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
+        self._connections: WeakSet[Any] = WeakSet()
 
     def start(self) -> int:
         """Begin to listen; return the port, or 0 for a Unix socket.
@@ -51,17 +53,11 @@ class LmtpServer:
         Raises:
             LmtpStartError: the place is taken, not available, or open to other machines.
         """
-        # Imported here to keep commands fast that only read the settings.
-        from mailer.feedback.lmtp_protocol import make_protocol
-
         listener = _listen(self._address)
         self._loop = asyncio.new_event_loop()
         # One at a time: receiving is one transaction, and SQLite has one writer.
         self._receiving = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mailer-lmtp")
-        take = self._take
-        self._server = self._loop.run_until_complete(
-            self._start(listener, lambda: make_protocol(take, loop=self._loop, limit=MAX_MESSAGE_BYTES))
-        )
+        self._server = self._loop.run_until_complete(self._start(listener, self._make_protocol))
         self._thread = threading.Thread(target=self._loop.run_forever, name="mailer-lmtp", daemon=True)
         self._thread.start()
         name = listener.getsockname()
@@ -80,6 +76,14 @@ class LmtpServer:
         if self._address.path is not None:
             self._address.path.unlink(missing_ok=True)
 
+    def _make_protocol(self) -> Any:
+        # Imported here to keep commands fast that only read the settings.
+        from mailer.feedback.lmtp_protocol import make_protocol
+
+        protocol = make_protocol(self._take, loop=self._loop, limit=MAX_MESSAGE_BYTES)
+        self._connections.add(protocol)
+        return protocol
+
     async def _start(self, listener: socket.socket, make: Any) -> asyncio.Server:
         if listener.family == socket.AF_UNIX:
             return await self._loop.create_unix_server(make, sock=listener)
@@ -94,6 +98,12 @@ class LmtpServer:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for connection in list(self._connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        # A transport that is closed lets go of its socket in the loop's next round.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _take(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
         """Receive one message for all its recipients; return the reply that each of them gets."""

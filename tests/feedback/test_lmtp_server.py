@@ -1,6 +1,7 @@
 """The LMTP server, spoken to by Python's own client: a message is acknowledged once it is recorded."""
 
 import smtplib
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -115,6 +116,14 @@ def test_a_message_that_is_being_recorded_is_finished_and_acknowledged_when_the_
         client.close()
     assert [code for code, _ in replies] == [250]
     assert len(kept.messages) == 1
+
+
+def test_it_hangs_up_on_those_that_are_idle_when_it_stops(server: LmtpServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.start()), timeout=20) as idle:
+        assert idle.recv(1000).startswith(b"220")
+        server.stop()
+        assert all(one.transport is None or one.transport.is_closing() for one in server._connections)
+        assert idle.recv(1000) == b""
 
 
 def test_a_message_that_is_too_large_is_refused_for_each_recipient(

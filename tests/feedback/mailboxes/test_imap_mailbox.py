@@ -78,7 +78,8 @@ def options_of(server: ImapServer) -> ImapOptions:
 
 
 def await_empty(server: ImapServer) -> None:
-    wait_until(lambda: not server.count(), what="an empty INBOX")
+    # Dovecot 2.3 looks at changed rights again after half a minute.
+    wait_until(lambda: not server.count(), what="an empty INBOX", seconds=60)
 
 
 def await_words(reader: Reader, words: str) -> None:
