@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.factories.webhook_requests import TOPIC, Posted
+from tests.servers.reverse_proxy import key_usage
 
 HOST = "sns.eu-west-1.amazonaws.com"
 CERTIFICATE_URL = f"https://{HOST}/SimpleNotificationService-0a1b.pem"
@@ -57,6 +58,8 @@ class Authority:
             .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
             .not_valid_after(until)
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            # Python 3.13 asks an authority for it (RFC 5280, section 4.2.1.3).
+            .add_extension(key_usage(is_authority=is_authority), critical=True)
             .add_extension(names, critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(

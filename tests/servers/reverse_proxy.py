@@ -192,7 +192,7 @@ def _sign(
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier(identifier.digest, None, None), critical=False)
-        .add_extension(_key_usage(is_authority=is_authority), critical=True)
+        .add_extension(key_usage(is_authority=is_authority), critical=True)
     )
     if not is_authority:
         # localhost is for programs that look up the name.
@@ -201,7 +201,7 @@ def _sign(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+def key_usage(*, is_authority: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not is_authority,
         key_cert_sign=is_authority,
