@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flufl.bounce import all_failures
 
-from mailer.feedback.incoming import FeedbackKind
+from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.message_reader import read_message
 from mailer.feedback.mime.mailbox_file import split_mailbox
 

@@ -6,7 +6,7 @@ privacy of the people in them is kept by :mod:`mailer.privacy`, which knows noth
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
@@ -14,6 +14,13 @@ from sqlmodel import Field, SQLModel
 from mailer.database import models as models
 from mailer.reasons.reason import Reason
 from subscribers.models import text_enum
+
+FAILED_ACTIONS: Final = ("failed", "")
+"""The actions (RFC 3464, section 2.3.3) of a bounce that is final; one that names none says that it failed. A
+late message is no lost one."""
+
+ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
+"""The actions of a report of success."""
 
 
 class FeedbackKind(StrEnum):
@@ -175,7 +182,7 @@ class FeedbackEvent(SQLModel, table=True):
 
     ``position`` counts the recipients of one message, from 0. ``subscriber_id`` is None if nobody was found.
     ``address``, ``status``, ``code``, ``action`` and ``words`` are the message's own, as
-    :class:`mailer.feedback.incoming.ReportedRecipient` has them; ``address`` may be another than the
+    :class:`mailer.feedback.incoming_message.ReportedRecipient` has them; ``address`` may be another than the
     subscriber's, if their mail is forwarded. ``settled_doubt`` says whether it proved a delivery that was in
     doubt.
     """

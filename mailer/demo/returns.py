@@ -17,7 +17,7 @@ from mailer.database.models import Delivery, DeliveryState
 from mailer.demo.output import DemoOutput
 from mailer.errors import MailerError
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.forwarding import find_destination, forward_due_replies
+from mailer.feedback.reply_forwarder import find_destination, forward_due_replies
 from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.feedback.simulator.rehearsal import TAG, add_simulated_readers
 from mailer.feedback.simulator.returns_reader import Followed, read_returns

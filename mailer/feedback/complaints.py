@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mailer.feedback.amazon_event import find_amazon_event, is_from_amazon
-from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.headers import Headers, parse_headers
 from mailer.feedback.mime.original_message import describe_original, find_enclosed

@@ -16,7 +16,14 @@ from typing import Final
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, func, select
 
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackEvent, FeedbackKind
+from mailer.database.feedback_models import (
+    ARRIVED_ACTIONS,
+    FAILED_ACTIONS,
+    Consequence,
+    Evidence,
+    FeedbackEvent,
+    FeedbackKind,
+)
 from mailer.database.models import Campaign
 from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.feedback.identification import Finding, FoundPerson
@@ -32,10 +39,6 @@ BOUNCE_METHOD: Final = "bounce"
 COMPLAINT_METHOD: Final = "complaint"
 """The methods given in consent records."""
 
-FAILED_ACTIONS: Final = ("failed", "")
-"""The actions (RFC 3464) of a bounce that is final; a message that names none says that it failed."""
-
-_ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
 _SHARE_OF_LIMIT: Final = 1.5
 """How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
 addresses."""
@@ -191,7 +194,7 @@ def _has_complained(case: FeedbackCase, person: FoundPerson) -> bool:
 
 def _bounce(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -> Consequence:
     reason, action, person = finding.recipient.reason, finding.recipient.action, finding.person
-    if reason is None or person is None or action in _ARRIVED_ACTIONS:
+    if reason is None or person is None or action in ARRIVED_ACTIONS:
         return Consequence.recorded
     if reason.concerns_us:
         return Consequence.alarm if case.believes(person) else Consequence.recorded

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.feedback_models import Evidence, FeedbackKind
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.feedback.incoming import IncomingMessage, ReportedRecipient
+from mailer.feedback.incoming_message import IncomingMessage, ReportedRecipient
 from mailer.keys import Keys
 from mailer.rendering.recipient import message_id
 from mailer.rendering.return_addresses import find_token

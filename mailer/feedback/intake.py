@@ -15,7 +15,7 @@ from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import identify
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
 from mailer.feedback.receiver import make_fingerprint, receive
 from mailer.feedback.recorder import Arrival, Receipt, record

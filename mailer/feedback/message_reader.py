@@ -6,7 +6,7 @@ from dataclasses import replace
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.bounces.bounce_reader import read_bounce
 from mailer.feedback.complaints import read_complaint
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import MimePart, parse_message
 from mailer.feedback.replies import is_written_by_person, read_own_text

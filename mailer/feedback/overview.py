@@ -19,6 +19,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.feedback.mime.part import parse_message
 from mailer.reasons.reason import Reason
+from mailer.utc import format_iso
 from subscribers.models import Subscriber
 
 ALARM_DAYS: Final = 14
@@ -89,7 +90,7 @@ class ReportedEvent:
 
     def as_dict(self) -> dict[str, Any]:
         """The event as JSON shows it."""
-        return asdict(self) | {"at": self.at.isoformat().replace("+00:00", "Z")}
+        return asdict(self) | {"at": format_iso(self.at)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class HeldMessage:
     def as_dict(self) -> dict[str, Any]:
         """The message as JSON shows it."""
         return asdict(self) | {
-            "received_at": self.received_at.isoformat().replace("+00:00", "Z"),
+            "received_at": format_iso(self.received_at),
             "events": [event.as_dict() for event in self.events],
         }
 

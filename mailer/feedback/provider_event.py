@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 
 
 @dataclass(frozen=True, kw_only=True)

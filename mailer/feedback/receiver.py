@@ -8,7 +8,7 @@ from datetime import datetime
 from mailer.database.engine import open_session
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import names_leaver
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.recorder import Arrival, Receipt, record

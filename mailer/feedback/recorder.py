@@ -27,7 +27,7 @@ from mailer.database.feedback_models import (
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, identify
-from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.successor_proposals import propose_successors
 from mailer.reasons.reason import Reason
 from mailer.rendering.headers import plain_phrase

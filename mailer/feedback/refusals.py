@@ -29,7 +29,7 @@ from mailer.dispatch.dead_addresses import METHOD, is_dead_refusal, name_campaig
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, FoundPerson
-from mailer.feedback.incoming import ReportedRecipient
+from mailer.feedback.incoming_message import ReportedRecipient
 from mailer.feedback.recorder import make_event
 from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import classify_reason

@@ -27,7 +27,7 @@ from mailer.errors import MailerError
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, FoundPerson, find_person_by_address, load_person
-from mailer.feedback.incoming import ReportedRecipient
+from mailer.feedback.incoming_message import ReportedRecipient
 from mailer.feedback.recorder import clean_text, make_event
 from mailer.reasons.reason import Reason
 from subscribers.queries import find_subscriber

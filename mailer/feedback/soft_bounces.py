@@ -7,7 +7,13 @@ from typing import Final
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
-from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackKind, FeedbackMessage
+from mailer.database.feedback_models import (
+    FAILED_ACTIONS,
+    Evidence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+)
 from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.identification import FoundPerson
 from mailer.reasons.reason import Reason
@@ -18,7 +24,6 @@ _MAY_STILL_BOUNCE: Final = timedelta(days=5)
 _SOFT_REASONS: Final = tuple(reason for reason in Reason if reason.may_die)
 _MAX_MESSAGES: Final = 200
 _REFUSED: Final = (DeliveryState.rejected, DeliveryState.failed)
-_FAILED_ACTIONS: Final = ("failed", "")
 
 PROVIDER_SOURCE: Final = "webhook:"
 """What the source of a provider's event begins with."""
@@ -66,7 +71,7 @@ def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[i
         .where(
             col(FeedbackEvent.subscriber_id) == subscriber_id,
             col(FeedbackEvent.campaign_id).is_not(None),
-            col(FeedbackEvent.action).in_(_FAILED_ACTIONS),
+            col(FeedbackEvent.action).in_(FAILED_ACTIONS),
             col(FeedbackMessage.kind) == FeedbackKind.bounce,
             or_(
                 col(FeedbackEvent.evidence) != Evidence.address,

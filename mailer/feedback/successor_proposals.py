@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from mailer.database.feedback_models import ProposedSuccessor, SuccessorState
 from mailer.feedback.auto_replies.successor_reader import NamedSuccessor, read_successors
-from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.rendering.headers import plain_phrase
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address

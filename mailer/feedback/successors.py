@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.feedback_models import ProposedSuccessor, SuccessorState
 from mailer.errors import MailerError
+from mailer.utc import format_iso
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import ConsentContext, suppress
 from subscribers.consent.team_changes import DetailChanges, add_subscriber
@@ -47,7 +48,7 @@ class SuccessorProposal:
 
     def as_dict(self) -> dict[str, Any]:
         """The proposal as JSON shows it."""
-        return asdict(self) | {"at": self.at.isoformat().replace("+00:00", "Z"), "sectors": [*self.sectors]}
+        return asdict(self) | {"at": format_iso(self.at), "sectors": [*self.sectors]}
 
 
 @dataclass(frozen=True, kw_only=True)

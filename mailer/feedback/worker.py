@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from mailer.database.clock import Clock, read_clock
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
@@ -21,6 +20,7 @@ from mailer.feedback.mailboxes.lease import MailboxLease, SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
 from mailer.feedback.mailboxes.notices import Notices
 from mailer.feedback.refusals import RefusalWatch
+from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.network import ListenAddress, parse_listen_address
 from mailer.settings import Settings
 from mailer.workspace import Workspace

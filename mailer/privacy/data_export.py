@@ -17,6 +17,7 @@ from mailer.database.models import Campaign, CampaignContent, SentTest
 from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.utc import format_iso
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
 from subscribers.queries import find_subscriber
@@ -154,7 +155,7 @@ def _describe_table(table: Table) -> str:
 def _to_json_value(value: Any) -> Any:
     match value:
         case datetime():
-            return value.isoformat().replace("+00:00", "Z")
+            return format_iso(value)
         case date():
             return value.isoformat()
         case Enum():

@@ -64,6 +64,11 @@ class Reason(StrEnum):
     """The reader reported the message as spam."""
 
     @property
+    def label(self) -> str:
+        """The reason as people read it: ``no such user``."""
+        return self.value.replace("_", " ")
+
+    @property
     def is_dead(self) -> bool:
         """Whether no mail will ever reach this address again."""
         return self in _DEAD

@@ -15,7 +15,7 @@ from mailer.campaigns.report import CampaignReport, LostOrganisation, report_cam
 from mailer.cli import mailer
 from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import erase

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming import IncomingMessage, OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.recorder import Arrival, Receipt, record
 from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.feedback.bounces.server_rules import load_server_rules
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
 from mailer.feedback.mime.mailbox_file import split_mailbox
 

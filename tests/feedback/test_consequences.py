@@ -9,7 +9,7 @@ from sqlmodel import Session
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState
 from mailer.database.models import DeliveryState
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming import IncomingMessage, OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.reasons.reason import Reason
 from mailer.rendering.recipient import message_id
 from subscribers.consent.status_changes import add_consent_record, erase, resubscribe

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
 from mailer.reasons.reason import Reason
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
 from mailer.database.models import Campaign, Delivery
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming import IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, Suppression

@@ -12,14 +12,18 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.campaigns.report.reasons import mask_details
-from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, FeedbackMessage
+from mailer.database.feedback_models import (
+    FAILED_ACTIONS,
+    Consequence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+)
 from mailer.reasons.reason import Reason
 from subscribers.models import Subscriber
 
 _MAX_ALARMS = 20
 _MAX_LEFT = 1000
-# A late message is no lost one, and a report of success none at all (RFC 3464, section 2.3.3).
-_FAILED_ACTIONS = ("failed", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class ReturnedGroup:
         """What it is, as shown to people: ``bounce: no such user``."""
         if self.reason is None or self.kind is FeedbackKind.complaint:
             return self.kind.value
-        return f"{self.kind.value}: {self.reason.value.replace('_', ' ')}"
+        return f"{self.kind.value}: {self.reason.label}"
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -94,7 +98,7 @@ def is_final() -> ColumnElement[bool]:
     """The condition that an event, joined with its message, is no news of a message that is late or has
     arrived."""
     return or_(
-        col(FeedbackMessage.kind) != FeedbackKind.bounce, col(FeedbackEvent.action).in_(_FAILED_ACTIONS)
+        col(FeedbackMessage.kind) != FeedbackKind.bounce, col(FeedbackEvent.action).in_(FAILED_ACTIONS)
     )
 
 

@@ -39,7 +39,7 @@ def list_(
     """
     from mailer.database.feedback_models import FeedbackKind
     from mailer.feedback import overview
-    from mailer.feedback.forwarding import list_waiting_replies
+    from mailer.feedback.reply_forwarder import list_waiting_replies
     from mailer.reasons.reason import Reason
 
     wanted = overview.FeedbackFilter(

@@ -16,7 +16,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mailer.feedback.incoming import IncomingMessage
+    from mailer.feedback.incoming_message import IncomingMessage
 
     FindSubscribers = Callable[[IncomingMessage], Sequence[int | None]]
 
@@ -117,7 +117,7 @@ def _leave_address(context: CliContext) -> tuple[str, str]:
 
 def _list_recipients(message: IncomingMessage, find_subscribers: FindSubscribers) -> Iterator[dict[str, Any]]:
     """Yield each recipient, and one without an address where only the subscriber is known."""
-    from mailer.feedback.incoming import ReportedRecipient
+    from mailer.feedback.incoming_message import ReportedRecipient
 
     found = find_subscribers(message)
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),) * len(found)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from mailer.database.feedback_models import ARRIVED_ACTIONS
 from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
 from mailer.feedback.bounces.last_resort import read_with_flufl
@@ -21,14 +22,13 @@ from mailer.feedback.bounces.recipient_report import (
 )
 from mailer.feedback.bounces.server_rules import read_server_text
 from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
-from mailer.feedback.incoming import OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
 from mailer.feedback.mime.part import MimePart
 from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import classify_reason
 
-_SUCCESS = frozenset({"delivered", "relayed", "expanded"})
 _REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
 # What a server says about one message stands in its first lines.
 _DELAY_SUBJECT = re.compile(r"\b(?:delay|warning|deferred|still being retried)", re.IGNORECASE)
@@ -176,7 +176,7 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
     reason: Reason | None = None
     words = report.words or _words_about(report, text, is_only=is_only)
     status, code = report.status or find_status(words), report.code or find_code(words)
-    if report.action not in _SUCCESS:
+    if report.action not in ARRIVED_ACTIONS:
         command = report.command or find_refused_command(text, report.address, is_only=is_only)
 
         def classify(words: str) -> Reason:

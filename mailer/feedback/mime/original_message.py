@@ -2,7 +2,7 @@
 
 import re
 
-from mailer.feedback.incoming import OriginalMessage
+from mailer.feedback.incoming_message import OriginalMessage
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import MimePart, parse_message
 

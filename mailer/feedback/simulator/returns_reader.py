@@ -14,7 +14,6 @@ from sqlmodel import col, select
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.forwarding import run_forwarding
 from mailer.feedback.intake import Disposition, Intake
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.lease import SourceLock
@@ -22,6 +21,7 @@ from mailer.feedback.mailboxes.maildir import Maildir
 from mailer.feedback.mailboxes.notices import Notices
 from mailer.feedback.receiver import receive
 from mailer.feedback.recorder import Receipt
+from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.feedback.simulator.mailbox_server import Report
 from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
@@ -67,9 +67,7 @@ class Followed:
     @property
     def what(self) -> str:
         """What the reader or their server did, in words."""
-        why = (
-            f" ({self.reason.replace('_', ' ')})" if self.kind is FeedbackKind.bounce and self.reason else ""
-        )
+        why = f" ({self.reason.label})" if self.kind is FeedbackKind.bounce and self.reason else ""
         return f"{_KINDS[self.kind]}{why}"
 
     @property

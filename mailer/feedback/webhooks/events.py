@@ -5,7 +5,7 @@ import json
 import re
 from datetime import datetime
 
-from mailer.feedback.incoming import FeedbackKind, IncomingMessage, OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.reasons.reason import Reason
 

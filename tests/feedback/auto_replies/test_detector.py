@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.feedback.auto_replies.detector import is_auto_reply
-from mailer.feedback.incoming import FeedbackKind
+from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.message_reader import read_message
 from mailer.feedback.mime.part import parse_message
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.feedback.bounces.server_rules import ServerRule, load_server_rules, read_server_text
-from mailer.feedback.incoming import FeedbackKind
+from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.message_reader import read_message
 
 RULES = load_server_rules()

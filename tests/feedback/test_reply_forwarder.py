@@ -15,7 +15,8 @@ from mailer.cli import mailer
 from mailer.database.feedback_models import FeedbackState, QueuedReply
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.forwarding import (
+from mailer.feedback.receiver import receive
+from mailer.feedback.reply_forwarder import (
     GIVE_UP_AFTER,
     TRACE_FIELD,
     explain_loop,
@@ -23,7 +24,6 @@ from mailer.feedback.forwarding import (
     list_waiting_replies,
     make_forwarded_message,
 )
-from mailer.feedback.receiver import receive
 from mailer.feedback.worker import run_feedback_worker
 from tests.factories.feedback import read_messages
 from tests.servers.process import wait_until

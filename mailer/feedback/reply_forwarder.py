@@ -34,6 +34,7 @@ from mailer.rendering.message import sender_address
 from mailer.selfservice.mail_sender import send_mail
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.utc import format_iso
 
 TRACE_FIELD: Final = "X-Feedback-Forwarded-By"
 """The header by which a reply that went on before is recognised, with the newsletter's own address."""
@@ -71,7 +72,7 @@ class WaitingReply:
     def as_dict(self) -> dict[str, Any]:
         """The reply as JSON shows it."""
         moments = {"received_at": self.received_at, "next_at": self.next_at}
-        return asdict(self) | {name: at.isoformat().replace("+00:00", "Z") for name, at in moments.items()}
+        return asdict(self) | {name: format_iso(at) for name, at in moments.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
