@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mailer.database.feedback_models import ARRIVED_ACTIONS
 from mailer.feedback.bounces.amazon_bounce import read_amazon_bounce
 from mailer.feedback.bounces.delivery_status import STATUS_TYPES, read_delivery_status
-from mailer.feedback.bounces.last_resort import read_with_flufl
+from mailer.feedback.bounces.flufl_reader import read_with_flufl
 from mailer.feedback.bounces.mail_system import (
     is_forwarded_bounce,
     is_from_mail_system,
