@@ -14,6 +14,7 @@ from types import MappingProxyType
 from sqlalchemy import Column, Connection, Engine, Enum, String, TypeDecorator, or_, select, text, update
 from sqlmodel import SQLModel
 
+from mailer.database import click_models as click_models
 from mailer.database import feedback_models as feedback_models
 from mailer.errors import MailerError
 

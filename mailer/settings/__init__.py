@@ -8,6 +8,7 @@ environment.
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.database import DatabaseSettings
 from mailer.settings.dkim import DkimSettings
+from mailer.settings.dns import DnsSettings
 from mailer.settings.feedback import FeedbackSettings
 from mailer.settings.log import LogSettings
 from mailer.settings.mailer_toml import SETTINGS_FILE, CountryCode, Settings, load_settings
@@ -26,6 +27,7 @@ __all__ = [
     "CountryCode",
     "DatabaseSettings",
     "DkimSettings",
+    "DnsSettings",
     "FeedbackSettings",
     "LawSettings",
     "LogSettings",

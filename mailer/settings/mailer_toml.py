@@ -13,6 +13,7 @@ from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.database import DatabaseSettings
 from mailer.settings.dkim import DkimSettings
+from mailer.settings.dns import DnsSettings
 from mailer.settings.feedback import FeedbackSettings
 from mailer.settings.log import LogSettings
 from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
@@ -47,6 +48,7 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     campaigns: CampaignSettings = CampaignSettings()
     dkim: DkimSettings = DkimSettings()
+    dns: DnsSettings = DnsSettings()
     log: LogSettings = LogSettings()
     law: LawSettings = LawSettings()
     consent: ConsentSettings = ConsentSettings()

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
+from mailer.database.click_models import Click
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.privacy import data_export
@@ -82,6 +83,9 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
             session.flush()
             session.add(FeedbackEvent(message_id=came.id or 0, subscriber_id=number, at=now))
             session.add(ProposedSuccessor(subscriber_id=number, email=f"after{number}@example.org", at=now))
+            session.add(
+                Click(campaign_id=1, link_number=1, subscriber_id=number, clicked_at=now, visitor=bytes(16))
+            )
         for delivery in session.exec(select(Delivery)).all():
             delivery.reason = f"550 no such user {delivery.subscriber_id}"
         session.commit()

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+from mailer.database import click_models as click_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import models as models
 from mailer.database.job_schema import is_own_table

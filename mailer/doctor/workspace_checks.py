@@ -1,13 +1,11 @@
-"""Find problems with a workspace before they matter (``mailer doctor``). Nothing is sent or changed."""
+"""Checks of the workspace itself: its files, database, settings, relays and templates."""
 
 import os
 import shlex
 import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.doctor.diagnosis import Diagnosis, Health
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.health import (
     check_feedback,
@@ -43,54 +42,7 @@ _CLOCK_TOLERANCE = timedelta(seconds=2)
 _CERTIFICATE_WARNING = timedelta(days=14)
 
 
-class Health(StrEnum):
-    """How serious a finding is."""
-
-    good = "good"
-    """No problem."""
-
-    doubtful = "doubtful"
-    """Works for testing, but not for mail to real readers."""
-
-    bad = "bad"
-    """Must be fixed before anything is sent."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """The result of one check."""
-
-    subject: str
-    verdict: Health
-    message: str
-
-    def as_dict(self) -> dict[str, str]:
-        return {name: str(value) for name, value in asdict(self).items()}
-
-
-def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
-    """Check everything a campaign relies on. All checks always run, whatever the earlier ones found."""
-    return tuple(
-        finding
-        for check in (
-            _check_files,
-            _check_database,
-            _check_web,
-            _check_public_address,
-            _check_sender,
-            _check_relays,
-            _check_dkim,
-            _check_feedback,
-            _check_returned,
-            _check_webhooks,
-            _check_templates,
-            _check_python,
-        )
-        for finding in check(workspace)
-    )
-
-
-def _check_files(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_files(workspace: Workspace) -> Iterator[Diagnosis]:
     """Check that no other user can read the keys, or anything with addresses or links that work."""
     root = workspace.root
     keys = root / KEYS_FILE
@@ -115,7 +67,7 @@ def _explain_exposed(paths: Sequence[Path], root: Path) -> str:
     return f"other users can read {shown}. Run: {command}"
 
 
-def _check_database(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_database(workspace: Workspace) -> Iterator[Diagnosis]:
     engine = workspace.open_database(durable=True)
     try:
         ensure_current(engine)
@@ -164,7 +116,7 @@ def _check_clock(engine: Engine) -> Diagnosis:
     return Diagnosis(subject="clock", verdict=Health.doubtful, message=message)
 
 
-def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_web(workspace: Workspace) -> Iterator[Diagnosis]:
     web = workspace.settings.web
     if not web.supports_one_click:
         verdict, message = (
@@ -189,7 +141,7 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
         )
 
 
-def _check_public_address(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_public_pages(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the public address as a reader would, and look where the metrics are."""
     metrics = workspace.settings.web.metrics
     if metrics and parse_listen_address(metrics).is_everywhere:
@@ -203,7 +155,7 @@ def _check_public_address(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject="public address", verdict=verdict, message=finding.message)
 
 
-def _check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
     for fault in (find_missing_identity(workspace.settings), find_example_sender(workspace.settings)):
         if fault:
             yield Diagnosis(subject="sender", verdict=Health.bad, message=fault)
@@ -217,7 +169,7 @@ def _check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject="sender", verdict=Health.good, message=address)
 
 
-def _check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
     smtp = workspace.settings.smtp
     try:
         relays = list_relays(smtp)
@@ -311,7 +263,7 @@ def _find_relay_weakness(probe: ProbeResult) -> str:
     return ""
 
 
-def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
     """Check the DKIM keys, and show the DNS records they need."""
     dkim = workspace.settings.dkim
     try:
@@ -332,7 +284,7 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject="dkim", verdict=Health.good, message=message)
 
 
-def _check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the mailbox where bounces and replies arrive."""
     settings = workspace.settings
     findings = [("feedback", finding) for finding in check_feedback(workspace)]
@@ -342,7 +294,7 @@ def _check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject=subject, verdict=Health(finding.gravity.value), message=finding.message)
 
 
-def _check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
     """Name what came back that somebody must look at."""
     try:
         findings = list(check_returned(workspace))
@@ -353,7 +305,7 @@ def _check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject="feedback", verdict=Health(finding.gravity.value), message=finding.message)
 
 
-def _check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
+def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
     """Name the webhooks of providers, and those whose secret is missing."""
     settings = workspace.settings
     faults = find_faults(settings.feedback, workspace.root)
@@ -367,14 +319,14 @@ def _check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis(subject=f"webhook {name}", verdict=verdict, message=message)
 
 
-def _check_templates(_: Workspace) -> Iterator[Diagnosis]:
+def check_templates(_: Workspace) -> Iterator[Diagnosis]:
     """Say what this system holds a template to that escapes from its sandbox."""
     is_complete, message = describe_confinement()
     verdict = Health.good if is_complete else Health.doubtful
     yield Diagnosis(subject="templates", verdict=verdict, message=message)
 
 
-def _check_python(_: Workspace) -> Iterator[Diagnosis]:
+def check_python(_: Workspace) -> Iterator[Diagnosis]:
     if names_survive_folding():
         yield Diagnosis(
             subject="python",
