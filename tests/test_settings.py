@@ -146,6 +146,7 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_DNS__RESOLVER": "192.0.2.53:53",
         "MAILER_FEEDBACK__BOUNCE_ADDRESS": "bounce@x.example",
         "MAILER_FEEDBACK__LEAVE_ADDRESS": "leave@x.example",
+        "MAILER_FEEDBACK__COMPLAINT_ADDRESS": "complaints@x.example",
         "MAILER_FEEDBACK__IMAP": "imaps://me@x.example/INBOX",
         "MAILER_FEEDBACK__LMTP": "127.0.0.1:2424",
     }

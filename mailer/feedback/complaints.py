@@ -1,4 +1,4 @@
-"""Complaints: a provider says that a reader reported a message as spam (RFC 5965, and Microsoft's form)."""
+"""Complaints: a provider says that a reader reported a message as spam (RFC 5965, XARF, Microsoft's form)."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.headers import Headers, parse_headers
 from mailer.feedback.mime.original_message import describe_original, find_enclosed
 from mailer.feedback.mime.part import MimePart
+from mailer.feedback.xarf import read_xarf
 from mailer.reasons.reason import Reason
 
 _REPORT_TYPES = frozenset({"message/feedback-report", "text/feedback-report"})
@@ -64,7 +65,7 @@ def read_complaint(message: MimePart) -> Complaint | None:
     """Read ``message`` as a complaint; None if it is none."""
     report = _find_report(message)
     if report is None and not _is_bare_report(message):
-        return _read_amazon_complaint(message)
+        return _read_xarf_complaint(message) or _read_amazon_complaint(message)
     enclosed = find_enclosed(message)
     if report is None and enclosed is None:
         return None
@@ -81,6 +82,23 @@ def read_complaint(message: MimePart) -> Complaint | None:
             for address in addresses or ("",)
         ),
         original=original,
+        text=message.readable_text.strip(),
+    )
+
+
+def _read_xarf_complaint(message: MimePart) -> Complaint | None:
+    report = read_xarf(message)
+    if report is None:
+        return None
+    stated = list_addresses(report.address) or (
+        list_addresses(*report.sample.headers.all("to")) if report.sample else ()
+    )
+    known = tuple(address for address in stated if not _HIDDEN.search(address))
+    return Complaint(
+        recipients=tuple(
+            ReportedRecipient(address=address, reason=Reason.complaint) for address in known or ("",)
+        ),
+        original=describe_original(report.sample),
         text=message.readable_text.strip(),
     )
 

@@ -39,8 +39,8 @@ class ReportedRecipient:
 class OriginalMessage:
     """What an incoming message shows of the message that it is about; "" where it shows nothing.
 
-    ``feedback_token`` is our own header, ``list_unsubscribe`` the whole header, ``envelope_sender`` the
-    address that the message was returned to.
+    ``feedback_token`` is our own header, and that of RFC 9477 beside it. ``list_unsubscribe`` is the whole
+    header, ``envelope_sender`` the address that the message was returned to.
     """
 
     message_id: str = ""

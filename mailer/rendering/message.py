@@ -20,6 +20,7 @@ from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.transfer_encoding import SOFT_BREAK
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.feedback_id import write_campaign_fields
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.recipient import Reader, message_id
@@ -49,12 +50,14 @@ _NO_RECIPIENT = "undisclosed-recipients:;"
 @dataclass(frozen=True, kw_only=True)
 class _SharedParts:
     """What all messages of an edition in one language share: the headers before To, between To and Date,
-    between Message-ID and List-Unsubscribe, and after it; the bytes before each part and at the end."""
+    between Message-ID and List-Unsubscribe, and after it; what follows the campaign in Feedback-ID; the bytes
+    before each part and at the end."""
 
     before_to: str
     before_date: str
     before_unsubscribe: str
     after_unsubscribe: str
+    after_campaign: str
     before_text: bytes
     before_html: bytes
     end: bytes
@@ -86,7 +89,7 @@ class MessageBuilder:
         self._settings = settings
         self._labels = settings.subject_labels
         self._leave_address = _write_leave_address(settings.feedback)
-        self._token_headers = split_token_headers(settings.feedback.webhooks)
+        self._token_headers = split_token_headers(settings.feedback)
         try:
             self._shared_parts = {
                 (mail.language, label): _make_shared_parts(mail, settings, label)
@@ -147,6 +150,7 @@ class MessageBuilder:
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n{token}"
+            f"Feedback-ID: c{reader.campaign_id}{shared.after_campaign}\r\n"
             f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{leave}\r\n"
             f"{shared.after_unsubscribe}"
         ).encode()
@@ -237,6 +241,7 @@ def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) ->
                 ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
             ]
         ),
+        after_campaign=write_campaign_fields(mail.slug, mail.language, own_address.rpartition("@")[2]),
         before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', mail.text_body)}".encode(),
         before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', mail.html_body)}".encode(),
         end=f"\r\n--{boundary}--\r\n".encode(),

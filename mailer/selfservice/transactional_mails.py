@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import Translator, gettext_noop
+from mailer.rendering.feedback_id import write_letter_id
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
 from mailer.rendering.template_context.language_markup import embed_sender_text
@@ -139,6 +140,7 @@ def build_transactional_mail(
         ("Subject", format_text(subject)),
         ("Date", format_datetime(now.replace(microsecond=0))),
         ("Message-ID", f"<l{mail_id}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
+        ("Feedback-ID", write_letter_id(kind, own.rpartition("@")[2])),
         ("MIME-Version", "1.0"),
         # RFC 3834: an automatic reply, which no out-of-office notice should answer.
         ("Auto-Submitted", "auto-replied"),

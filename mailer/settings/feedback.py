@@ -33,6 +33,13 @@ class FeedbackSettings(Section):
         description="The address at which a mail unsubscribes its reader, such as leave@news.example.org; "
         "made like bounce_address. By default, none: mail programs only offer the web page.",
     )
+    complaint_address: str = Field(
+        default="",
+        description="The address to which any mail provider may report that a reader called a message spam "
+        "(RFC 9477), such as complaints@news.example.org. It must arrive in the mailbox that is read here, "
+        "and its domain must be the sender's, or below it. By default, none: only providers where you have "
+        "registered report.",
+    )
     delimiter: Literal["+", "-", "=", "_", "."] = Field(
         default="+",
         description="What stands between the address and the token: the one for which your mail server "
@@ -120,6 +127,16 @@ class FeedbackSettings(Section):
         for key, address in (("bounce_address", self.bounce_address), ("leave_address", self.leave_address)):
             if address:
                 _check_address(key, address, self.delimiter)
+        if self.complaint_address and not _ADDRESS.fullmatch(self.complaint_address):
+            raise ValueError(
+                f"complaint_address: {self.complaint_address!r} is not a plain address. Write, for example, "
+                "complaints@news.example.org"
+            )
+        if self.complaint_address and self.complaint_address.casefold() == self.leave_address.casefold():
+            raise ValueError(
+                "complaint_address and leave_address are the same. Give each its own, so that no report is "
+                "taken for a wish to leave"
+            )
         if self.bounce_address and self.bounce_address.casefold() == self.leave_address.casefold():
             raise ValueError(
                 "bounce_address and leave_address are the same. Give each its own, so that no bounce is "

@@ -47,8 +47,12 @@ _SIGNED_IF_PRESENT = (
     "in-reply-to",
     "references",
     "x-feedback-token",
+    "feedback-id",
+    "cfbl-address",
+    "cfbl-feedback-id",
 )
-"""Header fields that are signed where they occur, and that a relay may add."""
+"""Header fields that are signed where they occur, and that a relay may add: Amazon SES adds a Feedback-ID of
+its own. Gmail reads ours and RFC 9477 lets a provider report to ours only if they are signed."""
 
 _FIELD_NAMES = tuple(name.encode() for name in _OVERSIGNED + _SIGNED_IF_PRESENT)
 _FIELD_NAME_SET = frozenset(_FIELD_NAMES)

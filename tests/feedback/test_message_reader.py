@@ -1,5 +1,8 @@
 """What an incoming message is: bounce, complaint, leaving, or something else; and what it says."""
 
+import json
+from base64 import b64encode
+
 import pytest
 
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
@@ -177,6 +180,79 @@ def test_a_hidden_address_leaves_the_token_of_the_returned_message(hidden: str) 
     message = read(make_report("feedback-report", fields, returned=returned))
     assert [(one.address, one.reason) for one in message.recipients] == [("", Reason.complaint)]
     assert message.original.feedback_token == TOKEN
+
+
+def test_a_report_by_rfc_9477_need_not_have_more_than_the_token() -> None:
+    returned = f"CFBL-Feedback-ID: {TOKEN}\n"
+    message = read(make_report("feedback-report", REPORT.format(kind="abuse"), returned=returned))
+    assert message.kind is FeedbackKind.complaint
+    assert [(one.address, one.reason) for one in message.recipients] == [("", Reason.complaint)]
+    assert message.original.feedback_token == TOKEN
+
+
+SAMPLE = f"From: news@example.org\nTo: person@example.org\nCFBL-Feedback-ID: {TOKEN}\n\n"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {
+            "Version": "1",
+            "Report": {
+                "ReportType": "Spam",
+                "Samples": [{"ContentType": "message/rfc822", "Base64Encoded": False, "Payload": SAMPLE}],
+            },
+        },
+        {
+            "Version": "3",
+            "Report": {
+                "ReportType": "Spam",
+                "SmtpRcptToAddress": "person@example.org",
+                "Samples": [
+                    {
+                        "ContentType": "message/rfc822",
+                        "Base64Encoded": True,
+                        "Payload": b64encode(SAMPLE.encode()).decode(),
+                    }
+                ],
+            },
+        },
+        {
+            "xarf_version": "4.0.0",
+            "category": "messaging",
+            "type": "spam",
+            "evidence": [{"content_type": "message/rfc822", "payload": b64encode(SAMPLE.encode()).decode()}],
+        },
+    ],
+    ids=["version 1", "version 3", "version 4"],
+)
+def test_a_complaint_in_xarf_is_read(report: dict[str, object]) -> None:
+    source = (
+        "From: fbl@provider.example\nSubject: Report\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nA report.\n"
+        f'--b\nContent-Type: application/json; name="xarf.json"\n\n{json.dumps(report)}\n--b--\n'
+    )
+    message = read(source)
+    assert message.kind is FeedbackKind.complaint
+    assert [(one.address, one.reason) for one in message.recipients] == [
+        ("person@example.org", Reason.complaint)
+    ]
+    assert message.original.feedback_token == TOKEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"Version": "1", "Report": {"ReportType": "Malware"}}',
+        '{"type": "spam"}',
+        "[" * 100_000,
+        '{"xarf_version": 4, "type": ["spam"]}',
+        "{",
+    ],
+)
+def test_json_that_reports_no_spam_is_no_complaint(text: str) -> None:
+    source = f"From: fbl@provider.example\nContent-Type: application/json\n\n{text}\n"
+    assert read(source).kind is not FeedbackKind.complaint
 
 
 def test_microsofts_complaint_has_no_body_and_names_its_reader_in_a_header() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.feedback_id import make_sender_id, write_campaign_fields
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
 from mailer.rendering.recipient import Reader, anonymous_reader
@@ -101,6 +102,7 @@ def test_a_message_has_exactly_these_headers(build: Build) -> None:
         "Subject: Living in harmony with nature",
         "Date: Sun, 01 Mar 2026 09:00:00 +0000",
         "Message-ID: <c3.s12.5fbeae7c85f8@example.org>",
+        "Feedback-ID: c3:e-2021-2:l-en:example-org",
         "MIME-Version: 1.0",
         f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
@@ -145,6 +147,50 @@ def test_the_address_to_leave_at_stands_behind_the_page_on_the_same_line(now: da
     nobody = _header_lines(build_message(COMPILED, READER, settings, now=now))
     assert f"List-Unsubscribe: <{reader.unsubscribe_url}>" in nobody
     assert not [line for line in nobody if line.startswith("X-Feedback-Token")]
+
+
+def test_gmail_can_count_complaints_by_campaign_edition_and_language_but_not_by_reader(now: datetime) -> None:
+    one, other = (
+        _header_lines(build_message(COMPILED, reader, _settings(), now=now))
+        for reader in (READER, READER._replace(subscriber_id=99, name="Somebody Else", token="other"))
+    )
+    (header,) = [line for line in one if line.startswith("Feedback-ID: ")]
+    fields = header.removeprefix("Feedback-ID: ").split(":")
+    assert fields[:3] == [f"c{READER.campaign_id}", f"e-{COMPILED.slug}", f"l-{COMPILED.language}"]
+    assert re.fullmatch(r"[a-z0-9-]{5,15}", fields[3])
+    assert len(set(fields)) == 4
+    assert header in other
+
+
+@pytest.mark.parametrize("domain", ["a.b", "example.org", "x" * 60 + ".example.org", "xn--fiqs8s.example"])
+@pytest.mark.parametrize("slug", ["2026-2~correction-1", "a:b c\r\nX: y", "看见" * 200])
+def test_a_feedback_id_is_four_fields_on_one_short_line_whatever_it_is_made_of(
+    domain: str, slug: str
+) -> None:
+    value = f"c{2**31}{write_campaign_fields(slug, 'zh-Hans', domain)}"
+    assert re.fullmatch(r"[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+){3}", value)
+    assert len(value) <= 120
+    assert 5 <= len(make_sender_id(domain)) <= 15
+
+
+def test_two_senders_whose_names_begin_alike_have_different_ids() -> None:
+    first, second = (make_sender_id(f"newsletter.department-{name}.example.org") for name in "ab")
+    assert first != second
+
+
+def test_providers_are_told_where_to_report_a_complaint_and_of_which_message(now: datetime) -> None:
+    feedback = FeedbackSettings(complaint_address="complaints@news.example.org")
+    settings = _settings().model_copy(update={"feedback": feedback})
+    token = "0a" * 25
+    lines = _header_lines(build_message(COMPILED, READER._replace(bounce_token=token), settings, now=now))
+    assert "CFBL-Address: complaints@news.example.org; report=arf" in lines
+    assert f"CFBL-Feedback-ID: {token}" in lines
+    # A preview for nobody has no token, and without the setting nobody is asked to report.
+    nobody = _header_lines(build_message(COMPILED, READER, settings, now=now))
+    without = _header_lines(
+        build_message(COMPILED, READER._replace(bounce_token=token), _settings(), now=now)
+    )
+    assert not [line for line in (*nobody, *without) if line.startswith("CFBL")]
 
 
 def test_each_provider_in_the_settings_gets_the_token_in_the_header_that_it_repeats(now: datetime) -> None:
@@ -303,7 +349,7 @@ def _check_name(data: bytes, name: str) -> None:
     raw = message_from_bytes(data, policy=policy.compat32)
     assert [address for _, address in getaddresses([str(raw["To"])])] == ["li@example.org"]
     assert [address.addr_spec for address in _parse(data)["To"].addresses] == ["li@example.org"]
-    assert len(raw.keys()) == len({key.lower() for key in raw}) == 14
+    assert len(raw.keys()) == len({key.lower() for key in raw}) == 15
     assert raw["Bcc"] is None
     shown = "".join(str(make_header(decode_header(str(raw["To"])))).rpartition("<")[0])
     if plain_phrase(name):

@@ -197,6 +197,26 @@ def test_the_token_of_a_message_is_signed_where_there_is_one(both_signers: DkimS
     assert verify(signed.replace(token, b""), both_signers) == [False, False]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Feedback-ID: c1:e-2026-1:l-en:example-org\r\n",
+        b"CFBL-Address: complaints@example.org; report=arf\r\n",
+        b"CFBL-Feedback-ID: 01ab\r\n",
+    ],
+)
+def test_headers_for_complaints_are_signed_and_a_relay_may_add_its_own(
+    both_signers: DkimSigner, header: bytes
+) -> None:
+    signed = both_signers.sign(header + MESSAGE, now=NOW)
+    assert verify(signed, both_signers) == [True, True]
+    assert verify(signed.replace(header, b""), both_signers) == [False, False]
+    assert verify(signed.replace(header, header[:-4] + b"x\r\n"), both_signers) == [False, False]
+    # As Amazon SES does with Feedback-ID.
+    name = header.partition(b":")[0]
+    assert verify(name + b": of-the-relay\r\n" + signed, both_signers) == [True, True]
+
+
 @pytest.mark.parametrize("name", ONCE_ONLY)
 @pytest.mark.parametrize("place", ["above", "below"])
 def test_a_second_header_is_noticed(ed25519_signer: DkimSigner, name: str, place: str) -> None:

@@ -40,6 +40,7 @@ _FIRST_FIELD = re.compile(
 )
 # Above this number of recipients, a message is not one of ours, which have one each.
 _MAX_RECIPIENTS = 20
+_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id")
 _RECIPIENT_FIELDS = ("to", "cc", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "resent-to")
 
 
@@ -92,7 +93,8 @@ def describe_original(original: MimePart | None) -> OriginalMessage:
     senders = list_addresses(headers.raw("return-path"))
     return OriginalMessage(
         message_id=headers.raw("message-id").strip()[:998],
-        feedback_token=headers.raw("x-feedback-token").strip()[:998],
+        # A report by RFC 9477 may have the second of these and nothing else.
+        feedback_token=" ".join(filter(None, map(headers.raw, _TOKEN_FIELDS)))[:998],
         list_unsubscribe=headers.raw("list-unsubscribe").strip()[:2000],
         envelope_sender=senders[0] if senders else "",
         recipients=recipients[:_MAX_RECIPIENTS],
