@@ -34,7 +34,8 @@ def list_files() -> Iterator[Path]:
             and (not name.startswith(".") or name == ".ci")
             and not name.endswith(".egg-info")
         ]
-        yield from (Path(folder) / name for name in files)
+        # In another worktree of the repository, .git is a file that names a place.
+        yield from (Path(folder) / name for name in files if name != ".git")
 
 
 def read_text(path: Path) -> str:
