@@ -5,9 +5,15 @@ Whatever the size of the audience, a report has a few dozen rows, because the da
 CSV has every delivery by name.
 """
 
+from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
+from mailer.campaigns.report.check_warnings import CheckWarning
+from mailer.campaigns.report.choices import ChangedChoices
+from mailer.campaigns.report.comparison import CampaignFigures, Comparison
 from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, write_deliveries
+from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure
 from mailer.campaigns.report.doubts import InDoubtReader
+from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
 from mailer.campaigns.report.lost_organisations import LostOrganisation
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
@@ -20,21 +26,36 @@ from mailer.campaigns.report.summary import (
     list_campaigns,
     summarise_campaign,
 )
+from mailer.campaigns.report.time_line import ListMonth, TimeLine
 
 __all__ = [
     "CSV_COLUMNS",
+    "HIDDEN",
+    "HIDDEN_NOTE",
     "Alarm",
+    "Breakdown",
+    "BreakdownRow",
+    "CampaignFigures",
     "CampaignReport",
     "CampaignSummary",
+    "ChangedChoices",
+    "CheckWarning",
+    "Comparison",
+    "Figure",
+    "HandOver",
     "InDoubtReader",
+    "ListMonth",
     "LostOrganisation",
     "Notice",
+    "PlaceHandOver",
     "ReasonGroup",
     "Returned",
     "ReturnedGroup",
+    "TimeLine",
     "Timing",
     "count_readers",
     "describe_counts",
+    "format_figure",
     "list_campaigns",
     "report_campaign",
     "summarise_campaign",

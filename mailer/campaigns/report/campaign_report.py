@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func
@@ -9,12 +10,18 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.departures import Departures, count_departures
+from mailer.campaigns.report.breakdown import Breakdown
+from mailer.campaigns.report.check_warnings import CheckWarning
+from mailer.campaigns.report.choices import ChangedChoices
+from mailer.campaigns.report.comparison import Comparison
 from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
+from mailer.campaigns.report.hand_over import HandOver
 from mailer.campaigns.report.lost_organisations import LostOrganisation, list_lost_organisations
 from mailer.campaigns.report.reasons import ReasonGroup, group_reasons
 from mailer.campaigns.report.returned import Returned, read_returned
 from mailer.campaigns.report.summary import CampaignSummary, summarise_campaign
 from mailer.database.models import CampaignContent, Delivery, DeliveryState
+from mailer.database.report_models import ReportPart
 from mailer.dispatch.dead_addresses import METHOD, name_campaign
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.workspace import Workspace
@@ -29,6 +36,12 @@ class CampaignReport:
     reason.
     ``bounced`` is the number of readers whose address turned out to be dead while it was sent, ``left`` are
     those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no reader left.
+    ``warnings`` are what the checks had warned of; None if that was not yet recorded when it was sent.
+
+    Of a large campaign, some parts cost too much to count for every look. ``counted_at`` says when those were
+    counted (aware); a part that is not in it is of this moment. ``uncounted`` are the parts that nobody has
+    counted yet: their values are empty or None and mean nothing. None of the other values is also that of a
+    campaign that was not launched.
     """
 
     summary: CampaignSummary
@@ -39,6 +52,13 @@ class CampaignReport:
     left: Departures = field(default_factory=Departures)
     returned: Returned = field(default_factory=Returned)
     lost_organisations: tuple[LostOrganisation, ...] = ()
+    warnings: tuple[CheckWarning, ...] | None = None
+    breakdown: Breakdown | None = None
+    hand_over: HandOver | None = None
+    choices: ChangedChoices | None = None
+    comparison: Comparison | None = None
+    counted_at: Mapping[ReportPart, datetime] = field(default_factory=dict)
+    uncounted: frozenset[ReportPart] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """The report in the form of the JSON output."""
@@ -52,6 +72,13 @@ class CampaignReport:
             "left": self.left.as_dict(),
             "returned": self.returned.as_dict(),
             "lost_organisations": [lost.as_dict() for lost in self.lost_organisations],
+            "warnings": None if self.warnings is None else [one.as_dict() for one in self.warnings],
+            "breakdown": self.breakdown.as_dict() if self.breakdown else None,
+            "hand_over": self.hand_over.as_dict() if self.hand_over else None,
+            "choices": self.choices.as_dict() if self.choices else None,
+            "comparison": self.comparison.as_dict() if self.comparison else None,
+            "counted_at": {part.value: moment.isoformat() for part, moment in self.counted_at.items()},
+            "uncounted": sorted(part.value for part in self.uncounted),
         }
 
 
