@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from mailer.campaigns.sample_message import render_sample
 from mailer.rendering.themes.theme import theme_names
-from mailer.web.preview.access import PreviewAccess
+from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
@@ -171,7 +171,7 @@ def take_preview(browser: Browser, root: Path, picture: Path) -> None:
     """Take a screenshot of the preview."""
     workspace = open_workspace(root, environ={})
     slug = next(path.name for path in workspace.editions.iterdir())
-    access = PreviewAccess()
+    access = LocalAccess()
     running = start_in_thread(create_preview_app(workspace, slug, access=access))
     try:
         page: Page = browser.new_page(viewport={"width": 1440, "height": 1000})

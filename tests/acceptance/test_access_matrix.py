@@ -19,7 +19,7 @@ from starlette.responses import Response
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
-from mailer.web.preview.access import PreviewAccess
+from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
@@ -240,19 +240,19 @@ def test_every_route_of_every_app_is_in_the_matrix(workspace: Workspace) -> None
     write_settings(workspace.root)
     hooked = open_workspace(workspace.root, environ={})
     assert find_undeclared(create_app(hooked), {**READERS, **HOOKS}) == set()
-    assert find_undeclared(create_preview_app(workspace, "2021-2", access=PreviewAccess()), PREVIEW) == set()
+    assert find_undeclared(create_preview_app(workspace, "2021-2", access=LocalAccess()), PREVIEW) == set()
 
 
 def test_the_preview_wants_its_secret_wherever_the_matrix_says_so(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
-    access = PreviewAccess()
+    access = LocalAccess()
     with served(create_preview_app(workspace, "2021-2", access=access)) as running:
         for (_, path), cell in PREVIEW.items():
             statuses = [
                 send_request(
                     running.url, "GET", path, headers={"cookie": f"{access.cookie_name}={token}"}
                 ).status
-                for token in ("", PreviewAccess().token, access.token)
+                for token in ("", LocalAccess().token, access.token)
             ]
             is_refused = [status == 403 for status in statuses]
             assert is_refused == [cell.evidence is E.preview, cell.evidence is E.preview, False], path

@@ -24,8 +24,8 @@ from mailer.cli import mailer
 from mailer.network import ListenAddress
 from mailer.settings import LogSettings
 from mailer.web.connections import ConnectionLimits
+from mailer.web.local_access import LocalAccess
 from mailer.web.metrics import create_metrics_app
-from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_beside
 from mailer.workspace import Workspace
@@ -177,7 +177,7 @@ def test_nothing_runs_in_a_preview_on_disk_or_on_a_page(driver: CampaignDriver, 
     wanted = addresses(len(RUNS))
     for path in write_outbox(workspace, driver.engine, plan, addresses=wanted, now=now).pages:
         assert watch.open(path.as_uri()) == [], path.name
-    access = PreviewAccess()
+    access = LocalAccess()
     with served(create_preview_app(workspace, SLUG, access=access)) as running:
         assert watch.open(access.make_url(running.url)) == []
         for email in wanted[::3]:

@@ -26,7 +26,7 @@ SECRETS = {
     "consent/ip_evidence.py": set(),
     "consent/suppression.py": set(),
     "subscribers/tokens.py": {"_check"},
-    "preview/access.py": {"_is_token"},
+    "web/local_access.py": {"_is_token"},
     "feedback/identification.py": {"find_by_message_id"},
     "webhooks/shared_secret.py": {"check_authorization", "is_hmac"},
     "mailer/site_proof.py": {"is_question", "read_answer"},

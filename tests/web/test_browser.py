@@ -11,7 +11,7 @@ from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
-from mailer.web.preview.access import PreviewAccess
+from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
@@ -63,7 +63,7 @@ def draft(workspace: Workspace) -> Draft:
 
 @pytest.fixture
 def preview(workspace: Workspace, draft: Draft) -> Iterator[str]:
-    access = PreviewAccess()
+    access = LocalAccess()
     with served(create_preview_app(workspace, draft.folder.name, access=access)) as running:
         yield access.make_url(running.url)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -157,33 +156,21 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     Shows desktop and phone, light and dark mode, plain text, and the problems found. Reloads when you save a
     file. The address contains a secret, so that other users of this machine cannot see it.
     """
-    from mailer.web.preview.access import PreviewAccess
+    from mailer.cli.local_page import serve_local_page
+    from mailer.web.local_access import LocalAccess
     from mailer.web.preview.app import create_preview_app
-    from mailer.web.server import serve
 
-    workspace, access = context.open_workspace(), PreviewAccess()
+    workspace, access = context.open_workspace(), LocalAccess()
     app = create_preview_app(workspace, edition, access=access)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")
-    with contextlib.ExitStack() as cleanup:
-
-        def announce(base: str) -> None:
-            say(f"Open {access.make_url(base)}")
-            if open_browser and sys.stderr.isatty():
-                _open_in_browser(access.make_url(base), workspace.outbox, cleanup)
-
-        serve(app, host="127.0.0.1", port=port, announce=announce)
-
-
-def _open_in_browser(url: str, folder: Path, cleanup: contextlib.ExitStack) -> None:
-    from mailer.web.preview.access import write_opening_page
-
-    try:
-        page = write_opening_page(folder, url)
-    except OSError:
-        # The address has been printed.
-        return
-    cleanup.callback(page.unlink, missing_ok=True)
-    click.launch(page.as_uri())
+    serve_local_page(
+        app,
+        access,
+        title="the preview",
+        port=port,
+        open_browser=open_browser,
+        folder=workspace.outbox,
+    )
 
 
 @click.command()

@@ -22,9 +22,9 @@ from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
+from mailer.web.local_access import LocalAccess
 from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownForm, parse_query
 from mailer.web.preview.recipient import Recipient, RecipientFinder
@@ -41,7 +41,7 @@ class PreviewState:
     renderer: PageRenderer
     compiler: PreviewCompiler
     recipients: RecipientFinder
-    access: PreviewAccess
+    access: LocalAccess
     clock: UtcClock
 
     def find_recipient(self, query: PreviewQuery) -> tuple[Recipient, str]:
@@ -76,7 +76,7 @@ PreviewDep = Annotated[PreviewState, Depends(_get_preview)]
 
 
 def create_preview_app(
-    workspace: Workspace, slug: str, *, access: PreviewAccess, clock: UtcClock = utc_now
+    workspace: Workspace, slug: str, *, access: LocalAccess, clock: UtcClock = utc_now
 ) -> FastAPI:
     """Create the preview of the edition ``slug``, for this machine and whoever has the secret of ``access``.
 

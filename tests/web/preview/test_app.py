@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
-from mailer.web.preview.access import PreviewAccess, write_opening_page
+from mailer.web.local_access import LocalAccess, write_opening_page
 from mailer.web.preview.app import create_preview_app
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
 from mailer.web.security import PREVIEW_POLICY
@@ -20,7 +20,7 @@ from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
 from tests.web.site import NOW, HttpResponse, add_reader, dump_tables, opened_engine, send_request, served
 
-ACCESS = PreviewAccess("a-secret")
+ACCESS = LocalAccess("a-secret")
 COOKIE = {"cookie": f"{ACCESS.cookie_name}=a-secret"}
 STORY_FILE = "stories/010-youth-forum.md"
 
@@ -315,14 +315,19 @@ def test_the_printed_address_opens_it_and_leaves_no_secret_in_the_bar(preview: P
     assert cookie.startswith(f"{ACCESS.cookie_name}=a-secret; ")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
     assert first.headers["cache-control"] == "no-store"
-    assert PreviewAccess().cookie_name != PreviewAccess().cookie_name
+    assert LocalAccess().cookie_name != LocalAccess().cookie_name
     assert "secret" not in repr(ACCESS)
 
 
 def test_the_page_that_opens_the_browser_is_for_its_owner(tmp_path: Path) -> None:
-    path = write_opening_page(tmp_path / "outbox", "http://127.0.0.1:1/?token=a&b")
+    path = write_opening_page(tmp_path / "outbox", "http://127.0.0.1:1/?token=a&b", title="the preview")
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert 'content="0; url=http://127.0.0.1:1/?token=a&amp;b"' in path.read_text()
+
+
+def test_an_app_may_open_at_a_page_of_its_own() -> None:
+    access = LocalAccess("a-secret", opening_path="/campaigns/7")
+    assert access.make_url("http://127.0.0.1:1") == "http://127.0.0.1:1/campaigns/7?token=a-secret"
 
 
 def test_it_takes_nothing(preview: Preview) -> None:

@@ -1,0 +1,1 @@
+"""The reports on campaigns, as pages for the team on its own machine."""

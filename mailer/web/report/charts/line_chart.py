@@ -1,0 +1,180 @@
+"""Lines over time, or over a row of campaigns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from mailer.web.report.charts.axis import Axis, choose_axis, shorten_number
+from mailer.web.report.charts.label import shorten_label
+from mailer.web.report.charts.svg_element import draw_chart, draw_element, draw_percent
+from mailer.web.report.charts.tone import Tone
+
+_GUTTER = 13
+"""The width of the numbers beside the lines, in per cent: 40 pixels on a phone."""
+_RIGHT = 3
+"""The room for half a mark at the right, in per cent."""
+_TOP = 10
+_PLOT = 190
+_FOOT = 28
+_SCALE = 1000
+_MOST_MARKS = 40
+"""More marks than these would be a line of their own."""
+_WIDEST_LABEL = 14
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line: where it is at each of ``points`` along the axis; None where it is not known or must not be
+    seen, which leaves a gap. ``label`` is for the key beside the chart."""
+
+    label: str
+    tone: Tone
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineChart:
+    """A chart of lines. ``name`` is a word of its own on the page.
+
+    ``places`` are where the values lie from left to right, in any unit, rising; ``ticks`` name the left end,
+    the middle and the right end, or fewer. ``unit`` follows the numbers beside the lines.
+    """
+
+    name: str
+    title: str
+    description: str
+    places: tuple[float, ...]
+    ticks: tuple[str, ...]
+    lines: tuple[Line, ...]
+    unit: str = ""
+    top: float | None = None
+
+
+def draw_lines(chart: LineChart) -> Markup:
+    """Draw the lines of a chart over its grid."""
+    values = [value for line in chart.lines for value in line.values if value is not None]
+    axis = choose_axis(chart.top or max(values, default=0), whole=not chart.unit)
+    across = _spread_places(chart.places)
+    plot = draw_element(
+        "svg",
+        *_draw_grid(axis),
+        *(mark for line in chart.lines for mark in _draw_line(line, across, axis)),
+        x=draw_percent(_GUTTER),
+        y=_TOP,
+        width=draw_percent(100 - _GUTTER - _RIGHT),
+        height=_PLOT,
+        overflow="visible",
+    )
+    return draw_chart(
+        *(chart.name, chart.title, chart.description),
+        *(*_draw_numbers(axis, chart.unit), plot, *_draw_ticks(chart.ticks)),
+        height=_TOP + _PLOT + _FOOT,
+        kind="lines",
+    )
+
+
+def _spread_places(places: Sequence[float]) -> list[float]:
+    """Where each place lies from left (0) to right (100)."""
+    if not places:
+        return []
+    first, last = places[0], places[-1]
+    if last <= first:
+        return [50.0] * len(places)
+    return [100 * (place - first) / (last - first) for place in places]
+
+
+def _draw_grid(axis: Axis) -> Iterator[Markup]:
+    for tick in axis.ticks:
+        height = draw_percent(100 - axis.place(tick))
+        kind = "grid foot" if tick == 0 else "grid"
+        yield draw_element("line", x1=0, x2="100%", y1=height, y2=height, class_=kind)
+
+
+def _draw_numbers(axis: Axis, unit: str) -> Iterator[Markup]:
+    for tick in axis.ticks:
+        height = _TOP + _PLOT * (1 - axis.place(tick) / 100) + 4
+        words = f"{shorten_number(tick)}{unit}"
+        yield draw_element(
+            "text", words, x=draw_percent(_GUTTER - 2), y=height, text_anchor="end", class_="scale"
+        )
+
+
+def _draw_ticks(ticks: Sequence[str]) -> Iterator[Markup]:
+    right = 100 - _RIGHT
+    places = {
+        1: ((50, "middle"),),
+        2: ((_GUTTER, "start"), (right, "end")),
+        3: ((_GUTTER, "start"), ((_GUTTER + right) / 2, "middle"), (right, "end")),
+    }
+    for words, (across, anchor) in zip(ticks, places.get(len(ticks), ()), strict=True):
+        yield draw_element(
+            "text",
+            shorten_label(words, _WIDEST_LABEL),
+            x=draw_percent(across),
+            y=_TOP + _PLOT + 20,
+            text_anchor=anchor,
+            class_="scale",
+        )
+
+
+def _draw_line(line: Line, across: Sequence[float], axis: Axis) -> Iterator[Markup]:
+    runs = list(_split_runs(line.values, across, axis))
+    for run in runs:
+        if len(run) > 1:
+            yield _draw_run(run, line.tone)
+    number = sum(len(run) for run in runs)
+    for run in runs:
+        if number <= _MOST_MARKS or len(run) == 1:
+            yield from (_draw_mark(point, line.tone) for point in run)
+
+
+def _split_runs(
+    values: Sequence[float | None], across: Sequence[float], axis: Axis
+) -> Iterator[list[tuple[float, float]]]:
+    """Split a line at its gaps; the points are in per cent from the left and from the top."""
+    run: list[tuple[float, float]] = []
+    for left, value in zip(across, values, strict=True):
+        if value is not None:
+            run.append((left, 100 - axis.place(value)))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _draw_run(run: Points, tone: Tone) -> Markup:
+    # A path knows no per cent, so it has a stretched square of its own; its stroke is not stretched.
+    scale = _SCALE / 100
+    points = " ".join(f"{left * scale:.1f},{height * scale:.1f}" for left, height in run)
+    line = draw_element("polyline", points=points, class_=f"line {tone}", vector_effect="non-scaling-stroke")
+    return draw_element(
+        "svg",
+        line,
+        width="100%",
+        height="100%",
+        viewBox=f"0 0 {_SCALE} {_SCALE}",
+        preserveAspectRatio="none",
+        overflow="visible",
+    )
+
+
+_MARKS = {
+    Tone.main: "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
+    Tone.second: "M-3-3h6v6h-6z",
+    Tone.bad: "M0-4.5l4.5 4.5-4.5 4.5-4.5-4.5z",
+    Tone.doubt: "M0-4l4 7h-8z",
+    Tone.quiet: "M-3-3h6v6h-6z",
+}
+"""A disc, a square, a diamond and a triangle, so that lines can be told apart without colour."""
+
+
+def _draw_mark(point: tuple[float, float], tone: Tone) -> Markup:
+    left, height = point
+    shape = draw_element("path", d=_MARKS[tone], class_=f"mark {tone}")
+    return draw_element(
+        "svg", shape, x=draw_percent(left), y=draw_percent(height), width=1, height=1, overflow="visible"
+    )
