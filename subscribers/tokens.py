@@ -9,6 +9,8 @@ A token of a link is 29 bytes, 39 characters in a URL, and is one of two kinds:
   expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
   outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
 
+A token in a link whose clicks are counted names nobody: :mod:`subscribers.click_tokens`.
+
 A token in an address of mail is 25 bytes, 50 hex digits, because mail programs and servers change the case
 of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
 (4), 16 bytes of the same HMAC. It never expires either.
@@ -44,6 +46,9 @@ _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+CLICK = "click"
+"""What the signature of a click's token is for. No link with it is ever stored, so it is no
+:class:`LinkPurpose`."""
 
 
 class LinkPurpose(StrEnum):
@@ -123,7 +128,7 @@ class TokenSigner:
     retired: frozenset[int] = frozenset()
     last_days: Mapping[int, date] = field(default_factory=dict)
     reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
-    _hmacs: "dict[tuple[int, LinkPurpose], _PrefixHmac]" = field(init=False, repr=False, compare=False)
+    _hmacs: "dict[tuple[int, str], _PrefixHmac]" = field(init=False, repr=False, compare=False)
     _oldest_hmac: "_PrefixHmac" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -138,9 +143,9 @@ class TokenSigner:
                 raise ValueError(f"token key number {number} is shorter than {_MIN_KEY_BYTES} bytes")
         # The NUL ends the purpose, so that no purpose and payload can be mistaken for another purpose.
         hmacs = {
-            (number, purpose): _PrefixHmac(key, b"token\0" + purpose.value.encode() + b"\0")
+            (number, purpose): _PrefixHmac(key, b"token\0" + purpose.encode() + b"\0")
             for number, key in self.keys.items()
-            for purpose in LinkPurpose
+            for purpose in (*LinkPurpose, CLICK)
         }
         object.__setattr__(self, "_hmacs", hmacs)
         object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
@@ -183,6 +188,27 @@ class TokenSigner:
         signed = _decode_hex(token)
         signer = self.newest()
         return signer._payload(*signer._check(signed, _MAIL_PAYLOAD, purpose))
+
+    def sign_payload(self, purpose: str, payload: bytes, signature_bytes: int) -> bytes:
+        """Return the number of the current key, a ``payload`` of any layout, and its signature.
+
+        Like :meth:`sign`, it does not look for a newer key.
+        """
+        numbered = bytes([self.current]) + payload
+        return numbered + self._hmacs[self.current, purpose].digest(numbered)[:signature_bytes]
+
+    def verify_payload(self, purpose: str, signed: bytes, signature_bytes: int) -> tuple[bytes, int]:
+        """Return the payload of what :meth:`sign_payload` made, and the number of its key, which may be
+        retired.
+
+        Raises:
+            TokenError: none of our keys has signed it for this purpose.
+        """
+        numbered, signature = signed[:-signature_bytes], signed[-signature_bytes:]
+        known = self._hmacs.get((numbered[0], purpose)) if numbered else None
+        if known is None or not hmac.compare_digest(signature, known.digest(numbered)[:signature_bytes]):
+            raise TokenError
+        return numbered[1:], numbered[0]
 
     def sign_test(self) -> str:
         """Return the token for the links of a test. It names nobody, and every test with this key has it."""

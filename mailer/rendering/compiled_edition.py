@@ -133,11 +133,6 @@ class CompiledEdition:
         """The text part for the wire."""
         return EncodedBody(self.text_parts, markup=False)
 
-    @cached_property
-    def is_quoted_printable(self) -> bool:
-        """Whether both parts are encoded as quoted-printable."""
-        return self.html_body.encoding == self.text_body.encoding == "quoted-printable"
-
     def to_bytes(self) -> bytes:
         """Serialise this edition without its images; :meth:`from_bytes` reads it."""
         values = {name: value for name, value in asdict(self).items() if name != "images"}

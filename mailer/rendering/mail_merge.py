@@ -10,7 +10,7 @@ from html import escape
 
 from mailer.errors import BuildError
 from mailer.rendering.archive_urls import version_query
-from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, TagContext
+from mailer.rendering.body.merge_tags import TAG_PATTERN, LinkTag, MergeTag, TagContext
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import plain_phrase
@@ -72,7 +72,7 @@ def format_greeting(compiled: CompiledEdition, name: str) -> str:
     return compiled.greeting.replace("{name}", name) if name else ""
 
 
-def check_url(value: str, tag: MergeTag, reader: Reader) -> None:
+def check_url(value: str, tag: MergeTag | LinkTag, reader: Reader) -> None:
     """Reject a value that is not a URL.
 
     Raises:

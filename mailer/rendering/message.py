@@ -5,18 +5,20 @@ takes several hundred times as long (3 to 10 ms, against some microseconds) to p
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.utils import format_datetime
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.archive_urls import archive_url, version_query
 from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
-from mailer.rendering.body.merge_tags import MergeTag
+from mailer.rendering.body.counted_links import LinkKey, replace_links
+from mailer.rendering.body.merge_tags import LinkTag, MergeTag
 from mailer.rendering.body.transfer_encoding import SOFT_BREAK
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -38,13 +40,27 @@ _MAX_VARIANTS = 128
 _MAX_INTERESTS = 4096
 """Sets of interests whose variant is cached; a few hundred bytes each."""
 
-_READER_TAGS = (MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url)
+# In the order of the values that _encode_values makes.
+_READER_TAGS: tuple[MergeTag | LinkTag, ...] = (
+    *(MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url),
+    LinkTag.click_url,
+)
+_NO_LINKS: Mapping[LinkKey, int] = MappingProxyType({})
 # A link that needs no escaping in HTML and fits on a line of quoted-printable with its soft break.
 _PLAIN_LINK = re.compile(r"(?=.{1,75}\Z)https?://[A-Za-z0-9.:/_~-]+")
 # Characters that HTML escapes; text without them is the same in HTML and plain text.
 _HTML_SPECIAL = frozenset("&<>\"'")
 # The To header of a preview without a recipient (RFC 5322, appendix A.1.3).
 _NO_RECIPIENT = "undisclosed-recipients:;"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bodies:
+    """The two parts of an edition in one language, encoded; ``are_quoted_printable`` says that both are."""
+
+    text: EncodedBody
+    html: EncodedBody
+    are_quoted_printable: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +84,15 @@ class _MessageTemplate:
     """The message of one variant, without what differs between its readers."""
 
     mail: CompiledEdition
+    bodies: _Bodies
     shared: _SharedParts
     text: BodyTemplate
     html: BodyTemplate
 
 
 class MessageBuilder:
-    """Builds the messages of one edition. ``mails`` are its languages, the edition's own first.
+    """Builds the messages of one edition. ``mails`` are its languages, the edition's own first. ``links`` are
+    the numbers of the links whose clicks are counted; without them, every link has its own address.
 
     Variants are made when first needed, and at most ``_MAX_VARIANTS`` of them are kept. Safe to share between
     threads.
@@ -84,15 +102,23 @@ class MessageBuilder:
         ConfigurationError: the sender's own address or list id cannot be used.
     """
 
-    def __init__(self, mails: Sequence[CompiledEdition], settings: Settings) -> None:
+    def __init__(
+        self,
+        mails: Sequence[CompiledEdition],
+        settings: Settings,
+        *,
+        links: Mapping[LinkKey, int] = _NO_LINKS,
+    ) -> None:
         self._mails = {mail.language: mail for mail in mails}
         self._settings = settings
         self._labels = settings.subject_labels
         self._leave_address = _write_leave_address(settings.feedback)
         self._token_headers = split_token_headers(settings.feedback)
+        self._counts_clicks = bool(links)
         try:
+            self._bodies = {mail.language: _encode_bodies(mail, links) for mail in mails}
             self._shared_parts = {
-                (mail.language, label): _make_shared_parts(mail, settings, label)
+                (mail.language, label): _make_shared_parts(mail, self._bodies[mail.language], settings, label)
                 for mail in mails
                 for label in {"", *self._labels.values()}
             }
@@ -116,7 +142,9 @@ class MessageBuilder:
         Raises:
             BuildError: no message can be built for this reader; the message gives the reason.
         """
-        links = (reader.unsubscribe_url, reader.preferences_url)
+        links = [reader.unsubscribe_url, reader.preferences_url]
+        if self._counts_clicks:
+            links.append(_require_click_url(reader))
         are_plain = _check_links(links, reader)
         name = plain_phrase(reader.name)
         form = self._get_template(self._get_variant(reader.language, reader.interests, bool(name)))
@@ -125,7 +153,8 @@ class MessageBuilder:
             frame = self._shared_parts[mail.language, label]
         try:
             head = self._write_head(frame, reader, links[0], name, now)
-            text, html = _encode_values(mail, format_greeting(mail, name), links, are_plain=are_plain)
+            greeting = format_greeting(mail, name)
+            text, html = _encode_values(form.bodies, greeting, links, are_plain=are_plain)
             return b"".join(
                 (
                     head,
@@ -156,7 +185,7 @@ class MessageBuilder:
         ).encode()
 
     def _make_template(self, variant: Variant) -> _MessageTemplate:
-        mail = self._mails[variant.language]
+        mail, bodies = self._mails[variant.language], self._bodies[variant.language]
         selection = mail.select(variant)
         fixed = {
             MergeTag.archive_url: archive_url(
@@ -166,9 +195,10 @@ class MessageBuilder:
         }
         return _MessageTemplate(
             mail=mail,
+            bodies=bodies,
             shared=self._shared_parts[variant.language, ""],
-            text=mail.text_body.make_template(selection, fixed, _READER_TAGS),
-            html=mail.html_body.make_template(selection, fixed, _READER_TAGS),
+            text=bodies.text.make_template(selection, fixed, _READER_TAGS),
+            html=bodies.html.make_template(selection, fixed, _READER_TAGS),
         )
 
 
@@ -182,32 +212,49 @@ def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings,
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
-def _check_links(links: tuple[str, str], reader: Reader) -> bool:
-    """Whether both links are so plain that HTML and quoted-printable leave them unchanged.
+def _encode_bodies(mail: CompiledEdition, links: Mapping[LinkKey, int]) -> _Bodies:
+    # Replacing addresses can change which encoding is the smaller one.
+    html = EncodedBody(replace_links(mail.html_parts, links), markup=True) if links else mail.html_body
+    text = mail.text_body
+    return _Bodies(
+        text=text,
+        html=html,
+        are_quoted_printable=text.encoding == html.encoding == "quoted-printable",
+    )
+
+
+def _require_click_url(reader: Reader) -> str:
+    if not reader.click_token:
+        raise BuildError(f"{reader.email or 'a reader'}: clicks are counted, but there is no token for it.")
+    return reader.click_url
+
+
+def _check_links(links: Sequence[str], reader: Reader) -> bool:
+    """Whether the links are so plain that HTML and quoted-printable leave them unchanged.
 
     Raises:
         BuildError: one of them is not a valid URL.
     """
-    # They differ in one letter of the path, so one test is enough for both.
-    if _PLAIN_LINK.fullmatch(links[0]):
+    # The second differs from the first in one letter of the path, so one test is enough for both.
+    if all(map(_PLAIN_LINK.fullmatch, links[::2])):
         return True
-    check_url(links[0], MergeTag.unsubscribe_url, reader)
-    check_url(links[1], MergeTag.preferences_url, reader)
+    for link, tag in zip(links, _READER_TAGS[1:], strict=False):
+        check_url(link, tag, reader)
     return False
 
 
 def _encode_values(
-    mail: CompiledEdition, greeting: str, links: tuple[str, str], *, are_plain: bool
+    bodies: _Bodies, greeting: str, links: Sequence[str], *, are_plain: bool
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """The values in the order of ``_VARYING``, for the text part and for the HTML part."""
-    if not (are_plain and mail.is_quoted_printable):
+    """The values in the order of ``_READER_TAGS``, for the text part and for the HTML part."""
+    if not (are_plain and bodies.are_quoted_printable):
         values = (greeting, *links)
-        write_text, write_html = mail.text_body.encode_value, mail.html_body.encode_value
+        write_text, write_html = bodies.text.encode_value, bodies.html.encode_value
         return tuple(map(write_text, values)), tuple(map(write_html, values))
-    leave, choose = links[0].encode() + SOFT_BREAK, links[1].encode() + SOFT_BREAK
-    in_text = mail.text_body.encode_value(greeting)
-    in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else mail.html_body.encode_value(greeting)
-    return (in_text, leave, choose), (in_html, leave, choose)
+    encoded = [link.encode() + SOFT_BREAK for link in links]
+    in_text = bodies.text.encode_value(greeting)
+    in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else bodies.html.encode_value(greeting)
+    return (in_text, *encoded), (in_html, *encoded)
 
 
 @lru_cache(maxsize=4)
@@ -215,7 +262,9 @@ def _format_date(now: datetime) -> str:
     return format_datetime(now)
 
 
-def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) -> _SharedParts:
+def _make_shared_parts(
+    mail: CompiledEdition, bodies: _Bodies, settings: Settings, label: str
+) -> _SharedParts:
     sender, own_address = settings.sender, sender_address(settings.sender.address)
     # "=_" occurs neither in quoted-printable nor in base64, so no body can contain the boundary.
     boundary = f"=_{mail.digest[:32]}"
@@ -242,8 +291,8 @@ def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) ->
             ]
         ),
         after_campaign=write_campaign_fields(mail.slug, mail.language, own_address.rpartition("@")[2]),
-        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', mail.text_body)}".encode(),
-        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', mail.html_body)}".encode(),
+        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', bodies.text)}".encode(),
+        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', bodies.html)}".encode(),
         end=f"\r\n--{boundary}--\r\n".encode(),
     )
 

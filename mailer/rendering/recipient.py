@@ -35,7 +35,8 @@ class Reader(NamedTuple):
     ASCII; ``token`` signs their links below ``base_url`` and is empty for the anonymous reader;
     ``interests`` are what the reader follows, which determines their variant; ``country`` is where they
     are, "" if unknown, which determines a label before the subject. ``bounce_token`` tells whose message came
-    back, and ``leave_token`` is in the address that unsubscribes them; "" for none."""
+    back, and ``leave_token`` is in the address that unsubscribes them; "" for none. ``click_token`` is in the
+    links whose clicks are counted, and names nobody who has not agreed to it; "" if none are counted."""
 
     subscriber_id: int
     campaign_id: int
@@ -50,6 +51,7 @@ class Reader(NamedTuple):
     country: str = ""
     bounce_token: str = ""
     leave_token: str = ""
+    click_token: str = ""
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -66,6 +68,11 @@ class Reader(NamedTuple):
         """The page where this reader can choose what to receive."""
         return f"{self.base_url}/p/{self.token}" if self.token else f"{self.base_url}/"
 
+    @property
+    def click_url(self) -> str:
+        """What comes before the number of a link in its address, if clicks are counted."""
+        return f"{self.base_url}/c/{self.click_token}"
+
     def archive_url(self, edition: str, language: str, digest: str = "") -> str:
         """The address of an edition in the archive."""
         return archive_url(self.base_url, edition, language, digest)
@@ -80,11 +87,12 @@ def reader_for(
     sectors: Iterable[str] = (),
     countries: Iterable[str] = (),
     bounce_token: str = "",
+    click_token: str = "",
 ) -> Reader:
     """The reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
 
     ``countries`` are those they follow besides their own. ``bounce_token`` is signed here unless the caller
-    has done so.
+    has done so; ``click_token`` is given if the campaign counts clicks.
 
     Raises:
         BuildError: the subscriber has not been saved, so there is no number to sign.
@@ -108,6 +116,7 @@ def reader_for(
         subscriber.country or "",
         bounce_token or signer.sign_mail(LinkPurpose.bounce, **ids),
         signer.sign_mail(LinkPurpose.leave, **ids) if settings.feedback.leave_address else "",
+        click_token,
     )
 
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import BuildError, ConfigurationError
+from mailer.rendering.body.counted_links import LinkKey
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.feedback_id import make_sender_id, write_campaign_fields
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
@@ -465,3 +466,46 @@ def test_an_anonymous_message_can_be_built(now: datetime) -> None:
 
 def test_names_survive_folding_in_this_python() -> None:
     assert names_survive_folding()
+
+
+LINKED = replace(
+    COMPILED,
+    html='<p>@@greeting@@</p><a href="https://a.example/?a=1&amp;b=2">A</a>'
+    '<a href="https://b.example/">B</a><a href="@@unsubscribe_url@@">leave</a>\n',
+    text="A: https://a.example/?a=1&b=2\n",
+)
+LINKS = {LinkKey("https://a.example/?a=1&b=2", ""): 1, LinkKey("https://b.example/", ""): 12}
+CLICKING = READER._replace(click_token="AQcATU4F9sy3j0LUKH4")
+
+
+def test_counted_links_lead_to_our_own_page_and_plain_text_keeps_the_real_address(now: datetime) -> None:
+    plain, html = _parse(
+        MessageBuilder([LINKED], _settings(), links=LINKS).build(CLICKING, now=now)
+    ).iter_parts()
+    ours = "https://news.example.org/c/AQcATU4F9sy3j0LUKH4"
+    assert _lines(html) == (
+        f'<p>Dear Li Wei,</p><a href="{ours}/1">A</a><a href="{ours}/12">B</a>'
+        f'<a href="https://news.example.org/u/{TOKEN}">leave</a>\n'
+    )
+    assert _lines(plain) == "A: https://a.example/?a=1&b=2\n"
+
+
+def test_without_counting_the_bytes_are_those_of_a_message_without_links_to_count(now: datetime) -> None:
+    without = MessageBuilder([LINKED], _settings(), links={}).build(CLICKING, now=now)
+    assert without == build_message(LINKED, READER, _settings(), now=now)
+
+
+@pytest.mark.parametrize("base_url", ["https://news.example.org", f"https://{'long.' * 20}example.org"])
+@pytest.mark.parametrize("filler", ["", "看见残障人" * 200])
+def test_counted_links_arrive_whole_in_either_encoding(now: datetime, base_url: str, filler: str) -> None:
+    mail = replace(LINKED, html=f"{filler}{LINKED.html * 5}{filler}\n")
+    reader = CLICKING._replace(base_url=base_url)
+    data = MessageBuilder([mail], _settings(), links=LINKS).build(reader, now=now)
+    _, html = _parse(data).iter_parts()
+    assert _lines(html).count(f'<a href="{reader.base_url}/c/{reader.click_token}/12">B</a>') == 5
+    assert max(map(len, data.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
+
+
+def test_a_reader_without_a_token_gets_no_message_with_counted_links(now: datetime) -> None:
+    with pytest.raises(BuildError, match="clicks are counted"):
+        MessageBuilder([LINKED], _settings(), links=LINKS).build(READER, now=now)

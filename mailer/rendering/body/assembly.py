@@ -18,7 +18,7 @@ from mailer.rendering.body.fragments import (
     map_texts,
     walk_texts,
 )
-from mailer.rendering.body.merge_tags import MergeTag, StoryCount
+from mailer.rendering.body.merge_tags import LinkTag, MergeTag, StoryCount
 from mailer.rendering.body.transfer_encoding import (
     Base64Piece,
     encode_crlf,
@@ -100,7 +100,7 @@ class CountText:
 
 def walk_selected(
     parts: Parts[T], selection: Selection, section: str = ""
-) -> Iterator[T | MergeTag | CountText]:
+) -> Iterator[T | MergeTag | LinkTag | CountText]:
     """The texts and merge tags of ``parts`` that are in the selection, in its order."""
     for part in parts:
         if isinstance(part, FragmentGroup):
@@ -160,8 +160,8 @@ def _measure(
     return place
 
 
-def _as_text(leaf: str | MergeTag | CountText, *, markup: bool) -> str:
-    if isinstance(leaf, MergeTag):
+def _as_text(leaf: str | MergeTag | LinkTag | CountText, *, markup: bool) -> str:
+    if isinstance(leaf, MergeTag | LinkTag):
         return leaf.placeholder
     if isinstance(leaf, CountText):
         return escape(leaf.text) if markup else leaf.text
@@ -199,7 +199,7 @@ class EncodedBody:
         return self._encode(escape(value) if self._markup else value)
 
     def make_template(
-        self, selection: Selection, fixed: Mapping[MergeTag, str], varying: Sequence[MergeTag]
+        self, selection: Selection, fixed: Mapping[MergeTag, str], varying: Sequence[MergeTag | LinkTag]
     ) -> "BodyTemplate":
         """The body of a variant. Merge tags in ``fixed`` are the same for all its readers and are filled in
         now; those in ``varying`` are filled in for each reader, by values in this order."""
@@ -210,7 +210,7 @@ class EncodedBody:
                 pieces[-1].append(leaf)
             elif isinstance(leaf, CountText):
                 pieces[-1].append(self.encode_value(leaf.text))
-            elif leaf in fixed:
+            elif isinstance(leaf, MergeTag) and leaf in fixed:
                 pieces[-1].append(self.encode_value(fixed[leaf]))
             else:
                 places.append(varying.index(leaf))

@@ -15,7 +15,7 @@ from typing import Generic, TypeAlias, TypeVar
 from markupsafe import Markup
 
 from mailer.errors import TemplateError
-from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, StoryCount
+from mailer.rendering.body.merge_tags import ANY_TAG, TAG_PATTERN, LinkTag, MergeTag, StoryCount
 
 T = TypeVar("T", str, bytes)
 U = TypeVar("U", str, bytes)
@@ -78,7 +78,7 @@ class FragmentGroup(Generic[T]):
     fragments: tuple[Fragment[T], ...]
 
 
-Part: TypeAlias = T | MergeTag | StoryCount | Fragment[T] | FragmentGroup[T]
+Part: TypeAlias = T | MergeTag | StoryCount | LinkTag | Fragment[T] | FragmentGroup[T]
 Parts: TypeAlias = tuple[Part[T], ...]
 """An email, or a part of it, in order: texts (``str``, or ``bytes`` once encoded) and what varies."""
 
@@ -258,7 +258,7 @@ def walk_texts(parts: Parts[T]) -> Iterator[T]:
             yield from walk_texts(part.parts)
         elif isinstance(part, FragmentGroup):
             yield from walk_texts(part.fragments)
-        elif not isinstance(part, MergeTag | StoryCount):
+        elif not isinstance(part, ANY_TAG):
             yield part
 
 
@@ -274,4 +274,4 @@ def _map_part(part: Part[T], change: Callable[[T], U]) -> Part[U]:
         return FragmentGroup(
             tuple(Fragment(one.kind, one.key, map_texts(one.parts, change)) for one in part.fragments)
         )
-    return part if isinstance(part, MergeTag | StoryCount) else change(part)
+    return part if isinstance(part, ANY_TAG) else change(part)

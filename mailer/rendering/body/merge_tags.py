@@ -67,3 +67,19 @@ class StoryCount(StrEnum):
     @property
     def placeholder(self) -> str:
         return f"{DELIMITER}{self.value}{DELIMITER}"
+
+
+class LinkTag(StrEnum):
+    """A tag that no template may write: :mod:`mailer.rendering.body.counted_links` puts it where the address
+    of a link was."""
+
+    click_url = "click_url"
+    """Where this reader's clicks are counted. The number of the link follows."""
+
+    @property
+    def placeholder(self) -> str:
+        return f"{DELIMITER}{self.value}{DELIMITER}"
+
+
+ANY_TAG = (MergeTag, StoryCount, LinkTag)
+"""What can stand in an email beside texts and fragments."""
