@@ -12,6 +12,7 @@ from mailer.settings.dns import DnsSettings
 from mailer.settings.feedback import FeedbackSettings
 from mailer.settings.log import LogSettings
 from mailer.settings.mailer_toml import SETTINGS_FILE, CountryCode, Settings, load_settings
+from mailer.settings.oauth import OAuthSettings
 from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
 from mailer.settings.section import SingleLineText
 from mailer.settings.sender import SenderSettings
@@ -31,6 +32,7 @@ __all__ = [
     "FeedbackSettings",
     "LawSettings",
     "LogSettings",
+    "OAuthSettings",
     "RelaySettings",
     "RetentionSettings",
     "SecretWebhookSettings",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from mailer.network import parse_listen_address
+from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import Section
 from mailer.settings.web import LOOPBACK_HOSTS
 from mailer.settings.webhooks import WebhooksSettings
@@ -55,6 +56,9 @@ class FeedbackSettings(Section):
     )
     token_file: Path | None = Field(
         default=None, description="A file with an OAuth token on its first line, read at every login."
+    )
+    oauth: OAuthSettings | None = Field(
+        default=None, description="Signing in to the mailbox without a password; `mailer login feedback`."
     )
     maildir: Path | None = Field(
         default=None, description="A Maildir on this machine where it arrives, instead of a mailbox."

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import Section
 
 
@@ -30,7 +31,10 @@ class RelaySettings(Section):
     token_file: Path | None = Field(
         default=None, description="A file with an OAuth token on its first line, read at every login."
     )
-    auth: Literal["auto", "plain", "login", "xoauth2"] | None = Field(
+    oauth: OAuthSettings | None = Field(
+        default=None, description="Signing in to this relay without a password."
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2", "oauthbearer"] | None = Field(
         default=None, description="The login mechanism."
     )
     starttls: Literal["require", "if-offered", "never"] | None = Field(
@@ -68,9 +72,13 @@ class SmtpSettings(Section):
     )
     token_file: Path | None = Field(
         default=None,
-        description="A file with an OAuth token on its first line, read at every login (xoauth2).",
+        description="A file with an OAuth token on its first line, read at every login. Another program "
+        "renews it.",
     )
-    auth: Literal["auto", "plain", "login", "xoauth2"] = Field(
+    oauth: OAuthSettings | None = Field(
+        default=None, description="Signing in without a password; `mailer login` does it."
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2", "oauthbearer"] = Field(
         default="auto", description="The login mechanism; auto uses the best one the server offers."
     )
     starttls: Literal["require", "if-offered", "never"] = Field(

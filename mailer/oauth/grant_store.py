@@ -1,0 +1,165 @@
+"""Keeps grants in the folder ``grants`` beside the keys, in a file each, encrypted by a key of ``keys.toml``.
+
+A file names the number of the key it was encrypted with, so it stays readable after ``mailer keys rotate``,
+and the next renewal encrypts it with the new key. The key itself is derived for this purpose alone (HKDF, RFC
+5869); AES-GCM then authenticates the contents together with the name, so one grant cannot stand in for
+another.
+"""
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailer.atomic_write import write_atomically
+from mailer.keys import KEYS_FILE, read_keys
+from mailer.oauth.errors import ProviderUnavailableError, SignInRequiredError
+from mailer.oauth.grant import Grant
+
+GRANTS_FOLDER = "grants"
+_SUFFIX = ".grant"
+_HEADER = re.compile(rb"partner-mailer grant 1 key (\d{1,3})")
+_PURPOSE = b"partner-mailer grants, version 1"
+_NONCE_BYTES = 12  # NIST SP 800-38D §8.2.1
+_LOCK_SECONDS = 30.0
+_LOCK_POLL_SECONDS = 0.02
+
+Stamp = tuple[int, int, int]
+"""Changes whenever the file is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantStore:
+    """The grants of the workspace in ``root``."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.root / GRANTS_FOLDER
+
+    def find_path(self, name: str) -> Path:
+        """The file of the grant ``name``, whether or not there is one."""
+        return self.folder / f"{name}{_SUFFIX}"
+
+    def read_stamp(self, name: str) -> Stamp | None:
+        """What tells one version of the file from another; None if there is none."""
+        try:
+            status = self.find_path(name).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def read(self, name: str) -> Grant | None:
+        """The grant ``name``; None if there is none.
+
+        Raises:
+            SignInRequiredError: the file cannot be read or decrypted.
+            ConfigurationError: the workspace's keys cannot be read.
+        """
+        path = self.find_path(name)
+        try:
+            header, _, sealed = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SignInRequiredError(
+                f"{path} cannot be read ({error.strerror}). Make it readable for the user who runs this "
+                f"program, or run `mailer login {name}`."
+            ) from error
+        try:
+            return Grant.from_json(self._decrypt(name, header, sealed))
+        except ValueError as error:
+            raise SignInRequiredError(
+                f"{path} cannot be decrypted with the keys of this workspace. Run `mailer login {name}`."
+            ) from error
+
+    def write(self, name: str, grant: Grant) -> None:
+        """Keep ``grant``, in place of an older one of this name.
+
+        Raises:
+            OSError: the file cannot be written; the older one is still there.
+        """
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        write_atomically(self.find_path(name), self._encrypt(name, grant.to_json()))
+
+    def remove(self, name: str) -> bool:
+        """Forget the grant; return whether there was one."""
+        path = self.find_path(name)
+        found = path.exists()
+        path.unlink(missing_ok=True)
+        return found
+
+    @contextlib.contextmanager
+    def locked(self, name: str, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+        """Hold the grant for one renewal: two at once would use the same refresh token twice.
+
+        The system releases the lock if the process dies.
+
+        Raises:
+            ProviderUnavailableError: another process has held it for ``seconds``.
+            OSError: the folder cannot be written.
+        """
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            end = time.monotonic() + seconds
+            while not _try_lock(descriptor):
+                if time.monotonic() > end:
+                    raise ProviderUnavailableError(
+                        f"Another process has been renewing the sign-in {name} for {seconds:.0f} seconds."
+                    )
+                time.sleep(_LOCK_POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _encrypt(self, name: str, text: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        tokens = read_keys(self.root / KEYS_FILE).tokens
+        header = b"partner-mailer grant 1 key %d" % tokens.current
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = AESGCM(_derive_key(tokens.keys[tokens.current])).encrypt(nonce, text, _bind(header, name))
+        return header + b"\n" + base64.b64encode(nonce + sealed) + b"\n"
+
+    def _decrypt(self, name: str, header: bytes, sealed: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        found = _HEADER.fullmatch(header)
+        keys = read_keys(self.root / KEYS_FILE).tokens.keys
+        if found is None or int(found[1]) not in keys:
+            raise ValueError("there is no such key")
+        try:
+            raw = base64.b64decode(sealed.strip(), validate=True)
+            nonce, text = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+            return AESGCM(_derive_key(keys[int(found[1])])).decrypt(nonce, text, _bind(header, name))
+        except (binascii.Error, InvalidTag, ValueError) as error:
+            raise ValueError("the contents are not what was written") from error
+
+
+def _bind(header: bytes, name: str) -> bytes:
+    return header + b" " + name.encode()
+
+
+def _derive_key(secret: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
