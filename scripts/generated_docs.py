@@ -20,6 +20,7 @@ from mailer.checks.explanations import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
+from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.reasons.reason import Reason
 from mailer.settings import FeedbackSettings, Settings

@@ -19,6 +19,7 @@ from mailer.cli.commands import (
     campaigns,
     correct,
     database,
+    doctor,
     editions,
     feedback,
     keys,
@@ -128,7 +129,7 @@ for _command in (
     simulator.simulator,
     server.serve,
     server.work,
-    workspace.doctor,
+    doctor.doctor,
     keys.keys,
     database.db,
 ):

@@ -19,12 +19,32 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """The result of one check. ``record`` is the DNS record to publish, ready to copy, or ""."""
+    """The result of one check.
+
+    ``message`` says what is and what to do. ``record`` is the DNS record to publish, as a line of a zone
+    file, or "". ``code`` names the finding's page in ``explanations.toml``; only a good finding may have "".
+    """
 
     subject: str
     verdict: Health
     message: str
     record: str = ""
+    code: str = ""
 
     def as_dict(self) -> dict[str, str]:
         return {name: str(value) for name, value in asdict(self).items()}
+
+
+def find_good(subject: str, message: str, *, code: str = "", record: str = "") -> Diagnosis:
+    """All is well with ``subject``, or what is missing does no harm."""
+    return Diagnosis(subject=subject, verdict=Health.good, message=message, code=code, record=record)
+
+
+def find_doubtful(subject: str, code: str, message: str, *, record: str = "") -> Diagnosis:
+    """``subject`` works, but not well enough for real readers."""
+    return Diagnosis(subject=subject, verdict=Health.doubtful, message=message, code=code, record=record)
+
+
+def find_bad(subject: str, code: str, message: str, *, record: str = "") -> Diagnosis:
+    """``subject`` must be mended before anything is sent."""
+    return Diagnosis(subject=subject, verdict=Health.bad, message=message, code=code, record=record)

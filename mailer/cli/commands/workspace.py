@@ -1,4 +1,4 @@
-"""The commands for a whole workspace: ``init``, ``demo`` and ``doctor``."""
+"""The commands for a whole workspace: ``init`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.workspace_init import Founder
@@ -172,18 +171,3 @@ def _program_name() -> str:
     if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
         return shlex.quote(sys.argv[0])
     return "mailer"
-
-
-@click.command()
-@json_option
-@pass_context
-def doctor(context: CliContext, as_json: bool) -> None:
-    """Check the workspace for problems: settings, keys, database, mail relay, Python. Sends nothing."""
-    from mailer.doctor import diagnose_workspace
-
-    findings = diagnose_workspace(context.open_workspace())
-    if as_json:
-        emit_json([finding.as_dict() for finding in findings])
-    else:
-        emit(columns([(finding.verdict, finding.subject, finding.message) for finding in findings]))
-    sys.exit(1 if any(finding.verdict == "bad" for finding in findings) else 0)

@@ -1,0 +1,60 @@
+"""The command ``doctor``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit, emit_json, json_option
+
+
+@click.command()
+@click.argument("subject", required=False)
+@click.option("--all", "show_all", is_flag=True, help="Also show what is good.")
+@click.option("--explain", metavar="CODE", help="Explain one finding instead: what it means and what to do.")
+@json_option
+@pass_context
+def doctor(
+    context: CliContext, subject: str | None, show_all: bool, explain: str | None, as_json: bool
+) -> None:
+    """Check whether your mail will arrive and be believed. Sends nothing, changes nothing.
+
+    Looks at settings, keys, files, database, mail relay, web pages and mailbox, and asks the DNS about SPF,
+    DKIM and DMARC. With SUBJECT, shows the findings about that alone. Exits with 1 if anything is bad.
+    Examples: mailer doctor spf, mailer doctor --explain spf-missing
+    """
+    if explain is not None:
+        emit(_explain_finding(explain))
+        return
+    from mailer.doctor import Health, diagnose_workspace
+
+    findings = diagnose_workspace(context.open_workspace())
+    if subject is not None:
+        findings = tuple(finding for finding in findings if finding.subject.startswith(subject.lower()))
+        if not findings:
+            raise click.BadParameter(
+                f"nothing was found about {subject!r}. `mailer doctor --all` shows every subject.",
+                param_hint="SUBJECT",
+            )
+    if as_json:
+        emit_json([finding.as_dict() for finding in findings])
+    else:
+        from mailer.cli.doctor_output import print_findings
+
+        print_findings(findings, show_good=show_all or subject is not None)
+    sys.exit(1 if any(finding.verdict is Health.bad for finding in findings) else 0)
+
+
+def _explain_finding(code: str) -> str:
+    from difflib import get_close_matches
+
+    from mailer.doctor.explanations import describe_finding, read_explanations
+
+    explanations = read_explanations()
+    if code not in explanations:
+        close = get_close_matches(code, explanations, n=1)
+        advice = f"Did you mean {close[0]}?" if close else "See docs/doctor.md for the full list."
+        raise click.BadParameter(f"there is no finding called {code!r}. {advice}", param_hint="--explain")
+    return f"# {code}\n\n{describe_finding(explanations[code])}"

@@ -1,0 +1,59 @@
+"""Checks of what comes back: the mailbox, its addresses, the webhooks, and what waits for a person."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
+from mailer.errors import MailerError
+from mailer.feedback.health import (
+    FeedbackFinding,
+    check_feedback,
+    check_leaving_by_mail,
+    check_return_path,
+    check_returned,
+)
+from mailer.feedback.webhooks.registry import find_faults
+from mailer.workspace import Workspace
+
+
+def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Ask the mailbox where bounces and replies arrive."""
+    settings = workspace.settings
+    for finding in check_feedback(workspace):
+        yield _name_finding("feedback", "feedback-unread", finding)
+    yield _name_finding("return path", "return-path", check_return_path(settings))
+    yield _name_finding("leaving by mail", "leave-address-unread", check_leaving_by_mail(settings))
+
+
+def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Name what came back that somebody must look at."""
+    try:
+        findings = list(check_returned(workspace))
+    except (MailerError, SQLAlchemyError):
+        # The check of the database says what is wrong.
+        return
+    for finding in findings:
+        yield _name_finding("feedback", "feedback-waiting", finding)
+
+
+def _name_finding(subject: str, code: str, finding: FeedbackFinding) -> Diagnosis:
+    verdict = Health(finding.gravity.value)
+    code = "" if verdict is Health.good else code
+    return Diagnosis(subject=subject, verdict=verdict, code=code, message=finding.message)
+
+
+def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Name the webhooks of providers, and those whose secret is missing."""
+    settings = workspace.settings
+    faults = find_faults(settings.feedback, workspace.root)
+    for name in settings.feedback.webhooks.list_names():
+        subject = f"webhook {name}"
+        message = f"events are received at {settings.web.base_url}/hooks/{name}"
+        if name in faults:
+            yield find_bad(subject, "webhook-secret", f"every event is refused: {faults[name]}")
+        elif not settings.web.base_url.startswith("https://"):
+            advice = "which the provider cannot reach. Set [web] base_url to your https address."
+            yield find_doubtful(subject, "webhook-unreachable", f"{message}, {advice}")
+        else:
+            yield find_good(subject, message)

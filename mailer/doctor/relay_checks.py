@@ -1,0 +1,119 @@
+"""Checks of the relays: each is connected to as for sending, and nothing is sent."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.errors import ConfigurationError
+from mailer.settings import SmtpSettings
+from mailer.smtp.interfaces import ConnectionFailedError
+from mailer.smtp.probe import ProbeError, ProbeResult, probe_server
+from mailer.smtp.reply_classifier import Stage
+from mailer.smtp.transport import CertificateError
+from mailer.workspace import Workspace
+
+_CERTIFICATE_WARNING = timedelta(days=14)
+
+
+def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Probe every relay."""
+    smtp = workspace.settings.smtp
+    try:
+        relays = list_relays(smtp)
+    except ConfigurationError as error:
+        yield find_bad("relay", "relay-settings", str(error))
+        return
+    for relay in relays:
+        subject = f"relay {relay.name}" if smtp.relays else "relay"
+        yield _check_relay(subject, merge_relay_settings(smtp, relay), workspace.root)
+
+
+def _check_relay(subject: str, settings: SmtpSettings, root: Path) -> Diagnosis:
+    url = urlsplit(settings.url)
+    if url.scheme == "maildir":
+        return _check_folder(subject, root / url.path)
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname:
+        message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
+        return find_bad(subject, "relay-settings", message)
+    try:
+        view = probe_server(make_smtp_options(settings, root))
+    except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is not a number
+        # The address may contain a password, so only its host is shown.
+        place, words = url.netloc.rpartition("@")[2], str(error).rstrip(".")
+        message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."
+        return find_bad(subject, _name_failure(error), message)
+    code, doubt = _find_weakness(view)
+    message = "; ".join(filter(None, (_describe_relay(view), doubt)))
+    return find_doubtful(subject, code, message) if doubt else find_good(subject, message)
+
+
+def _name_failure(error: Exception) -> str:
+    cause = error.__cause__
+    if isinstance(cause, CertificateError):
+        return "relay-certificate"
+    if isinstance(cause, ConnectionFailedError):
+        return "relay-login" if cause.outcome.stage is Stage.login else "relay-unreachable"
+    return "relay-settings"
+
+
+def _check_folder(subject: str, folder: Path) -> Diagnosis:
+    """Check that the folder can be written. It is created for the first message, so its nearest parent
+    counts.
+    """
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
+    if parent.is_dir() and os.access(parent, os.W_OK):
+        return find_good(subject, f"messages are only stored in {folder}; they are not sent to readers")
+    message = f"cannot write to {folder}. Create the folder, or set [smtp] url to another one."
+    return find_bad(subject, "relay-folder", message)
+
+
+# What a relay can do beyond the necessary, in the words of somebody who does not know the protocol.
+_EXTENSIONS = {
+    "PIPELINING": "fewer waits",
+    "8BITMIME": "accents sent as they are",
+    "SMTPUTF8": "addresses with accents",
+    "DSN": "bounces that name the message",
+}
+
+
+def _describe_relay(probe: ProbeResult) -> str:
+    """Describe a relay in one line: encryption, login, and the SMTP extensions."""
+    offers = probe.capabilities
+    has = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name in offers]
+    lacks = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name not in offers]
+    if size := next((int(word) for word in offers.keywords.get("SIZE", ()) if word.isdecimal()), 0):
+        has.append(f"messages of up to {size:,} bytes")
+    until = (
+        f", certificate valid until {probe.certificate_expires_at:%Y-%m-%d}"
+        if probe.certificate_expires_at
+        else ""
+    )
+    extensions = f"supports {', '.join(has) or 'no SMTP extensions'}"
+    return "; ".join(
+        [
+            f"{probe.address} answers",
+            f"encrypted ({probe.tls}){until}" if probe.tls else "not encrypted",
+            f"logged in with {probe.mechanism}" if probe.mechanism else "no login",
+            f"{extensions}; does not support {', '.join(lacks)}, which sending works without"
+            if lacks
+            else extensions,
+        ]
+    )
+
+
+def _find_weakness(probe: ProbeResult) -> tuple[str, str]:
+    """What makes the relay unsuitable for real readers: a code and words; empty if nothing does."""
+    if probe.certificate_error:
+        return "relay-certificate", f"its certificate cannot be trusted ({probe.certificate_error})"
+    if (
+        probe.certificate_expires_at
+        and probe.certificate_expires_at - datetime.now(UTC) < _CERTIFICATE_WARNING
+    ):
+        return "relay-certificate-ends", "its certificate expires soon"
+    if not probe.tls and not probe.is_loopback:
+        return "relay-unencrypted", "anyone on the network path can read the mail"
+    return "", ""
