@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer, false
 from sqlmodel import Field, SQLModel
 
 from subscribers.tokens import LinkPurpose
@@ -110,7 +110,8 @@ class Subscriber(SQLModel, table=True):
     """One person or shared mailbox at a partner.
 
     ``email`` is the normalised address, unique; ``envelope`` the form used in SMTP (domain as A-labels).
-    ``country`` is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown.
+    ``country`` is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown. ``click_consent`` says
+    whether they have agreed that the links they follow are recorded with their name; only they change it.
     """
 
     __tablename__: ClassVar[str] = "subscriber"
@@ -135,6 +136,7 @@ class Subscriber(SQLModel, table=True):
         sa_column=Column(text_enum(Status, "status"), nullable=False, default=Status.active),
     )
     paused_until: date | None = None
+    click_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime
     updated_at: datetime
 

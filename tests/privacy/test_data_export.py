@@ -12,7 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
-from mailer.database.click_models import Click
+from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.privacy import data_export
@@ -86,6 +86,7 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
             session.add(
                 Click(campaign_id=1, link_number=1, subscriber_id=number, clicked_at=now, visitor=bytes(16))
             )
+            session.add(ReaderClick(campaign_id=1, link_number=1, subscriber_id=number, clicked_at=now))
         for delivery in session.exec(select(Delivery)).all():
             delivery.reason = f"550 no such user {delivery.subscriber_id}"
         session.commit()

@@ -33,9 +33,14 @@ def upgrade() -> None:
         sa.Column("clicked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("visitor", sa.LargeBinary(16), nullable=False),
         sa.Column("signs", sa.String(200), nullable=False),
+        sa.Column("clicker", sa.String(32), nullable=True),
+        sa.CheckConstraint("clicker = 'person' OR clicker = 'scanner'", name=op.f("ck_click_clicker")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_click_campaign_id_campaign")),
         sa.ForeignKeyConstraint(
-            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_click_subscriber_id_subscriber")
+            ["subscriber_id"],
+            ["subscriber.id"],
+            name=op.f("fk_click_subscriber_id_subscriber"),
+            ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_click")),
     )
@@ -58,4 +63,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "campaign_id", "link_number", "country", "sectors", "clicker", name=op.f("pk_click_count")
         ),
+    )
+    op.create_table(
+        "click_key",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("key", sa.LargeBinary(32), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_click_key")),
+    )
+    op.create_table(
+        "reader_click",
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("clicked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaign.id"], name=op.f("fk_reader_click_campaign_id_campaign")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscriber.id"],
+            name=op.f("fk_reader_click_subscriber_id_subscriber"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", "subscriber_id", "link_number", name=op.f("pk_reader_click")),
+    )
+    op.create_index(op.f("ix_reader_click_subscriber_id"), "reader_click", ["subscriber_id"], unique=False)
+    # Nobody has agreed to anything yet.
+    op.add_column(
+        "subscriber", sa.Column("click_consent", sa.Boolean(), nullable=False, server_default=sa.false())
     )

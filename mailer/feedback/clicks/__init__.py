@@ -1,0 +1,1 @@
+"""Who followed a link of a newsletter: a person or a program, counted without saying who."""
