@@ -1,5 +1,6 @@
 """Addresses as people and proxies write them: of a visitor, of a trusted network, of a place to listen on."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -9,6 +10,7 @@ Network = IPv4Network | IPv6Network
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _MAX_PORT = 65535
+_RESERVED_DOMAIN = re.compile(r"\.(?:example(?:\.(?:com|net|org))?|invalid|localhost|test)\Z")
 
 
 def parse_address(text: str) -> Address | None:
@@ -26,6 +28,11 @@ def parse_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_reserved_domain(domain: str) -> bool:
+    """Whether a domain is reserved for examples and tests, so that it is nobody's (RFC 2606, RFC 6761)."""
+    return _RESERVED_DOMAIN.search(f".{domain.casefold().rstrip('.')}") is not None
 
 
 def parse_network(text: str) -> Network:

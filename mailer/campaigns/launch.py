@@ -15,6 +15,7 @@ from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.plan import ALREADY_SENT, Plan
 from mailer.campaigns.tested_content import find_test
+from mailer.campaigns.trial import find_trial_fault
 from mailer.database.models import (
     Campaign,
     CampaignState,
@@ -110,8 +111,8 @@ def launch(
 
     Raises:
         LaunchRefusedError: the edition has errors or texts of the example, the sender is not the workspace's
-            own, no reader would get it, the web pages are not reachable by https, or a required approval is
-            missing.
+            own, no reader would get it, the web pages are not reachable by https, a required approval is
+            missing, or it is for others than test readers in trial mode.
     """
     with launch_lock(engine, workspace, plan) as connection:
         return _launch(connection, workspace, plan, now=now, options=options)
@@ -280,6 +281,7 @@ def _launch(
     connection: Connection, workspace: Workspace, plan: Plan, *, now: datetime, options: LaunchOptions
 ) -> int:
     settings = workspace.settings
+    refuse_in_trial(connection, settings, plan, now)
     campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
     audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
     if audience == 0:
@@ -289,6 +291,18 @@ def _launch(
         raise LaunchRefusedError(explain_gone(campaign_id))
     enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
+
+
+def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> None:
+    """Refuse to send ``plan`` to anybody but test readers while the workspace is in trial mode.
+
+    Raises:
+        LaunchRefusedError: it is, and the plan is for others too.
+    """
+    if fault := find_trial_fault(
+        connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
+    ):
+        raise LaunchRefusedError(f"{plan.edition} was not sent. {fault}")
 
 
 def explain_gone(campaign_id: int) -> str:

@@ -28,8 +28,10 @@ from mailer.campaigns.launch import (
     find_unfinished_campaign,
     insert_deliveries,
     launch_lock,
+    refuse_in_trial,
 )
 from mailer.campaigns.plan import Plan
+from mailer.campaigns.trial import find_trial_fault
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
@@ -120,6 +122,7 @@ def schedule_campaign(
         if found is not None:
             _reschedule(connection, found, {**values, "again": plan.again})
             return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
+        refuse_in_trial(connection, workspace.settings, plan, now)
         number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
         if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
             raise LaunchRefusedError(explain_gone(number))
@@ -229,6 +232,10 @@ def _insert_audience(
         segment = read_segment(row.segment, workspace.settings, connection)
     except SubscriberError as error:
         return stop(CampaignState.cancelled, f"The segment was not valid when the campaign was due: {error}")
+    if fault := find_trial_fault(
+        connection, workspace.settings, segment, row.edition, today=now.date(), again=row.again
+    ):
+        return stop(CampaignState.cancelled, fault)
     addressed = _ScheduledAudience(edition=row.edition, segment=segment, again=row.again)
     audience = insert_deliveries(connection, campaign_id, addressed, now, workspace.settings.law)
     if audience == 0:

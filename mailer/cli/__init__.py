@@ -28,6 +28,7 @@ from mailer.cli.commands import (
     server,
     simulator,
     subscribers,
+    trial,
     workspace,
 )
 from mailer.cli.context import CliContext
@@ -41,7 +42,7 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
     ("People", ("subscribers", "segments")),
-    ("Run", ("init", "demo", "simulator", "serve", "work", "doctor", "keys", "db")),
+    ("Run", ("init", "demo", "simulator", "serve", "work", "doctor", "trial", "keys", "db")),
 )
 
 
@@ -130,6 +131,7 @@ for _command in (
     server.serve,
     server.work,
     doctor.doctor,
+    trial.trial,
     keys.keys,
     database.db,
 ):

@@ -90,8 +90,9 @@ def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) 
         say(f"It must be approved before it can be sent: `{command}`.")
 
 
-def print_outbox(outbox: Outbox, plan: Plan) -> None:
-    """Print the files written; if there are many versions, the first few and the last."""
+def print_outbox(outbox: Outbox, plan: Plan, *, is_trial: bool = False) -> None:
+    """Print the files written; if there are many versions, the first few and the last. ``is_trial`` says that
+    trial mode keeps the plan from being sent."""
     first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
     for path in first:
         emit(f"  wrote {path}")
@@ -99,5 +100,5 @@ def print_outbox(outbox: Outbox, plan: Plan) -> None:
         emit(f"  wrote {len(last)} more, to {last[-1]}")
     for path in outbox.files[len(outbox.samples) :]:
         emit(f"  wrote {path}")
-    ready = "" if plan.errors or plan.launch_problems else " Add --confirm to send."
+    ready = "" if plan.errors or plan.launch_problems or is_trial else " Add --confirm to send."
     say(f"This was a preview: nothing left this machine.{ready}")

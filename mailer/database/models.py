@@ -197,6 +197,20 @@ class SentTest(SQLModel, table=True):
     sent_at: datetime
 
 
+class TrialChange(SQLModel, table=True):
+    """A decision about trial mode: that it ``ends``, or that it begins again. The last one counts.
+
+    ``decided_by`` is the name of the person who decided it.
+    """
+
+    __tablename__: ClassVar[str] = "trial_change"
+
+    id: int | None = Field(default=None, primary_key=True)
+    decided_at: datetime
+    decided_by: str = Field(max_length=200)
+    ends: bool
+
+
 class RateBucket(SQLModel, table=True):
     """A rate limit shared by all dispatchers: each of them reserves its time slots in the same row.
 

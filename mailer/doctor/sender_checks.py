@@ -2,21 +2,14 @@
 
 from collections.abc import Iterator
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.example_sender import find_example_sender
+from mailer.campaigns.trial import read_trial
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.network import is_reserved_domain
 from mailer.workspace import Workspace
-
-_RESERVED = (
-    "example",
-    "invalid",
-    "localhost",
-    "test",
-    "example.com",
-    "example.net",
-    "example.org",
-)
-"""Domains that are nobody's (RFC 2606, RFC 6761)."""
 
 
 def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -36,7 +29,15 @@ def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
         yield find_good("sender", address)
 
 
-def is_reserved_domain(domain: str) -> bool:
-    """Whether a domain is one of those kept for examples, or below one."""
-    domain = domain.casefold().rstrip(".")
-    return any(domain == reserved or domain.endswith(f".{reserved}") for reserved in _RESERVED)
+def check_trial(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Say whether campaigns reach anybody but test readers."""
+    engine = workspace.open_database()
+    try:
+        with engine.connect() as connection:
+            trial = read_trial(connection, workspace.settings)
+    except SQLAlchemyError:
+        return  # What is wrong with the database is said already.
+    finally:
+        engine.dispose()
+    advice = "When the doctor finds nothing bad, end it with `mailer trial end --by NAME`."
+    yield find_good("trial", f"{trial}. {advice}" if trial.is_on else str(trial))

@@ -232,6 +232,7 @@ def preview_plan(
     from mailer.campaigns.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
     from mailer.campaigns.tested_content import find_test
+    from mailer.campaigns.trial import find_trial_fault
 
     engine = workspace.open_database()
     try:
@@ -239,10 +240,18 @@ def preview_plan(
         with engine.connect().execution_options(read_only=True) as connection:
             approval = find_approval(connection, workspace, plan)
             test = find_test(connection, plan.edition, plan.content_digest)
+            trial = find_trial_fault(
+                connection,
+                workspace.settings,
+                plan.segment,
+                plan.edition,
+                today=datetime.now(UTC).date(),
+                again=plan.again,
+            )
     finally:
         engine.dispose()
     if as_json:
-        known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict()}
+        known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict(), "trial": trial}
         files = [str(path) for path in outbox.files]
         emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
     else:
@@ -250,7 +259,9 @@ def preview_plan(
         print_variants(plan)
         print_test(context, plan, test)
         print_approval(workspace, plan, approval)
-        print_outbox(outbox, plan)
+        if trial:
+            say(f"Before you can send it: {trial}")
+        print_outbox(outbox, plan, is_trial=bool(trial))
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())

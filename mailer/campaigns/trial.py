@@ -1,0 +1,158 @@
+"""Trial mode: until the set-up is proven and a person ends it, campaigns go to test readers alone.
+
+A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by name;
+GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the same.
+
+A set-up that is only for trying things out needs no trial mode: its relay is this machine or a folder, and
+the domain of its sender, or of its links, is reserved for examples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, and_, func, insert, select
+from sqlmodel import col
+
+from mailer.campaigns.audiences.recipient_selection import is_in_audience
+from mailer.database.models import TrialChange
+from mailer.errors import MailerError
+from mailer.network import is_reserved_domain
+from mailer.settings import LOOPBACK_HOSTS, Settings
+from mailer.utc import format_utc
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError
+from subscribers.models import Subscriber
+from subscribers.segments.segment import Segment
+
+_MAX_NAME_LENGTH = 200
+
+
+class TrialError(MailerError):
+    """Trial mode cannot be ended or begun in this way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Whether a workspace is in trial mode, and who decided that and when; "" and None if nobody has.
+
+    ``is_rehearsal`` says that the set-up is only for trying things out, and needs no trial mode.
+    """
+
+    is_on: bool
+    is_rehearsal: bool = False
+    by: str = ""
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        decided = f" {format_utc(self.at)} by {self.by}" if self.at and self.by else ""
+        if self.is_rehearsal:
+            return (
+                "trial mode is not needed: the relay is on this machine, and the sender or the links are "
+                "only examples"
+            )
+        if self.is_on:
+            return f"trial mode is on{decided and f', since{decided}'}: campaigns go to test readers alone"
+        return f"trial mode has ended{decided and f',{decided}'}: campaigns go to everybody they are for"
+
+    def as_dict(self) -> dict[str, str | bool | None]:
+        """The state in the form of the JSON output."""
+        return {
+            "trial": self.is_on,
+            "rehearsal": self.is_rehearsal,
+            "by": self.by,
+            "at": self.at.isoformat() if self.at else None,
+        }
+
+
+def read_trial(connection: Connection, settings: Settings) -> Trial:
+    """Whether the workspace is in trial mode."""
+    columns = (col(TrialChange.ends), col(TrialChange.decided_by), col(TrialChange.decided_at))
+    last = connection.execute(select(*columns).order_by(col(TrialChange.id).desc()).limit(1)).first()
+    if last is not None:
+        return Trial(is_on=not last.ends, by=last.decided_by, at=last.decided_at)
+    rehearsal = is_rehearsal(settings)
+    return Trial(is_on=not rehearsal, is_rehearsal=rehearsal)
+
+
+def is_rehearsal(settings: Settings) -> bool:
+    """Whether a set-up is only for trying things out, since what it sends cannot be real."""
+    relays = [urlsplit(relay.url) for relay in settings.smtp.relays] or [urlsplit(settings.smtp.url)]
+    is_local = all(relay.scheme == "maildir" or relay.hostname in LOOPBACK_HOSTS for relay in relays)
+    links = urlsplit(settings.web.base_url).hostname or ""
+    is_example = is_reserved_domain(settings.sender.domain) or is_reserved_domain(links)
+    return is_local and (is_example or links in LOOPBACK_HOSTS)
+
+
+def end_trial(
+    connection: Connection, settings: Settings, *, by: str, now: datetime, faults: Sequence[str]
+) -> Trial:
+    """Record that ``by`` ends trial mode. ``faults`` are what `mailer doctor` finds bad.
+
+    Raises:
+        TrialError: it found something bad, or ``by`` is not a valid name.
+    """
+    name = _read_name(by)
+    if faults:
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise TrialError(
+            f"Trial mode goes on, because `mailer doctor` finds {len(faults)} bad "
+            f"{'thing' if len(faults) == 1 else 'things'}. Mend this, then end it:\n{lines}"
+        )
+    if not read_trial(connection, settings).is_on:
+        return read_trial(connection, settings)
+    return _record(connection, settings, ends=True, by=name, now=now)
+
+
+def begin_trial(connection: Connection, settings: Settings, *, by: str, now: datetime) -> Trial:
+    """Record that ``by`` begins trial mode again. Campaigns that were launched go on.
+
+    Raises:
+        TrialError: ``by`` is not a valid name.
+    """
+    name = _read_name(by)
+    before = read_trial(connection, settings)
+    return before if before.is_on else _record(connection, settings, ends=False, by=name, now=now)
+
+
+def find_trial_fault(
+    connection: Connection, settings: Settings, segment: Segment, edition: str, *, today: date, again: bool
+) -> str:
+    """Why trial mode stops a campaign: how many of its readers are not test readers; "" if it does not."""
+    if not read_trial(connection, settings).is_on:
+        return ""
+    audience = is_in_audience(segment, edition, today, again=again, law=settings.law)
+    others = col(Subscriber.email).not_in(_list_test_readers(settings))
+    count = connection.execute(select(func.count()).select_from(Subscriber).where(and_(audience, others)))
+    if not (number := count.scalar_one()):
+        return ""
+    readers = "1 reader is" if number == 1 else f"{number:,} readers are"
+    return (
+        f"This workspace is in trial mode, and {readers} not in [campaigns] test_readers. Send a test "
+        f"with `mailer send {edition} --test ADDRESS`. When `mailer doctor` finds nothing bad, end trial "
+        "mode with `mailer trial end --by NAME`."
+    )
+
+
+def _list_test_readers(settings: Settings) -> list[str]:
+    addresses = []
+    for text in settings.campaigns.test_readers:
+        try:
+            addresses.append(normalise_address(text).email)
+        except AddressError:
+            # `mailer send --test` names it; nobody on the list can have it.
+            continue
+    return addresses
+
+
+def _read_name(by: str) -> str:
+    name = " ".join(by.split())
+    if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
+        raise TrialError(f"Say who decides it: --by NAME, in at most {_MAX_NAME_LENGTH} characters.")
+    return name
+
+
+def _record(connection: Connection, settings: Settings, *, ends: bool, by: str, now: datetime) -> Trial:
+    connection.execute(insert(TrialChange).values(ends=ends, decided_by=by, decided_at=now))
+    return read_trial(connection, settings)

@@ -1,0 +1,80 @@
+"""The commands for trial mode: show it, end it, begin it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit, emit_json, json_option, say
+
+_by_option = click.option(
+    "--by",
+    "person",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    default="",
+    help="Who decides it, for the record. Default: the user running the command.",
+)
+
+
+@click.group()
+def trial() -> None:
+    """Trial mode: campaigns go to test readers alone until the set-up is proven and a person ends it."""
+
+
+@trial.command("show")
+@json_option
+@pass_context
+def show(context: CliContext, as_json: bool) -> None:
+    """Say whether the workspace is in trial mode, and who decided that."""
+    from mailer.campaigns.trial import read_trial
+
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine, engine.connect() as connection:
+        state = read_trial(connection, workspace.settings)
+    if as_json:
+        emit_json(state.as_dict())
+        return
+    emit(f"{str(state)[0].upper()}{str(state)[1:]}.")
+    if state.is_on:
+        say(f"When `mailer doctor` finds nothing bad: {context.command_line('trial', 'end', '--by', 'NAME')}")
+
+
+@trial.command("end")
+@_by_option
+@json_option
+@pass_context
+def end(context: CliContext, person: str, as_json: bool) -> None:
+    """End trial mode, if `mailer doctor` finds nothing bad. Campaigns then go to everybody they are for."""
+    from mailer.campaigns.trial import end_trial
+    from mailer.doctor import Health, diagnose_workspace
+
+    workspace = context.open_workspace()
+    findings = diagnose_workspace(workspace)
+    faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
+    with context.open_database(workspace) as engine, engine.begin() as connection:
+        state = end_trial(connection, workspace.settings, by=person, now=datetime.now(UTC), faults=faults)
+    if as_json:
+        emit_json(state.as_dict())
+    else:
+        emit(f"{str(state)[0].upper()}{str(state)[1:]}.")
+
+
+@trial.command("begin")
+@_by_option
+@json_option
+@pass_context
+def begin(context: CliContext, person: str, as_json: bool) -> None:
+    """Begin trial mode again. Campaigns that were launched go on; scheduled ones are cancelled at their time,
+    unless all their readers are test readers."""
+    from mailer.campaigns.trial import begin_trial
+
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine, engine.begin() as connection:
+        state = begin_trial(connection, workspace.settings, by=person, now=datetime.now(UTC))
+    if as_json:
+        emit_json(state.as_dict())
+    else:
+        emit(f"{str(state)[0].upper()}{str(state)[1:]}.")

@@ -1,0 +1,72 @@
+"""Trial mode on the command line: shown, ended with a name, and begun again; and what the preview says."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mailer.cli import mailer
+from mailer.workspace import Workspace
+from tests.factories.small_edition import SLUG, add_people, write_edition
+
+REAL = {
+    "MAILER_SENDER__ADDRESS": "news@river-office.org",
+    "MAILER_WEB__BASE_URL": "https://news.river-office.org",
+}
+
+
+@pytest.fixture
+def root(workspace: Workspace) -> Path:
+    write_edition(workspace.editions)
+    engine = workspace.open_database()
+    add_people(engine)
+    engine.dispose()
+    return workspace.root
+
+
+def run(root: Path, *words: str, **environ: str) -> Result:
+    return CliRunner().invoke(mailer, ["-C", str(root), *words], env={**REAL, **environ})
+
+
+def test_a_preview_says_what_keeps_it_from_being_sent(root: Path) -> None:
+    previewed = run(root, "send", SLUG, "--segment", "all")
+    assert previewed.exit_code == 0
+    assert "Before you can send it: This workspace is in trial mode, and 4 readers" in previewed.stderr
+    assert "Add --confirm" not in previewed.stderr
+    words = json.loads(run(root, "send", SLUG, "--segment", "all", "--json").stdout)["trial"]
+    assert words.startswith("This workspace is in trial mode")
+    refused = run(root, "send", SLUG, "--segment", "all", "--confirm", "--detach")
+    assert refused.exit_code == 1
+    assert "2026-1 was not sent. This workspace is in trial mode" in refused.stderr
+
+
+def test_it_is_shown_with_the_way_out(root: Path) -> None:
+    shown = run(root, "trial", "show")
+    assert shown.stdout == "Trial mode is on: campaigns go to test readers alone.\n"
+    assert "trial end --by NAME" in shown.stderr
+    assert json.loads(run(root, "trial", "show", "--json").stdout) == {
+        **{"trial": True, "rehearsal": False, "by": "", "at": None}
+    }
+
+
+def test_it_goes_on_while_the_doctor_finds_something_bad(root: Path) -> None:
+    # Nothing listens on this port, so the relay is bad.
+    refused = run(root, "trial", "end", "--by", "Mei", MAILER_SMTP__URL="smtp://127.0.0.1:9")
+    assert refused.exit_code == 1
+    assert "Trial mode goes on" in refused.stderr
+    assert "\n  relay: 127.0.0.1:9 does not accept mail" in refused.stderr
+    assert json.loads(run(root, "trial", "show", "--json").stdout)["trial"]
+
+
+def test_it_begins_again_by_name(root: Path) -> None:
+    begun = run(root, "trial", "begin", "--by", "Bat")
+    assert begun.exit_code == 0
+    assert begun.stdout.startswith("Trial mode is on")
+
+
+def test_an_example_needs_none(root: Path) -> None:
+    example = {"MAILER_SENDER__ADDRESS": "news@example.org", "MAILER_WEB__BASE_URL": "http://127.0.0.1:8000"}
+    shown = run(root, "trial", "show", **example)
+    assert "Trial mode is not needed" in shown.stdout
+    assert shown.stderr == ""
