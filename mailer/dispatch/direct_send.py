@@ -36,7 +36,7 @@ def send_mails(
     results: dict[Hashable, RelayOutcome] = {}
     waiting = list(mails)
     for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority):
-        transport = make_transport(merge_relay_settings(smtp, relay), root)
+        transport = make_transport(merge_relay_settings(smtp, relay), root, name=relay.name)
         offered = waiting
         while offered:
             outcomes = send_messages(transport, offered)

@@ -3,15 +3,18 @@
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from mailer.dispatch.relay_tokens import RelayTokens
 from mailer.errors import ConfigurationError
+from mailer.oauth.access_tokens import AccessTokens
+from mailer.oauth.sign_in import MAIN, find_relay_oauth, make_relay_sign_in
 from mailer.settings import RelaySettings, SmtpSettings
-from mailer.smtp.auth import Credentials, read_first_line
+from mailer.smtp.auth import Credentials, TokenFile, TokenSource, read_first_line
 from mailer.smtp.interfaces import Transport
 from mailer.smtp.maildir_transport import MaildirTransport
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.transport import SmtpTransport
 
-DEFAULT_NAME = "main"
+DEFAULT_NAME = MAIN
 """The name of the relay that ``[smtp] url`` sets when no others are listed."""
 
 _OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
@@ -47,20 +50,23 @@ def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettin
     own: dict[str, object] = {
         name: value for name in _OVERRIDABLE if (value := getattr(relay, name)) is not None
     }
-    if relay.password_file or relay.token_file or urlsplit(relay.url).password:
+    if relay.password_file or relay.token_file or relay.oauth or urlsplit(relay.url).password:
         own |= {"password_file": relay.password_file, "token_file": relay.token_file}
+    own["oauth"] = find_relay_oauth(smtp, relay)
     return smtp.model_copy(update={"url": relay.url, "relays": (), **own})
 
 
-def make_transport(settings: SmtpSettings, root: Path) -> Transport:
+def make_transport(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NAME) -> Transport:
     """Return the transport for ``settings.url``; relative paths are under ``root``. Nothing is connected yet.
+
+    ``name`` is the relay's, whose sign-in is used if it has one.
 
     Raises:
         ConfigurationError: the URL is not a relay address, or the password cannot be read.
     """
     url = urlsplit(settings.url)
     if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
-        return SmtpTransport(make_smtp_options(settings, root))
+        return SmtpTransport(make_smtp_options(settings, root, name=name))
     if url.scheme == "maildir" and url.path:
         return MaildirTransport(root / url.path)
     # There may be a password before an @.
@@ -71,8 +77,8 @@ def make_transport(settings: SmtpSettings, root: Path) -> Transport:
     )
 
 
-def make_smtp_options(settings: SmtpSettings, root: Path) -> SmtpOptions:
-    """Return the options for ``settings``; relative paths are under ``root``.
+def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NAME) -> SmtpOptions:
+    """Return the options for ``settings``; relative paths are under ``root``. ``name`` is the relay's.
 
     Raises:
         ConfigurationError: the user has neither password nor token, or a file cannot be read.
@@ -80,7 +86,13 @@ def make_smtp_options(settings: SmtpSettings, root: Path) -> SmtpOptions:
     """
     return SmtpOptions.from_url(
         settings.url,
-        credentials=read_credentials(settings.url, settings.password_file, settings.token_file, root),
+        credentials=read_credentials(
+            settings.url,
+            settings.password_file,
+            settings.token_file,
+            root,
+            tokens=_make_tokens(settings, root, name),
+        ),
         starttls=settings.starttls,
         auth=settings.auth,
         pipelining=settings.pipelining,
@@ -91,10 +103,24 @@ def make_smtp_options(settings: SmtpSettings, root: Path) -> SmtpOptions:
     )
 
 
+def _make_tokens(settings: SmtpSettings, root: Path, name: str) -> TokenSource | None:
+    """The tokens of the relay's sign-in; None if it has none."""
+    if settings.oauth is None:
+        return None
+    return RelayTokens(AccessTokens(make_relay_sign_in(name, settings.url, settings.oauth), root))
+
+
 def read_credentials(
-    url: str, password_file: Path | None, token_file: Path | None, root: Path
+    url: str,
+    password_file: Path | None,
+    token_file: Path | None,
+    root: Path,
+    *,
+    tokens: TokenSource | None = None,
 ) -> Credentials | None:
     """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
+
+    ``tokens`` take precedence over a token in a file.
 
     Raises:
         ConfigurationError: the user has neither password nor token, or a file cannot be read.
@@ -106,17 +132,17 @@ def read_credentials(
     password = unquote(parts.password or "")
     if not password and password_file is not None:
         password = _read_secret(root / password_file, "password_file", "password")
-    token = root / token_file if token_file is not None else None
-    if token is not None:
-        _read_secret(token, "token_file", "OAuth token")
-    if not password and token is None:
+    if tokens is None and token_file is not None:
+        _read_secret(root / token_file, "token_file", "OAuth token")
+        tokens = TokenFile(path=root / token_file)
+    if not password and tokens is None:
         raise ConfigurationError(
             "[smtp] url names a user but no password is set. Put the password in a file and set "
-            "password_file to its path (or token_file for an OAuth token)."
+            "password_file to its path, or sign in without a password ([smtp.oauth])."
         )
     if any(not character.isprintable() for character in user + password):
         raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")
-    return Credentials(user=user, password=password, token_file=token)
+    return Credentials(user=user, password=password, tokens=tokens)
 
 
 def _read_secret(path: Path, key: str, what: str) -> str:

@@ -19,7 +19,7 @@ from mailer.dispatch.relay_settings import list_relays, make_transport, merge_re
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
 from mailer.smtp.interfaces import Transport
-from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _QUARANTINE_SECONDS = 600.0
 
@@ -156,7 +156,8 @@ class Relays:
         if not is_new or (state.quarantine is not None and not state.is_probed):
             return
         state.last_failure = outcome.reason
-        if is_too_many or state.is_probed:
+        # That the provider of the sign-in does not answer says nothing of the relay, and passes by itself.
+        if (is_too_many and outcome.stage is not Stage.sign_in) or state.is_probed:
             times = relay.backoff.failures
             count = f"failed {times} times in a row" if times > 1 else "failed again"
             self._start_quarantine(state, outcome.reason, f"The mail server {count}: {outcome.reason}")
@@ -256,7 +257,7 @@ def open_relays(
     *,
     backoff: BackoffPolicy = BackoffPolicy(),  # noqa: B008 - frozen
     monotonic: Callable[[], float] = time.monotonic,
-    factory: TransportFactory = make_transport,
+    factory: TransportFactory | None = None,
 ) -> Relays:
     """Return the relays of ``[smtp]``, each with its transport. Nothing is connected yet.
 
@@ -271,7 +272,7 @@ def open_relays(
             name=relay.name,
             transport=_make_relay_transport(relay, values, root, factory)
             if settings.smtp.relays
-            else factory(values, root),
+            else (factory or make_transport)(values, root),
             settings=values,
             priority=relay.priority,
             weight=relay.weight,
@@ -283,10 +284,10 @@ def open_relays(
 
 
 def _make_relay_transport(
-    relay: RelaySettings, values: SmtpSettings, root: Path, make: TransportFactory
+    relay: RelaySettings, values: SmtpSettings, root: Path, make: TransportFactory | None
 ) -> Transport:
     try:
-        return make(values, root)
+        return make(values, root) if make is not None else make_transport(values, root, name=relay.name)
     except ConfigurationError as error:
         where = f"[[smtp.relays]] {relay.name}:"
         raise ConfigurationError(f"{where} {str(error).removeprefix('[smtp] ')}") from error

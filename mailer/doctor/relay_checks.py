@@ -29,10 +29,10 @@ def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     for relay in relays:
         subject = f"relay {relay.name}" if smtp.relays else "relay"
-        yield _check_relay(subject, merge_relay_settings(smtp, relay), workspace.root)
+        yield _check_relay(subject, merge_relay_settings(smtp, relay), workspace.root, name=relay.name)
 
 
-def _check_relay(subject: str, settings: SmtpSettings, root: Path) -> Diagnosis:
+def _check_relay(subject: str, settings: SmtpSettings, root: Path, *, name: str) -> Diagnosis:
     url = urlsplit(settings.url)
     if url.scheme == "maildir":
         return _check_folder(subject, root / url.path)
@@ -40,7 +40,7 @@ def _check_relay(subject: str, settings: SmtpSettings, root: Path) -> Diagnosis:
         message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
         return find_bad(subject, "relay-settings", message)
     try:
-        view = probe_server(make_smtp_options(settings, root))
+        view = probe_server(make_smtp_options(settings, root, name=name))
     except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is not a number
         # The address may contain a password, so only its host is shown.
         place, words = url.netloc.rpartition("@")[2], str(error).rstrip(".")
@@ -56,7 +56,8 @@ def _name_failure(error: Exception) -> str:
     if isinstance(cause, CertificateError):
         return "relay-certificate"
     if isinstance(cause, ConnectionFailedError):
-        return "relay-login" if cause.outcome.stage is Stage.login else "relay-unreachable"
+        is_login = cause.outcome.stage in {Stage.login, Stage.sign_in}
+        return "relay-login" if is_login else "relay-unreachable"
     return "relay-settings"
 
 

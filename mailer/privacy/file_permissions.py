@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from mailer.dispatch.relay_settings import list_relays
 from mailer.errors import ConfigurationError
+from mailer.oauth.grant_store import GRANTS_FOLDER
 from mailer.settings import SETTINGS_FILE
 from mailer.workspace import KEYS_FILE, Workspace
 
@@ -60,7 +61,7 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     yield root / SETTINGS_FILE
     yield from _list_database_files(workspace)
     # Nothing in a folder is exposed that others cannot enter.
-    yield from (workspace.outbox, root / "run", *_list_maildirs(workspace))
+    yield from (workspace.outbox, root / "run", root / GRANTS_FOLDER, *_list_maildirs(workspace))
     if settings.log.file is not None:
         yield root / settings.log.file
     for relay in settings.smtp.relays:
@@ -68,6 +69,9 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     for name in (settings.smtp.password_file, settings.smtp.token_file):
         if name is not None:
             yield root / name
+    oauth = (settings.smtp.oauth, *(relay.oauth for relay in settings.smtp.relays), settings.feedback.oauth)
+    secrets = (found.client_secret_file for found in oauth if found is not None)
+    yield from (root / name for name in secrets if name is not None)
     yield from (root / name for name in settings.feedback.webhooks.list_secret_files().values())
     # Exports and backups that were written beside the database.
     suffixes = _LIST_SUFFIXES | _COPY_SUFFIXES

@@ -1,4 +1,4 @@
-"""SMTP authentication: choose a mechanism and answer each challenge (RFC 4954, RFC 4616, XOAUTH2).
+"""SMTP authentication: choose a mechanism and answer each challenge (RFC 4954, RFC 4616, RFC 7628, XOAUTH2).
 
 Nothing here knows a socket. The connection says what it was offered, writes what it is given and passes on
 each challenge.
@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 from mailer.smtp.interfaces import ConnectionFailedError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
-AuthSetting = Literal["auto", "plain", "login", "xoauth2"]
+AuthSetting = Literal["auto", "plain", "login", "xoauth2", "oauthbearer"]
 """The mechanism to use; "auto" takes the best the server offers."""
 
 # RFC 5321 §4.5.3.1.4: a command line has at most 512 octets, its CRLF included. RFC 4954 §4: an initial
@@ -25,13 +25,17 @@ AuthSetting = Literal["auto", "plain", "login", "xoauth2"]
 _MAX_COMMAND_LENGTH = 512
 _MAX_RESPONSE_LENGTH = 12_288
 _CANCEL = "*"
+_MIN_SECRET_LENGTH = 6
 
 
 class AuthMechanism(StrEnum):
     """An authentication mechanism; the value is its name in SMTP."""
 
     xoauth2 = "XOAUTH2"
-    """A token that is renewed regularly, in place of a password."""
+    """A token that is renewed regularly, in place of a password, as Google and Microsoft write it."""
+
+    oauthbearer = "OAUTHBEARER"
+    """The same as a standard (RFC 7628)."""
 
     plain = "PLAIN"
     """User and password in one response."""
@@ -39,14 +43,62 @@ class AuthMechanism(StrEnum):
     login = "LOGIN"
     """User and password one after the other; older than the standard, and some servers offer nothing else."""
 
+    @property
+    def takes_token(self) -> bool:
+        """Whether it logs in with a token, not with a password."""
+        return self in {AuthMechanism.xoauth2, AuthMechanism.oauthbearer}
+
+
+class TokenSource(Protocol):
+    """Supplies the tokens to log in with. For several connections at once, in one event loop."""
+
+    async def read(self) -> str:
+        """Return a token that should work now.
+
+        Raises:
+            ConnectionFailedError: there is none; the outcome says whether to wait or to stop.
+        """
+
+    async def replace(self, refused: str) -> str:
+        """Return another token than ``refused``, which the server does not take; "" if there is no other.
+
+        Raises:
+            ConnectionFailedError: as for :meth:`read`.
+        """
+
+    def refuse(self, token: str) -> None:
+        """Learn that the server has ended a session because of ``token``, so that it is not used again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenFile:
+    """A token in a file that another program rewrites."""
+
+    path: Path
+
+    async def read(self) -> str:
+        try:
+            return read_first_line(self.path)
+        except (OSError, ValueError) as error:
+            raise _auth_failed(
+                f"token_file: {self.path} cannot be read or is empty. Its first line must be the OAuth token"
+            ) from error
+
+    async def replace(self, refused: str) -> str:
+        token = await self.read()
+        return "" if token == refused else token
+
+    def refuse(self, token: str) -> None:
+        """Nothing to do: the file is read at every login."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """The user and secret to authenticate with. Neither the password nor the token is ever shown."""
+    """The user and secret to authenticate with. Neither the password nor a token is ever shown."""
 
     user: str
     password: str = field(default="", repr=False)
-    token_file: Path | None = None
+    tokens: TokenSource | None = field(default=None, repr=False)
 
     @property
     def has_password(self) -> bool:
@@ -54,22 +106,7 @@ class Credentials:
 
     @property
     def has_token(self) -> bool:
-        return self.token_file is not None
-
-    def read_token(self) -> str:
-        """Read the current token: the program that renews it rewrites the file.
-
-        Raises:
-            ConnectionFailedError: the file cannot be read or is empty; authentication cannot succeed.
-        """
-        assert self.token_file is not None  # noqa: S101 - the mechanism was chosen for it
-        try:
-            return read_first_line(self.token_file)
-        except (OSError, ValueError) as error:
-            raise _auth_failed(
-                f"token_file: {self.token_file} cannot be read or is empty. Its first line must be the "
-                "OAuth token"
-            ) from error
+        return self.tokens is not None
 
 
 def read_user(url: str) -> Credentials | None:
@@ -104,7 +141,7 @@ def choose_mechanism(
 ) -> AuthMechanism:
     """Choose a mechanism from those ``offered`` (in upper or lower case).
 
-    "auto" prefers XOAUTH2 if there is a token, then PLAIN, then LOGIN.
+    "auto" prefers XOAUTH2 if there is a token, then OAUTHBEARER, PLAIN and LOGIN.
 
     Raises:
         ConnectionFailedError: none can be used; the outcome stops the campaign and says what to set.
@@ -113,7 +150,7 @@ def choose_mechanism(
     there = ", ".join(sorted(names)) or "none"
     if setting != "auto":
         return _require_mechanism(AuthMechanism[setting], names, there, has_token, has_password)
-    usable = [AuthMechanism.xoauth2] if has_token else []
+    usable = [AuthMechanism.xoauth2, AuthMechanism.oauthbearer] if has_token else []
     usable += [AuthMechanism.plain, AuthMechanism.login] if has_password else []
     for mechanism in usable:
         if mechanism in names:
@@ -124,7 +161,7 @@ def choose_mechanism(
             "remove the user from the url"
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
-    missing = "password_file" if has_token else "token_file"
+    missing = "password_file" if has_token else "oauth or token_file"
     raise _auth_failed(
         f"the server offers {there}; only {ours} can be used with these settings. To use another, "
         f"set {missing}"
@@ -140,9 +177,11 @@ def _require_mechanism(
             f"{asked} needs {mechanism}, which the server does not offer. It offers: {there}. "
             'Set auth = "auto"'
         )
-    if mechanism is AuthMechanism.xoauth2 and not has_token:
-        raise _auth_failed(f"{asked} needs a token. Set token_file to the file that holds it")
-    if mechanism is not AuthMechanism.xoauth2 and not has_password:
+    if mechanism.takes_token and not has_token:
+        raise _auth_failed(
+            f"{asked} needs a token. Set oauth, or token_file to the file that holds the token"
+        )
+    if not mechanism.takes_token and not has_password:
         raise _auth_failed(f"{asked} needs a password. Set password_file to the file that holds it")
     return mechanism
 
@@ -155,9 +194,11 @@ class AuthExchange:
     exchange.
     """
 
-    def __init__(self, mechanism: AuthMechanism, responses: list[str]) -> None:
+    def __init__(self, mechanism: AuthMechanism, responses: list[str], secret: str) -> None:
         self.mechanism = mechanism
         self._responses = responses
+        # A very short one would hide words of the server, and is no secret.
+        self._secrets = [text for text in (*responses, secret) if len(text) >= _MIN_SECRET_LENGTH]
         self._error_detail = ""
 
     @property
@@ -181,44 +222,51 @@ class AuthExchange:
         """
         if self._responses:
             return self._responses.pop(0)
-        if self.mechanism is AuthMechanism.xoauth2 and not self._error_detail:
+        if self.mechanism.takes_token and not self._error_detail:
             self._error_detail = _decode_error(challenge)
-            # The 535 follows this empty line; without it both sides would wait.
-            return ""
+            # The 535 follows this line; without it both sides would wait. RFC 7628 §3.2.3 asks for a byte 1.
+            return "" if self.mechanism is AuthMechanism.xoauth2 else _encode("\x01")
         return _CANCEL
 
+    def hide_secrets(self, text: str) -> str:
+        """``text`` without what was sent to log in: a server may quote the line that it refuses."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
 
-def start_exchange(mechanism: AuthMechanism, credentials: Credentials) -> AuthExchange:
-    """Start authenticating ``credentials`` by ``mechanism``. The token is read now.
+
+def start_exchange(mechanism: AuthMechanism, credentials: Credentials, token: str = "") -> AuthExchange:
+    """Start authenticating ``credentials`` by ``mechanism``, with ``token`` if it takes one.
 
     Raises:
-        ConnectionFailedError: the token cannot be read, or a response is longer than servers must accept.
+        ConnectionFailedError: a response is longer than servers must accept.
     """
-    responses = [_encode(text) for text in _RESPONSES[mechanism](credentials)]
+    secret = token if mechanism.takes_token else credentials.password
+    responses = [_encode(text) for text in _RESPONSES[mechanism](credentials.user, secret)]
     if any(len(response) > _MAX_RESPONSE_LENGTH for response in responses):
         raise _auth_failed(
             f"the password or token is longer than the {_MAX_RESPONSE_LENGTH:,} octets of RFC 4954. "
             "Check what its file contains"
         )
-    return AuthExchange(mechanism, responses)
+    return AuthExchange(mechanism, responses, secret)
 
 
-def _plain_responses(credentials: Credentials) -> list[str]:
-    return [f"\0{credentials.user}\0{credentials.password}"]
+def write_xoauth2(user: str, token: str) -> str:
+    """The response of XOAUTH2, as Google and Microsoft document it; the same in SMTP and IMAP."""
+    return f"user={user}\x01auth=Bearer {token}\x01\x01"
 
 
-def _login_responses(credentials: Credentials) -> list[str]:
-    return [credentials.user, credentials.password]
+def write_oauthbearer(user: str, token: str) -> str:
+    """The response of OAUTHBEARER (RFC 7628 §3.1, RFC 5801 §4 for the user); the same in SMTP and IMAP."""
+    name = user.replace("=", "=3D").replace(",", "=2C")
+    return f"n,a={name},\x01auth=Bearer {token}\x01\x01"
 
 
-def _xoauth2_responses(credentials: Credentials) -> list[str]:
-    return [f"user={credentials.user}\x01auth=Bearer {credentials.read_token()}\x01\x01"]
-
-
-_RESPONSES: Final[dict[AuthMechanism, Callable[[Credentials], list[str]]]] = {
-    AuthMechanism.plain: _plain_responses,
-    AuthMechanism.login: _login_responses,
-    AuthMechanism.xoauth2: _xoauth2_responses,
+_RESPONSES: Final[dict[AuthMechanism, Callable[[str, str], list[str]]]] = {
+    AuthMechanism.plain: lambda user, password: [f"\0{user}\0{password}"],
+    AuthMechanism.login: lambda user, password: [user, password],
+    AuthMechanism.xoauth2: lambda user, token: [write_xoauth2(user, token)],
+    AuthMechanism.oauthbearer: lambda user, token: [write_oauthbearer(user, token)],
 }
 
 
@@ -227,7 +275,7 @@ def _encode(text: str) -> str:
 
 
 def _decode_error(challenge: str) -> str:
-    """Decode XOAUTH2's error challenge: base64 of JSON such as {"status": "400", "scope": …}."""
+    """Decode the challenge of a refused token: base64 of JSON such as {"status": "400", "scope": …}."""
     try:
         said = json.loads(base64.b64decode(challenge, validate=True))
         words = ", ".join(f"{key} {value}" for key, value in said.items())

@@ -25,6 +25,9 @@ _SEND_BUFFER = 256 * 1024
 _LONG_MESSAGE = _SEND_BUFFER
 """In bytes; a message this long may stay in our buffer after it has been written."""
 
+_LOGIN_CODES: Final = frozenset({530, 535})
+"""Authentication required, or not valid (RFC 4954 §6)."""
+
 _MAX_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
 _UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 _FINAL_DOT: Final = b".\r\n"
@@ -69,6 +72,7 @@ class SmtpConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = _NULL_TRANSPORT
         self.capabilities = Capabilities()
         self._pipelines = False
+        self._token = ""
 
     # --- opening: one command after another
 
@@ -86,8 +90,9 @@ class SmtpConnection(asyncio.Protocol):
             self._opening_replies is not None and not self._opening_replies.empty()
         )
 
-    def start_sending(self, capabilities: Capabilities) -> None:
-        """Start the dialogue: the server waits for MAIL."""
+    def start_sending(self, capabilities: Capabilities, *, token: str = "") -> None:
+        """Start the dialogue: the server waits for MAIL. ``token`` is the one that we logged in with."""
+        self._token = token
         self.capabilities = capabilities
         self._pipelines = self._options.pipelining and "PIPELINING" in capabilities
         self._opening_replies = None
@@ -197,15 +202,25 @@ class SmtpConnection(asyncio.Protocol):
 
     def _on_mail(self, reply: Reply) -> None:
         if reply.code != 250:
-            self._refuse_offered(_classify(Stage.mail, reply))
+            self._refuse_offered(self._classify_envelope(Stage.mail, reply))
         elif not self._pipelines:
             self._send_commands(self._rcpt_command(), (Stage.rcpt,))
 
     def _on_rcpt(self, reply: Reply) -> None:
         if self._refusal is None and reply.code not in {250, 251, 252}:
-            self._refuse_offered(_classify(Stage.rcpt, reply))
+            self._refuse_offered(self._classify_envelope(Stage.rcpt, reply))
         elif not self._pipelines:
             self._send_commands(b"DATA\r\n", (Stage.data,))
+
+    def _classify_envelope(self, stage: Stage, reply: Reply) -> Outcome:
+        """What a refusal means. "Log in first", in a session opened with a token, says that it has ended."""
+        outcome = _classify(stage, reply)
+        credentials = self._options.credentials
+        if not self._token or outcome.code not in _LOGIN_CODES:
+            return outcome
+        if credentials is not None and credentials.tokens is not None:
+            credentials.tokens.refuse(self._token)
+        return outcome._replace(verdict=Verdict.give_back, reconnect=True)
 
     def _refuse_offered(self, fault: Outcome) -> None:
         """End the offered message with ``fault``, once the replies to the rest of its envelope are in."""
@@ -229,7 +244,7 @@ class SmtpConnection(asyncio.Protocol):
                 # It may have accepted the recipient. Only closing the connection is sure to deliver nothing.
                 self._terminate(self._refusal)
         elif reply.code != 354:
-            self._refuse_offered(_classify(Stage.data, reply))
+            self._refuse_offered(self._classify_envelope(Stage.data, reply))
         elif self._is_closing:
             self._abandon()
         else:

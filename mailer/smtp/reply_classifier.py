@@ -27,6 +27,9 @@ class Stage(StrEnum):
     login = "login"
     """Logging in."""
 
+    sign_in = "sign-in"
+    """Getting a token to log in with. The server was not asked."""
+
     reset = "reset"
     """RSET: the envelope is dropped after a refusal."""
 
@@ -110,6 +113,7 @@ _STAGE_SUMMARIES: Final = {
     Stage.connect: "The mail server cannot be used",
     Stage.tls: "The connection cannot be secured",
     Stage.login: "The mail server refuses the login",
+    Stage.sign_in: "The mailer cannot sign in to the mail server",
     Stage.reset: "The mail server cannot be used",
     Stage.mail: "The mail server refuses the sender",
     Stage.rcpt: "The mail server refuses to send for us",

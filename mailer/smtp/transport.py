@@ -3,9 +3,9 @@
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mailer.smtp.auth import AuthMechanism, choose_mechanism, start_exchange
+from mailer.smtp.auth import AuthExchange, AuthMechanism, choose_mechanism, start_exchange
 from mailer.smtp.connection import SmtpConnection
 from mailer.smtp.interfaces import ConnectionFailedError, MessageSource
 from mailer.smtp.options import SmtpOptions
@@ -15,6 +15,7 @@ from mailer.smtp.reply_parser import Capabilities, Reply, parse_ehlo_text
 _CONNECT_SECONDS = 30.0
 """As Postfix's smtp_connect_timeout: a host that does not answer in this time is down."""
 
+_REFUSED_TOKEN_CODES = frozenset({454, 535})
 _MAX_CHALLENGES = 5
 """None of our mechanisms has more than three."""
 
@@ -29,10 +30,14 @@ class CertificateError(ConnectionFailedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What was agreed with the server: its capabilities, and the mechanism we authenticated with, if any."""
+    """What was agreed with the server: its capabilities, and the mechanism we authenticated with, if any.
+
+    ``token`` is the one that the server has taken, "" if there was none.
+    """
 
     capabilities: Capabilities
     mechanism: AuthMechanism | None = None
+    token: str = field(default="", repr=False)
 
 
 class SmtpTransport:
@@ -51,7 +56,7 @@ class SmtpTransport:
     async def connect(self, source: MessageSource) -> SmtpConnection:
         connection = SmtpConnection(source, self._options, asyncio.get_running_loop())
         session = await self.open(connection)
-        connection.start_sending(session.capabilities)
+        connection.start_sending(session.capabilities, token=session.token)
         return connection
 
     async def open(self, connection: SmtpConnection) -> Session:
@@ -64,11 +69,11 @@ class SmtpTransport:
             await self._open(connection)
             capabilities = await self._read_greeting(connection)
             capabilities = await self._start_tls(connection, capabilities)
-            mechanism = await self._authenticate(connection, capabilities)
+            mechanism, token = await self._authenticate(connection, capabilities)
         except BaseException:
             connection.transport.abort()
             raise
-        return Session(capabilities=capabilities, mechanism=mechanism)
+        return Session(capabilities=capabilities, mechanism=mechanism, token=token)
 
     async def _open(self, connection: SmtpConnection) -> None:
         context = self._tls_context() if self._options.implicit_tls else None
@@ -135,10 +140,11 @@ class SmtpTransport:
 
     async def _authenticate(
         self, connection: SmtpConnection, capabilities: Capabilities
-    ) -> AuthMechanism | None:
+    ) -> tuple[AuthMechanism | None, str]:
+        """Log in; return how, and the token that the server took, if any."""
         credentials = self._options.credentials
         if credentials is None:
-            return None
+            return None, ""
         is_encrypted = connection.transport.get_extra_info("ssl_object") is not None
         if not (is_encrypted or self._options.starttls == "never" or self._options.is_loopback):
             raise self._permanent_failure(
@@ -152,16 +158,35 @@ class SmtpTransport:
             has_token=credentials.has_token,
             has_password=credentials.has_password,
         )
-        exchange = start_exchange(mechanism, credentials)
-        command = f"AUTH {mechanism} {exchange.initial_response()}".rstrip()
+        tokens = credentials.tokens
+        if tokens is None or not mechanism.takes_token:
+            await self._run_exchange(connection, start_exchange(mechanism, credentials))
+            return mechanism, ""
+        token = await tokens.read()
+        try:
+            await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
+        except ConnectionFailedError as error:
+            # RFC 4954 §6: 454 and 535 are what a server says to a token that has ended. Once only: a server
+            # that refuses a new token, too, has something against us.
+            newer = await tokens.replace(token) if error.outcome.code in _REFUSED_TOKEN_CODES else ""
+            if not newer:
+                raise
+            token = newer
+            await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
+        return mechanism, token
+
+    async def _run_exchange(self, connection: SmtpConnection, exchange: AuthExchange) -> None:
+        command = f"AUTH {exchange.mechanism} {exchange.initial_response()}".rstrip()
         reply = await self._read_reply(connection, command.encode(), Stage.login)
         for _ in range(_MAX_CHALLENGES):
             if reply.code != 334:
                 break
             answer = exchange.respond(reply.text.decode("ascii", "replace"))
             reply = await self._read_reply(connection, answer.encode(), Stage.login)
-        self._require_code(reply, Stage.login, {235}, exchange.error_detail)
-        return mechanism
+        text = exchange.hide_secrets(reply.text.decode("utf-8", "replace"))
+        self._require_code(
+            Reply(reply.code, text.encode()), Stage.login, {235}, exchange.hide_secrets(exchange.error_detail)
+        )
 
     async def _command(
         self, connection: SmtpConnection, command: bytes | None, stage: Stage, good: set[int]

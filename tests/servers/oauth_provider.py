@@ -138,6 +138,7 @@ class OAuthProvider:
     takes_once: bool = False
     refusal: str = ""
     page: tuple[int, str] | None = None
+    pages_sent: int = 0
     account: str = ACCOUNT
     gives_refresh_token: bool = True
     leaves_out_scope: str = ""
@@ -404,6 +405,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.provider.delay:
             time.sleep(self.provider.delay)
         if self.provider.page is not None:
+            self.provider.pages_sent += 1
             status, page = self.provider.page
             self._send(status, "text/html", page.encode())
             return

@@ -7,6 +7,7 @@ thread of its own (``with``).
 """
 
 import asyncio
+import base64
 import re
 import ssl
 import threading
@@ -158,6 +159,15 @@ class ScriptedServer:
     delay: float = 0.0
     """Seconds between a final dot and its reply."""
 
+    accepts_token: Callable[[str], bool] | None = None
+    """Who may send: after AUTH with a token for which this holds (XOAUTH2, OAUTHBEARER). By default, all."""
+
+    checks_sessions: bool = False
+    """Whether a token that has ended ends the sessions it opened, too, at their next MAIL."""
+
+    logins: list[tuple[str, str, str]] = field(default_factory=list)
+    """The mechanism, user and token of every attempt to log in."""
+
     steps: int = 0
     bodies: int = 0
     port: int = 0
@@ -257,6 +267,8 @@ class _Conversation(asyncio.Protocol):
         self._body: bytes | None = None
         self._cut_after: int | None = None
         self._mails: list[Mail] = []
+        self._token = ""
+        self._awaits = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -287,6 +299,15 @@ class _Conversation(asyncio.Protocol):
 
     def _on_line(self, line: str) -> None:
         self.lines.append(line)
+        if self._awaits:
+            mechanism, self._awaits = self._awaits, ""
+            # After a refusal, the client says that it has read the reason.
+            self._say(
+                "535 5.7.3 Authentication unsuccessful"
+                if mechanism == "refused"
+                else self._log_in(mechanism, line)
+            )
+            return
         verb, _, argument = line.partition(" ")
         said = self.owner.script(verb, argument)
         fault = self.owner.take_step()
@@ -312,7 +333,35 @@ class _Conversation(asyncio.Protocol):
     def _on_helo(self, argument: str) -> str:
         return "250 mx.example.org"
 
+    def _on_auth(self, argument: str) -> str:
+        if self.owner.accepts_token is None:
+            return "500 5.5.2 What?"
+        mechanism, _, response = argument.partition(" ")
+        if not response:
+            self._awaits = mechanism
+            return "334 "
+        return self._log_in(mechanism, response)
+
+    def _log_in(self, mechanism: str, response: str) -> str:
+        said = base64.b64decode(response).decode()
+        found = re.search(r"(?:user|a)=([^\x01,]*).*auth=Bearer ([^\x01]*)", said)
+        assert found, said
+        self.owner.logins.append((mechanism, found[1], found[2]))
+        if self.owner.accepts_token is not None and self.owner.accepts_token(found[2]):
+            self._token = found[2]
+            return "235 2.7.0 Authentication successful"
+        self._awaits = "refused"
+        return "334 " + base64.b64encode(b'{"status":"400","schemes":"Bearer"}').decode()
+
+    def _may_send(self) -> bool:
+        accepts = self.owner.accepts_token
+        if accepts is None:
+            return True
+        return self._token != "" and (not self.owner.checks_sessions or accepts(self._token))
+
     def _on_mail(self, argument: str) -> str:
+        if not self._may_send():
+            return "530 5.7.57 Client not authenticated to send mail"
         if self._sender is not None:
             return "503 5.5.1 Error: nested MAIL command"
         self._sender = _read_address(argument)

@@ -1,5 +1,6 @@
 """Logging in: the mechanism chosen, the responses, and the errors when it cannot work."""
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from mailer.smtp.auth import (
     AuthMechanism,
     AuthSetting,
     Credentials,
+    TokenFile,
     choose_mechanism,
     start_exchange,
 )
@@ -30,7 +32,9 @@ def exchange(mechanism: AuthMechanism, *, user: str = "news", password: str = "s
 
 def token_exchange(folder: Path, token: str) -> AuthExchange:
     (folder / "token").write_text(f"{token}\n")
-    return start_exchange(AuthMechanism.xoauth2, Credentials(user="news@x.org", token_file=folder / "token"))
+    tokens = TokenFile(path=folder / "token")
+    credentials = Credentials(user="news@x.org", tokens=tokens)
+    return start_exchange(AuthMechanism.xoauth2, credentials, asyncio.run(tokens.read()))
 
 
 # --- which mechanism
@@ -41,6 +45,7 @@ def token_exchange(folder: Path, token: str) -> AuthExchange:
     [
         ({"PLAIN", "LOGIN", "XOAUTH2"}, True, AuthMechanism.xoauth2),
         ({"PLAIN", "LOGIN", "XOAUTH2"}, False, AuthMechanism.plain),
+        ({"PLAIN", "LOGIN", "OAUTHBEARER"}, True, AuthMechanism.oauthbearer),
         ({"PLAIN", "LOGIN"}, True, AuthMechanism.plain),
         ({"LOGIN", "CRAM-MD5"}, False, AuthMechanism.login),
         ({"login", "plain"}, False, AuthMechanism.plain),
@@ -55,7 +60,9 @@ def test_auto_takes_the_token_then_plain_then_login(
 @pytest.mark.parametrize("mechanism", AuthMechanism)
 def test_the_mechanism_in_the_settings_is_used(mechanism: AuthMechanism) -> None:
     setting: AuthSetting = mechanism.name  # type: ignore[assignment]
-    assert choose_mechanism(["XOAUTH2", "PLAIN", "LOGIN"], setting, has_token=True) is mechanism
+    assert (
+        choose_mechanism(["XOAUTH2", "OAUTHBEARER", "PLAIN", "LOGIN"], setting, has_token=True) is mechanism
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,10 +70,10 @@ def test_the_mechanism_in_the_settings_is_used(mechanism: AuthMechanism) -> None
     [
         ((), "auto", False, True, "remove the user from"),
         (("CRAM-MD5",), "auto", False, True, "offers CRAM-MD5; only PLAIN and LOGIN can be used"),
-        (("XOAUTH2",), "auto", False, True, r"set token_file"),
+        (("XOAUTH2",), "auto", False, True, r"set oauth or token_file"),
         (("PLAIN",), "auto", True, False, r"set password_file"),
         (("PLAIN", "LOGIN"), "xoauth2", True, True, "It offers: LOGIN, PLAIN"),
-        (("XOAUTH2",), "xoauth2", False, True, r"Set token_file"),
+        (("XOAUTH2",), "xoauth2", False, True, r"Set oauth, or token_file"),
         (("PLAIN",), "plain", True, False, r"Set password_file"),
     ],
 )
@@ -152,6 +159,14 @@ def test_an_unreadable_error_challenge_is_answered_too(tmp_path: Path, challenge
     login = token_exchange(tmp_path, "expired")
     login.initial_response()
     assert (login.respond(challenge), login.error_detail) == ("", "the server did not accept the token")
+
+
+def test_oauthbearer_is_written_as_the_standard_says() -> None:
+    login = start_exchange(AuthMechanism.oauthbearer, Credentials(user="a=b,c@x.org"), "token-of-mine")
+    assert decode(login.initial_response()) == "n,a=a=3Db=2Cc@x.org,\x01auth=Bearer token-of-mine\x01\x01"
+    # RFC 7628 §3.2.3: a refusal is answered with a single byte 1.
+    assert decode(login.respond("e30=")) == "\x01"
+    assert login.respond("e30=") == "*"
 
 
 def test_a_file_too_large_for_a_token_is_not_sent(tmp_path: Path) -> None:
