@@ -15,6 +15,11 @@ A token in an address of mail is 25 bytes, 50 hex digits, because mail programs 
 of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
 (4), 16 bytes of the same HMAC. It never expires either.
 
+A code at the foot of a message is 75 bits, typed as 16 characters (:mod:`subscribers.typed_code`): campaign
+(27 bits), 16 bits that differ between its readers, and 32 bits of the same HMAC. Whoever checks one learns
+the campaign and nothing of its reader. It takes four billion guesses to make one, and the page that checks
+them counts; a real one is easier to copy.
+
 The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
 
 A key is retired when somebody else may have it, because whoever has a key can make links. A key that was only
@@ -33,9 +38,16 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.typed_code import read_code, write_code
 
 _PAYLOAD = struct.Struct(">BQI")
 _MAIL_PAYLOAD = struct.Struct(">BII")
+_CODE_PAYLOAD_BYTES = 6
+_CODE_TAG_BITS = 16
+_CODE_SIGNATURE_BYTES = 4
+_MAX_CODED_CAMPAIGN = 2**27 - 1
+# Odd, so that readers whose numbers differ in the last 16 bits have different tags.
+_TAG_FACTOR = 0x9E37
 _MAX_ID = 2**31 - 1
 """The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
 _SIGNATURE_BYTES = 16
@@ -49,6 +61,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 CLICK = "click"
 """What the signature of a click's token is for. No link with it is ever stored, so it is no
 :class:`LinkPurpose`."""
+CODE = "code"
+"""What the signature of the code at the foot of a message is for, likewise."""
 
 
 class LinkPurpose(StrEnum):
@@ -130,6 +144,7 @@ class TokenSigner:
     reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
     _hmacs: "dict[tuple[int, str], _PrefixHmac]" = field(init=False, repr=False, compare=False)
     _oldest_hmac: "_PrefixHmac" = field(init=False, repr=False, compare=False)
+    _code_pads: "dict[int, int]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.current not in self.keys:
@@ -145,9 +160,15 @@ class TokenSigner:
         hmacs = {
             (number, purpose): _PrefixHmac(key, b"token\0" + purpose.encode() + b"\0")
             for number, key in self.keys.items()
-            for purpose in (*LinkPurpose, CLICK)
+            for purpose in (*LinkPurpose, CLICK, CODE)
+        }
+        pads = {
+            number: int.from_bytes(hmacs[number, CODE].digest(b"")[:_CODE_PAYLOAD_BYTES], "big")
+            for number in self.keys
         }
         object.__setattr__(self, "_hmacs", hmacs)
+        # Hides the campaign's and the reader's numbers from whoever only sees a code.
+        object.__setattr__(self, "_code_pads", {number: pad >> 5 for number, pad in pads.items()})
         object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
@@ -209,6 +230,48 @@ class TokenSigner:
         if known is None or not hmac.compare_digest(signature, known.digest(numbered)[:signature_bytes]):
             raise TokenError
         return numbered[1:], numbered[0]
+
+    def sign_code(self, *, subscriber_id: int, campaign_id: int) -> str:
+        """Return the code of a message, such as ``7K3M-QX9P-2HWD-5T8R``. Like :meth:`sign`, it does not look
+        for a newer key.
+
+        Raises:
+            ValueError: the campaign's number is too large for a code.
+        """
+        if campaign_id > _MAX_CODED_CAMPAIGN:
+            raise ValueError(f"campaign {campaign_id} is too large for a code")
+        number = campaign_id << _CODE_TAG_BITS | subscriber_id * _TAG_FACTOR & 0xFFFF
+        payload = number.to_bytes(_CODE_PAYLOAD_BYTES, "big")
+        signature = self._hmacs[self.current, CODE].digest(payload)[:_CODE_SIGNATURE_BYTES]
+        pad = self._code_pads[self.current]
+        return write_code((number ^ pad) << 8 * _CODE_SIGNATURE_BYTES | int.from_bytes(signature, "big"))
+
+    def read_code(self, code: str) -> TokenPayload:
+        """Verify a ``code``, however it was typed, and return its campaign; ``subscriber_id`` is always 0.
+        Campaign 0 is that of tests.
+
+        Raises:
+            TokenError: it is not one of our codes.
+            RetiredKeyError: its key was retired.
+        """
+        data = read_code(code)
+        if data is None:
+            raise TokenError
+        signer = self.newest()
+        # A code has no room for the number of its key. All are tried, whichever fits.
+        fitting = [number for number in signer.keys if signer._fits_code(number, data)]
+        if not fitting:
+            raise TokenError
+        if fitting[0] in signer.retired:
+            raise RetiredKeyError
+        number = data >> 8 * _CODE_SIGNATURE_BYTES ^ signer._code_pads[fitting[0]]
+        return signer._payload(fitting[0], 0, number >> _CODE_TAG_BITS)
+
+    def _fits_code(self, key: int, data: int) -> bool:
+        number = data >> 8 * _CODE_SIGNATURE_BYTES ^ self._code_pads[key]
+        signature = (data & 0xFFFFFFFF).to_bytes(_CODE_SIGNATURE_BYTES, "big")
+        digest = self._hmacs[key, CODE].digest(number.to_bytes(_CODE_PAYLOAD_BYTES, "big"))
+        return hmac.compare_digest(signature, digest[:_CODE_SIGNATURE_BYTES])
 
     def sign_test(self) -> str:
         """Return the token for the links of a test. It names nobody, and every test with this key has it."""
@@ -292,7 +355,7 @@ class TokenSigner:
 
 class _PrefixHmac:
     """HMAC-SHA256 (RFC 2104) of messages with a common prefix. The key and the prefix are hashed once, which
-    halves the time of ``hmac.digest`` for a token; every mail contains up to four.
+    halves the time of ``hmac.digest`` for a token; every mail contains up to five.
     """
 
     def __init__(self, key: bytes, beginning: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The addresses of an edition and of its stories in the archive."""
+"""The addresses of public pages that a mail names: an edition and its stories in the archive, and /verify."""
 
 from urllib.parse import quote
 
@@ -23,3 +23,13 @@ def story_url(base_url: str, edition: str, language: str, story: str, version: s
 def version_query(digest: str) -> str:
     """The query that opens the pages of an edition outside the archive; empty without its ``digest``."""
     return f"?v={digest[:DIGEST_DIGITS]}" if digest else ""
+
+
+def verify_url(base_url: str) -> str:
+    """The address of the page that tells whether a message is from us."""
+    return f"{base_url}/verify"
+
+
+def verify_place(base_url: str) -> str:
+    """The same address as people read and type it: ``news.example.org/verify``."""
+    return verify_url(base_url).partition("://")[2]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mailer.errors import BuildError
-from mailer.rendering.archive_urls import version_query
+from mailer.rendering.archive_urls import verify_place, verify_url, version_query
 from mailer.rendering.body.merge_tags import TAG_PATTERN, LinkTag, MergeTag, TagContext
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -58,6 +58,9 @@ def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag,
         MergeTag.greeting: format_greeting(compiled, plain_phrase(reader.name)),
         MergeTag.unsubscribe_url: reader.unsubscribe_url,
         MergeTag.preferences_url: reader.preferences_url,
+        MergeTag.verification_code: reader.verification_code,
+        MergeTag.verify_url: verify_url(reader.base_url),
+        MergeTag.verify_place: verify_place(reader.base_url),
         MergeTag.archive_url: reader.archive_url(compiled.slug, compiled.language, compiled.digest),
         MergeTag.version: version_query(compiled.digest),
     }

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
-from mailer.rendering.archive_urls import archive_url, version_query
+from mailer.rendering.archive_urls import archive_url, verify_place, verify_url, version_query
 from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
 from mailer.rendering.body.counted_links import LinkKey, replace_links
 from mailer.rendering.body.merge_tags import LinkTag, MergeTag
@@ -42,7 +42,7 @@ _MAX_INTERESTS = 4096
 
 # In the order of the values that _encode_values makes.
 _READER_TAGS: tuple[MergeTag | LinkTag, ...] = (
-    *(MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url),
+    *(MergeTag.greeting, MergeTag.verification_code, MergeTag.unsubscribe_url, MergeTag.preferences_url),
     LinkTag.click_url,
 )
 _NO_LINKS: Mapping[LinkKey, int] = MappingProxyType({})
@@ -153,8 +153,8 @@ class MessageBuilder:
             frame = self._shared_parts[mail.language, label]
         try:
             head = self._write_head(frame, reader, links[0], name, now)
-            greeting = format_greeting(mail, name)
-            text, html = _encode_values(form.bodies, greeting, links, are_plain=are_plain)
+            greeting, code = format_greeting(mail, name), reader.verification_code
+            text, html = _encode_values(form.bodies, greeting, (code, *links), are_plain=are_plain)
             return b"".join(
                 (
                     head,
@@ -187,10 +187,11 @@ class MessageBuilder:
     def _make_template(self, variant: Variant) -> _MessageTemplate:
         mail, bodies = self._mails[variant.language], self._bodies[variant.language]
         selection = mail.select(variant)
+        base_url = self._settings.web.base_url
         fixed = {
-            MergeTag.archive_url: archive_url(
-                self._settings.web.base_url, mail.slug, mail.language, mail.digest
-            ),
+            MergeTag.archive_url: archive_url(base_url, mail.slug, mail.language, mail.digest),
+            MergeTag.verify_url: verify_url(base_url),
+            MergeTag.verify_place: verify_place(base_url),
             MergeTag.version: version_query(mail.digest),
         }
         return _MessageTemplate(
@@ -244,14 +245,15 @@ def _check_links(links: Sequence[str], reader: Reader) -> bool:
 
 
 def _encode_values(
-    bodies: _Bodies, greeting: str, links: Sequence[str], *, are_plain: bool
+    bodies: _Bodies, greeting: str, plain: Sequence[str], *, are_plain: bool
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """The values in the order of ``_READER_TAGS``, for the text part and for the HTML part."""
+    """The values in the order of ``_READER_TAGS``, for the text part and for the HTML part. ``plain`` are the
+    code, which has letters, digits and hyphens, and the links."""
     if not (are_plain and bodies.are_quoted_printable):
-        values = (greeting, *links)
+        values = (greeting, *plain)
         write_text, write_html = bodies.text.encode_value, bodies.html.encode_value
         return tuple(map(write_text, values)), tuple(map(write_html, values))
-    encoded = [link.encode() + SOFT_BREAK for link in links]
+    encoded = [value.encode() + SOFT_BREAK for value in plain]
     in_text = bodies.text.encode_value(greeting)
     in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else bodies.html.encode_value(greeting)
     return (in_text, *encoded), (in_html, *encoded)

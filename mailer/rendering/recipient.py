@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mailer.errors import BuildError
 from mailer.rendering.archive_urls import archive_url
@@ -11,6 +11,10 @@ from mailer.settings import Settings
 from subscribers.tokens import LinkPurpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
+
+
+PREVIEW_CODE: Final = "0000-0000-0000-0000"
+"""The code of a mail that was not sent to anybody."""
 
 
 class SubscriberLike(Protocol):
@@ -36,7 +40,8 @@ class Reader(NamedTuple):
     ``interests`` are what the reader follows, which determines their variant; ``country`` is where they
     are, "" if unknown, which determines a label before the subject. ``bounce_token`` tells whose message came
     back, and ``leave_token`` is in the address that unsubscribes them; "" for none. ``click_token`` is in the
-    links whose clicks are counted, and names nobody who has not agreed to it; "" if none are counted."""
+    links whose clicks are counted, and names nobody who has not agreed to it; "" if none are counted.
+    ``verification_code`` says that a message is from us, and nothing of its reader."""
 
     subscriber_id: int
     campaign_id: int
@@ -52,6 +57,7 @@ class Reader(NamedTuple):
     bounce_token: str = ""
     leave_token: str = ""
     click_token: str = ""
+    verification_code: str = PREVIEW_CODE
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -117,6 +123,7 @@ def reader_for(
         bounce_token or signer.sign_mail(LinkPurpose.bounce, **ids),
         signer.sign_mail(LinkPurpose.leave, **ids) if settings.feedback.leave_address else "",
         click_token,
+        signer.sign_code(**ids) if campaign_id else PREVIEW_CODE,
     )
 
 

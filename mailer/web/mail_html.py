@@ -20,6 +20,11 @@ _READER_LINK = re.compile(
     rf"<a\b[^>]*\bhref=[\"'](?:{_READER_LINK_MARKS})[\"'][^>]*>.*?</a>(?:{_SEPARATOR})?",
     re.IGNORECASE | re.DOTALL,
 )
+# The paragraph with the code of a message.
+_CODE_PARAGRAPH = re.compile(
+    rf"<p\b[^>]*>(?:(?!</?p\b).)*{re.escape(MergeTag.verification_code.placeholder)}(?:(?!</p>).)*</p>\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 _DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _BOTH_SCHEMES = re.compile(
     r"((?:color-scheme|supported-color-schemes)\s*:\s*|\bcontent=[\"'])light\s+dark\b", re.IGNORECASE
@@ -55,10 +60,10 @@ def open_links_in_new_tab(html: str) -> str:
 def render_without_reader(
     compiled: CompiledEdition, settings: Settings, variant: Variant | None = None
 ) -> str:
-    """Render the HTML of ``compiled`` without a name and without the links that belong to one reader.
+    """Render the HTML of ``compiled`` without a name, the links that belong to one reader, and a code.
 
     With all stories, or those of ``variant``.
     """
     shown = replace(variant or compiled.full_variant, named=False)
-    html = _READER_LINK.sub("", compiled.assemble(shown).html)
+    html = _CODE_PARAGRAPH.sub("", _READER_LINK.sub("", compiled.assemble(shown).html))
     return fill_merge_tags(html, merge_values(compiled, anonymous_reader(settings)), escape)

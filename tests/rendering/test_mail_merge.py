@@ -142,9 +142,10 @@ def test_an_anonymous_mail_has_no_name_and_no_token() -> None:
 
 
 def test_every_merge_tag_has_a_recognisable_placeholder_and_a_context() -> None:
+    texts = (MergeTag.greeting, MergeTag.verification_code, MergeTag.verify_place)
     for tag in MergeTag:
         assert TAG_PATTERN.fullmatch(tag.placeholder)
-        others = {MergeTag.greeting: TagContext.text, MergeTag.version: TagContext.query}
+        others = dict.fromkeys(texts, TagContext.text) | {MergeTag.version: TagContext.query}
         assert tag.context is others.get(tag, TagContext.url)
 
 

@@ -194,6 +194,26 @@ def test_providers_are_told_where_to_report_a_complaint_and_of_which_message(now
     assert not [line for line in (*nobody, *without) if line.startswith("CFBL")]
 
 
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_code_of_a_message_stands_in_both_parts(language: str, now: datetime) -> None:
+    # Chinese makes the parts base64.
+    words = "看见" * 4000 if language == "zh-Hans" else "news"
+    foot = "@@verification_code@@ · @@verify_place@@"
+    mail = replace(
+        COMPILED,
+        language=language,
+        html=f'<p>{words}</p><p>{foot} <a href="@@verify_url@@">@@unsubscribe_url@@</a></p>\n',
+        text=f"{words}\n\n@@verification_code@@\n@@verify_url@@\n@@unsubscribe_url@@\n",
+    )
+    code = "7K3M-QX9P-2HWD-5T8R"
+    reader = READER._replace(language=language, verification_code=code)
+    message = _parse(build_message(mail, reader, _settings(), now=now))
+    html, text = (message.get_body((kind,)).get_content() for kind in ("html", "plain"))
+    assert f"{code} · news.example.org/verify" in html
+    assert 'href="https://news.example.org/verify"' in html
+    assert f"\n{code}\nhttps://news.example.org/verify\n" in text.replace("\r\n", "\n")
+
+
 def test_each_provider_in_the_settings_gets_the_token_in_the_header_that_it_repeats(now: datetime) -> None:
     secret = {"secret_file": "secret"}
     named = ("postmark", "mailgun", "brevo", "mailjet", "generic")

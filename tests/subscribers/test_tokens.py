@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from subscribers.errors import RetiredKeyError, TokenError
 from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner
+from subscribers.typed_code import write_code
 
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
 ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -211,3 +212,44 @@ def test_unusable_keys_are_refused_when_the_signer_is_made(
 
 def test_the_repr_of_a_signer_contains_no_key() -> None:
     assert "kkkk" not in repr(SIGNER)
+
+
+# --- codes that people type ---------------------------------------------------------------------------------
+
+coded_campaigns = st.integers(0, 2**27 - 1)
+
+
+@given(subscriber_ids, coded_campaigns)
+def test_a_code_tells_its_campaign_and_never_its_reader(subscriber: int, campaign: int) -> None:
+    code = SIGNER.sign_code(subscriber_id=subscriber, campaign_id=campaign)
+    assert SIGNER.read_code(code) == TokenPayload(subscriber_id=0, campaign_id=campaign)
+
+
+def test_the_codes_of_one_campaign_differ_between_its_readers() -> None:
+    codes = {SIGNER.sign_code(subscriber_id=number, campaign_id=7) for number in range(1, 5000)}
+    assert len(codes) == 4999
+
+
+@given(st.integers(0, 2**75 - 1))
+def test_no_guess_at_a_code_is_accepted(guess: int) -> None:
+    with pytest.raises(TokenError):
+        SIGNER.read_code(write_code(guess))
+
+
+def test_a_code_of_another_key_is_refused_and_one_of_an_old_key_is_read() -> None:
+    code = SIGNER.sign_code(subscriber_id=5, campaign_id=9)
+    day = date(2026, 3, 1)
+    rotated = TokenSigner(keys={1: b"k" * 32, 2: b"n" * 32}, current=2, last_days={1: day})
+    assert rotated.read_code(code) == TokenPayload(subscriber_id=0, campaign_id=9)
+    assert rotated.read_code(code).last_day == day
+    assert rotated.sign_code(subscriber_id=5, campaign_id=9) != code
+    with pytest.raises(TokenError):
+        TokenSigner(keys={2: b"n" * 32}, current=2).read_code(code)
+    retired = TokenSigner(keys={1: b"k" * 32, 2: b"n" * 32}, current=2, retired=frozenset({1}))
+    with pytest.raises(RetiredKeyError):
+        retired.read_code(code)
+
+
+def test_a_campaign_that_no_code_can_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        SIGNER.sign_code(subscriber_id=1, campaign_id=2**27)

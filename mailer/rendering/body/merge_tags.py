@@ -37,6 +37,15 @@ class MergeTag(StrEnum):
     preferences_url = "preferences_url"
     """The page where this reader can choose what to receive."""
 
+    verification_code = "verification_code"
+    """The code of this message, by which anybody can ask whether it is from us."""
+
+    verify_url = "verify_url"
+    """The page where that is asked."""
+
+    verify_place = "verify_place"
+    """The same address for people to read and type, without "https://"."""
+
     archive_url = "archive_url"
     """This edition in the archive."""
 
@@ -46,13 +55,16 @@ class MergeTag(StrEnum):
 
     @property
     def context(self) -> TagContext:
-        return {MergeTag.greeting: TagContext.text, MergeTag.version: TagContext.query}.get(
-            self, TagContext.url
-        )
+        if self in _TEXTS:
+            return TagContext.text
+        return TagContext.query if self is MergeTag.version else TagContext.url
 
     @property
     def placeholder(self) -> str:
         return f"{DELIMITER}{self.value}{DELIMITER}"
+
+
+_TEXTS = frozenset({MergeTag.greeting, MergeTag.verification_code, MergeTag.verify_place})
 
 
 class StoryCount(StrEnum):

@@ -157,6 +157,11 @@ class MergeTags:
     greeting: Annotated[str, Help('The greeting, "Dear Ms Bat,"; put it in a `greeting` fragment.')]
     unsubscribe_url: Annotated[str, Help("The address of this reader's unsubscribe page, as a whole `href`.")]
     preferences_url: Annotated[str, Help("The address of this reader's preferences page.")]
+    verification_code: Annotated[
+        str, Help("The code of this message, by which anybody can ask whether it is from us.")
+    ]
+    verify_url: Annotated[str, Help("The address of the page where that is asked, as a whole `href`.")]
+    verify_place: Annotated[str, Help("The same to read and type: `news.example.org/verify`.")]
     archive_url: Annotated[str, Help("The address of this edition in the archive.")]
     version: Annotated[str, Help("The end of the address of a story's page; `story.url` contains it.")]
 

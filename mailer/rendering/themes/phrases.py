@@ -68,6 +68,9 @@ class Phrases:
     correction_is: Annotated[str, Help('"What is right": above what a correction says instead.')] = (
         "What is right"
     )
+    verify: Annotated[str, Help('"Is this really from us? Check the code:" above the code.')] = (
+        "Is this really from us? Check the code:"
+    )
     sections: Annotated[dict[str, str], Help("Section titles, by key: see `section.title`.")]
     # Later than the others: a file that a workspace made before it is complete without it, until a digest
     # needs it.
