@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, case, func, select
 from sqlmodel import col
 
 from mailer.campaigns.audiences.segments import RECEIVED_STATES
@@ -38,10 +38,22 @@ class Departures:
 
 def count_departures(connection: Connection, campaign_id: int) -> Departures:
     """Count who has left since the campaign was launched; nobody before that."""
+    people = select_departed(campaign_id).subquery()
+    counted = select(func.count(), func.sum(people.c.complained), func.sum(people.c.here)).select_from(people)
+    total, complained, through_mail = connection.execute(counted).one()
+    return Departures(
+        unsubscribed=total - (complained or 0), complained=complained or 0, through_mail=through_mail or 0
+    )
+
+
+def select_departed(campaign_id: int) -> Select[int, int, int]:
+    """The statement that selects who has left since the campaign was launched: the ``subscriber_id`` of each,
+    and 1 or 0 for whether they ``complained`` and whether they left through this mail (``here``)."""
     here = col(ConsentRecord.source) == name_campaign(campaign_id)
     spam = col(ConsentRecord.event) == ConsentEvent.complained
-    people = (
+    return (
         select(
+            col(ConsentRecord.subscriber_id).label("subscriber_id"),
             func.max(case((spam, 1), else_=0)).label("complained"),
             func.max(case((here, 1), else_=0)).label("here"),
         )
@@ -57,10 +69,4 @@ def count_departures(connection: Connection, campaign_id: int) -> Departures:
             col(Subscriber.status).in_(GONE_STATUSES - {Status.bounced}),
         )
         .group_by(col(ConsentRecord.subscriber_id))
-        .subquery()
-    )
-    counted = select(func.count(), func.sum(people.c.complained), func.sum(people.c.here)).select_from(people)
-    total, complained, through_mail = connection.execute(counted).one()
-    return Departures(
-        unsubscribed=total - (complained or 0), complained=complained or 0, through_mail=through_mail or 0
     )

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Engine
+from sqlmodel import col
 
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
+from mailer.database.report_figures import forget_figures
+from mailer.database.report_models import CampaignReportPart
 from mailer.dispatch.deliveries.counts import count_deliveries
 from mailer.dispatch.deliveries.in_doubt import InDoubtDelivery, list_in_doubt, mark_sent, requeue
 from mailer.dispatch.liveness import Presence
@@ -246,6 +249,8 @@ def _apply(
     with engine.connect() as connection, connection.begin() as transaction:
         sent, queued = _write(connection, changes, dead=dead, now=now)
         left = count_deliveries(connection, campaign_id).in_doubt
+        # No fingerprint of the figures tells that a doubt was settled.
+        forget_figures(connection, col(CampaignReportPart.campaign_id) == campaign_id)
         if dry_run:
             transaction.rollback()
     return Resolution(

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
+from mailer.campaigns.check_warnings import store_warnings
 from mailer.campaigns.correction_record import store_correction
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
@@ -58,6 +59,7 @@ def _write(connection: Connection, plan: Plan, now: datetime, *, segment: str) -
         _freeze(connection, number, plan)
         values["created_at"] = now
     connection.execute(update(Campaign).where(col(Campaign.id) == number).values(values))
+    store_warnings(connection, number, plan.problems, now)
     return number
 
 
@@ -85,6 +87,7 @@ def _insert(connection: Connection, plan: Plan, now: datetime, values: dict[str,
     inserted = connection.execute(insert(Campaign).values(**fixed, **values))
     (number,) = inserted.inserted_primary_key or (0,)
     _freeze(connection, number, plan)
+    store_warnings(connection, number, plan.problems, now)
     return int(number)
 
 

@@ -14,6 +14,8 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest
+from mailer.database.report_figures import forget_figures
+from mailer.database.report_models import CampaignReportPart, QueuedReportMail
 from mailer.database.secure_delete import (
     checkpoint_log,
     list_database_files,
@@ -274,12 +276,23 @@ def _erase_rows(
             or_(to_them, col(QueuedTransactionalMail.detail) == person.email)
         )
     )
+    _forget_reports(session, person)
     # That the content was tested stays.
     session.connection().execute(
         update(SentTest).where(col(SentTest.address) == person.email).values(address="")
     )
     key = workspace.keys.suppression
     erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)
+
+
+def _forget_reports(session: Session, person: Subscriber) -> None:
+    """Forget the figures that count them, among which are words of servers and names of organisations, and
+    reports that were to be mailed to them. What is left of them is counted again."""
+    theirs = select(Delivery.campaign_id).where(col(Delivery.subscriber_id) == person.id)
+    forget_figures(session.connection(), col(CampaignReportPart.campaign_id).in_(theirs))
+    session.connection().execute(
+        delete(QueuedReportMail).where(col(QueuedReportMail.address) == person.email)
+    )
 
 
 def _list_out_of_reach(engine: Engine) -> tuple[str, ...]:

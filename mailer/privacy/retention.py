@@ -15,6 +15,8 @@ from sqlmodel import Session, col, delete, func, select
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState, SentTest
+from mailer.database.report_figures import forget_figures
+from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
 from mailer.settings import RetentionSettings
@@ -69,6 +71,8 @@ def prune(
         on_person()
     with open_session(engine) as session:
         if (old := _has_old_reply(rules, now)) is not None:
+            # Before the replies, by which it finds the campaigns: reports keep replies that mean the same.
+            forget_figures(session.connection(), _has_deliveries(old), [ReportPart.reasons])
             session.connection().execute(update(Delivery).where(old).values(reason=""))
             session.connection().execute(_forget_recorded_refusals(rules, now))
         if (old := _has_old_address(rules, now)) is not None:
@@ -160,6 +164,11 @@ def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[boo
         & (col(Delivery.reason) != "")
         & (col(Delivery.updated_at) < months_before(now, rules.reply_months))
     )
+
+
+def _has_deliveries(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition on a part of a report that its campaign has deliveries for which ``condition`` holds."""
+    return col(CampaignReportPart.campaign_id).in_(select(Delivery.campaign_id).where(condition))
 
 
 def _forget_recorded_refusals(rules: RetentionSettings, now: datetime) -> Update:

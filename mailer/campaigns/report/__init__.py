@@ -5,15 +5,17 @@ Whatever the size of the audience, a report has a few dozen rows, because the da
 CSV has every delivery by name.
 """
 
+from mailer.campaigns.check_warnings import CheckWarning
 from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
+from mailer.campaigns.report.campaign_figures import CampaignFigures
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
-from mailer.campaigns.report.check_warnings import CheckWarning
 from mailer.campaigns.report.choices import ChangedChoices
-from mailer.campaigns.report.comparison import CampaignFigures, Comparison
+from mailer.campaigns.report.comparison import Comparison
 from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, write_deliveries
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure
 from mailer.campaigns.report.doubts import InDoubtReader
 from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
+from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
@@ -26,7 +28,7 @@ from mailer.campaigns.report.summary import (
     list_campaigns,
     summarise_campaign,
 )
-from mailer.campaigns.report.time_line import ListMonth, TimeLine
+from mailer.campaigns.report.time_line import TimeLine, read_time_line
 
 __all__ = [
     "CSV_COLUMNS",
@@ -57,6 +59,7 @@ __all__ = [
     "describe_counts",
     "format_figure",
     "list_campaigns",
+    "read_time_line",
     "report_campaign",
     "summarise_campaign",
     "write_deliveries",

@@ -5,27 +5,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func
-from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.departures import Departures, count_departures
+from mailer.campaigns.check_warnings import CheckWarning, read_warnings
+from mailer.campaigns.departures import Departures
+from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.breakdown import Breakdown
-from mailer.campaigns.report.check_warnings import CheckWarning
 from mailer.campaigns.report.choices import ChangedChoices
-from mailer.campaigns.report.comparison import Comparison
+from mailer.campaigns.report.comparison import Comparison, compare_campaign
 from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
 from mailer.campaigns.report.hand_over import HandOver
-from mailer.campaigns.report.lost_organisations import LostOrganisation, list_lost_organisations
-from mailer.campaigns.report.reasons import ReasonGroup, group_reasons
+from mailer.campaigns.report.lost_organisations import LostOrganisation
+from mailer.campaigns.report.part_reader import PartReader, is_cheap
+from mailer.campaigns.report.part_store import DepartureFigures
+from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.report.returned import Returned, read_returned
 from mailer.campaigns.report.summary import CampaignSummary, summarise_campaign
-from mailer.database.models import CampaignContent, Delivery, DeliveryState
+from mailer.database.models import CampaignContent
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.dead_addresses import METHOD, name_campaign
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.workspace import Workspace
-from subscribers.models import ConsentEvent, ConsentRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,37 +82,46 @@ class CampaignReport:
         }
 
 
-def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> CampaignReport:
-    """Build the report of a campaign.
+def report_campaign(
+    session: Session, campaign_id: int, workspace: Workspace, *, fresh: bool = True
+) -> CampaignReport:
+    """Build the report of a campaign: all of this moment, whatever it costs.
+
+    Without ``fresh``, the costly parts of a large campaign are as they were counted last
+    (:mod:`mailer.campaigns.report.figure_counter`).
 
     Raises:
         UnknownCampaignError: there is no such campaign.
     """
-    summary = summarise_campaign(session, campaign_id)
+    campaign = find_campaign(session, campaign_id)
+    connection = session.connection()
+    reader = PartReader(
+        connection=connection,
+        campaign_id=campaign_id,
+        sectors=tuple(workspace.settings.sectors),
+        counts=fresh or campaign.launched_at is None or is_cheap(connection, campaign.audience),
+    )
+    counts = reader.read(ReportPart.ledger, Counts(audience=campaign.audience))
+    nobody = DepartureFigures(left=Departures(), bounced=0, choices=None)
+    departures: DepartureFigures = reader.read(ReportPart.departures, nobody)
+    doubts = reader.read(ReportPart.in_doubt, ())
     return CampaignReport(
-        summary=summary,
-        reasons=group_reasons(session.connection(), campaign_id),
-        in_doubt=read_in_doubt(session.connection(), campaign_id, workspace),
+        summary=summarise_campaign(session, campaign_id, counts),
+        reasons=reader.read(ReportPart.reasons, ()),
+        in_doubt=read_in_doubt(connection, campaign_id, workspace, doubts),
         switched_off=_read_switched_off(session, campaign_id),
-        bounced=_count_bounced(session.connection(), campaign_id),
-        left=count_departures(session.connection(), campaign_id),
-        returned=read_returned(session.connection(), campaign_id),
-        lost_organisations=list_lost_organisations(session.connection(), campaign_id),
+        bounced=departures.bounced,
+        left=departures.left,
+        returned=read_returned(connection, campaign_id),
+        lost_organisations=reader.read(ReportPart.lost_organisations, ()),
+        warnings=read_warnings(connection, campaign_id),
+        breakdown=reader.read(ReportPart.breakdown, None),
+        hand_over=reader.read(ReportPart.hand_over, None),
+        choices=departures.choices,
+        comparison=compare_campaign(session, campaign),
+        counted_at=reader.counted_at,
+        uncounted=frozenset(reader.uncounted),
     )
-
-
-def _count_bounced(connection: Connection, campaign_id: int) -> int:
-    """How many readers were given the status bounced because of their refusal in this campaign."""
-    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
-    marked = (
-        col(ConsentRecord.event) == ConsentEvent.bounced,
-        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
-    )
-    refused = select_columns(col(Delivery.subscriber_id)).where(*ours)
-    counted = select_columns(func.count(col(ConsentRecord.subscriber_id).distinct()))
-    return connection.execute(
-        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
-    ).scalar_one()
 
 
 def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:

@@ -1,41 +1,14 @@
 """A campaign beside the ones before it."""
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
+from sqlmodel import Session, col, or_, select
 
-@dataclass(frozen=True, kw_only=True)
-class CampaignFigures:
-    """The figures of one campaign that can be compared with another's.
+from mailer.campaigns.report.campaign_figures import CampaignFigures, read_figures
+from mailer.database.models import Campaign, Correction
 
-    ``left`` have left since its launch, ``left_through_mail`` of them through this very mail, and
-    ``complained`` of them by reporting spam. ``returned`` are the readers a bounce came back from afterwards.
-    ``median_seconds`` is the median time to hand over. ``clicks`` are those of people; None if they were not
-    counted. Figures that were not counted yet are None.
-    """
-
-    id: int
-    edition_label: str
-    title: str
-    launched_at: datetime
-    audience: int
-    sent: int
-    rejected: int
-    left: int | None = None
-    left_through_mail: int | None = None
-    complained: int | None = None
-    returned: int | None = None
-    median_seconds: float | None = None
-    clicks: int | None = None
-
-    def share(self, number: int | None) -> float | None:
-        """``number`` as a share of the audience, from 0 to 1; None if either is unknown."""
-        return None if number is None or not self.audience else number / self.audience
-
-    def as_dict(self) -> dict[str, Any]:
-        """The figures in the form of the JSON output."""
-        return {**asdict(self), "launched_at": self.launched_at.isoformat()}
+_EARLIER: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +29,23 @@ class Comparison:
             "this": self.this.as_dict(),
             "earlier": [figures.as_dict() for figures in self.earlier],
         }
+
+
+def compare_campaign(session: Session, campaign: Campaign) -> Comparison | None:
+    """Compare a campaign with the last three before it to the same segment; None if it was not launched."""
+    if campaign.launched_at is None:
+        return None
+    # At the same moment, the later number is the later campaign.
+    is_earlier = or_(
+        col(Campaign.launched_at) < campaign.launched_at,
+        (col(Campaign.launched_at) == campaign.launched_at) & (col(Campaign.id) < campaign.id),
+    )
+    earlier = (
+        select(Campaign)
+        .where(is_earlier, col(Campaign.segment) == campaign.segment)
+        .where(col(Campaign.edition).not_in(select(col(Correction.name))))
+        .order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc())
+        .limit(_EARLIER)
+    )
+    this, *others = read_figures(session, [campaign, *session.exec(earlier).all()])
+    return Comparison(segment=campaign.segment, this=this, earlier=tuple(others))

@@ -1,5 +1,6 @@
 """Readers who may or may not have got the mail, by name."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
@@ -26,17 +27,27 @@ class InDoubtReader:
         return asdict(self)
 
 
+def list_in_doubt(connection: Connection, campaign_id: int) -> tuple[int, ...]:
+    """The numbers of the first 1,000 deliveries in doubt, in the order of the ledger."""
+    statement = (
+        select_columns(col(Delivery.id))
+        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
+        .order_by(col(Delivery.id))
+        .limit(_MAX_IN_DOUBT)
+    )
+    return tuple(number for number in connection.scalars(statement) if number is not None)
+
+
 def read_in_doubt(
-    connection: Connection, campaign_id: int, workspace: Workspace
+    connection: Connection, campaign_id: int, workspace: Workspace, deliveries: Sequence[int]
 ) -> tuple[InDoubtReader, ...]:
-    """The first readers in doubt, by name."""
+    """The readers of those ``deliveries`` that still are in doubt, by name."""
     columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
     statement = (
         select_columns(*columns)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
+        .where(col(Delivery.id).in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt)
         .order_by(col(Delivery.id))
-        .limit(_MAX_IN_DOUBT)
     )
     return tuple(
         InDoubtReader(email=email, message_id=make_message_id(campaign_id, number, workspace), reason=reason)

@@ -1,7 +1,21 @@
 """How long it took until the relay had accepted the messages of a campaign."""
 
+import bisect
+import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, String, cast, func, literal_column, select
+from sqlmodel import col
+
+from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
+from mailer.database.models import Campaign, Delivery, DeliveryState
+from subscribers.models import Subscriber
+
+_MAX_PLACES: Final = 20
+_MAX_MOMENTS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +57,135 @@ class HandOver:
         whole = {name: getattr(self, name) for name in ("sent", "first", "median", "most", "last")}
         curve = [{"seconds": seconds, "sent": sent} for seconds, sent in self.curve]
         return {**whole, "curve": curve, "places": [place.as_dict() for place in self.places]}
+
+
+def measure_hand_over(connection: Connection, campaign_id: int) -> HandOver | None:
+    """Measure how long a campaign took to hand over; None if nothing is sent."""
+    moment = col(Delivery.updated_at)
+    ours = _is_timed(campaign_id)
+    first, last, launched_at = connection.execute(
+        select(func.min(moment), func.max(moment), func.min(col(Campaign.launched_at)))
+        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
+        .where(*ours)
+    ).one()
+    if first is None or launched_at is None:
+        return None
+    second = _truncate(connection)
+    grouped = select(second, func.count()).where(*ours).group_by(second).order_by(second)
+    seconds = _Seconds(launched_at, [(at, number) for at, number in connection.execute(grouped)])
+    begin, end = (max(0.0, (at - launched_at).total_seconds()) for at in (first, last))
+    return HandOver(
+        sent=seconds.sent,
+        first=begin,
+        median=min(max(seconds.find_share(0.5), begin), end),
+        most=min(max(seconds.find_share(0.95), begin), end),
+        last=end,
+        curve=seconds.draw_curve(end),
+        places=_measure_places(connection, campaign_id, launched_at, seconds.sent),
+    )
+
+
+def _is_timed(campaign_id: int) -> Sequence[ColumnElement[bool]]:
+    """The messages whose row was last written when the relay accepted them."""
+    return (
+        col(Delivery.campaign_id) == campaign_id,
+        col(Delivery.state) == DeliveryState.sent,
+        ~col(Delivery.doubted),
+    )
+
+
+def _truncate(connection: Connection) -> ColumnElement[str]:
+    """The second in which a delivery was last written, as text in UTC: ``2026-03-01 09:00:00``."""
+    moment = col(Delivery.updated_at)
+    if connection.dialect.name == "sqlite":
+        # As text, as it is stored: SQLite has no type for times.
+        return func.substr(cast(moment, String), literal_column("1"), literal_column("19"))
+    # Literals, because PostgreSQL compares GROUP BY with SELECT including the parameters.
+    pattern: ColumnElement[str] = literal_column("'YYYY-MM-DD HH24:MI:SS'")
+    return func.to_char(func.timezone(literal_column("'UTC'"), moment), pattern)
+
+
+class _Seconds:
+    """How many messages were accepted in each second, in order."""
+
+    def __init__(self, launched_at: datetime, counted: Sequence[tuple[str, int]]) -> None:
+        moments = [datetime.fromisoformat(second).replace(tzinfo=UTC) for second, _ in counted]
+        self._seconds = [max(0.0, (moment - launched_at) / timedelta(seconds=1)) for moment in moments]
+        self._until = list(itertools.accumulate(number for _, number in counted))
+        self.sent = self._until[-1]
+
+    def find_share(self, share: float) -> float:
+        """When this share of the messages was accepted, to the second."""
+        wanted = max(1, round(share * self.sent))
+        return self._seconds[bisect.bisect_left(self._until, wanted)]
+
+    def draw_curve(self, end: float) -> tuple[tuple[float, int], ...]:
+        """How many were accepted until each of some moments from the launch to the ``end``."""
+        moments = [end * step / _MAX_MOMENTS for step in range(1, _MAX_MOMENTS)]
+        curve = [(round(moment, 1), self._count_until(moment)) for moment in moments] if end > 1 else []
+        return (*curve, (end, self.sent))
+
+    def _count_until(self, moment: float) -> int:
+        place = bisect.bisect_right(self._seconds, moment)
+        return self._until[place - 1] if place else 0
+
+
+def _measure_places(
+    connection: Connection, campaign_id: int, launched_at: datetime, sent: int
+) -> tuple[PlaceHandOver, ...]:
+    """Measure the places with the most messages. What the others had together is shown by subtraction, so
+    it is not of a few people either."""
+    numbers = _count_places(connection, campaign_id)
+    while numbers and is_small(sent - sum(numbers.values())):
+        numbers.popitem()
+    if not numbers:
+        return ()
+    place, second = _name_place(connection), _truncate(connection)
+    statement = (
+        select(place, second, func.count())
+        .select_from(Delivery)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(*_is_timed(campaign_id), place.in_(numbers))
+        .group_by(place, second)
+        .order_by(place, second)
+    )
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name, moment, number in connection.execute(statement):
+        found.setdefault(name, []).append((moment, number))
+    return tuple(_measure_place(name, _Seconds(launched_at, found[name])) for name in numbers)
+
+
+def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
+    return PlaceHandOver(
+        place=name,
+        sent=seconds.sent,
+        first=seconds.find_share(0),
+        median=seconds.find_share(0.5),
+        most=seconds.find_share(0.95),
+        last=seconds.find_share(1),
+    )
+
+
+def _count_places(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """The places with the most messages, largest first, without those of a few."""
+    place, number = _name_place(connection), func.count()
+    statement = (
+        select(place, number)
+        .select_from(Delivery)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(*_is_timed(campaign_id), col(Subscriber.envelope) != "")
+        .group_by(place)
+        .having(number >= SMALLEST_SHOWN)
+        .order_by(number.desc(), place)
+        .limit(_MAX_PLACES)
+    )
+    return {name: count for name, count in connection.execute(statement) if name}
+
+
+def _name_place(connection: Connection) -> ColumnElement[str]:
+    """The domain of a reader's address."""
+    envelope = col(Subscriber.envelope)
+    if connection.dialect.name == "sqlite":
+        after = func.instr(envelope, literal_column("'@'")) + literal_column("1")
+        return func.lower(func.substr(envelope, after))
+    return func.lower(func.split_part(envelope, literal_column("'@'"), literal_column("2")))

@@ -129,14 +129,15 @@ def describe_counts(counts: Counts) -> str:
     return f"{count_readers(counts.audience)}: {words}{end}."
 
 
-def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
-    """Summarise a campaign: its state, numbers and timing.
+def summarise_campaign(session: Session, campaign_id: int, counts: Counts | None = None) -> CampaignSummary:
+    """Summarise a campaign: its state, numbers and timing. ``counts`` are the numbers if they are known.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
     """
     campaign = find_campaign(session, campaign_id)
-    return _build_summary(session, campaign, find_corrections(session.connection(), [campaign.edition]))
+    corrections = find_corrections(session.connection(), [campaign.edition])
+    return _build_summary(session, campaign, corrections, counts)
 
 
 def list_campaigns(session: Session) -> list[CampaignSummary]:
@@ -147,7 +148,10 @@ def list_campaigns(session: Session) -> list[CampaignSummary]:
 
 
 def _build_summary(
-    session: Session, campaign: Campaign, corrections: Mapping[str, CorrectionRecord]
+    session: Session,
+    campaign: Campaign,
+    corrections: Mapping[str, CorrectionRecord],
+    counts: Counts | None = None,
 ) -> CampaignSummary:
     assert campaign.id is not None  # noqa: S101 - it came from the database
     correction = corrections.get(campaign.edition)
@@ -163,7 +167,7 @@ def _build_summary(
         segment=campaign.segment,
         state=campaign.state,
         reason=campaign.state_reason,
-        counts=count_deliveries(connection, campaign.id),
+        counts=count_deliveries(connection, campaign.id) if counts is None else counts,
         timing=_read_timing(connection, campaign),
         notices=_read_notices(connection) if sends else (),
         approval=read_approval(campaign),
