@@ -26,6 +26,7 @@ from mailer.cli.commands import (
     segments,
     send,
     server,
+    sign_in,
     simulator,
     subscribers,
     trial,
@@ -42,7 +43,10 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
     ("People", ("subscribers", "segments")),
-    ("Run", ("init", "demo", "simulator", "serve", "work", "doctor", "trial", "keys", "db")),
+    (
+        "Run",
+        ("init", "demo", "simulator", "serve", "work", "doctor", "trial", "login", "logout", "keys", "db"),
+    ),
 )
 
 
@@ -132,6 +136,8 @@ for _command in (
     server.work,
     doctor.doctor,
     trial.trial,
+    sign_in.login,
+    sign_in.logout,
     keys.keys,
     database.db,
 ):

@@ -144,6 +144,10 @@ class OAuthProvider:
     leaves_out_scope: str = ""
     delay: float = 0.0
     quotes_secrets: bool = False
+    device_lifetime: int = 900
+    slows_down: int = 0
+    """How many times it asks to be asked less often for a device's token."""
+
     tls: ssl.SSLContext | None = None
     port: int = 0
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -282,7 +286,7 @@ class OAuthProvider:
             "device_code": code,
             "user_code": user_code,
             key: f"{self.url}/device",
-            "expires_in": 900,
+            "expires_in": self.device_lifetime,
             "interval": 1,
             "message": f"To sign in, open {self.url}/device and enter the code {user_code}.",
         }
@@ -323,6 +327,9 @@ class OAuthProvider:
             return self._refuse("code expired")
         if self.refusal == "declined":
             return self._refuse("declined")
+        if self.slows_down:
+            self.slows_down -= 1
+            return 400, {"error": "slow_down"}
         if not found.is_approved:
             return self._refuse("pending")
         del self._devices[values["device_code"]]
