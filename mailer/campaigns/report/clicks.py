@@ -1,0 +1,174 @@
+"""The links of a campaign and how many followed them: people by the country and sectors of the reader, and
+programs apart.
+
+What is known is how many visitors followed each link, not who (:mod:`mailer.feedback.clicks`). No figure of
+fewer than five people is in these values, and none can be worked out from the others
+(:mod:`mailer.campaigns.report.cell_suppression`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import col
+
+from mailer.campaigns.report.cell_suppression import Cell, choose_hidden_cells
+from mailer.campaigns.report.disclosure import Figure
+from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickCell:
+    """How many followed a link, of the readers of a country who follow a sector.
+
+    ``country`` is alpha-2, or "" for readers without one; ``sector`` a slug, or "" for readers who follow
+    none. None stands for all countries or all sectors. A reader of several sectors is in the cell of each.
+    ``people`` is None where the figure is left out, because it is of fewer than five people or would give
+    such a figure away. ``scanners`` are programs.
+    """
+
+    country: str | None
+    sector: str | None
+    people: Figure
+    scanners: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkClicks:
+    """A link of a campaign and its figures.
+
+    ``story`` is the slug of its story, or "", and ``label`` what the link says. ``people`` and ``scanners``
+    are those of all readers; ``cells`` has the countries, the sectors and both, without the figure of all.
+    A figure of nobody is not in it.
+    """
+
+    number: int
+    url: str
+    story: str
+    label: str
+    people: Figure
+    scanners: int
+    cells: tuple[ClickCell, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"cells": [cell.as_dict() for cell in self.cells]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickReport:
+    """The links of a campaign in the order of its content.
+
+    ``people`` and ``scanners`` followed at least one of them, each counted once a day; ``cells`` says from
+    where. ``waiting`` requests have come and are not judged yet.
+    """
+
+    campaign_id: int
+    people: Figure
+    scanners: int
+    waiting: int
+    cells: tuple[ClickCell, ...]
+    links: tuple[LinkClicks, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report in the form of the JSON output."""
+        return asdict(self) | {
+            "cells": [cell.as_dict() for cell in self.cells],
+            "links": [link.as_dict() for link in self.links],
+        }
+
+
+def read_clicks(connection: Connection, campaign_id: int) -> ClickReport | None:
+    """The clicks of a campaign; None if it was sent without counting them."""
+    links = connection.execute(
+        select(CampaignLink.__table__)  # type: ignore[attr-defined]
+        .where(col(CampaignLink.campaign_id) == campaign_id)
+        .order_by(col(CampaignLink.number))
+    ).all()
+    if not links:
+        return None
+    figures = _read_figures(connection, campaign_id)
+    whole = _make_cells(figures.get(ANY_LINK, {}))
+    return ClickReport(
+        campaign_id=campaign_id,
+        people=_find_total(whole).people,
+        scanners=_find_total(whole).scanners,
+        waiting=_count_waiting(connection, campaign_id),
+        cells=_without_total(whole),
+        links=tuple(_describe_link(link, _make_cells(figures.get(link.number, {}))) for link in links),
+    )
+
+
+def _read_figures(connection: Connection, campaign_id: int) -> dict[int, dict[Clicker, Counter[Cell]]]:
+    """The figures of each link, with all totals."""
+    columns = (
+        *(col(ClickCount.link_number), col(ClickCount.country), col(ClickCount.sectors)),
+        *(col(ClickCount.clicker), col(ClickCount.clicks)),
+    )
+    found: dict[int, dict[Clicker, Counter[Cell]]] = {}
+    counted = select(*columns).where(col(ClickCount.campaign_id) == campaign_id)
+    for link_number, country, sectors, clicker, clicks in connection.execute(counted):
+        of_link = found.setdefault(link_number, {clicker: Counter() for clicker in Clicker})
+        for place in (country, None):
+            of_link[clicker][place, None] += clicks
+            for sector in sectors.split(","):
+                of_link[clicker][place, sector] += clicks
+    return found
+
+
+def _make_cells(figures: Mapping[Clicker, Counter[Cell]]) -> Sequence[ClickCell]:
+    people = _drop_idle_sectors(figures.get(Clicker.person, Counter()))
+    scanners = _drop_idle_sectors(figures.get(Clicker.scanner, Counter()))
+    hidden = choose_hidden_cells(people)
+    cells = {(None, None), *people, *scanners}
+    return [
+        ClickCell(
+            country=country,
+            sector=sector,
+            people=None if (country, sector) in hidden else people[country, sector],
+            scanners=scanners[country, sector],
+        )
+        for country, sector in sorted(cells, key=_sort_key)
+    ]
+
+
+def _drop_idle_sectors(figures: Counter[Cell]) -> Counter[Cell]:
+    """Leave out the readers without a sector if nobody has one: they are all readers."""
+    if {sector for _, sector in figures} <= {None, ""}:
+        return Counter({cell: figure for cell, figure in figures.items() if cell[1] is None})
+    return figures
+
+
+def _find_total(cells: Sequence[ClickCell]) -> ClickCell:
+    return next(cell for cell in cells if cell.country is None and cell.sector is None)
+
+
+def _without_total(cells: Sequence[ClickCell]) -> tuple[ClickCell, ...]:
+    return tuple(cell for cell in cells if cell.country is not None or cell.sector is not None)
+
+
+def _describe_link(link: Any, cells: Sequence[ClickCell]) -> LinkClicks:
+    total = _find_total(cells)
+    return LinkClicks(
+        number=link.number,
+        url=link.url,
+        story=link.story,
+        label=link.label,
+        people=total.people,
+        scanners=total.scanners,
+        cells=_without_total(cells),
+    )
+
+
+def _count_waiting(connection: Connection, campaign_id: int) -> int:
+    waiting = select(func.count()).where(col(Click.campaign_id) == campaign_id, col(Click.clicker).is_(None))
+    return connection.execute(waiting).scalar_one()
+
+
+def _sort_key(cell: Cell) -> tuple[bool, str, bool, str]:
+    country, sector = cell
+    return (country is not None, country or "", sector is not None, sector or "")
