@@ -1,8 +1,9 @@
 """Approvals: what a person approved, whether it still counts, and what has changed since.
 
 An approval covers an edition's content in every language, the segment, whether readers who already have the
-edition get it again, and the settings that change the mail or who gets it. It is stored with its campaign,
-beside the content at that time. Whether it still counts is worked out by comparing, each time it matters.
+edition get it again, whether clicks are counted, and the settings that change the mail or who gets it. It is
+stored with its campaign, beside the content at that time. Whether it still counts is worked out by comparing,
+each time it matters.
 """
 
 import json
@@ -41,7 +42,7 @@ _WAITING_STATES = (CampaignState.approved, CampaignState.scheduled)
 _COLUMNS = (
     *(col(Campaign.id), col(Campaign.edition), col(Campaign.segment), col(Campaign.state)),
     *(col(Campaign.again), col(Campaign.digest), col(Campaign.approved_by), col(Campaign.approved_at)),
-    *(col(Campaign.approved_digest), col(Campaign.approved_settings)),
+    *(col(Campaign.approved_digest), col(Campaign.approved_settings), col(Campaign.counts_clicks)),
 )
 
 
@@ -134,13 +135,14 @@ def find_approval(
         return None
     hashes = hash_settings(workspace)
     for row in rows:
-        if not _is_changed(row, plan.digest, again=plan.again, hashes=hashes):
+        is_same_audience = (row.again, row.counts_clicks) == (plan.again, plan.counts_clicks)
+        if is_same_audience and not _is_changed(row, plan.digest, hashes=hashes):
             return _with_changes(row)
     nearest = next((row for row in rows if row.segment == plan.segment.text), rows[0])
     if not plan.compiled:
         return _with_changes(nearest, f"{plan.edition} has errors")
     changes = _list_changes(connection, nearest, plan.compiled, hashes)
-    return _with_changes(nearest, *_list_audience_changes(nearest, plan), *changes)
+    return _with_changes(nearest, *_list_option_changes(nearest, plan), *changes)
 
 
 def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> Approval | None:
@@ -163,7 +165,7 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
         return _with_changes(row, f"{row.edition} has errors or no longer exists")
     hashes = hash_settings(workspace)
     digest = digest_plan(row.edition, row.segment, compiled)
-    if not _is_changed(row, digest, again=row.again, hashes=hashes):
+    if not _is_changed(row, digest, hashes=hashes):
         return _with_changes(row)
     return _with_changes(row, *_list_changes(connection, row, compiled, hashes))
 
@@ -181,7 +183,7 @@ def find_approval_fault(
     settings: Settings, plan: Plan, approval: Approval | None, *, launched_by: str
 ) -> str:
     """Return why ``approval`` does not allow ``plan`` to be launched; empty if it does."""
-    command = f"`{approve_command(plan)}`"
+    command = f"`{approve_command(plan, settings)}`"
     if approval is None:
         return (
             f"{plan.edition} needs an approval for this segment before it is sent ([campaigns] approval). "
@@ -209,17 +211,28 @@ def find_approval_fault(
     return ""
 
 
-def approve_command(plan: Plan) -> str:
+def approve_command(plan: Plan, settings: Settings) -> str:
     """Return the command that approves ``plan``."""
     if plan.correction is not None:
         told = shlex.join(["mailer", "correct", plan.correction.edition, plan.correction.story])
         return f"{told} --note FILE --approve NAME"
-    return approve_edition_command(plan.edition, plan.segment.text, again=plan.again)
+    return approve_edition_command(
+        plan.edition,
+        plan.segment.text,
+        again=plan.again,
+        counts_clicks=plan.counts_clicks,
+        by_default=settings.campaigns.count_clicks,
+    )
 
 
-def approve_edition_command(edition: str, segment: str, *, again: bool) -> str:
-    """Return the command that approves ``edition`` for a segment."""
+def approve_edition_command(
+    edition: str, segment: str, *, again: bool, counts_clicks: bool, by_default: bool
+) -> str:
+    """Return the command that approves ``edition`` for a segment. It says whether clicks are counted only
+    where that is not so ``by_default``."""
     words = ["mailer", "campaigns", "approve", edition, "--segment", segment, *(["--again"] if again else [])]
+    if counts_clicks != by_default:
+        words.append("--count-clicks" if counts_clicks else "--no-count-clicks")
     return f"{shlex.join(words)} --as NAME"
 
 
@@ -232,8 +245,8 @@ def _fold(name: str) -> str:
     return " ".join(normalize("NFKC", name).casefold().split())
 
 
-def _is_changed(row: Any, digest: str, *, again: bool, hashes: Mapping[str, str]) -> bool:
-    same = (row.approved_digest, row.digest, row.again) == (digest, digest, again)
+def _is_changed(row: Any, digest: str, *, hashes: Mapping[str, str]) -> bool:
+    same = (row.approved_digest, row.digest) == (digest, digest)
     return not same or bool(_list_settings(row, hashes, only=_BINDING))
 
 
@@ -248,11 +261,13 @@ def _list_settings(row: Any, hashes: Mapping[str, str], *, only: Iterable[str] =
     ]
 
 
-def _list_audience_changes(row: Any, plan: Plan) -> Iterable[str]:
+def _list_option_changes(row: Any, plan: Plan) -> Iterable[str]:
     if row.segment != plan.segment.text:
         yield f"the segment, which was {row.segment!r} and is {plan.segment.text!r}"
     if row.again != plan.again:
         yield "--again, which also sends it to readers who already have it"
+    if row.counts_clicks != plan.counts_clicks:
+        yield f"clicks on its links, which {'are' if plan.counts_clicks else 'are no longer'} counted"
 
 
 def _list_changes(

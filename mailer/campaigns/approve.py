@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from sqlmodel import col
 
 from mailer.campaigns.approval import Approval, ApprovalRefusedError, find_approval, hash_settings, is_named
+from mailer.campaigns.counted_links import store_counted_links
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch import UnfinishedCampaign, explain_gone, find_unfinished_campaign, launch_lock
 from mailer.campaigns.plan import Plan
@@ -55,6 +56,7 @@ def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: d
             waits = (col(Campaign.id) == number, col(Campaign.state).in_(waiting))
             if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
                 raise ApprovalRefusedError(explain_gone(number))
+            store_counted_links(connection, number, plan.counted)
         _cancel_replaced(connection, plan, number, now)
         return Approval(campaign_id=number, by=name, at=now)
 

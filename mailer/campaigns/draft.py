@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from mailer.campaigns.check_warnings import store_warnings
 from mailer.campaigns.correction_record import store_correction
+from mailer.campaigns.counted_links import CountedLinks, store_counted_links
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
 from mailer.dispatch.deliveries.transitions import change_campaign_state
@@ -30,17 +31,26 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
     """
     if plan.correction is not None:
         store_correction(connection, plan.correction, now)
-    return _write(connection, plan, now, segment=plan.segment.text)
+    return _write(connection, plan, now, segment=plan.segment.text, counted=plan.counted)
 
 
 def write_tested_draft(connection: Connection, plan: Plan, now: datetime) -> int:
-    """As :func:`write_draft`, for content that was just tested; who gets it is left open."""
-    number = _write(connection, plan, now, segment="")
+    """As :func:`write_draft`, for content that was just tested. Who gets it is left open, and so is whether
+    clicks are counted: the links of a test lead straight to their places."""
+    number = _write(connection, plan, now, segment="", counted=None)
     change_campaign_state(connection, number, CampaignState.tested)
     return number
 
 
-def _write(connection: Connection, plan: Plan, now: datetime, *, segment: str) -> int:
+def _write(
+    connection: Connection, plan: Plan, now: datetime, *, segment: str, counted: CountedLinks | None
+) -> int:
+    number = _write_content(connection, plan, now, segment=segment)
+    store_counted_links(connection, number, counted)
+    return number
+
+
+def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment: str) -> int:
     values: dict[str, object] = {
         "title": plan.title,
         "subject": plan.subject,

@@ -207,13 +207,15 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
     """The newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is none.
 
     Raises:
-        LaunchRefusedError: the campaign has an earlier version of the edition.
+        LaunchRefusedError: the campaign has an earlier version of the edition, or counts clicks where the
+            plan does not, or the other way round.
     """
     states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
     statement = (
         select(
             *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
             *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
+            col(Campaign.counts_clicks),
         )
         .where(
             col(Campaign.edition) == plan.edition,
@@ -227,6 +229,8 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
         return None
     if row.digest != plan.digest:
         raise LaunchRefusedError(_explain_earlier_version(row.id, row.state, plan.edition))
+    if row.counts_clicks != plan.counts_clicks:
+        raise LaunchRefusedError(_explain_other_links(row.id, row.state, counts_clicks=row.counts_clicks))
     return UnfinishedCampaign(
         id=row.id,
         state=row.state,
@@ -248,6 +252,21 @@ def _explain_earlier_version(number: int, state: CampaignState, edition: str) ->
     return (
         f"Campaign {number} is sending an earlier version of {edition} to this segment and is not finished. "
         f"Finish it with `mailer campaigns resume {number}`, or cancel it with {cancel}."
+    )
+
+
+def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bool) -> str:
+    does = "counts clicks" if counts_clicks else "does not count clicks"
+    cancel = f"`mailer campaigns cancel {number}`"
+    if state is CampaignState.scheduled:
+        return (
+            f"Campaign {number} has scheduled this edition for this segment and {does}. Cancel it with "
+            f"{cancel}, then schedule it again."
+        )
+    option = "--count-clicks" if counts_clicks else "--no-count-clicks"
+    return (
+        f"Campaign {number} is sending this edition to this segment and {does}, which cannot change once it "
+        f"has started. Continue it with {option}, or cancel it with {cancel}."
     )
 
 

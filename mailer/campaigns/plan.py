@@ -23,6 +23,7 @@ from mailer.campaigns.audiences.recipient_selection import (
 )
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.correction_record import CorrectionRecord
+from mailer.campaigns.counted_links import CountedLinks, number_links
 from mailer.campaigns.current_content import digest_content
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.database.engine import open_session
@@ -48,7 +49,8 @@ class Plan:
     of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law
     of their country. ``variants`` are the different newsletters, starting with the one with the most readers,
     each with the cohort of readers who get it. ``authors`` are the names the
-    edition gives. ``launch_problems`` prevent a launch, but not a preview. ``correction`` is what it
+    edition gives. ``counted`` are the links whose clicks are counted, None if none are.
+    ``launch_problems`` prevent a launch, but not a preview. ``correction`` is what it
     corrects, if it is not an edition; ``edition`` is then the name of that correction.
     """
 
@@ -69,6 +71,7 @@ class Plan:
     authors: tuple[str, ...] = ()
     launch_problems: tuple[Problem, ...] = ()
     correction: CorrectionRecord | None = None
+    counted: CountedLinks | None = None
 
     def mail_in(self, language: str) -> CompiledEdition:
         """The compiled edition in ``language``, which must be one of ``languages``."""
@@ -96,6 +99,11 @@ class Plan:
     def errors(self) -> tuple[Problem, ...]:
         """The problems that prevent a launch."""
         return tuple(problem for problem in self.problems if problem.level is Level.error)
+
+    @property
+    def counts_clicks(self) -> bool:
+        """Whether clicks on its links are counted."""
+        return self.counted is not None
 
     @property
     def segment_label(self) -> str:
@@ -140,6 +148,8 @@ class Plan:
             "problems": [problem.as_dict() for problem in self.problems],
             "launch_problems": [problem.as_dict() for problem in self.launch_problems],
             "switched_off": [off.as_dict() for off in self.switched_off],
+            "counts_clicks": self.counts_clicks,
+            "counted_links": len(self.counted.links) if self.counted else 0,
         }
 
 
@@ -156,17 +166,22 @@ def plan_campaign(
     segment: Segment,
     *,
     again: bool = False,
+    count_clicks: bool | None = None,
     now: datetime,
 ) -> Plan:
     """Plan sending ``edition`` to ``segment``. Nothing is stored.
 
-    With ``again``, readers who already have the edition are included.
+    With ``again``, readers who already have the edition are included. ``count_clicks`` says whether clicks on
+    its links are counted; None is what the settings say.
 
     Raises:
         ConfigurationError: there is no such edition. Problems with its content are in ``problems``.
     """
     check = partial(run_preflight, workspace, edition)
-    return make_plan(workspace, engine, edition, segment, check=check, again=again, now=now)
+    counts = workspace.settings.campaigns.count_clicks if count_clicks is None else count_clicks
+    return make_plan(
+        workspace, engine, edition, segment, check=check, again=again, count_clicks=counts, now=now
+    )
 
 
 def make_plan(
@@ -177,17 +192,24 @@ def make_plan(
     *,
     check: Callable[..., PreflightReport],
     again: bool = False,
+    count_clicks: bool = False,
     correction: CorrectionRecord | None = None,
     now: datetime,
 ) -> Plan:
-    """Plan sending what ``check`` makes and checks for the variants of the audience; ``edition`` names it."""
-    law = workspace.settings.law
+    """Plan sending what ``check`` makes and checks for the variants of the audience; ``edition`` names it.
+
+    Clicks on a correction are never counted: it is sent because something has to be known, not to find out
+    what interests whom.
+    """
+    settings = workspace.settings
+    law = settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
     with open_session(engine, read_only=True) as session:
         cohorts = list(list_cohorts(session, audience))
     report = check(choose_variants=partial(find_variants, cohorts))
     compiled = _own_language_first(report)
     languages = tuple(mail.language for mail in compiled)
+    counted = number_links(compiled, settings.web.base_url, settings.sectors) if count_clicks else None
     with open_session(engine, read_only=True) as session:
         wished_for = is_in_audience(segment, edition, now.date(), again=again)
         held_back = tuple(find_held_back(session, law, wished_for))
@@ -198,14 +220,14 @@ def make_plan(
         return Plan(
             edition=edition,
             segment=segment,
-            in_words=describe_segment(segment, vocabulary_of(workspace.settings)),
+            in_words=describe_segment(segment, vocabulary_of(settings)),
             again=again,
             compiled=compiled,
             problems=report.problems,
             switched_off=report.switched_off,
             audience=session.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
             by_country=_count_by_country(session, audience),
-            by_sector=_count_by_sector(session, audience, tuple(workspace.settings.sectors)),
+            by_sector=_count_by_sector(session, audience, tuple(settings.sectors)),
             by_language=_count_by_language(session, audience, languages),
             left_out=left_out | {held.reason: held.count for held in held_back},
             held_back=held_back,
@@ -213,6 +235,7 @@ def make_plan(
             authors=report.edition.authors if report.edition else (),
             launch_problems=report.launch_problems,
             correction=correction,
+            counted=counted,
         )
 
 

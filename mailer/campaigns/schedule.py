@@ -258,14 +258,16 @@ def _insert_audience(
 
 
 _PLAN_COLUMNS = (
-    *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again)),
+    *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again), col(Campaign.counts_clicks)),
     *(col(Campaign.digest), col(Campaign.approved_digest), col(Campaign.approved_settings)),
 )
 
 
-def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Workspace) -> str:
+def _find_void_approval(row: Row[str, str, bool, bool, str, str, str], workspace: Workspace) -> str:
     """Why the approval does not hold; empty if it does, or none is needed."""
-    approve = f"`{approve_edition_command(row.edition, row.segment, again=row.again)}`"
+    by_default = workspace.settings.campaigns.count_clicks
+    options = {"again": row.again, "counts_clicks": row.counts_clicks, "by_default": by_default}
+    approve = f"`{approve_edition_command(row.edition, row.segment, **options)}`"
     if row.approved_digest and row.approved_digest != row.digest:
         return (
             f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from editions.model import Personalisation
+from mailer.campaigns.counted_links import CountedLinks, index_links, read_counted_links
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
 from mailer.campaigns.stop_signals import stop_on_signals
 from mailer.database.engine import open_session
@@ -27,6 +28,7 @@ from mailer.rendering.message import MessageBuilder
 from mailer.rendering.recipient import interests_of, reader_for
 from mailer.settings import Settings
 from mailer.workspace import Workspace
+from subscribers.click_tokens import ClickToken, encode_sectors, sign_click_token
 from subscribers.tokens import LinkPurpose, TokenSigner
 
 _SENDABLE_STATES = {
@@ -67,7 +69,7 @@ def send_campaign(
     signer = workspace.keys.tokens.newest()
     find_token = make_token_finder(campaign_id, signer)
     try:
-        contents = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
+        contents, counted = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
             stop_on_signals(stop) as stopping,
             EventLog(workspace.settings.log, workspace.root) as chronicle,
@@ -79,7 +81,7 @@ def send_campaign(
                 settings=workspace.settings,
                 root=workspace.root,
                 build_message=make_message_builder(
-                    contents, campaign_id, workspace.settings, signer, find_token
+                    contents, campaign_id, workspace.settings, signer, find_token, counted
                 ),
                 find_stories=make_story_finder(contents[0]),
                 find_token=find_token,
@@ -94,17 +96,21 @@ def send_campaign(
         engine.dispose()
 
 
-def _prepare(engine: Engine, campaign_id: int, *, resend_in_doubt: bool) -> Sequence[CompiledEdition]:
-    """Check the campaign, reopen it if deliveries in doubt are to be resent, and read its frozen content."""
+def _prepare(
+    engine: Engine, campaign_id: int, *, resend_in_doubt: bool
+) -> tuple[Sequence[CompiledEdition], CountedLinks | None]:
+    """Check the campaign, reopen it if deliveries in doubt are to be resent, and read its frozen content and
+    the links that are counted."""
     with open_session(engine) as session:
         campaign = find_campaign(session, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
             raise CampaignStateError(campaign_id, "sent", campaign.state, "Launch it first.")
         contents = _read_contents(session, campaign_id, campaign.language)
+        counted = read_counted_links(session, campaign_id)
         if resend_in_doubt:
             reopen_for_doubts(session, campaign_id)
         session.commit()
-    return contents
+    return contents, counted
 
 
 def _read_contents(session: Session, campaign_id: int, own_language: str) -> Sequence[CompiledEdition]:
@@ -132,9 +138,12 @@ def make_message_builder(
     settings: Settings,
     signer: TokenSigner,
     find_token: Callable[[Claim], str],
+    counted: CountedLinks | None = None,
 ) -> Callable[[Claim], bytes]:
     """A function that builds the message for a claim from the campaign's frozen content."""
-    builder = MessageBuilder(contents, settings)
+    links = index_links(counted, contents, settings.web.base_url) if counted else {}
+    builder = MessageBuilder(contents, settings, links=links)
+    find_click_token = _make_click_token_finder(campaign_id, counted, signer) if counted else None
 
     def build(claim: Claim) -> bytes:
         reader = reader_for(
@@ -145,10 +154,39 @@ def make_message_builder(
             sectors=claim.sectors,
             countries=claim.countries,
             bounce_token=find_token(claim),
+            click_token=find_click_token(claim) if find_click_token else "",
         )
         return builder.build(reader, now=_time_of_second(int(time.time())))
 
     return build
+
+
+def _make_click_token_finder(
+    campaign_id: int, counted: CountedLinks, signer: TokenSigner
+) -> Callable[[Claim], str]:
+    """A function that signs the token in the counted links of a claim's message.
+
+    It says where the reader is and what they follow. Only those who have agreed to it are named.
+    """
+
+    # As many as there are different countries and sets of sectors.
+    @lru_cache(maxsize=4096)
+    def sign(country: str, sectors: frozenset[str], subscriber_id: int) -> str:
+        return sign_click_token(
+            signer,
+            ClickToken(
+                campaign_id=campaign_id,
+                country=country,
+                sectors=encode_sectors(sectors, counted.sectors),
+                subscriber_id=subscriber_id,
+            ),
+        )
+
+    def find(claim: Claim) -> str:
+        reader = claim.subscriber
+        return sign(reader.country or "", claim.sectors, reader.id if reader.click_consent else 0)
+
+    return find
 
 
 def make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:

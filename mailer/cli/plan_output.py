@@ -38,6 +38,9 @@ def tell_plan(plan: Plan) -> None:
             )
     if len(plan.variants) > len(plan.languages):
         emit(f"  in {len(plan.variants)} versions, depending on what readers follow")
+    if plan.counted:
+        number = len(plan.counted.links)
+        emit(f"  clicks are counted on {number} link{'' if number == 1 else 's'}")
     for reason, number in plan.left_out.items():
         emit(f"  left out: {number} {reason}")
     for held in plan.held_back:
@@ -86,7 +89,7 @@ def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) 
     if is_required and approval is None:
         emit("  not approved")
     if is_required and (approval is None or not approval.holds):
-        command = approve_command(plan)
+        command = approve_command(plan, workspace.settings)
         say(f"It must be approved before it can be sent: `{command}`.")
 
 

@@ -29,3 +29,10 @@ wait_option = click.option(
 detach_option = click.option(
     "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
 )
+count_clicks_option = click.option(
+    "--count-clicks/--no-count-clicks",
+    "count_clicks",
+    default=None,
+    help="Whether clicks on its links are counted, by country and sector and without names. Default: as set "
+    "in [campaigns] count_clicks.",
+)

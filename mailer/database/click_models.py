@@ -39,7 +39,7 @@ class CampaignLink(SQLModel, table=True):
 
     campaign_id: int = Field(foreign_key="campaign.id", primary_key=True)
     number: int = Field(primary_key=True)
-    url: str = Field(max_length=2000)
+    url: str
     story: str = Field(default="", max_length=100)
     label: str = Field(default="", max_length=300)
 

@@ -102,7 +102,9 @@ class Campaign(SQLModel, table=True):
     machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted then,
     with ``again`` including readers who already have the edition. ``canary`` is the number of readers who go
     first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or without those
-    for a person. ``archived`` says whether the edition is in the public archive. A
+    for a person. ``archived`` says whether the edition is in the public archive. ``counts_clicks`` says
+    whether clicks on its links are counted, and ``click_sectors`` are the slugs of the sectors by which they
+    are, separated by spaces, in the order of the bits of :mod:`subscribers.click_tokens`. A
     campaign that sends a correction has its name (:attr:`Correction.name`) as ``edition``.
     """
 
@@ -139,6 +141,8 @@ class Campaign(SQLModel, table=True):
     launched_at: datetime | None = None
     finished_at: datetime | None = None
     archived: bool = False
+    counts_clicks: bool = False
+    click_sectors: str = ""
 
 
 class Correction(SQLModel, table=True):

@@ -51,6 +51,11 @@ class CampaignSettings(Section):
     archive: bool = Field(
         default=False, description="Whether editions are added to the public archive when they are sent."
     )
+    count_clicks: bool = Field(
+        default=False,
+        description="Whether clicks on the links of a mail are counted, by country and sector and without "
+        "names.",
+    )
     halt_at_rejected: float = Field(
         default=0.1,
         gt=0,

@@ -1,5 +1,6 @@
 """The app for readers: unsubscribing, preferences, sign-up, and the archive with its images."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from mailer.feedback.clicks.click_recorder import ClickRecorder
 from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.registry import open_webhooks
 from mailer.feedback.webhooks.sns import Fetch
@@ -19,14 +21,16 @@ from mailer.web.archive import routes as archive_routes
 from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
 from mailer.web.dependencies import Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
+from mailer.web.link_store import LinkStore
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.public import data_requests, preferences, signup, unsubscribe
+from mailer.web.public import clicks, data_requests, preferences, signup, unsubscribe
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from mailer.workspace import Workspace
 from subscribers.errors import LinkOfTestError
 
 _ROUTES = (
     *unsubscribe.ROUTES,
+    *clicks.ROUTES,
     *preferences.ROUTES,
     *signup.ROUTES,
     *data_requests.ROUTES,
@@ -45,16 +49,22 @@ def create_app(
     @asynccontextmanager
     async def open_site(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
+        recorder = ClickRecorder(engine, workspace.keys.suppression)
+        recorder.start()
         app.state.site = Site(
             workspace=workspace,
             renderer=renderer,
             engine=engine,
             clock=clock,
             unsubscribe_batcher=UnsubscribeBatcher(engine, workspace.keys),
+            click_recorder=recorder,
+            links=LinkStore(engine),
         )
         try:
             yield
         finally:
+            # It waits for the database, if need be for seconds, in which others are still answered.
+            await asyncio.to_thread(recorder.close)
             engine.dispose()
 
     rules = SecurityRules(

@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from mailer.feedback.clicks.click_recorder import ClickRecorder
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web.archive_store import SummaryCache
+from mailer.web.link_store import LinkStore
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
@@ -24,13 +26,16 @@ def utc_now() -> datetime:
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """The shared state of the readers' site: workspace, page renderer, database engine, clock, the batcher of
-    one-click requests, and cached summaries of the archived editions."""
+    one-click requests, the recorder of clicks and the links they may lead to, and cached summaries of the
+    archived editions."""
 
     workspace: Workspace
     renderer: PageRenderer
     engine: Engine
     clock: UtcClock
     unsubscribe_batcher: UnsubscribeBatcher
+    click_recorder: ClickRecorder
+    links: LinkStore
     archive_summaries: SummaryCache = field(default_factory=SummaryCache)
 
 

@@ -186,7 +186,7 @@ def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRule
 _TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
 """Pages with a form that is accepted only from our own pages."""
 
-_TOKEN_PATHS = ("/u/", "/hooks/", *_TOKEN_FORM_PATHS)
+_TOKEN_PATHS = ("/u/", "/c/", "/hooks/", *_TOKEN_FORM_PATHS)
 """Pages that search engines must not index."""
 
 _COMMON_HEADERS = {

@@ -23,7 +23,7 @@ from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
-from subscribers.tokens import LinkPurpose
+from subscribers.tokens import CLICK, LinkPurpose
 from tests.factories.draft_edition import Draft
 from tests.factories.webhook_requests import (
     post_as_mailgun,
@@ -34,12 +34,14 @@ from tests.factories.webhook_requests import (
 )
 from tests.web.site import (
     add_archived_edition,
+    add_counted_campaign,
     add_reader,
     dump_tables,
     issue_link_token,
     opened_engine,
     send_request,
     served,
+    sign_click,
 )
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS")
@@ -77,6 +79,9 @@ class Evidence(StrEnum):
     new_address = "new_address"
     """The one-time link mailed to a new address."""
 
+    click = "click"
+    """The token in a link whose clicks are counted."""
+
     form = "form"
     """The token of a form that our own page showed."""
 
@@ -90,8 +95,9 @@ class Evidence(StrEnum):
     """A provider's signature, in a header or in the body (test_webhooks)."""
 
 
-TOKENS: Mapping[Evidence, LinkPurpose] = {
+TOKENS: Mapping[Evidence, str] = {
     Evidence.newsletter: LinkPurpose.subscription,
+    Evidence.click: CLICK,
     **{Evidence(purpose.value): purpose for purpose in LinkPurpose if purpose.is_mailed},
 }
 
@@ -122,6 +128,7 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("POST", "/u/{token}/undo"): Cell(E.newsletter, fields={"from": "undo"}, status=GONE),
     ("GET", "/u/{token}/reason"): Cell(E.newsletter, status=GONE),
     ("POST", "/u/{token}/reason"): Cell(E.newsletter, fields={"reason": "too_many"}, status=GONE),
+    ("GET", "/c/{token}/{number}"): Cell(E.click),
     ("GET", "/p/{token}"): Cell(E.newsletter),
     ("POST", "/p/{token}"): own(E.newsletter, name="Mei", frequency="every"),
     ("GET", "/p/{token}/look"): Cell(E.newsletter),
@@ -198,7 +205,7 @@ class Site:
         found = re.search(r"/static/([^\"?]+)", send_request(url, "GET", "/e/").text)
         assert found is not None
         words = {"slug": "2021-2", "language": "en", "ending": "atom", "axis": "sector", "about": "culture"}
-        words["story"] = "youth-forum"
+        words |= {"story": "youth-forum", "number": "1"}
         self._words = {**words, "name": mail.images[0].name, "asset": found[1]}
         self._numbers = count(1)
 
@@ -208,7 +215,11 @@ class Site:
         token = add_reader(self.engine, keys, email, status=status)
         if evidence is Evidence.newsletter:
             return token
-        return issue_link_token(self.engine, keys, email, TOKENS[evidence], detail=f"new.{email}")
+        if evidence is Evidence.click:
+            return sign_click(self.workspace)
+        return issue_link_token(
+            self.engine, keys, email, LinkPurpose(TOKENS[evidence]), detail=f"new.{email}"
+        )
 
     def make_stamp(self, *, minutes: int = 1) -> str:
         shown = datetime.now(UTC) - timedelta(minutes=minutes)
@@ -230,6 +241,7 @@ def site(workspace: Workspace) -> Iterator[Site]:
     opened = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(opened) as engine:
         mail = add_archived_edition(opened, engine)
+        add_counted_campaign(engine)
         with served(create_app(opened)) as running:
             yield Site(opened, engine, running.url, mail)
 
@@ -309,11 +321,12 @@ def test_with_its_evidence_every_cell_answers(site: Site) -> None:
         headers = OWN_PAGE if cell.own_page_only else ELSEWHERE[0]
         fields = {**cell.fields, "stamp": site.make_stamp()} if cell.evidence is E.form else cell.fields
         asked = site.fill(path, token)
-        assert site.send(method, asked, fields, headers) == 200, (method, path)
+        done = 302 if cell.evidence is E.click else 200
+        assert site.send(method, asked, fields, headers) == done, (method, path)
         # A one-time link works once; that of a newsletter goes on.
         again = site.send(method, asked, fields, headers)
         is_spent = method == "POST" and cell.evidence in set(TOKENS) - {E.newsletter, E.confirm}
-        assert again == (404 if is_spent else 200), (method, path)
+        assert again == (404 if is_spent else done), (method, path)
 
 
 def test_a_webhook_wants_its_own_secret_or_signature(workspace: Workspace) -> None:

@@ -15,7 +15,15 @@ from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.webhook_requests import write_settings
-from tests.web.site import add_reader, issue_link_token, opened_engine, send_request, served
+from tests.web.site import (
+    add_counted_campaign,
+    add_reader,
+    issue_link_token,
+    opened_engine,
+    send_request,
+    served,
+    sign_click,
+)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 FIELDS = (
@@ -59,6 +67,7 @@ def tokens(workspace: Workspace) -> list[str]:
     with opened_engine(workspace) as engine:
         return [
             add_reader(engine, keys, mei, name="Mei"),
+            sign_click(workspace, add_counted_campaign(engine)),
             make_form_token(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
             *(issue_link_token(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed),
         ]
@@ -72,8 +81,11 @@ def list_paths(app: FastAPI) -> list[str]:
 def test_no_route_breaks(app: FastAPI, url: str, tokens: list[str]) -> None:
     paths = list_paths(app)
     assert {"/u/{token}", "/p/{token}/look", "/subscribe", "/feed.{ending}", "/d/erase/{token}"} <= set(paths)
+    assert {"/c/{token}/{number}"} <= set(paths)
     assert {"/hooks/ses", "/hooks/mailgun"} <= set(paths)
-    words = st.sampled_from([*tokens, *VALUES, "2021-2", "atom", "json", "sector"]) | st.text(max_size=30)
+    words = st.sampled_from([*tokens, *VALUES, "1", "2021-2", "atom", "json", "sector"]) | st.text(
+        max_size=30
+    )
 
     @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
     @given(

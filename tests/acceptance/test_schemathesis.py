@@ -24,10 +24,18 @@ from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.public.unsubscribe import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
-from subscribers.tokens import LinkPurpose
+from subscribers.tokens import CLICK, LinkPurpose
 from tests.factories.webhook_requests import post_with_password, write_settings
 from tests.web.openapi_description import Described, Words, describe, list_fields
-from tests.web.site import add_archived_edition, add_reader, issue_link_token, opened_engine, served
+from tests.web.site import (
+    add_archived_edition,
+    add_counted_campaign,
+    add_reader,
+    issue_link_token,
+    opened_engine,
+    served,
+    sign_click,
+)
 
 Figure = Callable[[str], None]
 
@@ -89,6 +97,8 @@ def public_site(
     with opened_engine(sign_up_workspace) as engine:
         image = add_archived_edition(sign_up_workspace, engine).images[0]
         words = {**collect_links(engine, sign_up_workspace.keys), **ON_THE_SHELF, "name": (image.name,)}
+        # To one of our own pages: what follows it must not leave this machine.
+        words[CLICK] = [sign_click(sign_up_workspace, add_counted_campaign(engine, ("/e/",)))]
         words["authorization"] = (post_with_password([]).headers["authorization"], "Basic Og==")
         yield PublicSite(app=create_app(sign_up_workspace), words=words, folder=tmp_path)
 
@@ -99,6 +109,7 @@ ON_THE_SHELF: Words = {
     "ending": ("atom", "json"),
     "axis": ("sector", "country"),
     "about": ("culture", "MN"),
+    "number": ("1", "2"),
 }
 
 

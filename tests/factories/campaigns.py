@@ -16,10 +16,17 @@ from tests.factories.small_edition import SLUG
 
 
 def make_plan(
-    workspace: Workspace, engine: Engine, now: datetime, query: str = "all", *, again: bool = False
+    workspace: Workspace,
+    engine: Engine,
+    now: datetime,
+    query: str = "all",
+    *,
+    again: bool = False,
+    count_clicks: bool | None = None,
 ) -> Plan:
     """Plan the small edition for the segment ``query``."""
-    return plan_campaign(workspace, engine, SLUG, parse_segment(query), again=again, now=now)
+    segment = parse_segment(query)
+    return plan_campaign(workspace, engine, SLUG, segment, again=again, count_clicks=count_clicks, now=now)
 
 
 def with_settings(workspace: Workspace, **sections: object) -> Workspace:

@@ -77,6 +77,19 @@ def write_second_story(folder: Path, *, personalise: str) -> None:
     edition.write_text(text.replace("language: en", f"language: en\npersonalise: {personalise}"))
 
 
+def write_links(folder: Path) -> None:
+    """Add links to the story of :func:`write_edition`, in both languages. One is the same in both, and one is
+    written twice."""
+    links = {
+        "": "[The report](https://example.org/report?a=1&b=2), [for teachers](https://example.org/teachers) "
+        "and [once more](https://example.org/teachers). See also [example.org](https://example.org/all).",
+        ".zh": "[报告](https://example.org/report?a=1&b=2)，[中文](https://example.org/zh).",
+    }
+    for ending, words in links.items():
+        path = folder / "stories" / f"010-teachers{ending}.md"
+        path.write_text(path.read_text(encoding="utf-8") + f"\n{words}\n", encoding="utf-8")
+
+
 def write_edition(editions: Path, slug: str = SLUG, *, subject: str = "News from the field") -> Path:
     """Write an edition with one story, in English and Chinese, without pictures."""
     folder = editions / slug

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from mailer.i18n import LANGUAGES
 from mailer.selfservice.unsubscribe_reasons import UnsubscribeReason
-from subscribers.tokens import LinkPurpose
+from subscribers.tokens import CLICK, LinkPurpose
 
 Described = dict[str, Any]
 Words = Mapping[str, Sequence[str]]
@@ -28,6 +28,7 @@ _PURPOSES = {
     "/d/erase/": LinkPurpose.erase,
     "/d/address/": LinkPurpose.address,
     "/d/move/": LinkPurpose.new_address,
+    "/c/": CLICK,
 }
 _KINDS = {
     "/healthz": "text/plain",
@@ -43,6 +44,7 @@ _KINDS = {
 _POSTED_KINDS = {"/u/{token}": "text/plain", "/d/export/{token}": "application/json"}
 _PAGE = "text/html"
 _TEXT = {"type": "string"}
+_SENT_ON = ("/c/{token}/{number}",)
 _REFUSED_FORMS = ("400", "404", "409", "413", "415", "422", "429")
 _HEADERS = ("content-security-policy", "x-content-type-options", "referrer-policy", "cache-control")
 
@@ -127,7 +129,10 @@ def _list_answers(path: str, method: str) -> Described:
         kinds, refusals = {_POSTED_KINDS.get(path, _PAGE), _PAGE}, _REFUSED_FORMS
     else:
         kinds, refusals = {_KINDS.get(path, _PAGE)}, ("404",)
-    return {"200": _answer(*sorted(kinds)), **{status: _answer(_PAGE) for status in refusals}}
+    done = "302" if path in _SENT_ON else "200"
+    # A program that follows where it is sent on finds a page.
+    found = {done: _answer(*sorted(kinds)), "200": _answer(*sorted(kinds))}
+    return {**found, **{status: _answer(_PAGE) for status in refusals}}
 
 
 def _answer(*kinds: str) -> Described:

@@ -43,6 +43,7 @@ class ReaderJourney:
         yield "story", lambda: self._open("/e/2021-2/en/youth-forum")
         yield "accessibility", lambda: self._open("/accessibility")
         yield "not found", lambda: self._open("/u/wrong")
+        yield "unknown_link", lambda: self._open("/c/wrong/1")
         yield "test_link", lambda: self._open(f"/u/{self.workspace.keys.tokens.sign_test()}")
 
     def _unsubscribe(self) -> Iterator[tuple[str, Step]]:

@@ -5,6 +5,7 @@ import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -13,11 +14,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
 from editions.reader import read_edition
+from mailer.campaigns.counted_links import CountedLinks, NumberedLink, store_counted_links
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Keys, Workspace
+from subscribers.click_tokens import ClickToken, sign_click_token
 from subscribers.models import Status, Subscriber, SubscriberSector
 from subscribers.one_time_links import issue_link
 from subscribers.tokens import LinkPurpose
@@ -95,6 +98,41 @@ def add_sent(
             for content in contents
         )
         session.commit()
+
+
+def add_counted_campaign(
+    engine: Engine,
+    urls: tuple[str, ...] = ("https://example.org/",),
+    *,
+    number: int = 7,
+    launched_at: datetime | None = NOW,
+    sectors: tuple[str, ...] = ("education", "sciences", "culture"),
+) -> int:
+    """Put a campaign that counts clicks on ``urls`` into the ledger; return its number."""
+    with Session(engine) as session:
+        campaign = Campaign(
+            id=number,
+            edition="2026-1",
+            title="News",
+            segment="all",
+            digest="d" * 64,
+            state=CampaignState.sending if launched_at else CampaignState.approved,
+            language="en",
+            created_at=NOW,
+            launched_at=launched_at,
+        )
+        session.add(campaign)
+        session.flush()
+        links = tuple(NumberedLink(number=place, url=url) for place, url in enumerate(urls, 1))
+        store_counted_links(session.connection(), number, CountedLinks(links=links, sectors=sectors))
+        session.commit()
+    return number
+
+
+def sign_click(workspace: Workspace, campaign_id: int = 7, **values: Any) -> str:
+    """The token in the counted links of a reader in Mongolia."""
+    token = ClickToken(campaign_id=campaign_id, country="MN", **values)
+    return sign_click_token(workspace.keys.tokens.newest(), token)
 
 
 def find_reader(engine: Engine, email: str) -> Subscriber:

@@ -61,7 +61,8 @@ class CampaignSummary:
     :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``test`` and ``test_ahead``
     are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when its
     content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
-    ``correction_of`` is the story it corrects (``2026-1/teachers``), "" if it sends an edition.
+    ``counts_clicks`` says whether clicks on its links are counted. ``correction_of`` is the story it corrects
+    (``2026-1/teachers``), "" if it sends an edition.
     """
 
     id: int
@@ -80,6 +81,7 @@ class CampaignSummary:
     test: ContentTest | None = None
     test_ahead: bool = False
     correction_of: str = ""
+    counts_clicks: bool = False
 
     @property
     def edition_label(self) -> str:
@@ -90,7 +92,7 @@ class CampaignSummary:
         """The summary in the form of the JSON output."""
         words = {"edition": self.edition, "title": self.title, "subject": self.subject}
         words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
-        corrects = {"correction_of": self.correction_of or None}
+        corrects = {"correction_of": self.correction_of or None, "counts_clicks": self.counts_clicks}
         launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
@@ -172,6 +174,7 @@ def _build_summary(
         notices=_read_notices(connection) if sends else (),
         approval=read_approval(campaign),
         correction_of=correction.subject_name if correction else "",
+        counts_clicks=campaign.counts_clicks,
     )
 
 

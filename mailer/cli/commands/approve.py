@@ -12,6 +12,7 @@ from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.plan_output import tell_plan
+from mailer.cli.send_options import count_clicks_option
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -32,13 +33,22 @@ if TYPE_CHECKING:
 )
 @click.option("--as", "name", required=True, metavar="NAME", help="The name of the person who approves it.")
 @click.option("--again", is_flag=True, help="Also for readers who already have this edition.")
+@count_clicks_option
 @json_option
 @pass_context
-def approve(context: CliContext, edition: str, query: str, name: str, again: bool, as_json: bool) -> None:
+def approve(
+    context: CliContext,
+    edition: str,
+    query: str,
+    name: str,
+    again: bool,
+    count_clicks: bool | None,
+    as_json: bool,
+) -> None:
     """Approve an edition for a segment, exactly as it is now.
 
     The approval no longer counts if anything changes afterwards: the text, an image, a translation, the
-    theme, the segment, or a setting that affects the mail.
+    theme, the segment, whether clicks are counted, or a setting that affects the mail.
 
     Example: mailer campaigns approve 2021-2 --segment 'country:MN' --as 'Mei Lin'
     """
@@ -51,7 +61,9 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
             segment = read_segment(workspace.settings, query, session)
-        plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
+        plan = plan_campaign(
+            workspace, engine, edition, segment, again=again, count_clicks=count_clicks, now=now
+        )
         approval = approve_plan(engine, workspace, plan, by=name, now=now)
         with open_session(engine, read_only=True) as session:
             summary = with_checks(session, workspace, summarise_campaign(session, approval.campaign_id))
@@ -61,8 +73,15 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
     tell_plan(plan)
     emit(f"Campaign {approval.campaign_id}: {approval}")
     if summary.state == "approved":
-        words = ("send", edition, "--segment", query, *(["--again"] if again else []), "--confirm")
+        options = [*(["--again"] if again else []), *_name_click_option(count_clicks)]
+        words = ("send", edition, "--segment", query, *options, "--confirm")
         say(f"To send it: {context.command_line(*words)}")
+
+
+def _name_click_option(count_clicks: bool | None) -> list[str]:
+    if count_clicks is None:
+        return []
+    return ["--count-clicks" if count_clicks else "--no-count-clicks"]
 
 
 def with_checks(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:

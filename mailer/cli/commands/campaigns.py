@@ -133,6 +133,8 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
             ]
         )
     )
+    if summary.counts_clicks:
+        emit("clicks   are counted")
     if summary.reason:
         emit(f"reason   {summary.reason}")
     if summary.test:

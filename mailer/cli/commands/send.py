@@ -18,6 +18,7 @@ from mailer.cli.plan_output import print_approval, print_outbox, print_test, pri
 from mailer.cli.send_options import (
     addresses_option,
     confirm_option,
+    count_clicks_option,
     detach_option,
     in_doubt_option,
     open_option,
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     default=None,
     help="Whether to show it in the public archive. Default: as set in [campaigns] archive.",
 )
+@count_clicks_option
 @json_option
 @pass_context
 def send(
@@ -124,6 +126,7 @@ def send(
     detach: bool,
     by: str,
     archived: bool | None,
+    count_clicks: bool | None,
     as_json: bool,
 ) -> None:
     """Send an edition to a segment. Without --confirm, preview who would get what.
@@ -143,6 +146,7 @@ def send(
             **{"--confirm": confirm, "--at": at, "--for": addresses, "--open": open_browser},
             **{"--canary": canary, "--canary-minutes": canary_minutes, "--rate": rate, "--wait": wait},
             **{"--detach": detach, "--in-doubt": in_doubt, "--archive": archived},
+            "--count-clicks": count_clicks,
         },
     )
     if is_test:
@@ -175,7 +179,15 @@ def send(
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
             segment = read_segment(workspace.settings, query, session)
-        plan = plan_campaign(workspace, engine, edition, segment, again=again, now=datetime.now(UTC))
+        plan = plan_campaign(
+            workspace,
+            engine,
+            edition,
+            segment,
+            again=again,
+            count_clicks=count_clicks,
+            now=datetime.now(UTC),
+        )
     if confirm and start is not None:
         _schedule(context, workspace, plan, start, terms, as_json=as_json)
     elif confirm:

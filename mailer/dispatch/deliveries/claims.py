@@ -33,6 +33,7 @@ class ClaimedSubscriber(NamedTuple):
     name: str
     country: str | None
     language: str | None
+    click_consent: bool = False
 
 
 _SUBSCRIBER_COLUMNS = tuple(

@@ -10,11 +10,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("campaign") as campaign:
+        campaign.add_column(
+            sa.Column("counts_clicks", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        campaign.add_column(sa.Column("click_sectors", sa.String(), nullable=False, server_default=""))
     op.create_table(
         "campaign_link",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("url", sa.String(2000), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
         sa.Column("story", sa.String(100), nullable=False),
         sa.Column("label", sa.String(300), nullable=False),
         sa.ForeignKeyConstraint(
