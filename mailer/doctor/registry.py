@@ -8,6 +8,7 @@ from mailer.doctor.feedback_checks import check_alarms, check_incoming, check_we
 from mailer.doctor.file_checks import check_files
 from mailer.doctor.relay_checks import check_relays
 from mailer.doctor.sender_checks import check_sender, check_trial
+from mailer.doctor.sign_in_checks import check_sign_in
 from mailer.doctor.signing_key_checks import check_signing_keys
 from mailer.doctor.system_checks import check_python, check_templates
 from mailer.doctor.web_checks import check_public_pages, check_web
@@ -26,6 +27,7 @@ WORKSPACE_CHECKS: tuple[WorkspaceCheck, ...] = (
     check_relays,
     check_signing_keys,
     check_incoming,
+    check_sign_in,
     check_alarms,
     check_webhooks,
     check_templates,

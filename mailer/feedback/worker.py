@@ -22,6 +22,8 @@ from mailer.feedback.mailboxes.notices import Notices
 from mailer.feedback.refusals import RefusalWatch
 from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.network import ListenAddress, parse_listen_address
+from mailer.oauth.access_tokens import AccessTokens
+from mailer.oauth.sign_in import make_mailbox_sign_in
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 
@@ -97,11 +99,12 @@ def read_imap_options(workspace: Workspace) -> ImapOptions:
         ValueError: it is not the address of a mailbox.
     """
     settings = workspace.settings.feedback
-    root = workspace.root
+    root, sign_in = workspace.root, make_mailbox_sign_in(workspace.settings)
     return parse_imap_url(
         settings.imap,
         password_file=root / settings.password_file if settings.password_file else None,
         token_file=root / settings.token_file if settings.token_file else None,
+        tokens=AccessTokens(sign_in, root) if sign_in is not None else None,
     )
 
 

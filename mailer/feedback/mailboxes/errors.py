@@ -15,5 +15,9 @@ class MailboxRefusedError(MailboxError):
     """The server does not let us in: the same attempt will fail until somebody changes something."""
 
 
+class LoginRefusedError(MailboxRefusedError):
+    """The server does not take the password or the token."""
+
+
 class FolderRefusedError(MailboxError):
     """The server does not move or delete a message. The message stays where it is."""

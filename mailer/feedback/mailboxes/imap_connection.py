@@ -14,9 +14,15 @@ from imap_tools.errors import MailboxExpungeError, MailboxTaggedResponseError
 from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.utils import check_command_status
 
-from mailer.feedback.mailboxes.errors import FolderRefusedError, MailboxError, MailboxRefusedError
+from mailer.feedback.mailboxes.errors import (
+    FolderRefusedError,
+    LoginRefusedError,
+    MailboxError,
+    MailboxRefusedError,
+)
 from mailer.feedback.mailboxes.imap_errors import explain_command, explain_connection, explain_login
 from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions
+from mailer.smtp.auth import write_oauthbearer, write_xoauth2
 
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
@@ -204,13 +210,24 @@ class ImapConnection:
 
 
 def open_imap(options: ImapOptions) -> ImapConnection:
-    """Connect, log in and select the folder.
+    """Connect, log in and select the folder. A token that the server does not take is renewed once.
 
     Raises:
         MailboxRefusedError: what the settings say does not work at this server.
         MailboxError: the server cannot be reached now.
     """
     secret = options.read_secret()
+    try:
+        return _open(options, secret)
+    except LoginRefusedError:
+        # On a new connection: many servers end one whose login failed.
+        newer = options.replace_secret(secret)
+        if not newer:
+            raise
+        return _open(options, newer)
+
+
+def _open(options: ImapOptions, secret: str) -> ImapConnection:
     with explain_connection(options):
         box = _connect(options)
     try:
@@ -232,10 +249,8 @@ def _connect(options: ImapOptions) -> BaseMailBox:
 
 
 def _log_in(box: BaseMailBox, options: ImapOptions, secret: str) -> None:
-    if options.token_file is not None:
-        answers = [f"user={options.user}\x01auth=Bearer {secret}\x01\x01".encode()]
-        # A refused token is followed by a challenge with the reason, which wants an empty answer.
-        box.client.authenticate("XOAUTH2", lambda _: answers.pop() if answers else b"")
+    if options.uses_token:
+        _authenticate(box, options.user, secret)
     elif (options.user + secret).isascii():
         box.login(options.user, secret, initial_folder=None)
     else:
@@ -243,6 +258,19 @@ def _log_in(box: BaseMailBox, options: ImapOptions, secret: str) -> None:
     # What a server offers after the login is more than before; imaplib asks before only.
     _, offered = box.client.capability()
     box.client.capabilities = tuple(b" ".join(offered).decode("ascii", "replace").upper().split())
+
+
+def _authenticate(box: BaseMailBox, user: str, token: str) -> None:
+    """Log in with a token, by OAUTHBEARER where XOAUTH2 is not offered."""
+    offered = box.client.capabilities
+    is_standard = "AUTH=OAUTHBEARER" in offered and "AUTH=XOAUTH2" not in offered
+    write, mechanism = (write_oauthbearer, "OAUTHBEARER") if is_standard else (write_xoauth2, "XOAUTH2")
+    answers = [write(user, token).encode()]
+    # A refused token is followed by a challenge with the reason. XOAUTH2 wants an empty answer to it, and RFC
+    # 7628 §3.2.3 a byte 1.
+    box.client.authenticate(
+        mechanism, lambda _: answers.pop() if answers else b"\x01" if is_standard else b""
+    )
 
 
 def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:

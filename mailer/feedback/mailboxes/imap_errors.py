@@ -12,6 +12,7 @@ from imap_tools.errors import MailboxLoginError, UnexpectedCommandStatusError
 from mailer.feedback.mailboxes.errors import (
     ConnectionLostError,
     FolderRefusedError,
+    LoginRefusedError,
     MailboxError,
     MailboxRefusedError,
 )
@@ -51,16 +52,14 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_login(options: ImapOptions) -> Iterator[None]:
-    """Turn a refused login into :class:`MailboxRefusedError`."""
+    """Turn a refused login into :class:`LoginRefusedError`."""
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:
         raise MailboxError(f"{options.server} ended the connection at the login: {_clean(error)}.") from error
     except (imaplib.IMAP4.error, MailboxLoginError) as error:
-        key = "token_file" if options.token_file else "password_file"
-        raise MailboxRefusedError(
-            f"{options.server} refuses the login of {options.user}: {_clean(error)}. Check the user in "
-            f"[feedback] imap and the secret in {key}."
+        raise LoginRefusedError(
+            f"{options.server} refuses the login of {options.user}: {_clean(error)}. {_advise(options)}"
         ) from error
 
 
@@ -73,6 +72,16 @@ def explain_command(options: ImapOptions) -> Iterator[None]:
         raise ConnectionLostError(f"The connection to {options.server} was lost: {_clean(error)}.") from error
     except (imaplib.IMAP4.error, UnexpectedCommandStatusError) as error:
         raise FolderRefusedError(_clean(error)) from error
+
+
+def _advise(options: ImapOptions) -> str:
+    if options.tokens is not None:
+        return (
+            "Check the user in [feedback] imap, and that whoever has signed in may read the mailbox; to sign "
+            f"in again, run `{options.tokens.sign_in.command}`."
+        )
+    key = "token_file" if options.token_file else "password_file"
+    return f"Check the user in [feedback] imap and the secret in {key}."
 
 
 def _describe_certificate(error: ssl.SSLCertVerificationError, options: ImapOptions) -> str:

@@ -1,11 +1,16 @@
 """Which IMAP mailbox to read: the parts of ``[feedback] imap``, and the secret to log in with."""
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mailer.feedback.mailboxes.errors import MailboxRefusedError
+from mailer.errors import ConfigurationError
+from mailer.feedback.mailboxes.errors import MailboxError, MailboxRefusedError
+from mailer.oauth.access_tokens import AccessTokens
+from mailer.oauth.errors import OAuthError, ProviderUnavailableError
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.smtp.auth import read_first_line
 
@@ -37,7 +42,13 @@ class ImapOptions:
     encryption: Encryption = Encryption.implicit
     password_file: Path | None = None
     token_file: Path | None = None
+    tokens: AccessTokens | None = field(default=None, repr=False, compare=False)
     timeout: float = _TIMEOUT_SECONDS
+
+    @property
+    def uses_token(self) -> bool:
+        """Whether the login is with an OAuth token, not with a password."""
+        return self.tokens is not None or self.token_file is not None
 
     @property
     def server(self) -> str:
@@ -52,19 +63,23 @@ class ImapOptions:
     @property
     def secret_file(self) -> Path | None:
         """The file that the next login will read."""
-        return self.token_file or self.password_file
+        return self.tokens.file if self.tokens is not None else self.token_file or self.password_file
 
     def read_secret(self) -> str:
-        """Read the password or the OAuth token, which whoever renews it writes into its file.
+        """Read the password, or an OAuth token that works now.
 
         Raises:
-            MailboxRefusedError: no file is set, or it cannot be read.
+            MailboxRefusedError: no file is set, it cannot be read, or a person must sign in.
+            MailboxError: the provider of the sign-in does not answer now.
         """
+        if self.tokens is not None:
+            with _explain_sign_in():
+                return self.tokens.read()
         path = self.secret_file
         if path is None:
             raise MailboxRefusedError(
                 "No password is set for the mailbox. Put it into a file, and set [feedback] password_file to "
-                "its path (or token_file for an OAuth token)."
+                "its path, or sign in without a password ([feedback.oauth])."
             )
         try:
             return read_first_line(path)
@@ -76,12 +91,37 @@ class ImapOptions:
                 f"[feedback] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
             ) from error
 
+    def replace_secret(self, refused: str) -> str:
+        """Another secret than ``refused``, which the server does not take; "" if there is no other.
+
+        Raises:
+            MailboxError: as for :meth:`read_secret`.
+        """
+        if self.tokens is None:
+            return ""
+        with _explain_sign_in():
+            return self.tokens.replace(refused)
+
+
+@contextlib.contextmanager
+def _explain_sign_in() -> Iterator[None]:
+    try:
+        yield
+    except ProviderUnavailableError as error:
+        raise MailboxError(str(error)) from error
+    except (OAuthError, ConfigurationError) as error:
+        raise MailboxRefusedError(str(error)) from error
+
 
 def parse_imap_url(
-    url: str, *, password_file: Path | None = None, token_file: Path | None = None
+    url: str,
+    *,
+    password_file: Path | None = None,
+    token_file: Path | None = None,
+    tokens: AccessTokens | None = None,
 ) -> ImapOptions:
     """Return the options for ``imaps://user@host:993/FOLDER``; ``imap://`` switches to TLS by STARTTLS,
-    except on this machine.
+    except on this machine. ``tokens`` take precedence over a secret in a file.
 
     Raises:
         ValueError: it names no scheme, user or host of that kind, or an invalid port.
@@ -101,4 +141,5 @@ def parse_imap_url(
         encryption=encryption,
         password_file=password_file,
         token_file=token_file,
+        tokens=tokens,
     )
