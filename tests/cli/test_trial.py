@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
 from mailer.workspace import Workspace
+from tests.servers.dns_server import running_dns_server
 from tests.factories.small_edition import SLUG, add_people, write_edition
 
 REAL = {
@@ -51,8 +52,10 @@ def test_it_is_shown_with_the_way_out(root: Path) -> None:
 
 
 def test_it_goes_on_while_the_doctor_finds_something_bad(root: Path) -> None:
-    # Nothing listens on this port, so the relay is bad.
-    refused = run(root, "trial", "end", "--by", "Mei", MAILER_SMTP__URL="smtp://127.0.0.1:9")
+    with running_dns_server() as dns:
+        # Nothing listens on this port, so the relay is bad.
+        places = {"MAILER_SMTP__URL": "smtp://127.0.0.1:9", "MAILER_DNS__RESOLVER": f"127.0.0.1:{dns.port}"}
+        refused = run(root, "trial", "end", "--by", "Mei", **places)
     assert refused.exit_code == 1
     assert "Trial mode goes on" in refused.stderr
     assert "\n  relay: 127.0.0.1:9 does not accept mail" in refused.stderr
