@@ -126,7 +126,8 @@ class StoryText:
     pictures, in their order. ``video`` is the link to the video, ``still`` the texts of its picture. What is
     not translated is the original's; a letter has only a title and a text. ``lead`` is plain
     text: what a digest has of a story, as written or else the beginning of its text. ``has_wide_table`` is
-    whether a table in ``html`` does not fit the screen of a phone.
+    whether a table in ``html`` does not fit the screen of a phone. ``leads_to_preferences`` says that the
+    button opens the reader's own page, which only the letters of the program itself have.
     """
 
     language: str
@@ -145,6 +146,7 @@ class StoryText:
     still: ImageText | None = None
     lead: str = ""
     has_wide_table: bool = False
+    leads_to_preferences: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,6 +105,9 @@ class ConsentEvent(StrEnum):
     erased = "erased"
     """Erased at their own request."""
 
+    reconfirmed = "reconfirmed"
+    """Asked whether they still want the newsletter, said that they do."""
+
 
 class Subscriber(SQLModel, table=True):
     """One person or shared mailbox at a partner.

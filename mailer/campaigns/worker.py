@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
+from mailer.campaigns.reconfirmation.closing import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.clock import Clock, read_clock
@@ -166,6 +167,8 @@ class Worker:
             announce_start(started, self.say)
         for number in resume_after_canary(self.engine, clock=self.clock):
             self.say(f"Campaign {number} continues after its canary.")
+        for name, paused in close_due_reconfirmations(self.engine, clock=self.clock).items():
+            self.say(f"The time to answer {name} is over: {paused:,} readers are paused.")
         for number in self.find_workable():
             if self._may_start(number):
                 thread = threading.Thread(

@@ -23,6 +23,7 @@ from mailer.cli.commands import (
     editions,
     feedback,
     keys,
+    reconfirm,
     segments,
     send,
     server,
@@ -142,3 +143,7 @@ for _command in (
     database.db,
 ):
     mailer.add_command(_command)
+
+# Here, since they send: `send` knows the group of subscribers.
+for _command in (reconfirm.reconfirm, reconfirm.reconfirmations):
+    subscribers.subscribers.add_command(_command)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
+from mailer.selfservice.reconfirmation import is_asked
 from mailer.selfservice.subscription import SubscriptionSummary, open_subscription
 from mailer.workspace import Keys
 from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
@@ -63,7 +64,8 @@ class FormResult:
     """The form to show, the reader's subscription, and error messages by field.
 
     ``saved`` says whether this request saved the form. ``initial`` is the first letter of the name on record;
-    anyone who holds a forwarded link learns no more of it. Error messages are English, to be translated.
+    anyone who holds a forwarded link learns no more of it. ``asks`` says whether the mail of this link asks
+    the reader if they still want the newsletter. Error messages are English, to be translated.
     """
 
     subscription: SubscriptionSummary
@@ -71,6 +73,7 @@ class FormResult:
     errors: Mapping[str, str]
     saved: bool
     initial: str = ""
+    asks: bool = False
 
     @property
     def paused_until(self) -> date | None:
@@ -107,6 +110,7 @@ def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormRes
             errors={},
             saved=False,
             initial=preferences.name[:1],
+            asks=is_asked(reader),
         )
 
 

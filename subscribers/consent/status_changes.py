@@ -46,6 +46,7 @@ _TRANSITIONS: Mapping[ConsentEvent, tuple[frozenset[Status], frozenset[Status]]]
         ConsentEvent.subscribed: (_ANY_BUT_ERASED, frozenset({Status.pending, Status.active})),
         ConsentEvent.paused: (frozenset({Status.active, Status.paused}), frozenset({Status.paused})),
         ConsentEvent.resumed: (frozenset({Status.paused}), frozenset({Status.active})),
+        ConsentEvent.reconfirmed: (frozenset({Status.active, Status.paused}), frozenset({Status.active})),
         ConsentEvent.unsubscribed: (_ANY_BUT_ERASED, frozenset({Status.unsubscribed})),
         ConsentEvent.bounced: (_ANY_BUT_ERASED, frozenset({Status.bounced})),
         ConsentEvent.complained: (_ANY_BUT_ERASED, frozenset({Status.complained})),

@@ -131,6 +131,7 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("GET", "/c/{token}/{number}"): Cell(E.click),
     ("GET", "/p/{token}"): Cell(E.newsletter),
     ("POST", "/p/{token}"): own(E.newsletter, name="Mei", frequency="every"),
+    ("POST", "/p/{token}/stay"): own(E.newsletter),
     ("GET", "/p/{token}/look"): Cell(E.newsletter),
     ("POST", "/p/{token}/look"): own(E.newsletter, sector="culture"),
     ("GET", "/p/{token}/data"): Cell(E.newsletter),

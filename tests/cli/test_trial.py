@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
 from mailer.workspace import Workspace
-from tests.servers.dns_server import running_dns_server
 from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.servers.dns_server import running_dns_server
 
 REAL = {
     "MAILER_SENDER__ADDRESS": "news@river-office.org",

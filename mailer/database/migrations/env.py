@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 from mailer.database import click_models as click_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import models as models
+from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models
 from mailer.database.job_schema import is_own_table
 

@@ -46,6 +46,10 @@ class LinkView:
     url: Annotated[str, Help("The absolute address it points to.")]
     label: Annotated[str, Help('Its full text: "Read more: the exchange programme".')]
     label_html: Annotated[Markup, Help("The same as markup.")]
+    leads_to_preferences: Annotated[
+        bool,
+        Help("Whether it opens the reader's own page: write `page.merge_tag.preferences_url` for its `url`."),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

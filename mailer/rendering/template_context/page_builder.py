@@ -2,7 +2,7 @@
 settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -227,7 +227,7 @@ class PageBuilder:
                 self.theme,
             ),
             links=links,
-            button=self._build_link(text.button, text, "{what}") if text.button else None,
+            button=self._build_button(story, text) if text.button else None,
             video=self._build_video(story.video, text, still) if story.video and still else None,
             ai=story.ai or "",
             wraps=view is not None
@@ -327,9 +327,19 @@ class PageBuilder:
             credit_html=Markup(),
         )
 
-    def _build_link(self, link: ReadMore, text: StoryText, pattern: str) -> LinkView:
+    def _build_button(self, story: Story, text: StoryText) -> LinkView:
+        assert text.button is not None  # noqa: S101 - the caller has looked
+        # A translation without a button uses that of the edition's own language.
+        original = story.texts[self.edition.language].button
+        language = self.edition.language if text.button == original else text.language
+        view = self._build_link(text.button, text, "{what}", language)
+        return replace(view, leads_to_preferences=text.leads_to_preferences)
+
+    def _build_link(
+        self, link: ReadMore, text: StoryText, pattern: str, language: str | None = None
+    ) -> LinkView:
         # A translation without links uses those of the edition's own language.
-        language = text.language if text.read_more else self.edition.language
+        language = language or (text.language if text.read_more else self.edition.language)
         around = text.language
         what = self._embed_text(link.what, language, self._phrase_language(around))
         return LinkView(

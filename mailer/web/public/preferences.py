@@ -13,6 +13,7 @@ from mailer.selfservice.preferences import (
     parse_form,
     save_form,
 )
+from mailer.selfservice.reconfirmation import RECONFIRMATION_SENTENCES, keep_sending
 from mailer.web.dependencies import Site
 from mailer.web.form_options import (
     list_countries,
@@ -49,6 +50,21 @@ def post_preferences(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Resp
     return _render_form(page, token, result, status=422 if result.errors else 200)
 
 
+def post_wish_to_stay(page: OwnFormPageDep, token: str) -> Response:
+    """Record that the reader still wants the newsletter, as a letter asked them."""
+    keep_sending(
+        page.engine,
+        page.keys,
+        token,
+        wording=page.join_sentences(RECONFIRMATION_SENTENCES),
+        now=page.site.clock(),
+        language=page.translator.tag,
+        evidence=page.read_visitor().evidence,
+    )
+    result = load_form(page.engine, page.keys, token, today=page.site.clock().date())
+    return _render_form(page, token, result, stays=True)
+
+
 def show_last_edition(page: PageDep, token: str) -> Response:
     """Show the last edition with the saved preferences."""
     result = load_form(page.engine, page.keys, token, today=page.site.clock().date())
@@ -60,7 +76,9 @@ def show_last_edition_with_choices(page: PageDep, form: OwnFormDep, token: str) 
     return _render_edition(page, token, parse_form(form.fields))
 
 
-def _render_form(page: PageContext, token: str, result: FormResult, *, status: int = 200) -> Response:
+def _render_form(
+    page: PageContext, token: str, result: FormResult, *, status: int = 200, stays: bool = False
+) -> Response:
     settings, options = page.settings, _list_options(page.site)
     translator = page.for_email_in(result.subscription.language).translator
     names = own_country_names(settings)
@@ -73,6 +91,9 @@ def _render_form(page: PageContext, token: str, result: FormResult, *, status: i
         initial=result.initial,
         errors=result.errors,
         saved=result.saved,
+        asks=result.asks,
+        stays=stays and result.subscription.gets_mail,
+        stay_path=page.make_path(f"/p/{token}/stay"),
         paused_until=result.paused_until,
         countries=render_country_options(translator, names, result.form.country),
         followed=list_countries(translator, names, options.followable_countries | result.form.countries),
@@ -111,6 +132,7 @@ def _render_edition(page: PageContext, token: str, form: PreferencesForm) -> Res
 ROUTES: tuple[Route, ...] = (
     ("/p/{token}", show_preferences, GET),
     ("/p/{token}", post_preferences, POST),
+    ("/p/{token}/stay", post_wish_to_stay, POST),
     ("/p/{token}/look", show_last_edition, GET),
     ("/p/{token}/look", show_last_edition_with_choices, POST),
 )

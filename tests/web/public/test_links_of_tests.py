@@ -45,7 +45,7 @@ def test_every_page_and_form_says_so_and_changes_nothing(workspace: Workspace) -
         for path in pages:
             page = send_request(running.url, "GET", path)
             assert (page.status, SAID["en"] in page.text) == (200, True), path
-        posts = (*pages, f"/u/{token}/reason")
+        posts = (*pages, f"/u/{token}/reason", f"/p/{token}/stay")
         answers = [send_request(running.url, "POST", path, form, own) for path in posts]
         answers.append(send_request(running.url, "POST", f"/u/{token}?lang=fr", one_click, FORM))
         assert [answer.status for answer in answers] == [200] * len(answers)

@@ -1,0 +1,1 @@
+"""Asks readers whether they still want the newsletter, and pauses those who do not answer."""

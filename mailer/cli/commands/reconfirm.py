@@ -1,0 +1,150 @@
+"""The commands that ask readers whether they still want the newsletter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.commands import send
+from mailer.cli.commands.subscribers import read_segment
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.send_options import (
+    addresses_option,
+    confirm_option,
+    detach_option,
+    open_option,
+    rate_option,
+    wait_option,
+)
+
+if TYPE_CHECKING:
+    from mailer.campaigns.reconfirmation.plan import ReconfirmationPlan
+
+
+@click.command()
+@click.option(
+    "--segment",
+    "query",
+    metavar="QUERY",
+    required=True,
+    help="Who is asked, such as 'not got:2025-1,2025-2'; 'all' for all subscribers.",
+)
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day until which they can answer, such as 2026-12-31. By default, 30 days from now.",
+)
+@confirm_option
+@addresses_option
+@open_option
+@rate_option
+@wait_option
+@detach_option
+@click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    default="",
+    help="Who asks, for the record. Default: the user running the command.",
+)
+@json_option
+@pass_context
+def reconfirm(
+    context: CliContext,
+    query: str,
+    until: datetime | None,
+    confirm: bool,
+    addresses: tuple[str, ...],
+    open_browser: bool,
+    rate: float | None,
+    wait: bool,
+    detach: bool,
+    approver: str | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Ask readers whether they still want the newsletter, and pause those who do not answer.
+
+    They get a letter in their language, without any tracking. Whoever presses its button, changes their
+    choices or writes back keeps getting the newsletter. The others are paused at the end of the day, by
+    `mailer serve` or `mailer work`. Without --confirm, preview who would get what.
+
+    Example: mailer subscribers reconfirm --segment 'tag:old-list' --until 2026-12-31
+    """
+    from mailer.campaigns.approve import approve
+    from mailer.campaigns.launch import LaunchOptions
+    from mailer.campaigns.reconfirmation.plan import plan_reconfirmation, store_reconfirmation
+    from mailer.database.engine import open_session
+
+    if confirm and approver:
+        raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
+    workspace, now = context.open_workspace(), datetime.now(UTC)
+    end = None if until is None else datetime.combine(until.date(), time(23, 59, 59), tzinfo=UTC)
+    with context.open_database(workspace) as engine:
+        with open_session(engine, read_only=True) as session:
+            segment = read_segment(workspace.settings, query, session)
+        planned = plan_reconfirmation(workspace, engine, segment, until=end, now=now)
+        if confirm or approver:
+            store_reconfirmation(engine, planned, by=by, now=now)
+        if approver:
+            approval = approve(engine, workspace, planned.plan, by=approver, now=now)
+    if approver:
+        emit_json(approval.as_dict()) if as_json else emit(f"Campaign {approval.campaign_id}: {approval}")
+        return
+    if not as_json:
+        _tell(planned)
+    if confirm:
+        options = LaunchOptions(rate=rate, canary=0, archived=False, by=by)
+        send.launch_and_send(
+            context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json
+        )
+    else:
+        more = {"answer_by": planned.answer_by.isoformat()}
+        send.preview_plan(
+            context,
+            workspace,
+            planned.plan,
+            addresses=addresses,
+            open_browser=open_browser,
+            as_json=as_json,
+            more=more,
+        )
+
+
+def _tell(planned: ReconfirmationPlan) -> None:
+    emit(f"Readers have until {planned.answer_by:%Y-%m-%d} to say that they still want the newsletter.")
+    if planned.is_known:
+        say("They were asked before: it goes on, and nobody gets the letter twice.")
+
+
+@click.command()
+@json_option
+@pass_context
+def reconfirmations(context: CliContext, as_json: bool) -> None:
+    """Show who was asked whether they still want the newsletter, and how many have answered."""
+    from mailer.campaigns.reconfirmation.record import list_standings
+
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        found = list_standings(session.connection())
+    if as_json:
+        emit_json([standing.as_dict() for standing in found])
+        return
+    if not found:
+        say("Nobody has been asked yet. To ask: mailer subscribers reconfirm --segment QUERY")
+        return
+    head = ("number", "segment", "until", "asked", "stay", "left", "wrote back", "paused", "no answer")
+    rows = [
+        (
+            *(str(one.record.id), one.record.segment, f"{one.record.answer_by:%Y-%m-%d}"),
+            *map(str, (one.asked, one.stay, one.left, one.replied, one.paused, one.waiting)),
+        )
+        for one in found
+    ]
+    emit(columns(rows, head=head, right=(0, 3, 4, 5, 6, 7, 8)))
+    if any(one.replied for one in found):
+        say("Who wrote back is not paused. Read what they say: mailer feedback list --kind reply")
