@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dns.resolver
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlmodel import Session
@@ -40,6 +41,16 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove MAILER_* variables of the environment, so that they cannot affect the tests."""
     for name in [name for name in os.environ if name.startswith("MAILER_") and name != "MAILER_TEST_PG"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test ask the DNS of this machine: only the server that a test names in ``[dns]`` is asked."""
+
+    def refuse(*_: object) -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", refuse)
 
 
 @pytest.fixture

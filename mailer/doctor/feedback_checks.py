@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
-from mailer.errors import MailerError
+from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.health import (
     FeedbackFinding,
     check_feedback,
@@ -30,7 +30,7 @@ def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
     """Name what came back that somebody must look at."""
     try:
         findings = list(check_returned(workspace))
-    except (MailerError, SQLAlchemyError):
+    except (ConfigurationError, MailerError, SQLAlchemyError):
         # The check of the database says what is wrong.
         return
     for finding in findings:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from mailer.doctor.database_checks import check_database, check_space
 from mailer.doctor.diagnosis import Diagnosis
+from mailer.doctor.dns_checks import check_dns
 from mailer.doctor.feedback_checks import check_alarms, check_incoming, check_webhooks
 from mailer.doctor.file_checks import check_files
 from mailer.doctor.relay_checks import check_relays
@@ -26,6 +27,7 @@ WORKSPACE_CHECKS: tuple[WorkspaceCheck, ...] = (
     check_trial,
     check_relays,
     check_signing_keys,
+    check_dns,
     check_incoming,
     check_sign_in,
     check_alarms,

@@ -13,7 +13,11 @@ class DkimSettings(Section):
     domain: str = Field(
         default="", description="The signing domain. If empty, the domain of the sender's address."
     )
-    selector: str = Field(default="", description="The selector of the RSA key.")
+    selector: str = Field(
+        default="",
+        description="The selector of the RSA key. Without a key, that of a relay which signs: `mailer "
+        "doctor` looks for its key.",
+    )
     key_file: Path | None = Field(default=None, description="The RSA key, PEM, 2048 bits.")
     ed25519_selector: str = Field(default="", description="The selector of the Ed25519 key.")
     ed25519_key_file: Path | None = Field(

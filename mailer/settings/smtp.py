@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, IPvAnyAddress
 
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import Section
@@ -48,6 +48,9 @@ class RelaySettings(Section):
     )
     weight: int = Field(
         default=1, ge=1, description="This relay's share of the mail among relays of its priority."
+    )
+    sending_addresses: tuple[IPvAnyAddress, ...] | None = Field(
+        default=None, description="The IP addresses this relay's mail leaves from, for `mailer doctor`."
     )
     rate: float | None = Field(
         default=None, gt=0, description="At most this many messages per second, from all machines together."
@@ -108,6 +111,11 @@ class SmtpSettings(Section):
     )
     warm_up: WarmUpSettings | None = Field(
         default=None, description="Daily limits for a new relay that has no reputation yet."
+    )
+    sending_addresses: tuple[IPvAnyAddress, ...] = Field(
+        default=(),
+        description="The IP addresses the relay's mail leaves from. `mailer doctor` looks for them in your "
+        "SPF record and in the reverse DNS; without them it takes those of the relay's name.",
     )
     relays: tuple[RelaySettings, ...] = Field(
         default=(), description="Several relays, used instead of the one in url."

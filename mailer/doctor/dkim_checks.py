@@ -1,0 +1,135 @@
+"""Checks of the published DKIM keys (RFC 6376 §3.6.1): by them, receivers check the signatures."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.doctor.dns_lookups import Lookups
+from mailer.doctor.mail_identity import MailIdentity
+
+_GOOD_RSA_BITS = 2048
+_LEAST_RSA_BITS = 1024  # RFC 8301 §3.2: receivers must ignore shorter ones
+_SUBJECT = "dkim"
+
+
+def check_dkim(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
+    """Look for the key of each signature.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    for key in identity.keys:
+        yield from check_published_key(key.name, lookups, expected=key.text, zone_line=key.zone_line)
+    if identity.keys:
+        return
+    if identity.selector:
+        name = f"{identity.selector}._domainkey.{identity.signing_domain}"
+        yield from check_published_key(name, lookups)
+        return
+    message = (
+        "nobody has said who signs your mail, so the signature cannot be checked. If your relay signs, set "
+        "[dkim] selector to its selector, and `mailer doctor --message FILE` reads the signature of a "
+        "message that arrived; otherwise make a key, as docs/dkim.md shows."
+    )
+    yield find_doubtful(_SUBJECT, "dkim-unknown", message)
+
+
+def check_published_key(
+    name: str, lookups: Lookups, *, expected: str = "", zone_line: str = ""
+) -> Iterator[Diagnosis]:
+    """Judge the key at ``name``, such as ``news1._domainkey.example.org``.
+
+    ``expected`` is the text that belongs there, and ``zone_line`` the record to publish; both are "" of a key
+    that a relay keeps.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    records = lookups.find_texts(name)
+    if not records:
+        advice = (
+            "Publish this record." if zone_line else "Publish the record that your relay’s provider shows."
+        )
+        message = f"there is no key at {name}, so receivers cannot check your signatures. {advice}"
+        yield find_bad(_SUBJECT, "dkim-record-missing", message, record=zone_line)
+        return
+    if len(records) > 1:
+        message = (
+            f"there are {len(records)} TXT records at {name}, and receivers do not know which key to take. "
+            "Remove all but one."
+        )
+        yield find_bad(_SUBJECT, "dkim-record-several", message, record=zone_line)
+        return
+    fault = _judge_record(name, records[0], expected, zone_line)
+    if fault is not None:
+        yield fault
+        return
+    if "y" in _read_tags(records[0]).get("t", "").split(":"):
+        message = (
+            f"the key at {name} says t=y, “only a test”: receivers may ignore your signatures. Remove t=y."
+        )
+        yield find_doubtful(_SUBJECT, "dkim-test-mode", message, record=zone_line)
+        return
+    yield find_good(_SUBJECT, f"the key at {name} is published" + (" and fits yours" if expected else ""))
+
+
+def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diagnosis | None:
+    tags = _read_tags(record)
+    advice = "Publish this record instead." if zone_line else "Publish what your relay’s provider shows."
+    if "p" in tags and not tags["p"]:
+        message = f"the key at {name} is revoked (p= is empty), so every signature counts as forged. {advice}"
+        return find_bad(_SUBJECT, "dkim-key-revoked", message, record=zone_line)
+    key = _decode(tags.get("p", ""))
+    if (
+        tags.get("v", "DKIM1") != "DKIM1"
+        or tags.get("k", "rsa") not in {"rsa", "ed25519"}
+        or not key
+        or "sha256" not in tags.get("h", "sha256").split(":")
+        or not {"*", "email"} & set(tags.get("s", "*").split(":"))
+    ):
+        message = f"the record at {name} is not a key that receivers can use: {record[:80]}. {advice}"
+        return find_bad(_SUBJECT, "dkim-record-syntax", message, record=zone_line)
+    bits = _count_rsa_bits(key) if tags.get("k", "rsa") == "rsa" else _GOOD_RSA_BITS
+    if bits == 0:
+        message = f"the record at {name} holds no RSA key: {record[:80]}. {advice}"
+        return find_bad(_SUBJECT, "dkim-record-syntax", message, record=zone_line)
+    if bits < _GOOD_RSA_BITS:
+        report = find_bad if bits < _LEAST_RSA_BITS else find_doubtful
+        message = (
+            f"the key at {name} has only {bits} bits, and large receivers no longer trust less than "
+            f"{_GOOD_RSA_BITS}. Replace it by a longer one."
+        )
+        return report(_SUBJECT, "dkim-key-short", message, record=zone_line)
+    if expected and _decode(_read_tags(expected)["p"]) != key:
+        message = (
+            f"the key at {name} is not the one you sign with, so every signature counts as forged. {advice}"
+        )
+        return find_bad(_SUBJECT, "dkim-key-differs", message, record=zone_line)
+    return None
+
+
+def _read_tags(record: str) -> Mapping[str, str]:
+    """The tags of a record (RFC 6376 §3.2); blanks in a value mean nothing here."""
+    pairs = (part.partition("=") for part in record.split(";"))
+    return {name.strip(): "".join(value.split()) for name, _, value in pairs if name.strip()}
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _count_rsa_bits(key: bytes) -> int:
+    """The length of an RSA key; 0 if this is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        loaded = load_der_public_key(key)
+    except (ValueError, UnsupportedAlgorithm):
+        return 0
+    return loaded.key_size if isinstance(loaded, RSAPublicKey) else 0

@@ -1,0 +1,225 @@
+"""Checks of DMARC (RFC 9989): what receivers do with mail that only claims to come from us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.doctor.dmarc_discovery import DmarcDiscovery, DmarcRecord, discover_dmarc
+from mailer.doctor.dns_lookups import Lookups
+from mailer.doctor.mail_identity import MailIdentity
+from mailer.doctor.spf_checks import write_record
+
+_SUBJECT = "dmarc"
+_REMOVED_TAGS = ("pct", "rf", "ri")
+_STRICTNESS = {"none": 0, "quarantine": 1, "reject": 2}
+
+
+def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
+    """Find and judge the record that holds for the From address.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    domain = identity.from_domain
+    discovery = discover_dmarc(domain, lookups)
+    if len(discovery.own) > 1:
+        message = (
+            f"{domain} has {len(discovery.own)} DMARC records, which count as none. Keep only one of: "
+            f"{' / '.join(discovery.own)}"
+        )
+        record = write_record(f"_dmarc.{domain}", discovery.own[0])
+        yield find_bad(_SUBJECT, "dmarc-several", message, record=record)
+        return
+    if discovery.policy is None:
+        yield _report_missing(discovery.organisational_domain)
+        return
+    tags = _read_tags(discovery.policy, lookups)
+    if isinstance(tags, Diagnosis):
+        yield tags
+        return
+    findings = [
+        *_judge_policy(domain, discovery, tags),
+        *_judge_tags(discovery.policy, tags),
+        *_judge_reports(discovery.policy, tags, lookups),
+    ]
+    if findings:
+        yield from findings
+        return
+    policy = _name_policy(domain, discovery, tags)
+    message = f"{discovery.policy.domain} tells receivers to {policy} mail that only claims to come from you"
+    yield find_good(_SUBJECT, message)
+
+
+def suggest_record(domain: str, policy: str = "none") -> str:
+    """A DMARC record to publish for ``domain``."""
+    return write_record(f"_dmarc.{domain}", f"v=DMARC1; p={policy}; rua=mailto:dmarc@{domain}")
+
+
+def _report_missing(domain: str) -> Diagnosis:
+    message = (
+        f"{domain} has no DMARC record, so anybody can send in your name, and Gmail, Yahoo and Microsoft "
+        "refuse newsletters from it. Publish this as a first step: it changes nothing for your mail, and "
+        f"reports arrive at dmarc@{domain}; use an address that exists."
+    )
+    return find_bad(_SUBJECT, "dmarc-missing", message, record=suggest_record(domain))
+
+
+def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagnosis:
+    """The tags of the record, defaults included; or what is wrong with it."""
+    from checkdmarc import dmarc
+
+    # Whether reports can be sent is asked apart, so that the question of a mistake does not wait for it.
+    kept = [part for part in record.text.split(";") if not _is_report_tag(part)]
+    try:
+        parsed = dmarc.parse_dmarc_record(
+            ";".join(kept),
+            record.domain,
+            resolver=lookups,
+            retries=0,
+        )
+        uris = {name: _read_uris(record.text, name) for name in ("rua", "ruf")}
+        for uri in (each for listed in uris.values() for each in listed):
+            dmarc.parse_dmarc_report_uri(uri)
+    except dmarc.DMARCError as error:
+        words = " ".join(str(error).split()).rstrip(".")
+        message = (
+            f"the DMARC record of {record.domain} has a mistake, and receivers then ignore it ({words}). "
+            f"Correct: {record.text}"
+        )
+        suggestion = suggest_record(record.domain)
+        return find_bad(_SUBJECT, "dmarc-syntax", message, record=suggestion)
+    values = {name: details["value"] for name, details in parsed["tags"].items()}
+    explicit = {name for name, details in parsed["tags"].items() if details["explicit"]}
+    return {**values, **uris, "explicit": explicit}
+
+
+def _is_report_tag(part: str) -> bool:
+    return part.partition("=")[0].strip().lower() in {"rua", "ruf"}
+
+
+def _read_uris(text: str, tag: str) -> list[str]:
+    for part in text.split(";"):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == tag:
+            return [uri.strip() for uri in value.split(",") if uri.strip()]
+    return []
+
+
+def _name_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -> str:
+    """The policy for the From address: that of the domain itself, or the one for those below it."""
+    is_own = discovery.policy is not None and discovery.policy.domain == domain
+    return str(tags["p"] if is_own else tags["sp"])
+
+
+def _judge_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -> Iterator[Diagnosis]:
+    found = discovery.policy
+    if found is None:
+        return
+    policy = _name_policy(domain, discovery, tags)
+    if policy == "none":
+        message = (
+            f"the DMARC record of {found.domain} says {'p' if found.domain == domain else 'sp'}=none: that "
+            "is the right first step, and lets through mail that only claims to come from you. When the "
+            "reports show nothing of your own that fails, publish p=quarantine, and later p=reject."
+        )
+        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, "p", "quarantine"))
+        yield find_doubtful(_SUBJECT, "dmarc-policy-none", message, record=record)
+    elif tags["t"] == "y":
+        message = (
+            f"the DMARC record of {found.domain} says t=y, “only a test”: receivers do less than p={policy} "
+            "asks. Remove t=y when the reports show nothing of your own that fails."
+        )
+        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, "t", ""))
+        yield find_doubtful(_SUBJECT, "dmarc-test-mode", message, record=record)
+    weaker = [
+        name
+        for name in ("sp", "np")
+        if name in tags["explicit"] and _STRICTNESS.get(tags[name], 0) < _STRICTNESS.get(tags["p"], 0)
+    ]
+    for name in weaker if policy != "none" else ():
+        whom = "names below it" if name == "sp" else "names below it that do not exist"
+        message = (
+            f"the DMARC record of {found.domain} protects less in {whom} ({name}={tags[name]}) than itself: "
+            f"fakes will use those. Remove {name}=."
+        )
+        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, name, ""))
+        yield find_doubtful(_SUBJECT, "dmarc-subdomains-open", message, record=record)
+
+
+def _judge_tags(record: DmarcRecord, tags: dict[str, Any]) -> Iterator[Diagnosis]:
+    names = [part.partition("=")[0].strip().lower() for part in record.text.split(";")]
+    removed = [name for name in _REMOVED_TAGS if name in names]
+    if removed:
+        text = record.text
+        for name in removed:
+            text = _replace_tag(text, name, "")
+        message = (
+            f"the DMARC record of {record.domain} has {' and '.join(removed)}, which RFC 9989 no longer "
+            "knows: some receivers still follow it, others do not. Remove it."
+        )
+        yield find_doubtful(
+            _SUBJECT, "dmarc-removed-tag", message, record=write_record(f"_dmarc.{record.domain}", text)
+        )
+    if tags["psd"] == "y":
+        message = (
+            f"the DMARC record of {record.domain} says psd=y, that it is a public suffix like .org, so every "
+            "name below it counts as somebody else. Remove psd=y."
+        )
+        text = _replace_tag(record.text, "psd", "")
+        yield find_doubtful(
+            _SUBJECT, "dmarc-public-suffix", message, record=write_record(f"_dmarc.{record.domain}", text)
+        )
+
+
+def _replace_tag(text: str, tag: str, value: str) -> str:
+    """The record with ``value`` for ``tag``, or without the tag."""
+    kept = []
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        if part.partition("=")[0].strip().lower() != tag:
+            kept.append(part)
+        elif value:
+            kept.append(f"{tag}={value}")
+    return "; ".join(kept)
+
+
+def _judge_reports(record: DmarcRecord, tags: dict[str, Any], lookups: Lookups) -> Iterator[Diagnosis]:
+    domain = record.domain
+    if not tags["rua"]:
+        message = (
+            f"the DMARC record of {domain} names nobody who gets the reports, so you do not learn who sends "
+            "in your name. Add rua= with an address that somebody reads."
+        )
+        text = f"{record.text.rstrip('; ')}; rua=mailto:dmarc@{domain}"
+        yield find_doubtful(
+            _SUBJECT, "dmarc-reports-missing", message, record=write_record(f"_dmarc.{domain}", text)
+        )
+    for uri in tags["rua"]:
+        address = uri.partition("!")[0].removeprefix("mailto:")
+        receiver = address.rpartition("@")[2].lower()
+        if "@" not in address:
+            continue
+        if not lookups.find_mail_servers(receiver) and not lookups.find_addresses(receiver):
+            message = f"DMARC reports go to {address}, and {receiver} receives no mail. Correct rua=."
+            yield find_doubtful(_SUBJECT, "dmarc-reports-lost", message)
+        elif not _is_authorised(domain, receiver, lookups):
+            message = (
+                f"DMARC reports about {domain} go to {receiver}, which has not agreed to get them, so nobody "
+                f"sends them. Have {receiver} publish this record, or use an address at {domain}."
+            )
+            agreement = write_record(f"{domain}._report._dmarc.{receiver}", "v=DMARC1")
+            yield find_doubtful(_SUBJECT, "dmarc-reports-refused", message, record=agreement)
+
+
+def _is_authorised(domain: str, receiver: str, lookups: Lookups) -> bool:
+    """Whether ``receiver`` takes reports about ``domain`` (RFC 9990 §4)."""
+    organisations = {discover_dmarc(each, lookups).organisational_domain for each in (domain, receiver)}
+    if len(organisations) == 1:
+        return True
+    names = (f"{domain}._report._dmarc.{receiver}", f"*._report._dmarc.{receiver}")
+    return any(
+        "".join(text.split()).lower().startswith("v=dmarc1")
+        for name in names
+        for text in lookups.find_texts(name)
+    )

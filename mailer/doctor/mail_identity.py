@@ -1,0 +1,117 @@
+"""What receivers will look up in the DNS: whose name the mail bears, and where it leaves from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.relay_settings import list_relays
+from mailer.doctor.relay_services import RelayService, find_relay_service
+from mailer.errors import ConfigurationError
+from mailer.network import is_reserved_domain
+from mailer.settings import LOOPBACK_HOSTS, RelaySettings, Settings
+from mailer.smtp.dkim import DkimRecord
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayOrigin:
+    """A relay, and the IP addresses its mail leaves from as far as the settings say.
+
+    ``subject`` names it in findings. ``service`` is the provider that runs it, if it is one we know.
+    """
+
+    subject: str
+    host: str
+    addresses: tuple[str, ...] = ()
+    service: RelayService | None = None
+
+    @property
+    def is_on_this_network(self) -> bool:
+        """Whether its address is one of this machine or of an internal network."""
+        if self.host in LOOPBACK_HOSTS:
+            return True
+        try:
+            return not ip_address(self.host).is_global
+        except ValueError:
+            return "." not in self.host
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailIdentity:
+    """Domains in ASCII. ``return_domain`` is that of the envelope sender, ``leave_domain`` that of the
+    address to leave by mail, "" for none. ``keys`` are the records our own signatures need; ``selector`` is
+    that of a relay that signs, "" if unknown.
+    """
+
+    from_domain: str
+    return_domain: str
+    leave_domain: str
+    signing_domain: str
+    keys: tuple[DkimRecord, ...]
+    selector: str
+    relays: tuple[RelayOrigin, ...]
+    has_bounce_address: bool = False
+    """Whether ``[feedback] bounce_address`` is the return path."""
+
+    @property
+    def replaces_return_path(self) -> bool:
+        """Whether every relay writes a return path of its own, so that our SPF record is not asked for."""
+        return bool(self.relays) and all(
+            relay.service is not None and relay.service.replaces_return_path for relay in self.relays
+        )
+
+
+def read_mail_identity(workspace: Workspace) -> MailIdentity | None:
+    """Read it from the settings; None where nobody will look anything up.
+
+    That is so of an example's domain, of mail that is only stored in a folder, and of settings that another
+    check finds unusable.
+    """
+    settings = workspace.settings
+    if is_reserved_domain(settings.sender.domain):
+        return None
+    try:
+        relays = tuple(_list_origins(settings))
+        signer = load_signer(settings, workspace.root)
+        from_domain = _to_ascii(settings.sender.domain)
+        bounces = settings.feedback.bounce_address or settings.sender.bounces_to or settings.sender.address
+        leaving = settings.feedback.leave_address
+        identity = MailIdentity(
+            from_domain=from_domain,
+            return_domain=_to_ascii(bounces.rpartition("@")[2]),
+            leave_domain=_to_ascii(leaving.rpartition("@")[2]) if leaving else "",
+            signing_domain=_to_ascii(settings.dkim.domain or settings.sender.domain),
+            keys=signer.records if signer else (),
+            selector="" if signer else settings.dkim.selector,
+            relays=relays,
+            has_bounce_address=bool(settings.feedback.bounce_address),
+        )
+    except (ConfigurationError, AddressError, ValueError):
+        return None
+    return identity if relays else None
+
+
+def _list_origins(settings: Settings) -> Iterator[RelayOrigin]:
+    smtp = settings.smtp
+    for relay in list_relays(smtp):
+        url = urlsplit(relay.url)
+        if url.scheme in {"smtp", "smtps"} and url.hostname:
+            yield RelayOrigin(
+                subject=f"relay {relay.name}" if smtp.relays else "relay",
+                host=url.hostname,
+                addresses=_list_addresses(relay, settings),
+                service=find_relay_service(url.hostname),
+            )
+
+
+def _list_addresses(relay: RelaySettings, settings: Settings) -> tuple[str, ...]:
+    own = relay.sending_addresses
+    return tuple(map(str, settings.smtp.sending_addresses if own is None else own))
+
+
+def _to_ascii(domain: str) -> str:
+    return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2].lower()
