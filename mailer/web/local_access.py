@@ -46,14 +46,14 @@ class LocalAccess:
         request = Request(scope)
         if request.url.path.startswith(_OPEN_PATHS):
             return False
-        return not (self._is_token(request.cookies, self.cookie_name) or self.is_first_visit(request))
+        return not (self._is_token(request.cookies, self.cookie_name) or self._is_first_visit(request))
 
-    def is_first_visit(self, request: Request) -> bool:
-        """Whether a request is for the address that was printed."""
-        return request.url.path == self.opening_path and self._is_token(request.query_params, _PARAMETER)
-
-    def remember(self, request: Request) -> Response:
-        """Keep the secret in a cookie, and go on to the address without it, which may be seen and shared."""
+    def admit(self, scope: Scope) -> Response | None:
+        """Answer the first visit: keep the secret in a cookie, and go on to the address without it, which may
+        be seen and shared. None for every other request."""
+        request = Request(scope)
+        if not self._is_first_visit(request):
+            return None
         rest = urlencode(
             [(name, value) for name, value in request.query_params.items() if name != _PARAMETER]
         )
@@ -62,6 +62,10 @@ class LocalAccess:
         # Lax: the browser comes from a file or another program, which a strict cookie takes for another site.
         answer.set_cookie(self.cookie_name, self.token, httponly=True, samesite="lax")
         return answer
+
+    def _is_first_visit(self, request: Request) -> bool:
+        """Whether a request is for the address that was printed."""
+        return request.url.path == self.opening_path and self._is_token(request.query_params, _PARAMETER)
 
     def _is_token(self, values: Mapping[str, str], name: str) -> bool:
         return hmac.compare_digest(values.get(name, "").encode(), self.token.encode())

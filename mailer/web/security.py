@@ -61,7 +61,8 @@ class SecurityRules:
     that accept a POST from any site. ``large_bodies`` are path prefixes with a limit of their own for the
     body, in bytes. ``https_only`` says whether the public address is HTTPS. ``local_only``
     refuses a Host that does not mean this machine: another site's name may resolve to 127.0.0.1 (DNS
-    rebinding). ``refuses`` says whether a request lacks a secret that it needs.
+    rebinding). ``refuses`` says whether a request lacks a secret that it needs. ``admit`` may answer
+    an allowed request in place of the app, as for the first visit with a secret in the address.
     """
 
     policy: str
@@ -72,6 +73,7 @@ class SecurityRules:
     https_only: bool = False
     local_only: bool = False
     refuses: Callable[[Scope], bool] | None = None
+    admit: Callable[[Scope], Response | None] | None = None
 
 
 class SecurityMiddleware:
@@ -87,9 +89,13 @@ class SecurityMiddleware:
                 await self.app(scope, receive, send)
             return
         status = check_request(scope, self.rules)
-        answer = self.app if status is None else self.rules.error_page(status, scope)
+        answer: ASGIApp = self._admit(scope) if status is None else self.rules.error_page(status, scope)
         limited = _limit_body(receive, Headers(scope=scope), find_body_limit(scope["path"], self.rules))
         await answer(scope, limited, self._with_security_headers(scope, send))
+
+    def _admit(self, scope: Scope) -> ASGIApp:
+        admitted = self.rules.admit(scope) if self.rules.admit is not None else None
+        return self.app if admitted is None else admitted
 
     def _with_security_headers(self, scope: Scope, send: Send) -> Send:
         async def send_dressed(message: Message) -> None:

@@ -21,6 +21,7 @@ from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
+from mailer.web.report.app import create_report_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import CLICK, LinkPurpose
@@ -85,8 +86,9 @@ class Evidence(StrEnum):
     form = "form"
     """The token of a form that our own page showed."""
 
-    preview = "preview"
-    """The secret in the address that ``mailer preview`` prints, or in the cookie it leaves."""
+    local = "local"
+    """The secret in the address that ``mailer preview`` and ``mailer campaigns report --page`` print, or in
+    the cookie it leaves."""
 
     secret = "secret"
     """The secret of a webhook, in the Authorization header."""
@@ -177,10 +179,16 @@ HOOKS: Mapping[tuple[str, str], Cell] = {
 """The webhooks, each only if it is in the settings; then they are a part of the readers' site."""
 
 PREVIEW: Mapping[tuple[str, str], Cell] = {
-    **{("GET", path): Cell(E.preview) for path in ("/", "/frame", "/version")},
+    **{("GET", path): Cell(E.local) for path in ("/", "/frame", "/version")},
     **{("GET", path): Cell(E.nothing) for path in ("/media/{name}", "/static/{name}", "/favicon.ico")},
 }
 """The preview, which answers this machine alone: its security rules refuse any other Host (test_security)."""
+
+REPORTS: Mapping[tuple[str, str], Cell] = {
+    **{("GET", path): Cell(E.local) for path in ("/", "/campaigns/{campaign_id}")},
+    **{("GET", path): Cell(E.nothing) for path in ("/static/{name}", "/favicon.ico")},
+}
+"""The reports, which answer this machine alone, too."""
 
 
 def list_routes(app: FastAPI) -> set[tuple[str, str]]:
@@ -254,13 +262,18 @@ def test_every_route_of_every_app_is_in_the_matrix(workspace: Workspace) -> None
     hooked = open_workspace(workspace.root, environ={})
     assert find_undeclared(create_app(hooked), {**READERS, **HOOKS}) == set()
     assert find_undeclared(create_preview_app(workspace, "2021-2", access=LocalAccess()), PREVIEW) == set()
+    assert find_undeclared(create_report_app(workspace, access=LocalAccess()), REPORTS) == set()
 
 
-def test_the_preview_wants_its_secret_wherever_the_matrix_says_so(workspace: Workspace) -> None:
+@pytest.mark.parametrize("name", ["preview", "reports"])
+def test_a_local_app_wants_its_secret_wherever_the_matrix_says_so(workspace: Workspace, name: str) -> None:
     Draft(workspace.editions / "2021-2")
     access = LocalAccess()
-    with served(create_preview_app(workspace, "2021-2", access=access)) as running:
-        for (_, path), cell in PREVIEW.items():
+    preview = create_preview_app(workspace, "2021-2", access=access)
+    reports = create_report_app(workspace, access=access)
+    app, cells = {"preview": (preview, PREVIEW), "reports": (reports, REPORTS)}[name]
+    with served(app) as running:
+        for (_, path), cell in cells.items():
             statuses = [
                 send_request(
                     running.url, "GET", path, headers={"cookie": f"{access.cookie_name}={token}"}
@@ -268,7 +281,7 @@ def test_the_preview_wants_its_secret_wherever_the_matrix_says_so(workspace: Wor
                 for token in ("", LocalAccess().token, access.token)
             ]
             is_refused = [status == 403 for status in statuses]
-            assert is_refused == [cell.evidence is E.preview, cell.evidence is E.preview, False], path
+            assert is_refused == [cell.evidence is E.local, cell.evidence is E.local, False], path
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/new"), ("DELETE", "/p/{token}")])

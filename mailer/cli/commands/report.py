@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.atomic_write import atomic_file
+from mailer.cli.commands.report_page import serve_report_page
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
@@ -44,7 +45,7 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
 
 
 @click.command()
-@click.argument("campaign_id", metavar="ID", type=int)
+@click.argument("campaign_id", metavar="[ID]", type=int, required=False)
 @click.option(
     "--csv",
     "output",
@@ -59,10 +60,24 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
     callback=_read_states,
     help="With --csv: only deliveries in these states, such as in_doubt,rejected.",
 )
+@click.option("--page", is_flag=True, help="Show it as a page in the browser, with charts.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="With --page: the port to listen on; 0 picks a free one. Default: 8027.",
+)
+@click.option("--open/--no-open", "open_browser", default=True, help="With --page: open the browser.")
 @json_option
 @pass_context
 def report(
-    context: CliContext, campaign_id: int, output: Path | None, states: tuple[str, ...], as_json: bool
+    context: CliContext,
+    campaign_id: int | None,
+    output: Path | None,
+    states: tuple[str, ...],
+    page: bool,
+    port: int | None,
+    open_browser: bool,
+    as_json: bool,
 ) -> None:
     """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
 
@@ -71,13 +86,23 @@ def report(
     refusals while it was sent, what servers say about the sender (alarms), who left by mail, and
     organisations that have no reader left.
 
-    Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
+    With --page it is a page on this machine, with charts and a list of all campaigns over time; without ID
+    it opens at that list. The address contains a secret, so that other users of this machine cannot see it.
+
+    Examples: mailer campaigns report 7 --page, mailer campaigns report 7 --csv refused.csv --state rejected
     """
     from mailer.campaigns.report import describe_counts, report_campaign
 
     if states and output is None:
         raise click.UsageError("--state only works together with --csv FILE.")
+    if port is not None and not page:
+        raise click.UsageError("--port only works together with --page.")
     workspace = context.open_workspace()
+    if page:
+        serve_report_page(workspace, campaign_id, port=port, open_browser=open_browser)
+        return
+    if campaign_id is None:
+        raise click.UsageError("Give the ID of a campaign. `mailer campaigns list` shows them.")
     with context.read_session(workspace) as session:
         if output is not None:
             _write_csv(session, campaign_id, workspace, output, states)

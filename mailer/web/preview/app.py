@@ -41,7 +41,6 @@ class PreviewState:
     renderer: PageRenderer
     compiler: PreviewCompiler
     recipients: RecipientFinder
-    access: LocalAccess
     clock: UtcClock
 
     def find_recipient(self, query: PreviewQuery) -> tuple[Recipient, str]:
@@ -96,7 +95,6 @@ def create_preview_app(
             renderer=renderer,
             compiler=compiler,
             recipients=recipients,
-            access=access,
             clock=clock,
         )
         try:
@@ -109,6 +107,7 @@ def create_preview_app(
         error_page=lambda status, _: _render_error(renderer, status),
         local_only=True,
         refuses=access.refuses,
+        admit=access.admit,
     )
     return assemble_app(renderer, rules, open_preview, _ROUTES)
 
@@ -127,8 +126,6 @@ def _render_error(renderer: PageRenderer, status: int) -> Response:
 
 def show_preview(request: Request, preview: PreviewDep) -> Response:
     """Show the page around the email: its controls, its recipient, and the problems to fix."""
-    if preview.access.is_first_visit(request):
-        return preview.access.remember(request)
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     recipient, fault = preview.find_recipient(query)
     mail, form_note = choose_form(preview, compiled, query, choose_mail(compiled, query, recipient.reader))

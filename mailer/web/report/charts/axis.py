@@ -32,11 +32,16 @@ def choose_axis(largest: float, *, lines: int = 4, whole: bool = True) -> Axis:
 
 
 def shorten_number(value: float) -> str:
-    """Write a number in few letters: 950, 1.5k, 12k, 2m."""
+    """Write a number in at most four letters: 950, 1.5k, 12k, 2m."""
     for size, letter in _THOUSANDS:
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
+        # 999,600 are a million and not 1000k.
+        if value >= size * 0.9995:
+            return f"{_round_to_two(value / size)}{letter}"
     return f"{value:.3g}"
+
+
+def _round_to_two(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
 
 
 def _choose_step(least: float) -> float:

@@ -10,9 +10,9 @@ from mailer.web.report.charts.svg_element import draw_block, draw_chart, draw_el
 
 _ROW = 40
 _HEAD_LETTER = 7.2
-_LABEL = 34
+_LABEL = 32
 """The width of the names of the rows, in per cent."""
-_ROW_LETTERS = 14
+_ROW_LETTERS = 13
 _HEAD_LETTERS = 18
 _LINES = 2
 _LINE_HEIGHT = 15

@@ -11,10 +11,10 @@ from mailer.web.report.charts.svg_element import draw_chart, draw_element, draw_
 from mailer.web.report.charts.tone import Tone
 
 _GUTTER = 13
-"""The width of the numbers beside the lines, in per cent: 40 pixels on a phone."""
+"""The room for the numbers at the left, in per cent: 40 pixels on a phone."""
 _RIGHT = 3
 """The room for half a mark at the right, in per cent."""
-_TOP = 10
+_TOP = 20
 _PLOT = 190
 _FOOT = 28
 _SCALE = 1000
@@ -60,7 +60,6 @@ def draw_lines(chart: LineChart) -> Markup:
     across = _spread_places(chart.places)
     plot = draw_element(
         "svg",
-        *_draw_grid(axis),
         *(mark for line in chart.lines for mark in _draw_line(line, across, axis)),
         x=draw_percent(_GUTTER),
         y=_TOP,
@@ -70,7 +69,7 @@ def draw_lines(chart: LineChart) -> Markup:
     )
     return draw_chart(
         *(chart.name, chart.title, chart.description),
-        *(*_draw_numbers(axis, chart.unit), plot, *_draw_ticks(chart.ticks)),
+        *(*_draw_grid(axis, chart.unit), plot, *_draw_ticks(chart.ticks)),
         height=_TOP + _PLOT + _FOOT,
         kind="lines",
     )
@@ -86,20 +85,14 @@ def _spread_places(places: Sequence[float]) -> list[float]:
     return [100 * (place - first) / (last - first) for place in places]
 
 
-def _draw_grid(axis: Axis) -> Iterator[Markup]:
+def _draw_grid(axis: Axis, unit: str) -> Iterator[Markup]:
+    """Draw a line across the chart at each round number, and the number above its left end."""
     for tick in axis.ticks:
-        height = draw_percent(100 - axis.place(tick))
+        height = _TOP + _PLOT * (1 - axis.place(tick) / 100)
+        words = f"{shorten_number(tick)}{unit}"
         kind = "grid foot" if tick == 0 else "grid"
         yield draw_element("line", x1=0, x2="100%", y1=height, y2=height, class_=kind)
-
-
-def _draw_numbers(axis: Axis, unit: str) -> Iterator[Markup]:
-    for tick in axis.ticks:
-        height = _TOP + _PLOT * (1 - axis.place(tick) / 100) + 4
-        words = f"{shorten_number(tick)}{unit}"
-        yield draw_element(
-            "text", words, x=draw_percent(_GUTTER - 2), y=height, text_anchor="end", class_="scale"
-        )
+        yield draw_element("text", words, x=0, y=height - 5, class_="scale")
 
 
 def _draw_ticks(ticks: Sequence[str]) -> Iterator[Markup]:
@@ -167,9 +160,10 @@ _MARKS = {
     Tone.second: "M-3-3h6v6h-6z",
     Tone.bad: "M0-4.5l4.5 4.5-4.5 4.5-4.5-4.5z",
     Tone.doubt: "M0-4l4 7h-8z",
-    Tone.quiet: "M-3-3h6v6h-6z",
+    Tone.faint: "M-5-1.5h10v3h-10z",
+    Tone.quiet: "M-1.5-5h3v10h-3z",
 }
-"""A disc, a square, a diamond and a triangle, so that lines can be told apart without colour."""
+"""A disc, a square, a diamond, a triangle and two dashes, so that lines can be told apart without colour."""
 
 
 def _draw_mark(point: tuple[float, float], tone: Tone) -> Markup:

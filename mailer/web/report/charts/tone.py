@@ -23,6 +23,9 @@ class Tone(StrEnum):
     doubt = "doubt"
     """What nobody knows; dots."""
 
+    faint = "faint"
+    """What was left out on purpose; level stripes."""
+
     quiet = "quiet"
     """What is still to come, or does not count; pale, in a frame."""
 
@@ -58,6 +61,7 @@ def draw_line_sample(tone: Tone) -> Markup:
 
 _MARKS = {
     Tone.second: (draw_element("rect", class_="cut", width=2, height=_STEP), ""),
+    Tone.faint: (draw_element("rect", class_="cut", width=_STEP, height=2), ""),
     Tone.bad: (draw_element("rect", class_="cut", width=2, height=_STEP), "rotate(45)"),
     Tone.doubt: (draw_element("circle", class_="cut", cx=3, cy=3, r=1.5), ""),
 }

@@ -1,0 +1,185 @@
+"""Why readers did not get the mail, what came back afterwards, and who is in doubt."""
+
+from collections.abc import Iterator
+
+from mailer.campaigns.report import CampaignReport, ReasonGroup, count_readers
+from mailer.database.models import DeliveryState
+from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report.charts.tone import Tone
+from mailer.web.report.figure_format import format_moment, format_number
+from mailer.web.report.section import Cell, CellKind, Column, Figure, Section, Table, make_cells, name_columns
+
+_MOST_BARS = 8
+_MOST_ROWS = 30
+_MOST_IN_DOUBT = 50
+_TONES = {
+    DeliveryState.rejected: Tone.bad,
+    DeliveryState.failed: Tone.second,
+    DeliveryState.suppressed: Tone.faint,
+    DeliveryState.in_doubt: Tone.doubt,
+    DeliveryState.deferred: Tone.quiet,
+    DeliveryState.sent: Tone.main,
+}
+_WORDS = {
+    DeliveryState.rejected: "Refused",
+    DeliveryState.failed: "Could not be built",
+    DeliveryState.suppressed: "Left before",
+    DeliveryState.in_doubt: "In doubt",
+    DeliveryState.deferred: "Put off",
+    DeliveryState.sent: "Sent after doubt",
+}
+
+
+def describe_reasons(report: CampaignReport, counted: str) -> Section | None:
+    """Show why the mail did not arrive, largest group first; None if it always did."""
+    groups = report.reasons
+    if not groups:
+        return None
+    return Section(
+        name="reasons",
+        title="Why it did not arrive",
+        lead=_describe_largest(groups[0]),
+        counted=counted,
+        figures=(Figure(chart=draw_bars(_make_chart(groups))),),
+        tables=(_make_table(groups),),
+        notes=tuple(_list_notes(report)),
+    )
+
+
+def _describe_largest(group: ReasonGroup) -> str:
+    return f"Most often ({count_readers(group.number)}): {_WORDS[group.state].lower()}, “{group.reason}”."
+
+
+def _list_notes(report: CampaignReport) -> Iterator[str]:
+    if report.bounced:
+        number = report.bounced
+        yield (
+            f"{format_number(number)} of those refused {'has' if number == 1 else 'have'} an address that is "
+            "dead, and will get no more mail."
+        )
+    if len(report.reasons) > _MOST_ROWS:
+        rest = len(report.reasons) - _MOST_ROWS
+        yield f"And {rest:,} smaller groups: `mailer campaigns report {report.summary.id} --json` has them."
+
+
+def _make_chart(groups: tuple[ReasonGroup, ...]) -> BarChart:
+    return BarChart(
+        name="reasons",
+        title="Why it did not arrive, by number of readers",
+        description=_describe_largest(groups[0]),
+        bars=tuple(
+            Bar(
+                label=group.reason or _WORDS[group.state],
+                figure=format_number(group.number),
+                parts=((_TONES[group.state], group.number),),
+            )
+            for group in groups[:_MOST_BARS]
+        ),
+    )
+
+
+def _make_table(groups: tuple[ReasonGroup, ...]) -> Table:
+    return Table(
+        caption="Reasons, with the server’s own words",
+        columns=(
+            Column(title="Words", kind=CellKind.server),
+            Column(title="What happened"),
+            Column(title="Readers", kind=CellKind.number),
+        ),
+        rows=tuple(
+            make_cells(group.reason, _describe_group(group), format_number(group.number))
+            for group in groups[:_MOST_ROWS]
+        ),
+    )
+
+
+def _describe_group(group: ReasonGroup) -> str:
+    return f"{_WORDS[group.state]}: dead address" if group.dead_address else _WORDS[group.state]
+
+
+def describe_returned(report: CampaignReport) -> Section | None:
+    """Show what came back after the mail was handed over; None if nothing did."""
+    returned = report.returned
+    if not (returned.groups or returned.alarms or returned.left_by_mail_count):
+        return None
+    total = sum(group.readers for group in returned.groups)
+    groups = Table(
+        caption="What came back, by reader",
+        columns=name_columns("What came back", "Readers"),
+        rows=tuple(
+            make_cells(group.label[:1].upper() + group.label[1:], format_number(group.readers))
+            for group in returned.groups
+        ),
+    )
+    alarms = Table(
+        caption="What mail servers say about you, the sender",
+        columns=(
+            Column(title="Words", kind=CellKind.server),
+            Column(title="Last"),
+            Column(title="Readers", kind=CellKind.number),
+        ),
+        rows=tuple(
+            make_cells(alarm.words, format_moment(alarm.last_at), format_number(alarm.readers))
+            for alarm in returned.alarms
+        ),
+        broad=True,
+    )
+    advice = (
+        "Nobody was removed for what servers say about the sender. Ask whoever runs your mail server, and "
+        "run `mailer doctor`."
+    )
+    return Section(
+        name="returned",
+        title="What came back",
+        lead=f"Something came back from {count_readers(total)}." if total else "",
+        figures=(Figure(chart=draw_bars(_make_returned_chart(report))),) if returned.groups else (),
+        tables=(groups,) if groups.rows else (),
+        below=(alarms,) if alarms.rows else (),
+        notes=(advice,) if returned.alarms else (),
+    )
+
+
+def _make_returned_chart(report: CampaignReport) -> BarChart:
+    groups = report.returned.groups
+    return BarChart(
+        name="returned",
+        title="What came back, by number of readers",
+        description="; ".join(f"{group.label}: {group.readers:,}" for group in groups[:_MOST_BARS]),
+        bars=tuple(
+            Bar(
+                label=group.label[:1].upper() + group.label[1:],
+                figure=format_number(group.readers),
+                parts=((Tone.bad if group.reason else Tone.main, group.readers),),
+            )
+            for group in groups[:_MOST_BARS]
+        ),
+    )
+
+
+def describe_doubts(report: CampaignReport) -> Section | None:
+    """Name the readers in doubt; None if there are none."""
+    if not report.in_doubt:
+        return None
+    number = report.summary.counts.in_doubt
+    more = number - _MOST_IN_DOUBT
+    command = f"`mailer campaigns report {report.summary.id} --csv FILE --state in_doubt`"
+    return Section(
+        name="in-doubt",
+        title="In doubt",
+        lead=f"{count_readers(number)} may or may not have got it: the connection broke before the answer.",
+        tables=(
+            Table(
+                caption="Readers in doubt",
+                columns=(
+                    Column(title="Address"),
+                    Column(title="Message-ID, to be found in the server’s log", kind=CellKind.server),
+                ),
+                rows=tuple(
+                    (Cell(text=one.email), Cell(text=one.message_id))
+                    for one in report.in_doubt[:_MOST_IN_DOUBT]
+                ),
+                broad=True,
+            ),
+        ),
+        notes=(f"And {more:,} more. All of them: {command}",) if more > 0 else (),
+    )
