@@ -177,8 +177,8 @@ def plan_campaign(
     Raises:
         ConfigurationError: there is no such edition. Problems with its content are in ``problems``.
     """
-    check = partial(run_preflight, workspace, edition)
     counts = workspace.settings.campaigns.count_clicks if count_clicks is None else count_clicks
+    check = partial(run_preflight, workspace, edition, count_clicks=counts)
     return make_plan(
         workspace, engine, edition, segment, check=check, again=again, count_clicks=counts, now=now
     )

@@ -79,10 +79,12 @@ def run_preflight(
     slug: str,
     *,
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
+    count_clicks: bool | None = None,
 ) -> PreflightReport:
     """Read, compile and check an edition: the whole edition in each language, and the variants chosen.
 
-    ``choose_variants`` is called with the edition in all its languages.
+    ``choose_variants`` is called with the edition in all its languages. ``count_clicks`` says whether its
+    links are counted, which makes it larger or smaller; None is what the settings say.
 
     Raises:
         ConfigurationError: there is no such edition. Faulty content does not raise: it is reported in
@@ -99,6 +101,7 @@ def run_preflight(
         source=source,
         found=find_repeated_subjects(workspace.editions, slug),
         choose_variants=choose_variants,
+        count_clicks=count_clicks,
     )
     return replace(report, launch_problems=launch_problems)
 
@@ -111,6 +114,7 @@ def check_inspection(
     source: SourceLines,
     found: Iterable[Problem] = (),
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
+    count_clicks: bool | None = None,
 ) -> PreflightReport:
     """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
     variants chosen. ``found`` are problems already known.
@@ -123,7 +127,11 @@ def check_inspection(
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
     try:
-        mails = _make_mails(workspace, edition, compiled, variants)
+        counts = workspace.settings.campaigns.count_clicks if count_clicks is None else count_clicks
+        mails = [
+            replace(mail, counts_clicks=counts)
+            for mail in _make_mails(workspace, edition, compiled, variants)
+        ]
         problems += _find_untranslated_sectors(workspace, edition)
         problems += _find_old_theme(workspace, edition)
     except TemplateError as error:

@@ -529,3 +529,16 @@ def test_counted_links_arrive_whole_in_either_encoding(now: datetime, base_url: 
 def test_a_reader_without_a_token_gets_no_message_with_counted_links(now: datetime) -> None:
     with pytest.raises(BuildError, match="clicks are counted"):
         MessageBuilder([LINKED], _settings(), links=LINKS).build(READER, now=now)
+
+
+@pytest.mark.parametrize("filler", ["", "看见残障人" * 200])
+def test_readers_with_other_links_never_get_those_of_the_one_before(now: datetime, filler: str) -> None:
+    mail = replace(LINKED, html=f"{filler}{LINKED.html * 3}{filler}\n")
+    builder = MessageBuilder([mail], _settings(), links=LINKS)
+    for turn in range(150):
+        token = f"AQcATU4F9sy3j0LUK{turn % 75}"
+        reader = CLICKING._replace(click_token=token, name="x" * (turn % 4))
+        _, html = _parse(builder.build(reader, now=now)).iter_parts()
+        written = _lines(html)
+        assert written.count(f"/c/{token}/") == written.count("/c/") == 6
+        assert written.count(f"/u/{TOKEN}") == 3

@@ -42,6 +42,7 @@ class Mail:
     written: frozenset[str] = frozenset()
     html_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
     text_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
+    counts_clicks: bool = False
     unsubscribe_url: str = MergeTag.unsubscribe_url.placeholder
     preferences_url: str = MergeTag.preferences_url.placeholder
 

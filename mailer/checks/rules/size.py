@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mailer.checks.finding import Finding, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.rendering.body.counted_links import measure_growth
 
 MAX_HTML_BYTES = 100_000
 """Bytes of HTML above which an email is rejected: Gmail cuts it off a little above 102,000."""
@@ -13,8 +14,10 @@ WARN_HTML_BYTES = 85_000
 
 
 def check_size(mail: ParsedMail) -> Iterator[Finding]:
-    """13: measured in bytes of this email."""
+    """13: measured in bytes of this email, with the addresses that count clicks if they are counted."""
     size = len(mail.source.html.encode())
+    if mail.source.counts_clicks:
+        size += measure_growth(mail.source.html, mail.source.base_url)
     if size > MAX_HTML_BYTES:
         yield finding(
             "mail-too-large",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from mailer.rendering.body.fragments import (
     Fragment,
@@ -227,6 +227,7 @@ class BodyTemplate:
     """
 
     def __init__(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
+        self._texts = tuple(pieces)
         self._places = tuple(places)
         # Pieces at even indexes, the places for values between them.
         self._frame = [b""] * (2 * len(pieces) - 1)
@@ -238,6 +239,17 @@ class BodyTemplate:
         filled = self._frame.copy()
         filled[1::2] = [values[place] for place in self._places]
         return filled
+
+    def fix(self, place: int, value: bytes) -> Self:
+        """This template with ``value`` filled in wherever the value of that index goes."""
+        runs, places = [[self._texts[0]]], []
+        for index, text in zip(self._places, self._texts[1:], strict=True):
+            if index == place:
+                runs[-1] += (value, text)
+            else:
+                places.append(index)
+                runs.append([text])
+        return type(self)([b"".join(run) for run in runs], places)
 
 
 class Base64BodyTemplate(BodyTemplate):

@@ -19,6 +19,8 @@ from mailer.rendering.body.fragments import Fragment, FragmentGroup, FragmentKin
 from mailer.rendering.body.merge_tags import ANY_TAG, TAG_PATTERN, LinkTag, MergeTag, StoryCount
 
 _LABEL_CHARACTERS = 300
+TYPICAL_TOKEN = 22
+"""Characters of a token (:mod:`subscribers.click_tokens`) of a campaign with some sectors."""
 
 # The elements that readers click, also those of Outlook's buttons in conditional comments. An attribute's
 # value may contain any character but its own quotation mark.
@@ -73,6 +75,17 @@ def find_links(parts: Parts[str], base_url: str) -> Iterator[FoundLink]:
         for place in _find_places(_join(run), story):
             if _is_counted(place.link.key.url, base_url):
                 yield place.link
+
+
+def measure_growth(html: str, base_url: str) -> int:
+    """How many bytes an HTML part grows by when its links are counted; negative if it shrinks."""
+    token, number = "x" * TYPICAL_TOKEN, "00"
+    counted = len(f"{base_url}/c/{token}/{number}")
+    return sum(
+        counted - len(html[place.start : place.end].encode())
+        for place in _find_places(html, "")
+        if _is_counted(place.link.key.url, base_url)
+    )
 
 
 def replace_links(parts: Parts[str], numbers: Mapping[LinkKey, int]) -> Parts[str]:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.body.counted_links import FoundLink, LinkKey, find_links, replace_links
+from mailer.rendering.body.counted_links import (
+    TYPICAL_TOKEN,
+    FoundLink,
+    LinkKey,
+    find_links,
+    measure_growth,
+    replace_links,
+)
 from mailer.rendering.body.fragments import Part, Parts, mark_begin, mark_end, parse_fragments, walk_fragments
 from mailer.rendering.body.merge_tags import ANY_TAG
 
@@ -140,3 +147,12 @@ def test_putting_the_addresses_back_gives_the_same_markup(pieces: list[str]) -> 
     for number, key in enumerate(links, 1):
         written = written.replace(f"@@click_url@@/{number}", escape(key.url))
     assert written == bare
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_the_growth_that_is_checked_is_that_of_the_message(pieces: list[str]) -> None:
+    html = "".join(pieces).replace(mark_begin("greeting"), "").replace(mark_end("greeting"), "")
+    links = dict.fromkeys(link.key for link in find_links(_parse(html), BASE))
+    numbered = _replace(html, {key: 10 + number for number, key in enumerate(links)})
+    counted = numbered.replace("@@click_url@@", f"{BASE}/c/{'x' * TYPICAL_TOKEN}")
+    assert len(counted.encode()) - len(html.encode()) == measure_growth(html, BASE)
