@@ -21,6 +21,7 @@ from mailer.cli.commands import (
     database,
     doctor,
     editions,
+    fakes,
     feedback,
     keys,
     reconfirm,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
-    ("Send", ("send", "correct", "corrections", "campaigns", "feedback")),
+    ("Send", ("send", "correct", "corrections", "campaigns", "feedback", "fakes")),
     ("People", ("subscribers", "segments")),
     (
         "Run",
@@ -128,6 +129,7 @@ for _command in (
     correct.corrections,
     campaigns.campaigns,
     feedback.feedback,
+    fakes.fakes,
     subscribers.subscribers,
     segments.segments,
     workspace.init,

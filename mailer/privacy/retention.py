@@ -17,6 +17,7 @@ from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMes
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.database.report_figures import forget_figures
 from mailer.database.report_models import CampaignReportPart, ReportPart
+from mailer.database.verification_models import FakeMail
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
 from mailer.settings import RetentionSettings
@@ -79,6 +80,8 @@ def prune(
             session.connection().execute(update(SentTest).where(old).values(address=""))
         if rules.feedback_months is not None:
             delete_old_feedback(session.connection(), months_before(now, rules.feedback_months))
+        if (old := _is_old_fake(rules, now)) is not None:
+            session.connection().execute(delete(FakeMail).where(old))
         delete_expired_links(session, expired_before=now - EXPIRED_LINKS_KEPT)
         session.commit()
     if any(rule.number for rule in planned):
@@ -123,6 +126,13 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
             what="messages that came back to empty",
             reason=f"received more than {rules.feedback_months} months ago; those that wait for a person are "
             "kept",
+        )
+    if (old := _is_old_fake(rules, now)) is not None:
+        yield RetentionResult(
+            setting="fake_months",
+            number=_count(session, FakeMail, old),
+            what="fakes to delete",
+            reason=f"last submitted more than {rules.fake_months} months ago",
         )
     yield RetentionResult(
         setting="",
@@ -183,6 +193,12 @@ def _has_old_address(rules: RetentionSettings, now: datetime) -> ColumnElement[b
     if rules.test_months is None:
         return None
     return (col(SentTest.address) != "") & (col(SentTest.sent_at) < months_before(now, rules.test_months))
+
+
+def _is_old_fake(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+    if rules.fake_months is None:
+        return None
+    return col(FakeMail.last_at) < months_before(now, rules.fake_months)
 
 
 def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> list[str]:

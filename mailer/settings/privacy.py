@@ -64,3 +64,9 @@ class RetentionSettings(Section):
         description="Delete the bounces, complaints and replies that came back after this many months; what "
         "became of each subscriber stays.",
     )
+    fake_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete mails that claimed to be yours and were not after this many months since anybody "
+        "last submitted them at /verify.",
+    )

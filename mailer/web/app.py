@@ -23,7 +23,7 @@ from mailer.web.dependencies import Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.link_store import LinkStore
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.public import clicks, data_requests, preferences, signup, unsubscribe
+from mailer.web.public import clicks, data_requests, preferences, signup, unsubscribe, verify
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from mailer.workspace import Workspace
 from subscribers.errors import LinkOfTestError
@@ -34,6 +34,7 @@ _ROUTES = (
     *preferences.ROUTES,
     *signup.ROUTES,
     *data_requests.ROUTES,
+    *verify.ROUTES,
     *archive_routes.ROUTES,
 )
 
@@ -72,7 +73,10 @@ def create_app(
         error_page=lambda status, scope: renderer.render_error(status, choose_translator(scope)),
         public_hosts=frozenset({base.netloc}),
         cross_site_post_paths=("/u/", webhooks.PREFIX),
-        large_bodies={webhooks.PREFIX: webhooks.MAX_BODY_BYTES},
+        large_bodies={
+            webhooks.PREFIX: webhooks.MAX_BODY_BYTES,
+            verify.MAIL_PATH: verify.MAX_UPLOAD_BYTES,
+        },
         https_only=base.scheme == "https",
     )
     hooks = open_webhooks(workspace.settings.feedback, workspace.root, fetch=fetch)

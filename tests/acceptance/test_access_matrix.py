@@ -43,6 +43,7 @@ from tests.web.site import (
     send_request,
     served,
     sign_click,
+    write_form_data,
 )
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS")
@@ -152,6 +153,10 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("POST", "/subscribe"): own(E.form, email="new@example.org"),
     ("GET", "/link"): Cell(E.nothing),
     ("POST", "/link"): own(E.form, email="mei@example.org"),
+    ("GET", "/verify"): Cell(E.nothing),
+    ("POST", "/verify"): own(E.nothing, code="7K3M-QX9P-2HWD-5T8R"),
+    ("GET", "/verify/mail"): Cell(E.nothing),
+    ("POST", "/verify/mail"): own(E.nothing, mail="From: a@example.com\r\nSubject: News\r\n\r\nText.\r\n"),
     ("GET", "/"): Cell(E.nothing),
     ("GET", "/e/"): Cell(E.nothing),
     ("GET", "/e/{slug}/{language}"): Cell(E.nothing),
@@ -242,6 +247,9 @@ class Site:
 
     def send(self, method: str, path: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> int:
         body = urlencode(fields).encode() if method != "GET" else None
+        if path == "/verify/mail" and body:
+            body, kind = write_form_data({name: value.encode() for name, value in fields.items()})
+            headers = {**headers, "content-type": kind}
         return send_request(self.url, method, path, body, dict(headers)).status
 
 

@@ -28,7 +28,7 @@ from tests.web.site import (
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 FIELDS = (
     *("lang", "name", "country", "sector", "follow", "language", "frequency", "until", "nameless"),
-    *("reason", "from", "wish", "email", "stamp", "website", "List-Unsubscribe"),
+    *("reason", "from", "wish", "email", "stamp", "website", "List-Unsubscribe", "code", "mail"),
 )
 VALUES = (
     "",

@@ -89,6 +89,8 @@ def list_fields(words: Words) -> Mapping[str, Described]:
         "stamp": _one_of(*words["stamp"]),
         "website": _one_of(""),
         "List-Unsubscribe": _one_of("One-Click"),
+        "code": _one_of("0000-0000-0000-0000", "7K3M-QX9P-2HWD-5T8R"),
+        "mail": _TEXT,
     }
 
 

@@ -42,6 +42,7 @@ class ReaderJourney:
         yield "edition", lambda: self._open("/e/2021-2/en")
         yield "story", lambda: self._open("/e/2021-2/en/youth-forum")
         yield "accessibility", lambda: self._open("/accessibility")
+        yield from self._verify()
         yield "not found", lambda: self._open("/u/wrong")
         yield "unknown_link", lambda: self._open("/c/wrong/1")
         yield "test_link", lambda: self._open(f"/u/{self.workspace.keys.tokens.sign_test()}")
@@ -103,6 +104,24 @@ class ReaderJourney:
         self._reader("joins", status=Status.pending)
         yield "confirm_sign_up", lambda: self._open(f"/confirm/{self._link('joins', LinkPurpose.confirm)}")
         yield "sign_up_confirmed", self._press
+
+    def _verify(self) -> Iterator[tuple[str, Step]]:
+        yield "verify", lambda: self._open("/verify")
+        code = self.workspace.keys.tokens.sign_code(subscriber_id=5, campaign_id=1)
+        yield "verified", lambda: self._submit_code(code)
+        yield "verify with a fault", lambda: self._submit_code("7K3M")
+        fake = b"From: Beijing Office <news@example.org>\r\nSubject: Your password\r\n\r\nClick here.\r\n"
+        yield "verified a fake", lambda: self._submit_mail(fake)
+
+    def _submit_code(self, code: str) -> None:
+        self.page.locator("#code").fill(code)
+        self._press()
+
+    def _submit_mail(self, mail: bytes) -> None:
+        file = {"name": "mail.eml", "mimeType": "message/rfc822", "buffer": mail}
+        self.page.locator("#mail").set_input_files(files=[file])  # type: ignore[list-item]
+        with self.page.expect_navigation():
+            self.page.locator("form button").nth(1).click()
 
     def _open(self, path: str) -> None:
         # As after a link in a mail: the language comes with the address.

@@ -2,7 +2,7 @@
 
 import contextlib
 import http.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -201,3 +201,16 @@ def collect_browser_errors(page: Page) -> list[str]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     return errors
+
+
+def write_form_data(fields: Mapping[str, bytes]) -> tuple[bytes, str]:
+    """The body and the type of a form with files, as a browser sends it."""
+    boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
+    parts = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="mail.eml"\r\n'
+        "Content-Type: message/rfc822\r\n\r\n".encode()
+        + value
+        + b"\r\n"
+        for name, value in fields.items()
+    )
+    return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

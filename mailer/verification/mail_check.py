@@ -1,0 +1,245 @@
+"""Answers whether a mail that somebody submits is from us."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlmodel import Session
+
+from mailer.keys import Keys
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.settings import Settings
+from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, is_aligned, verify_dkim
+from mailer.verification.answer import Answer, Change, Obstacle, SentEdition, Verdict
+from mailer.verification.content_comparison import Comparison, EditionWords, is_comparable
+from mailer.verification.dkim_keys import make_domain_filter, make_key_finder
+from mailer.verification.marks import Marks, find_marks
+from mailer.verification.sent_editions import find_sent_edition
+from mailer.verification.submitted_mail import SubmittedMail, read_submission
+
+_ENOUGH_OURS = 0.5
+"""With a smaller share of our words, a mail is another one that has a mark of ours."""
+
+_ENOUGH_PASSED_ON = 0.3
+"""The same for a mail that was passed on, below somebody's own words."""
+
+# Which of several mails in a submission is answered for: the one to be warned of most.
+_URGENCY = (
+    Verdict.copied,
+    Verdict.altered,
+    Verdict.foreign,
+    Verdict.genuine,
+    Verdict.same_content,
+    Verdict.letter,
+    Verdict.test,
+    Verdict.preview,
+    Verdict.unknown,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailAnswer:
+    """The answer, and the mail it is about; None if there was none. ``claims_us`` says that the mail wants to
+    be taken for ours."""
+
+    answer: Answer
+    mail: SubmittedMail | None = None
+    claims_us: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailChecker:
+    """Checks mails against the ledger of ``session`` and our signatures. ``root`` is the workspace."""
+
+    session: Session
+    keys: Keys
+    settings: Settings
+    root: Path
+
+    def check(self, source: bytes) -> MailAnswer:
+        """Answer for the mail in ``source``, or for the one in it that claims to be ours."""
+        mails = read_submission(source)
+        if isinstance(mails, Obstacle):
+            return MailAnswer(answer=Answer(verdict=Verdict.unknown, obstacle=mails))
+        answers = [self._check_one(mail) for mail in mails]
+        claiming = [one for one in answers if one.claims_us] or answers[:1]
+        chosen = min(claiming, key=lambda one: _URGENCY.index(one.answer.verdict))
+        if chosen.mail is not None and chosen.mail.is_enclosed:
+            return replace(chosen, answer=replace(chosen.answer, was_passed_on=True))
+        return chosen
+
+    def _check_one(self, mail: SubmittedMail) -> MailAnswer:
+        text = f"{mail.searchable_text}\n{_list_visible_words(mail)}"
+        marks = find_marks(self.session, self.keys, mail.part, text)
+        results = verify_dkim(
+            mail.source,
+            make_key_finder(self.settings, self.root),
+            now=None,
+            accepts_domain=make_domain_filter(self.settings),
+        )
+        claims = bool(marks) or self._claims_us(mail)
+        answer = self._judge(mail, marks, results, claims_us=claims)
+        return MailAnswer(answer=answer, mail=mail, claims_us=claims)
+
+    def _judge(
+        self, mail: SubmittedMail, marks: Marks, results: tuple[DkimResult, ...], *, claims_us: bool
+    ) -> Answer:
+        is_signed = self._is_from_us(mail) and any(map(_proves_all, results))
+        if not marks:
+            return self._judge_unmarked(mail, marks, results, is_signed=is_signed, claims_us=claims_us)
+        if marks.is_test and not marks.campaign_ids:
+            return Answer(verdict=Verdict.test) if is_signed or not results else _altered(Change.signature)
+        for campaign_id in marks.campaign_ids:
+            edition, contents = find_sent_edition(self.session, campaign_id)
+            if edition is not None:
+                break
+        else:
+            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_edition)
+        if is_signed:
+            return Answer(verdict=Verdict.genuine, edition=edition)
+        if mail.obstacle is not None:
+            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=mail.obstacle)
+        return self._judge_content(mail, edition, contents, results)
+
+    def _judge_unmarked(
+        self,
+        mail: SubmittedMail,
+        marks: Marks,
+        results: tuple[DkimResult, ...],
+        *,
+        is_signed: bool,
+        claims_us: bool,
+    ) -> Answer:
+        if is_signed:
+            return Answer(verdict=Verdict.letter)
+        if marks.is_preview:
+            return Answer(verdict=Verdict.preview)
+        if marks.is_retired:
+            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.retired)
+        if mail.obstacle is not None:
+            return Answer(verdict=Verdict.unknown, obstacle=mail.obstacle)
+        if any(result.verdict is DkimVerdict.unreachable for result in results):
+            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.busy)
+        if self._was_passed_on_without_marks(mail, claims_us=claims_us):
+            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_marks)
+        return Answer(verdict=Verdict.foreign)
+
+    def _judge_content(
+        self,
+        mail: SubmittedMail,
+        edition: SentEdition,
+        contents: list[CompiledEdition],
+        results: tuple[DkimResult, ...],
+    ) -> Answer:
+        """Compare a mail without a signature that counts with the edition that its marks name."""
+        if not contents:
+            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=Obstacle.no_edition)
+        if mail.is_too_long:
+            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=Obstacle.too_long)
+        is_passed_on = not self._is_from_us(mail)
+        found = self._compare(mail, contents, is_passed_on=is_passed_on)
+        if not found or min(one.share for one in found) < (
+            _ENOUGH_PASSED_ON if is_passed_on else _ENOUGH_OURS
+        ):
+            hosts = tuple(dict.fromkeys(host for one in found for host in one.hosts))
+            return Answer(verdict=Verdict.copied, edition=edition, hosts=hosts, was_passed_on=is_passed_on)
+        changes = list(_list_changes(found))
+        if not is_passed_on:
+            changes += self._list_changed_headers(mail, edition)
+        if mail.has_attachments:
+            changes.append(Change.attachments)
+        if changes and any(result.verdict is not DkimVerdict.no_key for result in results):
+            changes.append(Change.signature)
+        return Answer(
+            verdict=Verdict.altered if changes else Verdict.same_content,
+            edition=edition,
+            changes=tuple(changes),
+            hosts=tuple(dict.fromkeys(host for one in found for host in one.hosts)),
+            was_passed_on=is_passed_on,
+        )
+
+    def _compare(
+        self, mail: SubmittedMail, contents: list[CompiledEdition], *, is_passed_on: bool
+    ) -> list[Comparison]:
+        """Compare each text of ``mail`` with the language of the edition that has most of its words."""
+        streams = [tokens for tokens in mail.tokens if is_comparable(tokens, is_passed_on=is_passed_on)]
+        best: list[Comparison] = []
+        for content in contents:
+            words = EditionWords(content, self.settings.web.base_url)
+            found = [words.compare(tokens, is_passed_on=is_passed_on) for tokens in streams]
+            if found and (not best or _sum_shares(found) > _sum_shares(best)):
+                best = found
+            if best and min(one.share for one in best) >= _ENOUGH_OURS:
+                break
+        return best
+
+    def _list_changed_headers(self, mail: SubmittedMail, edition: SentEdition) -> Iterable[Change]:
+        sender = self.settings.sender
+        ours = {sender.address.lower(), sender.reply_to.lower()} - {""}
+        answers = set(mail.reply_addresses)
+        if answers - ours or len(mail.part.headers.all("from")) != 1:
+            yield Change.sender
+        subject = mail.subject
+        labels = ("", *self.settings.subject_labels.values())
+        known = {f"{label} {one}".strip() for one in edition.subjects for label in labels}
+        if _squeeze(subject) not in set(map(_squeeze, known)):
+            yield Change.subject
+
+    def _is_from_us(self, mail: SubmittedMail) -> bool:
+        """Whether its only sender is the newsletter's. Anybody can write that.
+
+        Our colleagues' addresses are of the same domain, and DKIM signs what they pass on.
+        """
+        return mail.sender == self.settings.sender.address.lower()
+
+    def _claims_us(self, mail: SubmittedMail) -> bool:
+        """Whether a mail without marks of ours wants to be taken for ours."""
+        sender = self.settings.sender
+        shown = mail.sender_text.casefold()
+        names = (sender.domain, sender.name, sender.organisation)
+        host = sender.domain.casefold()
+        return any(name.casefold() in shown for name in names) or any(
+            token.link is not None and is_aligned(token.link.host, host)
+            for tokens in mail.tokens
+            for token in tokens
+        )
+
+    def _was_passed_on_without_marks(self, mail: SubmittedMail, *, claims_us: bool) -> bool:
+        """Whether it may be ours, passed on with nothing left that shows it: only words, and no link."""
+        has_links = any(token.link for tokens in mail.tokens for token in tokens)
+        return claims_us and not self._is_from_us(mail) and not has_links
+
+
+def _proves_all(result: DkimResult) -> bool:
+    """Whether a signature proves that sender, subject and the whole text are ours."""
+    return (
+        result.verdict is DkimVerdict.valid
+        and not result.limits_body
+        and result.covers("from")
+        and result.covers("subject")
+    )
+
+
+def _list_changes(found: Iterable[Comparison]) -> Iterable[Change]:
+    found = tuple(found)
+    if any(one.has_other_words for one in found):
+        yield Change.words
+    if any(one.hosts for one in found):
+        yield Change.links
+
+
+def _sum_shares(found: Iterable[Comparison]) -> float:
+    return sum(one.share for one in found)
+
+
+def _altered(change: Change) -> Answer:
+    return Answer(verdict=Verdict.altered, changes=(change,))
+
+
+def _squeeze(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def _list_visible_words(mail: SubmittedMail) -> str:
+    """The links of a mail as they lead, for the search of marks in links that a gateway has rewritten."""
+    return "\n".join(token.link.path for tokens in mail.tokens for token in tokens if token.link is not None)
