@@ -37,6 +37,9 @@ class ReportPart(StrEnum):
     lost_organisations = "lost_organisations"
     """Organisations that have no reader left."""
 
+    clicks = "clicks"
+    """Who followed the links, without a person."""
+
     months = "months"
     """The growth of the list by month; of no campaign."""
 

@@ -56,6 +56,17 @@ class CampaignSettings(Section):
         description="Whether clicks on the links of a mail are counted, by country and sector and without "
         "names.",
     )
+    report_to: tuple[str, ...] = Field(
+        default=(),
+        description="The addresses of the team that the report of each campaign is mailed to, such as "
+        '["team@example.org"].',
+    )
+    report_after_hours: float = Field(
+        default=24,
+        ge=0,
+        le=720,
+        description="How many hours after a campaign has finished its report is mailed to `report_to`.",
+    )
     halt_at_rejected: float = Field(
         default=0.1,
         gt=0,

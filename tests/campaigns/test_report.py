@@ -252,7 +252,7 @@ def test_those_who_left_since_are_counted_with_how_and_nobody_else(
     found = json.loads(run(either_workspace, "report", "1", "--json").stdout)
     assert found["left"] == {"total": 4, "unsubscribed": 3, "complained": 1, "through_mail": 1}
     shown = run(either_workspace, "report", "1").stdout
-    assert "left since  3 unsubscribed and 1 reported spam; 1 of 4 through this mail\n" in shown
+    assert "Left since: 3 unsubscribed and 1 reported spam; 1 of 4 through this mail.\n" in shown
 
 
 def test_the_list_says_when_what_to_whom_and_how_many(either_workspace: Workspace, engine: Engine) -> None:

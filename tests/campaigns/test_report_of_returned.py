@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -108,9 +109,9 @@ def test_a_report_counts_the_readers_of_what_came_back_and_names_who_left_by_mai
 def test_the_printed_report_says_the_same(context: FeedbackContext, campaign: int) -> None:
     lines = [" ".join(line.split()) for line in run(context, str(campaign)).splitlines()]
     for line in (
-        "what came back, by reader",
+        "what came back readers",
         "bounce: full 2",
-        "alarm 2 × blocked: 550 5.7.1 <…>: blocked, see …",
+        "blocked 2 550 5.7.1 <…>: blocked, see …",
         "left by mail reader7@example.org",
     ):
         assert line in lines, line
@@ -174,4 +175,4 @@ def test_an_organisation_is_lost_with_its_last_reader_and_not_before(
         "Museum of Ulaanbaatar",
         "Radio",
     ]
-    assert "no reader left  Radio (1 gone)" in run(context, str(campaign))
+    assert re.search(r"Radio +1\n", run(context, str(campaign)).replace(" \n", "\n"))

@@ -14,11 +14,14 @@ from mailer.campaigns.report.comparison import Comparison
 from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, write_deliveries
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure
 from mailer.campaigns.report.doubts import InDoubtReader
+from mailer.campaigns.report.duration import format_duration
 from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
 from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
+from mailer.campaigns.report.section import ReportSection, ReportTable
+from mailer.campaigns.report.sections import OPENS_NOTE, describe_report, describe_time_line
 from mailer.campaigns.report.summary import (
     CampaignSummary,
     Notice,
@@ -34,6 +37,7 @@ __all__ = [
     "CSV_COLUMNS",
     "HIDDEN",
     "HIDDEN_NOTE",
+    "OPENS_NOTE",
     "Alarm",
     "Breakdown",
     "BreakdownRow",
@@ -51,12 +55,17 @@ __all__ = [
     "Notice",
     "PlaceHandOver",
     "ReasonGroup",
+    "ReportSection",
+    "ReportTable",
     "Returned",
     "ReturnedGroup",
     "TimeLine",
     "Timing",
     "count_readers",
     "describe_counts",
+    "describe_report",
+    "describe_time_line",
+    "format_duration",
     "format_figure",
     "list_campaigns",
     "read_time_line",

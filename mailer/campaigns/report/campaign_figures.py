@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import Session, col
 
 from mailer.campaigns.correction_record import find_corrections
+from mailer.campaigns.report.clicks import ClickReport
+from mailer.campaigns.report.hand_over import HandOver
 from mailer.campaigns.report.part_reader import read_cheap_part
 from mailer.campaigns.report.part_store import DepartureFigures, StoredPart, read_parts
 from mailer.campaigns.report.returned import is_final
@@ -17,7 +19,7 @@ from mailer.database.models import Campaign
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries.counts import Counts
 
-_PARTS = (ReportPart.ledger, ReportPart.departures, ReportPart.hand_over)
+_PARTS = (ReportPart.ledger, ReportPart.departures, ReportPart.hand_over, ReportPart.clicks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,9 @@ class CampaignFigures:
 
     ``left`` have left since its launch, ``left_through_mail`` of them through this very mail, and
     ``complained`` of them by reporting spam. ``bounces`` are the readers a bounce came back from, or whose
-    server refused it. ``median_seconds`` is the median time to hand over. ``clicks`` are those of people;
-    None if they were not counted. None of the other figures is that of a large campaign that was not counted
-    yet.
+    server refused it. ``median_seconds`` is the median time to hand over. ``clicks`` are people who followed
+    a link; None if they were not counted, or are too few to be shown. None of the other figures is that of a
+    large campaign that was not counted yet.
     """
 
     id: int
@@ -94,7 +96,8 @@ def _make_figures(
 
     counts: Counts | None = read(ReportPart.ledger)
     departures: DepartureFigures | None = read(ReportPart.departures)
-    hand_over = read(ReportPart.hand_over)
+    hand_over: HandOver | None = read(ReportPart.hand_over)
+    clicks: ClickReport | None = read(ReportPart.clicks)
     assert campaign.launched_at is not None  # noqa: S101 - the caller has chosen those that were launched
     return CampaignFigures(
         id=number,
@@ -109,6 +112,7 @@ def _make_figures(
         complained=departures.left.complained if departures else None,
         bounces=bounces,
         median_seconds=hand_over.median if hand_over else None,
+        clicks=clicks.people if clicks else None,
     )
 
 

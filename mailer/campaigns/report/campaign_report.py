@@ -12,6 +12,7 @@ from mailer.campaigns.departures import Departures
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.breakdown import Breakdown
 from mailer.campaigns.report.choices import ChangedChoices
+from mailer.campaigns.report.clicks import ClickReport
 from mailer.campaigns.report.comparison import Comparison, compare_campaign
 from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
 from mailer.campaigns.report.hand_over import HandOver
@@ -36,6 +37,7 @@ class CampaignReport:
     reason.
     ``bounced`` is the number of readers whose address turned out to be dead while it was sent, ``left`` are
     those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no reader left.
+    ``clicks`` are None if they were not counted.
     ``warnings`` are what the checks had warned of; None if that was not yet recorded when it was sent.
 
     Of a large campaign, some parts cost too much to count for every look. ``counted_at`` says when those were
@@ -56,6 +58,7 @@ class CampaignReport:
     breakdown: Breakdown | None = None
     hand_over: HandOver | None = None
     choices: ChangedChoices | None = None
+    clicks: ClickReport | None = None
     comparison: Comparison | None = None
     counted_at: Mapping[ReportPart, datetime] = field(default_factory=dict)
     uncounted: frozenset[ReportPart] = frozenset()
@@ -76,6 +79,7 @@ class CampaignReport:
             "breakdown": self.breakdown.as_dict() if self.breakdown else None,
             "hand_over": self.hand_over.as_dict() if self.hand_over else None,
             "choices": self.choices.as_dict() if self.choices else None,
+            "clicks": self.clicks.as_dict() if self.clicks else None,
             "comparison": self.comparison.as_dict() if self.comparison else None,
             "counted_at": {part.value: moment.isoformat() for part, moment in self.counted_at.items()},
             "uncounted": sorted(part.value for part in self.uncounted),
@@ -118,6 +122,7 @@ def report_campaign(
         breakdown=reader.read(ReportPart.breakdown, None),
         hand_over=reader.read(ReportPart.hand_over, None),
         choices=departures.choices,
+        clicks=reader.read(ReportPart.clicks, None),
         comparison=compare_campaign(session, campaign),
         counted_at=reader.counted_at,
         uncounted=frozenset(reader.uncounted),

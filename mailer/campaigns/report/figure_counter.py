@@ -20,6 +20,7 @@ from sqlmodel import col
 from mailer.campaigns.report.list_month import count_months
 from mailer.campaigns.report.part_reader import CAMPAIGN_PARTS
 from mailer.campaigns.report.part_store import PARTS_VERSION, StoredPart, store_part
+from mailer.database.click_models import Click
 from mailer.database.clock import Clock, read_clock
 from mailer.database.feedback_models import FeedbackEvent
 from mailer.database.models import Campaign, CampaignState
@@ -115,8 +116,8 @@ def _is_due(last: StoredPart, fingerprint: str, now: datetime, wait: timedelta) 
 
 
 def _read_mark(connection: Connection) -> str:
-    """The last consent record and the last event that came back: both are only ever added."""
-    numbers = (select(func.max(col(table.id))) for table in (ConsentRecord, FeedbackEvent))
+    """The last consent record, the last event that came back and the last click."""
+    numbers = (select(func.max(col(table.id))) for table in (ConsentRecord, FeedbackEvent, Click))
     return " ".join(str(connection.scalar(number) or 0) for number in numbers)
 
 

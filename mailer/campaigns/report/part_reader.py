@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from mailer.campaigns.departures import count_departures
 from mailer.campaigns.report.choices import read_choices
+from mailer.campaigns.report.clicks import read_clicks
 from mailer.campaigns.report.country_sector import count_breakdown
 from mailer.campaigns.report.doubts import list_in_doubt
 from mailer.campaigns.report.hand_over import measure_hand_over
@@ -42,6 +43,7 @@ CAMPAIGN_PARTS: Final[Mapping[ReportPart, Count]] = MappingProxyType(
         ReportPart.lost_organisations: lambda connection, number, _: list_lost_organisations(
             connection, number
         ),
+        ReportPart.clicks: lambda connection, number, _: read_clicks(connection, number),
     }
 )
 """How each part of a campaign is counted; the last argument are the configured sectors."""

@@ -13,6 +13,7 @@ from sqlmodel import col
 from mailer.campaigns.departures import Departures
 from mailer.campaigns.report.breakdown import Breakdown
 from mailer.campaigns.report.choices import ChangedChoices
+from mailer.campaigns.report.clicks import ClickReport
 from mailer.campaigns.report.hand_over import HandOver
 from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
@@ -52,6 +53,7 @@ _TYPES: Final[Mapping[ReportPart, Any]] = {
     ReportPart.hand_over: HandOver | None,
     ReportPart.departures: DepartureFigures,
     ReportPart.lost_organisations: tuple[LostOrganisation, ...],
+    ReportPart.clicks: ClickReport | None,
     ReportPart.months: tuple[ListMonth, ...],
     ReportPart.mailed: int,
 }

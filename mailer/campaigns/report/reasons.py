@@ -9,6 +9,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import is_dead_address
 
 _STATES_WITH_REASON = (
@@ -18,6 +20,7 @@ _STATES_WITH_REASON = (
     DeliveryState.suppressed,
     DeliveryState.in_doubt,
 )
+_STATES_WITH_REPLY = (DeliveryState.rejected, DeliveryState.deferred, DeliveryState.failed)
 
 # What differs between replies that mean the same: addresses, and the ids by which a server identifies a
 # message. The patterns work the same in Python and in PostgreSQL.
@@ -41,8 +44,17 @@ class ReasonGroup:
     reason: str
     dead_address: bool = False
 
+    @property
+    def cause(self) -> Reason | None:
+        """What the words of a server mean; None if they are not a server's, or say nothing we understand."""
+        if self.state not in _STATES_WITH_REPLY or not self.reason[:3].isdecimal():
+            return None
+        cause = classify_reason(self.reason, command="RCPT" if self.dead_address else "")
+        return None if cause is Reason.other else cause
+
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "state": self.state.value}
+        cause = self.cause.value if self.cause else None
+        return {**asdict(self), "state": self.state.value, "cause": cause}
 
 
 def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:

@@ -1,9 +1,10 @@
-"""The command ``campaigns report``: who did not get the mail, and why."""
+"""The command ``campaigns report``: what a campaign did, and all campaigns over time."""
 
 from __future__ import annotations
 
 import io
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,14 @@ import click
 from mailer.atomic_write import atomic_file
 from mailer.cli.commands.report_page import serve_report_page
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlmodel import Session
 
-    from mailer.campaigns.departures import Departures
-    from mailer.campaigns.report import CampaignReport
+    from mailer.campaigns.report import CampaignReport, ReportSection, TimeLine
     from mailer.workspace import Workspace
 
 _MAX_IN_DOUBT = 20
@@ -46,6 +46,10 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
 
 @click.command()
 @click.argument("campaign_id", metavar="[ID]", type=int, required=False)
+@click.option("--over-time", is_flag=True, help="Show all campaigns and the growth of the list by month.")
+@click.option(
+    "--last", metavar="N", type=click.IntRange(min=1), help="With --over-time: the last N campaigns."
+)
 @click.option(
     "--csv",
     "output",
@@ -60,6 +64,19 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
     callback=_read_states,
     help="With --csv: only deliveries in these states, such as in_doubt,rejected.",
 )
+@click.option(
+    "--table",
+    metavar="NAME",
+    help="With --csv: write this table of the report instead, such as countries, sectors, reasons, hand-over "
+    "or campaigns.",
+)
+@click.option(
+    "--mail",
+    "addresses",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Mail the report to this address; repeatable.",
+)
 @click.option("--page", is_flag=True, help="Show it as a page in the browser, with charts.")
 @click.option(
     "--port",
@@ -72,85 +89,149 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
 def report(
     context: CliContext,
     campaign_id: int | None,
+    over_time: bool,
+    last: int | None,
     output: Path | None,
     states: tuple[str, ...],
+    table: str | None,
+    addresses: tuple[str, ...],
     page: bool,
     port: int | None,
     open_browser: bool,
     as_json: bool,
 ) -> None:
-    """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
+    """Show what a campaign did: its numbers and their sum, by country and sector, who did not get it and why,
+    who is in doubt, who has left since and which choices were changed through it, how long it took, what came
+    back, what the checks had warned of, and the campaigns before it.
 
-    Also counts who has left since: readers who got the mail or may have, have unsubscribed or reported spam
-    since its launch, and have not come back. Then what came back: bounces and complaints by reason, with
-    refusals while it was sent, what servers say about the sender (alarms), who left by mail, and
-    organisations that have no reader left.
+    Who has left are readers who got the mail or may have, have unsubscribed or reported spam since its
+    launch, and have not come back. Figures of fewer than five people are hidden in breakdowns.
+
+    With --over-time and without ID, show all campaigns side by side, and the growth of the list.
 
     With --page it is a page on this machine, with charts and a list of all campaigns over time; without ID
     it opens at that list. The address contains a secret, so that other users of this machine cannot see it.
 
-    Examples: mailer campaigns report 7 --page, mailer campaigns report 7 --csv refused.csv --state rejected
+    \b
+    Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
+             mailer campaigns report 7 --csv countries.csv --table countries
+             mailer campaigns report --over-time --last 12
+             mailer campaigns report 7 --page
     """
-    from mailer.campaigns.report import describe_counts, report_campaign
-
-    if states and output is None:
-        raise click.UsageError("--state only works together with --csv FILE.")
     if port is not None and not page:
         raise click.UsageError("--port only works together with --page.")
-    workspace = context.open_workspace()
     if page:
-        serve_report_page(workspace, campaign_id, port=port, open_browser=open_browser)
+        serve_report_page(context.open_workspace(), campaign_id, port=port, open_browser=open_browser)
         return
-    if campaign_id is None:
-        raise click.UsageError("Give the ID of a campaign. `mailer campaigns list` shows them.")
+    _check_options(
+        campaign_id,
+        over_time=over_time,
+        last=last,
+        output=output,
+        states=states,
+        table=table,
+        addresses=addresses,
+    )
+    workspace = context.open_workspace()
+    if addresses:
+        _mail(context, workspace, campaign_id or 0, addresses)
+        return
     with context.read_session(workspace) as session:
-        if output is not None:
-            _write_csv(session, campaign_id, workspace, output, states)
+        if output is not None and table is None:
+            _write_csv(session, campaign_id or 0, workspace, output, states)
             return
-        found = report_campaign(session, campaign_id, workspace)
+        found = _read_report(session, campaign_id, workspace, last)
     if as_json:
         emit_json(found.as_dict())
         return
-    emit(f"Campaign {campaign_id}: {found.summary.title}, {found.summary.state}")
-    if found.reasons:
-        emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
-    if found.bounced:
-        emit(f"bounced  {found.bounced:,} of those rejected: the address is dead and gets no more mail")
-    if found.left.total:
-        emit(f"left since  {_describe_departures(found.left)}")
-    _print_returned(found)
+    sections = _describe(found, workspace)
+    if output is not None and table is not None:
+        _write_table(sections, table, output)
+        return
+    _show(context, found, sections)
+
+
+def _check_options(
+    campaign_id: int | None,
+    *,
+    over_time: bool,
+    last: int | None,
+    output: Path | None,
+    states: tuple[str, ...],
+    table: str | None,
+    addresses: tuple[str, ...],
+) -> None:
+    if over_time is (campaign_id is not None):
+        raise click.UsageError("Give the ID of a campaign, or --over-time for all of them.")
+    if (states or table) and output is None:
+        raise click.UsageError(f"--{'state' if states else 'table'} only works together with --csv FILE.")
+    if states and table:
+        raise click.UsageError("--state is about deliveries, --table about the report. Give one of them.")
+    if over_time and output is not None and table is None:
+        raise click.UsageError("With --over-time, --csv needs --table campaigns or --table months.")
+    if over_time and addresses:
+        raise click.UsageError("--mail needs the ID of a campaign.")
+    if last is not None and not over_time:
+        raise click.UsageError("--last only works together with --over-time.")
+
+
+def _read_report(
+    session: Session, campaign_id: int | None, workspace: Workspace, last: int | None
+) -> CampaignReport | TimeLine:
+    from mailer.campaigns.report import read_time_line, report_campaign
+
+    if campaign_id is None:
+        return read_time_line(session, last=last, fresh=True)
+    return report_campaign(session, campaign_id, workspace)
+
+
+def _describe(found: CampaignReport | TimeLine, workspace: Workspace) -> tuple[ReportSection, ...]:
+    from mailer.campaigns.audiences.segments import vocabulary_of
+    from mailer.campaigns.report import TimeLine, describe_report, describe_time_line
+
+    if isinstance(found, TimeLine):
+        return describe_time_line(found)
+    return describe_report(found, vocabulary_of(workspace.settings))
+
+
+def _show(context: CliContext, found: CampaignReport | TimeLine, sections: Sequence[ReportSection]) -> None:
+    from mailer.campaigns.report import TimeLine
+    from mailer.campaigns.report.section import tidy_words
+    from mailer.cli.report_output import print_sections
+
+    which = "--over-time" if isinstance(found, TimeLine) else str(found.summary.id)
+    command = context.command_line("campaigns", "report", which, "--csv", "FILE", "--table")
+    if not isinstance(found, TimeLine):
+        emit(f"Campaign {found.summary.id}: {tidy_words(found.summary.title)}, {found.summary.state}")
+    print_sections(sections, all_rows=command)
+    if not isinstance(found, TimeLine):
+        _print_names(context, found)
+
+
+def _print_names(context: CliContext, found: CampaignReport) -> None:
+    """Print by name who left by mail and who is in doubt, and last the numbers and their sum again."""
+    from mailer.campaigns.report import describe_counts
+
+    emit("")
+    if found.returned.left_by_mail:
+        emit(f"left by mail  {_shorten(found.returned.left_by_mail, found.returned.left_by_mail_count)}")
     for delivery in found.in_doubt[:_MAX_IN_DOUBT]:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
     if (more := found.summary.counts.in_doubt - _MAX_IN_DOUBT) > 0:
         again = context.command_line(
-            "campaigns", "report", str(campaign_id), "--csv", "FILE", "--state", "in_doubt"
+            "campaigns", "report", str(found.summary.id), "--csv", "FILE", "--state", "in_doubt"
         )
         emit(f"in doubt  … and {more:,} more. For all of them: {again}")
-    for code, reason in found.switched_off.items():
-        emit(f"sent with the check {code} switched off: {reason}")
     emit(describe_counts(found.summary.counts))
     emit(found.summary.counts.equation())
 
 
-def _print_returned(found: CampaignReport) -> None:
-    """Print what came back, what servers say about the sender, and where nobody is left."""
-    returned = found.returned
-    if returned.groups:
-        emit("what came back, by reader")
-        emit(columns([(f"  {group.label}", group.readers) for group in returned.groups], right=(1,)))
-    for alarm in returned.alarms:
-        emit(f"alarm  {alarm.readers:,} × {alarm.reason.value}: {alarm.words}")
-    if returned.alarms:
-        emit(
-            "alarm  Servers say this about the sender, so nobody was removed for it. Ask whoever runs your "
-            "relay, and run `mailer doctor`."
-        )
-    if returned.left_by_mail:
-        emit(f"left by mail  {_shorten(returned.left_by_mail, returned.left_by_mail_count)}")
-    for lost in found.lost_organisations[:_MAX_LINES]:
-        emit(f"no reader left  {lost.name} ({lost.readers:,} gone)")
-    if (more := len(found.lost_organisations) - _MAX_LINES) > 0:
-        emit(f"no reader left  … and {more:,} more organisations. For all of them: --json")
+def _mail(context: CliContext, workspace: Workspace, campaign_id: int, addresses: Sequence[str]) -> None:
+    from mailer.campaigns.report.report_worker import mail_report
+
+    with context.open_database(workspace) as engine:
+        for result in mail_report(workspace, engine, campaign_id, addresses):
+            say(result)
 
 
 def _shorten(names: Sequence[str], number: int) -> str:
@@ -158,27 +239,32 @@ def _shorten(names: Sequence[str], number: int) -> str:
     return f"{shown} … and {number - _MAX_LINES:,} more" if number > _MAX_LINES else shown
 
 
-def _describe_departures(left: Departures) -> str:
-    kinds = ((left.unsubscribed, "unsubscribed"), (left.complained, "reported spam"))
-    words = " and ".join(f"{number:,} {kind}" for number, kind in kinds if number)
-    return f"{words}; {left.through_mail:,} of {left.total:,} through this mail"
-
-
 def _write_csv(
     session: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
-    """Write the CSV row by row. A file appears only once it is complete."""
+    """Write the deliveries row by row."""
     from mailer.campaigns.report import write_deliveries
     from mailer.database.models import DeliveryState
 
     chosen = [DeliveryState(name) for name in states]
+    _write(output, "deliveries", partial(write_deliveries, session, campaign_id, workspace, states=chosen))
+
+
+def _write_table(sections: Sequence[ReportSection], name: str, output: Path) -> None:
+    from mailer.campaigns.report.table_csv import find_table, write_table
+
+    _write(output, "rows", partial(write_table, find_table(sections, name)))
+
+
+def _write(output: Path, what: str, write: Callable[..., int]) -> None:
+    """Write CSV to ``output``. A file appears only once it is complete."""
     if output == Path("-"):
-        write_deliveries(session, campaign_id, workspace, sys.stdout, states=chosen)
+        write(stream=sys.stdout)
         return
     with atomic_file(output) as binary:
         # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
         stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
-        number = write_deliveries(session, campaign_id, workspace, stream, states=chosen)
+        number = write(stream=stream)
         stream.flush()
         stream.detach()
-    say(f"Wrote {output}: {number:,} deliveries.")
+    say(f"Wrote {output}: {number:,} {what}.")

@@ -104,13 +104,16 @@ def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _threads_beside(live: LiveWorkspace) -> Iterator[None]:
-    """Send the transactional mails that readers request on the pages, and read what comes back."""
+    """Send the transactional mails that readers request on the pages, read what comes back, and work on the
+    reports."""
+    from mailer.campaigns.report.report_worker import run_report_worker
     from mailer.feedback.worker import run_feedback_worker
     from mailer.selfservice.mail_worker import run_mail_worker
 
     with (
         _live_thread(live, "mailer-mails", run_mail_worker),
         _live_thread(live, "mailer-feedback", run_feedback_worker),
+        _live_thread(live, "mailer-reports", run_report_worker),
     ):
         yield
 

@@ -11,7 +11,7 @@ depends_on = None
 # Written out, not imported: a step of the history must not change when the program does.
 _PARTS = (
     *("ledger", "reasons", "in_doubt", "breakdown", "hand_over", "departures", "lost_organisations"),
-    *("months", "warnings", "mailed"),
+    *("clicks", "months", "warnings", "mailed"),
 )
 
 

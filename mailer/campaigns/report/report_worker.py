@@ -1,0 +1,286 @@
+"""The worker that counts the costly figures of reports, and mails reports to the team.
+
+A report is due some hours after its campaign has finished. One transaction notes that it is mailed and puts
+a row for each address in a queue, so it is queued once, however many workers there are. A worker claims a row
+by postponing its next attempt. If it dies while sending, the mail is sent at most once more, under the same
+Message-ID.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlmodel import col
+
+from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.report.campaign_report import report_campaign
+from mailer.campaigns.report.figure_counter import count_outdated_parts
+from mailer.campaigns.report.team_mail import build_report_mail
+from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign, CampaignState
+from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
+from mailer.dispatch.direct_send import send_mails
+from mailer.dispatch.dkim_signer import load_signer
+from mailer.errors import ConfigurationError, MailerError
+from mailer.rendering.message import envelope_sender
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
+from subscribers.errors import SubscriberError
+
+_POLL_SECONDS: Final = 15.0
+_LEASE: Final = timedelta(minutes=30)
+_FIRST_WAIT: Final = timedelta(minutes=1)
+_LONGEST_WAIT: Final = timedelta(hours=1)
+_TRIED_FOR: Final = timedelta(days=2)
+_NOT_OLDER_THAN: Final = timedelta(days=7)
+"""A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
+
+_BEING_SENT: Final = "being sent"
+_BEING_SENT_AGAIN: Final = "being sent again, after an interruption"
+_ENDS: Final = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
+"""After these a mail is not tried again."""
+
+_log = logging.getLogger(__name__)
+
+
+class ReportMailError(MailerError):
+    """A report could not be mailed to everybody it was for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedReport:
+    """A claimed mail of a report: its row, its campaign and its address."""
+
+    mail_id: int
+    campaign_id: int
+    address: str
+    queued_at: datetime
+    attempts: int
+
+
+def run_report_worker(
+    workspace: Workspace,
+    *,
+    stop: threading.Event,
+    report: Callable[[str], None],
+    clock: Clock = read_clock,
+    poll_seconds: float = _POLL_SECONDS,
+) -> None:
+    """Count figures and mail reports until ``stop`` is set. While the database is unavailable, wait."""
+    engine = workspace.open_database(durable=True)
+    last_message = ""
+    try:
+        while not stop.is_set():
+            try:
+                count_outdated_parts(workspace, engine, stop=stop, clock=clock)
+                queue_due_reports(workspace, engine, clock=clock)
+                send_due_reports(workspace, engine, stop=stop, clock=clock)
+                last_message = ""
+            except (SQLAlchemyError, MailerError, ConfigurationError, SubscriberError) as error:
+                message = f"Reports cannot be counted or mailed at the moment: {error}"
+                if message != last_message:
+                    report(message)
+                last_message = message
+            except Exception:
+                # A fault in one report must not hold up the others.
+                _log.exception("Working on the reports failed.")
+            stop.wait(poll_seconds)
+    finally:
+        engine.dispose()
+
+
+def queue_due_reports(workspace: Workspace, engine: Engine, *, clock: Clock = read_clock) -> int:
+    """Queue the reports that are due for each address of ``[campaigns] report_to``; return their number."""
+    settings = workspace.settings.campaigns
+    if not settings.report_to:
+        return 0
+    with engine.connect().execution_options(read_only=True) as connection:
+        now = clock(connection)
+        due = _list_due(connection, now - timedelta(hours=settings.report_after_hours))
+    return sum(_queue(engine, number, settings.report_to, now) for number in due)
+
+
+def _list_due(connection: Connection, finished_before: datetime) -> list[int]:
+    mailed = exists().where(
+        col(CampaignReportPart.campaign_id) == col(Campaign.id),
+        col(CampaignReportPart.part) == ReportPart.mailed,
+    )
+    statement = select(col(Campaign.id)).where(
+        col(Campaign.state) == CampaignState.finished,
+        col(Campaign.finished_at) <= finished_before,
+        col(Campaign.finished_at) > finished_before - _NOT_OLDER_THAN,
+        ~mailed,
+    )
+    return [number for number in connection.scalars(statement.order_by(col(Campaign.id))) if number]
+
+
+def _queue(engine: Engine, campaign_id: int, addresses: Sequence[str], now: datetime) -> bool:
+    note = {"campaign_id": campaign_id, "part": ReportPart.mailed, "body": str(len(addresses))}
+    note_row = {**note, "counted_at": now, "fingerprint": "", "cost": 0.0}
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "address": normalise_address(address).email,
+            "queued_at": now,
+            "not_before": now,
+            "attempts": 0,
+            "reason": "",
+        }
+        for address in dict.fromkeys(addresses)
+    ]
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(CampaignReportPart).values(note_row))
+            connection.execute(insert(QueuedReportMail), rows)
+    except IntegrityError:
+        # Another worker has queued it at this moment.
+        return False
+    return True
+
+
+def send_due_reports(
+    workspace: Workspace, engine: Engine, *, stop: threading.Event | None = None, clock: Clock = read_clock
+) -> int:
+    """Send every report that is due; return how many mails the relay accepted.
+
+    Raises:
+        ConfigurationError: a sender address, a relay or a key cannot be used. The mails wait.
+    """
+    sent = 0
+    while (stop is None or not stop.is_set()) and (claimed := claim_report(engine, clock)) is not None:
+        sent += _send_claimed(workspace, engine, claimed, clock)
+    return sent
+
+
+def claim_report(engine: Engine, clock: Clock = read_clock) -> ClaimedReport | None:
+    """Claim the next mail that is due; None if there is none.
+
+    What was tried for two days, or was interrupted twice, is deleted.
+    """
+    while True:
+        with open_session(engine) as session:
+            now = clock(session.connection())
+            due = select(QueuedReportMail).where(col(QueuedReportMail.not_before) <= now)
+            first = due.order_by(col(QueuedReportMail.not_before), col(QueuedReportMail.id)).limit(1)
+            mail = session.scalars(first.with_for_update(skip_locked=True)).first()
+            if mail is None:
+                return None
+            if now - mail.queued_at > _TRIED_FOR or mail.reason == _BEING_SENT_AGAIN:
+                session.delete(mail)
+                session.commit()
+                continue
+            mail.attempts += 1
+            mail.not_before = now + _LEASE
+            # A sender that died may have handed the mail over, so one retry follows and not one a lease.
+            mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+            session.add(mail)
+            claimed = ClaimedReport(
+                mail_id=mail.id or 0,
+                campaign_id=mail.campaign_id,
+                address=mail.address,
+                queued_at=mail.queued_at,
+                attempts=mail.attempts,
+            )
+            session.commit()
+            return claimed
+
+
+def _send_claimed(workspace: Workspace, engine: Engine, claimed: ClaimedReport, clock: Clock) -> bool:
+    count_outdated_parts(workspace, engine, only=claimed.campaign_id, clock=clock)
+    try:
+        outcome = _send(
+            workspace, engine, claimed.campaign_id, claimed.address, queued_at=claimed.queued_at, clock=clock
+        )
+    except ConfigurationError as error:
+        # No relay was asked, so nothing is in doubt.
+        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
+        _record_outcome(engine, claimed, outcome, clock)
+        raise
+    _record_outcome(engine, claimed, outcome, clock)
+    return outcome.verdict is Verdict.sent
+
+
+def _record_outcome(engine: Engine, claimed: ClaimedReport, outcome: Outcome, clock: Clock) -> None:
+    """Delete the row of a mail that is finished, or set the time of the next attempt."""
+    this = col(QueuedReportMail.id) == claimed.mail_id
+    with engine.begin() as connection:
+        if outcome.verdict in _ENDS:
+            connection.execute(delete(QueuedReportMail).where(this))
+            return
+        wait = min(_FIRST_WAIT * 2 ** min(claimed.attempts - 1, 10), _LONGEST_WAIT)
+        values = {"not_before": clock(connection) + wait, "reason": outcome.reason[:1000]}
+        connection.execute(update(QueuedReportMail).where(this).values(values))
+
+
+def _send(
+    workspace: Workspace,
+    engine: Engine,
+    campaign_id: int,
+    address: str,
+    *,
+    queued_at: datetime,
+    clock: Clock,
+    fresh: bool = False,
+) -> Outcome:
+    """Build the mail, sign it and hand it to the first relay that accepts it."""
+    settings, envelope = workspace.settings, normalise_address(address).envelope
+    with open_session(engine, read_only=True) as session:
+        now = clock(session.connection())
+        found = report_campaign(session, campaign_id, workspace, fresh=fresh)
+    message = build_report_mail(
+        found,
+        envelope=envelope,
+        settings=settings,
+        vocabulary=vocabulary_of(settings),
+        queued_at=queued_at,
+        now=now,
+    )
+    if (signer := load_signer(settings, workspace.root)) is not None:
+        message = signer.sign(message, now=now)
+    mail = OutgoingMessage(
+        key=address,
+        sender=envelope_sender(settings.sender),
+        recipient=envelope,
+        payload=apply_dot_stuffing(message),
+    )
+    return send_mails(settings.smtp, workspace.root, [mail])[mail.key].outcome
+
+
+def mail_report(
+    workspace: Workspace,
+    engine: Engine,
+    campaign_id: int,
+    addresses: Sequence[str],
+    *,
+    clock: Clock = read_clock,
+) -> Iterator[str]:
+    """Mail a report of this moment to each of ``addresses`` now, and yield a sentence for each that the relay
+    accepted.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+        AddressError: an address is not valid; nothing was sent.
+        ReportMailError: a relay did not accept a mail; the rest was not sent.
+        ConfigurationError: a sender address, a relay or a key cannot be used.
+    """
+    valid = [normalise_address(address).email for address in dict.fromkeys(addresses)]
+    with open_session(engine, read_only=True) as session:
+        find_campaign(session, campaign_id)
+        now = clock(session.connection())
+    for address in valid:
+        outcome = _send(workspace, engine, campaign_id, address, queued_at=now, clock=clock, fresh=True)
+        if outcome.verdict is not Verdict.sent:
+            raise ReportMailError(
+                f"The relay did not accept the report for {address} ({outcome.verdict.value}): "
+                f"{outcome.reason or 'no reason given'}"
+            )
+        yield f"Sent the report of campaign {campaign_id} to {address}."
