@@ -1,5 +1,5 @@
-"""Take the screenshots in the README and the gallery: the edition in each theme, the public pages, and the
-preview.
+"""Take the screenshots in the README and the gallery: the edition in each theme, the public pages, the
+preview, and the reports.
 
 Run with `make screenshots`; needs Chromium and a font with Chinese, Japanese and Korean characters.
 """
@@ -29,6 +29,7 @@ from mailer.workspace_init import create_workspace
 from scripts.image_grid import put_below, save_drawing
 from scripts.mail_screenshots import describe_mails, take_mails
 from scripts.page_screenshots import describe_pages, take_pages
+from scripts.report_screenshots import describe_reports, take_reports
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
@@ -153,6 +154,7 @@ def describe_gallery() -> Iterator[str]:
             yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
     yield from describe_mails()
     yield from describe_pages()
+    yield from describe_reports()
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:
@@ -194,6 +196,7 @@ _TAKERS: Mapping[str, Callable[[Browser, Path, Path], None]] = {
     "pages": take_pages,
     "themes": take_themes,
     "mails": take_mails,
+    "reports": take_reports,
 }
 
 

@@ -251,6 +251,7 @@ def _show_next_steps(folder: Path, page: Path, edition: str, output: DemoOutput,
             ("preview in the browser", f"{command} -C {folder} preview {edition}"),
             ("the readers’ pages", f"{command} -C {folder} serve"),
             ("who got campaign 3", f"{command} -C {folder} campaigns report 3"),
+            ("the same with charts", f"{command} -C {folder} campaigns report 3 --page"),
             ("what came back", f"{command} -C {folder} feedback list"),
         ]
     )

@@ -27,16 +27,19 @@ from mailer.web.connections import ConnectionLimits
 from mailer.web.local_access import LocalAccess
 from mailer.web.metrics import create_metrics_app
 from mailer.web.preview.app import create_preview_app
+from mailer.web.report.app import create_report_app
 from mailer.web.server import start_beside
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
 from tests.acceptance.campaign_driver import CampaignDriver, addresses
 from tests.factories.hostile_strings import HOSTILE
+from tests.factories.reports import make_report_with_words
 from tests.factories.small_edition import SLUG
 from tests.servers.browser import chromium
 from tests.servers.process import free_port
 from tests.servers.scripted_smtp import ScriptedServer
+from tests.web.report.shown_reports import ShownReports
 from tests.web.site import served
 
 RUNS = (
@@ -190,3 +193,25 @@ def test_nothing_runs_in_a_preview_on_disk_or_on_a_page(driver: CampaignDriver, 
         assert watch.open(f"{metrics.url}/metrics") == []
     finally:
         metrics.stop()
+
+
+def test_nothing_runs_on_the_page_of_a_report(driver: CampaignDriver, watch: Watch) -> None:
+    refuse_all(driver, "text")
+    access = LocalAccess(opening_path="/campaigns/1")
+    with served(create_report_app(driver.workspace, access=access)) as running:
+        assert watch.open(access.make_url(running.url)) == []
+        assert "window.ran=1;alert(1)" in watch.page.inner_text("#reasons")
+        assert watch.open(f"{running.url}/") == []
+
+
+def test_nothing_runs_wherever_a_report_has_words_of_others(workspace: Workspace, watch: Watch) -> None:
+    """Bounce texts, links, stories, organisations, addresses, warnings, titles: each script in each place."""
+    vectors = (*RUNS, *HOSTILE["scripts"])
+    assert len(vectors) >= 30
+    reports = {
+        str(start): make_report_with_words(vectors[start : start + 8]) for start in range(0, len(vectors), 8)
+    }
+    with served(ShownReports(workspace.settings, reports=reports, time_lines={}).create_app()) as running:
+        for name in reports:
+            assert watch.open(f"{running.url}/report/{name}") == [], name
+            assert watch.page.locator("svg.chart").count() >= 5

@@ -1,5 +1,6 @@
 """Reports as values: of a campaign with everything in it, of an empty one, and of many over time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp, sin
@@ -126,6 +127,21 @@ def make_report(*, scale: int = 1, words: str = "") -> CampaignReport:
             ReportPart.breakdown: NOW - timedelta(minutes=8),
             ReportPart.departures: NOW - timedelta(days=2),
         },
+    )
+
+
+def make_report_with_words(words: Sequence[str]) -> CampaignReport:
+    """A report with each of ``words`` wherever somebody else may have written something."""
+    return replace(
+        make_report(words=words[0]),
+        reasons=tuple(
+            ReasonGroup(state=DeliveryState.rejected, number=9, reason=one, dead_address=False)
+            for one in words
+        ),
+        in_doubt=tuple(InDoubtReader(email=one, message_id=one, reason=one) for one in words),
+        switched_off={one: one for one in words},
+        lost_organisations=tuple(LostOrganisation(name=one, readers=1) for one in words),
+        warnings=tuple(CheckWarning(code=one, path=one, line=1, message=one) for one in words),
     )
 
 

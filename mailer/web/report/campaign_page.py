@@ -99,7 +99,7 @@ def _list_sections(report: CampaignReport, vocabulary: Vocabulary, now: datetime
         (ReportPart.in_doubt, describe_doubts(report)),
         (None, describe_returned(report)),
         (ReportPart.departures, describe_departures(report, counted(ReportPart.departures))),
-        (None, describe_links(report)),
+        (None, describe_links(None, vocabulary, "")),
         (
             ReportPart.lost_organisations,
             describe_organisations(report, counted(ReportPart.lost_organisations)),

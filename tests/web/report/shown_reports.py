@@ -76,12 +76,18 @@ TIME_LINES: Mapping[str, TimeLine] = {
 class ShownReports:
     """The pages of all these values, rendered."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reports: Mapping[str, CampaignReport] = REPORTS,
+        time_lines: Mapping[str, TimeLine] = TIME_LINES,
+    ) -> None:
         self._renderer = PageRenderer(settings)
         self._vocabulary = vocabulary_of(settings)
         self.pages = {
-            **{f"/report/{name}": self._make_report(report) for name, report in REPORTS.items()},
-            **{f"/overview/{name}": self._make_overview(found) for name, found in TIME_LINES.items()},
+            **{f"/report/{name}": self._make_report(report) for name, report in reports.items()},
+            **{f"/overview/{name}": self._make_overview(found) for name, found in time_lines.items()},
         }
         """What answers, by the path at which the app shows it."""
 

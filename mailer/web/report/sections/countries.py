@@ -9,17 +9,13 @@ from mailer.campaigns.report import (
     CampaignReport,
     format_figure,
 )
-from mailer.campaigns.report import Figure as Count
-from mailer.web.report.charts.axis import shorten_number
 from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.heat_map import HeatCell, HeatMap, draw_heat_map
 from mailer.web.report.charts.tone import Tone
 from mailer.web.report.section import Figure, Section, Table, make_cells, name_columns
+from mailer.web.report.sections.heat_maps import NamedRow, draw_heat_maps
 from subscribers.segments.term_description import Vocabulary
 
 _NAME = "countries"
-_MOST_COLUMNS = 6
-"""More would leave no room for a number in a cell on a phone; there is a map for each part."""
 _MOST_ROWS = 25
 """More rows than these are in the table alone."""
 
@@ -73,37 +69,15 @@ def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], vocabulary: Vo
         )
         yield Figure(chart=draw_bars(chart))
         return
-    columns = [*(vocabulary.sector(slug) for slug in found.sectors), "No sector"]
-    for number, (start, end) in enumerate(_split_columns(len(columns))):
-        chart_rows = tuple(
-            (
-                _name_row(row, vocabulary),
-                tuple(_make_heat_cell(count) for count in (*row.by_sector, row.no_sector)[start:end]),
-            )
-            for row in shown
-        )
-        name = f"{_NAME}-{number + 1}" if number else _NAME
-        heat = HeatMap(
-            name=name,
-            title=title,
-            description=description,
-            columns=tuple(columns[start:end]),
-            rows=chart_rows,
-        )
-        yield Figure(chart=draw_heat_map(heat))
-
-
-def _split_columns(number: int) -> Iterator[tuple[int, int]]:
-    """Split columns into maps of about the same number of them."""
-    maps = -(-number // _MOST_COLUMNS)
-    for index in range(maps):
-        yield number * index // maps, number * (index + 1) // maps
-
-
-def _make_heat_cell(count: Count) -> HeatCell:
-    if count is None:
-        return HeatCell(figure=format_figure(None), value=None)
-    return HeatCell(figure=str(count) if count < 1000 else shorten_number(count), value=count)
+    yield from draw_heat_maps(
+        name=_NAME,
+        title=title,
+        description=description,
+        columns=(*(vocabulary.sector(slug) for slug in found.sectors), "No sector"),
+        rows=tuple(
+            NamedRow(name=_name_row(row, vocabulary), counts=(*row.by_sector, row.no_sector)) for row in shown
+        ),
+    )
 
 
 def _make_bar(row: BreakdownRow, vocabulary: Vocabulary) -> Bar:
