@@ -81,7 +81,7 @@ translations: setup ## Bring the pages' catalogues up to what the pages say, and
 	$(BIN)/python -m scripts.translations
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages bench-start ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -99,6 +99,10 @@ bench-list: setup servers ## Measure what the list costs, a million people in it
 .PHONY: bench-pages
 bench-pages: setup servers ## Measure the readers' pages, by themselves and while a campaign is sent
 	$(BIN)/python -m bench.public_pages $(BENCH)
+
+.PHONY: bench-reports
+bench-reports: setup servers ## Measure the page of a report on a million deliveries (BENCH="--readers 50000")
+	$(BIN)/python -m bench.report_pages $(BENCH)
 
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
