@@ -26,6 +26,7 @@ from bench.send_rate import (
     measure_slow,
     measure_small,
 )
+from bench.sign_in_rate import measure_sign_in
 from bench.worker_process import FailedRunError
 from bench.worker_scaling import measure_worker_scaling
 
@@ -36,6 +37,7 @@ _FIGURES: dict[str, Callable[[BenchContext], Iterator[Measurement]]] = {
     "ordinary": measure_ordinary,
     "postfix": measure_postfix,
     "dkim": measure_dkim,
+    "sign-in": measure_sign_in,
     "growth": measure_large_audience,
     "machines": measure_worker_scaling,
     "launch": measure_launch,

@@ -69,6 +69,25 @@ def running_sink() -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def running_token_relay(messages: int, *, is_strict: bool) -> Iterator[tuple[int, int]]:
+    """Run a relay whose access tokens end after so many messages, 0 for never, and their sessions if it
+    ``is_strict``, with the provider that gives them; yields the ports of both.
+    """
+    port, provider_port = free_port(), free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "bench.token_relay",
+        str(port),
+        str(provider_port),
+        str(messages),
+        str(int(is_strict)),
+    ]
+    with _running(command, port):
+        yield port, provider_port
+
+
+@contextlib.contextmanager
 def running_slow_sink(milliseconds: float) -> Iterator[int]:
     """Run a server that delays every reply by this many milliseconds; yields its port."""
     port = free_port()

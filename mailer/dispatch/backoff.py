@@ -32,15 +32,20 @@ class ConnectionBackoff:
         self._monotonic = monotonic
         self._not_before = float("-inf")
         self.failures = 0
+        self._counted = 0
         self.epoch = 0
         """Increases with every failure. A connection remembers the epoch it was opened in."""
 
     def reset(self) -> None:
         """Forget the failures: the server works."""
-        self.failures = 0
+        self.failures = self._counted = 0
 
-    def report_failure(self, epoch: int, *, retry_after: timedelta | None = None) -> bool:
+    def report_failure(
+        self, epoch: int, *, retry_after: timedelta | None = None, is_ours: bool = False
+    ) -> bool:
         """Count the failure of a connection of ``epoch``; return whether it is one too many.
+
+        One that ``is_ours`` says nothing about the server: it makes us wait, and is never one too many.
 
         Connections that were open at the same time and fail together count as one failure. If the server
         asked for a longer delay in ``retry_after``, that is kept.
@@ -49,12 +54,13 @@ class ConnectionBackoff:
             return False
         self.epoch += 1
         self.failures += 1
+        self._counted += not is_ours
         doublings: int = 2 ** min(self.failures - 1, 30)
         wait = min(self._policy.initial_delay * doublings, self._policy.max_delay)
         if retry_after is not None:
             wait = max(wait, retry_after.total_seconds())
         self._not_before = self._monotonic() + wait
-        return self.failures >= self._policy.max_failures
+        return not is_ours and self._counted >= self._policy.max_failures
 
     def seconds_to_wait(self) -> float:
         """Return how long not to connect; 0 or less if a connection may be opened now."""

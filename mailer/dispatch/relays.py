@@ -152,12 +152,13 @@ class Relays:
             return
         state = self._states[relay.name]
         is_new = epoch == relay.backoff.epoch
-        is_too_many = relay.backoff.report_failure(epoch, retry_after=outcome.retry_after)
+        # That the provider of the sign-in does not answer says nothing of the relay, and passes by itself.
+        is_ours = outcome.stage is Stage.sign_in
+        is_too_many = relay.backoff.report_failure(epoch, retry_after=outcome.retry_after, is_ours=is_ours)
         if not is_new or (state.quarantine is not None and not state.is_probed):
             return
         state.last_failure = outcome.reason
-        # That the provider of the sign-in does not answer says nothing of the relay, and passes by itself.
-        if (is_too_many and outcome.stage is not Stage.sign_in) or state.is_probed:
+        if is_too_many or state.is_probed:
             times = relay.backoff.failures
             count = f"failed {times} times in a row" if times > 1 else "failed again"
             self._start_quarantine(state, outcome.reason, f"The mail server {count}: {outcome.reason}")

@@ -5,7 +5,14 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 
-from mailer.smtp.auth import AuthExchange, AuthMechanism, choose_mechanism, start_exchange
+from mailer.smtp.auth import (
+    AuthExchange,
+    AuthMechanism,
+    Credentials,
+    TokenSource,
+    choose_mechanism,
+    start_exchange,
+)
 from mailer.smtp.connection import SmtpConnection
 from mailer.smtp.interfaces import ConnectionFailedError, MessageSource
 from mailer.smtp.options import SmtpOptions
@@ -16,6 +23,9 @@ _CONNECT_SECONDS = 30.0
 """As Postfix's smtp_connect_timeout: a host that does not answer in this time is down."""
 
 _REFUSED_TOKEN_CODES = frozenset({454, 535})
+_KNOWN_SECONDS = 60.0
+"""For how long a server that took a token of ours is known to take them."""
+
 _MAX_CHALLENGES = 5
 """None of our mechanisms has more than three."""
 
@@ -52,6 +62,7 @@ class SmtpTransport:
         needed = options.needs_trusted_certificate
         self._verifies = needed if verify_certificate is None else verify_certificate
         self._context: ssl.SSLContext | None = None
+        self._logged_in_at = float("-inf")
 
     async def connect(self, source: MessageSource) -> SmtpConnection:
         connection = SmtpConnection(source, self._options, asyncio.get_running_loop())
@@ -162,18 +173,41 @@ class SmtpTransport:
         if tokens is None or not mechanism.takes_token:
             await self._run_exchange(connection, start_exchange(mechanism, credentials))
             return mechanism, ""
+        return mechanism, await self._log_in(connection, mechanism, credentials, tokens)
+
+    async def _log_in(
+        self,
+        connection: SmtpConnection,
+        mechanism: AuthMechanism,
+        credentials: Credentials,
+        tokens: TokenSource,
+    ) -> str:
+        """Log in with a token; return the one that the server took.
+
+        A token that it does not take is replaced, once: a server that refuses a new one, too, has something
+        against us. One that has let us in just now has not; tokens end faster than we log in, and the
+        connection is tried again later.
+        """
         token = await tokens.read()
-        try:
-            await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
-        except ConnectionFailedError as error:
-            # RFC 4954 §6: 454 and 535 are what a server says to a token that has ended. Once only: a server
-            # that refuses a new token, too, has something against us.
-            newer = await tokens.replace(token) if error.outcome.code in _REFUSED_TOKEN_CODES else ""
-            if not newer:
-                raise
-            token = newer
-            await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
-        return mechanism, token
+        now = asyncio.get_running_loop().time()
+        is_known = now - self._logged_in_at < _KNOWN_SECONDS
+        for attempts_left in reversed(range(3 if is_known else 2)):
+            try:
+                await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
+            except ConnectionFailedError as error:
+                # RFC 4954 §6: 454 and 535 are what a server says to a token that has ended.
+                if error.outcome.code not in _REFUSED_TOKEN_CODES:
+                    raise
+                newer = await tokens.replace(token) if attempts_left else ""
+                if not newer and is_known:
+                    raise ConnectionFailedError(error.outcome._replace(verdict=Verdict.give_back)) from error
+                if not newer:
+                    raise
+                token = newer
+            else:
+                self._logged_in_at = now
+                break
+        return token
 
     async def _run_exchange(self, connection: SmtpConnection, exchange: AuthExchange) -> None:
         command = f"AUTH {exchange.mechanism} {exchange.initial_response()}".rstrip()

@@ -80,3 +80,13 @@ def test_the_jitter_covers_the_whole_range() -> None:
     waits = [compute_backoff(3, random.Random(seed)).total_seconds() for seed in range(200)]
     assert min(waits) < 300
     assert max(waits) > 2100
+
+
+def test_failures_of_our_own_make_us_wait_and_are_not_counted_against_the_server() -> None:
+    now = 0.0
+    backoff = ConnectionBackoff(BackoffPolicy(max_failures=2, initial_delay=1, max_delay=8), lambda: now)
+    for _ in range(6):
+        assert not backoff.report_failure(backoff.epoch, is_ours=True)
+    assert backoff.seconds_to_wait() == 8
+    assert not backoff.report_failure(backoff.epoch)
+    assert backoff.report_failure(backoff.epoch)

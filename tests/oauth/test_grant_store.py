@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.keys import KEYS_FILE, retire_key, rotate_keys, write_keys
@@ -45,6 +45,7 @@ def test_what_was_written_is_read_again(store: GrantStore) -> None:
     assert store.read("main") == make_grant()
 
 
+@settings(max_examples=50)
 @given(text=st.text(max_size=50), lifetime=st.integers(min_value=0, max_value=10**8))
 def test_every_grant_survives_the_file(text: str, lifetime: int) -> None:
     grant = make_grant(account=text, refused=text, expires_at=NOW + timedelta(seconds=lifetime))
@@ -88,6 +89,7 @@ def test_one_grant_cannot_stand_in_for_another(store: GrantStore) -> None:
         store.read("other")
 
 
+@settings(max_examples=50)
 @given(position=st.integers(min_value=0, max_value=500), change=st.integers(min_value=1, max_value=255))
 def test_a_damaged_file_is_never_taken_for_a_grant(
     tmp_path_factory: pytest.TempPathFactory, position: int, change: int

@@ -177,7 +177,9 @@ class ScriptedServer:
 
     async def __aenter__(self) -> "ScriptedServer":
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Conversation(self), "127.0.0.1", 0, ssl=self.tls)
+        self._server = await loop.create_server(
+            lambda: _Conversation(self), "127.0.0.1", self.port, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

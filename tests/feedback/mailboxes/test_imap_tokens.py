@@ -92,9 +92,11 @@ def serving(provider: OAuthProvider, offered: str = "AUTH=XOAUTH2") -> Iterator[
     with TokenImapServer(provider, offered) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join(10)
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join(10)
 
 
 def make_options(server: TokenImapServer, sign_in: SignIn, root: Path) -> ImapOptions:
