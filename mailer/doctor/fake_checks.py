@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
 from mailer.doctor.diagnosis import Diagnosis, find_doubtful
-from mailer.errors import MailerError
+from mailer.errors import ConfigurationError, MailerError
 from mailer.verification.fakes import count_fakes
 from mailer.workspace import Workspace
 
@@ -22,7 +22,7 @@ def check_fakes(workspace: Workspace) -> Iterator[Diagnosis]:
         ensure_current(engine)
         with open_session(engine, read_only=True) as session:
             number = count_fakes(session, since=datetime.now(UTC) - _LATELY)
-    except (MailerError, SQLAlchemyError):
+    except (ConfigurationError, MailerError, SQLAlchemyError):
         # The check of the database says what is wrong.
         return
     finally:

@@ -8,6 +8,7 @@ from mailer.doctor.dns_checks import check_dns
 from mailer.doctor.fake_checks import check_fakes
 from mailer.doctor.feedback_checks import check_alarms, check_incoming, check_webhooks
 from mailer.doctor.file_checks import check_files
+from mailer.doctor.message_checks import check_built_message
 from mailer.doctor.relay_checks import check_relays
 from mailer.doctor.sender_checks import check_sender, check_trial
 from mailer.doctor.sign_in_checks import check_sign_in
@@ -29,6 +30,7 @@ WORKSPACE_CHECKS: tuple[WorkspaceCheck, ...] = (
     check_relays,
     check_signing_keys,
     check_dns,
+    check_built_message,
     check_incoming,
     check_sign_in,
     check_alarms,

@@ -1,0 +1,295 @@
+"""Checks of one message: one built here as a campaign would, or one that a relay signed and sent.
+
+What receivers ask of a sender stands in the message itself: one way to unsubscribe, headers that occur once,
+and a signature that covers all of it.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mailer.dispatch.dkim_signer import load_signer
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.message import build_message
+from mailer.rendering.recipient import reader_for
+from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, KeyFinder, is_aligned, verify_dkim
+from mailer.verification.dkim_keys import look_up_key
+from mailer.verification.submitted_mail import SubmittedMail, read_submission
+from mailer.workspace import Workspace
+from subscribers.models import Subscriber
+
+_SUBJECT = "message"
+_ONCE = ("from", "to", "subject", "date", "message-id")
+_AT_MOST_ONCE = (*_ONCE, "reply-to", "list-unsubscribe", "list-unsubscribe-post", "list-id")
+_MAX_LINE = 998  # RFC 5322, section 2.1.1
+_CLIPPED_BYTES = 102 * 1024
+"""Gmail shows no more of a message's HTML."""
+
+_URI = re.compile(r"<([^<>\s]+)>")
+_RESULT = re.compile(r"\b(spf|dkim|dmarc)\s*=\s*([a-z]+)", re.IGNORECASE)
+_METHODS = {"spf": "message-spf-failed", "dkim": "message-dkim-failed", "dmarc": "message-dmarc-failed"}
+_WHY_BROKEN = {
+    DkimVerdict.body_changed: "the text was changed after it was signed",
+    DkimVerdict.header_changed: "a header was changed after it was signed, or the key in the DNS is another",
+    DkimVerdict.no_key: "the DNS has no such key",
+    DkimVerdict.unreachable: "the DNS did not answer",
+    DkimVerdict.expired: "it says that it counts no more",
+    DkimVerdict.malformed: "it breaks the rules",
+}
+
+
+class UnreadableMessageError(MailerError):
+    """The file is no message."""
+
+
+def check_built_message(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Build one message as a campaign would, sign it if a key is set, and check it."""
+    try:
+        signer = load_signer(workspace.settings, workspace.root)
+        message = _build_sample(workspace)
+    except (ConfigurationError, MailerError):
+        # The checks of the sender, of the keys and of the signing keys say what is wrong.
+        return
+    now = datetime.now(UTC)
+    part = parse_message(message)
+    findings = [*_check_headers(part), *_check_lines(message)]
+    if workspace.settings.web.base_url.startswith("https://"):
+        findings += _check_unsubscribing(part)
+    if signer is not None:
+        keys = {record.name: record.text for record in signer.records}
+        signed = signer.sign(message, now=now)
+        # Whether the domain that signs is the sender's, the checks of the DNS say.
+        findings += _check_coverage(part, verify_dkim(signed, keys.get, now=now))
+    if findings:
+        yield from findings
+    elif signer is not None:
+        words = "a message built and signed here has what receivers ask for"
+        yield find_good(_SUBJECT, words)
+    else:
+        words = (
+            "a message built here has what receivers ask for. Your relay signs it: send yourself a test, "
+            "save it as a file where it arrived, and run mailer doctor --message FILE"
+        )
+        yield find_good(_SUBJECT, words)
+
+
+def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diagnosis]:
+    """Check a message of yours as it was received.
+
+    Raises:
+        UnreadableMessageError: ``source`` is no message.
+    """
+    mails = read_submission(source)
+    if not isinstance(mails, tuple):
+        raise UnreadableMessageError(
+            "The file is no message. Save one of yours where it arrived: in Gmail, Show original and "
+            "Download; in Thunderbird and Apple Mail, Save as."
+        )
+    part = mails[0].part
+    results = verify_dkim(source, _make_key_finder(workspace), now=datetime.now(UTC))
+    findings = [
+        *_check_headers(part),
+        *_check_unsubscribing(part),
+        *_check_signatures(part, results),
+        *_check_coverage(part, results),
+        *_check_receiver(part),
+        *_check_lines(source),
+        *_check_size(mails[0]),
+    ]
+    yield from findings
+    if all(finding.verdict == "good" for finding in findings):
+        yield find_good(_SUBJECT, "the message has what receivers ask for")
+
+
+def read_message_file(path: Path) -> bytes:
+    """Read a message from a file.
+
+    Raises:
+        UnreadableMessageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableMessageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+# --- what is checked ----------------------------------------------------------------------------------------
+
+
+def _check_headers(part: MimePart) -> Iterator[Diagnosis]:
+    counts = {name: len(part.headers.all(name)) for name in _AT_MOST_ONCE}
+    if missing := [name for name in _ONCE if not counts[name]]:
+        words = f"the message has no {_list_names(missing)}. Many receivers refuse it or take it for spam."
+        yield find_bad(_SUBJECT, "message-header-missing", words)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        words = f"the message has more than one {_list_names(repeated)}. Find out which program adds it."
+        yield find_bad(_SUBJECT, "message-header-repeated", words)
+
+
+def _check_unsubscribing(part: MimePart) -> Iterator[Diagnosis]:
+    value = part.headers.raw("list-unsubscribe")
+    if not value:
+        words = "the message has no List-Unsubscribe, so mail programs show no button to unsubscribe"
+        yield find_bad(_SUBJECT, "message-unsubscribe-missing", words)
+        return
+    if "=?" in value:
+        words = (
+            "List-Unsubscribe is encoded, so no mail program can read it. A program on the way rewrote it."
+        )
+        yield find_bad(_SUBJECT, "message-unsubscribe-encoded", words)
+        return
+    pages = [uri for uri in _URI.findall(value) if urlsplit(uri).scheme.lower() in ("http", "https")]
+    if len(pages) != 1 or urlsplit(pages[0]).scheme.lower() != "https":
+        words = "List-Unsubscribe must have exactly one https address for unsubscribing with one click"
+        yield find_bad(_SUBJECT, "message-unsubscribe-not-https", f"{words}. It has: {value[:200]}")
+    post = part.headers.raw("list-unsubscribe-post").replace(" ", "").lower()
+    if post != "list-unsubscribe=one-click":
+        words = (
+            "List-Unsubscribe-Post is missing or wrong, so Gmail and Yahoo do not count one-click unsubscribe"
+        )
+        yield find_bad(_SUBJECT, "message-one-click-missing", words)
+
+
+def _check_signatures(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator[Diagnosis]:
+    if not results:
+        words = "nobody signed the message. Set a key in [dkim], or have your relay sign"
+        yield find_bad(_SUBJECT, "message-unsigned", words)
+        return
+    valid = [result for result in results if result.verdict is DkimVerdict.valid]
+    for result in results:
+        if result.verdict is not DkimVerdict.valid:
+            words = (
+                f"the signature of {result.domain or 'nobody'} is not valid: {_WHY_BROKEN[result.verdict]}"
+            )
+            find = find_doubtful if valid else find_bad
+            yield find(_SUBJECT, "message-signature-broken", words)
+    sender = _find_sender_domain(part)
+    if valid and not any(is_aligned(result.domain, sender) for result in valid):
+        domains = ", ".join(result.domain for result in valid)
+        words = f"the message is from {sender or 'nobody'}, and signed by {domains} alone"
+        yield find_bad(_SUBJECT, "message-signature-unaligned", f"{words}, so DMARC does not count it")
+    if any(result.limits_body for result in valid):
+        words = "the signature covers only the beginning of the text (l=), so anybody can add to it"
+        yield find_doubtful(_SUBJECT, "message-signature-partial", words)
+
+
+def _check_coverage(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator[Diagnosis]:
+    """Check which headers the signatures of the sender's domain cover, whether or not they are valid. A
+    change on the way is named elsewhere."""
+    sender = _find_sender_domain(part)
+    own = [result for result in results if is_aligned(result.domain, sender)]
+    if not own:
+        return
+
+    def is_open(name: str) -> bool:
+        return name in part.headers and not any(result.covers(name) for result in own)
+
+    if unsigned := [name for name in ("list-unsubscribe", "list-unsubscribe-post") if is_open(name)]:
+        words = f"the signature does not cover {_list_names(unsigned)}, so receivers do not offer one click"
+        yield find_bad(_SUBJECT, "message-unsubscribe-unsigned", f"{words}. Have your relay add it to h=.")
+    if is_open("feedback-id"):
+        words = "the signature does not cover Feedback-ID, so Gmail shows no complaints by campaign"
+        yield find_doubtful(_SUBJECT, "message-feedback-id-unsigned", words)
+    if unsigned := [name for name in ("cfbl-address", "cfbl-feedback-id") if is_open(name)]:
+        words = (
+            f"the signature does not cover {_list_names(unsigned)}, so no provider reports complaints to it"
+        )
+        yield find_doubtful(_SUBJECT, "message-complaint-address-unsigned", words)
+    address = part.headers.raw("cfbl-address").partition(";")[0].strip()
+    domain = address.rpartition("@")[2].lower()
+    is_own = domain == sender or domain.endswith(f".{sender}")
+    if domain and not is_own and not any(result.domain == domain for result in results):
+        words = (
+            f"complaints go to {address}, which is not of the sender's domain. Providers then want a second "
+            "signature, by that domain"
+        )
+        yield find_doubtful(_SUBJECT, "message-complaint-address-unaligned", words)
+
+
+def _check_receiver(part: MimePart) -> Iterator[Diagnosis]:
+    """Read what the server that received the message says of it. Its own header is the uppermost."""
+    said = part.headers.raw("authentication-results")
+    if not said:
+        return
+    server = said.partition(";")[0].strip()
+    found: dict[str, list[str]] = {}
+    for method, result in _RESULT.findall(said):
+        found.setdefault(method.lower(), []).append(result.lower())
+    for method, code in _METHODS.items():
+        outcomes = found.get(method, [])
+        if outcomes and "pass" not in outcomes:
+            words = f"{server} says {method}={outcomes[0]}. To see why: mailer doctor {method}"
+            find = find_bad if method == "dmarc" or outcomes[0] in ("fail", "permerror") else find_doubtful
+            yield find(_SUBJECT, code, words)
+    if passed := [method for method in _METHODS if "pass" in found.get(method, [])]:
+        yield find_good(_SUBJECT, f"{server} says that {', '.join(passed)} passed")
+
+
+def _check_lines(source: bytes) -> Iterator[Diagnosis]:
+    longest = max(map(len, source.replace(b"\r\n", b"\n").split(b"\n")))
+    if longest > _MAX_LINE:
+        words = f"a line has {longest:,} bytes. Servers may break lines of more than {_MAX_LINE}"
+        yield find_bad(_SUBJECT, "message-line-too-long", f"{words}, and with them the signature")
+
+
+def _check_size(mail: SubmittedMail) -> Iterator[Diagnosis]:
+    sizes = [len(part.body) for part in mail.part.walk() if part.content_type == "text/html"]
+    if sizes and max(sizes) > _CLIPPED_BYTES:
+        words = f"the HTML has {max(sizes) // 1024} kB, and Gmail cuts a message off at 102 kB"
+        yield find_doubtful(_SUBJECT, "message-clipped", f"{words}. Make the edition shorter.")
+
+
+# --- what it is checked with --------------------------------------------------------------------------------
+
+
+def _build_sample(workspace: Workspace) -> bytes:
+    """Build the message of a reader who does not exist, with the headers of every campaign's."""
+    now = datetime.now(UTC)
+    mail = CompiledEdition(
+        slug="sample",
+        language="en",
+        title="Sample",
+        subject="A sample",
+        preheader="",
+        sender_name=workspace.settings.sender.name,
+        greeting="",
+        one_story="",
+        many_stories="{count}",
+        html="<p>A sample. @@unsubscribe_url@@</p>\n",
+        text="A sample.\n\n@@unsubscribe_url@@\n",
+        stories=(),
+        digest="0" * 64,
+    )
+    address = "reader@example.org"
+    person = Subscriber(
+        id=1, email=address, envelope=address, name="A Reader", created_at=now, updated_at=now
+    )
+    reader = reader_for(person, 1, workspace.settings, workspace.keys.tokens.newest())
+    return build_message(mail, reader, workspace.settings, now=now)
+
+
+def _make_key_finder(workspace: Workspace) -> KeyFinder:
+    """Ask the DNS, as every receiver does: a key file that fits proves nothing of what is published."""
+    return lambda name: look_up_key(workspace.settings, name)
+
+
+def _find_sender_domain(part: MimePart) -> str:
+    match = re.search(r"@([A-Za-z0-9.-]+)>?\s*$", part.headers.get("from"))
+    return match[1].lower() if match else ""
+
+
+def _list_names(names: list[str]) -> str:
+    return " and ".join(_NAMES.get(name, name.title()) for name in names)
+
+
+_NAMES = {
+    "message-id": "Message-ID",
+    "list-id": "List-Id",
+    "cfbl-address": "CFBL-Address",
+    "cfbl-feedback-id": "CFBL-Feedback-ID",
+}
