@@ -49,6 +49,9 @@ TITLES = {
     "request_link": "Requesting a link",
     "editions": "The archive",
     "accessibility": "The accessibility statement",
+    "verify": "Is this really from us?",
+    "verified": "A code that is ours",
+    "verified_fake": "An email that is not what we sent",
     "test_link": "A link in a test",
     "error": "Page not found",
 }
@@ -58,6 +61,7 @@ _TEMPLATE_NAMES = {
     "preferences saved": "saved",
     "data_requests asked for": "check_email",
     "not found": "error",
+    "verified a fake": "verified_fake",
 }
 """Names of pages in the walk that differ from the template."""
 
