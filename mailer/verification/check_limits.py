@@ -32,6 +32,8 @@ class TooManyChecksError(MailerError):
 def count_check(connection: Connection, key: SuppressionKey, address: str, *, now: datetime) -> None:
     """Count a check from the network of ``address``. The caller commits, also if it is refused.
 
+    The first check of an hour deletes the counters that have no effect any more.
+
     Raises:
         TooManyChecksError: a limit is reached.
     """
@@ -41,10 +43,8 @@ def count_check(connection: Connection, key: SuppressionKey, address: str, *, no
         (make_key(key, ALL_CHECKS, ""), ALL_CHECKS),
     )
     for name, limit in counted:
-        if count_attempt(connection, name, limit, now=now) > limit.maximum:
+        used = count_attempt(connection, name, limit, now=now)
+        if limit is ALL_CHECKS and used == 1:
+            forget_attempts(connection, LIMITS, now=now)
+        if used > limit.maximum:
             raise TooManyChecksError
-
-
-def forget_checks(connection: Connection, *, now: datetime) -> None:
-    """Delete the counters that have no effect any more. The caller commits."""
-    forget_attempts(connection, LIMITS, now=now)

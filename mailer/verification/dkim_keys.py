@@ -6,6 +6,7 @@ from pathlib import Path
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dns import make_resolver
 from mailer.errors import ConfigurationError
+from mailer.rendering.message import sender_address
 from mailer.settings import Settings
 from mailer.smtp.dkim_verifier import KeyFinder, KeyLookupError, is_aligned
 
@@ -31,8 +32,17 @@ def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
 
 def make_domain_filter(settings: Settings) -> Callable[[str], bool]:
     """Whether a signature by a domain can be ours. No other domain's DNS is asked."""
-    ours = {settings.sender.domain, settings.dkim.domain} - {""}
+    ours = {read_own_address(settings).rpartition("@")[2], settings.dkim.domain} - {""}
     return lambda domain: any(is_aligned(domain, one) for one in ours)
+
+
+def read_own_address(settings: Settings) -> str:
+    """The sender's address as it stands in our mails: with its domain in ASCII, in small letters."""
+    try:
+        return sender_address(settings.sender.address).lower()
+    except ConfigurationError:
+        # Nothing can be sent from it, so nothing is compared with it that counts.
+        return settings.sender.address.lower()
 
 
 def look_up_key(settings: Settings, name: str) -> str | None:

@@ -12,7 +12,7 @@ from mailer.settings import Settings
 from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, is_aligned, verify_dkim
 from mailer.verification.answer import Answer, Change, Obstacle, SentEdition, Verdict
 from mailer.verification.content_comparison import Comparison, EditionWords, is_comparable
-from mailer.verification.dkim_keys import make_domain_filter, make_key_finder
+from mailer.verification.dkim_keys import make_domain_filter, make_key_finder, read_own_address
 from mailer.verification.marks import Marks, find_marks
 from mailer.verification.sent_editions import find_sent_edition
 from mailer.verification.submitted_mail import SubmittedMail, read_submission
@@ -96,7 +96,9 @@ class MailChecker:
         else:
             return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_edition)
         if is_signed:
-            return Answer(verdict=Verdict.genuine, edition=edition)
+            # One of us may have answered from the newsletter's address, below our own words.
+            verdict = Verdict.genuine if marks.are_in_headers else Verdict.letter
+            return Answer(verdict=verdict, edition=edition if marks.are_in_headers else None)
         if mail.obstacle is not None:
             return Answer(verdict=Verdict.unknown, edition=edition, obstacle=mail.obstacle)
         return self._judge_content(mail, edition, contents, results)
@@ -190,7 +192,7 @@ class MailChecker:
 
         Our colleagues' addresses are of the same domain, and DKIM signs what they pass on.
         """
-        return mail.sender == self.settings.sender.address.lower()
+        return mail.sender == read_own_address(self.settings)
 
     def _claims_us(self, mail: SubmittedMail) -> bool:
         """Whether a mail without marks of ours wants to be taken for ours."""

@@ -32,11 +32,13 @@ _MAX_OF_EACH = 40
 class Marks:
     """The campaigns that the marks of a mail name, most named first.
 
-    ``is_test`` and ``is_preview`` if it has the code of a test or of a mail that was not sent. ``is_retired``
-    if a mark was made with a retired key.
+    ``are_in_headers`` if one of them stands where programs write, not people: whoever answers one of our
+    mails quotes the others. ``is_test`` and ``is_preview`` if it has the code of a test or of a mail that was
+    not sent. ``is_retired`` if a mark was made with a retired key.
     """
 
     campaign_ids: tuple[int, ...] = ()
+    are_in_headers: bool = False
     is_test: bool = False
     is_preview: bool = False
     is_retired: bool = False
@@ -53,8 +55,9 @@ def find_marks(session: Session, keys: Keys, part: MimePart, text: str) -> Marks
     """Find our marks in the headers of ``part`` and in ``text``, which is everything that it says."""
     signer = keys.tokens.newest()
     found: dict[int, int] = {}
-    is_retired = False
-    for read in _list_readings(signer, part, text):
+    is_retired = are_in_headers = False
+    of_headers = [(read, True) for read in _list_header_readings(signer, part)]
+    for read, is_header in (*of_headers, *((read, False) for read in _list_text_readings(signer, text))):
         try:
             payload = read()
             verify_campaign(session, payload)
@@ -64,29 +67,36 @@ def find_marks(session: Session, keys: Keys, part: MimePart, text: str) -> Marks
             continue
         else:
             found[payload.campaign_id] = found.get(payload.campaign_id, 0) + 1
+            are_in_headers = are_in_headers or is_header
     # A test's links and code belong to no campaign.
     is_test = found.pop(0, 0) > 0 or any(
         _is_test(signer, token) for token in _list_distinct(_LINK_TOKEN.findall(text))
     )
     return Marks(
         campaign_ids=tuple(sorted(found, key=lambda number: -found[number])),
+        are_in_headers=are_in_headers,
         is_test=is_test,
         is_preview=PREVIEW_CODE in text,
         is_retired=is_retired,
     )
 
 
-def _list_readings(signer: TokenSigner, part: MimePart, text: str) -> Iterator[Reading]:
-    for code in _list_distinct(_CODE.findall(text)):
-        yield partial(signer.read_code, code)
+def _list_header_readings(signer: TokenSigner, part: MimePart) -> Iterator[Reading]:
     fields = " ".join(part.headers.raw(name) for name in _TOKEN_FIELDS)
     for token in _list_distinct(_MAIL_TOKEN.findall(fields)):
         for purpose in (LinkPurpose.bounce, LinkPurpose.leave):
             yield partial(signer.read_mail, token, purpose)
-    for token in _list_distinct(_LINK_TOKEN.findall(f"{fields} {text}")):
+    for token in _list_distinct(_LINK_TOKEN.findall(fields)):
         yield partial(signer.read, token, LinkPurpose.subscription)
     if match := _MESSAGE_ID.search(part.headers.raw("message-id")):
         yield partial(_read_message_id, signer, match)
+
+
+def _list_text_readings(signer: TokenSigner, text: str) -> Iterator[Reading]:
+    for code in _list_distinct(_CODE.findall(text)):
+        yield partial(signer.read_code, code)
+    for token in _list_distinct(_LINK_TOKEN.findall(text)):
+        yield partial(signer.read, token, LinkPurpose.subscription)
 
 
 def _list_distinct(found: Iterable[str]) -> Iterator[str]:

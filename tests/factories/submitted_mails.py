@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,14 +21,17 @@ from sqlmodel import Session, select, update
 from editions.reader import read_edition
 from mailer.database.models import Campaign
 from mailer.dispatch.dkim_signer import load_signer
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
+from mailer.rendering.image_writer import write_media
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.recipient import reader_for
-from mailer.settings import DkimSettings, DnsSettings
+from mailer.settings import DkimSettings, DnsSettings, load_settings
 from mailer.smtp.dkim import DkimSigner
 from mailer.verification.answer import Verdict
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
+from tests.conftest import SETTINGS
 from tests.factories.dkim import to_pem
 from tests.factories.draft_edition import Draft
 from tests.web.site import add_sent
@@ -125,10 +130,8 @@ def make_sender(workspace: Workspace, engine: Engine) -> Sender:
         }
     )
     workspace = replace(workspace, settings=settings)
-    draft = Draft(workspace.editions / "2021-2")
-    for place, (slug, (title, sector, text)) in enumerate(_STORIES.items(), 2):
-        draft.write(f"stories/0{place}0-{slug}.md", _STORY.format(title=title, sector=sector, text=text))
-    mail = compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
+    mail = _compile(settings.sender.address)
+    write_media(mail, workspace.media)
     add_sent(engine, [mail])
     with Session(engine) as session:
         session.execute(update(Campaign).values(subject=mail.subject, finished_at=NOW + timedelta(days=1)))
@@ -144,6 +147,19 @@ def make_sender(workspace: Workspace, engine: Engine) -> Sender:
         signer=signer,
         campaign_id=campaign_id,
     )
+
+
+@cache
+def _compile(address: str) -> CompiledEdition:
+    """The edition as it is compiled for the settings of tests with this sender; it takes a second."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "mailer.toml").write_text(SETTINGS.replace("news@example.org", address), encoding="utf-8")
+        settings = load_settings(root, {"MAILER_WEB__BASE_URL": "https://news.example.org"})
+        draft = Draft(root / "2021-2")
+        for place, (slug, (title, sector, text)) in enumerate(_STORIES.items(), 2):
+            draft.write(f"stories/0{place}0-{slug}.md", _STORY.format(title=title, sector=sector, text=text))
+        return compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
 
 
 # --- as programs pass a mail on -----------------------------------------------------------------------------

@@ -131,3 +131,17 @@ def test_any_bytes_anywhere_in_a_mail_are_answered(sender: Sender, noise: bytes,
     mail = sender.build(5)
     check(sender, mail[:place] + noise + mail[place:])
     check(sender, noise)
+
+
+def test_an_answer_of_our_own_that_quotes_an_edition_is_a_letter(sender: Sender) -> None:
+    quoted = forward_as_text(sender.build(5)).replace(
+        b"From: A Colleague <colleague@ministry.example.com>", b"From: UNESCO Beijing <news@example.org>"
+    )
+    assert check(sender, sender.signer.sign(quoted, now=NOW)).answer.verdict is Verdict.letter
+
+
+def test_a_mail_from_a_domain_in_another_script_is_recognised(workspace: Workspace, engine: Engine) -> None:
+    own = workspace.settings.sender.model_copy(update={"address": "news@пример.example"})
+    settings = workspace.settings.model_copy(update={"sender": own})
+    foreign = make_sender(replace(workspace, settings=settings), engine)
+    assert check(foreign, foreign.build(5)).answer.verdict is Verdict.genuine
