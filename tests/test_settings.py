@@ -137,6 +137,7 @@ def test_every_variable_the_page_names_is_taken(
     (tmp_path / "mailer.toml").write_text(SENDER, encoding="utf-8")
     values = {"whole number": "3", "number": "0.5", "true or false": "false", "path": "file"}
     special = {
+        "MAILER_RETENTION__CLICK_HOURS": "48",
         "MAILER_SENDER__ADDRESS": "a@b.example",
         "MAILER_SENDER__LANGUAGE": "fr",
         "MAILER_WEB__BASE_URL": "https://x.example",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mailer.database.clock import Clock, read_clock
+from mailer.feedback.clicks.worker import ClickWatch
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
@@ -69,10 +70,11 @@ def run_feedback_worker(
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
 ) -> Iterator[Source]:
-    """The sources that the settings name, and the ledger, whose refusals come back at once."""
+    """The sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
     workspace = context.workspace
     settings = workspace.settings.feedback
     yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
+    yield Source(name="the clicks on links", run=ClickWatch(context, clock=clock).run)
     if settings.imap:
         try:
             yield _make_imap_source(context, report, clock)

@@ -70,3 +70,10 @@ class RetentionSettings(Section):
         description="Delete mails that claimed to be yours and were not after this many months since anybody "
         "last submitted them at /verify.",
     )
+    click_hours: int = Field(
+        default=36,
+        ge=25,
+        le=720,
+        description="Delete the single clicks on links after this many hours, whatever else is set; how many "
+        "people followed each link stays. With fewer than 25, one person could count twice in a day.",
+    )
