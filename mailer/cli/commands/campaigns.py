@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import approve, report, resolve, send
+from mailer.cli.commands import approve, campaign_clicks, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 from mailer.utc import format_utc
@@ -212,5 +212,5 @@ def _change_state(context: CliContext, campaign_id: int, change: Callable[..., N
     say(f"Campaign {campaign_id} is {new_state}.")
 
 
-for _command in (approve.approve, report.report, resolve.resolve, send.resume):
+for _command in (approve.approve, campaign_clicks.clicks, report.report, resolve.resolve, send.resume):
     campaigns.add_command(_command)
