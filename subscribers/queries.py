@@ -105,6 +105,7 @@ def _details_as_dict(subscriber: Subscriber, sectors: set[str], tags: set[str]) 
         "tags": sorted(tags),
         "status": subscriber.status.value,
         "paused_until": subscriber.paused_until and subscriber.paused_until.isoformat(),
+        "click_consent": subscriber.click_consent,
         "created_at": _format_utc(subscriber.created_at),
         "updated_at": _format_utc(subscriber.updated_at),
     }

@@ -33,6 +33,7 @@ from mailer.privacy.address_matcher import (
 )
 from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback
 from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
+from mailer.privacy.reader_clicks import forget_reader_clicks
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import erase
@@ -265,6 +266,7 @@ def _erase_rows(
     assert person.id is not None  # noqa: S101 - it came from the database
     erase_deliveries(session.connection(), person.id, now)
     erase_feedback(session.connection(), person, matcher, now)
+    forget_reader_clicks(session.connection(), person.id)
     # Delete transactional mails waiting to be sent to them, and requests that others made about their
     # address.
     to_them = or_(

@@ -5,17 +5,35 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlmodel import select
 
+from mailer.database.click_models import CampaignLink
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
+from mailer.privacy.reader_clicks import forget_reader_clicks
 from mailer.selfservice.reconfirmation import is_asked
-from mailer.selfservice.subscription import SubscriptionSummary, open_subscription
+from mailer.selfservice.subscription import LinkedSubscriber, SubscriptionSummary, open_subscription
 from mailer.workspace import Keys
+from subscribers.consent.click_consent import set_click_consent
 from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
 from subscribers.errors import DetailError
 from subscribers.validation import MAX_NAME_LENGTH, clean_line
 
 MAX_PAUSE = timedelta(days=730)
+
+CLICK_SENTENCES = (
+    gettext_noop("Links you open"),
+    gettext_noop(
+        "Unless you tick this, we only count how many people open a link, without knowing who. You can take "
+        "it back at any time, and what was recorded is then deleted."
+    ),
+    gettext_noop("You may record with my name which links I open"),
+)
+"""The question whether clicks may be recorded with a name: its title, an explanation, and what is ticked."""
+
+CLICK_WORDING = " ".join(CLICK_SENTENCES)
+CLICK_WORDING_VERSION = "1"
+"""The version of these sentences, kept with each consent record. Raise it whenever they change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +42,8 @@ class PreferencesForm:
 
     ``name`` is a new name, or empty to keep the one on record; ``nameless`` removes it. ``countries`` are
     those followed in addition to the reader's own. ``frequency`` is ``every`` or ``pause``; ``until`` is a
-    date such as ``2026-12-31``, or empty.
+    date such as ``2026-12-31``, or empty. ``click_consent`` is the answer to :data:`CLICK_SENTENCES`, None if
+    it was not asked.
     """
 
     name: str
@@ -35,6 +54,7 @@ class PreferencesForm:
     until: str
     countries: frozenset[str] = frozenset()
     nameless: bool = False
+    click_consent: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +113,7 @@ def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
         until=last.get("until", ""),
         countries=frozenset(value for name, value in fields if name == "follow"),
         nameless=last.get("nameless", "") == "yes",
+        click_consent=last.get("clicks", "") == "yes" if "clicks-asked" in last else None,
     )
 
 
@@ -106,7 +127,7 @@ def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormRes
         preferences = read_preferences(reader.session, reader.subscriber_id)
         return FormResult(
             subscription=reader.summarise(),
-            form=_preferences_to_form(preferences, today),
+            form=_preferences_to_form(preferences, today, reader),
             errors={},
             saved=False,
             initial=preferences.name[:1],
@@ -123,10 +144,11 @@ def save_form(
     options: PreferenceOptions,
     now: datetime,
     language: str = "",
+    click_wording: str = CLICK_WORDING,
 ) -> FormResult:
     """Save the form if it is valid; otherwise return the errors and save nothing.
 
-    ``language`` is that of the page.
+    ``language`` is that of the page, and ``click_wording`` the sentences about links on it.
 
     Raises:
         TokenError: the token is invalid, or its subscriber is not on the list or was erased.
@@ -145,8 +167,10 @@ def save_form(
                 now=now,
                 language=language,
             )
+            if form.click_consent is not None:
+                _save_click_consent(reader, form.click_consent, now, language, click_wording)
             current = read_preferences(reader.session, reader.subscriber_id)
-            form = _preferences_to_form(current, options.today)
+            form = _preferences_to_form(current, options.today, reader)
         # Also if the form has errors: a reader who submits it has received the email.
         reader.confirm_delivery(PREFERENCES_EVIDENCE, now)
         summary = reader.summarise()
@@ -158,6 +182,33 @@ def save_form(
             saved=not errors,
             initial=current.name[:1],
         )
+
+
+def _save_click_consent(
+    reader: LinkedSubscriber, consent: bool, now: datetime, language: str, wording: str
+) -> None:
+    """Save the answer with the sentences that were shown. Without consent, what was recorded is deleted."""
+    set_click_consent(
+        reader.session,
+        reader.subscriber_id,
+        consent,
+        method="page",
+        source=reader.source,
+        now=now,
+        language=language,
+        wording=wording,
+        wording_version=CLICK_WORDING_VERSION,
+    )
+    if not consent:
+        forget_reader_clicks(reader.session.connection(), reader.subscriber_id)
+
+
+def _asks_about_clicks(reader: LinkedSubscriber) -> bool:
+    """Whether clicks are counted at all, or the reader has an answer to take back."""
+    return (
+        reader.subscriber.click_consent
+        or reader.session.exec(select(CampaignLink.number).limit(1)).first() is not None
+    )
 
 
 def validate_form(form: PreferencesForm, current: Preferences, options: PreferenceOptions) -> dict[str, str]:
@@ -227,7 +278,7 @@ def _form_to_preferences(
     )
 
 
-def _preferences_to_form(preferences: Preferences, today: date) -> PreferencesForm:
+def _preferences_to_form(preferences: Preferences, today: date, reader: LinkedSubscriber) -> PreferencesForm:
     # A pause that has ended is not shown: the reader already gets email again.
     until = preferences.paused_until
     if until is not None and until <= today:
@@ -240,6 +291,7 @@ def _preferences_to_form(preferences: Preferences, today: date) -> PreferencesFo
         frequency="pause" if until else "every",
         until=until.isoformat() if until else "",
         countries=preferences.countries,
+        click_consent=reader.subscriber.click_consent if _asks_about_clicks(reader) else None,
     )
 
 

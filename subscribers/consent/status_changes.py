@@ -306,6 +306,7 @@ def _blank_details(session: Session, subscriber: Subscriber) -> None:
     subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
     subscriber.name = subscriber.organisation = ""
     subscriber.country = subscriber.language = None
+    subscriber.click_consent = False
     session.add(subscriber)
     session.flush()
 

@@ -196,16 +196,19 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
         emit_json(known)
         return
     records = known.pop("consent")
-    emit(
-        columns(
-            [
-                (name, ", ".join(value) if isinstance(value, list) else value or "–")
-                for name, value in known.items()
-            ]
-        )
-    )
+    emit(columns([(name, _describe_value(value)) for name, value in known.items()]))
     for record in records:
         emit(f"{record['at']}  {record['event']}  {record['method']}  {record['source']}".rstrip())
+
+
+def _describe_value(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value or "–")
 
 
 for _command in (

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, Response
 from locales.countries import country_codes
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
 from mailer.selfservice.preferences import (
+    CLICK_SENTENCES,
     FormResult,
     PreferenceOptions,
     PreferencesForm,
@@ -46,6 +47,7 @@ def post_preferences(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Resp
         options=_list_options(page.site),
         now=page.site.clock(),
         language=page.form_language,
+        click_wording=page.join_sentences(CLICK_SENTENCES),
     )
     return _render_form(page, token, result, status=422 if result.errors else 200)
 
@@ -102,6 +104,7 @@ def _render_form(
         first_day=options.first_day,
         last_day=options.last_day,
         longest_name=MAX_NAME_LENGTH,
+        click_sentences=CLICK_SENTENCES,
         has_edition=has_last_edition(page.engine, page.keys, token),
     )
 
