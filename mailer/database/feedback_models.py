@@ -44,6 +44,9 @@ class FeedbackKind(StrEnum):
     other = "other"
     """Anything else: kept in the quarantine for a person to look at."""
 
+    dmarc = "dmarc"
+    """A receiver reports who sends in our name (an aggregate report of DMARC)."""
+
 
 class FeedbackState(StrEnum):
     """What has become of an incoming message."""

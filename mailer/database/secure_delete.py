@@ -15,6 +15,7 @@ from sqlalchemy import Column, Connection, Engine, Enum, String, TypeDecorator, 
 from sqlmodel import SQLModel
 
 from mailer.database import click_models as click_models
+from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models

@@ -1,11 +1,13 @@
 """Checks of what comes back: the mailbox, its addresses, the webhooks, and what waits for a person."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.dmarc_reports.senders import read_senders
 from mailer.feedback.health import (
     FeedbackFinding,
     check_feedback,
@@ -15,6 +17,10 @@ from mailer.feedback.health import (
 )
 from mailer.feedback.webhooks.registry import find_faults
 from mailer.workspace import Workspace
+
+_MANY_UNKNOWN = 10
+_UNKNOWN_SHARE = 0.02
+"""Every domain has some mail that was forwarded badly; more than this is worth a look."""
 
 
 def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -35,6 +41,34 @@ def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     for finding in findings:
         yield _name_finding("feedback", "feedback-waiting", finding)
+
+
+def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Say who sends in our name, as receivers reported in the last 30 days (DMARC, RFC 9990)."""
+    engine = workspace.open_database()
+    try:
+        with engine.connect() as connection:
+            found = read_senders(connection, since=datetime.now(UTC) - timedelta(days=30))
+    except SQLAlchemyError:
+        return
+    finally:
+        engine.dispose()
+    if not found.reports:
+        return
+    unknown = sum(sender.messages - sender.passed for sender in found.unknown)
+    said = (
+        f"in 30 days, receivers reported {found.messages:,} messages in your name, of which "
+        f"{found.passed:,} passed"
+    )
+    if unknown < _MANY_UNKNOWN or unknown < found.messages * _UNKNOWN_SHARE:
+        yield find_good("senders", said)
+        return
+    message = (
+        f"{said}; {unknown:,} came from {len(found.unknown):,} unknown "
+        f"{'address' if len(found.unknown) == 1 else 'addresses'}. See `mailer feedback senders`: bring "
+        "programs of yours under SPF or DKIM, and keep others out with p=quarantine or p=reject."
+    )
+    yield find_doubtful("senders", "dmarc-unknown-senders", message)
 
 
 def _name_finding(subject: str, code: str, finding: FeedbackFinding) -> Diagnosis:

@@ -6,7 +6,12 @@ from mailer.doctor.database_checks import check_database, check_space
 from mailer.doctor.diagnosis import Diagnosis
 from mailer.doctor.dns_checks import check_dns
 from mailer.doctor.fake_checks import check_fakes
-from mailer.doctor.feedback_checks import check_alarms, check_incoming, check_webhooks
+from mailer.doctor.feedback_checks import (
+    check_alarms,
+    check_incoming,
+    check_reported_senders,
+    check_webhooks,
+)
 from mailer.doctor.file_checks import check_files
 from mailer.doctor.message_checks import check_built_message
 from mailer.doctor.relay_checks import check_relays
@@ -34,6 +39,7 @@ WORKSPACE_CHECKS: tuple[WorkspaceCheck, ...] = (
     check_incoming,
     check_sign_in,
     check_alarms,
+    check_reported_senders,
     check_webhooks,
     check_fakes,
     check_templates,

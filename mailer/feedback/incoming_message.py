@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.aggregate_report import AggregateReport
 from mailer.reasons.reason import Reason
 
 __all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
@@ -55,7 +56,8 @@ class IncomingMessage:
     """What an incoming message is.
 
     ``delivered_to`` are the addresses it was sent to, by its envelope and headers. ``subject`` and ``sender``
-    are its own. ``text`` is what a person or program wrote, without the quoted original.
+    are its own. ``text`` is what a person or program wrote, without the quoted original. ``dmarc`` is the
+    aggregate report that it brings.
     """
 
     kind: FeedbackKind
@@ -66,3 +68,4 @@ class IncomingMessage:
     subject: str = ""
     message_id: str = ""
     text: str = ""
+    dmarc: AggregateReport | None = None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.bounces.bounce_reader import read_bounce
 from mailer.feedback.complaints import read_complaint
+from mailer.feedback.dmarc_reports.report_reader import read_aggregate_report
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import MimePart, parse_message
@@ -56,6 +57,8 @@ def read_message(
             original=complaint.original,
             text=complaint.text,
         )
+    if report := read_aggregate_report(message):
+        return replace(incoming, kind=FeedbackKind.dmarc, dmarc=report)
     if bounce := read_bounce(message):
         return replace(
             incoming,

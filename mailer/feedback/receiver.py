@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer.database.engine import open_session
+from mailer.feedback.aggregate_report import concerns_domain
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import names_leaver
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
@@ -74,9 +75,14 @@ def _read(context: FeedbackContext, raw: bytes, delivered_to: Sequence[str]) -> 
 
 def _settle_kind(context: FeedbackContext, message: IncomingMessage) -> IncomingMessage:
     """Take a mail to a reader's leaving address for leaving, whatever the settings called that address when
-    the message was sent."""
+    the message was sent, and a report about another domain than ours for something else."""
     if message.kind is FeedbackKind.leave:
         return message
+    if message.dmarc is not None:
+        own = context.workspace.settings.sender.domain
+        # Anybody can write a report. One about another domain is for a person to look at.
+        is_ours = concerns_domain(message.dmarc, own)
+        return message if is_ours else replace(message, kind=FeedbackKind.other, dmarc=None)
     with open_session(context.engine, read_only=True) as session:
         is_leaver = names_leaver(session, context.workspace.keys, message)
     return replace(message, kind=FeedbackKind.leave) if is_leaver else message

@@ -26,6 +26,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
+from mailer.feedback.dmarc_reports.report_store import store_report
 from mailer.feedback.identification import Finding, identify
 from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.successor_proposals import propose_successors
@@ -129,6 +130,8 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     session.connection().execute(
         update(FeedbackMessage).where(col(FeedbackMessage.id) == number).values(**values)
     )
+    if message.dmarc is not None:
+        store_report(session, message.dmarc, now=now)
     if state is FeedbackState.forwarding:
         session.add(QueuedReply(message_id=number, not_before=now))
     if message.kind is FeedbackKind.auto_reply and workspace.settings.feedback.successors and not erased:

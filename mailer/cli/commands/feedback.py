@@ -9,6 +9,7 @@ from mailer.cli.commands import (
     feedback_read,
     feedback_receive,
     feedback_review,
+    feedback_senders,
     feedback_successors,
 )
 
@@ -22,6 +23,7 @@ for _command in (
     feedback_list.list_,
     feedback_review.review,
     feedback_successors.successors,
+    feedback_senders.senders,
     feedback_read.read,
     feedback_receive.receive,
 ):

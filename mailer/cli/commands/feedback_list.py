@@ -25,7 +25,7 @@ _MAX_EVENTS = 50
 @click.option(
     "--kind",
     metavar="KIND",
-    help="Only this kind: bounce, complaint, auto-reply, reply, leave or other.",
+    help="Only this kind: bounce, complaint, auto-reply, reply, leave, dmarc or other.",
 )
 @click.option("--campaign", type=int, help="Only what came back from this campaign.")
 @json_option

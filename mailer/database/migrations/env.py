@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from mailer.database import click_models as click_models
+from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import models as models
 from mailer.database import reconfirmation_models as reconfirmation_models

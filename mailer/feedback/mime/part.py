@@ -74,6 +74,20 @@ class MimePart:
             return parse_message(self._decode_body())
         return parse_message(self.body)
 
+    def read_attachment(self, limit: int) -> bytes:
+        """The decoded bytes of this part; none at all if there are more than ``limit`` of them.
+
+        A part that was transferred as it is has lost the difference between its line ends.
+        """
+        encoding = self.headers.raw("content-transfer-encoding").strip().strip("\"'").lower()
+        if len(self.body) > limit * 3:
+            return b""
+        if encoding == "base64":
+            content = _decode_base64(self.body)
+        else:
+            content = decodestring(self.body) if encoding == "quoted-printable" else self.body
+        return content if len(content) <= limit else b""
+
     def _decode_body(self) -> bytes:
         encoding = self.headers.raw("content-transfer-encoding").strip().strip("\"'").lower()
         if encoding == "base64":

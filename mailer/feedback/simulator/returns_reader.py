@@ -37,6 +37,7 @@ _KINDS: Final[Mapping[FeedbackKind, str]] = {
     FeedbackKind.reply: "replied",
     FeedbackKind.leave: "left by mail",
     FeedbackKind.other: "wrote something that was not understood",
+    FeedbackKind.dmarc: "reported who sends in our name",
 }
 
 _OUTCOMES: Final[Mapping[Consequence, str]] = {
