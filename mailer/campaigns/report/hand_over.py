@@ -2,26 +2,29 @@
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, String, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, String, cast, func, literal_column, select
 from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 
 _MAX_PLACES: Final = 20
 _MAX_MOMENTS: Final = 60
+_BATCH_ROWS: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceHandOver:
-    """The time to hand over the messages to one ``place``: a provider, or a domain with at least five
-    readers. Times are in seconds since the launch."""
+    """The time to hand over the messages to one ``place``: a provider, by the domains of its own, or another
+    domain. Places of fewer than five readers are left out. Times are in seconds since the launch."""
 
     place: str
     sent: int
@@ -135,24 +138,28 @@ def _measure_places(
 ) -> tuple[PlaceHandOver, ...]:
     """Measure the places with the most messages. What the others had together is shown by subtraction, so
     it is not of a few people either."""
-    numbers = _count_places(connection, campaign_id)
-    while numbers and is_small(sent - sum(numbers.values())):
-        numbers.popitem()
-    if not numbers:
+    domains = _count_domains(connection, campaign_id)
+    names = _name_places(domains)
+    numbers: Counter[str] = Counter()
+    for domain, number in domains.items():
+        numbers[names[domain]] += number
+    chosen = [name for name, number in numbers.most_common(_MAX_PLACES) if number >= SMALLEST_SHOWN]
+    while chosen and is_small(sent - sum(numbers[name] for name in chosen)):
+        chosen.pop()
+    if not chosen:
         return ()
-    place, second = _name_place(connection), _truncate(connection)
-    statement = (
-        select(place, second, func.count())
-        .select_from(Delivery)
-        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(*_is_timed(campaign_id), place.in_(numbers))
-        .group_by(place, second)
-        .order_by(place, second)
-    )
-    found: dict[str, list[tuple[str, int]]] = {}
-    for name, moment, number in connection.execute(statement):
-        found.setdefault(name, []).append((moment, number))
-    return tuple(_measure_place(name, _Seconds(launched_at, found[name])) for name in numbers)
+    found: dict[str, Counter[str]] = {name: Counter() for name in chosen}
+    for domain, moment, number in _stream_seconds(connection, campaign_id):
+        if names.get(domain) in found:
+            found[names[domain]][moment] += number
+    return tuple(_measure_place(name, _Seconds(launched_at, sorted(found[name].items()))) for name in chosen)
+
+
+def _name_places(domains: Iterable[str]) -> dict[str, str]:
+    """The provider of each domain that is one's own, or the domain itself."""
+    providers = load_providers()
+    found = {domain: providers.find_provider_of_domain(domain) for domain in domains}
+    return {domain: provider.name if provider else domain for domain, provider in found.items()}
 
 
 def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
@@ -166,23 +173,35 @@ def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
     )
 
 
-def _count_places(connection: Connection, campaign_id: int) -> dict[str, int]:
-    """The places with the most messages, largest first, without those of a few."""
-    place, number = _name_place(connection), func.count()
+def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """How many messages went to each domain."""
+    domain = _read_domain(connection)
     statement = (
-        select(place, number)
+        select(domain, func.count())
         .select_from(Delivery)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(*_is_timed(campaign_id), col(Subscriber.envelope) != "")
-        .group_by(place)
-        .having(number >= SMALLEST_SHOWN)
-        .order_by(number.desc(), place)
-        .limit(_MAX_PLACES)
+        .group_by(domain)
+        .order_by(domain)
     )
-    return {name: count for name, count in connection.execute(statement) if name}
+    return {name: number for name, number in connection.execute(statement) if name}
 
 
-def _name_place(connection: Connection) -> ColumnElement[str]:
+def _stream_seconds(connection: Connection, campaign_id: int) -> Iterator[Row[str, str, int]]:
+    """How many messages to each domain were accepted in each second."""
+    domain, second = _read_domain(connection), _truncate(connection)
+    statement = (
+        select(domain, second, func.count())
+        .select_from(Delivery)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(*_is_timed(campaign_id))
+        .group_by(domain, second)
+        .execution_options(yield_per=_BATCH_ROWS)
+    )
+    yield from connection.execute(statement)
+
+
+def _read_domain(connection: Connection) -> ColumnElement[str]:
     """The domain of a reader's address."""
     envelope = col(Subscriber.envelope)
     if connection.dialect.name == "sqlite":

@@ -71,3 +71,14 @@ def test_domains_of_five_readers_or_more_are_measured_apart(engine: Engine) -> N
     assert [(place.place, place.sent, place.median, place.last) for place in found.places] == [
         ("large.example.org", 8, 1, 9)
     ]
+
+
+def test_the_domains_of_one_provider_are_measured_together(engine: Engine) -> None:
+    readers = [f"a{n}@gmail.com" for n in range(4)] + [f"b{n}@googlemail.com" for n in range(3)]
+    number = add_campaign(engine, [*readers, *(f"c{n}@ministry.example" for n in range(6))])
+    hand_over(engine, number, [*[2.0] * 7, *[5.0] * 6])
+    found = measure(engine, number)
+    assert found is not None
+    assert [(place.sent, place.last) for place in found.places] == [(7, 2), (6, 5)]
+    assert found.places[0].place != "gmail.com"
+    assert found.places[1].place == "ministry.example"
