@@ -1,6 +1,6 @@
 """Reports as values: of a campaign with everything in it, of an empty one, and of many over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp, sin
@@ -26,6 +26,7 @@ from mailer.campaigns.report import (
     ReturnedGroup,
     TimeLine,
 )
+from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.report_models import ReportPart
@@ -123,6 +124,7 @@ def make_report(*, scale: int = 1, words: str = "") -> CampaignReport:
             leaving_reasons={"too_many": 12 * scale, "moved_on": 9 * scale, "hard_to_read": None},
         ),
         comparison=_make_comparison(scale, words),
+        clicks=make_clicks(scale, words),
         counted_at={
             ReportPart.breakdown: NOW - timedelta(minutes=8),
             ReportPart.departures: NOW - timedelta(days=2),
@@ -132,6 +134,7 @@ def make_report(*, scale: int = 1, words: str = "") -> CampaignReport:
 
 def make_report_with_words(words: Sequence[str]) -> CampaignReport:
     """A report with each of ``words`` wherever somebody else may have written something."""
+    clicks = make_clicks()
     return replace(
         make_report(words=words[0]),
         reasons=tuple(
@@ -142,6 +145,13 @@ def make_report_with_words(words: Sequence[str]) -> CampaignReport:
         switched_off={one: one for one in words},
         lost_organisations=tuple(LostOrganisation(name=one, readers=1) for one in words),
         warnings=tuple(CheckWarning(code=one, path=one, line=1, message=one) for one in words),
+        clicks=replace(
+            clicks,
+            links=tuple(
+                replace(link, label=one, url=one, story=one)
+                for one, link in zip(words, clicks.links * len(words), strict=False)
+            ),
+        ),
     )
 
 
@@ -258,6 +268,51 @@ def make_hand_over(scale: int = 1, words: str = "") -> HandOver:
 def _make_comparison(scale: int, words: str) -> Comparison:
     figures = make_figures(4, scale=scale, words=words)
     return Comparison(segment=words or "all", this=replace(figures[0], id=7), earlier=figures[1:])
+
+
+def make_clicks(scale: int = 1, words: str = "") -> ClickReport:
+    """Five links that were followed, one of them by too few people to say, and one that was not."""
+    found = (
+        ("Read more: Youth forum", "youth-forum", 812, 34),
+        ("Read more: Teachers in Hiratsuka", "esd-hiratsuka", 507, 31),
+        ("报名参加研讨会", "cop15-kunming", 266, 30),
+        ("", "", 41, 29),
+        ("Register", "register", None, 28),
+        ("Our annual report", "", 0, 0),
+    )
+    links = tuple(
+        LinkClicks(
+            number=number,
+            url=words or f"https://example.org/stories/{number}",
+            story=words or story,
+            label=words or label,
+            people=people * scale if people else people,
+            scanners=scanners,
+            cells=(),
+        )
+        for number, (label, story, people, scanners) in enumerate(found)
+    )
+    return ClickReport(
+        campaign_id=7,
+        people=1_204 * scale,
+        scanners=36,
+        waiting=12,
+        cells=tuple(_make_click_cells(scale)),
+        links=links,
+    )
+
+
+def _make_click_cells(scale: int) -> Iterator[ClickCell]:
+    sectors = {"": 48, "education": 402, "culture": 211}
+    for sector, people in sectors.items():
+        yield ClickCell(country=None, sector=sector, people=people * scale, scanners=20)
+    for country, share in (("CN", 0.6), ("MN", 0.3), ("", 0.02)):
+        yield ClickCell(country=country, sector=None, people=round(1_204 * share) * scale, scanners=9)
+        for sector, people in sectors.items():
+            count = round(people * share)
+            yield ClickCell(
+                country=country, sector=sector, people=None if count < 9 else count * scale, scanners=3
+            )
 
 
 def make_figures(number: int, *, scale: int = 1, words: str = "") -> tuple[CampaignFigures, ...]:

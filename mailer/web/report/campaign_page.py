@@ -27,6 +27,7 @@ _UNCOUNTED = {
     ReportPart.breakdown: ("countries", "By country and sector"),
     ReportPart.reasons: ("reasons", "Why it did not arrive"),
     ReportPart.departures: ("departures", "Who left, and what readers changed"),
+    ReportPart.clicks: ("links", "Links"),
     ReportPart.lost_organisations: ("organisations", "Organisations without a reader"),
 }
 """The anchors and headings of the parts that may not have been counted yet."""
@@ -99,7 +100,7 @@ def _list_sections(report: CampaignReport, vocabulary: Vocabulary, now: datetime
         (ReportPart.in_doubt, describe_doubts(report)),
         (None, describe_returned(report)),
         (ReportPart.departures, describe_departures(report, counted(ReportPart.departures))),
-        (None, describe_links(None, vocabulary, "")),
+        (ReportPart.clicks, describe_links(report.clicks, vocabulary, counted(ReportPart.clicks))),
         (
             ReportPart.lost_organisations,
             describe_organisations(report, counted(ReportPart.lost_organisations)),

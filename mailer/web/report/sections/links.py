@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from mailer.campaigns.report import HIDDEN_NOTE, format_figure
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
+from mailer.campaigns.report.sections import OPENS_NOTE
 from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report.charts.tone import Tone, draw_swatch
 from mailer.web.report.figure_format import format_number
@@ -15,10 +16,6 @@ _NAME = "links"
 _MOST_BARS = 10
 _MOST_ROWS = 60
 _MOST_COUNTRIES = 25
-_OPENS = (
-    "How many opened the mail is not said: mail programs load its pictures ahead of any reader, or never, so "
-    "such a figure would be about programs and not about people."
-)
 
 
 def describe_links(found: ClickReport | None, vocabulary: Vocabulary, counted: str) -> Section:
@@ -26,7 +23,7 @@ def describe_links(found: ClickReport | None, vocabulary: Vocabulary, counted: s
     title = "Links"
     if found is None:
         lead = "Clicks were not counted for this campaign."
-        return Section(name=_NAME, title=title, lead=lead, notes=(_OPENS,))
+        return Section(name=_NAME, title=title, lead=lead, notes=(OPENS_NOTE,))
     followed = sorted(
         (link for link in found.links if link.people != 0 or link.scanners),
         key=lambda link: (-(link.people or 0), link.number),
@@ -62,7 +59,7 @@ def _list_notes(found: ClickReport, followed: list[LinkClicks]) -> Iterator[str]
     hidden = (link.people is None for link in followed)
     if any(hidden) or any(cell.people is None for cell in found.cells):
         yield HIDDEN_NOTE
-    yield _OPENS
+    yield OPENS_NOTE
 
 
 def _make_key() -> tuple[Key, ...]:

@@ -47,7 +47,8 @@ def describe_reasons(report: CampaignReport, counted: str) -> Section | None:
 
 
 def _describe_largest(group: ReasonGroup) -> str:
-    return f"Most often ({count_readers(group.number)}): {_WORDS[group.state].lower()}, “{group.reason}”."
+    words = f"{_WORDS[group.state].lower()}, “{group.cause.label if group.cause else group.reason}”"
+    return f"Most often ({count_readers(group.number)}): {words}."
 
 
 def _list_notes(report: CampaignReport) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _make_chart(groups: tuple[ReasonGroup, ...]) -> BarChart:
         description=_describe_largest(groups[0]),
         bars=tuple(
             Bar(
-                label=group.reason or _WORDS[group.state],
+                label=f"{group.cause.label}: {group.reason}" if group.cause else group.reason,
                 figure=format_number(group.number),
                 parts=((_TONES[group.state], group.number),),
             )
@@ -94,7 +95,9 @@ def _make_table(groups: tuple[ReasonGroup, ...]) -> Table:
 
 
 def _describe_group(group: ReasonGroup) -> str:
-    return f"{_WORDS[group.state]}: dead address" if group.dead_address else _WORDS[group.state]
+    """What happened, what the server meant, and what follows from it."""
+    cause = f": {group.cause.label}" if group.cause else ""
+    return f"{_WORDS[group.state]}{cause}{'; dead address' if group.dead_address else ''}"
 
 
 def describe_returned(report: CampaignReport) -> Section | None:
