@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from mailer.database.click_models import CampaignLink
+from mailer.database.models import Campaign
 from mailer.selfservice.unsubscribe import RESUBSCRIBE_WORDING, UNDO_WORDING, UNSUBSCRIBE_WORDING
 from mailer.web.app import create_app
 from mailer.web.page_renderer import TEMPLATE_FOLDER
@@ -373,6 +375,29 @@ def test_preferences_are_shown_and_saved(site: Site) -> None:
     assert re.search(r'value="MN" selected', saved.text)
     reader = find_reader(site.engine, "mei.lin@example.org")
     assert (reader.country, reader.language) == ("MN", "zh")
+
+
+def test_the_question_about_links_is_asked_once_clicks_are_counted_and_kept_as_it_was_read(
+    site: Site,
+) -> None:
+    assert 'name="clicks"' not in site.get(f"/p/{site.token}").text
+    with Session(site.engine) as session:
+        campaign = Campaign(edition="2026-1", title="Spring", segment="all", digest="d", created_at=NOW)
+        session.add(campaign)
+        session.flush()
+        session.add(CampaignLink(campaign_id=campaign.id or 0, number=1, url="https://example.org/"))
+        session.commit()
+    shown = site.get(f"/p/{site.token}?lang=fr").text
+    assert "Vous pouvez enregistrer, avec mon nom, les liens que j’ouvre" in shown
+    assert re.search(r'name="clicks" value="yes">', shown)
+    saved = site.post(
+        f"/p/{site.token}", (FILLED + "&lang=fr&clicks-asked=yes&clicks=yes").encode(), OWN_FORM
+    )
+    assert re.search(r'name="clicks" value="yes" checked>', saved.text)
+    assert find_reader(site.engine, "mei.lin@example.org").click_consent
+    with Session(site.engine) as session:
+        [record] = session.exec(select(ConsentRecord).where(ConsentRecord.wording_version == "1")).all()
+    assert record.wording.startswith("Liens que vous ouvrez Si vous ne cochez pas")
 
 
 def test_a_pause_is_confirmed_with_its_date(site: Site) -> None:
