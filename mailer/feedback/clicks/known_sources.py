@@ -47,7 +47,8 @@ def load_networks() -> tuple[KnownNetwork, ...]:
 def load_program_pattern() -> re.Pattern[str]:
     """A pattern that finds the word of a known program in a User-Agent."""
     words = [word for entry in _read("known_programs.toml")["program"] for word in entry["words"]]
-    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+    # CUBOT makes phones.
+    return re.compile(f"(?<!cu)(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)
 
 
 def find_network(address: str) -> KnownNetwork | None:

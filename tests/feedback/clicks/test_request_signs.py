@@ -23,6 +23,14 @@ AGENTS_OF_PEOPLE = (
     "Mozilla/5.0 (Linux; Android 14; SM-S911N; wv) AppleWebKit/537.36 Version/4.0 Chrome/141.0.0.0 Mobile "
     "Safari/537.36;KAKAOTALK 2510110",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36 Edg/142.0",
+    "Mozilla/5.0 (Linux; Android 11; CUBOT; wv) AppleWebKit/537.36 Version/4.0 Chrome/131.0.0.0 Mobile "
+    "Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 12; M2102J2SC) AppleWebKit/537.36 Version/4.0 Chrome/116.0.0.0 Mobile "
+    "Safari/537.36 SogouMSE,SogouMobileBrowser/11.1.10",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/26.1 Mobile/15E148 "
+    "Safari/604.1 KasperskySafeBrowser/3.3",
+    "Mozilla/5.0 (Linux; Android 14; 23021RAA2Y) AppleWebKit/537.36 Chrome/142.0.0.0 Mobile Safari/537.36 "
+    "baiduboxapp/13.0",
 )
 
 
