@@ -17,8 +17,17 @@ import mailer
 import subscribers
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
+from subscribers.click_tokens import ClickToken, sign_click_token
 from subscribers.tokens import LinkPurpose, TokenSigner
-from tests.web.site import add_reader, issue_link_token, opened_engine, send_request, served
+from tests.web.site import (
+    add_counted_campaign,
+    add_reader,
+    issue_link_token,
+    opened_engine,
+    send_request,
+    served,
+    sign_click,
+)
 
 SECRETS = {
     "selfservice/form_token.py": {"check_form_token"},
@@ -27,6 +36,7 @@ SECRETS = {
     "consent/suppression.py": set(),
     "clicks/visitor.py": set(),
     "subscribers/tokens.py": {"_check", "_fits_code", "verify_payload"},
+    "oauth/browser_sign_in.py": {"is_answered_by"},
     "verification/marks.py": {"_read_message_id"},
     "web/local_access.py": {"_is_token"},
     "feedback/identification.py": {"find_by_message_id"},
@@ -145,6 +155,27 @@ def hold_to_the_same(url: str, path: str, wrong: list[str]) -> None:
         assert len(answers) == 1, (method, path)
         status, _, statements = answers.pop()
         assert (status, set(statements) - {"BEGIN", "BEGIN IMMEDIATE"}) == (404, set()), (method, path)
+
+
+def test_every_wrong_token_of_a_click_costs_no_look_at_the_database(workspace: Workspace) -> None:
+    stranger = TokenSigner(keys={workspace.keys.tokens.current: b"s" * 32}, current=1)
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        good = sign_click(workspace, add_counted_campaign(engine))
+        data = base64.urlsafe_b64decode(good + "=" * (-len(good) % 4))
+        wrong = [
+            sign_click_token(stranger, ClickToken(campaign_id=7)),
+            add_reader(engine, workspace.keys, "m@x.example"),
+        ]
+        for place in range(len(data)):
+            changed = bytearray(data)
+            changed[place] ^= 1
+            wrong.append(base64.urlsafe_b64encode(bytes(changed)).decode().rstrip("="))
+        answers = set()
+        for token in wrong:
+            with counted_statements() as statements:
+                answer = send_request(running.url, "GET", f"/c/{token}/1")
+            answers.add((answer.status, answer.body, tuple(statements)))
+        assert [(status, statements) for status, _, statements in answers] == [(404, ())]
 
 
 def test_a_link_that_is_used_expired_or_of_nobody_gets_the_page_of_a_wrong_one(workspace: Workspace) -> None:

@@ -131,9 +131,9 @@ def _list_answers(path: str, method: str) -> Described:
         kinds, refusals = {_POSTED_KINDS.get(path, _PAGE), _PAGE}, _REFUSED_FORMS
     else:
         kinds, refusals = {_KINDS.get(path, _PAGE)}, ("404",)
-    done = "302" if path in _SENT_ON else "200"
+    sent_on = {"302": _answer()} if path in _SENT_ON else {}
     # A program that follows where it is sent on finds a page.
-    found = {done: _answer(*sorted(kinds)), "200": _answer(*sorted(kinds))}
+    found = {**sent_on, "200": _answer(*sorted(kinds))}
     return {**found, **{status: _answer(_PAGE) for status in refusals}}
 
 
