@@ -232,7 +232,7 @@ def test_the_written_preview_is_what_is_sent(root: Path) -> None:
     arrived = next(mail for mail in server.received if mail.recipient == person)
     theirs = message_from_bytes(arrived.content, policy=policy.default)
     # Those that name the campaign, which a preview has not got.
-    differing = {"Date", "Message-ID", "X-Feedback-Token", "List-Unsubscribe", "Content-Type"}
+    differing = {"Date", "Message-ID", "X-Feedback-Token", "Feedback-ID", "List-Unsubscribe", "Content-Type"}
     assert [(name, value) for name, value in ours.items() if name not in differing] == [
         (name, value) for name, value in theirs.items() if name not in differing
     ]
