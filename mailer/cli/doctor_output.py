@@ -1,9 +1,10 @@
 """The doctor's findings on a terminal: the bad, the doubtful, and a line for all that is good."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +24,8 @@ _SUBJECT_WIDTH = 15
 def print_findings(findings: Sequence[Diagnosis], *, show_good: bool, console: Console | None = None) -> None:
     """Print the findings on stdout; those that are good in full only with ``show_good``.
 
-    A record to publish stands on a line of its own that is never broken, so that it can be copied.
+    A record to publish stands below its finding, each of its parts on one line that is never broken, so that
+    it can be copied.
     """
     console = console or Console(highlight=False)
     if not console.is_terminal or console.width > _WIDTH:
@@ -37,6 +39,8 @@ def print_findings(findings: Sequence[Diagnosis], *, show_good: bool, console: C
         console.print()
         for subject, group in _group_by_subject(found):
             _print_group(console, subject, list(group), mark=Text(mark, style=colour))
+        if verdict is Health.good:
+            console.print()
     _print_end(console, findings, show_good=show_good)
 
 
@@ -59,12 +63,33 @@ def _print_group(console: Console, subject: str, findings: Sequence[Diagnosis], 
         grid.add_column(width=_SUBJECT_WIDTH)
         grid.add_column(overflow="fold")
         grid.add_row(mark, label, _describe(finding))
-        console.print(Padding(grid, (0, 0, 0, 2)))
-        if finding.record and finding.verdict is not Health.good:
+        _print_trimmed(console, Padding(grid, (0, 0, 0, 2)))
+        if finding.record:
             console.print()
-            console.print(Text(f"    {finding.record}", style="cyan"), soft_wrap=True)
-        console.print()
+            for name, value in _split_record(finding.record):
+                line = Text(f"{'':22}{name:<7}", style="dim")
+                console.print(line.append(value, style="cyan not dim"), soft_wrap=True)
+        if finding.record or finding.verdict is not Health.good:
+            console.print()
         label = Text("")
+
+
+def _print_trimmed(console: Console, renderable: RenderableType) -> None:
+    """Print without the blanks at the ends of lines that rich fills them with."""
+    options = console.options.update(width=console.width)
+    for line in console.render_lines(renderable, options, pad=False):
+        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        text.rstrip()
+        console.print(text, soft_wrap=True)
+
+
+def _split_record(record: str) -> tuple[tuple[str, str], ...]:
+    """The parts of a zone file's line as the form of a DNS provider asks for them: name, type and value."""
+    name, _, rest = record.partition(" IN ")
+    kind, _, value = rest.partition(" ")
+    if kind == "TXT":
+        value = "".join(re.findall(r'"([^"]*)"', value))
+    return (("name", name.rstrip(".")), ("type", kind), ("value", value))
 
 
 def _describe(finding: Diagnosis) -> Text:

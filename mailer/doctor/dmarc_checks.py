@@ -39,10 +39,11 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
     if isinstance(tags, Diagnosis):
         yield tags
         return
+    mended = _mend(discovery.policy, tags)
     findings = [
-        *_judge_policy(domain, discovery, tags),
-        *_judge_tags(discovery.policy, tags),
-        *_judge_reports(discovery.policy, tags, lookups),
+        *_judge_policy(domain, discovery, tags, mended),
+        *_judge_tags(discovery.policy, tags, mended),
+        *_judge_reports(discovery.policy, tags, mended, lookups),
     ]
     if findings:
         yield from findings
@@ -113,64 +114,70 @@ def _name_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -
     return str(tags["p"] if is_own else tags["sp"])
 
 
-def _judge_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -> Iterator[Diagnosis]:
+def _judge_policy(
+    domain: str, discovery: DmarcDiscovery, tags: dict[str, Any], mended: str
+) -> Iterator[Diagnosis]:
     found = discovery.policy
     if found is None:
         return
+    name = f"_dmarc.{found.domain}"
     policy = _name_policy(domain, discovery, tags)
     if policy == "none":
+        tag = "p" if found.domain == domain or "sp" not in tags["explicit"] else "sp"
         message = (
-            f"the DMARC record of {found.domain} says {'p' if found.domain == domain else 'sp'}=none: that "
+            f"the DMARC record of {found.domain} says {tag}=none: that "
             "is the right first step, and lets through mail that only claims to come from you. When the "
-            "reports show nothing of your own that fails, publish p=quarantine, and later p=reject."
+            "reports show nothing of your own that fails, publish quarantine, and later reject."
         )
-        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, "p", "quarantine"))
-        yield find_doubtful(_SUBJECT, "dmarc-policy-none", message, record=record)
+        stricter = _replace_tag(mended, tag, "quarantine")
+        yield find_doubtful(_SUBJECT, "dmarc-policy-none", message, record=write_record(name, stricter))
     elif tags["t"] == "y":
         message = (
             f"the DMARC record of {found.domain} says t=y, “only a test”: receivers do less than p={policy} "
             "asks. Remove t=y when the reports show nothing of your own that fails."
         )
-        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, "t", ""))
-        yield find_doubtful(_SUBJECT, "dmarc-test-mode", message, record=record)
-    weaker = [
-        name
-        for name in ("sp", "np")
-        if name in tags["explicit"] and _STRICTNESS.get(tags[name], 0) < _STRICTNESS.get(tags["p"], 0)
-    ]
-    for name in weaker if policy != "none" else ():
-        whom = "names below it" if name == "sp" else "names below it that do not exist"
+        tested = _replace_tag(mended, "t", "")
+        yield find_doubtful(_SUBJECT, "dmarc-test-mode", message, record=write_record(name, tested))
+    for tag in _list_weaker_tags(tags) if policy != "none" else ():
+        whom = "names below it" if tag == "sp" else "names below it that do not exist"
         message = (
-            f"the DMARC record of {found.domain} protects less in {whom} ({name}={tags[name]}) than itself: "
-            f"fakes will use those. Remove {name}=."
+            f"the DMARC record of {found.domain} protects {whom} less ({tag}={tags[tag]}) than itself: fakes "
+            f"will use those. Remove {tag}=."
         )
-        record = write_record(f"_dmarc.{found.domain}", _replace_tag(found.text, name, ""))
-        yield find_doubtful(_SUBJECT, "dmarc-subdomains-open", message, record=record)
+        closed = _replace_tag(mended, tag, "")
+        yield find_doubtful(_SUBJECT, "dmarc-subdomains-open", message, record=write_record(name, closed))
 
 
-def _judge_tags(record: DmarcRecord, tags: dict[str, Any]) -> Iterator[Diagnosis]:
+def _list_weaker_tags(tags: dict[str, Any]) -> list[str]:
+    """The tags for names below the domain that ask for less than its own policy."""
+    own = _STRICTNESS.get(tags["p"], 0)
+    weaker = (tag for tag in ("sp", "np") if tag in tags["explicit"])
+    return [tag for tag in weaker if _STRICTNESS.get(tags[tag], 0) < own]
+
+
+def _mend(record: DmarcRecord, tags: dict[str, Any]) -> str:
+    """The record without what RFC 9989 no longer knows, and with an address for reports."""
+    text = record.text
+    for tag in (*_REMOVED_TAGS, *(("psd",) if tags["psd"] == "y" else ())):
+        text = _replace_tag(text, tag, "")
+    return text if tags["rua"] else f"{text.rstrip('; ')}; rua=mailto:dmarc@{record.domain}"
+
+
+def _judge_tags(record: DmarcRecord, tags: dict[str, Any], mended: str) -> Iterator[Diagnosis]:
     names = [part.partition("=")[0].strip().lower() for part in record.text.split(";")]
-    removed = [name for name in _REMOVED_TAGS if name in names]
-    if removed:
-        text = record.text
-        for name in removed:
-            text = _replace_tag(text, name, "")
+    line = write_record(f"_dmarc.{record.domain}", mended)
+    if removed := [tag for tag in _REMOVED_TAGS if tag in names]:
         message = (
             f"the DMARC record of {record.domain} has {' and '.join(removed)}, which RFC 9989 no longer "
             "knows: some receivers still follow it, others do not. Remove it."
         )
-        yield find_doubtful(
-            _SUBJECT, "dmarc-removed-tag", message, record=write_record(f"_dmarc.{record.domain}", text)
-        )
+        yield find_doubtful(_SUBJECT, "dmarc-removed-tag", message, record=line)
     if tags["psd"] == "y":
         message = (
             f"the DMARC record of {record.domain} says psd=y, that it is a public suffix like .org, so every "
             "name below it counts as somebody else. Remove psd=y."
         )
-        text = _replace_tag(record.text, "psd", "")
-        yield find_doubtful(
-            _SUBJECT, "dmarc-public-suffix", message, record=write_record(f"_dmarc.{record.domain}", text)
-        )
+        yield find_doubtful(_SUBJECT, "dmarc-public-suffix", message, record=line)
 
 
 def _replace_tag(text: str, tag: str, value: str) -> str:
@@ -184,17 +191,17 @@ def _replace_tag(text: str, tag: str, value: str) -> str:
     return "; ".join(kept)
 
 
-def _judge_reports(record: DmarcRecord, tags: dict[str, Any], lookups: Lookups) -> Iterator[Diagnosis]:
+def _judge_reports(
+    record: DmarcRecord, tags: dict[str, Any], mended: str, lookups: Lookups
+) -> Iterator[Diagnosis]:
     domain = record.domain
     if not tags["rua"]:
         message = (
             f"the DMARC record of {domain} names nobody who gets the reports, so you do not learn who sends "
             "in your name. Add rua= with an address that somebody reads."
         )
-        text = f"{record.text.rstrip('; ')}; rua=mailto:dmarc@{domain}"
-        yield find_doubtful(
-            _SUBJECT, "dmarc-reports-missing", message, record=write_record(f"_dmarc.{domain}", text)
-        )
+        line = write_record(f"_dmarc.{domain}", mended)
+        yield find_doubtful(_SUBJECT, "dmarc-reports-missing", message, record=line)
     for uri in tags["rua"]:
         address = uri.partition("!")[0].removeprefix("mailto:")
         receiver = address.rpartition("@")[2].lower()

@@ -23,7 +23,11 @@ def check_mail_exchangers(identity: MailIdentity, lookups: Lookups) -> Iterator[
     if identity.leave_domain:
         what.setdefault(identity.leave_domain, []).append("mails that unsubscribe")
     for domain, listed in what.items():
-        yield _check_exchanger(domain, " and ".join(dict.fromkeys(listed)), lookups)
+        yield _check_exchanger(domain, _join(listed), lookups)
+
+
+def _join(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:

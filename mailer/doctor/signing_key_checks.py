@@ -18,12 +18,13 @@ def check_signing_keys(workspace: Workspace) -> Iterator[Diagnosis]:
         yield find_bad("dkim", "dkim-key-unusable", str(error))
         return
     if signer is None:
-        yield find_good("dkim", "no DKIM key is set, so the relay signs messages or nothing does")
+        signs = f"the relay signs with {dkim.selector}" if dkim.selector else "the relay signs or nobody does"
+        yield find_good("dkim", f"no DKIM key is set, so {signs}")
         return
     for name in (dkim.key_file, dkim.ed25519_key_file):
         if name and stat.S_IMODE((workspace.root / name).stat().st_mode) & 0o077:
             message = f"other users can read {name}. Run: chmod 600 {name}"
             yield find_bad("dkim", "dkim-key-exposed", message)
     for record in signer.records:
-        message = f"the key works. DNS must have this record: {record.zone_line}"
+        message = f"the signing key works. The DNS must have its record at {record.name}"
         yield find_good("dkim", message, record=record.zone_line)

@@ -194,7 +194,7 @@ def _judge_relays(
             )
             yield find_doubtful(_SUBJECT, "spf-relay-unknown", message)
             continue
-        results = {each: evaluate_spf(parsed, each, lookups.find_addresses) for each in addresses}
+        results = {each: evaluate_spf(record, parsed, each, lookups.find_addresses) for each in addresses}
         missing = [each for each, result in results.items() if result in {SpfResult.fails, SpfResult.neutral}]
         if missing:
             yield _report_relay(relay, domain, record, missing)

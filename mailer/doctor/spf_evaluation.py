@@ -1,9 +1,12 @@
 """Whether an SPF record lets an address send: RFC 7208 §5 on a record that checkdmarc has parsed."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
+
+_MX = re.compile(r"(?i)(?<=\s)[+?~-]?mx(?::[^\s/]+)?(/\d+)?(?://\d+)?(?=\s|$)")
 
 FindAddresses = Callable[[str], Sequence[str]]
 """The addresses of a host."""
@@ -25,15 +28,21 @@ class SpfResult(StrEnum):
     """It depends on the message: the record has ``exists``, ``ptr`` or a macro."""
 
 
-def evaluate_spf(parsed: Mapping[str, Any], address: str, find_addresses: FindAddresses) -> SpfResult:
-    """What ``parsed``, the record as :func:`checkdmarc.spf.parse_spf_record` returns it, says of ``address``.
+def evaluate_spf(
+    record: str, parsed: Mapping[str, Any], address: str, find_addresses: FindAddresses
+) -> SpfResult:
+    """What a record says of ``address``.
+
+    ``parsed`` is ``record`` as :func:`checkdmarc.spf.parse_spf_record` returns it.
 
     Raises:
         DnsUnansweredError: nobody answers for a mail server that the record names.
     """
     is_unknown = False
+    prefixes = iter(_list_mx_prefixes(record))
     for mechanism in parsed["mechanisms"]:
-        matches = _match(mechanism, address, find_addresses)
+        prefix = next(prefixes, "") if mechanism["mechanism"] == "mx" else ""
+        matches = _match(mechanism, prefix, address, find_addresses)
         if matches is None:
             is_unknown = True
         elif matches:
@@ -42,8 +51,13 @@ def evaluate_spf(parsed: Mapping[str, Any], address: str, find_addresses: FindAd
         return SpfResult.unknown
     redirect = parsed.get("redirect")
     if redirect and redirect.get("parsed"):
-        return evaluate_spf(redirect["parsed"], address, find_addresses)
+        return evaluate_spf(redirect["record"], redirect["parsed"], address, find_addresses)
     return _name_result(parsed["all"])
+
+
+def _list_mx_prefixes(record: str) -> list[str]:
+    """The length of the IPv4 network of each ``mx``, with its slash, or "": checkdmarc leaves it out."""
+    return [found or "" for found in _MX.findall(record)]
 
 
 def _name_result(action: str) -> SpfResult:
@@ -52,7 +66,9 @@ def _name_result(action: str) -> SpfResult:
     )
 
 
-def _match(mechanism: Mapping[str, Any], address: str, find_addresses: FindAddresses) -> bool | None:
+def _match(
+    mechanism: Mapping[str, Any], prefix: str, address: str, find_addresses: FindAddresses
+) -> bool | None:
     """Whether a mechanism matches; None if that depends on the message."""
     kind = mechanism["mechanism"]
     if kind in {"ip4", "ip6"}:
@@ -60,25 +76,19 @@ def _match(mechanism: Mapping[str, Any], address: str, find_addresses: FindAddre
     if kind == "a" and "addresses" in mechanism:
         return any(_is_within(address, each) for each in mechanism["addresses"])
     if kind == "mx" and "hosts" in mechanism:
-        prefix = _read_prefix(mechanism["value"])
         hosts = [host["hostname"] for host in mechanism["hosts"]]
-        return any(_is_within(address, f"{each}{prefix}") for host in hosts for each in find_addresses(host))
+        return any(
+            _is_within(address, each if ":" in each else f"{each}{prefix}")
+            for host in hosts
+            for each in find_addresses(host)
+        )
     if kind == "include" and mechanism.get("parsed"):
-        result = evaluate_spf(mechanism["parsed"], address, find_addresses)
+        result = evaluate_spf(mechanism["record"], mechanism["parsed"], address, find_addresses)
         return None if result is SpfResult.unknown else result is SpfResult.passes
     return None
 
 
-def _read_prefix(value: str) -> str:
-    """The length of the IPv4 network in ``example.org/24``, with its slash; "" if there is none."""
-    _, slash, length = value.partition("/")
-    return f"/{length}" if slash and length.isdecimal() else ""
-
-
 def _is_within(address: str, network: str) -> bool:
+    found = ip_network(network, strict=False)
     wanted = ip_address(address)
-    try:
-        found = ip_network(network, strict=False)
-    except ValueError:
-        found = ip_interface(network.split("/")[0]).network
     return wanted.version == found.version and wanted in found

@@ -82,13 +82,8 @@ def running_dns_server(records: Records | None = None) -> Iterator[DnsServer]:
     """Run a server with ``records`` on a free port of 127.0.0.1, by UDP and TCP."""
     server = DnsServer()
     server.publish(records or {})
-    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind(("127.0.0.1", 0))
+    datagrams, stream = _bind_both()
     server.port = datagrams.getsockname()[1]
-    stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    stream.bind(("127.0.0.1", server.port))
-    stream.listen()
     stopping = threading.Event()
     for each in (datagrams, stream):
         each.settimeout(0.05)
@@ -106,6 +101,23 @@ def running_dns_server(records: Records | None = None) -> Iterator[DnsServer]:
             thread.join()
         datagrams.close()
         stream.close()
+
+
+def _bind_both() -> tuple[socket.socket, socket.socket]:
+    """Sockets for UDP and TCP with one port, which may be taken for one of them only."""
+    for _ in range(50):
+        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stream.bind(("127.0.0.1", 0))
+        try:
+            datagrams.bind(stream.getsockname())
+        except OSError:
+            stream.close()
+            datagrams.close()
+            continue
+        stream.listen()
+        return datagrams, stream
+    raise AssertionError("no port is free for both UDP and TCP")
 
 
 def _serve_datagrams(server: DnsServer, sock: socket.socket, stopping: threading.Event) -> None:
