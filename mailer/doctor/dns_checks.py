@@ -11,7 +11,7 @@ from mailer.doctor.dkim_checks import check_dkim
 from mailer.doctor.dmarc_checks import check_dmarc
 from mailer.doctor.dns_lookups import DnsUnansweredError, Lookups
 from mailer.doctor.mail_identity import MailIdentity, read_mail_identity
-from mailer.doctor.mail_server_checks import check_mail_exchangers, check_reverse_dns
+from mailer.doctor.mail_server_checks import check_mail_exchangers, check_mailbox, check_reverse_dns
 from mailer.doctor.protection_checks import check_logo, check_transport_reports, check_transport_security
 from mailer.doctor.spf_checks import check_spf
 from mailer.workspace import Workspace
@@ -25,6 +25,7 @@ DNS_CHECKS: tuple[DnsCheck, ...] = (
     check_alignment,
     check_reverse_dns,
     check_mail_exchangers,
+    check_mailbox,
     check_transport_security,
     check_transport_reports,
     check_logo,

@@ -56,6 +56,8 @@ class MailIdentity:
     relays: tuple[RelayOrigin, ...]
     has_bounce_address: bool = False
     """Whether ``[feedback] bounce_address`` is the return path."""
+    mailbox_host: str = ""
+    """The IMAP server where what comes back is read, "" for none."""
 
     @property
     def replaces_return_path(self) -> bool:
@@ -89,6 +91,7 @@ def read_mail_identity(workspace: Workspace) -> MailIdentity | None:
             selector="" if signer else settings.dkim.selector,
             relays=relays,
             has_bounce_address=bool(settings.feedback.bounce_address),
+            mailbox_host=urlsplit(settings.feedback.imap).hostname or "",
         )
     except (ConfigurationError, AddressError, ValueError):
         return None

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity
+from mailer.doctor.relay_services import find_exchanger_service, find_mailbox_service
 from mailer.doctor.spf_checks import find_sending_addresses
 
 
@@ -61,6 +62,28 @@ def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:
         )
         return report("mx", "mx-without-address", message)
     return find_good("mx", f"{domain} receives {uses} ({servers[0][1]})")
+
+
+def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
+    """Check that bounces and mails that unsubscribe arrive at the provider of the mailbox that is read.
+
+    Only two providers that are known to be different count: a filter or a server of one's own passes mail on.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    mailbox = find_mailbox_service(identity.mailbox_host) if identity.mailbox_host else None
+    if mailbox is None or not identity.has_bounce_address:
+        return
+    for domain in dict.fromkeys(filter(None, (identity.return_domain, identity.leave_domain))):
+        found = [find_exchanger_service(host) for _, host in lookups.find_mail_servers(domain)]
+        if found and found[0] is not None and mailbox not in found:
+            message = (
+                f"mail to {domain} arrives at {found[0].name}, and [feedback] imap reads a mailbox at "
+                f"{mailbox.name}, so nobody reads what comes back. Read the mailbox at {found[0].name}, or "
+                "use addresses whose mail arrives where you read."
+            )
+            yield find_doubtful("return path", "return-path-elsewhere", message)
 
 
 def check_reverse_dns(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
