@@ -26,6 +26,7 @@ from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
+from scripts.doctor_screenshots import describe_doctor, take_doctor
 from scripts.image_grid import put_below, save_drawing
 from scripts.mail_screenshots import describe_mails, take_mails
 from scripts.page_screenshots import describe_pages, take_pages
@@ -153,6 +154,7 @@ def describe_gallery() -> Iterator[str]:
             yield f"\n### {theme}: {where[0].lower()}{where[1:]}\n\n"
             yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
     yield from describe_mails()
+    yield from describe_doctor()
     yield from describe_pages()
     yield from describe_reports()
 
@@ -193,6 +195,7 @@ def take_themes(browser: Browser, root: Path, output: Path) -> None:
 _TAKERS: Mapping[str, Callable[[Browser, Path, Path], None]] = {
     "edition": lambda browser, root, output: take_edition(browser, root, output / "edition.png"),
     "preview": lambda browser, root, output: take_preview(browser, root, output / "preview.png"),
+    "doctor": take_doctor,
     "pages": take_pages,
     "themes": take_themes,
     "mails": take_mails,
