@@ -45,7 +45,7 @@ from tests.servers.scripted_smtp import Mail, ScriptedServer
 from tests.web.site import add_sent, opened_engine, send_request, served
 
 HEADERS = (
-    *("From", "To", "Subject", "Date", "Message-ID", "X-Feedback-Token", "MIME-Version"),
+    *("From", "To", "Subject", "Date", "Message-ID", "X-Feedback-Token", "Feedback-ID", "MIME-Version"),
     "List-Unsubscribe",
     *("List-Unsubscribe-Post", "List-Id", "List-Post", "Precedence", "X-Auto-Response-Suppress"),
     *("Content-Language", "Content-Type"),

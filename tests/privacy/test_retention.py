@@ -78,6 +78,7 @@ def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace
         "12 months",
         "2 deliveries to delete the server's reply from: settled more than 6 months ago; their state is kept",
         "1 tests to delete the address from: sent more than 12 months ago; the tests are kept",
+        "0 fakes to delete: last submitted more than 12 months ago",
         "2 mailed links to delete: expired more than 30 days ago",
     ]
     assert list_statuses(engine) == before
@@ -87,7 +88,7 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     (workspace.root / "list.csv").write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
     forgotten: list[None] = []
     done = prune(workspace, engine, now=NOW, on_person=lambda: forgotten.append(None))
-    assert [rule.number for rule in done] == [1, 1, 2, 1, 2]
+    assert [rule.number for rule in done] == [1, 1, 2, 1, 0, 2]
     assert len(forgotten) == 2
     assert list_statuses(engine) == {
         "erased-1@erased.invalid": Status.erased,
@@ -107,7 +108,7 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     for path in workspace.root.glob("mailer.db*"):
         assert b"old.leaver" not in path.read_bytes()
         assert b"old.asker" not in path.read_bytes()
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0, 0]
 
 
 def test_what_came_back_long_ago_is_emptied_and_still_counts_once(
@@ -158,11 +159,11 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
         patched.setattr(retention, "erase_files_and_rows", lambda *_, **__: pytest.fail("cut"))
         with pytest.raises(pytest.fail.Exception):
             prune(workspace, engine, now=NOW)
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1, 1]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1, 0, 1]
 
 
 def test_rules_that_are_off_do_nothing(workspace: Workspace, engine: Engine) -> None:
-    off = RetentionSettings(pending_days=None, test_months=None)
+    off = RetentionSettings(pending_days=None, test_months=None, fake_months=None)
     assert [rule.setting for rule in plan_pruning(engine, off, now=NOW)] == [""]
 
 
