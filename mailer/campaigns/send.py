@@ -1,5 +1,6 @@
 """Send a campaign in this process: build its messages from the frozen content and dispatch them."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog
 from mailer.dispatch.relays import Relays, open_relays
 from mailer.dispatch.run_result import RunResult
+from mailer.providers.background_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
@@ -49,13 +51,15 @@ def send_campaign(
     stop: threading.Event | None = None,
     backoff: BackoffPolicy | None = None,
     relays: Relays | None = None,
+    looks_up_providers: bool = True,
 ) -> RunResult:
     """Send what is due in a campaign now, and return the result.
 
     ``resend_in_doubt`` sends once more to readers in doubt. With ``wait`` it continues until deferred
     messages have been tried again. Called from the main thread without ``stop``, it finishes the messages
     being sent and returns on SIGTERM or Ctrl-C. If the campaign is paused, finished or cancelled it returns
-    immediately.
+    immediately. Meanwhile the providers of domains that are not known are looked up, unless the caller does
+    that.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
@@ -73,6 +77,7 @@ def send_campaign(
         with (
             stop_on_signals(stop) as stopping,
             EventLog(workspace.settings.log, workspace.root) as chronicle,
+            look_up_providers(workspace) if looks_up_providers else contextlib.nullcontext(),
         ):
             return dispatch(
                 engine,
@@ -94,6 +99,11 @@ def send_campaign(
             )
     finally:
         engine.dispose()
+
+
+def look_up_providers(workspace: Workspace) -> BackgroundLookup:
+    """Look up who receives the list's domains, for as long as the context lasts."""
+    return BackgroundLookup(workspace.settings.dns, lambda: workspace.open_database(durable=False))
 
 
 def _prepare(

@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 from mailer.campaigns.lifecycle import reopen_for_doubts
 from mailer.campaigns.reconfirmation.closing import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
-from mailer.campaigns.send import send_campaign
+from mailer.campaigns.send import look_up_providers, send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.ledger import Ledger
@@ -68,7 +68,10 @@ def run_worker(
     """
     engine = workspace.open_database(durable=True)
     try:
-        with Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence:
+        with (
+            Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence,
+            look_up_providers(workspace),
+        ):
             worker = Worker(workspace, engine, presence, stop=stop, say=say, live=live, clock=clock)
             if use_jobs and prepare_job_queue(engine):
                 watching = threading.Thread(target=worker.poll, name="mailer-watch")
@@ -254,7 +257,7 @@ class Worker:
             run = _CampaignRun(settings=workspace.settings, stop=_RunStop(self.stop))
             with self._lock:
                 self._runs[campaign_id] = run
-            result = send_campaign(workspace, campaign_id, stop=run.stop)
+            result = send_campaign(workspace, campaign_id, stop=run.stop, looks_up_providers=False)
             settled = result.counts.settled
             self.say(_describe_result(campaign_id, result))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:

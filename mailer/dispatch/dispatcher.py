@@ -34,6 +34,8 @@ from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.return_path import make_return_path_finder
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.providers.provider_directory import ProviderDirectory
+from mailer.providers.provider_limits import make_provider_limits
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
@@ -268,7 +270,15 @@ class _Run:
         return SendScheduler(
             make_limiter(campaign_bucket(self.campaign_id), self.read_rate(self.settings)),
             {relay.name: make_limiter(relay_bucket(relay.name), relay.rate, relay) for relay in self.relays},
-            DomainRateLimiter(self.engine, self.settings.domain_rates, clock=self.clock),
+            DomainRateLimiter(
+                self.engine,
+                self.settings.domain_rates,
+                provider_limits=make_provider_limits(self.settings),
+                directory=ProviderDirectory(
+                    self.engine, uses_cache=self.settings.dns.look_up_providers, clock=self.clock
+                ),
+                clock=self.clock,
+            ),
             None if windows.is_always_open else windows,
         )
 

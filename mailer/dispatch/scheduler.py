@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter, domain_of
+from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
 from mailer.dispatch.rate.limiter import RateLimiter
 from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay
@@ -92,7 +92,7 @@ class SendScheduler:
         slots = self._domains.reserve([claim.subscriber.envelope for claim in opened])
         for claim, slot in zip(opened, slots, strict=True):
             if slot.not_before is not None:
-                reason = f"{domain_of(claim.subscriber.envelope)} accepts no more at the moment."
+                reason = f"{slot.held_by} accepts no more at the moment."
                 later.setdefault(reason, []).append((claim, slot.not_before))
             elif slot.seconds > 0:
                 soon.append((claim, slot.seconds))

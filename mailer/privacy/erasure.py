@@ -34,6 +34,7 @@ from mailer.privacy.address_matcher import (
 from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback
 from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
 from mailer.privacy.reader_clicks import forget_reader_clicks
+from mailer.providers.domain_cache import forget_domain
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import erase
@@ -283,6 +284,8 @@ def _erase_rows(
     session.connection().execute(
         update(SentTest).where(col(SentTest.address) == person.email).values(address="")
     )
+    # A domain may be named after its only person. If others have it, it is looked up again.
+    forget_domain(session.connection(), person.envelope.rpartition("@")[2])
     key = workspace.keys.suppression
     erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)
 

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -37,7 +37,9 @@ class Settings(Section):
     ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
     language. ``sector_names`` and ``country_names`` have such tables for other languages, by language tag.
     ``domain_rates`` are
-    messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``time_zones`` maps
+    messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``provider_rates``
+    are messages per second by the provider that receives the mail, and ``provider_daily_limits`` messages per
+    day; 0 or ``"unlimited"`` takes a limit away that the program has for a provider. ``time_zones`` maps
     country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
     the subject there.
     """
@@ -59,6 +61,8 @@ class Settings(Section):
     countries: dict[str, str] = Field(default_factory=dict)
     country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
     domain_rates: dict[str, float] = Field(default_factory=dict)
+    provider_rates: dict[str, float | Literal["unlimited"]] = Field(default_factory=dict)
+    provider_daily_limits: dict[str, int | Literal["unlimited"]] = Field(default_factory=dict)
     time_zones: dict[str, str] = Field(default_factory=dict)
     subject_labels: dict[CountryCode, SingleLineText] = Field(default_factory=dict)
 

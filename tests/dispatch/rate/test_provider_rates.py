@@ -1,0 +1,162 @@
+"""Rates by who really receives: a partner's domain counts with its provider, and its own rate counts too."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from mailer.dispatch.rate.buckets import lock_buckets
+from mailer.dispatch.rate.domain_limiter import DomainRateLimiter, Slot
+from mailer.providers.domain_cache import save_answers
+from mailer.providers.mx_lookup import MxAnswer
+from mailer.providers.provider_directory import ProviderDirectory
+from mailer.providers.provider_limits import ProviderLimit
+from tests.factories.deliveries import START, FakeClock
+
+
+class FakeMonotonic:
+    """A clock of this process that stands still until moved."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def monotonic() -> FakeMonotonic:
+    return FakeMonotonic()
+
+
+def host(engine: Engine, clock: FakeClock, domains: dict[str, str]) -> None:
+    answers = [MxAnswer(domain=each, provider=key, lasts=timedelta(days=7)) for each, key in domains.items()]
+    save_answers(engine, answers, clock=clock)
+
+
+def limit(
+    key: str, rate: float | None, *, daily: int | None = None, is_set: bool = False
+) -> dict[str, ProviderLimit]:
+    return {key: ProviderLimit(key=key, name=key.upper(), rate=rate, daily=daily, is_set=is_set)}
+
+
+def make_limiter(
+    engine: Engine,
+    clock: FakeClock,
+    monotonic: FakeMonotonic,
+    limits: dict[str, ProviderLimit],
+    rates: dict[str, float] | None = None,
+) -> DomainRateLimiter:
+    return DomainRateLimiter(
+        engine,
+        rates or {},
+        provider_limits=limits,
+        directory=ProviderDirectory(engine, clock=clock, monotonic=monotonic),
+        clock=clock,
+        monotonic=monotonic,
+    )
+
+
+def test_domains_at_one_provider_count_together_and_others_do_not(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    host(engine, clock, {"ministry.org": "qq", "school.org": "qq", "own.org": ""})
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 2))
+    slots = limiter.reserve(["a@ministry.org", "b@qq.com", "c@own.org", "d@School.org", "e@new.org"])
+    assert [slot.seconds for slot in slots] == pytest.approx([0, 0.5, 0, 1, 0])
+
+
+def test_what_the_provider_does_not_take_now_is_postponed_in_its_name(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    host(engine, clock, {f"d{each}.org": "qq" for each in range(20)})
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 1))
+    slots = limiter.reserve([f"a@d{each}.org" for each in range(20)])
+    assert [slot.seconds for slot in slots] == pytest.approx(range(20))
+    assert [slot.not_before is None for slot in slots] == [True] * 6 + [False] * 14
+    assert {slot.held_by for slot in slots[6:]} == {"QQ"}
+
+
+def test_a_domain_s_own_rate_counts_too_and_the_slower_one_decides(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    host(engine, clock, {"slow.org": "google", "quick.org": "google"})
+    limiter = make_limiter(
+        engine, clock, monotonic, limit("google", 2, is_set=True), {"slow.org": 0.5, "quick.org": 50}
+    )
+    slots = limiter.reserve(["a@slow.org"] * 4 + ["b@quick.org"] * 3)
+    assert [slot.seconds for slot in slots[:3]] == pytest.approx([0, 2, 4])
+    assert slots[3].held_by == "slow.org"
+    # The fourth of slow.org took no slot of the provider.
+    assert [slot.seconds for slot in slots[4:]] == pytest.approx([1.5, 2, 2.5])
+
+
+def test_a_rate_for_a_provider_s_domain_replaces_the_published_number_but_not_the_settings_own(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    addresses = ["a@qq.com"] * 3
+    published = make_limiter(engine, clock, monotonic, limit("qq", 1), {"qq.com": 10})
+    assert [slot.seconds for slot in published.reserve(addresses)] == pytest.approx([0, 0.1, 0.2])
+    clock.advance(seconds=30)
+    ours = make_limiter(engine, clock, monotonic, limit("qq", 1, is_set=True), {"qq.com": 10})
+    assert [slot.seconds for slot in ours.reserve(addresses)] == pytest.approx([0, 1, 2])
+
+
+def test_two_machines_share_a_provider(engine: Engine, clock: FakeClock, monotonic: FakeMonotonic) -> None:
+    host(engine, clock, {"a.org": "qq", "b.org": "qq"})
+    limiters = [make_limiter(engine, clock, monotonic, limit("qq", 2)) for _ in range(2)]
+    found = [slot for limiter in limiters * 2 for slot in limiter.reserve(["x@a.org", "x@b.org"])]
+    assert [slot.seconds for slot in found] == pytest.approx([each / 2 for each in range(8)])
+
+
+def test_a_domain_counts_with_its_provider_from_the_answer_on(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 1))
+    assert limiter.reserve(["a@ministry.org"] * 9) == [Slot()] * 9
+    host(engine, clock, {"ministry.org": "qq"})
+    assert limiter.reserve(["a@ministry.org"] * 9) == [Slot()] * 9
+    monotonic.now += 10
+    assert [slot.seconds for slot in limiter.reserve(["a@ministry.org"] * 3)] == pytest.approx([0, 1, 2])
+
+
+def test_a_day_s_number_is_kept_by_all_machines_and_the_next_day_is_new(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    limiters = [make_limiter(engine, clock, monotonic, limit("qq", None, daily=5)) for _ in range(2)]
+    assert limiters[0].reserve(["a@qq.com"] * 3) == [Slot()] * 3
+    slots = limiters[1].reserve(["a@qq.com"] * 4)
+    assert slots[:2] == [Slot()] * 2
+    # START is at 9:00; no delivery is postponed further than four hours, and asks again then.
+    assert [slot.not_before for slot in slots[2:]] == [START + timedelta(hours=4)] * 2
+    clock.advance(hours=14)
+    (late,) = limiters[0].reserve(["a@qq.com"])
+    assert late.not_before == START.replace(hour=0) + timedelta(days=1)
+    clock.advance(hours=1)
+    assert limiters[0].reserve(["a@qq.com"] * 5) == [Slot()] * 5
+
+
+@pytest.mark.parametrize("days", [-1, -400])
+def test_a_clock_set_back_makes_no_new_day(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic, days: int
+) -> None:
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 1, daily=2))
+    limiter.reserve(["a@qq.com"] * 2)
+    clock.advance(days=days)
+    (slot,) = limiter.reserve(["a@qq.com"])
+    assert slot.not_before is not None
+
+
+def test_rows_of_domains_without_a_limit_are_never_made(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    host(engine, clock, {f"d{each}.org": "google" for each in range(9)})
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 1))
+    assert limiter.reserve([f"a@d{each}.org" for each in range(9)] + ["a@qq.com"]) == [Slot()] * 10
+    with lock_buckets(engine, ["provider:qq"]) as (_, buckets):
+        assert list(buckets) == ["provider:qq"]
