@@ -22,6 +22,7 @@ from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.reasons.fault import USUAL_FAULTS
 from mailer.reasons.reason import Reason
 from mailer.settings import FeedbackSettings, Settings
 
@@ -74,9 +75,12 @@ def describe_reasons() -> str:
     """Return Markdown: every reason for which a message comes back, what it means, and what happens then."""
     meanings = read_meanings(Reason)
     rows = [
-        f"| `{reason}` | {meanings[reason.name]} | {_describe_consequence(reason)} |" for reason in Reason
+        f"| `{reason}` | {meanings[reason.name]} | {USUAL_FAULTS[reason].label} | "
+        f"{_describe_consequence(reason)} |"
+        for reason in Reason
     ]
-    return "\n".join(["| reason | what it means | what happens |", "|---|---|---|", *rows])
+    head = ["| reason | what it means | whose fault, usually | what happens |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
 
 
 def describe_simulated_readers() -> str:

@@ -8,6 +8,9 @@ without a code of its own (5.1.x) does not either, unless it answers RCPT: some 
 mobile networks for one, say it after DATA of people who filter their mail.
 """
 
+from dataclasses import dataclass
+
+from mailer.reasons.fault import USUAL_FAULTS, Fault
 from mailer.reasons.reason import Reason
 from mailer.reasons.rule_table import Evidence, Rule, load_rules
 from mailer.reasons.server_words import (
@@ -19,10 +22,25 @@ from mailer.reasons.server_words import (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What a server's words mean: why it returned a message, and whose fault that is."""
+
+    reason: Reason
+    fault: Fault
+
+
 def classify_reason(
     words: str, *, status: str = "", code: str = "", action: str = "", host: str = "", command: str = ""
 ) -> Reason:
-    """Return why a server returned a message.
+    """Return why a server returned a message; the arguments are those of :func:`classify_refusal`."""
+    return classify_refusal(words, status=status, code=code, action=action, host=host, command=command).reason
+
+
+def classify_refusal(
+    words: str, *, status: str = "", code: str = "", action: str = "", host: str = "", command: str = ""
+) -> Refusal:
+    """Return why a server returned a message, and whose fault that is.
 
     ``words`` are the server's own ("550 5.1.1 User unknown"), with its codes or without. ``status`` is the
     enhanced code (``5.1.1``) and ``action`` the action of a report (RFC 3464), ``code`` the reply code,
@@ -44,13 +62,25 @@ def classify_reason(
     )
     rule = load_rules().find_rule(evidence)
     if rule is None:
-        return Reason.other
+        return Refusal(reason=Reason.other, fault=USUAL_FAULTS[Reason.other])
+    fault = rule.fault or USUAL_FAULTS[rule.reason]
     if evidence.command == "MAIL" and (rule.reason.is_dead or rule.reason is Reason.unconfirmed):
         # MAIL names the sender: what does not exist is our own address.
-        return Reason.policy
+        return Refusal(reason=Reason.policy, fault=Fault.sender)
+    if evidence.command == "MAIL" and fault is Fault.reader:
+        # The reader is not named yet.
+        fault = Fault.sender
     if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
-        return Reason.unconfirmed
-    return rule.reason
+        if rule.reason is Reason.no_such_host and _is_about_us(told, evidence):
+            fault = Fault.sender
+        return Refusal(reason=Reason.unconfirmed, fault=fault)
+    return Refusal(reason=rule.reason, fault=fault)
+
+
+def _is_about_us(told: tuple[str, ...], evidence: Evidence) -> bool:
+    """Whether a server that misses a domain means ours: one that looks up names for security (5.7.x)."""
+    deciding = told[0] if told else next(iter(evidence.statuses), "")
+    return deciding.startswith("5.7.")
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
@@ -59,8 +89,7 @@ def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: s
     is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))
     if is_temporary or action.lower() == "delayed":
         return False
-    # A server that looks up names for the sake of security (5.7.x) looks up ours.
-    if rule.reason is Reason.no_such_host and deciding.startswith("5.7."):
+    if rule.reason is Reason.no_such_host and _is_about_us(told, evidence):
         return False
     if not rule.unconfirmed:
         return True

@@ -7,7 +7,8 @@ A rule gives a reason and conditions that must all hold:
 ``status``, ``code``, ``command``, ``host``
     enhanced codes (``5.7.*``), reply codes, SMTP commands, ends of host names: one of each must be there.
 
-``unconfirmed = true`` marks words that some servers also use for people who exist.
+``unconfirmed = true`` marks words that some servers also use for people who exist. ``fault`` says whose fault
+it is, where that is not the usual one of the reason (:mod:`.fault`).
 ``samples`` are what such a server writes; a test runs each.
 """
 
@@ -22,6 +23,7 @@ from importlib.resources.abc import Traversable
 from operator import itemgetter
 from typing import Any
 
+from mailer.reasons.fault import Fault
 from mailer.reasons.phrase import Phrase, list_words
 from mailer.reasons.reason import Reason
 
@@ -49,6 +51,7 @@ class Rule:
     command: tuple[str, ...] = ()
     host: tuple[str, ...] = ()
     unconfirmed: bool = False
+    fault: Fault | None = None
     samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
 
     def fits(self, evidence: Evidence) -> bool:
@@ -152,5 +155,6 @@ def _read_rule(family: str, row: dict[str, Any]) -> Rule:
         command=tuple(row.get("command", ())),
         host=tuple(row.get("host", ())),
         unconfirmed=row.get("unconfirmed", False),
+        fault=Fault(row["fault"]) if "fault" in row else None,
         samples=tuple({"words": one} if isinstance(one, str) else one for one in row["samples"]),
     )
