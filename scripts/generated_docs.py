@@ -22,6 +22,8 @@ from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.providers.provider import Level, Provider, Source
+from mailer.providers.provider_table import load_providers
 from mailer.reasons.fault import USUAL_FAULTS
 from mailer.reasons.reason import Reason
 from mailer.settings import FeedbackSettings, Settings
@@ -81,6 +83,40 @@ def describe_reasons() -> str:
     ]
     head = ["| reason | what it means | whose fault, usually | what happens |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
+
+
+def describe_providers() -> str:
+    """Return Markdown: every known provider, what it accepts and what it asks for, with the sources."""
+    table = load_providers().by_key.values()
+    rows = ["| key | provider | at most | requires | recommends |", "|---|---|---|---|---|"]
+    rows += [_describe_provider(provider) for provider in table]
+    notes = [
+        f"- {provider.name}: {limit.note} ([source]({limit.source.url}), {limit.source.date})"
+        for provider in table
+        for limit in provider.limits
+        if limit.note
+    ]
+    return "\n".join([*rows, "", "Where the numbers are from:", "", *notes])
+
+
+def _describe_provider(provider: Provider) -> str:
+    name = f"[{provider.name}]({provider.postmaster})" if provider.postmaster else provider.name
+    limits = ", ".join(f"{limit.messages:,} a {limit.per}" for limit in provider.limits) or "–"
+    return f"| `{provider.key}` | {name} | {limits} | {_list_asks(provider, Level.required)} | " + (
+        f"{_list_asks(provider, Level.recommended)} |"
+    )
+
+
+def _list_asks(provider: Provider, level: Level) -> str:
+    """What it asks for on this level, each group with its source and date."""
+    groups: dict[Source, list[str]] = {}
+    for ask in provider.asks:
+        if ask.level is level:
+            groups.setdefault(ask.source, []).append(ask.requirement.label)
+    return (
+        "; ".join(f"{', '.join(labels)} ([{source.date}]({source.url}))" for source, labels in groups.items())
+        or "–"
+    )
 
 
 def describe_simulated_readers() -> str:

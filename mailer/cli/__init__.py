@@ -24,6 +24,7 @@ from mailer.cli.commands import (
     fakes,
     feedback,
     keys,
+    providers,
     reconfirm,
     segments,
     send,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "correct", "corrections", "campaigns", "feedback", "fakes")),
-    ("People", ("subscribers", "segments")),
+    ("People", ("subscribers", "segments", "providers")),
     (
         "Run",
         ("init", "demo", "simulator", "serve", "work", "doctor", "trial", "login", "logout", "keys", "db"),
@@ -132,6 +133,7 @@ for _command in (
     fakes.fakes,
     subscribers.subscribers,
     segments.segments,
+    providers.providers,
     workspace.init,
     workspace.demo,
     simulator.simulator,

@@ -6,6 +6,7 @@ To add a check, write a function that takes a workspace and yields findings, nam
 """
 
 from mailer.doctor.diagnosis import Diagnosis, Health
+from mailer.doctor.provider_checks import check_providers
 from mailer.doctor.registry import WORKSPACE_CHECKS
 from mailer.workspace import Workspace
 
@@ -14,4 +15,5 @@ __all__ = ["Diagnosis", "Health", "diagnose_workspace"]
 
 def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
     """Check everything a campaign relies on. All checks always run, whatever the earlier ones found."""
-    return tuple(finding for check in WORKSPACE_CHECKS for finding in check(workspace))
+    findings = tuple(finding for check in WORKSPACE_CHECKS for finding in check(workspace))
+    return (*findings, *check_providers(workspace, findings))

@@ -9,6 +9,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
+from mailer.providers.refusal_advice import Explanation, explain_refusal
 from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import is_dead_address
@@ -51,6 +52,12 @@ class ReasonGroup:
             return None
         cause = classify_reason(self.reason, command="RCPT" if self.dead_address else "")
         return None if cause is Reason.other else cause
+
+    def explain(self) -> Explanation | None:
+        """What a server's refusal means and what to do; None if it was no server that said it."""
+        if self.state not in _STATES_WITH_REPLY or not self.reason[:3].isdecimal():
+            return None
+        return explain_refusal(self.reason, command="RCPT" if self.dead_address else "")
 
     def as_dict(self) -> dict[str, Any]:
         cause = self.cause.value if self.cause else None

@@ -19,6 +19,7 @@ from mailer.database.feedback_models import (
     FeedbackKind,
     FeedbackMessage,
 )
+from mailer.providers.refusal_advice import Explanation, explain_refusal
 from mailer.reasons.reason import Reason
 from subscribers.models import Subscriber
 
@@ -60,8 +61,21 @@ class Alarm:
     readers: int
     last_at: datetime
 
+    def explain(self) -> Explanation:
+        """What it means, and what to do."""
+        return explain_refusal(self.words)
+
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "reason": self.reason.value, "last_at": self.last_at.isoformat()}
+        told = self.explain()
+        return {
+            **asdict(self),
+            "reason": self.reason.value,
+            "last_at": self.last_at.isoformat(),
+            "provider": told.provider,
+            "fault": told.fault.value,
+            "means": told.means,
+            "advice": told.advice,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def doctor(
     from mailer.doctor import Health, diagnose_workspace
 
     workspace = context.open_workspace()
-    findings = (
+    findings = everything = (
         diagnose_workspace(workspace) if message_file is None else _check_message(workspace, message_file)
     )
     if subject is not None:
@@ -65,6 +65,11 @@ def doctor(
         from mailer.cli.doctor_output import print_findings
 
         print_findings(findings, show_good=show_all or subject is not None or message_file is not None)
+        if message_file is None and (subject is None or subject.lower() == "providers"):
+            from mailer.cli.demand_table import print_demands
+            from mailer.doctor.provider_checks import read_demands
+
+            print_demands(read_demands(workspace, everything))
     sys.exit(1 if any(finding.verdict is Health.bad for finding in findings) else 0)
 
 

@@ -1,0 +1,158 @@
+"""What a refusal means in plain words, and what to do about it: for people who know no SMTP."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailer.providers.provider import KnownRefusal, Provider
+from mailer.providers.provider_table import ProviderTable, load_providers
+from mailer.reasons.fault import Fault
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import Refusal, classify_refusal
+
+_HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z]{2,}", re.IGNORECASE)
+_DOCTOR = "Run `mailer doctor` and publish the records it names."
+# By reason: what happened, with the place of the provider's name, and what to do.
+_GENERAL: dict[Reason, tuple[str, str]] = {
+    Reason.no_such_user: ("{} has no such address.", "Nothing: the address is removed."),
+    Reason.no_such_host: ("The domain does not exist any more.", "Ask your partner for the new address."),
+    Reason.has_moved: ("The person has moved to another address.", "Ask your partner for the new address."),
+    Reason.does_not_accept: ("The domain takes no mail at all.", "Ask your partner for another address."),
+    Reason.unconfirmed: (
+        "{} may not know the address, but does not say so for certain.",
+        "Nothing. If it goes on, the address is removed.",
+    ),
+    Reason.full: ("The reader's mailbox is full.", "Nothing. Somebody who stays full for long is removed."),
+    Reason.suspended: (
+        "The mailbox is disabled or not used.",
+        "Nothing. Somebody whose mailbox stays closed is removed.",
+    ),
+    Reason.over_quota: (
+        "{} has had too much mail for now.",
+        "Nothing: it is tried again. If it goes on, set a lower rate in [provider_rates].",
+    ),
+    Reason.greylisted: ("{} lets unknown senders wait.", "Nothing: it is tried again."),
+    Reason.too_big: ("The mail is too large for {}.", "Use fewer or smaller pictures, or the form digest."),
+    Reason.content: ("{} refused something in the mail.", "Look at its words, and run `mailer check`."),
+    Reason.spam: (
+        "{} took the mail for spam.",
+        f"{_DOCTOR} Ask readers there to add your address to their contacts.",
+    ),
+    Reason.policy: (
+        "A rule of {} or of the reader's organisation refused the mail.",
+        "Ask your partner to have their IT allow your address.",
+    ),
+    Reason.authentication: ("{} could not tell that the mail is from you.", _DOCTOR),
+    Reason.blocked: (
+        "{} has blocked your sending server or domain.",
+        "Ask whoever runs the relay to have it taken off the list that the words name.",
+    ),
+    Reason.network: ("{} could not be reached.", "Nothing: it is tried again."),
+    Reason.expired: (
+        "The mail was tried for days, and given up.",
+        "Ask your partner whether their mail works.",
+    ),
+    Reason.other: (
+        "{} gave no reason that we understand.",
+        "Nothing. If it goes on, ask whoever runs the relay.",
+    ),
+    Reason.complaint: ("The reader reported the mail as spam.", "Nothing: they get no more."),
+}
+# Where the fault is not the usual one of the reason.
+_BY_FAULT: dict[tuple[Reason, Fault], tuple[str, str]] = {
+    (Reason.over_quota, Fault.reader): (
+        "The reader gets too much mail for now, from everybody together.",
+        "Nothing: it is tried again.",
+    ),
+    (Reason.policy, Fault.provider): (
+        "{} does not know the address as one of its own.",
+        "Tell your partner that their mail is set up wrongly.",
+    ),
+    (Reason.policy, Fault.sender): ("{} does not accept your sender's address or mail.", _DOCTOR),
+    (Reason.unconfirmed, Fault.sender): ("{} could not find your own domain.", _DOCTOR),
+    (Reason.unconfirmed, Fault.provider): (
+        "{} could not check whether the address exists.",
+        "Nothing: it is tried again.",
+    ),
+    (Reason.other, Fault.provider): ("{} has a fault of its own.", "Nothing: it is tried again."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a refusal means: ``provider`` is its name, or "" if the words do not tell."""
+
+    provider: str
+    reason: Reason
+    fault: Fault
+    means: str
+    advice: str
+
+
+def explain_refusal(
+    words: str,
+    *,
+    code: str = "",
+    status: str = "",
+    host: str = "",
+    command: str = "",
+    table: ProviderTable | None = None,
+) -> Explanation:
+    """Explain a server's ``words``; the arguments are those of :func:`classify_refusal`. Never raises."""
+    table = table or load_providers()
+    refusal = classify_refusal(words, code=code, status=status, host=host, command=command)
+    provider = _find_provider(words, host, table)
+    known = _find_known(words, provider) if provider else None
+    means, advice = (known.means, known.advice) if known else _explain_generally(refusal, provider)
+    return Explanation(
+        provider=provider.name if provider else "",
+        reason=refusal.reason,
+        fault=refusal.fault,
+        means=means,
+        advice=advice,
+    )
+
+
+def _explain_generally(refusal: Refusal, provider: Provider | None) -> tuple[str, str]:
+    means, advice = _BY_FAULT.get((refusal.reason, refusal.fault), _GENERAL[refusal.reason])
+    told = means.format(provider.name if provider else "the reader's server")
+    return told[:1].upper() + told[1:], advice
+
+
+def _find_provider(words: str, host: str, table: ProviderTable) -> Provider | None:
+    """The provider that a host in the words belongs to, or whose own mark is in them."""
+    if found := table.find_provider_of_mx(_list_hosts(f"{host} {words}")):
+        return found
+    if "gsmtp" in words:
+        return table.by_key.get("google")
+    marked = [
+        provider
+        for provider in table.by_key.values()
+        if any(_is_mark(code) and code in words for known in provider.refusals for code in known.codes)
+    ]
+    return marked[0] if len(marked) == 1 else None
+
+
+def _list_hosts(words: str) -> Iterator[str]:
+    """Names in the words that may be hosts; those in an address of a web page or a person are none."""
+    for found in _HOST.finditer(words):
+        before = words[: found.start()]
+        if not before.endswith(("@", "/")):
+            yield found[0]
+
+
+def _is_mark(code: str) -> bool:
+    """Whether only one provider writes ``code``: one with letters, and no sentence."""
+    return any(letter.isalpha() for letter in code) and " " not in code and len(code) > 4
+
+
+def _find_known(words: str, provider: Provider) -> KnownRefusal | None:
+    for known in provider.refusals:
+        if any(_contains(words, code) for code in known.codes):
+            return known
+    return None
+
+
+def _contains(words: str, code: str) -> bool:
+    """Whether ``code`` stands in the words, and is not the beginning or the end of a longer number."""
+    return re.search(rf"(?<![0-9.]){re.escape(code)}(?![0-9])", words) is not None
