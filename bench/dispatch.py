@@ -16,6 +16,7 @@ from bench.launch_cost import measure_launch
 from bench.measurement import Measurement, print_table
 from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import CampaignFactory
+from bench.provider_limits import measure_provider_limits
 from bench.relays import NoRelayError, running_sink
 from bench.runs import Run
 from bench.send_rate import (
@@ -39,6 +40,7 @@ _FIGURES: dict[str, Callable[[BenchContext], Iterator[Measurement]]] = {
     "dkim": measure_dkim,
     "sign-in": measure_sign_in,
     "growth": measure_large_audience,
+    "providers": measure_provider_limits,
     "machines": measure_worker_scaling,
     "launch": measure_launch,
 }

@@ -113,11 +113,13 @@ class CampaignFactory:
         self.folder = folder
         self._made: dict[str, PreparedCampaign] = {}
 
-    def prepare(self, size: NewsletterSize, readers: int, *, server: str | None = None) -> PreparedCampaign:
+    def prepare(
+        self, size: NewsletterSize, readers: int, *, server: str | None = None, domains: int = 50
+    ) -> PreparedCampaign:
         """Return a launched campaign, in SQLite or on the PostgreSQL at ``server``."""
-        name = f"{size}_{readers}{'_postgres' if server else ''}"
+        name = f"{size}_{readers}_{domains}{'_postgres' if server else ''}"
         if name not in self._made:
-            audience = self.make_audience(f"campaign_{name}", size, readers, server=server)
+            audience = self.make_audience(f"campaign_{name}", size, readers, server=server, domains=domains)
             engine = audience.workspace.open_database()
             number = launch(engine, audience.workspace, audience.plan(), now=datetime.now(UTC))
             engine.dispose()
@@ -126,7 +128,13 @@ class CampaignFactory:
         return self._made[name]
 
     def make_audience(
-        self, name: str, size: NewsletterSize, readers: int, *, server: str | None = None
+        self,
+        name: str,
+        size: NewsletterSize,
+        readers: int,
+        *,
+        server: str | None = None,
+        domains: int = 50,
     ) -> PreparedAudience:
         """Create a workspace ``name`` with this many readers. Its database is not saved yet."""
         now = datetime.now(UTC)
@@ -135,7 +143,8 @@ class CampaignFactory:
         workspace = open_workspace(founded.root, environ={"MAILER_DATABASE__URL": store.url})
         engine = workspace.open_database()
         upgrade(engine)
-        add_readers(engine, readers, sectors=tuple(workspace.settings.sectors), now=now)
+        sectors = tuple(workspace.settings.sectors)
+        add_readers(engine, readers, sectors=sectors, now=now, domains=domains)
         engine.dispose()
         return PreparedAudience(workspace=workspace, edition=edition, readers=readers, database=store)
 

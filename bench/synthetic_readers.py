@@ -1,10 +1,12 @@
 """Fill a list with many invented readers, in a few statements."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, String, case, cast, insert, literal, select
 from sqlmodel import SQLModel, col
 
+from mailer.database.provider_models import MailDomain
 from subscribers.models import Status, Subscriber, SubscriberSector
 
 _COLUMNS = SQLModel.metadata.tables["subscriber"].columns
@@ -12,16 +14,22 @@ _NAMES = ("Rina Okafor", "李明", "Бат-Эрдэнэ", "Amélie Dupré")
 # None of these countries requires a consent record, which these readers do not have.
 _COUNTRIES = ("MN", "CN", "KR", "KP")
 _DOMAINS = 50
+# Of each hundred domains, how many are hosted at whom; the rest have servers of their own.
+_HOSTED = {"microsoft_365": 35, "google": 20, "qq": 10, "netease": 5, "orange": 3, "gmx": 2}
 
 
-def add_readers(engine: Engine, count: int, *, sectors: tuple[str, ...], now: datetime) -> None:
+def add_readers(
+    engine: Engine, count: int, *, sectors: tuple[str, ...], now: datetime, domains: int = _DOMAINS
+) -> None:
     """Add ``count`` active readers in several countries and scripts, who each follow one or two of
     ``sectors``.
 
-    Their languages are unknown, so that each gets the edition in its original language.
+    Their languages are unknown, so that each gets the edition in its original language. Who receives the mail
+    of their ``domains`` is known.
     """
     with engine.begin() as connection:
-        _add_people(connection, count, now)
+        _add_people(connection, count, now, domains)
+        connection.execute(insert(MailDomain), list(_list_hosted(domains, now)))
         for turn in range(len(sectors) + 1):
             follow = select(col(Subscriber.id), literal(sectors[turn % len(sectors)]))
             # The last turn gives some readers a second sector.
@@ -34,11 +42,23 @@ def _every(step: int, turn: int):  # type: ignore[no-untyped-def]  # SQLAlchemy'
     return col(Subscriber.id) % step == turn
 
 
-def _add_people(connection: Connection, count: int, now: datetime) -> None:
+def _list_hosted(domains: int, now: datetime) -> Iterator[dict[str, object]]:
+    hosts = [key for key, share in _HOSTED.items() for _ in range(share)]
+    hosts += [""] * (100 - len(hosts))
+    for number in range(domains):
+        yield {
+            "domain": f"desk{number}.example.org",
+            "provider": hosts[number % 100],
+            "looked_up_at": now,
+            "expires_at": now + timedelta(days=14),
+        }
+
+
+def _add_people(connection: Connection, count: int, now: datetime, domains: int) -> None:
     numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < count))
     digits = cast(numbers.c.n, String)
-    address = literal("reader") + digits + "@desk" + cast(numbers.c.n % _DOMAINS, String) + ".example.org"
+    address = literal("reader") + digits + "@desk" + cast(numbers.c.n % domains, String) + ".example.org"
     moment = literal(now, _COLUMNS.created_at.type)
     row = {
         "email": address,
