@@ -10,7 +10,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,14 @@ from mailer.database.models import (
     SentTest,
     TransactionalMailKind,
 )
+from mailer.database.provider_models import MailDomain
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
 from mailer.privacy.file_scan import FileAction, scan_files
+from mailer.providers.domain_cache import save_answers
+from mailer.providers.mx_lookup import MxAnswer
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import suppress
@@ -285,6 +288,18 @@ def test_tests_sent_to_them_lose_the_address_and_stay_tests(
     with Session(engine) as opened:
         tests = {(test.address, test.sent_by) for test in opened.exec(select(SentTest))}
     assert tests == {("", "Kim"), (OTHER, "Kim")}
+
+
+def test_the_domain_of_their_address_is_forgotten_and_no_other(workspace: Workspace, engine: Engine) -> None:
+    live(workspace, engine)
+    domain = EMAIL.partition("@")[2]
+    answers = [
+        MxAnswer(domain=each, provider="google", lasts=timedelta(days=9)) for each in (domain, "b.org")
+    ]
+    save_answers(engine, answers)
+    erase(workspace, engine)
+    with Session(engine) as opened:
+        assert [row.domain for row in opened.exec(select(MailDomain))] == ["b.org"]
 
 
 def test_nothing_that_came_back_by_or_about_them_names_them_any_more(
