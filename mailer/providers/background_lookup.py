@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _QUESTIONS_AT_ONCE = 8
 # Python runs one thread at a time: what this takes of it, a campaign does not have.
 _SHARE_OF_TIME = 0.02
-_CHUNK = 500
+_CHUNK = 5_000
 _SAVE_SECONDS = 2.0
 # So many first questions without an answer: the DNS is down, or we are cut off from it.
 _HOPELESS = 16
@@ -85,12 +85,18 @@ class BackgroundLookup:
             engine.dispose()
 
     def _look_up_all(self, engine: Engine) -> None:
+        from dns.resolver import NoResolverConfiguration
+
         while not self._stop.is_set():
             with engine.connect().execution_options(read_only=True) as connection:
                 domains = list_unknown_domains(connection, self._table, limit=_CHUNK, clock=self._clock)
             if not domains:
                 return
-            resolver = make_resolver(self._settings)
+            try:
+                resolver = make_resolver(self._settings)
+            except NoResolverConfiguration:
+                # This machine has no DNS; the doctor says so.
+                return
             questions = _Questions(domains, resolver, self._table, self._stop, share=self._share)
             if not self._save_as_they_come(engine, questions):
                 return

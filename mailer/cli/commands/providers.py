@@ -24,7 +24,7 @@ _HOUR = 3600
 @json_option
 @pass_context
 def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
-    """Show who receives your readers' mail, how fast it may come, and what they ask of you.
+    """Show who receives your readers' mail, and what they ask of you.
 
     Counts active subscribers, wherever their own domain is hosted. Domains that were not looked up yet are
     counted at the end; `mailer work` looks them up. Numbers under five are not shown.
