@@ -14,6 +14,9 @@ from mailer.dispatch.relays import Relay
 _PAUSE_SECONDS = 60.0
 """A day ends by the database's clock, which may be changed, so it is asked again."""
 
+_EARLY_SECONDS = 0.02
+"""A message may be so much before its slot: a timer for each would cost more than all the rest."""
+
 _WINDOW_CLOSED_REASON = "It is outside the sending hours where the subscriber lives."
 
 
@@ -94,7 +97,7 @@ class SendScheduler:
             if slot.not_before is not None:
                 reason = f"{slot.held_by} accepts no more at the moment."
                 later.setdefault(reason, []).append((claim, slot.not_before))
-            elif slot.seconds > 0:
+            elif slot.seconds > _EARLY_SECONDS:
                 soon.append((claim, slot.seconds))
             else:
                 ready.append(claim)
