@@ -54,7 +54,7 @@ def describe_doctor() -> Iterator[str]:
     """Yield the part of docs/gallery.md about the doctor."""
     yield "\n## The doctor\n\n[`mailer doctor`](doctor.md) on a terminal, light and dark.\n"
     for name, title in _TITLES.items():
-        yield f"\n### {title}\n\n![{title}](images/{name}.png)\n"
+        yield f"\n### {title}\n\n![{title}, light, dark](images/{name}.png)\n"
 
 
 def _make_database(folder: Path) -> Path:

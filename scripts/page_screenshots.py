@@ -54,6 +54,7 @@ TITLES = {
     "verified_fake": "An email that is not what we sent",
     "test_link": "A link in a test",
     "error": "Page not found",
+    "unknown_link": "A link that leads nowhere",
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
 
@@ -75,6 +76,7 @@ SHORT_PAGES = (
     "sign_up_confirmed",
     "accessibility",
     "test_link",
+    "unknown_link",
 )
 """Pages with a sentence or two."""
 
