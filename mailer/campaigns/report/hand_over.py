@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.providers.domain_cache import read_known_providers
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 
@@ -23,8 +24,9 @@ _BATCH_ROWS: Final = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceHandOver:
-    """The time to hand over the messages to one ``place``: a provider, by the domains of its own, or another
-    domain. Places of fewer than five readers are left out. Times are in seconds since the launch."""
+    """The time to hand over the messages to one ``place``: a provider, by the domains of its own and those it
+    receives for (MX), or another domain. Places of fewer than five readers are left out. Times are in seconds
+    since the launch."""
 
     place: str
     sent: int
@@ -139,7 +141,7 @@ def _measure_places(
     """Measure the places with the most messages. What the others had together is shown by subtraction, so
     it is not of a few people either."""
     domains = _count_domains(connection, campaign_id)
-    names = _name_places(domains)
+    names = _name_places(connection, domains)
     numbers: Counter[str] = Counter()
     for domain, number in domains.items():
         numbers[names[domain]] += number
@@ -155,10 +157,13 @@ def _measure_places(
     return tuple(_measure_place(name, _Seconds(launched_at, sorted(found[name].items()))) for name in chosen)
 
 
-def _name_places(domains: Iterable[str]) -> dict[str, str]:
-    """The provider of each domain that is one's own, or the domain itself."""
-    providers = load_providers()
-    found = {domain: providers.find_provider_of_domain(domain) for domain in domains}
+def _name_places(connection: Connection, domains: Iterable[str]) -> dict[str, str]:
+    """The provider that receives the mail of each domain, or the domain itself if none is known."""
+    table, known = load_providers(), read_known_providers(connection)
+    found = {
+        domain: table.find_provider_of_domain(domain) or table.by_key.get(known.get(domain, ""))
+        for domain in domains
+    }
     return {domain: provider.name if provider else domain for domain, provider in found.items()}
 
 

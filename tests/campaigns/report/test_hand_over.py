@@ -7,6 +7,9 @@ from sqlmodel import col
 
 from mailer.campaigns.report.hand_over import HandOver, measure_hand_over
 from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.providers.domain_cache import save_answers
+from mailer.providers.mx_lookup import MxAnswer
+from mailer.providers.provider_table import load_providers
 from tests.factories.deliveries import START, add_campaign
 
 
@@ -82,3 +85,23 @@ def test_the_domains_of_one_provider_are_measured_together(engine: Engine) -> No
     assert [(place.sent, place.last) for place in found.places] == [(7, 2), (6, 5)]
     assert found.places[0].place != "gmail.com"
     assert found.places[1].place == "ministry.example"
+
+
+def test_domains_that_one_provider_receives_for_are_measured_with_its_own(engine: Engine) -> None:
+    readers = [f"a{n}@gmail.com" for n in range(4)] + [f"b{n}@partner.example" for n in range(3)]
+    readers += [f"c{n}@own.example" for n in range(6)] + [f"d{n}@odd.example" for n in range(5)]
+    number = add_campaign(engine, readers)
+    hand_over(engine, number, [*[2.0] * 4, *[4.0] * 3, *[5.0] * 6, *[7.0] * 5])
+    # A server of its own, and a provider that this version does not know.
+    known = {"partner.example": "google", "own.example": "", "odd.example": "nobody"}
+    lasts = timedelta(days=1)
+    save_answers(
+        engine, [MxAnswer(domain=domain, provider=key, lasts=lasts) for domain, key in known.items()]
+    )
+    found = measure(engine, number)
+    assert found is not None
+    assert [(place.place, place.sent, place.last) for place in found.places] == [
+        (load_providers().by_key["google"].name, 7, 4),
+        ("own.example", 6, 5),
+        ("odd.example", 5, 7),
+    ]
