@@ -85,6 +85,38 @@ def test_what_was_in_doubt_and_is_settled_is_told_with_what_settled_it(
     ]
 
 
+def test_whose_fault_each_group_is_stands_in_the_json_the_table_and_the_csv(
+    either_workspace: Workspace, engine: Engine
+) -> None:
+    add_campaign(engine, 6)
+    refused = (
+        ("5.1.1 No such user", "reader", "the reader's side"),
+        ("5.7.26 Unauthenticated mail is not accepted", "sender", "ours"),
+        ("5.7.1 Relay access denied", "provider", "the provider, or on the way"),
+        ("Because", "nobody", "nobody's"),
+    )
+    for number, (words, _, _) in enumerate(refused):
+        put(engine, number, S.rejected, code=550, reason=words)
+    # What no server said is nobody's fault either, but there is nothing to ask.
+    put(engine, 4, S.failed, reason="no name")
+    put(engine, 5, S.suppressed, reason="unsubscribed")
+    found = json.loads(run(either_workspace, "report", "1", "--json").stdout)["reasons"]
+    expected = {f"550 {words}": fault for words, fault, _ in refused} | {
+        "no name": None,
+        "unsubscribed": None,
+    }
+    assert {one["reason"]: one["fault"] for one in found} == expected
+    table = run(either_workspace, "report", "1", "--csv", "-", "--table", "reasons").stdout
+    told = {
+        row["in their words"]: row["whose fault"] for row in csv.DictReader(io.StringIO(table, newline=""))
+    }
+    labels = {f"550 {words}": label for words, _, label in refused}
+    assert told == labels | {"no name": "", "unsubscribed": ""}
+    shown = run(either_workspace, "report", "1").stdout.splitlines()
+    for words, label in labels.items():
+        assert any(f" {label} " in line and words in line for line in shown)
+
+
 def test_a_report_of_very_many_reasons_is_still_short(either_workspace: Workspace, engine: Engine) -> None:
     add_campaign(engine, 300)
     with engine.begin() as connection:

@@ -10,8 +10,8 @@ from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
 from mailer.providers.refusal_advice import Explanation, explain_refusal
+from mailer.reasons.fault import Fault
 from mailer.reasons.reason import Reason
-from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import is_dead_address
 
 _STATES_WITH_REASON = (
@@ -48,10 +48,14 @@ class ReasonGroup:
     @property
     def cause(self) -> Reason | None:
         """What the words of a server mean; None if they are not a server's, or say nothing we understand."""
-        if self.state not in _STATES_WITH_REPLY or not self.reason[:3].isdecimal():
-            return None
-        cause = classify_reason(self.reason, command="RCPT" if self.dead_address else "")
-        return None if cause is Reason.other else cause
+        told = self.explain()
+        return None if told is None or told.reason is Reason.other else told.reason
+
+    @property
+    def fault(self) -> Fault | None:
+        """Whose fault a server's refusal is; None if it was no server that said it."""
+        told = self.explain()
+        return told.fault if told else None
 
     def explain(self) -> Explanation | None:
         """What a server's refusal means and what to do; None if it was no server that said it."""
@@ -60,8 +64,11 @@ class ReasonGroup:
         return explain_refusal(self.reason, command="RCPT" if self.dead_address else "")
 
     def as_dict(self) -> dict[str, Any]:
-        cause = self.cause.value if self.cause else None
-        return {**asdict(self), "state": self.state.value, "cause": cause}
+        """The group in the form of the JSON output."""
+        told = {
+            name: one.value if one else None for name, one in (("cause", self.cause), ("fault", self.fault))
+        }
+        return {**asdict(self), "state": self.state.value, **told}
 
 
 def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:

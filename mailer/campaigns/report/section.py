@@ -15,12 +15,13 @@ Cell = str | int | None
 class ReportTable:
     """A table of a report; ``name`` chooses it on the command line. ``note`` belongs below it. Cells in the
     columns ``right`` are numbers. One that ``is_wide`` does not fit a phone: there, each row is a paragraph
-    that begins with its first cell."""
+    that begins with its first cell. Cells in the columns ``titled`` say nothing without their title."""
 
     name: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     right: frozenset[int] = frozenset()
+    titled: frozenset[int] = frozenset()
     note: str = ""
     is_wide: bool = False
 

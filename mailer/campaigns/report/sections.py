@@ -113,15 +113,17 @@ def _describe_reasons(report: CampaignReport) -> Iterator[ReportSection]:
             group.cause.label if group.cause else _OUTCOMES[group.state],
             group.number,
             _OUTCOMES[group.state],
+            group.fault.label if group.fault else "",
             tidy_words(group.reason),
         )
         for group in report.reasons
     )
     table = ReportTable(
         name="reasons",
-        head=("why", "readers", "outcome", "in their words"),
+        head=("why", "readers", "outcome", "whose fault", "in their words"),
         rows=rows,
         right=frozenset({1}),
+        titled=frozenset({3}),
         is_wide=True,
     )
     dead = f"{report.bounced:,} of those rejected bounced: the address is dead and gets no more mail."

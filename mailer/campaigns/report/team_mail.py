@@ -139,14 +139,16 @@ def _show_table(table: ReportTable) -> ShownTable:
 
 
 def _write_paragraphs(table: ReportTable, rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Words speak for themselves."""
+    """Each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most words speak for themselves."""
     for first, *others in rows:
-        words = (
-            f"{table.head[place]} {value}" if place in table.right else value
-            for place, value in enumerate(others, start=1)
-            if value
-        )
+        words = (_title_value(table, place, value) for place, value in enumerate(others, start=1) if value)
         yield first, ", ".join(words)
+
+
+def _title_value(table: ReportTable, place: int, value: str) -> str:
+    if place in table.titled:
+        return f"{table.head[place]}: {value}"
+    return f"{table.head[place]} {value}" if place in table.right else value
 
 
 def _write_part(boundary: str, subtype: str, text: str) -> str:

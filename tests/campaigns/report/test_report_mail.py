@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import unescape
 
 import pytest
 from click.testing import CliRunner, Result
@@ -107,6 +108,20 @@ def test_the_mail_says_what_the_campaign_did_as_text_and_as_html(
         assert words in html
     assert "Opens are not counted" in plain
     assert "550 5.1.1 &lt;b&gt;No&lt;/b&gt; such user" in html
+
+
+def test_the_mail_says_whose_fault_a_refusal_is_with_its_title(
+    reporting: Workspace, engine: Engine, server: ScriptedServer, clock: FakeClock, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        left = {"state": DeliveryState.suppressed, "reason": "unsubscribed"}
+        connection.execute(update(Delivery).where(col(Delivery.id) == 2).values(left))
+    queue_due_reports(reporting, engine, clock=clock)
+    send_due_reports(reporting, engine, clock=clock)
+    message = parse(server.kept[0].content)
+    for text in (read_part(message, "plain"), unescape(read_part(message, "html"))):
+        assert "readers 1, rejected, whose fault: the reader's side, 550 5.1.1" in text
+        assert "readers 1, suppressed, unsubscribed" in text
 
 
 @pytest.mark.parametrize("reply", ["451 4.3.0 try later", "421 4.3.2 closing"])

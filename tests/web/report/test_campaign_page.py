@@ -176,11 +176,16 @@ def test_a_long_name_is_whole_in_the_table_and_cut_in_the_chart(shown: ShownRepo
     assert "…" in charts
 
 
-def test_a_refusal_of_a_dead_address_is_told_from_one_of_the_sender(shown: ShownReports) -> None:
+def test_a_refusal_is_told_with_what_it_means_and_whose_fault_it_is(shown: ShownReports) -> None:
     groups = tuple(
         ReasonGroup(state=DeliveryState.rejected, number=3, reason=reason, dead_address=dead)
-        for reason, dead in (("550 no such user", True), ("550 5.7.1 is on a blocklist", False))
+        for reason, dead in (
+            ("550 no such user", True),
+            ("550 5.7.1 is on a blocklist", False),
+            ("the address needs SMTPUTF8", False),
+        )
     )
     words = read_words(shown.render_report(replace(make_empty_report(), reasons=groups)))
-    assert "550 no such user Refused: no such user; dead address 3" in words
-    assert "550 5.7.1 is on a blocklist Refused: blocked 3" in words
+    assert "550 no such user Refused: no such user; dead address The reader’s side 3" in words
+    assert "550 5.7.1 is on a blocklist Refused: blocked Ours 3" in words
+    assert "the address needs SMTPUTF8 Refused 3" in words

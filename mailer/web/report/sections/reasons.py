@@ -41,7 +41,7 @@ def describe_reasons(report: CampaignReport, counted: str) -> Section | None:
         lead=_describe_largest(groups[0]),
         counted=counted,
         figures=(Figure(chart=draw_bars(_make_chart(groups))),),
-        tables=(_make_table(groups),),
+        below=(_make_table(groups),),
         notes=tuple(_list_notes(report)),
     )
 
@@ -85,12 +85,16 @@ def _make_table(groups: tuple[ReasonGroup, ...]) -> Table:
         columns=(
             Column(title="Words", kind=CellKind.server),
             Column(title="What happened"),
+            Column(title="Whose fault"),
             Column(title="Readers", kind=CellKind.number),
         ),
         rows=tuple(
-            make_cells(group.reason, _describe_group(group), format_number(group.number))
+            make_cells(
+                group.reason, _describe_group(group), _describe_fault(group), format_number(group.number)
+            )
             for group in groups[:_MOST_ROWS]
         ),
+        broad=True,
     )
 
 
@@ -98,6 +102,11 @@ def _describe_group(group: ReasonGroup) -> str:
     """What happened, what the server meant, and what follows from it."""
     cause = f": {group.cause.label}" if group.cause else ""
     return f"{_WORDS[group.state]}{cause}{'; dead address' if group.dead_address else ''}"
+
+
+def _describe_fault(group: ReasonGroup) -> str:
+    words = group.fault.label.replace("'", "’") if group.fault else ""
+    return words[:1].upper() + words[1:]
 
 
 def describe_returned(report: CampaignReport) -> Section | None:
