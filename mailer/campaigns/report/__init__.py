@@ -18,7 +18,7 @@ from mailer.campaigns.report.duration import format_duration
 from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
 from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
-from mailer.campaigns.report.reasons import ReasonGroup
+from mailer.campaigns.report.reasons import ReasonGroup, list_advice
 from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
 from mailer.campaigns.report.section import ReportSection, ReportTable
 from mailer.campaigns.report.sections import OPENS_NOTE, describe_report, describe_time_line
@@ -67,6 +67,7 @@ __all__ = [
     "describe_time_line",
     "format_duration",
     "format_figure",
+    "list_advice",
     "list_campaigns",
     "read_time_line",
     "report_campaign",

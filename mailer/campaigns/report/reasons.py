@@ -1,7 +1,9 @@
 """Why readers did not get the mail: the database groups replies that mean the same."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, literal_column, or_
@@ -29,6 +31,7 @@ _ADDRESS_PATTERN = r"<?[^\s<>]+@[^\s<>:,;]+>?"
 _TIME_PATTERN = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
 _ID_PATTERN = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
 _MAX_REASONS = 100
+_MAX_ADVICE = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,13 @@ def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup
         )
         for found, code, told, count in connection.execute(statement)
     )
+
+
+def list_advice(groups: Iterable[ReasonGroup]) -> tuple[str, ...]:
+    """What the refusals of most readers mean and what to do, each once."""
+    told = (group.explain() for group in groups)
+    advice = (f"{each.means} {each.advice}" for each in told if each is not None)
+    return tuple(islice(dict.fromkeys(advice), _MAX_ADVICE))
 
 
 def mask_details(connection: Connection, words: Any) -> Any:

@@ -5,7 +5,6 @@ a terminal would obey. Whoever shows it escapes it for where it goes.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Final
 
 from locales.countries import country_name
@@ -14,6 +13,7 @@ from mailer.campaigns.report.campaign_figures import CampaignFigures
 from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE
 from mailer.campaigns.report.duration import format_duration
+from mailer.campaigns.report.reasons import list_advice
 from mailer.campaigns.report.section import (
     Cell,
     ReportSection,
@@ -33,7 +33,6 @@ OPENS_NOTE: Final = (
     "it, so their number would tell nothing true."
 )
 _OUTCOMES: Final = {state: state.value.replace("_", " ") for state in DeliveryState}
-_MAX_ADVICE: Final = 5
 _LEAVING_REASONS: Final = {
     "too_many": "too many emails",
     "not_mine": "the topics are not relevant",
@@ -129,17 +128,10 @@ def _describe_reasons(report: CampaignReport) -> Iterator[ReportSection]:
     dead = f"{report.bounced:,} of those rejected bounced: the address is dead and gets no more mail."
     yield ReportSection(
         title="Why readers did not get it",
-        sentences=(*((dead,) if report.bounced else ()), *_advise(report)),
+        sentences=(*((dead,) if report.bounced else ()), *list_advice(report.reasons)),
         tables=(table,),
         counted_at=report.counted_at.get(ReportPart.reasons),
     )
-
-
-def _advise(report: CampaignReport) -> Iterator[str]:
-    """What the refusals of most readers mean, whose fault they are and what to do, each once."""
-    told = [group.explain() for group in report.reasons]
-    advice = (f"{each.means} {each.advice}" for each in told if each is not None)
-    yield from islice(dict.fromkeys(advice), _MAX_ADVICE)
 
 
 def _describe_breakdown(report: CampaignReport, vocabulary: Vocabulary) -> Iterator[ReportSection]:

@@ -189,3 +189,5 @@ def test_a_refusal_is_told_with_what_it_means_and_whose_fault_it_is(shown: Shown
     assert "550 no such user Refused: no such user; dead address The reader’s side 3" in words
     assert "550 5.7.1 is on a blocklist Refused: blocked Ours 3" in words
     assert "the address needs SMTPUTF8 Refused 3" in words
+    assert "The reader’s server has no such address. Nothing: the address is removed." in words
+    assert "The reader’s server has blocked your sending server or domain. Ask whoever runs" in words

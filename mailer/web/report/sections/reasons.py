@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mailer.campaigns.report import CampaignReport, ReasonGroup, count_readers
+from mailer.campaigns.report import CampaignReport, ReasonGroup, count_readers, list_advice
 from mailer.database.models import DeliveryState
 from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report.charts.tone import Tone
@@ -58,6 +58,7 @@ def _list_notes(report: CampaignReport) -> Iterator[str]:
             f"{format_number(number)} of those refused {'has' if number == 1 else 'have'} an address that is "
             "dead, and will get no more mail."
         )
+    yield from map(_typeset, list_advice(report.reasons))
     if len(report.reasons) > _MOST_ROWS:
         rest = len(report.reasons) - _MOST_ROWS
         yield f"And {rest:,} smaller groups: `mailer campaigns report {report.summary.id} --json` has them."
@@ -105,8 +106,13 @@ def _describe_group(group: ReasonGroup) -> str:
 
 
 def _describe_fault(group: ReasonGroup) -> str:
-    words = group.fault.label.replace("'", "’") if group.fault else ""
+    words = _typeset(group.fault.label) if group.fault else ""
     return words[:1].upper() + words[1:]
+
+
+def _typeset(words: str) -> str:
+    """Words of ours with the apostrophes that pages have."""
+    return words.replace("'", "’")
 
 
 def describe_returned(report: CampaignReport) -> Section | None:
