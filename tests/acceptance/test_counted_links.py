@@ -25,6 +25,7 @@ from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.web.site import served
 
 OURS = "https://news.example.org"
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 
 
 @dataclass
@@ -92,7 +93,8 @@ def test_a_reader_who_clicks_arrives_and_is_counted_without_a_name(
         with engine.begin() as connection:
             connection.execute(update(CampaignLink).values(url=f"{other.url}/report?a=1&b=é#part"))
         with served(create_app(workspace)) as running, chromium() as browser:
-            page = browser.new_page()
+            # Chromium without a screen says so, and counts as a program.
+            page = browser.new_page(user_agent=PERSON)
             page.goto(f"{running.url}/accessibility")
             page.set_content(html.replace(OURS, running.url))
             page.get_by_role("link", name="The report").click()

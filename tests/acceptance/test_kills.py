@@ -84,7 +84,7 @@ def check_before_resending(driver: CampaignDriver, sink: Sink, kills: int) -> No
 def test_kills_lose_no_reader_and_name_every_duplicate(
     driver: CampaignDriver, figure: Figure, workers: int
 ) -> None:
-    show_kills(driver, figure, readers=300, kills=3, workers=workers, rate=100 if workers > 1 else None)
+    show_kills(driver, figure, readers=200, kills=2, workers=workers, rate=100 if workers > 1 else None)
 
 
 @pytest.mark.soak

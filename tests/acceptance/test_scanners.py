@@ -97,7 +97,7 @@ def scan(delivered: Delivered, number: int) -> set[int]:
 
 
 def test_every_scanner_opens_every_link_and_nothing_changes(delivered: Delivered) -> None:
-    assert {path.split("/")[1] for path in delivered.paths} == {"u", "p", "e"}
+    assert {path.split("/")[1] for path in delivered.paths} == {"u", "p", "e", "verify"}
     before = dump_tables(delivered.driver.engine)
     assert scan(delivered, 2 * len(SCANNERS) * len(delivered.paths)) == {200}
     assert dump_tables(delivered.driver.engine) == before

@@ -133,6 +133,7 @@ def resend_what_is_in_doubt(killer: Killer) -> None:
         killer.finish("resend")
 
 
+@pytest.mark.soak
 def test_ten_kills_lose_nobody_and_every_duplicate_was_in_doubt(
     sqlite_engine: Engine, sqlite_database: str, tmp_path: Path
 ) -> None:

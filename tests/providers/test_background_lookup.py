@@ -80,7 +80,7 @@ def test_where_no_question_is_answered_it_stops_asking(
         names = serve_partners(server, 400)
         server.broken.update(names)
         add_subscribers(engine, [f"a@{name}" for name in names])
-        with look_up(server.settings):
+        with look_up(server.settings.model_copy(update={"timeout": 0.2})):
             await_known(engine, 16)
             while any(thread.name == "mailer-mx" for thread in threading.enumerate()):
                 time.sleep(0.01)

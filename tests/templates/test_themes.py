@@ -190,6 +190,7 @@ def test_the_footer_says_who_why_and_how_to_leave(document: lxml_html.HtmlElemen
         "Choose what you receive": "@@preferences_url@@",
         "Unsubscribe": "@@unsubscribe_url@@",
         "View in browser": "@@archive_url@@",
+        "@@verify_place@@": "@@verify_url@@",
     }
 
 

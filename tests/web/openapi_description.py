@@ -82,6 +82,8 @@ def list_fields(words: Words) -> Mapping[str, Described]:
         "language": _one_of("en", "zh-Hans", ""),
         "frequency": _one_of("every", "pause"),
         "until": {"type": "string", "format": "date"},
+        "clicks": _one_of("yes"),
+        "clicks-asked": _one_of("yes"),
         "reason": _one_of(*UnsubscribeReason),
         "from": _one_of("undo", "again"),
         "wish": _one_of("export", "address", "erase"),

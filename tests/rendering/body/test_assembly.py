@@ -53,7 +53,7 @@ SETTINGS = sample_settings()
 _APART = {StoryKind.feature, StoryKind.centre, StoryKind.chair, StoryKind.campaign, StoryKind.notice}
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HEADERS = [
-    "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "List-Unsubscribe",
+    "From", "To", "Subject", "Date", "Message-ID", "Feedback-ID", "MIME-Version", "List-Unsubscribe",
     "List-Unsubscribe-Post", "List-Id", "List-Post", "Precedence", "X-Auto-Response-Suppress",
     "Content-Language", "Content-Type",
 ]  # fmt: skip

@@ -145,6 +145,8 @@ def test_only_subscribers_themselves_can_come_back(session: Session, now: dateti
         subscriber = get(session, add(session, now, status=status, email=f"{status}@example.org"))
         leads = {event for event in ConsentEvent if may(session, subscriber, Status.active, event, now)}
         expected = {ConsentEvent.subscribed} if status is not Status.erased else set()
+        if status in {Status.active, Status.paused}:
+            expected |= {ConsentEvent.reconfirmed}
         assert leads == expected | ({ConsentEvent.resumed} if status is Status.paused else set()), status
 
 

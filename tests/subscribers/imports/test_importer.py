@@ -86,6 +86,7 @@ def test_a_full_row_becomes_a_subscriber_with_a_record_of_consent(
         "tags": ["press", "vip"],
         "status": "active",
         "paused_until": None,
+        "click_consent": False,
         "created_at": "2026-03-01T09:00:00Z",
         "updated_at": "2026-03-01T09:00:00Z",
     }

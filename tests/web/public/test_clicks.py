@@ -101,7 +101,8 @@ def test_a_head_request_is_answered_and_is_marked_as_no_person(either_workspace:
         number = add_counted_campaign(engine, URLS)
         token = sign_click(either_workspace, number)
         with closed_site(either_workspace) as url:
-            answer = send_request(url, "HEAD", f"/c/{token}/1")
+            person = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; rv:140.0)", "accept-language": "mn"}
+            answer = send_request(url, "HEAD", f"/c/{token}/1", headers=person)
             assert (answer.status, answer.headers["location"], answer.body) == (302, URLS[0], b"")
         assert [click.signs for click in read_clicks(engine)] == ["head"]
 
