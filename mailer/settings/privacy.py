@@ -35,7 +35,8 @@ class ConsentSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long personal data is kept. `mailer subscribers prune` deletes it; none means for ever."""
+    """How long personal data is kept. `mailer subscribers prune` deletes it; single clicks
+    go by themselves. None means for ever."""
 
     pending_days: int | None = Field(
         default=30, ge=3, description="Delete an unconfirmed sign-up after this many days."

@@ -55,6 +55,8 @@ def test_the_address_that_is_printed_opens_the_report(
     [
         (["2", "--page"], 1, "There is no campaign 2."),
         (["1", "--port", "0"], 2, "--port only works together with --page."),
+        (["1", "--page", "--json"], 2, "--page shows everything in the browser."),
+        (["1", "--page", "--csv", "refused.csv"], 2, "--page shows everything in the browser."),
     ],
 )
 def test_what_cannot_be_shown_is_said_in_the_terminal(

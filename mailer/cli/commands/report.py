@@ -120,6 +120,8 @@ def report(
     """
     if port is not None and not page:
         raise click.UsageError("--port only works together with --page.")
+    if page and (as_json or output is not None or addresses or over_time):
+        raise click.UsageError("--page shows everything in the browser. Give it alone, or with an ID.")
     if page:
         serve_report_page(context.open_workspace(), campaign_id, port=port, open_browser=open_browser)
         return
