@@ -32,11 +32,32 @@ class _Protocol(LMTP):
     line_length_limit = 1024 * 1024
     _replies = 1
 
+    def __init__(self, handler: _Handler, opened: set[asyncio.BaseTransport], **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._opened = opened
+        self._connection: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connection = transport
+        self._opened.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._connection is not None:
+            self._opened.discard(self._connection)
+        super().connection_lost(error)
+
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         try:
             await super().smtp_DATA(arg)
         finally:
             self._replies = 1
+
+    def eof_received(self) -> bool:
+        # The base class keeps the connection of a client that has hung up, which then lasts until Python
+        # happens to collect it. Nobody is left to read a reply: its message is brought again.
+        super().eof_received()
+        return False
 
     async def push(self, status: str | bytes) -> None:
         text = status if isinstance(status, str) else status.decode("utf-8")
@@ -45,10 +66,14 @@ class _Protocol(LMTP):
             self._replies = len(self.envelope.rcpt_tos) if self.envelope is not None else 1
 
 
-def make_protocol(take: Take, *, loop: asyncio.AbstractEventLoop, limit: int) -> Any:
-    """Return the protocol for one connection; it refuses messages of more than ``limit`` bytes."""
+def make_protocol(
+    take: Take, opened: set[asyncio.BaseTransport], *, loop: asyncio.AbstractEventLoop, limit: int
+) -> Any:
+    """Return the protocol for one connection, which is in ``opened`` as long as it lasts; it refuses messages
+    of more than ``limit`` bytes."""
     return _Protocol(
         _Handler(take),
+        opened,
         data_size_limit=limit,
         enable_SMTPUTF8=True,
         hostname="partner-mailer.invalid",

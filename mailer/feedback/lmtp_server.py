@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 from mailer.errors import MailerError
 from mailer.feedback.envelope import add_envelope
@@ -45,7 +44,7 @@ class LmtpServer:
         self._intake = intake
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
-        self._connections: WeakSet[Any] = WeakSet()
+        self._opened: set[asyncio.BaseTransport] = set()
 
     def start(self) -> int:
         """Begin to listen; return the port, or 0 for a Unix socket.
@@ -53,7 +52,7 @@ class LmtpServer:
         Raises:
             LmtpStartError: the place is taken, not available, or open to other machines.
         """
-        listener = _listen(self._address)
+        listener = self._listener = _listen(self._address)
         self._loop = asyncio.new_event_loop()
         # One at a time: receiving is one transaction, and SQLite has one writer.
         self._receiving = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mailer-lmtp")
@@ -80,9 +79,7 @@ class LmtpServer:
         # Imported here to keep commands fast that only read the settings.
         from mailer.feedback.lmtp_protocol import make_protocol
 
-        protocol = make_protocol(self._take, loop=self._loop, limit=MAX_MESSAGE_BYTES)
-        self._connections.add(protocol)
-        return protocol
+        return make_protocol(self._take, self._opened, loop=self._loop, limit=MAX_MESSAGE_BYTES)
 
     async def _start(self, listener: socket.socket, make: Any) -> asyncio.Server:
         if listener.family == socket.AF_UNIX:
@@ -90,6 +87,11 @@ class LmtpServer:
         return await self._loop.create_server(make, sock=listener)
 
     async def _shut_down(self) -> None:
+        # What was just accepted becomes a connection within these rounds of the loop. asyncio refuses to make
+        # one of it once the server is closed, and forgets to close its socket.
+        self._loop.remove_reader(self._listener)
+        for _ in range(5):
+            await asyncio.sleep(0)
         if self._server is not None:
             self._server.close()
         # Whatever is being received has been handed to the one thread: wait until its turn is over.
@@ -98,11 +100,11 @@ class LmtpServer:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        for connection in list(self._connections):
-            if connection.transport is not None:
-                connection.transport.close()
-        # A transport that is closed lets go of its socket in the loop's next round.
-        await asyncio.sleep(0)
+        for transport in list(self._opened):
+            transport.close()
+        # A transport that is closed lets go of its socket in a later round.
+        while self._opened:
+            await asyncio.sleep(0.001)
         await asyncio.sleep(0)
 
     async def _take(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
