@@ -100,9 +100,8 @@ def end_trial(
             f"Trial mode goes on, because `mailer doctor` finds {len(faults)} bad "
             f"{'thing' if len(faults) == 1 else 'things'}. Mend this, then end it:\n{lines}"
         )
-    if not read_trial(connection, settings).is_on:
-        return read_trial(connection, settings)
-    return _record(connection, settings, ends=True, by=name, now=now)
+    before = read_trial(connection, settings)
+    return _record(connection, settings, ends=True, by=name, now=now) if before.is_on else before
 
 
 def begin_trial(connection: Connection, settings: Settings, *, by: str, now: datetime) -> Trial:

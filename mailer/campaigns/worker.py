@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
-from mailer.campaigns.reconfirmation.closing import close_due_reconfirmations
+from mailer.campaigns.reconfirmation.deadline import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import look_up_providers, send_campaign
 from mailer.database.clock import Clock, read_clock

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import launch_or_continue
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.reconfirmation.closing import close_due_reconfirmations
+from mailer.campaigns.reconfirmation.deadline import close_due_reconfirmations
 from mailer.campaigns.reconfirmation.plan import (
     ReconfirmationError,
     ReconfirmationPlan,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from mailer.campaigns.trial import Trial
 
 _by_option = click.option(
     "--by",
@@ -17,6 +21,11 @@ _by_option = click.option(
     default="",
     help="Who decides it, for the record. Default: the user running the command.",
 )
+
+
+def _tell(state: Trial) -> None:
+    words = str(state)
+    emit(f"{words[0].upper()}{words[1:]}.")
 
 
 @click.group()
@@ -37,7 +46,7 @@ def show(context: CliContext, as_json: bool) -> None:
     if as_json:
         emit_json(state.as_dict())
         return
-    emit(f"{str(state)[0].upper()}{str(state)[1:]}.")
+    _tell(state)
     if state.is_on:
         say(f"When `mailer doctor` finds nothing bad: {context.command_line('trial', 'end', '--by', 'NAME')}")
 
@@ -59,7 +68,7 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
     if as_json:
         emit_json(state.as_dict())
     else:
-        emit(f"{str(state)[0].upper()}{str(state)[1:]}.")
+        _tell(state)
 
 
 @trial.command("begin")
@@ -77,4 +86,4 @@ def begin(context: CliContext, person: str, as_json: bool) -> None:
     if as_json:
         emit_json(state.as_dict())
     else:
-        emit(f"{str(state)[0].upper()}{str(state)[1:]}.")
+        _tell(state)
