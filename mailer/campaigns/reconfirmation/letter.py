@@ -19,7 +19,7 @@ STORY = "reconfirmation"
 """The slug of its only story."""
 
 _SUBJECT = gettext_noop("Do you still want our newsletter?")
-_PREHEADER = gettext_noop("One click keeps it coming. Without an answer, we pause it.")
+_PREHEADER = gettext_noop("Tell us if you would like to keep it. Without an answer, we pause it.")
 _PARAGRAPHS = (
     gettext_noop("You get the newsletter of %(organisation)s. Do you still want it?"),
     gettext_noop(
