@@ -29,7 +29,13 @@ def extract_messages() -> Catalog:
     said = Catalog(project="partner-mailer", charset="utf-8")
     places = (
         (ROOT / "templates" / "web", [("**.html", "jinja2"), ("**.txt", "jinja2")]),
-        (ROOT / "mailer", [(f"{room}/**.py", "python") for room in ("web", "selfservice", "campaigns")]),
+        (
+            ROOT / "mailer",
+            [
+                (f"{room}/**.py", "python")
+                for room in ("web", "selfservice", "campaigns", "team", "revisions", "comments", "activity")
+            ],
+        ),
     )
     for folder, methods in places:
         found = extract_from_dir(folder, methods, {"**.html": _OPTIONS["jinja2"]}, keywords=_KEYWORDS)

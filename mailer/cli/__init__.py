@@ -31,6 +31,7 @@ from mailer.cli.commands import (
     server,
     sign_in,
     simulator,
+    studio,
     subscribers,
     trial,
     workspace,
@@ -48,7 +49,20 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("People", ("subscribers", "segments", "providers")),
     (
         "Run",
-        ("init", "demo", "simulator", "serve", "work", "doctor", "trial", "login", "logout", "keys", "db"),
+        (
+            "init",
+            "demo",
+            "simulator",
+            "studio",
+            "serve",
+            "work",
+            "doctor",
+            "trial",
+            "login",
+            "logout",
+            "keys",
+            "db",
+        ),
     ),
 )
 
@@ -137,6 +151,7 @@ for _command in (
     workspace.init,
     workspace.demo,
     simulator.simulator,
+    studio.studio,
     server.serve,
     server.work,
     doctor.doctor,

@@ -20,6 +20,7 @@ from mailer.database import feedback_models as feedback_models
 from mailer.database import provider_models as provider_models
 from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models
+from mailer.database import team_models as team_models
 from mailer.database import verification_models as verification_models
 from mailer.errors import MailerError
 

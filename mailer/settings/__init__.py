@@ -17,6 +17,7 @@ from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSetti
 from mailer.settings.section import SingleLineText
 from mailer.settings.sender import SenderSettings
 from mailer.settings.smtp import RelaySettings, SmtpSettings, WarmUpSettings
+from mailer.settings.studio import StudioSettings
 from mailer.settings.web import LOOPBACK_HOSTS, WebSettings
 from mailer.settings.webhooks import SecretWebhookSettings, WebhooksSettings
 
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "SingleLineText",
     "SmtpSettings",
+    "StudioSettings",
     "WarmUpSettings",
     "WebSettings",
     "WebhooksSettings",

@@ -20,6 +20,7 @@ from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSetti
 from mailer.settings.section import Section, SingleLineText
 from mailer.settings.sender import SenderSettings
 from mailer.settings.smtp import SmtpSettings
+from mailer.settings.studio import StudioSettings
 from mailer.settings.web import WebSettings
 
 SETTINGS_FILE = "mailer.toml"
@@ -48,6 +49,7 @@ class Settings(Section):
     smtp: SmtpSettings = SmtpSettings()
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
+    studio: StudioSettings = StudioSettings()
     campaigns: CampaignSettings = CampaignSettings()
     dkim: DkimSettings = DkimSettings()
     dns: DnsSettings = DnsSettings()

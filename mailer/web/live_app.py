@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from mailer.live_workspace import LiveWorkspace
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 class _OpenApp:
     """An app with what its lifespan has opened, and the number of requests it is answering."""
 
-    app: FastAPI
+    app: Starlette
     settings: Settings
     lifespan: AbstractAsyncContextManager[object]
     requests: int = 0
@@ -35,7 +35,7 @@ class LiveApp:
     After a change, new requests go to a new app. The old one is closed when its last request is answered.
     """
 
-    def __init__(self, live: LiveWorkspace, make_app: Callable[[Workspace], FastAPI]) -> None:
+    def __init__(self, live: LiveWorkspace, make_app: Callable[[Workspace], Starlette]) -> None:
         self._live = live
         self._make_app = make_app
         self._open: _OpenApp | None = None

@@ -34,6 +34,13 @@ PREVIEW_POLICY = (
 )
 """The preview page: one script that watches for changes, and frames with the email."""
 
+STUDIO_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; frame-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+"""A page of Studio: our own scripts and style sheets, frames with the email, pictures as they are chosen."""
+
 
 def make_mail_policy(*, images: str, ancestors: str) -> str:
     """Make the policy of a page that shows an email: an origin of its own, no scripts, no forms; links work.

@@ -36,10 +36,10 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     """
     from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.live_workspace import LiveWorkspace
-    from mailer.web.app import create_app
     from mailer.web.connections import raise_descriptor_limit
     from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app
+    from mailer.web.site import create_site
 
     workspace = context.open_workspace()
     with context.open_database(workspace):
@@ -52,7 +52,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     # are being sent.
     with stop_on_signals(), _metrics_server(workspace), beside:
         serve_app(
-            LiveApp(live, create_app),
+            LiveApp(live, create_site),
             host=host,
             port=chosen,
             announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),

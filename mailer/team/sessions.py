@@ -1,0 +1,105 @@
+"""Sessions: where members are signed in to Studio.
+
+The secret of a session is in the browser's cookie alone; the database has its SHA-256, so that a copy of the
+database signs in nobody.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlmodel import Session, col, delete, select
+
+from mailer.database.team_models import SignInMethod, TeamMember, TeamSession
+from mailer.team.members import Member
+
+_MAX_BROWSER_LENGTH = 300
+# A page need not write to the database each time.
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """A member in one session. ``confirmed_at`` is when they last proved who they are. ``is_seen_lately``
+    is false if the session's time of the last visit needs to be written."""
+
+    session_id: int
+    member: Member
+    method: SignInMethod
+    confirmed_at: datetime
+    is_seen_lately: bool = True
+
+
+def open_team_session(
+    session: Session, member_id: int, method: SignInMethod, *, browser: str, now: datetime
+) -> str:
+    """Sign a member in and return the secret for the browser's cookie. The caller commits."""
+    secret = secrets.token_urlsafe(32)
+    row = TeamSession(
+        digest=_digest(secret),
+        member_id=member_id,
+        method=method,
+        browser=browser[:_MAX_BROWSER_LENGTH],
+        created_at=now,
+        confirmed_at=now,
+        last_seen_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return secret
+
+
+def find_signed_in(session: Session, secret: str, *, lifetime: timedelta, now: datetime) -> SignedIn | None:
+    """Find the session of a cookie's ``secret``; None if there is none, it was not used for ``lifetime``, or
+    its member has left the team."""
+    if not secret:
+        return None
+    found = session.exec(
+        select(TeamSession, TeamMember)
+        .where(TeamSession.digest == _digest(secret))
+        .where(TeamMember.id == TeamSession.member_id, col(TeamMember.removed_at).is_(None))
+    ).one_or_none()
+    if found is None or found[0].last_seen_at + lifetime <= now:
+        return None
+    row, member = found
+    return SignedIn(
+        session_id=row.id or 0,
+        member=Member(
+            id=member.id or 0,
+            email=member.email,
+            name=member.name,
+            role=member.role,
+            language=member.language,
+        ),
+        method=row.method,
+        confirmed_at=row.confirmed_at,
+        is_seen_lately=now - row.last_seen_at < _SEEN_EVERY,
+    )
+
+
+def mark_seen(session: Session, session_id: int, *, now: datetime) -> None:
+    """Note that a session was used ``now``. The caller commits."""
+    row = session.get(TeamSession, session_id)
+    if row is not None and row.last_seen_at < now:
+        row.last_seen_at = now
+        session.add(row)
+
+
+def end_team_session(session: Session, session_id: int) -> None:
+    """End one session. The caller commits."""
+    session.exec(delete(TeamSession).where(col(TeamSession.id) == session_id))
+
+
+def end_all_sessions(session: Session, member_id: int, *, except_id: int = 0) -> int:
+    """End all sessions of a member, but for one; return how many ended. The caller commits."""
+    ended = session.exec(
+        delete(TeamSession)
+        .where(col(TeamSession.member_id) == member_id)
+        .where(col(TeamSession.id) != except_id)
+    )
+    return ended.rowcount
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,1 @@
+"""Studio: the team's own pages, under /studio."""

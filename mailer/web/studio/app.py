@@ -1,0 +1,81 @@
+"""The app of Studio: its routes behind the security middleware and the check of who may use them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+from mailer.web.app_factory import assemble_app
+from mailer.web.dependencies import UtcClock, utc_now
+from mailer.web.language import choose_translator
+from mailer.web.page_renderer import PageRenderer
+from mailer.web.security import STUDIO_POLICY, SecurityRules
+from mailer.web.studio import home
+from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
+from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.state import PATH, StudioState
+from mailer.workspace import Workspace
+
+ROUTES: tuple[StudioRoute, ...] = (*home.ROUTES,)
+"""All routes of Studio. A test demands that its matrix of roles has each."""
+
+_UPLOAD_BYTES = 40 * 1024 * 1024
+_LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES}
+"""Stories, pictures and documents to import are larger than a form."""
+
+
+def create_studio_app(
+    workspace: Workspace, *, address: str, local: bool = False, clock: UtcClock = utc_now
+) -> FastAPI:
+    """Create the app of Studio, to be mounted at :data:`~mailer.web.studio.state.PATH`.
+
+    ``address`` is where people open it, such as https://news.example.org/studio; its path comes before all
+    paths. ``local`` refuses requests for another host than this machine.
+    """
+    base = urlsplit(address)
+    renderer = PageRenderer(workspace.settings, prefix=base.path)
+
+    @asynccontextmanager
+    async def open_studio(app: FastAPI) -> AsyncIterator[None]:
+        engine = workspace.open_database()
+        app.state.studio = StudioState(
+            workspace=workspace, renderer=renderer, engine=engine, clock=clock, address=address
+        )
+        try:
+            yield
+        finally:
+            engine.dispose()
+
+    def render_error(status: int, scope: Scope) -> Response:
+        return renderer.render_error(status, choose_translator(scope))
+
+    rules = SecurityRules(
+        policy=STUDIO_POLICY,
+        error_page=render_error,
+        public_hosts=frozenset({base.netloc}),
+        large_bodies=_LARGE_BODIES,
+        https_only=base.scheme == "https",
+        local_only=local,
+    )
+    app = assemble_app(renderer, rules, open_studio, ())
+    for route in ROUTES:
+        checks = [] if route.permission is None else [Depends(require(route.permission))]
+        app.add_api_route(
+            route.path, route.endpoint, methods=list(route.methods), response_model=None, dependencies=checks
+        )
+    app.add_exception_handler(SignInRequiredError, _ask_to_sign_in)
+    app.add_exception_handler(NotAllowedError, lambda request, _: render_error(403, request.scope))
+    return app
+
+
+def _ask_to_sign_in(request: Request, _: Exception) -> Response:
+    """Lead a visitor to the sign-in, and back to where they were going. What was sent by a form or by a
+    script gets 401, so that the page can keep what was typed."""
+    prefix = request.app.state.studio.renderer.prefix
+    here = request.scope["path"].removeprefix(PATH) or "/"
+    if request.method in {"GET", "HEAD"} and request.headers.get("hx-request") != "true":
+        return RedirectResponse(f"{prefix}/sign-in?next={quote(here)}", status_code=303)
+    return Response(status_code=401, headers={"hx-redirect": f"{prefix}/sign-in"})

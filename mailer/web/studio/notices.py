@@ -1,0 +1,27 @@
+"""What a page says after an act: named in its address, so that reloading repeats no act."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from mailer.i18n import gettext_noop
+
+
+class Notice(StrEnum):
+    """An act that the page before has done."""
+
+    signed_out = "signed-out"
+    """The visitor signed out."""
+
+
+NOTICES: Mapping[Notice, str] = MappingProxyType(
+    {
+        Notice.signed_out: gettext_noop("You have signed out."),
+    }
+)
+"""What is said about each; a test demands that all have words."""
+
+
+def find_notice(name: str) -> str:
+    """The words for the notice called ``name``; empty if there is none."""
+    return NOTICES[Notice(name)] if name in list(Notice) else ""

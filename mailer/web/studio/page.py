@@ -1,0 +1,140 @@
+"""A request for a page of Studio: who makes it, in which language, and how the page is rendered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from mailer.i18n import Translator
+from mailer.settings import Settings
+from mailer.team.members import Member
+from mailer.team.roles import Permission, is_allowed
+from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
+from mailer.web.language import choose_translator
+from mailer.web.studio.notices import Notice, find_notice
+from mailer.web.studio.state import StudioState, get_state
+
+_NOTICE = "notice"
+
+
+class SignInRequiredError(Exception):
+    """The page is for members, and the visitor is not signed in."""
+
+
+class NotAllowedError(Exception):
+    """The member's role does not allow this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """A request, by whomever: ``signed_in`` is None for a visitor who is not signed in."""
+
+    state: StudioState
+    request: Request
+    signed_in: SignedIn | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.state.workspace.settings
+
+    @property
+    def translator(self) -> Translator:
+        """The language of the page: the address's, the member's own, or the browser's."""
+        own = self.signed_in.member.language if self.signed_in is not None else ""
+        return choose_translator(self.request.scope, form_language=own)
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether htmx asks, for a part of a page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def make_path(self, path: str, notice: Notice | None = None, **query: str) -> str:
+        """The path of another page of Studio, such as "/editions"."""
+        values = {**query, **({_NOTICE: notice.value} if notice is not None else {})}
+        return f"{self.state.renderer.prefix}{path}{f'?{urlencode(values)}' if values else ''}"
+
+    def redirect(self, path: str, notice: Notice | None = None, **query: str) -> Response:
+        """Go on to another page of Studio after an act (303, so that reloading repeats nothing)."""
+        return RedirectResponse(self.make_path(path, notice, **query), status_code=303)
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """Render a page of ``templates/web/studio``."""
+        notice = find_notice(self.request.query_params.get(_NOTICE, ""))
+        signed_in = self.signed_in
+        shared = {
+            "member": signed_in.member if signed_in is not None else None,
+            "may": self._make_may(),
+            "notice": notice,
+        }
+        return self.state.renderer.render(
+            f"studio/{template}", self.translator, status=status, **{**shared, **values}
+        )
+
+    def _make_may(self) -> Callable[[str], bool]:
+        """For templates: ``{% if may("write") %}``."""
+        role = self.signed_in.member.role if self.signed_in is not None else None
+        return lambda name: role is not None and is_allowed(role, Permission(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudioPage(Visit):
+    """A request by a member of the team."""
+
+    signed_in: SignedIn
+
+    @property
+    def member(self) -> Member:
+        return self.signed_in.member
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the member may do what ``permission`` names."""
+        return is_allowed(self.member.role, permission)
+
+    def require(self, permission: Permission) -> None:
+        """Refuse what the member may not do; for acts that depend on more than the route.
+
+        Raises:
+            NotAllowedError: the member's role does not allow it.
+        """
+        if not self.may(permission):
+            raise NotAllowedError
+
+
+def _open_visit(request: Request) -> Visit:
+    state = get_state(request)
+    secret = request.cookies.get(state.cookie_name, "")
+    if not secret:
+        return Visit(state=state, request=request)
+    now = state.clock()
+    with state.read_session() as session:
+        found = find_signed_in(session, secret, lifetime=state.session_lifetime, now=now)
+    if found is not None and not found.is_seen_lately:
+        with state.write_session() as session:
+            mark_seen(session, found.session_id, now=now)
+    return Visit(state=state, request=request, signed_in=found)
+
+
+VisitDep = Annotated[Visit, Depends(_open_visit)]
+"""A request by whomever: for the pages of signing in."""
+
+
+def _open_page(visit: VisitDep) -> StudioPage:
+    if visit.signed_in is None:
+        raise SignInRequiredError
+    return StudioPage(state=visit.state, request=visit.request, signed_in=visit.signed_in)
+
+
+PageDep = Annotated[StudioPage, Depends(_open_page)]
+"""A request by a member of the team."""
+
+
+def require(permission: Permission) -> Callable[[StudioPage], None]:
+    """Make the dependency that keeps a route for members with ``permission``."""
+
+    def check(page: PageDep) -> None:
+        page.require(permission)
+
+    return check

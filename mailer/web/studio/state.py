@@ -1,0 +1,69 @@
+"""What all pages of Studio share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import Request
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from mailer.database.engine import open_session
+from mailer.web.dependencies import UtcClock
+from mailer.web.page_renderer import PageRenderer
+from mailer.workspace import Workspace
+
+PATH = "/studio"
+"""Where Studio is mounted."""
+
+_SECURE_COOKIE = "__Host-studio"
+_LOCAL_COOKIE = "studio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudioState:
+    """The shared state of Studio. ``address`` is what people open, without a slash at the end:
+    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``."""
+
+    workspace: Workspace
+    renderer: PageRenderer
+    engine: Engine
+    clock: UtcClock
+    address: str
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach it by https, so that its cookie never goes over an open line."""
+        return self.address.startswith("https://")
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the session's cookie. The prefix __Host- keeps other hosts of the domain from setting
+        it (RFC 6265bis §4.1.3.2), and needs https."""
+        return _SECURE_COOKIE if self.is_https else _LOCAL_COOKIE
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        """How long a session lasts without a visit."""
+        return timedelta(days=self.workspace.settings.studio.session_days)
+
+    @contextmanager
+    def read_session(self) -> Iterator[Session]:
+        """A read-only session, which never makes a campaign wait."""
+        with open_session(self.engine, read_only=True) as session:
+            yield session
+
+    @contextmanager
+    def write_session(self) -> Iterator[Session]:
+        """A session that commits when the block ends normally and rolls back otherwise."""
+        with open_session(self.engine) as session:
+            yield session
+            session.commit()
+
+
+def get_state(request: Request) -> StudioState:
+    """The state of the app that a request is for."""
+    state = request.app.state.studio
+    assert isinstance(state, StudioState)  # noqa: S101 - set at start by the lifespan
+    return state

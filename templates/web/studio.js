@@ -1,0 +1,13 @@
+// What every page of Studio has: Ctrl/⌘ S presses the page's save button, Ctrl/⌘ Enter its filled one, and
+// the list of errors is where one arrives after a form was refused. Everything works without this file.
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.isComposing) return;
+  const wanted = event.key === "s" ? "[data-save]" : event.key === "Enter" ? "button.main[type=submit]" : "";
+  const button = wanted && document.querySelector(wanted);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
+document.getElementById("errors")?.focus();
