@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from editions.cache import LatestCache
+from editions.crop import CENTRE, Crop
 from editions.images.used import ImageSizes
 from editions.markdown.lead import find_lead
 from editions.markdown.renderer import RenderedMarkdown
@@ -202,14 +203,18 @@ def _image(folder: Path, header: ImageHeader | None, images: ImageSizes) -> Imag
     if header is None:
         return None
     size = images[header.file]
+    crop = Crop(shape=header.shape, focus=header.focus or CENTRE) if header.shape else None
+    width, height = crop.find_size(size.width, size.height) if crop else (size.width, size.height)
     return Image(
         path=folder / f"{IMAGES_FOLDER}/{header.file}",
         alt=header.alt,
         caption=header.caption,
         credit=header.credit,
-        width=size.width,
-        height=size.height,
+        width=width,
+        height=height,
         ai=size.ai or header.ai,
+        crop=crop,
+        people=header.people,
     )
 
 

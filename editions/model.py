@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from editions.crop import Crop
+
 
 class StoryKind(StrEnum):
     """The kind of a story, which decides how it looks."""
@@ -70,10 +72,23 @@ class AiOrigin(StrEnum):
     """Made by people, and changed by such a program."""
 
 
+class PeopleShown(StrEnum):
+    """Whether people can be recognised in a picture, and why it may be shown all the same."""
+
+    nobody = "nobody"
+    """Nobody can be recognised."""
+
+    agreed = "agreed"
+    """Everybody who can be recognised agreed to be shown, or a parent did."""
+
+    public = "public"
+    """They were at a public event, or are public figures, and nothing private is shown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels. ``ai`` is what its own
-    label says, or else its author."""
+    """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels, of what ``crop`` leaves.
+    ``ai`` is what its own label says, or else its author. ``people`` is None if nobody has said it."""
 
     path: Path
     alt: str
@@ -82,6 +97,8 @@ class Image:
     width: int
     height: int
     ai: AiOrigin | None = None
+    crop: Crop | None = None
+    people: PeopleShown | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from PIL import Image, ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
 from editions.cache import BoundedCache
+from editions.crop import Crop
 from editions.images.ai_labels import make_xmp, read_ai_label
 from editions.images.files import MPO, broken_image_error, open_image, read_image_file
 from editions.images.play_sign import draw_play_sign
@@ -46,6 +47,7 @@ class PreparedImage:
 
 
 V = TypeVar("V")
+_Form = tuple[int, bool, Crop | None]
 _sizes: BoundedCache[ImageSize] = BoundedCache(10_000)
 _prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda image: len(image.data))
 
@@ -78,23 +80,23 @@ def _decode_size(name: str, content: bytes) -> ImageSize:
         return ImageSize(width=width, height=height, ai=read_ai_label(content))
 
 
-def prepare_image(path: Path, *, width: int, play: bool = False) -> PreparedImage:
+def prepare_image(path: Path, *, width: int, play: bool = False, crop: Crop | None = None) -> PreparedImage:
     """The picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels, never
     enlarged.
 
     Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays GIF, animated or
-    not. With ``play``, it has the sign of a video. The same file and width give the same bytes. A label that
-    says what AI did to it is kept, in JPEG and PNG.
+    not. With ``play``, it has the sign of a video; with ``crop``, only that part of it is left. The same
+    file, width and crop give the same bytes. A label that says what AI did to it is kept, in JPEG and PNG.
 
     Raises:
         ImageError: as :func:`measure_image`.
     """
-    form = (width, play)
+    form = (width, play, crop)
     return _get_or_create(_prepared, path, form, lambda name, content: _prepare(name, content, *form))
 
 
 def _get_or_create(
-    cache: BoundedCache[V], path: Path, form: tuple[int, bool] | None, create: Callable[[str, bytes], V]
+    cache: BoundedCache[V], path: Path, form: _Form | None, create: Callable[[str, bytes], V]
 ) -> V:
     """The result of ``create`` for the file at ``path``, from the cache if its content was seen before.
 
@@ -112,16 +114,17 @@ def _get_or_create(
     return cache.get_or_create((digest_content(content, stamp), form), lambda: create(path.name, content))
 
 
-def _prepare(name: str, content: bytes, width: int, play: bool) -> PreparedImage:
+def _prepare(name: str, content: bytes, width: int, play: bool, crop: Crop | None) -> PreparedImage:
     label = read_ai_label(content)
     xmp = make_xmp(label) if label else b""
     with open_image(name, content) as image:
         if image.format == "GIF" and not play:
-            return _prepare_gif(image, 2 * width)
-        if image.format != "PNG":
+            return _prepare_gif(image, 2 * width, crop)
+        # A part of the picture may need all its pixels.
+        if image.format != "PNG" and crop is None:
             image.draft("RGB", (2 * width, 2 * width))
         upright = _convert_colours(ImageOps.exif_transpose(image))
-        small = _shrink(upright, 2 * width)
+        small = _shrink(_cut(upright, crop), 2 * width)
         if play:
             small = draw_play_sign(_flatten_on_white(small))
         elif image.format == "PNG" and upright.getcolors(_MAX_PNG_COLOURS) is not None:
@@ -173,6 +176,10 @@ def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert(target)
 
 
+def _cut(image: Image.Image, crop: Crop | None) -> Image.Image:
+    return image if crop is None else image.crop(crop.find_box(image.width, image.height))
+
+
 def _shrink(image: Image.Image, max_width: int) -> Image.Image:
     if image.width <= max_width:
         return image
@@ -188,14 +195,14 @@ def _flatten_on_white(image: Image.Image) -> Image.Image:
     return sheet
 
 
-def _prepare_gif(image: Image.Image, max_width: int) -> PreparedImage:
-    if image.width <= max_width:
+def _prepare_gif(image: Image.Image, max_width: int, crop: Crop | None) -> PreparedImage:
+    if image.width <= max_width and crop is None:
         # Pillow keeps duration and loop by itself, and the comment unless told otherwise.
         return _encode(image, "GIF", save_all=True, comment=b"")
     frames, durations = [], []
     for frame in ImageSequence.Iterator(image):
         durations.append(frame.info.get("duration", 0))
-        frames.append(_shrink(frame.convert("RGBA"), max_width))
+        frames.append(_shrink(_cut(frame.convert("RGBA"), crop), max_width))
     if len(frames) == 1:
         return _encode(frames[0], "GIF")
     loop = {"loop": image.info["loop"]} if "loop" in image.info else {}

@@ -22,8 +22,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from editions.crop import Focus, ImageShape
 from editions.markdown.links import find_link_fault
-from editions.model import AiOrigin, EditionForm, Personalisation, StoryKind
+from editions.model import AiOrigin, EditionForm, PeopleShown, Personalisation, StoryKind
 from locales.countries import country_name, is_country, suggest_countries
 from locales.languages import canonical_language
 
@@ -144,6 +145,41 @@ def _check_ai(value: Any) -> Any:
     return value
 
 
+def _check_ai_statement(value: Any) -> Any:
+    return None if value == "none" else _check_ai(value)
+
+
+def _check_people(value: Any) -> Any:
+    if isinstance(value, str) and value not in list(PeopleShown):
+        raise validation_error(
+            "unknown-people",
+            f"{value!r} does not say whether people are shown. {suggest_choice(value, PeopleShown)}",
+        )
+    return value
+
+
+def _check_shape(value: Any) -> Any:
+    if isinstance(value, str) and value not in list(ImageShape):
+        raise validation_error(
+            "unknown-shape",
+            f"{value!r} is not a shape to crop a picture to. {suggest_choice(value, ImageShape)}",
+        )
+    return value
+
+
+def _read_focus(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d{1,3})[ ,]+(\d{1,3})", value.strip())
+    if found is None or max(map(int, found.groups())) > 100:
+        raise validation_error(
+            "bad-focus",
+            f"{value!r} is not a point of the picture. Write per cent from the left and from the top, such "
+            "as 50 30.",
+        )
+    return Focus(x=int(found[1]), y=int(found[2]))
+
+
 def _check_personalisation(value: Any) -> Any:
     if isinstance(value, str) and value not in list(Personalisation):
         raise validation_error(
@@ -197,6 +233,14 @@ LanguageTag = Annotated[
 ]
 YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 Ai = Annotated[AiOrigin, BeforeValidator(_check_ai)]
+AiStatement = Annotated[
+    AiOrigin | None,
+    BeforeValidator(_check_ai_statement),
+    WithJsonSchema({"enum": ["none", *AiOrigin]}),
+]
+People = Annotated[PeopleShown, BeforeValidator(_check_people)]
+Shape = Annotated[ImageShape, BeforeValidator(_check_shape)]
+FocusPoint = Annotated[Focus, BeforeValidator(_read_focus), _pattern_schema("^[0-9]{1,3}[ ,]+[0-9]{1,3}$")]
 IsoDate = Annotated[datetime.date, BeforeValidator(_check_date)]
 
 
@@ -211,9 +255,25 @@ class ImageHeader(_FrontMatterModel):
     alt: SingleLine = Field(description="A description of the picture for readers who cannot see it.")
     caption: SingleLine = Field(default="", description="The text below the picture.")
     credit: SingleLine = Field(default="", description="Who made the picture.")
-    ai: Ai | None = Field(
+    ai: AiStatement = Field(
         default=None,
-        description="What AI did to the picture, which readers are told: generated (it made it) or edited.",
+        description="What AI did to the picture, which readers are told: generated (it made it) or edited. "
+        "none says that it did nothing.",
+    )
+    people: People | None = Field(
+        default=None,
+        description="Whether people can be recognised in it: nobody, agreed (they agreed to be shown) or "
+        "public (at a public event, or public figures). Readers are not told.",
+    )
+    shape: Shape | None = Field(
+        default=None,
+        description="What it is cropped to: wide (16 to 9), landscape (3 to 2) or square. By default, all of "
+        "it is shown.",
+    )
+    focus: FocusPoint | None = Field(
+        default=None,
+        description="The point that stays in sight when it is cropped: per cent from the left and from the "
+        "top, such as 50 30. By default, its middle.",
     )
 
 

@@ -153,15 +153,11 @@ class PageBuilder:
         """The view from last time, unless the story or something else it depends on has changed."""
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
-        picture = self._prepare_picture(story.image.path, width) if story.image else None
+        picture = self._prepare_picture(story.image, width) if story.image else None
         further = tuple(
-            self._prepare_picture(image.path, gallery_width(image, self.theme)) for image in story.images
+            self._prepare_picture(image, gallery_width(image, self.theme)) for image in story.images
         )
-        still = (
-            self._prepare_picture(story.video.image.path, pictures.feature, play=True)
-            if story.video
-            else None
-        )
+        still = self._prepare_picture(story.video.image, pictures.feature, play=True) if story.video else None
         return _story_views.get_or_create(
             (self.edition.folder, self.language, story.source),
             (story, accent, picture, further, still, self._story_context),
@@ -270,14 +266,16 @@ class PageBuilder:
                 portrait,
                 signature.portrait,
                 text.language,
-                self._prepare_picture(portrait.path, self.theme.pictures.portrait),
+                self._prepare_picture(portrait, self.theme.pictures.portrait),
             )
             if portrait
             else None,
         )
 
-    def _prepare_picture(self, path: Path, width: int, *, play: bool = False) -> PreparedImage:
-        prepared = prepare_image(path, width=width, play=play)
+    def _prepare_picture(self, image: Image, width: int, *, play: bool = False) -> PreparedImage:
+        return self._keep(prepare_image(image.path, width=width, play=play, crop=image.crop))
+
+    def _keep(self, prepared: PreparedImage) -> PreparedImage:
         self.images[prepared.name] = prepared
         return prepared
 
@@ -315,7 +313,7 @@ class PageBuilder:
         )
 
     def _build_logo(self, path: Path) -> PictureView:
-        prepared = self._prepare_picture(path, self.theme.logo.width)
+        prepared = self._keep(prepare_image(path, width=self.theme.logo.width))
         return PictureView(
             url=f"{self.settings.web.base_url}/media/{prepared.name}",
             width=prepared.width,

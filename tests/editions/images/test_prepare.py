@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from editions.crop import Crop, Focus, ImageShape
 from editions.errors import ImageError
 from editions.images.files import locate_image
 from editions.images.prepare import PreparedImage, measure_image, prepare_image
+from editions.model import PeopleShown
 from editions.problem import Level
-from editions.reader import read_edition
+from editions.reader import inspect_edition, read_edition
 from tests.factories.draft_edition import SECTORS, Draft
 
 FIRST = "stories/010-youth-forum.md"
@@ -364,3 +366,65 @@ def test_a_gif_of_too_many_frames_is_refused(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError, match="more than 50 million pixels"):
         prepare_image(tmp_path / "a.gif", width=592)
+
+
+# --- crops --------------------------------------------------------------------------------------------------
+
+
+def draw_halves(path: Path, **options: object) -> Path:
+    """A picture that is red on the left, and blue on the right."""
+    picture = Image.new("RGB", (1000, 400), "red")
+    picture.paste("blue", (500, 0, 1000, 400))
+    picture.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["halves.jpg", "halves.png", "halves.gif"])
+@pytest.mark.parametrize(("x", "strongest"), [(0, 0), (100, 2)])
+def test_a_crop_shows_the_part_around_the_chosen_point(
+    tmp_path: Path, name: str, x: int, strongest: int
+) -> None:
+    crop = Crop(shape=ImageShape.square, focus=Focus(x=x, y=50))
+    path = draw_halves(tmp_path / name)
+    prepared = prepare_image(path, width=300, crop=crop)
+    assert (prepared.width, prepared.height) == (400, 400)
+    pixel = open_prepared(prepared).convert("RGB").getpixel((200, 200))
+    assert isinstance(pixel, tuple)
+    assert max(range(3), key=lambda channel: pixel[channel]) == strongest
+    assert prepared.name != prepare_image(path, width=300).name
+
+
+def test_the_front_matter_says_how_a_picture_is_cropped(draft: Draft) -> None:
+    draft.change(
+        FIRST, "  file: forum.jpg\n", "  file: forum.jpg\n  shape: square\n  focus: 0 100\n  people: agreed\n"
+    )
+    image = read_edition(draft.folder, sectors=SECTORS).stories[0].image
+    assert image is not None
+    assert image.crop == Crop(shape=ImageShape.square, focus=Focus(x=0, y=100))
+    assert image.people is PeopleShown.agreed
+    assert image.width == image.height
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("shape: round", "unknown-shape"),
+        ("focus: 50", "bad-focus"),
+        ("focus: 50 101", "bad-focus"),
+        ("people: some", "unknown-people"),
+        ("ai: perhaps", "unknown-ai"),
+    ],
+)
+def test_a_crop_that_cannot_be_made_is_a_problem_with_a_line(draft: Draft, line: str, code: str) -> None:
+    draft.change(FIRST, "  file: forum.jpg\n", f"  file: forum.jpg\n  {line}\n")
+    problems = inspect_edition(draft.folder, sectors=SECTORS).problems
+    assert [(problem.path, problem.code) for problem in problems if problem.level is Level.error] == [
+        (FIRST, code)
+    ]
+
+
+def test_that_ai_had_no_part_in_a_picture_can_be_said(draft: Draft) -> None:
+    draft.change(FIRST, "  file: forum.jpg\n", "  file: forum.jpg\n  ai: none\n")
+    image = read_edition(draft.folder, sectors=SECTORS).stories[0].image
+    assert image is not None
+    assert image.ai is None
