@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -47,10 +48,15 @@ class Inspection:
     disabled_results: tuple[DisabledCheckResult, ...] = ()
 
 
-def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
-    """Read the edition in ``folder``, whose stories may use ``sectors``. Never raises for what is in it."""
+def inspect_edition(
+    folder: Path, *, sectors: Collection[str], unsaved: Mapping[str, str] = MappingProxyType({})
+) -> Inspection:
+    """Read the edition in ``folder``, whose stories may use ``sectors``. Never raises for what is in it.
+
+    ``unsaved`` has texts that a writer has not saved yet: they are read in place of the files of their names.
+    """
     contents = scan_folder(folder)
-    file_reader = _EditionFileReader(folder, contents, sectors)
+    file_reader = _EditionFileReader(folder, contents, sectors, unsaved)
     documents = file_reader.read()
     present = contents.images if file_reader.is_complete else ()
     images, problems = read_used_images(
@@ -93,10 +99,13 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
 class _EditionFileReader:
     """Reads the files of one edition, and collects the documents and their problems."""
 
-    def __init__(self, folder: Path, contents: FolderContents, sectors: Collection[str]) -> None:
+    def __init__(
+        self, folder: Path, contents: FolderContents, sectors: Collection[str], unsaved: Mapping[str, str]
+    ) -> None:
         self.folder = folder
         self.contents = contents
         self.sectors = tuple(sectors)
+        self.unsaved = unsaved
         self.documents: list[AnyDocument] = []
         self.problems: list[Problem] = []
         self.is_complete = True
@@ -140,6 +149,7 @@ class _EditionFileReader:
             language=language,
             heading=heading,
             stamp=self.contents.stamps.get(name),
+            unsaved=self.unsaved.get(name),
         )
         self.problems += problems
         if document:

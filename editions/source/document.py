@@ -19,7 +19,7 @@ from editions.problem import Problem
 from editions.source.file_stamp import FileStamp
 from editions.source.folder import STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
-from editions.source.text_file import TextFile, read_text_file
+from editions.source.text_file import TextFile, read_text_file, read_unsaved_text
 from editions.source.validation_errors import validate_front_matter
 from locales.languages import canonical_language
 
@@ -77,14 +77,18 @@ def read_document(
     language: str | None = None,
     heading: int = STORY_HEADING_LEVEL,
     stamp: FileStamp | None = None,
+    unsaved: str | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
     ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
     the body's highest headings. ``stamp`` is the file's, as for
-    :func:`~editions.source.text_file.read_text_file`.
+    :func:`~editions.source.text_file.read_text_file`. ``unsaved`` is read in place of the file.
     """
-    source, problems = read_text_file(folder, name, stamp)
+    if unsaved is None:
+        source, problems = read_text_file(folder, name, stamp)
+    else:
+        source, problems = read_unsaved_text(name, unsaved)
     if source is None:
         return None, problems
     known = tuple(sectors)

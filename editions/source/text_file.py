@@ -72,9 +72,15 @@ def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
                 _problem(name, 1, "not-utf-8", f"the file is {encoding}, not UTF-8. Save it again as UTF-8.")
             ]
     try:
-        text = normalise_line_ends(data.decode("utf-8"))
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return None, [_encoding_problem(name, data, error)]
+    return read_unsaved_text(name, text)
+
+
+def read_unsaved_text(name: str, text: str) -> tuple[TextFile, list[Problem]]:
+    """Read ``text`` as if it stood in the file ``name``, with its problems."""
+    text = normalise_line_ends(text)
     if not find_unsafe_character(text):
         return TextFile(name=name, text=text), []
     return TextFile(name=name, text=remove_unsafe_characters(text)), _unsafe_character_problems(name, text)

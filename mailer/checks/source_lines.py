@@ -2,11 +2,12 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
@@ -75,10 +76,14 @@ def _keep_letters(text: str) -> str:
 
 
 class SourceLines:
-    """The files of the edition in ``folder``, read when the first place is looked up."""
+    """The files of the edition in ``folder``, read when the first place is looked up.
 
-    def __init__(self, folder: Path) -> None:
+    ``unsaved`` has texts in place of files, as for :func:`~editions.reader.inspect_edition`.
+    """
+
+    def __init__(self, folder: Path, unsaved: Mapping[str, str] = MappingProxyType({})) -> None:
         self._folder = folder
+        self._unsaved = unsaved
 
     @cached_property
     def _files(self) -> tuple[_SourceFile, ...]:
@@ -90,7 +95,7 @@ class SourceLines:
             if not (found := _FILE.fullmatch(name)):
                 continue
             try:
-                text = path.read_text(encoding="utf-8-sig", errors="replace")
+                text = self._unsaved.get(name) or path.read_text(encoding="utf-8-sig", errors="replace")
             except OSError:
                 # Reading the edition has reported it.
                 continue

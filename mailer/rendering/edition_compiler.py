@@ -1,7 +1,7 @@
 """The compiler: makes one email per language from an edition and a theme, once, however many readers it
 has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mailer.rendering.body.assembly import join_text
 from mailer.rendering.body.fragments import parse_fragments
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled_edition import CompiledEdition, digest_parts
-from mailer.rendering.incremental import render_incrementally
+from mailer.rendering.incremental import render_excerpt, render_incrementally
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
@@ -69,6 +69,30 @@ def compile_edition(
     """
     prepared = _prepare_page(edition, settings, language=language, overrides=overrides)
     return _freeze(edition, settings, prepared, prepared.render())
+
+
+def compile_excerpt(
+    edition: Edition,
+    settings: Settings,
+    story: str,
+    *,
+    language: str | None = None,
+    overrides: Path | None = None,
+) -> CompiledEdition:
+    """Compile the story with the slug ``story`` alone, as it looks in the email; an empty ``story`` is the
+    letter, with the head and the foot of the email. For the preview: it takes the time of one story.
+
+    Raises:
+        TemplateError: as for :func:`compile_edition`, or there is no such story.
+    """
+    stories = tuple(one for one in edition.stories if one.slug == story)
+    if story and not stories:
+        raise TemplateError(f"{edition.slug}: there is no story {story}.")
+    excerpt = replace(edition, stories=stories)
+    prepared = _prepare_page(excerpt, settings, language=language, overrides=overrides)
+    shown = replace(prepared, page=replace(prepared.page, whole=not story, lists_contents=False))
+    rendered = render_excerpt(shown.page, template=shown.template, overrides=overrides)
+    return _freeze(excerpt, settings, shown, rendered)
 
 
 def _freeze(

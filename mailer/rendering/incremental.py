@@ -82,6 +82,15 @@ def render_incrementally(
     return rendered
 
 
+def render_excerpt(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
+    """Render ``page``, which has only some stories of an edition; the whole edition's rendering is kept.
+
+    Raises:
+        TemplateError: as for :func:`render_incrementally`.
+    """
+    return _render_checked(page, template=template, overrides=overrides)
+
+
 def _split_page(page: Page) -> _SplitPage:
     return _SplitPage(
         without_stories=replace(

@@ -26,6 +26,7 @@ _CODE_PARAGRAPH = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_PAPER_QUERY = re.compile(r"(@media\s+|\bmedia=[\"'])(print|screen)(?=\s*[{\"'])", re.IGNORECASE)
 _BOTH_SCHEMES = re.compile(
     r"((?:color-scheme|supported-color-schemes)\s*:\s*|\bcontent=[\"'])light\s+dark\b", re.IGNORECASE
 )
@@ -40,6 +41,13 @@ def force_colour_scheme(html: str, *, dark: bool) -> str:
     wanted = "dark" if dark else "light"
     forced = _DARK_QUERY.sub(lambda query: always if query[1].lower() == wanted else never, html)
     return _BOTH_SCHEMES.sub(lambda both: f"{both[1]}{wanted}", forced)
+
+
+def force_paper(html: str) -> str:
+    """Show ``html`` on a screen as it is printed."""
+    return _PAPER_QUERY.sub(
+        lambda query: f"{query[1]}{'all' if query[2].lower() == 'print' else 'not all'}", html
+    )
 
 
 def remove_images(html: str) -> str:

@@ -12,7 +12,7 @@ from editions.problem import Level
 from mailer.campaigns.preflight import PreflightReport, locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant
-from mailer.web.preview.compiler import PreviewCompiler
+from mailer.web.mail_preview.compiler import PreviewCompiler
 from mailer.workspace import Workspace
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.paths import ROOT

@@ -11,6 +11,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import SenderSettings, Settings
 from mailer.web.mail_html import (
     force_colour_scheme,
+    force_paper,
     open_links_in_new_tab,
     remove_images,
     render_without_reader,
@@ -100,3 +101,12 @@ def test_a_mail_without_a_reader_has_no_greeting_and_no_personal_link() -> None:
 @given(st.text())
 def test_no_text_crashes_the_rewriting(html: str) -> None:
     open_links_in_new_tab(remove_images(force_colour_scheme(html, dark=True)))
+
+
+def test_paper_can_be_shown_on_a_screen() -> None:
+    html = '<style>@media print{p{margin:0}}</style><style media="screen">p{margin:9px}</style>'
+    assert (
+        force_paper(html)
+        == '<style>@media all{p{margin:0}}</style><style media="not all">p{margin:9px}</style>'
+    )
+    assert force_paper("<p>@media print @media printer{}</p>") == "<p>@media print @media printer{}</p>"

@@ -10,24 +10,24 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from editions.model import EditionForm
 from editions.problem import Level, Problem
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
-from mailer.errors import BuildError, TemplateError
-from mailer.rendering.body.variants import choose_language
-from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.mail_merge import PersonalisedMail, personalise
-from mailer.rendering.recipient import Reader
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.local_access import LocalAccess
-from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
+from mailer.web.mail_preview.compiler import CompiledPreview, PreviewCompiler
+from mailer.web.mail_preview.query import PreviewQuery, parse_query
+from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
+from mailer.web.mail_preview.shown_mail import (
+    choose_form,
+    choose_mail,
+    dress_html,
+    measure_mail,
+    personalise_mail,
+)
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
-from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownForm, parse_query
-from mailer.web.preview.recipient import Recipient, RecipientFinder
 from mailer.web.routing import GET, Route
 from mailer.web.security import PREVIEW_POLICY, SecurityRules, make_mail_policy
 from mailer.workspace import Workspace
@@ -53,16 +53,6 @@ class PreviewState:
     def list_addresses(self) -> list[str]:
         """List some addresses to choose from."""
         return self.recipients.list_addresses(self.clock().date())
-
-    def personalise_mail(self, mail: CompiledEdition | None, reader: Reader) -> PersonalisedMail | None:
-        """Personalise the email for the preview, without the reader's token, so that its links stay secret.
-
-        Returns None if there is no email, or a merge tag in it cannot be filled; the problems say so.
-        """
-        try:
-            return personalise(mail, reader._replace(token="")) if mail else None
-        except BuildError:
-            return None
 
 
 def _get_preview(request: Request) -> PreviewState:
@@ -128,8 +118,10 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
     """Show the page around the email: its controls, its recipient, and the problems to fix."""
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     recipient, fault = preview.find_recipient(query)
-    mail, form_note = choose_form(preview, compiled, query, choose_mail(compiled, query, recipient.reader))
-    shown = preview.personalise_mail(mail, recipient.reader)
+    mail, form_note = choose_form(
+        preview.compiler, compiled.edition, query, choose_mail(compiled.mails, query, recipient.reader)
+    )
+    shown = personalise_mail(mail, recipient.reader)
     return preview.renderer.render(
         "preview.html",
         query=query,
@@ -157,15 +149,16 @@ def show_mail(request: Request, preview: PreviewDep) -> Response:
     """Show the email for its frame, in a sandbox of its own."""
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     reader = preview.find_recipient(query)[0].reader
-    mail, _ = choose_form(preview, compiled, query, choose_mail(compiled, query, reader))
-    shown = preview.personalise_mail(mail, reader)
+    mail, _ = choose_form(
+        preview.compiler, compiled.edition, query, choose_mail(compiled.mails, query, reader)
+    )
+    shown = personalise_mail(mail, reader)
     policy = {"content-security-policy": make_mail_policy(images="'self' data:", ancestors="'self'")}
     if shown is None:
         # A file may have been saved between the page and its frame; the page reloads within a second.
         return PlainTextResponse("There is no email to show while the edition has errors.\n", headers=policy)
-    html = rewrite_media_urls(shown.html, preview.workspace.settings.web.base_url)
-    html = open_links_in_new_tab(force_colour_scheme(html, dark=query.scheme is ColourScheme.dark))
-    return HTMLResponse(remove_images(html) if query.images is ImageLoading.off else html, headers=policy)
+    html = dress_html(shown.html, query, base_url=preview.workspace.settings.web.base_url)
+    return HTMLResponse(html, headers=policy)
 
 
 def show_image(name: str, preview: PreviewDep) -> Response:
@@ -187,34 +180,6 @@ _ROUTES: tuple[Route, ...] = (
     ("/media/{name}", show_image, GET),
     ("/version", show_version, GET),
 )
-
-
-def choose_mail(compiled: CompiledPreview, query: PreviewQuery, reader: Reader) -> CompiledEdition | None:
-    """Choose the email in the requested, the reader's or the edition's language; None if there is none."""
-    if not compiled.mails:
-        return None
-    wanted = query.language if query.language in compiled.mails else reader.language
-    return compiled.mails[choose_language(wanted, tuple(compiled.mails))]
-
-
-def choose_form(
-    preview: PreviewState, compiled: CompiledPreview, query: PreviewQuery, mail: CompiledEdition | None
-) -> tuple[CompiledEdition | None, str]:
-    """Choose the email in the requested form; or in its own, with the reason, if its theme has no other."""
-    if mail is None or compiled.edition is None or query.form is ShownForm.own:
-        return mail, ""
-    form = EditionForm(query.form.value)
-    if form is compiled.edition.form:
-        return mail, ""
-    try:
-        return preview.compiler.compile_in_form(mail, form), ""
-    except TemplateError as error:
-        return mail, str(error)
-
-
-def measure_mail(mail: CompiledEdition, reader: Reader) -> int:
-    """Return the size in bytes of the HTML that ``reader`` gets, links included."""
-    return len(personalise(mail, reader).html.encode())
 
 
 def group_problems(problems: Sequence[Problem]) -> list[tuple[str, list[Problem]]]:

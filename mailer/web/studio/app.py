@@ -11,6 +11,7 @@ from starlette.types import Scope
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
+from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import home
@@ -42,7 +43,12 @@ def create_studio_app(
     async def open_studio(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
         app.state.studio = StudioState(
-            workspace=workspace, renderer=renderer, engine=engine, clock=clock, address=address
+            workspace=workspace,
+            renderer=renderer,
+            engine=engine,
+            clock=clock,
+            address=address,
+            previews=CompilerCache(workspace),
         )
         try:
             yield

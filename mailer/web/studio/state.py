@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from mailer.database.engine import open_session
 from mailer.web.dependencies import UtcClock
+from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
@@ -24,13 +25,15 @@ _LOCAL_COOKIE = "studio"
 @dataclass(frozen=True, kw_only=True)
 class StudioState:
     """The shared state of Studio. ``address`` is what people open, without a slash at the end:
-    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``."""
+    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``previews`` has the mail
+    of the editions that were lately looked at."""
 
     workspace: Workspace
     renderer: PageRenderer
     engine: Engine
     clock: UtcClock
     address: str
+    previews: CompilerCache
 
     @property
     def is_https(self) -> bool:

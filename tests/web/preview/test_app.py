@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
 from mailer.web.local_access import LocalAccess, write_opening_page
+from mailer.web.mail_preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
 from mailer.web.preview.app import create_preview_app
-from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
 from mailer.web.security import PREVIEW_POLICY
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
@@ -69,7 +69,9 @@ def test_the_preview_shows_the_mail_and_its_inbox_line(preview: Preview) -> None
     assert "The forum met in October." in preview.get("/frame").text
 
 
-@pytest.mark.parametrize(("show", "widths"), [("desktop", ["700"]), ("phone", ["375"]), ("text", [])])
+@pytest.mark.parametrize(
+    ("show", "widths"), [("desktop", ["700"]), ("phone", ["375"]), ("text", []), ("paper", ["700"])]
+)
 def test_a_single_view_can_be_chosen(preview: Preview, show: str, widths: list[str]) -> None:
     page = preview.get(show=show).text
     assert re.findall(r'<iframe[^>]* width="(\d+)"', page) == widths

@@ -22,6 +22,9 @@ class ShownWindows(StrEnum):
     text = "text"
     """The plain-text part."""
 
+    paper = "paper"
+    """Printed on a sheet of A4."""
+
 
 class ColourScheme(StrEnum):
     """The colour scheme of the reader's mail program."""

@@ -11,7 +11,7 @@ from mailer.campaigns.audiences.recipient_selection import find_database_problem
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.database.engine import open_session
 from mailer.rendering.recipient import Reader, anonymous_reader
-from mailer.web.preview.query import PreviewQuery
+from mailer.web.mail_preview.query import PreviewQuery
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import Subscriber

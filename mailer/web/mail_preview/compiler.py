@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from editions.checks.disabled_checks import DisabledCheckResult
 from editions.images.prepare import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.problem import Level, Problem
+from editions.reader import inspect_edition
 from mailer.campaigns.preflight import run_preflight
-from mailer.errors import ConfigurationError, MailerError
+from mailer.errors import BuildError, ConfigurationError, MailerError, TemplateError
+from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.edition_compiler import compile_edition
+from mailer.rendering.edition_compiler import compile_edition, compile_excerpt
 from mailer.workspace import Workspace
 from templates import ROOT
 
@@ -37,6 +39,17 @@ class CompiledPreview:
     @property
     def errors(self) -> int:
         return sum(problem.level is Level.error for problem in self.problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsavedMail:
+    """An email, or one story of it, made of texts that are not saved yet, without its checks.
+
+    ``mail`` is None if nothing can be made of them; ``words`` then say why.
+    """
+
+    mail: CompiledEdition | None
+    words: str = ""
 
 
 class PreviewCompiler:
@@ -88,13 +101,60 @@ class PreviewCompiler:
                 self._recent_images.append(_index_images([other]))
             return self._other_form[1]
 
+    def compile_unsaved(
+        self,
+        unsaved: Mapping[str, str],
+        *,
+        story: str | None = None,
+        language: str = "",
+        form: EditionForm | None = None,
+    ) -> UnsavedMail:
+        """Compile the edition with the texts ``unsaved`` in place of its files, by name; nothing is checked.
+
+        ``story`` is the slug of the only story to compile, "" for the letter, None for all of it.
+        ``language`` and ``form`` are those wanted; the edition's own where it has no other.
+        """
+        try:
+            mail = self._compile_unsaved(unsaved, story, language, form)
+        except (TemplateError, BuildError, ConfigurationError, MailerError) as error:
+            return UnsavedMail(mail=None, words=str(error))
+        if mail is None:
+            return UnsavedMail(mail=None)
+        with self._lock:
+            self._recent_images.append(_index_images([mail]))
+        return UnsavedMail(mail=mail)
+
+    def _compile_unsaved(
+        self, unsaved: Mapping[str, str], story: str | None, language: str, form: EditionForm | None
+    ) -> CompiledEdition | None:
+        settings, overrides = self.workspace.settings, self.workspace.template_overrides
+        folder = self.workspace.edition_folder(self.slug)
+        found = inspect_edition(folder, sectors=settings.sectors, unsaved=unsaved)
+        edition = found.edition or found.partial
+        if edition is None:
+            return None
+        if form is not None and form is not edition.form:
+            edition = replace(edition, form=form)
+        spoken = choose_language(language, edition.languages)
+        if story is None:
+            return compile_edition(edition, settings, language=spoken, overrides=overrides)
+        if story and all(one.slug != story for one in edition.stories):
+            return None
+        return compile_excerpt(edition, settings, story, language=spoken, overrides=overrides)
+
     def find_image(self, name: str) -> PreparedImage | None:
         """Find an image of the edition by its name.
 
         Images of the previous compilation are kept too: a frame requests its images after its page, and the
         writer may have saved a file in between.
         """
-        self.compile()
+        found = self._find_recent_image(name)
+        if found is None:
+            self.compile()
+            found = self._find_recent_image(name)
+        return found
+
+    def _find_recent_image(self, name: str) -> PreparedImage | None:
         return next((images[name] for images in tuple(self._recent_images) if name in images), None)
 
     def _compile(self, version: str) -> CompiledPreview:
