@@ -262,6 +262,7 @@ class _Run:
 
     def _make_scheduler(self) -> SendScheduler:
         windows = SendingWindows(self.settings)
+        provider_limits = make_provider_limits(self.settings)
 
         def make_limiter(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
             limit = warm_up_limit(relay.warm_up) if relay is not None and relay.warm_up else None
@@ -273,9 +274,12 @@ class _Run:
             DomainRateLimiter(
                 self.engine,
                 self.settings.domain_rates,
-                provider_limits=make_provider_limits(self.settings),
+                provider_limits=provider_limits,
                 directory=ProviderDirectory(
-                    self.engine, uses_cache=self.settings.dns.look_up_providers, clock=self.clock
+                    self.engine,
+                    uses_cache=self.settings.dns.look_up_providers,
+                    only=provider_limits.keys(),
+                    clock=self.clock,
                 ),
                 clock=self.clock,
             ),

@@ -85,13 +85,14 @@ class BackgroundLookup:
             engine.dispose()
 
     def _look_up_all(self, engine: Engine) -> None:
-        from dns.resolver import NoResolverConfiguration
-
         while not self._stop.is_set():
             with engine.connect().execution_options(read_only=True) as connection:
                 domains = list_unknown_domains(connection, self._table, limit=_CHUNK, clock=self._clock)
             if not domains:
                 return
+            # Where all domains are known, a campaign is not kept waiting for an import either.
+            from dns.resolver import NoResolverConfiguration
+
             try:
                 resolver = make_resolver(self._settings)
             except NoResolverConfiguration:

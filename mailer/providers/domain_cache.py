@@ -1,9 +1,9 @@
 """What is known of the list's mail domains, kept in the database for all machines."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -29,35 +29,40 @@ def is_reserved(domain: str) -> bool:
 
 def count_domains(connection: Connection) -> dict[str, int]:
     """How many active subscribers each mail domain has, the largest first."""
-    domain = _domain_column(connection)
-    statement = (
-        select(domain, func.count())
-        .where(col(Subscriber.status) == Status.active)
-        .group_by(domain)
-        .order_by(func.count().desc(), domain)
-    )
+    counted = _select_counts(connection).subquery()
+    statement = select(counted).order_by(counted.c.people.desc(), counted.c.domain)
     return {name: count for name, count in connection.execute(statement) if name}
 
 
-def read_known_providers(connection: Connection, *, since: datetime | None = None) -> dict[str, str]:
-    """The keys of the providers by domain, "" where there is none; with ``since``, what was added since."""
+def read_known_providers(
+    connection: Connection, *, since: datetime | None = None, of: Collection[str] | None = None
+) -> dict[str, str]:
+    """The keys of the providers by domain, "" where there is none; with ``since``, what was added since.
+
+    With ``of``, only the domains of these providers.
+    """
     statement = select(col(MailDomain.domain), col(MailDomain.provider))
     if since is not None:
         statement = statement.where(col(MailDomain.looked_up_at) >= since)
-    return {row.domain: row.provider for row in connection.execute(statement)}
+    if of is not None:
+        statement = statement.where(col(MailDomain.provider).in_(of))
+    return dict(connection.execute(statement).all())
 
 
 def list_unknown_domains(
     connection: Connection, table: ProviderTable, *, limit: int, clock: Clock = read_clock
 ) -> list[str]:
     """The domains of active subscribers that the DNS has to be asked for, those of most people first."""
-    now = clock(connection)
-    current = set(
-        connection.scalars(select(col(MailDomain.domain)).where(col(MailDomain.expires_at) > now)).all()
+    # Once all are known, this finds none: the database compares them, which leaves a campaign that is being
+    # sent in the same process its time.
+    counted = _select_counts(connection).subquery()
+    is_current = exists().where(
+        col(MailDomain.domain) == counted.c.domain, col(MailDomain.expires_at) > clock(connection)
     )
-    found = []
-    for domain in count_domains(connection):
-        if domain in current or "." not in domain or "@" in domain or is_reserved(domain):
+    unknown = select(counted.c.domain).where(~is_current)
+    found: list[str] = []
+    for domain in connection.scalars(unknown.order_by(counted.c.people.desc(), counted.c.domain)):
+        if "." not in domain or "@" in domain or is_reserved(domain):
             continue
         if table.find_provider_of_domain(domain) is None:
             found.append(domain)
@@ -93,6 +98,13 @@ def save_answers(engine: Engine, answers: Iterable[MxAnswer], *, clock: Clock = 
 def forget_domain(connection: Connection, domain: str) -> None:
     """Forget ``domain``. If others on the list have it, it is looked up again."""
     connection.execute(delete(MailDomain).where(col(MailDomain.domain) == domain))
+
+
+def _select_counts(connection: Connection) -> Select[str, int]:
+    """Build the query for each mail ``domain`` with the number of its active ``people``."""
+    domain = _domain_column(connection).label("domain")
+    active = col(Subscriber.status) == Status.active
+    return select(domain, func.count().label("people")).where(active).group_by(domain)
 
 
 def _domain_column(connection: Connection) -> ColumnElement[str]:

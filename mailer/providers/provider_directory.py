@@ -1,7 +1,7 @@
 """Which provider receives the mail of a domain, from memory: a look-up costs one dictionary."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -22,7 +22,8 @@ class ProviderDirectory:
     """The providers by domain: the providers' own domains, and what the DNS said of others.
 
     A domain that was not looked up yet has no provider. With ``uses_cache`` false, only the providers' own
-    domains have one. For one thread; it asks the database every ten seconds, and never the DNS.
+    domains have one; with ``only``, domains of providers with other keys need not have one. For one
+    thread; it asks the database every ten seconds, and never the DNS.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class ProviderDirectory:
         engine: Engine,
         *,
         uses_cache: bool = True,
+        only: Collection[str] | None = None,
         table: ProviderTable | None = None,
         clock: Clock = read_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._uses_cache = uses_cache
+        self._only = only
         self._table = table or load_providers()
         self._clock = clock
         self._monotonic = monotonic
@@ -61,7 +64,9 @@ class ProviderDirectory:
         try:
             with self._engine.connect().execution_options(read_only=True) as connection:
                 now = self._clock(connection)
-                found = read_known_providers(connection, since=self._read_until)
+                # A domain that moves from one of interest to another is among what is new.
+                of = self._only if self._read_until is None else None
+                found = read_known_providers(connection, since=self._read_until, of=of)
         except SQLAlchemyError:
             return False
         self._read_until = now - _COMMIT_SLACK

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 
 from mailer.database.provider_models import MailDomain
@@ -119,6 +119,40 @@ def test_a_directory_knows_what_others_found_ten_seconds_later(engine: Engine) -
     assert directory.refresh()
     keys = [found.key for each in ("late.org", "partner.org") if (found := directory.find_provider(each))]
     assert keys == ["qq", "orange"]
+
+
+def test_a_directory_of_some_providers_leaves_out_the_others_and_sees_a_domain_move_to_one(
+    engine: Engine,
+) -> None:
+    clock, monotonic = FakeClock(), [0.0]
+    save_answers(engine, [answer("a.org", "qq"), answer("b.org", "google"), answer("c.org", "")], clock=clock)
+    directory = ProviderDirectory(engine, only=["qq"], clock=clock, monotonic=lambda: monotonic[0])
+    assert directory.refresh()
+    found = directory.find_provider("a.org")
+    assert found is not None
+    assert found.key == "qq"
+    assert directory.find_provider("b.org") is None
+    clock.advance(minutes=1)
+    monotonic[0] += 10
+    save_answers(engine, [answer("a.org", "google"), answer("b.org", "qq")], clock=clock)
+    assert directory.refresh()
+    keys = {each: found.key for each in ("a.org", "b.org") if (found := directory.find_provider(each))}
+    assert keys == {"a.org": "google", "b.org": "qq"}
+
+
+def test_a_list_whose_domains_are_all_known_is_compared_in_the_database(engine: Engine) -> None:
+    clock = FakeClock()
+    domains = [f"partner{each}.org" for each in range(300)]
+    add_subscribers(engine, [f"a@{each}" for each in domains])
+    save_answers(engine, [answer(each, "") for each in domains], clock=clock)
+    read = []
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _count(connection: object, cursor: object, statement: str, *_: object) -> None:
+        read.append(statement)
+
+    assert list_unknown(engine, clock) == []
+    assert len([each for each in read if "mail_domain" in each or "subscriber" in each]) == 1
 
 
 def test_without_look_ups_only_a_provider_s_own_domains_are_known(engine: Engine) -> None:
