@@ -113,9 +113,11 @@ class SendScheduler:
     def _split_by_window(
         self, claims: Sequence[Claim], now: datetime
     ) -> tuple[list[Claim], list[tuple[Claim, datetime]]]:
+        if self._windows is None:
+            return list(claims), []
         opened, closed = [], []
         for claim in claims:
-            opens = self._windows.opens_at(claim.subscriber.country, now) if self._windows else None
+            opens = self._windows.opens_at(claim.subscriber.country, now)
             if opens is None:
                 opened.append(claim)
             else:

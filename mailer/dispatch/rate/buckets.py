@@ -33,6 +33,21 @@ class BucketState:
         return max(now, self.next_at)
 
 
+# Built once: building a statement takes longer than running it.
+_LOCK = (
+    select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
+    .where(col(RateBucket.name).in_(bindparam("names", expanding=True)))
+    # All processes lock them in the same order, so that two never wait for each other.
+    .order_by(col(RateBucket.name))
+    .with_for_update()
+)
+_SAVE = (
+    update(RateBucket)
+    .where(col(RateBucket.name) == bindparam("bucket"))
+    .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
+)
+
+
 @contextlib.contextmanager
 def lock_buckets(
     engine: Engine, names: Collection[str]
@@ -52,28 +67,15 @@ def lock_buckets(
 
 def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None:
     """Save how far the buckets are taken."""
-    statement = (
-        update(RateBucket)
-        .where(col(RateBucket.name) == bindparam("bucket"))
-        .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
-    )
-    # On the table, not the model: the ORM does not update many rows by anything but their key.
     rows = [{"bucket": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(_SAVE, rows)
 
 
 def _select_for_update(connection: Connection, names: Collection[str]) -> dict[str, BucketState]:
-    statement = (
-        select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
-        .where(col(RateBucket.name).in_(names))
-        # All processes lock them in the same order, so that two never wait for each other.
-        .order_by(col(RateBucket.name))
-        .with_for_update()
-    )
     return {
         name: BucketState(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
-        for name, next_at, day, used in connection.execute(statement)
+        for name, next_at, day, used in connection.execute(_LOCK, {"names": list(names)})
     }
 
 

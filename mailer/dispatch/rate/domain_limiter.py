@@ -10,16 +10,22 @@ has one, counts too.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
-from typing import NamedTuple
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import RateBucket
+from mailer.dispatch.rate.batch_slots import (
+    NO_DELAY,
+    BucketCursor,
+    BucketLimit,
+    DayCursor,
+    Slot,
+    assign_slot,
+)
 from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
 from mailer.errors import ConfigurationError
 from mailer.providers.provider_directory import ProviderDirectory
@@ -28,28 +34,12 @@ from mailer.providers.provider_limits import ProviderLimit
 ANY_DOMAIN = "*"
 """The key of the rate for each domain that has no rate of its own."""
 
-# What is sent within this many seconds is held until its slot; any longer, and a pause or an unsubscribe
-# would come too late.
-_HORIZON = timedelta(seconds=5)
-# Nothing is postponed further than this, so that a changed rate soon takes effect.
-_MAX_DELAY = timedelta(hours=4)
-_CLOCK_SLACK = timedelta(minutes=1)
 _PREFIX = "domain:"
 # A bucket that has been free for so long can be removed.
 _UNUSED_AFTER = timedelta(days=1)
 
-
-class Slot(NamedTuple):
-    """When a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is postponed until
-    then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
-    """
-
-    seconds: float = 0.0
-    not_before: datetime | None = None
-    held_by: str = ""
-
-
-_NO_DELAY = Slot()
+_Limits = tuple[BucketLimit, ...]
+"""All that one domain counts with; domains that count with the same have the same tuple."""
 
 
 def domain_bucket(domain: str) -> str:
@@ -71,75 +61,6 @@ def domain_of(address: str) -> str:
         return domain.encode("idna").decode()
     except UnicodeError:
         return domain
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Limit:
-    """What one bucket allows: ``interval`` between two messages, ``daily`` messages per day; None for no
-    limit. ``name`` is for people.
-    """
-
-    bucket: str
-    name: str
-    interval: timedelta | None = None
-    daily: int | None = None
-
-
-class _Cursor:
-    """How far one bucket is taken while a batch is divided."""
-
-    def __init__(self, limit: _Limit, bucket: BucketState, now: datetime, planned: datetime) -> None:
-        self.limit = limit
-        self._now = now
-        self._first = now
-        if limit.interval is not None:
-            # Slots are taken as far as the horizon and never beyond it.
-            self._first = bucket.first_slot(now, _HORIZON + limit.interval + _CLOCK_SLACK)
-        day = now.date()
-        # A day in the future was written by a clock that has been set back: what was used counts for today.
-        self._used = bucket.used if bucket.day is not None and bucket.day >= day else 0
-        self._day = day
-        self._planned = planned
-
-    @property
-    def slot(self) -> datetime | None:
-        """The next slot; None if it is beyond the horizon, or the day is used up."""
-        is_used_up = self.limit.daily is not None and self._used >= self.limit.daily
-        return None if is_used_up or self._first - self._now > _HORIZON else self._first
-
-    def take(self) -> None:
-        """Take the next slot."""
-        if self.limit.interval is not None:
-            self._first += self.limit.interval
-        self._used += 1
-
-    def plan(self) -> datetime:
-        """Return when the next delivery that is postponed may ask again, after those planned already."""
-        moment = max(self._first, self._planned)
-        if self.limit.daily is not None and self._used >= self.limit.daily:
-            moment = max(moment, _midnight_after(self._day))
-        if self.limit.interval is not None:
-            self._planned = min(moment + self.limit.interval, self._now + _MAX_DELAY)
-        return min(moment, self._now + _MAX_DELAY)
-
-    @property
-    def planned(self) -> datetime:
-        """Until when the bucket is busy with what was postponed."""
-        return self._planned
-
-    def state(self) -> BucketState:
-        """The bucket as it is now."""
-        counts = self.limit.daily is not None
-        return BucketState(
-            name=self.limit.bucket,
-            next_at=None if self.limit.interval is None else self._first,
-            day=self._day if counts else None,
-            used=self._used if counts else 0,
-        )
-
-
-def _midnight_after(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
 
 
 class DomainRateLimiter:
@@ -178,7 +99,10 @@ class DomainRateLimiter:
         self._directory = directory if self._provider_limits else None
         self._clock = clock
         self._monotonic = monotonic
-        self._limits: dict[str, tuple[_Limit, ...]] = {}
+        # Made once: forty thousand domains of a list share these few.
+        self._of_provider = {key: _make_limit(limit) for key, limit in self._provider_limits.items()}
+        self._alone = {key: (limit,) for key, limit in self._of_provider.items()}
+        self._limits: dict[str, _Limits] = {}
         # By our own clock: until when each bucket is busy with what was put off.
         self._busy_until: dict[str, float] = {}
         self._has_removed_unused = False
@@ -190,28 +114,41 @@ class DomainRateLimiter:
 
     def reserve(self, addresses: Sequence[str]) -> list[Slot]:
         """When each of ``addresses`` may get its message, in the same order; at most one transaction."""
-        slots = [_NO_DELAY] * len(addresses)
+        slots = [NO_DELAY] * len(addresses)
         limited = [] if self.is_unlimited else self._find_limited(addresses)
         if not limited:
             return slots
         self._remove_unused()
-        limits = {limit.bucket: limit for _, found in limited for limit in found}
+        groups = {found for _, found in limited}
+        # The whole limit even where only its day counts: others of the same batch keep to its rate.
+        limits = {each.bucket: each.day_of or each for found in groups for each in found}
         with lock_buckets(self._engine, limits) as (connection, buckets):
             now = self._clock(connection)
             ours = self._monotonic()
-            cursors = {
-                name: _Cursor(limit, buckets[name], now, self._planned_until(name, now, ours))
-                for name, limit in limits.items()
-            }
+            cursors = self._make_cursors(limits, buckets, now, ours)
+            by_group = {found: [_choose_cursor(each, cursors) for each in found] for found in groups}
             for place, found in limited:
-                slots[place] = _assign_slot([cursors[limit.bucket] for limit in found], now)
+                slots[place] = assign_slot(by_group[found], now)
             save_buckets(connection, (cursor.state() for cursor in cursors.values()))
         for name, cursor in cursors.items():
-            if cursor.planned > now:
-                self._busy_until[name] = ours + (cursor.planned - now).total_seconds()
+            if cursor.planned > 0:
+                self._busy_until[name] = ours + cursor.planned
         return slots
 
-    def _find_limited(self, addresses: Sequence[str]) -> list[tuple[int, tuple[_Limit, ...]]]:
+    def _make_cursors(
+        self,
+        limits: Mapping[str, BucketLimit],
+        buckets: Mapping[str, BucketState],
+        now: datetime,
+        ours: float,
+    ) -> dict[str, BucketCursor]:
+        """A cursor for each bucket; ``ours`` is what this process's clock says at ``now``."""
+        return {
+            name: BucketCursor(limit, buckets[name], now, self._busy_for(name, ours))
+            for name, limit in limits.items()
+        }
+
+    def _find_limited(self, addresses: Sequence[str]) -> list[tuple[int, _Limits]]:
         """The places of the addresses that are limited, with what limits them."""
         if self._directory is not None and self._directory.refresh():
             self._limits.clear()
@@ -225,32 +162,24 @@ class DomainRateLimiter:
                 limited.append((place, found))
         return limited
 
-    def _find_limits(self, domain: str) -> tuple[_Limit, ...]:
-        found = []
+    def _find_limits(self, domain: str) -> _Limits:
         own_rate = self._rates.get(domain)
         rate = own_rate if own_rate is not None else self._default_rate
-        if rate is not None:
-            found.append(
-                _Limit(bucket=domain_bucket(domain), name=domain, interval=timedelta(seconds=1 / rate))
-            )
         provider = self._directory.find_provider(domain) if self._directory is not None else None
-        limit = self._provider_limits.get(provider.key) if provider is not None else None
-        if limit is not None:
-            rate = None if own_rate is not None and not limit.is_set else limit.rate
-            if rate is not None or limit.daily is not None:
-                found.append(
-                    _Limit(
-                        bucket=provider_bucket(limit.key),
-                        name=limit.name,
-                        interval=None if rate is None else timedelta(seconds=1 / rate),
-                        daily=limit.daily,
-                    )
-                )
-        return tuple(found)
+        key = "" if provider is None else provider.key
+        limit = self._of_provider.get(key)
+        if rate is None:
+            return () if limit is None else self._alone[key]
+        own = BucketLimit(bucket=domain_bucket(domain), name=domain, interval=_find_interval(rate))
+        if limit is None:
+            return (own,)
+        if own_rate is None or limit.interval is None or self._provider_limits[key].is_set:
+            return own, limit
+        return (own,) if limit.daily is None else (own, replace(limit, day_of=limit))
 
-    def _planned_until(self, bucket: str, now: datetime, ours: float) -> datetime:
-        """Until when the bucket is busy with what was postponed before, by the database's clock."""
-        return now + timedelta(seconds=max(0.0, self._busy_until.get(bucket, ours) - ours))
+    def _busy_for(self, bucket: str, ours: float) -> float:
+        """For how many seconds the bucket is busy with what was postponed before."""
+        return max(0.0, self._busy_until.get(bucket, ours) - ours)
 
     def _remove_unused(self) -> None:
         """Once a run, remove the buckets of domains that no message went to for a day."""
@@ -267,18 +196,17 @@ class DomainRateLimiter:
             connection.execute(delete(RateBucket).where(col(RateBucket.name).in_(names)))
 
 
-def _assign_slot(cursors: Sequence[_Cursor], now: datetime) -> Slot:
-    """Return the slot of one delivery; it is taken from all of ``cursors``, or from none."""
-    ready = [cursor.slot for cursor in cursors]
-    if None not in ready:
-        for cursor in cursors:
-            cursor.take()
-        return Slot(seconds=(max(slot for slot in ready if slot is not None) - now).total_seconds())
-    # Those that would take it now plan nothing: whoever comes next may have their slot.
-    planned = [
-        (cursor.plan(), cursor.limit.name)
-        for cursor, slot in zip(cursors, ready, strict=True)
-        if slot is None
-    ]
-    moment, name = max(planned)
-    return Slot(seconds=(moment - now).total_seconds(), not_before=moment, held_by=name)
+def _make_limit(limit: ProviderLimit) -> BucketLimit:
+    interval = None if limit.rate is None else _find_interval(limit.rate)
+    return BucketLimit(
+        bucket=provider_bucket(limit.key), name=limit.name, interval=interval, daily=limit.daily
+    )
+
+
+def _find_interval(rate: float) -> timedelta:
+    return timedelta(seconds=1 / rate)
+
+
+def _choose_cursor(limit: BucketLimit, cursors: Mapping[str, BucketCursor]) -> BucketCursor | DayCursor:
+    cursor = cursors[limit.bucket]
+    return cursor if limit.day_of is None else DayCursor(cursor)

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from mailer.dispatch.rate.batch_slots import Slot
 from mailer.dispatch.rate.buckets import lock_buckets
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter, Slot
+from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
 from mailer.providers.domain_cache import save_answers
 from mailer.providers.mx_lookup import MxAnswer
 from mailer.providers.provider_directory import ProviderDirectory
@@ -105,6 +106,20 @@ def test_a_rate_for_a_provider_s_domain_replaces_the_published_number_but_not_th
     clock.advance(seconds=30)
     ours = make_limiter(engine, clock, monotonic, limit("qq", 1, is_set=True), {"qq.com": 10})
     assert [slot.seconds for slot in ours.reserve(addresses)] == pytest.approx([0, 1, 2])
+
+
+def test_a_domain_with_a_rate_of_its_own_leaves_others_at_the_provider_to_the_published_one(
+    engine: Engine, clock: FakeClock, monotonic: FakeMonotonic
+) -> None:
+    host(engine, clock, {"ministry.org": "qq"})
+    limiter = make_limiter(engine, clock, monotonic, limit("qq", 1, daily=6), {"qq.com": 10})
+    slots = limiter.reserve(["a@ministry.org", "b@qq.com", "c@ministry.org", "d@qq.com"])
+    assert [slot.seconds for slot in slots] == pytest.approx([0, 0, 1, 0.1])
+    # qq.com alone must not forget the slots that the others took.
+    assert [slot.seconds for slot in limiter.reserve(["e@qq.com"])] == pytest.approx([0.2])
+    (last, held) = limiter.reserve(["f@ministry.org", "g@qq.com"])
+    assert last.seconds == pytest.approx(2)
+    assert held.held_by == "QQ"
 
 
 def test_two_machines_share_a_provider(engine: Engine, clock: FakeClock, monotonic: FakeMonotonic) -> None:

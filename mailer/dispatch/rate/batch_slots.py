@@ -1,0 +1,162 @@
+"""How far the buckets are taken while one claimed batch is divided.
+
+Times are in whole microseconds from the moment the batch is divided at: this is done for every message, and a
+date takes ten times as long to add to as a number.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
+from typing import NamedTuple
+
+from mailer.dispatch.rate.buckets import BucketState
+
+_MICROSECOND = timedelta(microseconds=1)
+# What is sent within this time is held until its slot; any longer, and a pause or an unsubscribe would come
+# too late.
+_HORIZON = timedelta(seconds=5)
+_HORIZON_MICROSECONDS = _HORIZON // _MICROSECOND
+# Nothing is postponed further than this, so that a changed rate soon takes effect.
+_MAX_DELAY = timedelta(hours=4) // _MICROSECOND
+_CLOCK_SLACK = timedelta(minutes=1)
+_NO_LIMIT = sys.maxsize
+
+
+class Slot(NamedTuple):
+    """When a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is postponed until
+    then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
+    """
+
+    seconds: float = 0.0
+    not_before: datetime | None = None
+    held_by: str = ""
+
+
+NO_DELAY = Slot()
+
+
+# Compared by identity: domains of one provider share one, and it is looked up for every message.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BucketLimit:
+    """What one bucket allows: ``interval`` between two messages, ``daily`` messages per day; None for no
+    limit. ``name`` is for people.
+
+    With ``day_of``, the limit of the bucket, only the messages of its day count.
+    """
+
+    bucket: str
+    name: str
+    interval: timedelta | None = None
+    daily: int | None = None
+    day_of: "BucketLimit | None" = None
+
+
+class BucketCursor:
+    """How far one bucket is taken; it is busy with what was postponed before for ``planned`` seconds."""
+
+    def __init__(self, limit: BucketLimit, bucket: BucketState, now: datetime, planned: float) -> None:
+        self.name = limit.name
+        self._limit = limit
+        self._now = now
+        self._first = self._interval = 0
+        if limit.interval is not None:
+            self._interval = limit.interval // _MICROSECOND
+            # Slots are taken as far as the horizon and never beyond it.
+            first = bucket.first_slot(now, _HORIZON + limit.interval + _CLOCK_SLACK)
+            self._first = (first - now) // _MICROSECOND
+        self._day = now.date()
+        # A day in the future was written by a clock that has been set back: what was used counts for today.
+        self._used = bucket.used if bucket.day is not None and bucket.day >= self._day else 0
+        self._daily = _NO_LIMIT if limit.daily is None else limit.daily
+        self._planned = round(planned * 1e6)
+
+    @property
+    def slot(self) -> int | None:
+        """The next slot; None if it is beyond the horizon, or the day is used up."""
+        return None if self._first > _HORIZON_MICROSECONDS or self._used >= self._daily else self._first
+
+    def take(self) -> None:
+        """Take the next slot."""
+        self._first += self._interval
+        self._used += 1
+
+    def plan(self) -> int:
+        """Return when the next delivery that is postponed may ask again, after those planned already."""
+        moment = max(self._first, self._planned)
+        if self.is_used_up:
+            moment = max(moment, self.midnight)
+        if self._limit.interval is not None:
+            self._planned = min(moment + self._interval, _MAX_DELAY)
+        return min(moment, _MAX_DELAY)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the day has no more messages."""
+        return self._used >= self._daily
+
+    @property
+    def midnight(self) -> int:
+        """When the next day begins."""
+        moment = datetime.combine(self._day + timedelta(days=1), time_of_day(), UTC)
+        return (moment - self._now) // _MICROSECOND
+
+    def count(self) -> None:
+        """Count a message of the day that needs no slot."""
+        self._used += 1
+
+    @property
+    def planned(self) -> float:
+        """Until when the bucket is busy with what was postponed, in seconds."""
+        return self._planned / 1e6
+
+    def state(self) -> BucketState:
+        """The bucket as it is now."""
+        counts = self._limit.daily is not None
+        return BucketState(
+            name=self._limit.bucket,
+            next_at=None if self._limit.interval is None else self._now + self._first * _MICROSECOND,
+            day=self._day if counts else None,
+            used=self._used if counts else 0,
+        )
+
+
+class DayCursor:
+    """The day of a bucket, for a domain that has a rate of its own."""
+
+    def __init__(self, whole: BucketCursor) -> None:
+        self.name = whole.name
+        self._whole = whole
+
+    @property
+    def slot(self) -> int | None:
+        """Now; None if the day is used up."""
+        return None if self._whole.is_used_up else 0
+
+    def take(self) -> None:
+        """Take a message of the day."""
+        self._whole.count()
+
+    def plan(self) -> int:
+        """Return when the next delivery that is postponed may ask again."""
+        return min(self._whole.midnight, _MAX_DELAY)
+
+
+def assign_slot(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> Slot:
+    """Return the slot of one delivery; it is taken from all of ``cursors``, or from none."""
+    latest = 0
+    for cursor in cursors:
+        slot = cursor.slot
+        if slot is None:
+            return _postpone(cursors, now)
+        latest = max(latest, slot)
+    for cursor in cursors:
+        cursor.take()
+    return Slot(latest / 1e6) if latest else NO_DELAY
+
+
+def _postpone(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> Slot:
+    # Those that would take it now plan nothing: whoever comes next may have their slot.
+    moment, name = max((cursor.plan(), cursor.name) for cursor in cursors if cursor.slot is None)
+    return Slot(moment / 1e6, now + moment * _MICROSECOND, name)
