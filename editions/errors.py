@@ -54,3 +54,16 @@ class NewEditionError(EditionError):
 
     def __str__(self) -> str:
         return f"{self.slug}: {self.reason}"
+
+
+class FrontMatterError(EditionError):
+    """The front matter of a file cannot be changed: ``reason`` says why and what to do, ``line`` where."""
+
+    def __init__(self, line: int, code: str, reason: str) -> None:
+        self.line = line
+        self.code = code
+        self.reason = reason
+        super().__init__([Problem(path="", line=line, level=Level.error, code=code, message=reason)])
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.reason}"

@@ -20,3 +20,9 @@ def find_unsafe_character(text: str) -> str | None:
 def remove_unsafe_characters(text: str) -> str:
     """``text`` without the characters that are not allowed in an email."""
     return _UNSAFE.sub("", text)
+
+
+def mask_unsafe_characters(text: str) -> str:
+    """``text`` with U+FFFD in place of each such character but line ends, so that all others keep their
+    places."""
+    return _UNSAFE.sub(lambda found: found.group() if found.group() == "\r" else "\ufffd", text)

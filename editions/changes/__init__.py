@@ -1,0 +1,9 @@
+"""Changes to an edition that leave everything else as it was written.
+
+::
+
+    yaml_nodes           where each key and each value of YAML stands in its text
+    yaml_writer          values as YAML, quoted only where they must be
+    yaml_splicer         the places to change, and what to write there
+    front_matter_change  the front matter of a file with new values for chosen keys
+"""
