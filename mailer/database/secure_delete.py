@@ -20,8 +20,10 @@ from mailer.database import feedback_models as feedback_models
 from mailer.database import provider_models as provider_models
 from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models
+from mailer.database import revision_models as revision_models
 from mailer.database import team_models as team_models
 from mailer.database import verification_models as verification_models
+from mailer.database.compressed_text import CompressedText
 from mailer.errors import MailerError
 
 MASK = "<…>"
@@ -48,7 +50,15 @@ def list_text_columns() -> Iterator[Column[str]]:
             yield from (column for column in table.columns if _is_free_text(column))
 
 
+def list_compressed_columns() -> Iterator[Column[str]]:
+    """Every column of compressed text, which the database cannot search."""
+    for table in SQLModel.metadata.sorted_tables:
+        yield from (column for column in table.columns if isinstance(column.type, CompressedText))
+
+
 def _is_free_text(column: Column[str]) -> bool:
+    if isinstance(column.type, CompressedText):
+        return False
     # SQLModel wraps the type of every plain text column.
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     plain = isinstance(kind, String) and not isinstance(kind, Enum)
@@ -60,7 +70,8 @@ def mask_addresses(connection: Connection, pattern: re.Pattern[str], addresses: 
 
     Returns the number of rows changed. The caller commits.
     """
-    return sum(_mask_column(connection, column, pattern, addresses) for column in list_text_columns())
+    plain = sum(_mask_column(connection, column, pattern, addresses) for column in list_text_columns())
+    return plain + sum(_mask_compressed(connection, column, pattern) for column in list_compressed_columns())
 
 
 def _mask_column(
@@ -74,6 +85,20 @@ def _mask_column(
         if masked != words:
             same_row = [name == value for name, value in zip(keys, key, strict=True)]
             connection.execute(update(table).where(*same_row).values({column: masked}))
+            changed += 1
+    return changed
+
+
+def _mask_compressed(connection: Connection, column: Column[str], pattern: re.Pattern[str]) -> int:
+    table, (key,) = column.table, column.table.primary_key
+    numbers = connection.scalars(select(key).where(column.is_not(None))).all()
+    changed = 0
+    # One text at a time: there may be thousands, and each has a whole story.
+    for number in numbers:
+        words = connection.scalar(select(column).where(key == number))
+        masked = pattern.sub(MASK, words or "")
+        if masked != (words or ""):
+            connection.execute(update(table).where(key == number).values({column: masked}))
             changed += 1
     return changed
 

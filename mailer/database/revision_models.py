@@ -1,0 +1,171 @@
+"""The tables of earlier texts: the history of the files of editions, texts that could not be saved, and who
+has which story open."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mailer.database.compressed_text import CompressedText
+from subscribers.models import text_enum
+
+
+class RevisionKind(StrEnum):
+    """What happened to the files of an edition."""
+
+    found = "found"
+    """They were there before Studio first saved them."""
+
+    written = "written"
+    """A member wrote in Studio, in one sitting."""
+
+    outside = "outside"
+    """They were changed outside Studio: in an editor, by Git, by a command."""
+
+    merged = "merged"
+    """A member settled a conflict between two texts."""
+
+    set_aside = "set-aside"
+    """What a member had written and then left out when the conflict was settled; it was never the file."""
+
+    restored = "restored"
+    """A member brought an earlier text back."""
+
+    added = "added"
+    """A story was added."""
+
+    removed = "removed"
+    """A story was removed."""
+
+    moved = "moved"
+    """Stories were put in another order."""
+
+    imported = "imported"
+    """Translations came back in one file from a translator."""
+
+
+class UnsavedReason(StrEnum):
+    """Why a member's text is not in the file."""
+
+    changed = "changed"
+    """The file had been changed underneath."""
+
+    removed = "removed"
+    """The story, or the file, had been removed."""
+
+    not_written = "not-written"
+    """The file could not be written: a full disk, or missing permission."""
+
+
+class EditionRevision(SQLModel, table=True):
+    """An entry of the history of an edition: one sitting of one member, or one change of several files.
+
+    ``member_id`` is NULL where it is not known who it was. ``sitting`` tells the pages that a member has
+    open apart; "" for what is no sitting. Entries are ordered by ``id``, because clocks jump.
+    """
+
+    __tablename__: ClassVar[str] = "edition_revision"
+    __table_args__ = (Index(None, "edition"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=200)
+    kind: RevisionKind = Field(sa_column=Column(text_enum(RevisionKind, "kind"), nullable=False))
+    member_id: int | None = Field(
+        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
+    )
+    sitting: str = Field(default="", max_length=64)
+    began_at: datetime
+    ended_at: datetime
+
+
+class RevisionText(SQLModel, table=True):
+    """A text that a file of an edition once had. What is in no entry of the history, because the sitting went
+    on, is kept for some days: somebody may have begun from it."""
+
+    __tablename__: ClassVar[str] = "revision_text"
+    __table_args__ = (UniqueConstraint("edition", "digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=200)
+    digest: str = Field(max_length=64)
+    text: str = Field(sa_column=Column(CompressedText, nullable=False))
+    saved_at: datetime
+
+
+class RevisionFile(SQLModel, table=True):
+    """A file of an entry, with its whole text when the entry ended; no text if the file was removed.
+
+    ``story`` is the slug of its story, "" for edition.md; ``language`` that of a translation, "" for the
+    original. ``name`` is the file's name at that time, relative to the edition. ``digest`` is the SHA-256 of
+    the text, "" if removed. ``sequence`` is the number of the last save in the sitting. ``words_added`` and
+    ``words_removed`` compare the text with that of the entry before.
+    """
+
+    __tablename__: ClassVar[str] = "revision_file"
+    __table_args__ = (
+        Index(None, "edition", "story", "language"),
+        Index(None, "revision_id"),
+        Index(None, "text_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    revision_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("edition_revision.id", ondelete="CASCADE"), nullable=False)
+    )
+    edition: str = Field(max_length=200)
+    story: str = Field(default="", max_length=200)
+    language: str = Field(default="", max_length=35)
+    name: str = Field(max_length=300)
+    text_id: int | None = Field(
+        default=None, sa_column=Column(Integer, ForeignKey("revision_text.id"), nullable=True)
+    )
+    digest: str = Field(default="", max_length=64)
+    sequence: int = 0
+    words_added: int = 0
+    words_removed: int = 0
+
+
+class UnsavedText(SQLModel, table=True):
+    """What a member wrote and could not be saved, until it is settled.
+
+    ``base_digest`` is that of the text they began from, ``base`` that text if it is known. ``mine`` is what
+    they wrote last. ``detail`` is the system's own word for what is wrong. ``story``, ``language`` and
+    ``name`` are those of :class:`RevisionFile`.
+    """
+
+    __tablename__: ClassVar[str] = "unsaved_text"
+    __table_args__ = (Index(None, "edition", "story", "language"), Index(None, "member_id"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=200)
+    story: str = Field(default="", max_length=200)
+    language: str = Field(default="", max_length=35)
+    name: str = Field(max_length=300)
+    member_id: int = Field(sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=False))
+    sitting: str = Field(default="", max_length=64)
+    reason: UnsavedReason = Field(sa_column=Column(text_enum(UnsavedReason, "reason"), nullable=False))
+    detail: str = Field(default="", max_length=300)
+    base_digest: str = Field(default="", max_length=64)
+    base: str | None = Field(default=None, sa_column=Column(CompressedText, nullable=True))
+    mine: str = Field(sa_column=Column(CompressedText, nullable=False))
+    sequence: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+
+class StoryPresence(SQLModel, table=True):
+    """A page with a story that a member has open; deleted when they close it, or no sign of it comes."""
+
+    __tablename__: ClassVar[str] = "story_presence"
+    __table_args__ = (Index(None, "edition", "story", "language"),)
+
+    sitting: str = Field(max_length=64, primary_key=True)
+    member_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("team_member.id", ondelete="CASCADE"), nullable=False)
+    )
+    edition: str = Field(max_length=200)
+    story: str = Field(default="", max_length=200)
+    language: str = Field(default="", max_length=35)
+    seen_at: datetime

@@ -1,0 +1,214 @@
+"""The text files of an edition: which there are, where they are now, and what they say."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
+from editions.source.text_file import MAX_BYTES, normalise_line_ends
+from mailer.errors import MailerError
+from mailer.i18n import gettext_noop
+
+_TAG = r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}"
+_EDITION = re.compile(rf"edition(?:\.(?P<language>{_TAG}))?\.md", re.ASCII)
+_STORY = re.compile(
+    rf"{STORIES_FOLDER}/(?P<number>\d{{3}})-(?P<story>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>{_TAG}))?\.md",
+    re.ASCII,
+)
+_MAX_NAME_LENGTH = 200
+
+
+class EditionFileError(MailerError):
+    """The file cannot be read or written.
+
+    ``message`` is English, with places for ``values``; pages translate it.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        self.message = message
+        self.values = values
+        super().__init__(message % values if values else message)
+
+
+class FileNameError(EditionFileError):
+    """This is no name of a text of an edition."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(gettext_noop("%(name)s is not the name of a text of an edition."), name=name)
+
+
+class FileMissingError(EditionFileError):
+    """The file does not exist, or no longer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(gettext_noop("%(name)s is not there any more."), name=name)
+
+
+class TextRefusedError(EditionFileError):
+    """The text cannot be that of a file, whatever is done with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePlace:
+    """Which text of an edition, whatever number its story has: ``story`` is its slug, "" for edition.md, and
+    ``language`` that of a translation, "" for the original."""
+
+    story: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionFile:
+    """A text file as it is now. ``name`` is relative to the edition. ``text`` has ``\\n`` line ends and no
+    byte order mark, whatever the file has; ``digest`` is its SHA-256."""
+
+    name: str
+    text: str
+    digest: str
+
+    @property
+    def place(self) -> FilePlace:
+        return parse_file_name(self.name)
+
+
+def parse_file_name(name: str) -> FilePlace:
+    """Tell which text the file ``name`` is: edition.md, edition.LANG.md, stories/NNN-SLUG.md or
+    stories/NNN-SLUG.LANG.md.
+
+    Raises:
+        FileNameError: it is none of these.
+    """
+    found = _EDITION.fullmatch(name) or _STORY.fullmatch(name)
+    if found is None or len(name) > _MAX_NAME_LENGTH:
+        raise FileNameError(name)
+    groups = found.groupdict()
+    return FilePlace(story=groups.get("story") or "", language=groups["language"] or "")
+
+
+def find_file_name(folder: Path, place: FilePlace) -> str | None:
+    """The name that the text ``place`` has now in the edition in ``folder``; None if there is none."""
+    end = f".{place.language}.md" if place.language else ".md"
+    if not place.story:
+        name = EDITION_FILE.removesuffix(".md") + end
+        return name if os.path.lexists(folder / name) else None
+    numbers = list_story_numbers(folder, place.story)
+    names = (f"{STORIES_FOLDER}/{number}-{place.story}{end}" for number in numbers)
+    return next((name for name in names if os.path.lexists(folder / name)), None)
+
+
+def list_story_numbers(folder: Path, story: str) -> list[str]:
+    """The numbers that the files of ``story`` have now, that of the original first; none if it is gone."""
+    try:
+        names = sorted(path.name for path in (folder / STORIES_FOLDER).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = [_STORY.fullmatch(f"{STORIES_FOLDER}/{name}") for name in names]
+    theirs = [one for one in found if one is not None and one["story"] == story]
+    return [one["number"] for one in sorted(theirs, key=lambda one: (one["language"] or "", one["number"]))]
+
+
+def locate_file(folder: Path, name: str) -> str | None:
+    """Where the file ``name`` is now: it may have got another number since; None if it was removed.
+
+    Raises:
+        FileNameError: this is no name of a text of an edition.
+    """
+    place = parse_file_name(name)
+    return name if os.path.lexists(folder / name) else find_file_name(folder, place)
+
+
+def digest_text(text: str) -> str:
+    """The SHA-256 of a text, the same for every kind of line end."""
+    return hashlib.sha256(normalise_line_ends(text).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_edition_file(folder: Path, name: str) -> EditionFile:
+    """Read the text file ``name`` of the edition in ``folder``.
+
+    Raises:
+        FileNameError: this is no name of a text of an edition.
+        FileMissingError: there is no such file.
+        EditionFileError: it cannot be read, or is no text.
+    """
+    text = decode_text(name, read_file_bytes(folder, name))
+    return EditionFile(name=name, text=text, digest=digest_text(text))
+
+
+def read_file_bytes(folder: Path, name: str) -> bytes:
+    """The bytes of the text file ``name``.
+
+    Raises:
+        FileNameError: this is no name of a text of an edition.
+        FileMissingError: there is no such file.
+        EditionFileError: it cannot be read, is too large, or leads out of the edition.
+    """
+    parse_file_name(name)
+    try:
+        if leads_outside(folder, name):
+            raise EditionFileError(
+                gettext_noop(
+                    "%(name)s is a link to a file outside the edition. Replace it with a copy of the file."
+                ),
+                name=name,
+            )
+        with (folder / name).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileMissingError(name) from error
+    except (OSError, RuntimeError) as error:
+        raise EditionFileError(
+            gettext_noop("%(name)s cannot be read (%(why)s). Ask whoever looks after the server."),
+            name=name,
+            why=getattr(error, "strerror", None) or str(error),
+        ) from error
+    if len(data) > MAX_BYTES:
+        raise EditionFileError(
+            gettext_noop("%(name)s is larger than 1 MB, too large for a text of a newsletter."), name=name
+        )
+    return data
+
+
+def decode_text(name: str, data: bytes) -> str:
+    """The text of a file with ``data``.
+
+    Raises:
+        EditionFileError: it is not UTF-8.
+    """
+    try:
+        return normalise_line_ends(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise EditionFileError(
+            gettext_noop("%(name)s is not UTF-8. Save it again as UTF-8 in the editor it comes from."),
+            name=name,
+        ) from error
+
+
+def encode_text(text: str, like: bytes = b"") -> bytes:
+    """The bytes of ``text`` for a file: with the line ends and the byte order mark of ``like``, the bytes it
+    has until now.
+
+    Raises:
+        TextRefusedError: it cannot be the text of a file.
+    """
+    normalised = normalise_line_ends(text)
+    if "\0" in normalised:
+        raise TextRefusedError(
+            gettext_noop("The text has a character (NUL) that no text file can have. Delete it.")
+        )
+    if like.count(b"\r\n") * 2 > like.count(b"\n"):
+        normalised = normalised.replace("\n", "\r\n")
+    try:
+        data = normalised.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TextRefusedError(
+            gettext_noop("The text has half of a character (%(code)s), probably of an emoji. Delete it."),
+            code=f"U+{ord(normalised[error.start]):04X}",
+        ) from error
+    mark = b"\xef\xbb\xbf" if like.startswith(b"\xef\xbb\xbf") else b""
+    if len(mark + data) > MAX_BYTES:
+        raise TextRefusedError(
+            gettext_noop("The text is longer than 1 MB, too long for a newsletter. Shorten it.")
+        )
+    return mark + data

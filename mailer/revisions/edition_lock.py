@@ -1,0 +1,38 @@
+"""The lock under which the files of one edition are changed: one process, one thread at a time."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from mailer.workspace import Workspace
+
+
+@contextmanager
+def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterator[None]:
+    """Wait until nobody else changes the files of ``edition``, and keep others waiting during the block.
+
+    The system releases the lock of a killed process. The database's part lasts until the transaction of
+    ``session`` ends, so that whoever comes next finds the history of what was written. It is always taken
+    first, so that two who wait for both cannot wait for each other.
+    """
+    key = hashlib.sha256(edition.encode("utf-8", "surrogatepass")).digest()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(key[:8], "big", signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    folder = workspace.root / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # The file stays: deleting it could take the lock from whoever opens it now.
+    descriptor = os.open(
+        folder / f"edition-{key.hex()[:16]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

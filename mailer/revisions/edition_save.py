@@ -1,0 +1,266 @@
+"""Saving a text file of an edition: into the file, or beside it where nothing is lost.
+
+The file is only replaced if it is what the writer began from. Otherwise what they wrote is kept in the
+database, and they are shown both (:class:`Conflict`). Problems of the text itself do not matter here: drafts
+have errors.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from editions.source.text_file import normalise_line_ends
+from mailer.database.revision_models import UnsavedReason
+from mailer.database.team_models import TeamMember
+from mailer.revisions.edition_file import (
+    EditionFile,
+    EditionFileError,
+    FileMissingError,
+    FilePlace,
+    decode_text,
+    digest_text,
+    encode_text,
+    list_story_numbers,
+    locate_file,
+    parse_file_name,
+    read_file_bytes,
+)
+from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.file_replacement import FileChangedError, FileNotWrittenError, replace_file
+from mailer.revisions.revision_log import (
+    LatestRevision,
+    find_latest,
+    find_text,
+    record_outside_change,
+    record_outside_removal,
+    record_sitting,
+)
+from mailer.revisions.unsaved_texts import forget_unsaved, keep_unsaved
+from mailer.team.members import Member
+from mailer.workspace import Workspace
+
+_MAX_TRIES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """The text is in the file. ``name`` is what the file is called now: its story may have been moved.
+    ``digest`` is that of the text, from which the next save begins."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """The text is not in the file, and is kept as number ``number`` of the unsaved texts.
+
+    ``mine`` is what the writer sent, ``base`` what they began from (None if it is not known any more), and
+    ``theirs`` what the file has now (None if there is none, or it cannot be read). ``by`` is the name of the
+    member who wrote that, "" if it is not known; ``changed_at`` is when. ``detail`` is the system's reason if
+    the file could not be written.
+    """
+
+    number: int
+    reason: UnsavedReason
+    name: str
+    base: str | None
+    mine: str
+    theirs: str | None = None
+    by: str = ""
+    changed_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Save:
+    """One request to save."""
+
+    folder: Path
+    session: Session
+    edition: str
+    name: str
+    place: FilePlace
+    text: str
+    base: str
+    member: Member
+    sitting: str
+    sequence: int
+    now: datetime
+
+
+def save_edition_file(
+    workspace: Workspace,
+    session: Session,
+    edition: str,
+    name: str,
+    text: str,
+    *,
+    base: str,
+    member: Member,
+    sitting: str,
+    now: datetime,
+    sequence: int = 0,
+) -> Saved | Conflict:
+    """Save ``text`` as the file ``name`` of ``edition``, if that is still what the writer began from: the
+    text with the digest ``base``, "" for a file that is new. The caller commits, in both cases.
+
+    ``sitting`` is a random word for each page that is opened. ``sequence`` counts its saves from 1; with it,
+    a page whose answer got lost does not meet itself as another writer, and a request that took long does not
+    undo a later one. ``session`` must be one that writes; it holds a lock until it ends, so commit soon.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+        FileNameError: ``name`` is no name of a text of an edition.
+        TextRefusedError: no file can have this text; it is kept nowhere, so show it to the writer.
+    """
+    place = parse_file_name(name)
+    encode_text(text)
+    save = _Save(
+        folder=workspace.edition_folder(edition),
+        session=session,
+        edition=edition,
+        name=name,
+        place=place,
+        text=normalise_line_ends(text),
+        base=base,
+        member=member,
+        sitting=sitting,
+        sequence=sequence,
+        now=now,
+    )
+    with lock_edition(workspace, session, edition):
+        for _ in range(_MAX_TRIES):
+            try:
+                return _try_save(save)
+            except FileChangedError:
+                continue
+            except FileNotWrittenError as error:
+                return _keep(save, UnsavedReason.not_written, detail=error.why)
+            except EditionFileError as error:
+                return _keep(save, UnsavedReason.not_written, detail=str(error))
+        return _keep(save, UnsavedReason.not_written, detail="another program changes the file all the time")
+
+
+def _try_save(save: _Save) -> Saved | Conflict:
+    name = locate_file(save.folder, save.name)
+    if name is None:
+        return _save_missing(save)
+    try:
+        before = read_file_bytes(save.folder, name)
+    except FileMissingError as error:
+        raise FileChangedError from error
+    text = decode_text(name, before)
+    current = EditionFile(name=name, text=text, digest=digest_text(text))
+    record_outside_change(save.session, save.edition, current, now=save.now)
+    latest = find_latest(save.session, save.edition, save.place)
+    if current.text == save.text or _is_overtaken(save, current, latest):
+        return _finish(save, current)
+    if save.base != current.digest and not _is_own(save, current, latest):
+        return _keep(save, UnsavedReason.changed, current=current, latest=latest)
+    replace_file(save.folder, name, encode_text(save.text, like=before), expected=before)
+    return _finish_written(save, name)
+
+
+def _save_missing(save: _Save) -> Saved | Conflict:
+    """Save a file that does not exist: create it if it is new, or else keep what was written."""
+    record_outside_removal(save.session, save.edition, save.name, now=save.now)
+    numbers = list_story_numbers(save.folder, save.place.story) if save.place.story else []
+    is_orphan = bool(save.place.story and save.place.language) and not numbers
+    if save.base or is_orphan:
+        return _keep(save, UnsavedReason.removed)
+    name = save.name
+    if numbers and save.place.language:
+        # The story may have been moved since the page was opened.
+        name = f"stories/{numbers[0]}-{save.place.story}.{save.place.language}.md"
+    replace_file(save.folder, name, encode_text(save.text), expected=None)
+    return _finish_written(save, name)
+
+
+def _is_own(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
+    """Whether the same page wrote what the file has now, and does not know: the answer got lost."""
+    return (
+        latest is not None
+        and bool(save.sequence and save.sitting)
+        and latest.revision.sitting == save.sitting
+        and latest.revision.member_id == save.member.id
+        and latest.file.digest == current.digest
+    )
+
+
+def _is_overtaken(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
+    """Whether the same page has saved something later, so that this request has no news."""
+    return latest is not None and _is_own(save, current, latest) and save.sequence <= latest.file.sequence
+
+
+def _finish_written(save: _Save, name: str) -> Saved:
+    file = EditionFile(name=name, text=save.text, digest=digest_text(save.text))
+    record_sitting(
+        save.session,
+        save.edition,
+        file,
+        member=save.member,
+        sitting=save.sitting,
+        sequence=save.sequence,
+        now=save.now,
+    )
+    return _finish(save, file)
+
+
+def _finish(save: _Save, file: EditionFile) -> Saved:
+    forget_unsaved(
+        save.session,
+        save.edition,
+        save.place,
+        member=save.member,
+        sitting=save.sitting,
+        sequence=save.sequence,
+    )
+    return Saved(name=file.name, digest=file.digest)
+
+
+def _keep(
+    save: _Save,
+    reason: UnsavedReason,
+    *,
+    current: EditionFile | None = None,
+    latest: LatestRevision | None = None,
+    detail: str = "",
+) -> Conflict:
+    base = find_text(save.session, save.edition, save.base)
+    number = keep_unsaved(
+        save.session,
+        save.edition,
+        current.name if current is not None else save.name,
+        save.text,
+        reason=reason,
+        base_digest=save.base,
+        base=base,
+        member=save.member,
+        sitting=save.sitting,
+        sequence=save.sequence,
+        now=save.now,
+        detail=detail[:300],
+    )
+    author = _find_author(save.session, latest)
+    return Conflict(
+        number=number,
+        reason=reason,
+        name=current.name if current is not None else save.name,
+        base=base,
+        mine=save.text,
+        theirs=current.text if current is not None else None,
+        by=author,
+        changed_at=latest.revision.ended_at if latest is not None and author else None,
+        detail=detail,
+    )
+
+
+def _find_author(session: Session, latest: LatestRevision | None) -> str:
+    """The name of the member who wrote the latest entry; "" if it is not known."""
+    if latest is None or latest.revision.member_id is None:
+        return ""
+    member = session.get(TeamMember, latest.revision.member_id)
+    return "" if member is None else member.name

@@ -1,0 +1,198 @@
+"""Writing the history of editions: entries, their files, and the texts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists
+from sqlmodel import Session, col, delete, select
+
+from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
+from mailer.revisions.edition_file import EditionFile, FilePlace, digest_text, parse_file_name
+from mailer.team.members import Member
+
+SITTING_GAP = timedelta(minutes=30)
+"""After how long a pause the same page begins another entry."""
+
+TEXTS_KEPT = timedelta(days=3)
+"""How long texts are kept that are in no entry: pages that were opened with one are seldom open longer."""
+
+_UNKNOWN_AUTHOR = (RevisionKind.found, RevisionKind.outside)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedFile:
+    """A file that has changed: its name now, and its whole text, or None if it was removed."""
+
+    name: str
+    text: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatestRevision:
+    """The latest entry about one text; ``is_known`` says whether a member is known to have written it."""
+
+    revision: EditionRevision
+    file: RevisionFile
+
+    @property
+    def is_known(self) -> bool:
+        return self.revision.kind not in _UNKNOWN_AUTHOR
+
+
+def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevision | None:
+    """The latest entry about the text ``place`` that was its file; None if there is none yet."""
+    found = session.exec(
+        select(EditionRevision, RevisionFile)
+        .where(EditionRevision.id == RevisionFile.revision_id)
+        .where(RevisionFile.edition == edition)
+        .where(RevisionFile.story == place.story, RevisionFile.language == place.language)
+        .where(EditionRevision.kind != RevisionKind.set_aside)
+        .order_by(col(RevisionFile.id).desc())
+        .limit(1)
+    ).first()
+    return None if found is None else LatestRevision(revision=found[0], file=found[1])
+
+
+def find_text(session: Session, edition: str, digest: str) -> str | None:
+    """The text with ``digest`` that a file of the edition once had; None if it is not known any more."""
+    if not digest:
+        return None
+    found = select(RevisionText.text).where(RevisionText.edition == edition, RevisionText.digest == digest)
+    return session.exec(found).one_or_none()
+
+
+def record_outside_change(session: Session, edition: str, file: EditionFile, *, now: datetime) -> bool:
+    """Enter what somebody did to a file outside Studio, if the history does not know its text as the latest;
+    return whether it did not. The caller commits, and holds the lock of the edition."""
+    latest = find_latest(session, edition, file.place)
+    if latest is not None and latest.file.digest == file.digest:
+        return False
+    kind = RevisionKind.found if latest is None else RevisionKind.outside
+    record_change(session, edition, kind, [ChangedFile(name=file.name, text=file.text)], member=None, now=now)
+    return True
+
+
+def record_outside_removal(session: Session, edition: str, name: str, *, now: datetime) -> bool:
+    """Enter that somebody removed a file outside Studio, if the history has it; return whether it had. The
+    caller commits, and holds the lock of the edition."""
+    latest = find_latest(session, edition, parse_file_name(name))
+    if latest is None or not latest.file.digest:
+        return False
+    removed = ChangedFile(name=latest.file.name, text=None)
+    record_change(session, edition, RevisionKind.outside, [removed], member=None, now=now)
+    return True
+
+
+def record_change(
+    session: Session,
+    edition: str,
+    kind: RevisionKind,
+    files: Iterable[ChangedFile],
+    *,
+    member: Member | None,
+    now: datetime,
+    sitting: str = "",
+    sequence: int = 0,
+) -> int:
+    """Enter one change of one or several files, and return the entry's number. The caller commits, and holds
+    the lock of the edition.
+
+    ``member`` is None if it is not known who it was.
+    """
+    revision = EditionRevision(
+        edition=edition,
+        kind=kind,
+        member_id=None if member is None else member.id,
+        sitting=sitting,
+        began_at=now,
+        ended_at=now,
+    )
+    session.add(revision)
+    session.flush()
+    assert revision.id is not None  # noqa: S101 - it was just flushed
+    for file in files:
+        place = parse_file_name(file.name)
+        row = RevisionFile(
+            revision_id=revision.id,
+            edition=edition,
+            story=place.story,
+            language=place.language,
+            name=file.name,
+        )
+        _set_text(session, row, file, sequence=sequence, now=now)
+    _prune_texts(session, edition, now=now)
+    return revision.id
+
+
+def record_sitting(
+    session: Session,
+    edition: str,
+    file: EditionFile,
+    *,
+    member: Member,
+    sitting: str,
+    sequence: int,
+    now: datetime,
+) -> None:
+    """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
+    has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
+    changed = ChangedFile(name=file.name, text=file.text)
+    latest = find_latest(session, edition, file.place)
+    if latest is None or not _goes_on(latest.revision, member, sitting, now):
+        record_change(
+            session,
+            edition,
+            RevisionKind.written,
+            [changed],
+            member=member,
+            now=now,
+            sitting=sitting,
+            sequence=sequence,
+        )
+        return
+    latest.revision.ended_at = now
+    session.add(latest.revision)
+    _set_text(session, latest.file, changed, sequence=sequence, now=now)
+
+
+def _goes_on(revision: EditionRevision, member: Member, sitting: str, now: datetime) -> bool:
+    """Whether an entry is of this sitting and can go on; a clock that was set back begins another."""
+    same = revision.kind is RevisionKind.written and revision.member_id == member.id
+    is_theirs = same and bool(sitting) and revision.sitting == sitting
+    return is_theirs and revision.began_at <= now <= revision.ended_at + SITTING_GAP
+
+
+def _set_text(
+    session: Session, row: RevisionFile, file: ChangedFile, *, sequence: int, now: datetime
+) -> None:
+    row.name, row.sequence = file.name, sequence
+    if file.text is None:
+        row.text_id, row.digest = None, ""
+    else:
+        row.digest = digest_text(file.text)
+        row.text_id = _store_text(session, row.edition, row.digest, file.text, now=now)
+    session.add(row)
+    session.flush()
+
+
+def _store_text(session: Session, edition: str, digest: str, text: str, *, now: datetime) -> int:
+    known = select(RevisionText).where(RevisionText.edition == edition, RevisionText.digest == digest)
+    stored = session.exec(known).one_or_none()
+    if stored is None:
+        stored = RevisionText(edition=edition, digest=digest, text=text, saved_at=now)
+    stored.saved_at = now
+    session.add(stored)
+    session.flush()
+    assert stored.id is not None  # noqa: S101 - it was just flushed
+    return stored.id
+
+
+def _prune_texts(session: Session, edition: str, *, now: datetime) -> None:
+    is_used = exists().where(col(RevisionFile.text_id) == col(RevisionText.id))
+    session.exec(
+        delete(RevisionText)
+        .where(col(RevisionText.edition) == edition)
+        .where(col(RevisionText.saved_at) < now - TEXTS_KEPT)
+        .where(~is_used)
+    )
