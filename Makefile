@@ -80,6 +80,10 @@ docs: setup ## Write the generated parts of docs/ anew, from the program
 translations: setup ## Bring the pages' catalogues up to what the pages say, and compile them
 	$(BIN)/python -m scripts.translations
 
+.PHONY: editor
+editor: ## Build the story editor of Studio from studio/ (needs Node.js; ARGS=--check only compares)
+	cd studio && npm ci --loglevel=error && node build.mjs $(ARGS)
+
 .PHONY: bench
 bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-start ## Measure all of it beside what others cost, each figure with its bar
 

@@ -109,6 +109,9 @@ def test_the_wheel_brings_these_five_packages_and_nothing_else(wheel: Path) -> N
         r"templates/.+\.toml",
         r"templates/web/.+\.html",
         r"templates/web/.+\.css",
+        r"templates/web/story_editor\.js",
+        r"templates/web/licences/story_editor\.LICENCES\.txt",
+        r"templates/web/licences/htmx\.LICENCE\.txt",
         r"editions/samples/.+/edition\.md",
         r"editions/samples/.+/stories/.+\.md",
         r"editions/samples/.+/images/.+\.(jpg|png)",
@@ -148,8 +151,12 @@ def test_the_source_distribution_holds_what_the_build_and_a_reader_need(built: P
         "CHANGELOG.md",
         "docs/architecture.md",
         "tests/test_package.py",
+        "studio/build.mjs",
+        "studio/package-lock.json",
+        "studio/src/story_editor.js",
     } <= names
     assert not [name for name in names if name.startswith((".venv", ".tools", ".git/"))]
+    assert not [name for name in names if "node_modules" in name]
 
 
 def test_the_command_says_its_version_and_its_help(installed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""The built script of the story editor, beside the sources that it comes from. Nothing here needs Node.js."""
+
+import gzip
+import hashlib
+import json
+import re
+
+import pytest
+
+from mailer.web.page_renderer import TEMPLATE_FOLDER
+from tests.paths import ROOT
+
+SUMS = ROOT / "studio" / "SHA256SUMS"
+BUNDLE = TEMPLATE_FOLDER / "story_editor.js"
+LICENCES = TEMPLATE_FOLDER / "licences"
+
+
+def read_sums() -> dict[str, str]:
+    """The sum of each file, as the last build wrote it."""
+    lines = SUMS.read_text().splitlines()
+    return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+
+
+def test_the_script_is_what_was_built_from_these_sources_and_this_lock() -> None:
+    now = {path: hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in read_sums()}
+    assert now == read_sums(), "run `make editor` and commit what it writes"
+
+
+def test_every_source_is_part_of_the_sums() -> None:
+    sources = [*(ROOT / "studio" / "src").rglob("*.js"), *(ROOT / "studio").glob("*.mjs")]
+    assert {path.relative_to(ROOT).as_posix() for path in sources} <= read_sums().keys()
+
+
+def test_the_lock_pins_every_package_by_its_content_and_names_no_registry() -> None:
+    lock = json.loads((ROOT / "studio" / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not re.search(r"resolved|https?://", json.dumps(packages), re.IGNORECASE)
+
+
+def test_every_package_of_the_script_has_its_licence_beside_it() -> None:
+    lock = json.loads((ROOT / "studio" / "package-lock.json").read_text())
+    titles = {
+        f"{name.removeprefix('node_modules/')} {package['version']} ({package['license']})"
+        for name, package in lock["packages"].items()
+        if name and "esbuild" not in name
+    }
+    text = (LICENCES / "story_editor.LICENCES.txt").read_text()
+    assert titles == set(re.findall(r"^(.+ \(.+\))\n=+$", text, re.MULTILINE))
+    assert text.count("Permission is hereby granted, free of charge") == len(titles)
+    assert "Zero-Clause BSD" in (LICENCES / "htmx.LICENCE.txt").read_text()
+
+
+def test_the_script_says_where_its_licences_are_and_asks_nothing_of_other_sites() -> None:
+    script = BUNDLE.read_text()
+    assert script.startswith("/* The licences of what is in here: licences/story_editor.LICENCES.txt */")
+    assert (
+        re.findall(
+            r"\bimport\s*\(|\beval\s*\(|new Function|XMLHttpRequest|\bfetch\s*\(|sourceMappingURL", script
+        )
+        == []
+    )
+
+
+def test_the_script_stays_small_on_the_way() -> None:
+    assert len(gzip.compress(BUNDLE.read_bytes(), 9)) <= 76_000
+
+
+@pytest.mark.parametrize("word", ["Bold", "Markdown as written", "Ctrl+"])
+def test_the_script_has_no_words_of_its_own(word: str) -> None:
+    assert word not in BUNDLE.read_text()
