@@ -18,6 +18,7 @@ _RESERVED = ("test", "example", "invalid", "localhost", "local", "onion", "inter
 _RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 # A domain that nobody on the list has any more is forgotten after this.
 _FORGOTTEN_AFTER = timedelta(days=90)
+_ROWS_AT_ONCE = 500
 
 
 def is_reserved(domain: str) -> bool:
@@ -46,7 +47,11 @@ def read_known_providers(
         statement = statement.where(col(MailDomain.looked_up_at) >= since)
     if of is not None:
         statement = statement.where(col(MailDomain.provider).in_(of))
-    return dict(connection.execute(statement).all())
+    known: dict[str, str] = {}
+    # Not all at once: the garbage collector would go through tens of thousands of rows again and again.
+    for rows in connection.execute(statement).partitions(_ROWS_AT_ONCE):
+        known.update(rows)
+    return known
 
 
 def list_unknown_domains(
