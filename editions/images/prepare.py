@@ -58,7 +58,7 @@ def measure_image(path: Path) -> ImageSize:
     Raises:
         ImageError: it is not a JPEG, PNG or GIF, is damaged, or is too large.
     """
-    return _get_or_create(_sizes, path, None, _decode_size)
+    return _get_or_create(_sizes, path, None, decode_size)
 
 
 def recall_size(stamp: FileStamp) -> ImageSize | None:
@@ -67,7 +67,12 @@ def recall_size(stamp: FileStamp) -> ImageSize | None:
     return _sizes.get((digest, None)) if digest else None
 
 
-def _decode_size(name: str, content: bytes) -> ImageSize:
+def decode_size(name: str, content: bytes) -> ImageSize:
+    """The size of a picture in memory, from the file ``name``; decoded completely, as sending it will.
+
+    Raises:
+        ImageError: as :func:`measure_image`.
+    """
     with open_image(name, content) as image:
         if image.format == MPO:
             image.load()

@@ -1,27 +1,55 @@
-"""Reads the one file of a form that sends files (multipart/form-data, RFC 7578), exactly as it was chosen."""
+"""Reads a form that sends files (multipart/form-data, RFC 7578), each exactly as it was chosen."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mailer.feedback.mime.headers import parse_parameters
 
-_MAX_PARTS = 20
+_MAX_PARTS = 60
+_MAX_FILE_NAME = 200
 _NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]name="([^"\r\n]{0,100})"', re.IGNORECASE)
+_FILE_NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]filename="([^"\r\n]{0,1000})"', re.IGNORECASE)
 
 
-def read_upload(body: bytes, content_type: str) -> dict[str, bytes] | None:
-    """Return the values of the form's fields by name, the last of each; None if ``body`` is no such form.
+@dataclass(frozen=True, kw_only=True)
+class UploadedForm:
+    """A form with files. ``values`` are by the names of its fields, the last of each; ``file_names`` has the
+    names of the files that were chosen, without their folders."""
 
-    The body is in memory already, and limited. Nothing in it is decoded or changed.
+    values: Mapping[str, bytes]
+    file_names: Mapping[str, str]
+
+    def text(self, name: str) -> str:
+        """The text in a field, "" if it is missing. Browsers end lines with CRLF, which becomes LF."""
+        return self.values.get(name, b"").decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def read_upload(body: bytes, content_type: str) -> Mapping[str, bytes] | None:
+    """Return the values of the form's fields by name, the last of each; None if ``body`` is no such form."""
+    form = read_uploaded_form(body, content_type)
+    return None if form is None else form.values
+
+
+def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
+    """Read a form with files; None if ``body`` is no such form.
+
+    The body is in memory already, and limited. Nothing in a file is decoded or changed.
     """
     kind, parameters = parse_parameters(content_type)
     boundary = parameters.get("boundary", "").encode("latin-1", "ignore")
     if kind != "multipart/form-data" or not boundary:
         return None
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MAX_PARTS)
-    fields = {}
+    values, file_names = {}, {}
     for piece in pieces[1:]:
         head, gap, value = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         name = _NAME.search(head)
-        if gap and name:
-            fields[name[1].decode("utf-8", "replace")] = value
-    return fields
+        if not gap or name is None:
+            continue
+        field = name[1].decode("utf-8", "replace")
+        values[field] = value
+        if (chosen := _FILE_NAME.search(head)) is not None:
+            shown = chosen[1].decode("utf-8", "replace").replace("\\", "/")
+            file_names[field] = shown.rpartition("/")[2][:_MAX_FILE_NAME]
+    return UploadedForm(values=values, file_names=file_names)

@@ -16,11 +16,16 @@ from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import home
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
+from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.state import PATH, StudioState
 from mailer.workspace import Workspace
 
-ROUTES: tuple[StudioRoute, ...] = (*home.ROUTES,)
+ROUTES: tuple[StudioRoute, ...] = (
+    *home.ROUTES,
+    *image_files.ROUTES,
+    *picture_page.ROUTES,
+)
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
 _UPLOAD_BYTES = 40 * 1024 * 1024

@@ -10,12 +10,20 @@ from mailer.i18n import gettext_noop
 class Notice(StrEnum):
     """An act that the page before has done."""
 
+    picture_saved = "picture-saved"
+    """A picture of a story was chosen, described or cropped."""
+
+    picture_removed = "picture-removed"
+    """A story has a picture less."""
+
     signed_out = "signed-out"
     """The visitor signed out."""
 
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
+        Notice.picture_saved: gettext_noop("The picture is saved."),
+        Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
         Notice.signed_out: gettext_noop("You have signed out."),
     }
 )

@@ -1,0 +1,1 @@
+"""The pages of an edition's pictures: choosing, describing and cropping them."""
