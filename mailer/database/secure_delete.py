@@ -14,6 +14,7 @@ from types import MappingProxyType
 from sqlalchemy import Column, Connection, Engine, Enum, String, TypeDecorator, or_, select, text, update
 from sqlmodel import SQLModel
 
+from mailer.database import activity_models as activity_models
 from mailer.database import click_models as click_models
 from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
@@ -37,6 +38,9 @@ EXEMPT_TABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The tables whose text is not searched, and why. All other text columns are, including any added later."""
+
+WHOLE_TEXT_TABLES = frozenset({"activity_record"})
+"""Tables that are only ever added to: their triggers let a text become the mask, whole, and nothing else."""
 
 
 class IncompleteErasureError(MailerError):
@@ -66,7 +70,8 @@ def _is_free_text(column: Column[str]) -> bool:
 
 
 def mask_addresses(connection: Connection, pattern: re.Pattern[str], addresses: tuple[str, ...]) -> int:
-    """Replace every match of ``pattern`` with :data:`MASK` in text columns that contain one of ``addresses``.
+    """Replace every match of ``pattern`` with :data:`MASK` in text columns that contain one of ``addresses``;
+    in :data:`WHOLE_TEXT_TABLES`, the whole text.
 
     Returns the number of rows changed. The caller commits.
     """
@@ -82,6 +87,8 @@ def _mask_column(
     changed = 0
     for *key, words in connection.execute(select(*keys, column).where(holds_one)).all():
         masked = pattern.sub(MASK, words)
+        if masked != words and table.name in WHOLE_TEXT_TABLES:
+            masked = MASK
         if masked != words:
             same_row = [name == value for name, value in zip(keys, key, strict=True)]
             connection.execute(update(table).where(*same_row).values({column: masked}))

@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
+from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignContent, SentTest
+from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
@@ -33,7 +35,8 @@ def export_personal_data(
     Their own row is under ``subscriber``. The rows of each table that belong to them are under its name, in
     primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
     not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
-    that were sent to the address. ``messages`` are those that came back by or about them. Writes nothing.
+    that were sent to the address. ``messages`` are those that came back by or about them. ``activity`` is
+    what the team's log says of the address. Writes nothing.
 
     Raises:
         SubscriberError: the address is invalid or not on the list.
@@ -56,6 +59,7 @@ def export_personal_data(
             {name: _to_json_value(value) for name, value in message.items()}
             for message in list_messages(session, person)
         ],
+        "activity": _read_activity(session, person.email),
         **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
@@ -96,6 +100,19 @@ def _read_rows(session: Session, table: Table, person: int) -> list[dict[str, An
 def _read_tests(session: Session, email: str) -> list[dict[str, Any]]:
     sent = session.exec(select(SentTest).where(SentTest.address == email).order_by(col(SentTest.id)))
     return [{name: _to_json_value(value) for name, value in test} for test in sent]
+
+
+def _read_activity(session: Session, email: str) -> list[dict[str, Any]]:
+    """What the team did to or with the address. Who of the team did it is not the person's own data."""
+    texts = (ActivityRecord.subject, ActivityRecord.detail)
+    quotes_it = or_(*(col(text).icontains(email, autoescape=True) for text in texts))
+    pattern = make_address_matcher(email).text_pattern
+    found = session.exec(select(ActivityRecord).where(quotes_it).order_by(col(ActivityRecord.id)))
+    return [
+        {"at": _to_json_value(one.at), "act": one.act, "subject": one.subject, "detail": one.detail}
+        for one in found
+        if pattern.search(one.subject) or pattern.search(one.detail)
+    ]
 
 
 def _describe_lifted(lifted: LiftedSuppression) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMes
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.database.report_figures import forget_figures
 from mailer.database.report_models import CampaignReportPart, ReportPart
+from mailer.database.secure_delete import mask_addresses
 from mailer.database.verification_models import FakeMail
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
@@ -216,9 +217,11 @@ def _delete_unconfirmed(
     The condition is checked again, in case the sign-up is confirmed at this very moment.
     """
     assert condition is not None  # noqa: S101 - the address was found by it
-    clean_files_naming(workspace, engine, address)
+    _, matcher, _ = clean_files_naming(workspace, engine, address)
     with open_session(engine) as session:
-        session.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
+        gone = session.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
+        if gone.rowcount:
+            mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
         session.commit()
 
 

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Table
 from sqlmodel import Session, SQLModel, select
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
@@ -183,6 +185,20 @@ def test_why_an_address_gets_no_mail_is_told(workspace: Workspace, engine: Engin
     assert "digest" not in lifted
     with Session(engine) as session, pytest.raises(UnknownSubscriberError):
         export_personal_data(session, "nobody@example.org", key=key, now=now)
+
+
+def test_what_the_log_of_the_team_says_of_the_person_is_told(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    ann = Actor.from_command_line("ann")
+    with Session(engine) as session:
+        record_activity(session, ann, Act.edited_subscriber, subject=ADDRESS, detail="country", now=now)
+        record_activity(session, ann, Act.edited_subscriber, subject=f"a{ADDRESS}", now=now)
+        record_activity(session, ann, Act.edited_subscriber, subject="bat@example.org", now=now)
+        told = export_personal_data(session, ADDRESS, key=workspace.keys.suppression, now=now)
+    assert told["activity"] == [
+        {"at": "2026-03-01T09:00:00Z", "act": "edited_subscriber", "subject": ADDRESS, "detail": "country"}
+    ]
 
 
 def test_the_command_writes_a_file_that_its_owner_alone_may_read(

@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, event, text
 from sqlmodel import Session, select
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
@@ -119,6 +121,8 @@ def live(workspace: Workspace, engine: Engine) -> None:
     plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), again=True, now=now)
     send_campaign(to(workspace, "maildir:rehearsal"), launch(engine, workspace, plan, now=now))
     with Session(engine) as opened:
+        mei = Actor.from_command_line("mei")
+        record_activity(opened, mei, Act.edited_subscriber, subject=EMAIL, detail=f"was {ADDRESS}", now=now)
         opened.execute(text("UPDATE campaign SET state_reason = :words"), {"words": f"{ADDRESS} was refused"})
         opened.commit()
         with (workspace.root / "export.csv").open("wb") as stream:

@@ -11,9 +11,13 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
+from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.database.models import Delivery, DeliveryState, SentTest
+from mailer.database.secure_delete import MASK
 from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
@@ -57,6 +61,9 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
         states = (DeliveryState.rejected, DeliveryState.in_doubt, DeliveryState.sent)
         for delivery, state in zip(session.exec(select(Delivery).order_by(Delivery.id)), states, strict=True):  # type: ignore[arg-type]
             delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO
+        mei = Actor.from_command_line("mei")
+        for asker in ("old.asker@example.org", "new.asker@example.org"):
+            record_activity(session, mei, Act.edited_subscriber, subject=asker, now=LONG_AGO)
         for at in (LONG_AGO, NOW):
             address = f"tester.{at.year}@example.org"
             session.add(SentTest(edition="e", content_digest="d", address=address, sent_by="Mei", sent_at=at))
@@ -102,6 +109,8 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
         assert len(session.exec(select(MailedLink)).all()) == 1
         tests = [(test.address, test.sent_by) for test in session.exec(select(SentTest).order_by("id"))]
         assert "old.asker" not in str(session.exec(select(ConsentRecord)).all())
+        subjects = [one.subject for one in session.exec(select(ActivityRecord).order_by("id"))]
+    assert subjects == [MASK, "new.asker@example.org"]
     assert reasons == {DeliveryState.rejected: "", DeliveryState.sent: "", DeliveryState.in_doubt: "250 ok"}
     assert tests == [("", "Mei"), ("tester.2026@example.org", "Mei")]
     assert (workspace.root / "list.csv").read_text() == "email\n"

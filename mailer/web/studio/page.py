@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from mailer.activity.record import Actor
 from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.team.members import Member
@@ -88,6 +89,11 @@ class StudioPage(Visit):
     @property
     def member(self) -> Member:
         return self.signed_in.member
+
+    @property
+    def actor(self) -> Actor:
+        """The member, as the log of who did what names them."""
+        return Actor.from_member(self.member)
 
     def may(self, permission: Permission) -> bool:
         """Whether the member may do what ``permission`` names."""

@@ -1,0 +1,136 @@
+"""What people do that is written down."""
+
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """Something that a person did. :data:`~mailer.activity.words.ACT_WORDS` says it in a sentence."""
+
+    created_workspace = "created_workspace"
+    """They created the workspace."""
+
+    upgraded_database = "upgraded_database"
+    """They brought the database's tables up to date."""
+
+    backed_up_database = "backed_up_database"
+    """They copied the database to a file."""
+
+    invited_member = "invited_member"
+    """They invited a person to the team."""
+
+    changed_role = "changed_role"
+    """They gave a member another role."""
+
+    removed_member = "removed_member"
+    """They removed a member from the team."""
+
+    exported_log = "exported_log"
+    """They took this log away as a file."""
+
+    created_edition = "created_edition"
+    """They began an edition."""
+
+    imported_edition = "imported_edition"
+    """They made an edition of a document or a feed."""
+
+    sent_test = "sent_test"
+    """They sent a test of an edition to colleagues."""
+
+    approved_campaign = "approved_campaign"
+    """They approved an edition for a segment."""
+
+    launched_campaign = "launched_campaign"
+    """They launched a campaign, or continued one that was launched before."""
+
+    scheduled_campaign = "scheduled_campaign"
+    """They fixed a time at which a campaign starts."""
+
+    paused_campaign = "paused_campaign"
+    """They paused a campaign."""
+
+    resumed_campaign = "resumed_campaign"
+    """They let a campaign go on."""
+
+    cancelled_campaign = "cancelled_campaign"
+    """They cancelled a campaign."""
+
+    resolved_doubts = "resolved_doubts"
+    """They settled deliveries that were in doubt."""
+
+    archived_campaign = "archived_campaign"
+    """They put a campaign's edition into the public archive, or took it out."""
+
+    mailed_report = "mailed_report"
+    """They mailed the report on a campaign."""
+
+    exported_report = "exported_report"
+    """They wrote a campaign's report, or its deliveries, to a file."""
+
+    added_subscriber = "added_subscriber"
+    """They added a person to the list."""
+
+    edited_subscriber = "edited_subscriber"
+    """They changed what the list says of a person."""
+
+    paused_subscriber = "paused_subscriber"
+    """They paused mail to a person, or ended the pause."""
+
+    unsubscribed_subscriber = "unsubscribed_subscriber"
+    """They unsubscribed a person who had asked for it."""
+
+    suppressed_address = "suppressed_address"
+    """They blocked an address."""
+
+    unsuppressed_address = "unsuppressed_address"
+    """They let an address get mail again."""
+
+    exported_person = "exported_person"
+    """They took away all data about a person, to give it to them."""
+
+    erased_person = "erased_person"
+    """They erased a person."""
+
+    pruned_list = "pruned_list"
+    """They deleted what is past its retention period."""
+
+    imported_subscribers = "imported_subscribers"
+    """They imported subscribers from a file."""
+
+    rolled_back_import = "rolled_back_import"
+    """They undid an import."""
+
+    exported_subscribers = "exported_subscribers"
+    """They took subscribers away as a file."""
+
+    saved_segment = "saved_segment"
+    """They saved a segment under a name."""
+
+    deleted_segment = "deleted_segment"
+    """They deleted a saved segment."""
+
+    judged_feedback = "judged_feedback"
+    """They judged messages that had come back."""
+
+    accepted_successor = "accepted_successor"
+    """They took a successor onto the list."""
+
+    refused_successor = "refused_successor"
+    """They refused a proposed successor."""
+
+    rotated_keys = "rotated_keys"
+    """They made a new key to sign links."""
+
+    retired_key = "retired_key"
+    """They ended the links that an older key had signed."""
+
+    signed_in_relay = "signed_in_relay"
+    """They signed in to a relay or the mailbox."""
+
+    signed_out_relay = "signed_out_relay"
+    """They ended the sign-in to a relay or the mailbox."""
+
+    ended_trial = "ended_trial"
+    """They ended trial mode."""
+
+    began_trial = "began_trial"
+    """They began trial mode."""

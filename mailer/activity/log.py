@@ -1,0 +1,133 @@
+"""Reading who did what: newest first, page by page, chosen by person, act, edition and day."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from io import StringIO
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+
+from mailer.activity.acts import Act
+from mailer.database.activity_models import ActivityRecord
+from mailer.utc import format_iso
+from subscribers.csv_format import escape_formula
+
+COMMAND_LINE = "command-line"
+"""The person in a filter who stands for everybody on the command line."""
+
+_CSV_HEAD = ("at", "who", "place", "act", "edition", "subject", "detail")
+_ROWS_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEntry:
+    """Something that somebody did. ``act`` is None for one that a newer program wrote; ``act_name`` is its
+    name in the database."""
+
+    id: int
+    at: datetime
+    member_id: int | None
+    name: str
+    act: Act | None
+    act_name: str
+    edition: str = ""
+    subject: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFilter:
+    """Which entries are wanted. ``person`` is a member's number, or :data:`COMMAND_LINE`; ``day`` is a day in
+    the time zone ``zone``. What is "" or None does not matter."""
+
+    person: str = ""
+    act: Act | None = None
+    edition: str = ""
+    day: date | None = None
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPage:
+    """Some entries, newest first. ``older`` is what to ask for to get those before; None at the end."""
+
+    entries: tuple[LogEntry, ...]
+    older: int | None
+
+
+def read_log(session: Session, wanted: LogFilter, *, before: int | None = None, limit: int = 50) -> LogPage:
+    """Read a page of the log: at most ``limit`` entries, those older than the entry numbered ``before``."""
+    query = select(ActivityRecord).where(*_list_conditions(wanted))
+    if before is not None:
+        query = query.where(col(ActivityRecord.id) < before)
+    # By number, not by time: the clock of a machine can be set back.
+    rows = session.exec(query.order_by(col(ActivityRecord.id).desc()).limit(limit + 1)).all()
+    entries = tuple(_as_entry(row) for row in rows[:limit])
+    return LogPage(entries=entries, older=entries[-1].id if len(rows) > limit else None)
+
+
+def list_logged_editions(session: Session) -> list[str]:
+    """List the editions that the log names, the last by name first."""
+    found = session.exec(select(ActivityRecord.edition).where(ActivityRecord.edition != "").distinct())
+    return sorted(found, reverse=True)
+
+
+def write_log_csv(session: Session, wanted: LogFilter) -> Iterator[str]:
+    """Write the wanted entries as CSV, oldest first, piece by piece. Cells that a spreadsheet would take for
+    formulas are escaped, as in exports of the list."""
+    yield _write_row(_CSV_HEAD)
+    after = 0
+    while True:
+        query = select(ActivityRecord).where(*_list_conditions(wanted), col(ActivityRecord.id) > after)
+        rows = session.exec(query.order_by(col(ActivityRecord.id)).limit(_ROWS_AT_A_TIME)).all()
+        if not rows:
+            return
+        after = rows[-1].id or 0
+        yield "".join(_write_row(_list_cells(_as_entry(row))) for row in rows)
+        session.expunge_all()
+
+
+def _list_cells(entry: LogEntry) -> tuple[str, ...]:
+    place = COMMAND_LINE if entry.member_id is None else "studio"
+    return (
+        format_iso(entry.at), entry.name, place, entry.act_name, entry.edition, entry.subject, entry.detail
+    )  # fmt: skip
+
+
+def _write_row(cells: tuple[str, ...]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow([escape_formula(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _list_conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.person == COMMAND_LINE:
+        conditions.append(col(ActivityRecord.member_id).is_(None))
+    elif wanted.person:
+        conditions.append(col(ActivityRecord.member_id) == int(wanted.person))
+    if wanted.act is not None:
+        conditions.append(col(ActivityRecord.act) == wanted.act.value)
+    if wanted.edition:
+        conditions.append(col(ActivityRecord.edition) == wanted.edition)
+    if wanted.day is not None:
+        start = datetime.combine(wanted.day, time(), tzinfo=wanted.zone)
+        end = datetime.combine(wanted.day + timedelta(days=1), time(), tzinfo=wanted.zone)
+        conditions += [col(ActivityRecord.at) >= start, col(ActivityRecord.at) < end]
+    return conditions
+
+
+def _as_entry(row: ActivityRecord) -> LogEntry:
+    return LogEntry(
+        id=row.id or 0,
+        at=row.at,
+        member_id=row.member_id,
+        name=row.name,
+        act=Act(row.act) if row.act in list(Act) else None,
+        act_name=row.act,
+        edition=row.edition,
+        subject=row.subject,
+        detail=row.detail,
+    )
