@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import note_act
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
@@ -65,6 +66,7 @@ def approve(
             workspace, engine, edition, segment, again=again, count_clicks=count_clicks, now=now
         )
         approval = approve_plan(engine, workspace, plan, by=name, now=now)
+        note_act(subject=str(approval.campaign_id))
         with open_session(engine, read_only=True) as session:
             summary = with_checks(session, workspace, summarise_campaign(session, approval.campaign_id))
     if as_json:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity.acts import Act
+from mailer.cli.activity_log import log_act
 from mailer.cli.commands import send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
@@ -162,6 +164,7 @@ def _approve(
 
     with context.open_database(workspace) as engine:
         approval = approve(engine, workspace, planned.plan, by=name, now=datetime.now(UTC))
+    log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
     if as_json:
         emit_json(approval.as_dict())
     else:

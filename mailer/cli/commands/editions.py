@@ -6,10 +6,12 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from mailer.atomic_write import write_atomically
+from mailer.cli.activity_log import note_act
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
@@ -289,6 +291,7 @@ def import_(
             stories_at=stories_at or 0,
             today=today,
         )
+    note_act(edition=imported.slug, subject=_name_source(source, is_address=is_address))
     if as_json:
         emit_json(imported.as_dict())
         return
@@ -296,6 +299,11 @@ def import_(
     for name in imported.stories:
         emit(str(imported.folder / name))
     _print_imported(context, imported)
+
+
+def _name_source(source: str, *, is_address: bool) -> str:
+    """What the log calls a document or a feed. The rest of an address may have a password in it."""
+    return urlsplit(source).hostname or "" if is_address else Path(source).name
 
 
 def _existing_file(source: str) -> Path:

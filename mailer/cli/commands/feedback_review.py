@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import note_act
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.utc import format_utc
@@ -94,6 +95,7 @@ def _judge_all(
     for number in numbers:
         verdict = judge(room, number, word, by=by, subscriber=subscriber, now=datetime.now(UTC))
         verdicts.append(verdict)
+        note_act(detail=f"{number} as {word}")
         if not as_json:
             _print_verdict(verdict)
     if as_json:
@@ -123,6 +125,7 @@ def _ask_about_all(room: FeedbackContext, waiting: list[HeldMessage], by: str) -
             except (MailerError, SubscriberError) as error:
                 say(str(error))
                 continue
+            note_act(detail=f"{message.number} as {word}")
             _print_verdict(verdict)
             break
 

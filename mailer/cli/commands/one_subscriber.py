@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import find_user, note_no_change
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit_json, json_option, say
 
@@ -19,17 +19,10 @@ if TYPE_CHECKING:
     from subscribers.consent.team_changes import DetailChanges
 
 
-def _find_user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return "unknown"
-
-
 by_option = click.option(
     "--by",
     metavar="NAME",
-    default=_find_user,
+    default=find_user,
     show_default="the user running the command",
     help="Who makes the change. Recorded.",
 )
@@ -180,6 +173,8 @@ def pause(
     with context.write_session(workspace) as session:
         change = pause_subscriber(session, address, day, **_make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
+    if not change.changed:
+        note_no_change()
     now = "gets mail" if day is None else f"gets no mail until {day}"
     say(f"{address} {now}." if change.changed else f"{address} {now} already. Nothing has changed.")
 
@@ -204,6 +199,7 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
     if change.changed:
         say(f"{address} is unsubscribed and gets no more mail, not even of a campaign that is being sent.")
     else:
+        note_no_change()
         say(f"{address} is {change.status} already. Nothing has changed.")
 
 
@@ -217,6 +213,8 @@ def _edit(
     with context.write_session(workspace) as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
         _print_person(session, address, as_json=as_json)
+    if not changed:
+        note_no_change()
     say(f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing has changed.")
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity.acts import Act
+from mailer.cli.activity_log import log_act
 from mailer.cli.commands import send
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
@@ -93,6 +95,7 @@ def reconfirm(
         if approver:
             approval = approve(engine, workspace, planned.plan, by=approver, now=now)
     if approver:
+        log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {approver}")
         emit_json(approval.as_dict()) if as_json else emit(f"Campaign {approval.campaign_id}: {approval}")
         return
     if not as_json:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity.acts import Act
 from mailer.atomic_write import atomic_file
+from mailer.cli.activity_log import log_act
 from mailer.cli.commands.report_page import serve_report_page
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
@@ -141,6 +143,7 @@ def report(
     with context.read_session(workspace) as session:
         if output is not None and table is None:
             _write_csv(session, campaign_id or 0, workspace, output, states)
+            log_act(context, Act.exported_report, campaign_id=campaign_id, detail=output.name)
             return
         found = _read_report(session, campaign_id, workspace, last)
     if as_json:
@@ -234,6 +237,7 @@ def _mail(context: CliContext, workspace: Workspace, campaign_id: int, addresses
     with context.open_database(workspace) as engine:
         for result in mail_report(workspace, engine, campaign_id, addresses):
             say(result)
+    log_act(context, Act.mailed_report, campaign_id=campaign_id, detail=f"to {len(addresses)}")
 
 
 def _shorten(names: Sequence[str], number: int) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.activity.acts import Act
+from mailer.cli.activity_log import log_act
 from mailer.cli.commands.send_to_test_readers import check_test_options, send_test
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
@@ -219,6 +221,8 @@ def resume(
     workspace = context.open_workspace()
     with context.write_session(workspace) as session:
         resume_campaign(session, campaign_id, now=datetime.now(UTC))
+    again = "sending again to readers in doubt" if resend_in_doubt else ""
+    log_act(context, Act.resumed_campaign, campaign_id=campaign_id, detail=again)
     if detach:
         if resend_in_doubt:
             with _durable_engine(workspace) as engine:
@@ -294,6 +298,10 @@ def launch_and_send(
 
     with _durable_engine(workspace) as engine:
         launched = launch_or_continue(engine, workspace, plan, options=options, now=datetime.now(UTC))
+    # Now, not at the end: sending may take hours, and may be killed.
+    log_act(
+        context, Act.launched_campaign, campaign_id=launched.campaign_id, detail=f"to {plan.segment_label}"
+    )
     if launched.continued:
         say(
             f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
@@ -318,6 +326,12 @@ def _schedule(
 
     with _durable_engine(workspace) as engine:
         scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
+    log_act(
+        context,
+        Act.scheduled_campaign,
+        campaign_id=scheduled.campaign_id,
+        detail=f"at {format_utc(scheduled.at)}",
+    )
     say(
         f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
         f"{format_utc(scheduled.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity.acts import Act
+from mailer.cli.activity_log import log_act
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext
 from mailer.cli.output import columns, emit, emit_json, say
@@ -65,6 +67,7 @@ def send_test(
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
         shows = ShownMail(address=shown_address, variant=variant)
         tests = send(engine, workspace, plan, readers, shows=shows, by=by, now=now)
+    log_act(context, Act.sent_test, edition=edition, detail=f"to {len(tests.results)}")
     if as_json:
         told = {"edition": edition, "as": shown_address or None, "variant": variant}
         emit_json({**told, **tests.as_dict()})

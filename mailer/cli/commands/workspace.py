@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity.acts import Act
+from mailer.cli.activity_log import log_act
+from mailer.cli.context import CliContext
 from mailer.cli.output import emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def init(
     given = any(answer is not None for answer in answers.values())
     founder = _ask_founder(answers) if given or not sample else None
     created = create_workspace(folder, sample=sample, now=datetime.now(UTC), founder=founder, edition=edition)
+    log_act(CliContext(folder), Act.created_workspace, edition=edition)
     if as_json:
         emit_json(
             {"workspace": str(created.root), "editions": list(created.editions), "partners": created.partners}

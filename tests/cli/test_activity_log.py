@@ -1,0 +1,187 @@
+"""What people do on the command line is in the team's log, without forty commands knowing of it."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from click.testing import CliRunner, Result
+from sqlmodel import Session, col, select
+
+from mailer.cli import mailer
+from mailer.cli.activity_log import (
+    LOGGED_COMMANDS,
+    SELF_LOGGED_COMMANDS,
+    UNLOGGED_COMMANDS,
+    find_user,
+)
+from mailer.cli.commands.editions import _name_source
+from mailer.database.activity_models import ActivityRecord
+from mailer.workspace import Workspace
+from tests.factories.small_edition import SLUG, write_edition
+
+ADDRESS = "mei@example.org"
+
+
+def run(workspace: Workspace, *words: str) -> Result:
+    return CliRunner().invoke(mailer, ["-C", str(workspace.root), *words])
+
+
+def read_lines(workspace: Workspace) -> list[ActivityRecord]:
+    engine = workspace.open_database()
+    try:
+        with Session(engine) as session:
+            return list(session.exec(select(ActivityRecord).order_by(col(ActivityRecord.id))))
+    finally:
+        engine.dispose()
+
+
+def tell(workspace: Workspace) -> list[tuple[str, str, str, str]]:
+    return [(one.act, one.edition, one.subject, one.detail) for one in read_lines(workspace)]
+
+
+def list_commands(group: click.Group, *path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from list_commands(command, *path, name)
+            if not command.invoke_without_command:
+                continue
+        yield " ".join([*path, name])
+
+
+def test_every_command_writes_a_line_or_says_why_not() -> None:
+    declared = [*LOGGED_COMMANDS, *SELF_LOGGED_COMMANDS, *UNLOGGED_COMMANDS]
+    assert sorted(declared) == sorted(list_commands(mailer)), (
+        "Give a new command a line in mailer/cli/activity_log.py: what it leaves in the log, or why nothing"
+    )
+
+
+def test_the_parameters_that_a_line_is_made_of_exist() -> None:
+    for path, logged in LOGGED_COMMANDS.items():
+        command: click.Command = mailer
+        for name in path.split():
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        names = {parameter.name for parameter in command.params}
+        assert {logged.edition, logged.subject, logged.campaign} - {""} <= names, path
+        empty = dict.fromkeys((name for name in names if name), None)
+        assert isinstance(logged.detail(empty | {"added": (), "removed": ()}), str), path
+        logged.when(empty)
+
+
+def test_a_command_that_changes_something_leaves_a_line(workspace: Workspace) -> None:
+    added = run(workspace, "subscribers", "add", ADDRESS, "--country", "CN", "--by", "Ann")
+    assert added.exit_code == 0, added.output
+    assert run(workspace, "subscribers", "tag", ADDRESS, "+press", "-old").exit_code == 0
+    assert run(workspace, "keys", "rotate").exit_code == 0
+    assert run(workspace, "new", "2026-1").exit_code == 0
+    assert run(workspace, "segments", "save", "press", "tag:press").exit_code == 0
+    assert tell(workspace) == [
+        ("added_subscriber", "", ADDRESS, "for Ann"),
+        ("edited_subscriber", "", ADDRESS, "+press -old"),
+        ("rotated_keys", "", "", ""),
+        ("created_edition", "2026-1", "", ""),
+        ("saved_segment", "", "press", "tag:press"),
+    ]
+    first = read_lines(workspace)[0]
+    assert (first.member_id, first.name) == (None, find_user())
+
+
+def test_looking_trying_and_failing_leave_no_line(workspace: Workspace, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email\nkim@example.org\n")
+    assert run(workspace, "subscribers", "import", str(people), "--dry-run").exit_code == 0
+    assert run(workspace, "subscribers", "prune").exit_code == 0
+    assert run(workspace, "subscribers", "unsubscribe", ADDRESS).exit_code == 1
+    assert run(workspace, "subscribers", "count").exit_code == 0
+    assert run(workspace, "keys", "retire", "7", "--confirm").exit_code == 1
+    assert run(workspace, "feedback", "review").exit_code == 0
+    assert read_lines(workspace) == []
+    assert run(workspace, "subscribers", "import", str(people)).exit_code == 0
+    assert tell(workspace) == [("imported_subscribers", "", "people.csv", "")]
+
+
+def test_a_change_that_changes_nothing_leaves_no_line(workspace: Workspace) -> None:
+    run(workspace, "subscribers", "add", ADDRESS)
+    run(workspace, "subscribers", "unsubscribe", ADDRESS)
+    assert "already" in run(workspace, "subscribers", "unsubscribe", ADDRESS).output
+    assert [act for act, *_ in tell(workspace)] == ["added_subscriber", "unsubscribed_subscriber"]
+
+
+def test_who_is_erased_is_not_in_the_line_nor_in_the_lines_before(workspace: Workspace) -> None:
+    run(workspace, "subscribers", "add", ADDRESS)
+    assert run(workspace, "subscribers", "erase", ADDRESS).exit_code == 0
+    assert run(workspace, "subscribers", "erase", ADDRESS, "--confirm").exit_code == 0
+    assert tell(workspace) == [("added_subscriber", "", "<…>", ""), ("erased_person", "", "", "")]
+    for file in workspace.root.glob("mailer.db*"):
+        assert b"mei@example" not in file.read_bytes()
+
+
+def test_a_launch_is_written_down_with_its_campaign_and_edition(workspace: Workspace) -> None:
+    write_edition(workspace.editions)
+    toml = workspace.root / "mailer.toml"
+    toml.write_text(toml.read_text() + '\n[smtp]\nurl = "maildir:sent"\n')
+    run(workspace, "subscribers", "add", ADDRESS, "--country", "MN")
+    words = ("send", SLUG, "--segment", "all")
+    assert run(workspace, *words).exit_code == 0
+    sent = run(workspace, *words, "--confirm")
+    assert sent.exit_code == 0, sent.output
+    assert run(workspace, "campaigns", "archive", "1", "--off").exit_code == 0
+    assert tell(workspace)[1:] == [
+        ("launched_campaign", SLUG, "1", "to everyone"),
+        ("archived_campaign", SLUG, "1", "out"),
+    ]
+
+
+def test_a_log_that_cannot_be_written_is_told_and_hides_no_result(workspace: Workspace) -> None:
+    with sqlite3.connect(workspace.root / "mailer.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON activity_record "
+            "BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+        )
+    connection.close()
+    done = run(workspace, "keys", "rotate", "--json")
+    assert done.exit_code == 0
+    assert '"number": 2' in done.stdout
+    assert "the team's log could not be written" in done.stderr
+    assert f"UTC, {find_user()}, rotated_keys" in done.stderr
+
+
+def test_a_workspace_without_a_database_gets_none_by_an_entry(workspace: Workspace) -> None:
+    (workspace.root / "mailer.db").unlink()
+    done = run(workspace, "new", "2026-1")
+    assert done.exit_code == 0
+    assert "the team's log could not be written" in done.stderr
+    assert "created_edition 2026-1" in done.stderr
+    assert not (workspace.root / "mailer.db").exists()
+
+
+def test_a_new_workspace_begins_its_log(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    answers = (
+        "--name",
+        "N",
+        "--address",
+        "n@example.org",
+        "--organisation",
+        "O",
+        "--postal-address",
+        "1 Main Street, Beijing",
+    )
+    done = CliRunner().invoke(mailer, ["init", str(folder), *answers, "--sectors", ""])
+    assert done.exit_code == 0, done.output
+    with sqlite3.connect(folder / "mailer.db") as connection:
+        assert connection.execute("SELECT act FROM activity_record").fetchall() == [("created_workspace",)]
+    connection.close()
+
+
+def test_a_document_is_named_without_its_folder_and_a_feed_without_its_password(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    page = tmp_path / "spring.html"
+    page.write_text("<title>Spring</title><h1>Spring</h1><h2>One</h2><p>A story.</p><h2>Two</h2><p>More.</p>")
+    done = run(workspace, "import", str(page), "--edition", "2026-3")
+    assert done.exit_code == 0, done.output
+    assert tell(workspace) == [("imported_edition", "2026-3", "spring.html", "")]
+    address = "https://mei:secret@feeds.example.org/all?token=secret"
+    assert _name_source(address, is_address=True) == "feeds.example.org"
