@@ -18,11 +18,11 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk, use_cjk_rules
+from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk
 from editions.markdown.lang_spans import mark_languages_in_html
-from editions.markdown.lettered_lists import use_lettered_lists
 from editions.markdown.links import find_link_fault
-from editions.markdown.notes import TOKENS, link_notes, prepare_notes, use_footnotes, write_mark
+from editions.markdown.notes import TOKENS, link_notes, prepare_notes, write_mark
+from editions.markdown.parser import MAX_CHARACTERS, MAX_NESTING, create_parser
 from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.problem import Level, Problem
@@ -47,9 +47,6 @@ _UPRIGHT = "font-style:normal;font-weight:bold"
 _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
-_MAX_CHARACTERS = 200_000
-# The parser silently leaves out anything deeper.
-_MAX_NESTING = 20
 STORY_HEADING_LEVEL = 4
 LETTER_HEADING_LEVEL = 3
 
@@ -95,14 +92,14 @@ def render_markdown(
     raises: what is not allowed is a problem, and is harmless in ``html``.
     """
     reading = _TokenInspector(path, line, heading)
-    if len(source) > _MAX_CHARACTERS:
+    if len(source) > MAX_CHARACTERS:
         reading.report(
             line,
             "body-too-long",
-            f"the body has more than {_MAX_CHARACTERS:,} characters, and an email must stay below 100 kB. "
+            f"the body has more than {MAX_CHARACTERS:,} characters, and an email must stay below 100 kB. "
             "Shorten it.",
         )
-        source = source[:_MAX_CHARACTERS]
+        source = source[:MAX_CHARACTERS]
     parser = _parser()
     tokens = parser.parse(remove_unsafe_characters(source))
     prepare_notes(tokens)
@@ -122,17 +119,10 @@ def render_markdown(
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}, renderer_cls=_Renderer)
-    parser.enable(["table", "strikethrough"])
-    use_footnotes(parser)
+    parser = create_parser(_Renderer)
     # The plugin's own rules for rendering make ids that are the same in every text.
     for name in TOKENS:
         parser.add_render_rule(name, _Renderer.footnote_mark)
-    use_lettered_lists(parser)
-    use_cjk_rules(parser)
-    # Accept every link here, so that _TokenInspector can report it; by default `[x](javascript:…)` stays
-    # text.
-    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     return parser
 
 
@@ -150,7 +140,7 @@ class _TokenInspector:
             line = self.line + (token.map[0] if token.map else 0)
             if token.type == "html_block":
                 self._refuse_html(line, token.content)
-            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= _MAX_NESTING - 1:
+            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= MAX_NESTING - 1:
                 self.report(
                     line,
                     "nested-too-deep",

@@ -1,0 +1,142 @@
+"""What Markdown can hold of a document: two blocks that it cannot tell apart have the same canonical form."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from editions.rich_text.emphasis import trim_emphasis
+from editions.rich_text.links import normalise_href
+from editions.rich_text.nodes import (
+    BREAK,
+    LIST_KINDS,
+    TEXT_KINDS,
+    Block,
+    BlockKind,
+    MarkKind,
+    Text,
+    merge_texts,
+)
+
+# A paragraph that the other can follow without a blank line, and which is therefore in a tight list.
+_AFTER_PARAGRAPH = frozenset(
+    {BlockKind.bullet_list, BlockKind.heading, BlockKind.blockquote, BlockKind.horizontal_rule}
+)
+_ONE_LINE = frozenset({BlockKind.heading, BlockKind.horizontal_rule})
+
+
+def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """The canonical form of blocks beside each other: empty paragraphs and empty raw blocks are left out."""
+    return tuple(canonical for block in blocks if not _is_empty(canonical := canonical_block(block)))
+
+
+def canonical_block(block: Block) -> Block:
+    """The canonical form of a block.
+
+    Spaces at the ends of lines are not there, nor is emphasis on spaces at its ends. Links are as the parser
+    reads them. Lists are tight only if Markdown has such a tight list, and loose likewise.
+    """
+    kind = block.kind
+    if kind is BlockKind.raw:
+        return Block(kind, source=_strip_blank_lines(block.source))
+    if kind in TEXT_KINDS:
+        return Block(kind, _canonical_texts(_as_one_line(block).texts), level=block.level)
+    if kind is BlockKind.horizontal_rule:
+        return Block(kind)
+    if kind not in LIST_KINDS:
+        return Block(kind, blocks=canonical_blocks(block.blocks))
+    items = tuple(canonical_block(item) for item in block.blocks)
+    return Block(kind, blocks=items, tight=_is_tight(block.tight, items), order=block.order)
+
+
+def _is_empty(block: Block) -> bool:
+    return (block.kind is BlockKind.paragraph and not block.texts) or (
+        block.kind is BlockKind.raw and not block.source
+    )
+
+
+def _strip_blank_lines(source: str) -> str:
+    lines = source.split("\n")
+    while lines and not lines[0].strip():
+        del lines[0]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return "\n".join(lines)
+
+
+def _is_tight(wanted: bool, items: Sequence[Block]) -> bool:
+    if not any(inner.kind is BlockKind.paragraph for item in items for inner in item.blocks):
+        return True
+    if not wanted:
+        return len(items) < 2 and not any(len(item.blocks) > 1 for item in items)
+    return all(
+        _follows_closely(before, after)
+        for item in items
+        for before, after in zip(item.blocks, item.blocks[1:], strict=False)
+    )
+
+
+def _follows_closely(before: Block, after: Block) -> bool:
+    """Whether Markdown needs no blank line between two blocks of an item."""
+    if before.kind in _ONE_LINE:
+        return True
+    if before.kind is not BlockKind.paragraph:
+        return False
+    if after.kind in LIST_KINDS and not (after.blocks and after.blocks[0].blocks):
+        return False
+    return after.kind in _AFTER_PARAGRAPH or (after.kind is BlockKind.ordered_list and after.order == 1)
+
+
+def has_broken_heading(block: Block) -> bool:
+    """Whether there is a line break in a heading, which Markdown does not have."""
+    if block.kind is BlockKind.heading:
+        return BREAK in block.texts
+    return any(map(has_broken_heading, block.blocks))
+
+
+def _as_one_line(block: Block) -> Block:
+    if block.kind is not BlockKind.heading:
+        return block
+    return block._replace(texts=tuple(Text(" ") if text is BREAK else text for text in block.texts))
+
+
+def _canonical_texts(texts: Iterable[Text]) -> tuple[Text, ...]:
+    linked = [_normalise_links(text) for text in texts]
+    kept = trim_emphasis(merge_texts(_strip_lines(linked)), str.isspace)
+    while kept and kept[-1] is BREAK:
+        kept.pop()
+    return tuple(kept)
+
+
+def _normalise_links(text: Text) -> Text:
+    if not text.marks or text.marks[0].kind is not MarkKind.link:
+        return text
+    link = text.marks[0]
+    return text._replace(marks=(link._replace(href=normalise_href(link.href)), *text.marks[1:]))
+
+
+def _strip_lines(texts: Sequence[Text]) -> Iterator[Text]:
+    """``texts`` without spaces at the beginning and the end of each line."""
+    lines: list[list[Text]] = [[]]
+    for text in texts:
+        if text is BREAK:
+            lines.append([])
+        elif text.text:
+            lines[-1].append(text)
+    for number, line in enumerate(lines):
+        if number:
+            yield BREAK
+        yield from _strip_line(line)
+
+
+def _strip_line(line: list[Text]) -> list[Text]:
+    while line and not line[0].is_code:
+        rest = line[0].text.lstrip(" ")
+        line[0] = line[0]._replace(text=rest)
+        if rest:
+            break
+        del line[0]
+    while line and not line[-1].is_code:
+        rest = line[-1].text.rstrip(" ")
+        line[-1] = line[-1]._replace(text=rest)
+        if rest:
+            break
+        del line[-1]
+    return line

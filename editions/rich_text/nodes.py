@@ -1,0 +1,162 @@
+"""The parts of a document: blocks, and in them text with marks.
+
+They are named tuples because a body has hundreds, which are made, compared and hashed each time it is saved.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MarkKind(StrEnum):
+    """What text is marked as, from the outermost mark to the innermost."""
+
+    link = "link"
+    """It leads to an address."""
+
+    em = "em"
+    """Emphasis, in italics."""
+
+    strong = "strong"
+    """Strong emphasis, in bold."""
+
+    strike = "strike"
+    """Struck through."""
+
+    code = "code"
+    """Code, whose characters mean themselves."""
+
+
+EMPHASIS = frozenset({MarkKind.em, MarkKind.strong, MarkKind.strike})
+"""The marks that Markdown writes with signs on both sides, and cannot begin or end at every character."""
+
+MARK_ORDER = {kind: place for place, kind in enumerate(MarkKind)}
+
+
+class Mark(NamedTuple):
+    """A mark; ``href`` and ``title`` are a link's."""
+
+    kind: MarkKind
+    href: str = ""
+    title: str = ""
+
+
+class Text(NamedTuple):
+    """Text with its marks in the order of :class:`MarkKind`. A line break is one with the text ``\\n``."""
+
+    text: str
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def is_code(self) -> bool:
+        return bool(self.marks) and self.marks[-1].kind is MarkKind.code
+
+    def has(self, kind: MarkKind) -> bool:
+        """Whether it is marked as ``kind``."""
+        return any(mark.kind is kind for mark in self.marks)
+
+
+BREAK = Text("\n")
+"""A line break within a block."""
+
+
+def append_text(texts: list[Text], text: Text) -> None:
+    """Add ``text`` to ``texts``, as one with the last of them if both have the same marks."""
+    if texts and texts[-1] is not BREAK and text is not BREAK and texts[-1].marks == text.marks:
+        texts[-1] = Text(texts[-1].text + text.text, text.marks)
+    elif text.text:
+        texts.append(text)
+
+
+def merge_texts(texts: Iterable[Text]) -> list[Text]:
+    """``texts`` without empty ones, and neighbours with the same marks as one."""
+    merged: list[Text] = []
+    for text in texts:
+        append_text(merged, text)
+    return merged
+
+
+class BlockKind(StrEnum):
+    """What a block is."""
+
+    paragraph = "paragraph"
+    """Text."""
+
+    heading = "heading"
+    """A heading of one of two levels."""
+
+    blockquote = "blockquote"
+    """A quotation: blocks."""
+
+    horizontal_rule = "horizontal_rule"
+    """A line across."""
+
+    bullet_list = "bullet_list"
+    """Items with bullets."""
+
+    ordered_list = "ordered_list"
+    """Items with numbers."""
+
+    list_item = "list_item"
+    """An item of a list: blocks, the first of which is a paragraph."""
+
+    raw = "raw"
+    """Markdown as it is written, because the editor has no such block."""
+
+
+class RawReason(StrEnum):
+    """Why a block is raw."""
+
+    table = "table"
+    """A table."""
+
+    code = "code"
+    """A block of code."""
+
+    html = "html"
+    """HTML, which an email must not have."""
+
+    picture = "picture"
+    """It has a picture, which belongs in the front matter."""
+
+    footnote = "footnote"
+    """A footnote, or text that refers to one."""
+
+    definition = "definition"
+    """The address of a link that is written elsewhere, ``[name]: https://…``."""
+
+    heading = "heading"
+    """A heading of another level than the two that a story has."""
+
+    lettered_list = "lettered-list"
+    """A list with letters or roman numerals."""
+
+    link = "link"
+    """It has a link that must not be opened, such as ``javascript:``."""
+
+    nested_too_deep = "nested-too-deep"
+    """Lists and quotations within each other, deeper than the mail shows them."""
+
+    too_long = "too-long"
+    """The whole body, because it is longer than one may be."""
+
+
+TEXT_KINDS = frozenset({BlockKind.paragraph, BlockKind.heading})
+LIST_KINDS = frozenset({BlockKind.bullet_list, BlockKind.ordered_list})
+
+
+class Block(NamedTuple):
+    """A block. ``texts`` are those of a paragraph or heading, ``blocks`` are in a quotation, list or item.
+
+    ``level`` is a heading's, ``order`` the first number of an ordered list. A ``tight`` list has no space
+    between its items. ``source`` is the Markdown of a raw block, and ``why`` the reason that it is one.
+    """
+
+    kind: BlockKind
+    texts: tuple[Text, ...] = ()
+    blocks: tuple["Block", ...] = ()
+    level: int = 0
+    tight: bool = True
+    order: int = 1
+    source: str = ""
+    why: RawReason | None = None
