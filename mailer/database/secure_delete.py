@@ -22,6 +22,7 @@ from mailer.database import provider_models as provider_models
 from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models
 from mailer.database import revision_models as revision_models
+from mailer.database import sign_in_models as sign_in_models
 from mailer.database import team_models as team_models
 from mailer.database import verification_models as verification_models
 from mailer.database.compressed_text import CompressedText
@@ -34,6 +35,8 @@ EXEMPT_TABLES: Mapping[str, str] = MappingProxyType(
         "consent_record": "append-only; the person's own records are emptied",
         "mailed_link": "the person's own links, and those mailed to their address, are deleted",
         "suppression": "contains only keyed hashes",
+        "team_member": "a colleague who uses Studio, whatever they read; members are removed by the team",
+        "sign_in_mail": "a link that a member has asked for, and deleted within days",
         "campaign_content": "the organisation's own content, frozen as it was approved",
     }
 )

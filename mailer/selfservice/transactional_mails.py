@@ -128,8 +128,40 @@ def build_transactional_mail(
     Raises:
         ConfigurationError: the sender's address cannot be used.
     """
+    return build_letter(
+        MAIL_TEXTS[kind],
+        kind.value,
+        envelope=envelope,
+        url=url,
+        translator=translator,
+        settings=settings,
+        mail_id=mail_id,
+        requested_at=requested_at,
+        now=now,
+    )
+
+
+def build_letter(
+    text: MailText,
+    kind: str,
+    *,
+    envelope: str,
+    url: str,
+    translator: Translator,
+    settings: Settings,
+    mail_id: int,
+    requested_at: datetime,
+    now: datetime,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Build the mail of ``text``, as :func:`build_transactional_mail` does. ``kind`` is its name in the
+    Feedback-ID, and ``values`` is what ``text`` mentions beside the organisation.
+
+    Raises:
+        ConfigurationError: the sender's address cannot be used.
+    """
     sender = settings.sender
-    subject = translator.translate(MAIL_TEXTS[kind].subject)
+    subject = translator.translate(text.subject)
     own = sender_address(sender.address)
     boundary = (
         f"=_{hashlib.sha256(f'{mail_id} {requested_at.isoformat()} {kind} {url}'.encode()).hexdigest()[:32]}"
@@ -155,7 +187,9 @@ def build_transactional_mail(
             subtype,
             _jinja_env(subtype)
             .get_template(f"mail.{ending}")
-            .render(_template_values(kind, translator, sender, subtype), url=url, translator=translator),
+            .render(
+                _template_values(text, translator, sender, subtype, values), url=url, translator=translator
+            ),
         )
         for subtype, ending in (("plain", "txt"), ("html", "html"))
     ]
@@ -164,7 +198,7 @@ def build_transactional_mail(
 
 
 def _template_values(
-    kind: TransactionalMailKind, translator: Translator, sender: SenderSettings, subtype: str
+    text: MailText, translator: Translator, sender: SenderSettings, subtype: str, values: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Return the values for a mail's template; HTML marks the language of the sender's own words."""
     own = {
@@ -172,14 +206,16 @@ def _template_values(
         "organisation": sender.organisation,
         "postal_address": sender.postal_address,
     }
-    texts = vars(MAIL_TEXTS[kind]).items()
+    texts = vars(text).items()
     if subtype == "plain":
         return own | {
-            name: translator.translate(words, organisation=sender.organisation) for name, words in texts
+            name: translator.translate(words, organisation=sender.organisation, **values)
+            for name, words in texts
         }
-    marked = {name: embed_sender_text(text, sender, translator.tag) for name, text in own.items()}
+    marked = {name: embed_sender_text(words, sender, translator.tag) for name, words in own.items()}
     return marked | {
-        name: translator.translate_html(words, organisation=marked["organisation"]) for name, words in texts
+        name: translator.translate_html(words, organisation=marked["organisation"], **values)
+        for name, words in texts
     }
 
 

@@ -4,15 +4,14 @@ The secret of a session is in the browser's cookie alone; the database has its S
 database signs in nobody.
 """
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from sqlmodel import Session, col, delete, select
 
 from mailer.database.team_models import SignInMethod, TeamMember, TeamSession
 from mailer.team.members import Member
+from mailer.team.secret import digest_secret, make_secret
 
 _MAX_BROWSER_LENGTH = 300
 # A page need not write to the database each time.
@@ -35,9 +34,9 @@ def open_team_session(
     session: Session, member_id: int, method: SignInMethod, *, browser: str, now: datetime
 ) -> str:
     """Sign a member in and return the secret for the browser's cookie. The caller commits."""
-    secret = secrets.token_urlsafe(32)
+    secret = make_secret()
     row = TeamSession(
-        digest=_digest(secret),
+        digest=digest_secret(secret),
         member_id=member_id,
         method=method,
         browser=browser[:_MAX_BROWSER_LENGTH],
@@ -57,7 +56,7 @@ def find_signed_in(session: Session, secret: str, *, lifetime: timedelta, now: d
         return None
     found = session.exec(
         select(TeamSession, TeamMember)
-        .where(TeamSession.digest == _digest(secret))
+        .where(TeamSession.digest == digest_secret(secret))
         .where(TeamMember.id == TeamSession.member_id, col(TeamMember.removed_at).is_(None))
     ).one_or_none()
     if found is None or found[0].last_seen_at + lifetime <= now:
@@ -101,5 +100,6 @@ def end_all_sessions(session: Session, member_id: int, *, except_id: int = 0) ->
     return ended.rowcount
 
 
-def _digest(secret: str) -> str:
-    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+def delete_old_sessions(session: Session, *, unused_since: datetime) -> int:
+    """Delete the sessions last used before ``unused_since``; return how many. The caller commits."""
+    return session.exec(delete(TeamSession).where(col(TeamSession.last_seen_at) <= unused_since)).rowcount

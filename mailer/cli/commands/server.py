@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import say
 
@@ -44,6 +45,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     workspace = context.open_workspace()
     with context.open_database(workspace):
         pass
+    say_how_to_begin(context, workspace)
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
     raise_descriptor_limit()
     live = LiveWorkspace(workspace, say=say)

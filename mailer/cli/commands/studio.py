@@ -1,33 +1,115 @@
-"""Serving Studio on this machine: ``studio``."""
+"""Studio from the command line: serving it on this machine, and letting people in."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import say
+from mailer.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from mailer.workspace import Workspace
 
 _PORT = 8028
+_ROLES = ("guest", "author", "approver", "manager")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to listen on."
 )
-@pass_context
-def studio(context: CliContext, port: int) -> None:
-    """Serve Studio, the team's own pages, on this machine until you press Ctrl-C."""
+@click.pass_context
+def studio(click_context: click.Context, port: int) -> None:
+    """Serve Studio, the team's own pages, on this machine until you press Ctrl-C.
+
+    While nobody belongs to the team, it prints the link that makes you its manager.
+    """
+    if click_context.invoked_subcommand is not None:
+        return
     from mailer.web.server import serve as serve_app
     from mailer.web.site import create_local_studio
 
+    context = click_context.find_object(CliContext)
+    assert context is not None  # noqa: S101 - set by the main command
     workspace = context.open_workspace()
-    with context.open_database(workspace):
-        pass
     # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
     address = f"http://localhost:{port}/studio"
-    serve_app(
-        create_local_studio(workspace, address=address),
-        host="127.0.0.1",
-        port=port,
-        announce=lambda _: say(f"Open {address} in your browser. Press Ctrl-C to stop."),
+    first_link = _create_first_link(context, workspace, address)
+
+    def announce(_: str) -> None:
+        if first_link:
+            say(
+                f"Nobody belongs to the team yet. Open this link within an hour; it works once:\n{first_link}"
+            )
+        else:
+            say(f"Open {address} in your browser.")
+        say("Press Ctrl-C to stop.")
+
+    serve_app(create_local_studio(workspace, address=address), host="127.0.0.1", port=port, announce=announce)
+
+
+@studio.command()
+@click.argument("address")
+@click.option("--name", default="", help="The person's name, as the others will see it.")
+@click.option(
+    "--role", type=click.Choice(_ROLES), default="author", show_default=True, help="What they may do."
+)
+@pass_context
+def invite(context: CliContext, address: str, name: str, role: str) -> None:
+    """Let a person into the team, and print a link that signs them in.
+
+    Pass the link on to them yourself: nothing is mailed. It works once, within seven days. For who belongs to
+    the team already, it prints another link and changes nothing else, which also helps a manager who cannot
+    sign in any more.
+    """
+    from mailer.database.team_models import Role
+    from mailer.team.invitations import admit_member
+
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
+        secret, member, is_new = admit_member(session, address, name, Role(role), now=_read_now(session))
+    place = _find_public_address(workspace)
+    said = "now belongs to the team" if is_new else "belongs to the team already"
+    say(f"{member.name} {said}, as {member.role}. This link signs them in, once, within seven days:")
+    emit(f"{place}/link/{secret}")
+
+
+def say_how_to_begin(context: CliContext, workspace: Workspace) -> None:
+    """Say how to make the first account, if Studio is served and has none."""
+    from mailer.team.members import list_members
+
+    if not workspace.settings.studio.enabled:
+        return
+    with context.read_session(workspace) as session:
+        if list_members(session):
+            return
+    command = context.command_line("studio", "invite", "YOUR-ADDRESS", "--role", "manager")
+    say(f"Nobody belongs to Studio's team yet. To let yourself in, run: {command}")
+
+
+def _create_first_link(context: CliContext, workspace: Workspace, address: str) -> str:
+    from mailer.team.sign_in_links import create_first_link
+
+    with context.write_session(workspace) as session:
+        secret = create_first_link(session, now=_read_now(session))
+    return f"{address}/first/{secret}" if secret else ""
+
+
+def _find_public_address(workspace: Workspace) -> str:
+    """Where people open Studio: the public address if it is served there, else this machine."""
+    settings = workspace.settings
+    return (
+        f"{settings.web.base_url}/studio" if settings.studio.enabled else f"http://localhost:{_PORT}/studio"
     )
+
+
+def _read_now(session: Session) -> datetime:
+    from mailer.database.clock import read_clock
+
+    return read_clock(session.connection())

@@ -1,5 +1,6 @@
 """The app of Studio: its routes behind the security middleware and the check of who may use them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote, urlsplit
@@ -8,13 +9,16 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from mailer.network import parse_network
+from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.app_factory import assemble_app
+from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import home
+from mailer.web.studio import home, sign_in
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.routing import StudioRoute
@@ -25,6 +29,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
+    *sign_in.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
@@ -47,6 +52,7 @@ def create_studio_app(
     @asynccontextmanager
     async def open_studio(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
+        mailer = SignInMailer(workspace, engine, address=address, clock=clock)
         app.state.studio = StudioState(
             workspace=workspace,
             renderer=renderer,
@@ -54,10 +60,14 @@ def create_studio_app(
             clock=clock,
             address=address,
             previews=CompilerCache(workspace),
+            sign_in_mailer=mailer,
         )
+        mailer.start()
         try:
             yield
         finally:
+            # It finishes the mail that is being sent, in which time others are still answered.
+            await asyncio.to_thread(mailer.close)
             engine.dispose()
 
     def render_error(status: int, scope: Scope) -> Response:
@@ -79,6 +89,9 @@ def create_studio_app(
         )
     app.add_exception_handler(SignInRequiredError, _ask_to_sign_in)
     app.add_exception_handler(NotAllowedError, lambda request, _: render_error(403, request.scope))
+    networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
+    # Added last, so it comes before everything that looks at the visitor's address.
+    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
     return app
 
 
@@ -86,7 +99,8 @@ def _ask_to_sign_in(request: Request, _: Exception) -> Response:
     """Lead a visitor to the sign-in, and back to where they were going. What was sent by a form or by a
     script gets 401, so that the page can keep what was typed."""
     prefix = request.app.state.studio.renderer.prefix
-    here = request.scope["path"].removeprefix(PATH) or "/"
+    query = request.url.query
+    here = f"{request.scope['path'].removeprefix(PATH) or '/'}{f'?{query}' if query else ''}"
     if request.method in {"GET", "HEAD"} and request.headers.get("hx-request") != "true":
-        return RedirectResponse(f"{prefix}/sign-in?next={quote(here)}", status_code=303)
+        return RedirectResponse(f"{prefix}/sign-in?next={quote(here, safe='')}", status_code=303)
     return Response(status_code=401, headers={"hx-redirect": f"{prefix}/sign-in"})

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import open_session
+from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
@@ -26,7 +27,7 @@ _LOCAL_COOKIE = "studio"
 class StudioState:
     """The shared state of Studio. ``address`` is what people open, without a slash at the end:
     https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``previews`` has the mail
-    of the editions that were lately looked at."""
+    of the editions that were lately looked at. ``sign_in_mailer`` mails links in a thread of its own."""
 
     workspace: Workspace
     renderer: PageRenderer
@@ -34,6 +35,7 @@ class StudioState:
     clock: UtcClock
     address: str
     previews: CompilerCache
+    sign_in_mailer: SignInMailer
 
     @property
     def is_https(self) -> bool:

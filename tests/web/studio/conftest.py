@@ -18,6 +18,7 @@ from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace
 from tests.servers.browser import chromium
+from tests.servers.process import free_port
 from tests.web.site import collect_browser_errors, opened_engine
 
 WIDE = {"width": 1440, "height": 900}
@@ -74,11 +75,12 @@ class Studio:
 @contextlib.contextmanager
 def serve_studio(workspace: Workspace) -> Iterator[Studio]:
     """Serve Studio for a workspace at http://localhost: passkeys take no address in numbers for a host."""
-    running = start_in_thread(create_local_studio(workspace, address="http://localhost/studio"))
-    port = urlsplit(running.url).port
+    port = free_port()
+    url = f"http://localhost:{port}/studio"
+    running = start_in_thread(create_local_studio(workspace, address=url), port=port)
     try:
         with opened_engine(workspace) as engine:
-            yield Studio(url=f"http://localhost:{port}/studio", workspace=workspace, engine=engine)
+            yield Studio(url=url, workspace=workspace, engine=engine)
     finally:
         running.stop()
 
