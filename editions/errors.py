@@ -67,3 +67,16 @@ class FrontMatterError(EditionError):
 
     def __str__(self) -> str:
         return f"Line {self.line}: {self.reason}"
+
+
+class StoryOrderError(EditionError):
+    """A story cannot be moved or added: ``slug`` is its own, ``code`` and ``reason`` say why."""
+
+    def __init__(self, slug: str, code: str, reason: str) -> None:
+        self.slug = slug
+        self.code = code
+        self.reason = reason
+        super().__init__([Problem(path="stories", line=1, level=Level.error, code=code, message=reason)])
+
+    def __str__(self) -> str:
+        return self.reason

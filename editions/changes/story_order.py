@@ -1,0 +1,175 @@
+"""The order of an edition's stories: which files get another number when a story is moved or added.
+
+A story keeps its slug, and its translations follow it. It takes a free number between its neighbours; only
+where there is none do the others get new numbers too.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from editions.changes.file_moves import FileMove
+from editions.errors import StoryOrderError
+from editions.source.folder import STORIES_FOLDER
+
+MAX_STORIES = 999
+_STEP = 10
+_STORY_FILE = re.compile(
+    r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<language>\.[^.]+)?\.md", re.ASCII
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberedStory:
+    """A story and the names of all its files in ``stories/``, its original first: also those whose language
+    nobody knows, which must not be left behind."""
+
+    number: int
+    slug: str
+    files: tuple[str, ...]
+
+
+def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
+    """The stories of the edition in ``folder``, in their order; those without an original are no stories.
+
+    Raises:
+        OSError: its stories cannot be listed.
+    """
+    try:
+        names = sorted(path.name for path in (folder / STORIES_FOLDER).iterdir())
+    except FileNotFoundError:
+        return ()
+    originals: dict[tuple[str, str], list[str]] = {}
+    translations: dict[tuple[str, str], list[str]] = {}
+    for found in filter(None, map(_STORY_FILE.fullmatch, names)):
+        place = translations if found["language"] else originals
+        place.setdefault((found["number"], found["slug"]), []).append(found.group())
+    return tuple(
+        NumberedStory(number=int(number), slug=slug, files=(*files, *translations.get((number, slug), ())))
+        for (number, slug), files in sorted(originals.items())
+    )
+
+
+def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str = "") -> tuple[FileMove, ...]:
+    """The renames that put the story ``slug`` directly before the story ``before``, or at the end.
+
+    They are to be made one after the other: after each of them, the stories are in the old or the new order.
+    There are none if it is there already.
+
+    Raises:
+        StoryOrderError: there is no such story, two have the same slug, or there is no number left.
+    """
+    _check_slugs(stories)
+    moved = _find_story(stories, slug)
+    others = [story for story in stories if story is not moved]
+    place = others.index(_find_story(others, before)) if before else len(others)
+    if place == list(stories).index(moved) and _is_between(moved, others, place):
+        return ()
+    number = _find_free_number(others, place)
+    if number is not None:
+        return _rename(moved, number)
+    numbers = _renumber(stories, others[place] if place < len(others) else None)
+    hole = numbers.pop()
+    return (*_order_safely(stories, numbers), *_rename_from(moved, numbers[list(stories).index(moved)], hole))
+
+
+def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tuple[FileMove, ...]]:
+    """The name of the file of a new story at the end, and the renames that make room for it.
+
+    Raises:
+        StoryOrderError: there is a story with this slug, or there are too many.
+    """
+    if any(story.slug == slug for story in stories):
+        raise StoryOrderError(slug, "duplicate-slug", f"there is a story with the name {slug} already.")
+    number = _find_free_number(stories, len(stories))
+    if number is not None:
+        return f"{STORIES_FOLDER}/{number:03d}-{slug}.md", ()
+    _check_slugs(stories)
+    numbers = _renumber(stories, None)
+    hole = numbers.pop()
+    return f"{STORIES_FOLDER}/{hole:03d}-{slug}.md", _order_safely(stories, numbers)
+
+
+def _find_story(stories: Sequence[NumberedStory], slug: str) -> NumberedStory:
+    found = next((story for story in stories if story.slug == slug), None)
+    if found is None:
+        raise StoryOrderError(slug, "no-story", f"there is no story {slug} in this edition any more.")
+    return found
+
+
+def _check_slugs(stories: Sequence[NumberedStory]) -> None:
+    """Two files with one slug could be renamed onto each other."""
+    seen: set[str] = set()
+    for story in stories:
+        if story.slug in seen:
+            raise StoryOrderError(
+                story.slug,
+                "duplicate-slug",
+                f"two stories have the name {story.slug}. Rename the file of one of them first.",
+            )
+        seen.add(story.slug)
+
+
+def _is_between(story: NumberedStory, others: Sequence[NumberedStory], place: int) -> bool:
+    """Whether the number of ``story`` alone puts it at ``place``: no neighbour has the same."""
+    low, high = _neighbours(others, place)
+    return low < story.number < high
+
+
+def _neighbours(others: Sequence[NumberedStory], place: int) -> tuple[int, int]:
+    low = others[place - 1].number if place else 0
+    high = others[place].number if place < len(others) else MAX_STORIES + 1
+    return low, high
+
+
+def _find_free_number(others: Sequence[NumberedStory], place: int) -> int | None:
+    """A number between the neighbours of ``place``: after the last one the next ten, elsewhere the roundest
+    in the middle."""
+    low, high = _neighbours(others, place)
+    following = (low // _STEP + 1) * _STEP
+    if place == len(others) and following < high:
+        return following
+    for step in (_STEP, 5, 1):
+        fitting = [number for number in range(low + 1, high) if number % step == 0]
+        if fitting:
+            return min(fitting, key=lambda number: abs(2 * number - low - high))
+    return None
+
+
+def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) -> list[int]:
+    """New numbers for ``stories`` in their order, with one free before ``before`` or at the end; that is
+    the last of the list."""
+    if len(stories) >= MAX_STORIES:
+        raise StoryOrderError(
+            stories[-1].slug,
+            "too-many-stories",
+            f"an edition has room for {MAX_STORIES} stories. Make another edition.",
+        )
+    step = min(_STEP, MAX_STORIES // (len(stories) + 1))
+    place = len(stories) if before is None else list(stories).index(before)
+    slots = [number * step for number in range(1, len(stories) + 2)]
+    return [*slots[:place], *slots[place + 1 :], slots[place]]
+
+
+def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> tuple[FileMove, ...]:
+    """Renames that keep the order of ``stories`` after each of them: whoever goes up, the last first; then
+    whoever goes down, the first first."""
+    pairs = list(zip(stories, numbers, strict=True))
+    up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
+    down = [pair for pair in pairs if pair[0].number > pair[1]]
+    return tuple(move for story, number in (*up, *down) for move in _rename(story, number))
+
+
+def _rename(story: NumberedStory, number: int) -> tuple[FileMove, ...]:
+    return _rename_from(story, story.number, number)
+
+
+def _rename_from(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
+    """Renames of a story's files from the number ``old``: the original first, and its translations after
+    it."""
+    moves = []
+    for name in story.files:
+        end = name[len("000") :]
+        moves.append(FileMove(old=f"{STORIES_FOLDER}/{old:03d}{end}", new=f"{STORIES_FOLDER}/{new:03d}{end}"))
+    return tuple(moves)
