@@ -1,6 +1,6 @@
 """Grouping stories into sections, and ordering them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from editions.model import Edition, Section, Story, StoryKind
 
@@ -21,12 +21,18 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Secti
     """
     stories: dict[str, list[Story]] = {}
     for story in edition.stories:
-        stories.setdefault(_section_of(story), []).append(story)
+        stories.setdefault(find_section(story.kind, story.sector), []).append(story)
+    order = order_sections(stories, sectors=sectors)
+    return tuple(Section(key=key, stories=tuple(stories[key])) for key in order)
+
+
+def order_sections(keys: Collection[str], *, sectors: Sequence[str]) -> list[str]:
+    """The ``keys`` of sections in the order in which an edition has them."""
     fixed = ("centres-and-chairs", "campaigns", "office")
-    others = [key for key in stories if key not in {"feature", *sectors, *fixed}]
-    order = dict.fromkeys(("feature", *sectors, *others, *fixed))
-    return tuple(Section(key=key, stories=tuple(stories[key])) for key in order if key in stories)
+    others = [key for key in keys if key not in {"feature", *sectors, *fixed}]
+    return [key for key in dict.fromkeys(("feature", *sectors, *others, *fixed)) if key in keys]
 
 
-def _section_of(story: Story) -> str:
-    return _SECTION_BY_KIND.get(story.kind) or story.sector or "office"
+def find_section(kind: StoryKind, sector: str | None) -> str:
+    """The key of the section in which a story of this kind and sector is."""
+    return _SECTION_BY_KIND.get(kind) or sector or "office"

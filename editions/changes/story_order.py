@@ -81,7 +81,7 @@ def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tu
         StoryOrderError: there is a story with this slug, or there are too many.
     """
     if any(story.slug == slug for story in stories):
-        raise StoryOrderError(slug, "duplicate-slug", f"there is a story with the name {slug} already.")
+        raise StoryOrderError(slug, "taken-slug", f"there is a story with the name {slug} already.")
     number = _find_free_number(stories, len(stories))
     if number is not None:
         return f"{STORIES_FOLDER}/{number:03d}-{slug}.md", ()

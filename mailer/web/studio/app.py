@@ -19,14 +19,18 @@ from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import home, sign_in
+from mailer.web.studio.edition_summaries import EditionSummaries
+from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
+from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.state import PATH, StudioState
 from mailer.workspace import Workspace
 
 ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
+    *editions.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
     *sign_in.ROUTES,
@@ -61,6 +65,8 @@ def create_studio_app(
             address=address,
             previews=CompilerCache(workspace),
             sign_in_mailer=mailer,
+            summaries=EditionSummaries(workspace),
+            problem_counts=ProblemCounts(workspace),
         )
         mailer.start()
         try:

@@ -15,6 +15,8 @@ class Notice(StrEnum):
 
     picture_removed = "picture-removed"
     """A story has a picture less."""
+    story_removed = "story-removed"
+    """A story was removed."""
 
     signed_out = "signed-out"
     """The visitor signed out."""
@@ -24,6 +26,7 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
         Notice.picture_saved: gettext_noop("The picture is saved."),
         Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
+        Notice.story_removed: gettext_noop("The story is removed. Its history has it, and brings it back."),
         Notice.signed_out: gettext_noop("You have signed out."),
     }
 )

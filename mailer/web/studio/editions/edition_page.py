@@ -1,0 +1,109 @@
+"""The page of one edition: its details, its letter, and its stories as cards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import Request
+from starlette.responses import Response
+
+from editions.markdown.renderer import LETTER_HEADING_LEVEL
+from editions.problem import Problem
+from editions.source.document import Document, read_document
+from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
+from editions.source.schema import EditionHeader
+from mailer.web.form_options import own_language_name
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.editions.campaign_states import STATE_WORDS, find_edition_states
+from mailer.web.studio.editions.moved_story import describe_move
+from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
+from mailer.web.studio.page import PageDep, StudioPage
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionView:
+    """An edition as its page shows it. ``document`` is its ``edition.md``, None if that cannot be read, for
+    which ``faults`` say why. ``strays`` are the problems of files that are no stories."""
+
+    slug: str
+    folder: Path
+    contents: FolderContents
+    document: Document[EditionHeader] | None
+    faults: Sequence[Problem]
+    strays: Sequence[Problem]
+    sections: Sequence[SectionCards]
+
+    @property
+    def title(self) -> str:
+        return (self.document.front_matter.text("title") if self.document else "") or self.slug
+
+    @property
+    def stories(self) -> int:
+        return len(self.contents.stories)
+
+
+def view_edition(page: StudioPage, edition: str) -> EditionView:
+    """Read an edition for its page.
+
+    Raises:
+        HTTPException: 404, there is no such edition.
+    """
+    folder = find_edition_folder(page, edition)
+    contents, settings = scan_folder(folder), page.settings
+    document, problems = read_document(
+        folder,
+        EDITION_FILE,
+        EditionHeader,
+        sectors=settings.sectors,
+        heading=LETTER_HEADING_LEVEL,
+        stamp=contents.stamps.get(EDITION_FILE),
+    )
+    is_faulty = document is None or document.header is None
+    return EditionView(
+        slug=edition,
+        folder=folder,
+        contents=contents,
+        document=document,
+        faults=tuple(problems) if is_faulty else (),
+        strays=[problem for problem in contents.problems if problem.code != "no-stories"],
+        sections=list_story_cards(
+            folder,
+            contents,
+            language=document.language if document else "en",
+            settings=settings,
+            translator=page.translator,
+        ),
+    )
+
+
+def show_edition(edition: str, page: PageDep, request: Request) -> Response:
+    """Show an edition; for htmx, only its stories."""
+    view = view_edition(page, edition)
+    said = describe_move(view.sections, request.query_params.get("moved", ""), page.translator)
+    if page.is_fragment:
+        return page.render("edition_stories.html", edition=view, said=said)
+    return render_edition(page, view, said=said)
+
+
+def render_edition(
+    page: StudioPage, view: EditionView, *, said: str = "", errors: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """Render the page of an edition; ``said`` is what has just become of a story, ``errors`` why an act was
+    refused."""
+    with page.state.read_session() as session:
+        state = find_edition_states(session, [view.slug])[view.slug]
+    words, tone = STATE_WORDS[state]
+    summary = page.state.summaries.read(view.slug)
+    return page.render(
+        "edition.html",
+        status=422 if errors else 200,
+        section="editions",
+        edition=view,
+        front=view.document.front_matter if view.document else None,
+        state=words,
+        tone=tone,
+        said=said,
+        errors=errors,
+        languages=[own_language_name(tag) for tag in (summary.language, *summary.complete) if tag],
+        unfinished=[own_language_name(tag) for tag in summary.incomplete],
+    )

@@ -1,0 +1,21 @@
+"""The routes of editions and of their stories' order."""
+
+from mailer.team.roles import Permission
+from mailer.web.routing import GET, POST
+from mailer.web.studio.editions.edition_page import show_edition
+from mailer.web.studio.editions.list_page import list_editions
+from mailer.web.studio.editions.problems_page import show_problems
+from mailer.web.studio.editions.story_pages import create_story, move_card, remove_card, show_new_story
+from mailer.web.studio.editions.thumbs import show_thumb
+from mailer.web.studio.routing import StudioRoute
+
+ROUTES: tuple[StudioRoute, ...] = (
+    StudioRoute("/editions", list_editions, GET, Permission.read),
+    StudioRoute("/editions/{edition}", show_edition, GET, Permission.read),
+    StudioRoute("/editions/{edition}/problems", show_problems, GET, Permission.read),
+    StudioRoute("/editions/{edition}/thumb/{file}", show_thumb, GET, Permission.read),
+    StudioRoute("/editions/{edition}/new-story", show_new_story, GET, Permission.write),
+    StudioRoute("/editions/{edition}/new-story", create_story, POST, Permission.write),
+    StudioRoute("/editions/{edition}/stories/{story}/move", move_card, POST, Permission.write),
+    StudioRoute("/editions/{edition}/stories/{story}/remove", remove_card, POST, Permission.write),
+)

@@ -1,0 +1,124 @@
+"""What is done with the stories of an edition: moving, adding and removing them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+
+from editions.changes.file_moves import FileMove, apply_moves, finish_moves
+from editions.changes.front_matter_change import change_front_matter
+from editions.changes.story_order import list_numbered_stories, plan_new_story, plan_story_move
+from editions.errors import StoryOrderError
+from editions.source.folder import STORIES_FOLDER
+from mailer.database.revision_models import RevisionKind
+from mailer.revisions.edition_file import EditionFileError, encode_text, read_edition_file
+from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.file_replacement import FileChangedError, replace_file
+from mailer.revisions.revision_log import ChangedFile, record_change, record_outside_change
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.page import StudioPage
+
+_EMPTY_STORY = "---\ntitle: x\n---\n\n"
+
+
+@contextmanager
+def change_stories(page: StudioPage, edition: str) -> Iterator[tuple[Session, Path]]:
+    """Change the stories of an edition while nobody else does: the session of the change, and the folder.
+    Renames that a kill interrupted are finished first.
+
+    Raises:
+        HTTPException: 404, there is no such edition.
+    """
+    folder = find_edition_folder(page, edition)
+    with page.state.write_session() as session, lock_edition(page.state.workspace, session, edition):
+        finish_moves(folder)
+        yield session, folder
+        session.commit()
+
+
+def move_story(page: StudioPage, edition: str, slug: str, *, before: str = "", after: str = "") -> None:
+    """Put a story directly before or after another one.
+
+    Raises:
+        StoryOrderError: one of them is gone, or there is no room.
+        OSError: a file cannot be renamed; the order is as before.
+    """
+    with change_stories(page, edition) as (session, folder):
+        stories = list_numbered_stories(folder)
+        if after:
+            others = [story.slug for story in stories if story.slug != slug]
+            following = others[others.index(after) + 1 :] if after in others else []
+            before = following[0] if following else ""
+        moves = plan_story_move(stories, slug, before=before)
+        apply_moves(folder, moves)
+        _record_moves(page, session, edition, folder, moves)
+
+
+def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: str, kind: str) -> None:
+    """Add a story at the end of an edition.
+
+    Raises:
+        StoryOrderError: there is a story with this slug already, or there are too many.
+        EditionFileError: its file cannot be written.
+        OSError: there is no room for its number, and others cannot be renamed.
+    """
+    text = change_front_matter(
+        _EMPTY_STORY,
+        {"title": title, "sector": sector, "kind": kind if kind != "story" else None},
+    )
+    with change_stories(page, edition) as (session, folder):
+        name, moves = plan_new_story(list_numbered_stories(folder), slug)
+        apply_moves(folder, moves)
+        _record_moves(page, session, edition, folder, moves)
+        try:
+            replace_file(folder, name, encode_text(text), expected=None)
+        except FileChangedError as error:
+            raise StoryOrderError(slug, "taken-slug", f"there is a file {name} already.") from error
+        _record(page, session, edition, RevisionKind.added, [ChangedFile(name=name, text=text)])
+
+
+def remove_story(page: StudioPage, edition: str, slug: str) -> None:
+    """Remove a story with its translations, after all of its texts are in the history.
+
+    Raises:
+        HTTPException: 404, there is no such story.
+        EditionFileError: one of its files cannot be read, so that nobody could bring it back; nothing is
+            removed.
+        OSError: a file cannot be deleted; those that could be are in the history.
+    """
+    with change_stories(page, edition) as (session, folder):
+        found = [story for story in list_numbered_stories(folder) if story.slug == slug]
+        if not found:
+            raise HTTPException(404)
+        # Translations first: without its original, one could not be read.
+        names = [f"{STORIES_FOLDER}/{name}" for story in found for name in reversed(story.files)]
+        for file in [read_edition_file(folder, name) for name in names]:
+            record_outside_change(session, edition, file, now=page.state.clock())
+        # Whatever happens from here on, the texts are in the history.
+        session.commit()
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        removed = [ChangedFile(name=name, text=None) for name in names]
+        _record(page, session, edition, RevisionKind.removed, removed)
+
+
+def _record_moves(
+    page: StudioPage, session: Session, edition: str, folder: Path, moves: Sequence[FileMove]
+) -> None:
+    files = []
+    for name in dict.fromkeys(move.new for move in moves):
+        try:
+            file = read_edition_file(folder, name)
+        except EditionFileError:
+            continue
+        files.append(ChangedFile(name=name, text=file.text))
+    if files:
+        _record(page, session, edition, RevisionKind.moved, files)
+
+
+def _record(
+    page: StudioPage, session: Session, edition: str, kind: RevisionKind, files: Sequence[ChangedFile]
+) -> None:
+    record_change(session, edition, kind, files, member=page.member, now=page.state.clock())

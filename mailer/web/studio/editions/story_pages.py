@@ -1,0 +1,134 @@
+"""Moving, adding and removing stories: the forms of an edition's page, and the page of a new story."""
+
+import re
+
+from starlette.responses import RedirectResponse, Response
+
+from editions.errors import StoryOrderError
+from editions.model import StoryKind
+from editions.new_edition import make_slug
+from mailer.i18n import gettext_noop
+from mailer.revisions.edition_file import EditionFileError
+from mailer.web.form_options import list_sectors
+from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.editions.edition_page import render_edition, view_edition
+from mailer.web.studio.editions.story_acts import add_story, move_story, remove_story
+from mailer.web.studio.editions.story_kinds import KIND_WORDS
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+
+MAX_TITLE = 300
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+_MAX_SLUG = 80
+_NO_TITLE = gettext_noop("Enter the story’s heading.")
+_TAKEN = gettext_noop(
+    "There is a story with the name %(slug)s in this edition already. Enter another name, such as %(free)s."
+)
+_BAD_NAME = gettext_noop("Write the name in small letters a to z, digits and hyphens, such as youth-forum.")
+_FULL = gettext_noop("An edition has room for 999 stories. Begin another edition.")
+_NOT_WRITTEN = gettext_noop("The story could not be added: %(why)s")
+_GONE = gettext_noop("Somebody has removed that story. This is the edition as it is now.")
+_TWICE = gettext_noop("Two stories have the name %(slug)s. Rename the file of one of them first.")
+_NOT_MOVED = gettext_noop("The story could not be moved (%(why)s). The order is as it was.")
+_NOT_REMOVED = gettext_noop("The story was not removed: %(why)s")
+
+
+def move_card(edition: str, story: str, form: OwnFormDep, page: PageDep) -> Response:
+    """Move a story up, down, or to a place in its section."""
+    sections = view_edition(page, edition).sections
+    slugs = next(
+        (found for found in ([card.slug for card in one.cards] for one in sections) if story in found), []
+    )
+    if not slugs:
+        return _refuse(page, edition, page.translator.translate(_GONE))
+    place, others = slugs.index(story), [slug for slug in slugs if slug != story]
+    way, target = form.get("to"), form.get("before")
+    try:
+        if way == "up" and place > 0:
+            move_story(page, edition, story, before=others[place - 1])
+        elif way == "down" and place < len(others):
+            move_story(page, edition, story, after=others[place])
+        elif way == "place" and target in others:
+            move_story(page, edition, story, before=target)
+        elif way == "place" and others and not target:
+            move_story(page, edition, story, after=others[-1])
+    except StoryOrderError as error:
+        return _refuse(page, edition, _explain_order(page, error))
+    except OSError as error:
+        return _refuse(page, edition, page.translator.translate(_NOT_MOVED, why=error.strerror or str(error)))
+    return RedirectResponse(page.make_path(f"/editions/{edition}", moved=story) + f"#story-{story}", 303)
+
+
+def remove_card(edition: str, story: str, page: PageDep) -> Response:
+    """Remove a story. Its history stays, and brings it back."""
+    try:
+        remove_story(page, edition, story)
+    except (EditionFileError, OSError) as error:
+        why = _translate_error(page, error)
+        return _refuse(page, edition, page.translator.translate(_NOT_REMOVED, why=why))
+    return page.redirect(f"/editions/{edition}", Notice.story_removed, removed=story)
+
+
+def show_new_story(edition: str, page: PageDep) -> Response:
+    """Show the form of a new story."""
+    return _render_form(page, edition, Form(), [])
+
+
+def create_story(edition: str, form: OwnFormDep, page: PageDep) -> Response:
+    """Add a story and go on to write it."""
+    title = " ".join(form.get("title").split())[:MAX_TITLE]
+    slug = form.get("slug").strip() or make_slug(title, fallback="story")
+    if not title:
+        return _render_form(page, edition, form, [("title", page.translator.translate(_NO_TITLE))])
+    if not _SLUG.fullmatch(slug) or len(slug) > _MAX_SLUG:
+        return _render_form(page, edition, form, [("slug", page.translator.translate(_BAD_NAME))])
+    sector = form.get("sector") if form.get("sector") in page.settings.sectors else ""
+    kind = form.get("kind") if form.get("kind") in list(StoryKind) else StoryKind.story.value
+    try:
+        add_story(page, edition, slug, title, sector=sector, kind=kind)
+    except StoryOrderError as error:
+        return _render_form(page, edition, form, [("slug", _explain_order(page, error))], slug=slug)
+    except (EditionFileError, OSError) as error:
+        words = page.translator.translate(_NOT_WRITTEN, why=_translate_error(page, error))
+        return _render_form(page, edition, form, [("", words)])
+    return page.redirect(f"/editions/{edition}/stories/{slug}")
+
+
+def _render_form(
+    page: StudioPage, edition: str, form: Form, errors: list[tuple[str, str]], *, slug: str = ""
+) -> Response:
+    find_edition_folder(page, edition)
+    return page.render(
+        "new_story.html",
+        status=422 if errors else 200,
+        section="editions",
+        edition=edition,
+        errors=errors,
+        wrong=dict(errors),
+        values={name: form.get(name) for name in ("title", "sector", "kind")}
+        | {"slug": slug or form.get("slug")},
+        sectors=list_sectors(page.translator, page.settings),
+        kinds=[(kind.value, *words) for kind, words in KIND_WORDS.items()],
+    )
+
+
+def _explain_order(page: StudioPage, error: StoryOrderError) -> str:
+    words = {
+        "duplicate-slug": _TWICE,
+        "taken-slug": _TAKEN,
+        "too-many-stories": _FULL,
+        "no-story": _GONE,
+    }[error.code]
+    values = {"slug": error.slug, "free": f"{error.slug}-2"}
+    return page.translator.translate(words, **values)
+
+
+def _translate_error(page: StudioPage, error: EditionFileError | OSError) -> str:
+    if isinstance(error, EditionFileError):
+        return page.translator.translate(error.message, **error.values)
+    return error.strerror or str(error)
+
+
+def _refuse(page: StudioPage, edition: str, words: str) -> Response:
+    return render_edition(page, view_edition(page, edition), errors=[("", words)])
