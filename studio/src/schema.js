@@ -48,7 +48,12 @@ export const schema = new Schema({
       parseDOM: [{ tag: "ol", getAttrs: (list) => ({ ...readTightness(list), order: readOrder(list) }) }],
       toDOM: (node) => ["ol", { start: node.attrs.order, ...writeTightness(node) }, 0],
     },
-    list_item: { content: "block+", defining: true, parseDOM: [{ tag: "li" }], toDOM: () => ["li", 0] },
+    list_item: {
+      content: "paragraph block*",
+      defining: true,
+      parseDOM: [{ tag: "li" }],
+      toDOM: () => ["li", 0],
+    },
     raw: {
       attrs: { why: { default: "", validate: "string" } },
       content: "text*",
@@ -85,11 +90,7 @@ export const schema = new Schema({
         },
       ],
       // Markdown may say any address; what could run is never made a link of the page.
-      toDOM: ({ attrs: { href, title } }) => [
-        "a",
-        { ...(isSafeAddress(href) ? { href } : {}), title: title ?? href },
-        0,
-      ],
+      toDOM: ({ attrs: { href, title } }) => ["a", { href: isSafeAddress(href) ? href : null, title }, 0],
     },
     em: { parseDOM: [{ tag: "em" }, { tag: "i" }], toDOM: () => ["em", 0] },
     strong: { parseDOM: [{ tag: "strong" }, { tag: "b" }], toDOM: () => ["strong", 0] },

@@ -3,9 +3,10 @@
 // It takes the place of the text area named by `for`, which it hides and disables, and is a field of the form like it:
 // it submits the document as JSON under `name`. The page's <template id="story-editor-words"> has its toolbar, so that
 // this file has no words. Without script, or where the document is none of our schema, the text area stays.
-import { history } from "prosemirror-history";
-import { EditorState, TextSelection } from "prosemirror-state";
+import { closeHistory, history } from "prosemirror-history";
+import { EditorState } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
+import { makeClipboard } from "./clipboard.js";
 import { COMMANDS } from "./commands.js";
 import { keptSelection, makePlaceholder } from "./decorations.js";
 import { typingRules } from "./input_rules.js";
@@ -85,7 +86,8 @@ class StoryEditor extends HTMLElement {
     } else {
       const { tr, doc } = this.#view.state;
       const wanted = readDocument(JSON.parse(json));
-      if (!wanted.eq(doc)) this.#view.dispatch(tr.replaceWith(0, doc.content.size, wanted.content));
+      if (wanted.eq(doc)) return;
+      this.#view.dispatch(closeHistory(tr).replaceWith(0, doc.content.size, wanted.content));
     }
   }
 
@@ -115,7 +117,8 @@ class StoryEditor extends HTMLElement {
         return true;
       },
     });
-    const plugins = [typingRules, ...keys, history(), makePlaceholder(placeholder), keptSelection];
+    const clipboard = makeClipboard((names) => this.#say(names));
+    const plugins = [typingRules, ...keys, history(), clipboard, makePlaceholder(placeholder), keptSelection];
     return EditorState.create({ doc, plugins });
   }
 
@@ -181,6 +184,12 @@ class StoryEditor extends HTMLElement {
     // Who pressed the button by the keyboard stays on it; a click returns to the text.
     if (!byKey) this.#view.focus();
     COMMANDS[name].run(this.#view.state, this.#view.dispatch, this.#view);
+  }
+
+  /** Say what became of what was pasted, in the page's words. */
+  #say(names) {
+    const status = this.querySelector("[data-status]");
+    status.textContent = names.map((name) => status.dataset[name]).join(" ");
   }
 
   /** Stand where the text area was: its label, and links to it, lead here. */

@@ -114,17 +114,38 @@ class StoryPage:
         """What the editor would submit."""
         return json.loads(self.page.evaluate("document.querySelector('story-editor').value"))  # type: ignore[no-any-return]
 
+    def set_document(self, document: Document) -> None:
+        """Set the editor's value, as a script of the page does."""
+        self.page.evaluate(
+            "value => { document.querySelector('story-editor').value = value }", json.dumps(document)
+        )
+
+    def wait_for_text(self, words: str) -> None:
+        """Wait until the editor would submit ``words``, and no input method is in the middle of one."""
+        self.page.wait_for_function(
+            """words => {
+              const { isComposing, value } = document.querySelector("story-editor");
+              return !isComposing && value.includes(words);
+            }""",
+            arg=words,
+        )
+
     def place(self, words: str, offset: int = 0) -> None:
         """Put the cursor ``offset`` letters into ``words``."""
         placed = self.page.evaluate(
-            """([words, offset]) => {
+            """async ([words, offset]) => {
               const text = document.querySelector("[role=textbox]");
               text.focus();
               const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
               for (let node; (node = walker.nextNode()); ) {
                 const at = node.data.indexOf(words);
                 if (at < 0) continue;
-                getSelection().collapse(node, at + offset);
+                // The editor learns of it by an event, and puts its own cursor back if it has just drawn.
+                const cursor = getSelection();
+                do {
+                  cursor.collapse(node, at + offset);
+                  for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
+                } while (cursor.anchorNode !== node || cursor.anchorOffset !== at + offset);
                 return true;
               }
               return false;
@@ -137,24 +158,26 @@ class StoryPage:
         """Select ``words``, which are one piece of text."""
         self.place(words)
         self.page.evaluate(
-            """(words) => {
+            """async (words) => {
               const { anchorNode: node, anchorOffset: at } = getSelection();
               getSelection().setBaseAndExtent(node, at, node, at + words.length);
+              await new Promise(requestAnimationFrame);
+              await new Promise(requestAnimationFrame);
             }""",
             words,
         )
 
-    def paste(self, html: str, text: str = "") -> None:
-        """Paste what another program put on the clipboard."""
+    def paste(self, html: str, text: str = "", *, times: int = 1) -> None:
+        """Paste what another program put on the clipboard, each so many times over."""
         self.page.evaluate(
-            """([html, text]) => {
+            """([html, text, times]) => {
               const clipboardData = new DataTransfer();
-              if (html) clipboardData.setData("text/html", html);
-              clipboardData.setData("text/plain", text);
+              if (html) clipboardData.setData("text/html", html.repeat(times));
+              clipboardData.setData("text/plain", text.repeat(times));
               const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
               document.querySelector("[role=textbox]").dispatchEvent(event);
             }""",
-            [html, text],
+            [html, text, times],
         )
 
     def open_devtools(self) -> CDPSession:

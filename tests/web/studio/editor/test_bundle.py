@@ -63,7 +63,7 @@ def test_the_script_says_where_its_licences_are_and_asks_nothing_of_other_sites(
 
 
 def test_the_script_stays_small_on_the_way() -> None:
-    assert len(gzip.compress(BUNDLE.read_bytes(), 9)) <= 76_000
+    assert len(gzip.compress(BUNDLE.read_bytes(), 9)) <= 79_000
 
 
 @pytest.mark.parametrize("word", ["Bold", "Markdown as written", "Ctrl+"])
