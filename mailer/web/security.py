@@ -42,14 +42,18 @@ STUDIO_POLICY = (
 """A page of Studio: our own scripts and style sheets, frames with the email, pictures as they are chosen."""
 
 
-def make_mail_policy(*, images: str, ancestors: str) -> str:
+def make_mail_policy(*, images: str, ancestors: str, own_origin: bool = False) -> str:
     """Make the policy of a page that shows an email: an origin of its own, no scripts, no forms; links work.
 
-    ``images`` and ``ancestors`` are CSP source lists. Emails use inline styles, so these are allowed here and
+    ``images`` and ``ancestors`` are CSP source lists. With ``own_origin`` the email has the origin of its
+    address, so that its pictures may need a cookie. Emails use inline styles, so these are allowed here and
     nowhere else.
     """
+    sandbox = (
+        f"sandbox allow-popups allow-popups-to-escape-sandbox{' allow-same-origin' if own_origin else ''}"
+    )
     return (
-        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; script-src 'none'; "
+        f"{sandbox}; default-src 'none'; script-src 'none'; "
         f"style-src 'unsafe-inline'; img-src {images}; form-action 'none'; frame-ancestors {ancestors}; "
         "base-uri 'none'"
     )

@@ -15,6 +15,7 @@ from mailer.web.app_factory import assemble_app
 from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
+from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
@@ -26,6 +27,13 @@ from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.state import PATH, StudioState
+from mailer.web.studio.stories import routes as stories
+from mailer.web.studio.stories.place import (
+    StoryMissingError,
+    StoryUnreadableError,
+    show_missing_story,
+    show_unreadable_story,
+)
 from mailer.workspace import Workspace
 
 ROUTES: tuple[StudioRoute, ...] = (
@@ -34,6 +42,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *image_files.ROUTES,
     *picture_page.ROUTES,
     *sign_in.ROUTES,
+    *stories.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
@@ -67,6 +76,7 @@ def create_studio_app(
             sign_in_mailer=mailer,
             summaries=EditionSummaries(workspace),
             problem_counts=ProblemCounts(workspace),
+            audience=Audience(engine, clock),
         )
         mailer.start()
         try:
@@ -94,6 +104,8 @@ def create_studio_app(
             route.path, route.endpoint, methods=list(route.methods), response_model=None, dependencies=checks
         )
     app.add_exception_handler(SignInRequiredError, _ask_to_sign_in)
+    app.add_exception_handler(StoryMissingError, show_missing_story)
+    app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
     app.add_exception_handler(NotAllowedError, lambda request, _: render_error(403, request.scope))
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.

@@ -21,6 +21,12 @@ class Notice(StrEnum):
     signed_out = "signed-out"
     """The visitor signed out."""
 
+    saved = "saved"
+    """A text was saved."""
+
+    saved_adjusted = "saved-adjusted"
+    """A text was saved, with emphasis moved a little."""
+
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
@@ -28,6 +34,10 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
         Notice.story_removed: gettext_noop("The story is removed. Its history has it, and brings it back."),
         Notice.signed_out: gettext_noop("You have signed out."),
+        Notice.saved: gettext_noop("Saved."),
+        Notice.saved_adjusted: gettext_noop(
+            "Saved. Bold or italic that ended beside a space or a punctuation mark was moved a little."
+        ),
     }
 )
 """What is said about each; a test demands that all have words."""

@@ -61,6 +61,14 @@ class Visit:
         """Go on to another page of Studio after an act (303, so that reloading repeats nothing)."""
         return RedirectResponse(self.make_path(path, notice, **query), status_code=303)
 
+    def go_to(self, path: str) -> Response:
+        """Go on to a path that :meth:`make_path` made."""
+        return RedirectResponse(path, status_code=303)
+
+    def leads_to(self, path: str) -> bool:
+        """Whether there is a page with this pattern, such as "/editions/{edition}/history"."""
+        return any(getattr(route, "path", "") == path for route in self.request.app.routes)
+
     def render(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Render a page of ``templates/web/studio``."""
         notice = find_notice(self.request.query_params.get(_NOTICE, ""))
@@ -109,7 +117,8 @@ class StudioPage(Visit):
             raise NotAllowedError
 
 
-def _open_visit(request: Request) -> Visit:
+def open_visit(request: Request) -> Visit:
+    """Find who makes a request."""
     state = get_state(request)
     secret = request.cookies.get(state.cookie_name, "")
     if not secret:
@@ -123,7 +132,7 @@ def _open_visit(request: Request) -> Visit:
     return Visit(state=state, request=request, signed_in=found)
 
 
-VisitDep = Annotated[Visit, Depends(_open_visit)]
+VisitDep = Annotated[Visit, Depends(open_visit)]
 """A request by whomever: for the pages of signing in."""
 
 

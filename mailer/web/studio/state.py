@@ -12,6 +12,7 @@ from sqlmodel import Session
 from mailer.database.engine import open_session
 from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.dependencies import UtcClock
+from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.studio.edition_summaries import EditionSummaries
@@ -29,8 +30,9 @@ _LOCAL_COOKIE = "studio"
 class StudioState:
     """The shared state of Studio. ``address`` is what people open, without a slash at the end:
     https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``previews`` has the mail
-    of the editions that were lately looked at, ``summaries`` what lists show of each edition, and
-    ``problem_counts`` how many problems each has. ``sign_in_mailer`` mails links in a thread of its own."""
+    of the editions that were lately looked at, ``audience`` the groups of readers they go to, ``summaries``
+    what lists show of each edition, and ``problem_counts`` how many problems each has. ``sign_in_mailer``
+    mails links in a thread of its own."""
 
     workspace: Workspace
     renderer: PageRenderer
@@ -41,6 +43,7 @@ class StudioState:
     sign_in_mailer: SignInMailer
     summaries: EditionSummaries
     problem_counts: ProblemCounts
+    audience: Audience
 
     @property
     def is_https(self) -> bool:

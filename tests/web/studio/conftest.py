@@ -1,7 +1,7 @@
 """Studio served on this machine, with members of each role, and browsers that are signed in."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine
 from sqlmodel import Session
+from starlette.types import ASGIApp
 
 from mailer.database.team_models import Role, SignInMethod
 from mailer.team.members import Member, add_member
@@ -73,11 +74,14 @@ class Studio:
 
 
 @contextlib.contextmanager
-def serve_studio(workspace: Workspace) -> Iterator[Studio]:
-    """Serve Studio for a workspace at http://localhost: passkeys take no address in numbers for a host."""
+def serve_studio(
+    workspace: Workspace, wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> Iterator[Studio]:
+    """Serve Studio for a workspace at http://localhost: passkeys take no address in numbers for a host.
+    ``wrap`` may put something before it, such as a server that is slow."""
     port = free_port()
     url = f"http://localhost:{port}/studio"
-    running = start_in_thread(create_local_studio(workspace, address=url), port=port)
+    running = start_in_thread(wrap(create_local_studio(workspace, address=url)), port=port)
     try:
         with opened_engine(workspace) as engine:
             yield Studio(url=url, workspace=workspace, engine=engine)
