@@ -24,6 +24,7 @@ from mailer.database import report_models as report_models
 from mailer.database import revision_models as revision_models
 from mailer.database import sign_in_models as sign_in_models
 from mailer.database import team_models as team_models
+from mailer.database import translation_models as translation_models
 from mailer.database import verification_models as verification_models
 from mailer.database.compressed_text import CompressedText
 from mailer.errors import MailerError

@@ -1,0 +1,158 @@
+"""How far each translation of an edition is, from its files."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
+from editions.source.document import AnyDocument, read_document
+from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.text_file import text_digest
+from editions.translatable_texts import OpenText, find_open_texts
+from mailer.revisions.edition_file import FilePlace
+from mailer.translations.base_texts import list_same_texts
+from mailer.workspace import Workspace
+
+ORIGINAL_KEY = "translated_from"
+"""The key of a translation's front matter with the digest of its original."""
+
+_DEFAULT_LANGUAGE = "en"
+
+
+class TranslationState(StrEnum):
+    """How far a translation is."""
+
+    missing = "missing"
+    """There is no file."""
+
+    unreadable = "unreadable"
+    """Its front matter, or that of the original, cannot be read."""
+
+    draft = "draft"
+    """Some of its texts are missing, or still those of the original."""
+
+    outdated = "outdated"
+    """The original has changed since."""
+
+    complete = "complete"
+    """Every text is translated, and the original is as it was, as far as anybody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationStatus:
+    """A translation. ``open_texts`` are those that are not translated. ``is_confirmed`` is whether the file
+    says which original it was made from."""
+
+    place: FilePlace
+    state: TranslationState
+    open_texts: Sequence[OpenText] = field(default=())
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionTranslations:
+    """The translations of an edition into ``languages``. ``language`` is its own; ``stories`` are slugs with
+    titles in their order. ``statuses`` has every story and every language, and the edition itself as ""."""
+
+    language: str
+    languages: tuple[str, ...]
+    stories: tuple[tuple[str, str], ...]
+    statuses: Mapping[FilePlace, TranslationStatus]
+
+    def find_status(self, story: str, language: str) -> TranslationStatus:
+        """The status of a translation, also into a language that the edition does not have yet."""
+        place = FilePlace(story=story, language=language)
+        return self.statuses.get(place) or TranslationStatus(place=place, state=TranslationState.missing)
+
+    def count(self, language: str, state: TranslationState) -> int:
+        """How many translations into ``language`` are in ``state``."""
+        found = (self.find_status(story, language) for story in ("", *(slug for slug, _ in self.stories)))
+        return sum(status.state is state for status in found)
+
+
+def list_translation_states(session: Session, workspace: Workspace, edition: str) -> EditionTranslations:
+    """List how far each translation of ``edition`` is. Files are parsed only if they have changed.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+    """
+    folder = workspace.edition_folder(edition)
+    reader = _FileReader(workspace, scan_folder(folder), edition)
+    same = list_same_texts(session, edition)
+    original = reader.read_original("", EDITION_FILE)
+    language = original.language if original is not None else _DEFAULT_LANGUAGE
+    names = {"": (EDITION_FILE, reader.contents.translations)}
+    names |= {files.slug: (files.original, files.translations) for files in reader.contents.stories}
+    tags = sorted({tag for _, found in names.values() for tag in found} - {language})
+    statuses: dict[FilePlace, TranslationStatus] = {}
+    stories = []
+    for story, (name, translations) in names.items():
+        document = original if not story else reader.read_original(story, name, language)
+        if story:
+            stories.append((story, (document.front_matter.text("title") if document else "") or story))
+        for tag in tags:
+            place = FilePlace(story=story, language=tag)
+            if tag not in translations:
+                statuses[place] = TranslationStatus(place=place, state=TranslationState.missing)
+                continue
+            translation = reader.read_translation(place, translations[tag])
+            statuses[place] = assess_translation(place, document, translation, same.get(place, ()))
+    return EditionTranslations(
+        language=language, languages=tuple(tags), stories=tuple(stories), statuses=statuses
+    )
+
+
+def assess_translation(
+    place: FilePlace,
+    original: AnyDocument | None,
+    translation: AnyDocument | None,
+    same_texts: Collection[str] = (),
+) -> TranslationStatus:
+    """Tell how far a translation is; None stands for a file that cannot be read. ``same_texts`` are the
+    digests of texts that are meant to be as in the original."""
+    if original is None or translation is None:
+        return TranslationStatus(place=place, state=TranslationState.unreadable)
+    written, translated = original.front_matter, translation.front_matter
+    if written.values is None or translated.values is None:
+        return TranslationStatus(place=place, state=TranslationState.unreadable)
+    found = find_open_texts(written, translated, is_story=bool(place.story))
+    texts = tuple(text for text in found if text.is_missing or text.digest not in same_texts)
+    recorded = translated.text(ORIGINAL_KEY)
+    state = TranslationState.draft if texts else TranslationState.complete
+    if recorded and recorded != text_digest(original.text):
+        state = TranslationState.outdated
+    return TranslationStatus(place=place, state=state, open_texts=texts, is_confirmed=bool(recorded))
+
+
+class _FileReader:
+    """Reads the files of one edition, each from the cache if it is as it was."""
+
+    def __init__(self, workspace: Workspace, contents: FolderContents, edition: str) -> None:
+        self._folder = workspace.edition_folder(edition)
+        self._sectors = tuple(workspace.settings.sectors)
+        self.contents = contents
+
+    def read_original(self, story: str, name: str, language: str | None = None) -> AnyDocument | None:
+        return self._read(name, StoryHeader if story else EditionHeader, language, is_letter=not story)
+
+    def read_translation(self, place: FilePlace, name: str) -> AnyDocument | None:
+        schema = StoryTranslation if place.story else EditionTranslation
+        return self._read(name, schema, place.language, is_letter=not place.story)
+
+    def _read(
+        self, name: str, schema: type[BaseModel], language: str | None, *, is_letter: bool
+    ) -> AnyDocument | None:
+        document, _ = read_document(
+            self._folder,
+            name,
+            schema,
+            sectors=self._sectors,
+            language=language,
+            heading=LETTER_HEADING_LEVEL if is_letter else STORY_HEADING_LEVEL,
+            stamp=self.contents.stamps.get(name),
+        )
+        return document
