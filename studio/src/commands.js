@@ -50,7 +50,7 @@ export function inQuote(state) {
 function toggleHeading(level) {
   return (state, dispatch) => {
     if (inHeading(state, level)) return setBlockType(paragraph)(state, dispatch);
-    if (findAround(state, isList) !== null || !setBlockType(heading, { level })(state)) return false;
+    if (findAround(state, isList) !== null || hasRaw(state) || !setBlockType(heading, { level })(state)) return false;
     if (dispatch) {
       const { tr, selection } = state;
       spaceBreaks(tr, selection.$from.start(), selection.$to.end());
@@ -58,6 +58,16 @@ function toggleHeading(level) {
     }
     return true;
   };
+}
+
+/** Whether a block of Markdown is selected, in part or whole: it stays as written. */
+function hasRaw(state) {
+  const { from, to } = state.selection;
+  let found = false;
+  state.doc.nodesBetween(from, to, (node) => {
+    found ||= node.type === raw;
+  });
+  return found;
 }
 
 /** Put a space in the place of each line break: a heading is one line. */

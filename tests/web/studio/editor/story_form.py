@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import Browser, CDPSession, Locator, Page
 from starlette.responses import HTMLResponse, Response
 
+from editions.rich_text.document_reader import read_document
+from editions.rich_text.document_writer import write_document
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.security import STUDIO_POLICY, SecurityMiddleware, SecurityRules
 from mailer.web.server import start_in_thread
@@ -88,8 +90,9 @@ class StoryForm:
             errors = collect_browser_errors(page)
             page.goto(self.url)
             yield StoryPage(page=page)
-            assert errors == []
-            assert options.get("java_script_enabled") is False or page.evaluate("window.reports") == []
+            assert not errors, errors
+            reports = [] if options.get("java_script_enabled") is False else page.evaluate("window.reports")
+            assert not reports, reports
         finally:
             context.close()
 
@@ -113,6 +116,16 @@ class StoryPage:
     def document(self) -> Document:
         """What the editor would submit."""
         return json.loads(self.page.evaluate("document.querySelector('story-editor').value"))  # type: ignore[no-any-return]
+
+    @property
+    def markdown(self) -> str:
+        """What the server would write for what the editor shows, if there was nothing before."""
+        return write_document("", dict(self.document)).markdown
+
+    def begin(self, markdown: str = "") -> None:
+        """Have another story in the same page, and the cursor in it."""
+        self.set_document(read_document(markdown))
+        self.text.focus()
 
     def set_document(self, document: Document) -> None:
         """Set the editor's value, as a script of the page does."""

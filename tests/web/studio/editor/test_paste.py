@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Request, expect
 
 from editions.rich_text.document_reader import read_document
-from editions.rich_text.document_writer import write_document
-from tests.web.studio.editor.story_form import StoryForm, StoryPage, make_document, make_paragraph
+from tests.web.studio.editor.story_form import StoryForm, make_document, make_paragraph
 
 CLIPBOARD = Path(__file__).parent / "clipboard"
 PROGRAMS = {
@@ -15,16 +14,6 @@ PROGRAMS = {
     for name in ("word", "google", "libreoffice", "outlook", "web", "text", "preformatted")
 }
 MANY_MEGABYTES = 5 * 1024 * 1024
-
-
-def read_back(at: StoryPage) -> str:
-    """The Markdown that the server would write for what the editor shows."""
-    return write_document("", dict(at.document)).markdown
-
-
-def start_anew(at: StoryPage) -> None:
-    at.set_document(make_document())
-    at.text.focus()
 
 
 def test_every_sample_of_a_clipboard_is_tried() -> None:
@@ -39,9 +28,9 @@ def test_what_a_program_copies_becomes_the_markdown_of_its_words(
 ) -> None:
     with story.edit(browser) as at:
         for path in PROGRAMS[program]:
-            start_anew(at)
+            at.begin()
             at.paste(path.read_text(), "not this")
-            assert read_back(at).strip() == path.with_suffix(".md").read_text().strip(), path.name
+            assert at.markdown.strip() == path.with_suffix(".md").read_text().strip(), path.name
 
 
 @pytest.mark.parametrize(
@@ -73,9 +62,9 @@ def test_hostile_html_runs_nothing_loads_nothing_and_leaves_nothing_but_words(
     with story.edit(browser) as at:
         at.page.on("request", note)
         for path in sorted((CLIPBOARD / "hostile").iterdir()):
-            start_anew(at)
+            at.begin()
             at.paste(path.read_text())
-            markdown = read_back(at)
+            markdown = at.markdown
             assert "Words" in markdown, path.name
             assert at.page.evaluate("window.hacked") is None, path.name
             names = at.page.evaluate(
@@ -115,7 +104,7 @@ def test_plain_text_keeps_its_lines_and_loses_what_no_mail_may_have(
     with story.edit(browser) as at:
         at.text.focus()
         at.paste("", "One\r\n\r\nTwo \u202ebell\u0007\n<b>Three</b> **four**")
-        assert read_back(at) == "One\n\nTwo bell\n\n\\<b>Three\\</b> \\*\\*four\\*\\*\n"
+        assert at.markdown == "One\n\nTwo bell\n\n\\<b>Three\\</b> \\*\\*four\\*\\*\n"
 
 
 def test_what_is_copied_here_is_pasted_as_it_was(story: StoryForm, browser: Browser) -> None:
@@ -129,14 +118,14 @@ def test_what_is_copied_here_is_pasted_as_it_was(story: StoryForm, browser: Brow
         at.text.focus()
         at.page.keyboard.press("Control+a")
         at.page.keyboard.press("Control+x")
-        assert read_back(at) == ""
+        assert at.markdown == ""
         at.page.keyboard.press("Control+v")
-        assert read_back(at) == markdown
+        assert at.markdown == markdown
         at.page.keyboard.press("Control+a")
         at.page.keyboard.press("Control+c")
         at.page.keyboard.press("Control+Shift+v")
-        assert "[link]" not in read_back(at)
-        assert "link" in read_back(at)
+        assert "[link]" not in at.markdown
+        assert "link" in at.markdown
 
 
 def test_files_are_not_dropped_or_pasted_into_the_text(story: StoryForm, browser: Browser) -> None:
