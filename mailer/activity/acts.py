@@ -33,6 +33,18 @@ class Act(StrEnum):
     imported_edition = "imported_edition"
     """They made an edition of a document or a feed."""
 
+    changed_details = "changed_details"
+    """They changed the details of an edition: its title, its subject and the like."""
+
+    added_story = "added_story"
+    """They added a story to an edition."""
+
+    moved_story = "moved_story"
+    """They moved a story to another place of its edition."""
+
+    removed_story = "removed_story"
+    """They removed a story from an edition."""
+
     sent_test = "sent_test"
     """They sent a test of an edition to colleagues."""
 

@@ -15,6 +15,9 @@ class Notice(StrEnum):
 
     picture_removed = "picture-removed"
     """A story has a picture less."""
+    details_saved = "details-saved"
+    """The details of an edition were changed."""
+
     story_removed = "story-removed"
     """A story was removed."""
 
@@ -32,6 +35,7 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
         Notice.picture_saved: gettext_noop("The picture is saved."),
         Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
+        Notice.details_saved: gettext_noop("The details are saved."),
         Notice.story_removed: gettext_noop("The story is removed. Its history has it, and brings it back."),
         Notice.signed_out: gettext_noop("You have signed out."),
         Notice.saved: gettext_noop("Saved."),

@@ -2,6 +2,7 @@
 
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
+from mailer.web.studio.editions.details_page import save_details, show_details
 from mailer.web.studio.editions.edition_page import show_edition
 from mailer.web.studio.editions.list_page import list_editions
 from mailer.web.studio.editions.problems_page import show_problems
@@ -14,6 +15,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     StudioRoute("/editions/{edition}", show_edition, GET, Permission.read),
     StudioRoute("/editions/{edition}/problems", show_problems, GET, Permission.read),
     StudioRoute("/editions/{edition}/thumb/{file}", show_thumb, GET, Permission.read),
+    StudioRoute("/editions/{edition}/details", show_details, GET, Permission.write),
+    StudioRoute("/editions/{edition}/details", save_details, POST, Permission.write),
     StudioRoute("/editions/{edition}/new-story", show_new_story, GET, Permission.write),
     StudioRoute("/editions/{edition}/new-story", create_story, POST, Permission.write),
     StudioRoute("/editions/{edition}/stories/{story}/move", move_card, POST, Permission.write),

@@ -12,12 +12,14 @@ from editions.changes.front_matter_change import change_front_matter
 from editions.changes.story_order import list_numbered_stories, plan_new_story, plan_story_move
 from editions.errors import StoryOrderError
 from editions.source.folder import STORIES_FOLDER
+from mailer.activity.acts import Act
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_file import EditionFileError, encode_text, read_edition_file
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file
 from mailer.revisions.revision_log import ChangedFile, record_change, record_outside_change
 from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.editions.act_log import log_act
 from mailer.web.studio.page import StudioPage
 
 _EMPTY_STORY = "---\ntitle: x\n---\n\n"
@@ -54,6 +56,8 @@ def move_story(page: StudioPage, edition: str, slug: str, *, before: str = "", a
         moves = plan_story_move(stories, slug, before=before)
         apply_moves(folder, moves)
         _record_moves(page, session, edition, folder, moves)
+        if moves:
+            log_act(page, session, Act.moved_story, edition, slug)
 
 
 def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: str, kind: str) -> None:
@@ -77,6 +81,7 @@ def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: 
         except FileChangedError as error:
             raise StoryOrderError(slug, "taken-slug", f"there is a file {name} already.") from error
         _record(page, session, edition, RevisionKind.added, [ChangedFile(name=name, text=text)])
+        log_act(page, session, Act.added_story, edition, slug)
 
 
 def remove_story(page: StudioPage, edition: str, slug: str) -> None:
@@ -102,6 +107,7 @@ def remove_story(page: StudioPage, edition: str, slug: str) -> None:
             (folder / name).unlink(missing_ok=True)
         removed = [ChangedFile(name=name, text=None) for name in names]
         _record(page, session, edition, RevisionKind.removed, removed)
+        log_act(page, session, Act.removed_story, edition, slug)
 
 
 def _record_moves(

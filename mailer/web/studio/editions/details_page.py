@@ -1,0 +1,244 @@
+"""The details of an edition: title, subject, dates and the like, saved key by key.
+
+The page sends what each field was when it was opened. Only what its writer has changed is written, into the
+file as it is now; a key that somebody else has changed meanwhile is shown to them first.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from starlette.responses import Response
+
+from editions.changes.front_matter_change import change_front_matter, read_fields
+from editions.errors import FrontMatterError
+from editions.model import EditionForm, Personalisation
+from editions.source.folder import EDITION_FILE
+from editions.source.schema import EditionHeader
+from locales.languages import canonical_language
+from mailer.activity.acts import Act
+from mailer.database.revision_models import UnsavedReason
+from mailer.i18n import gettext_noop
+from mailer.rendering.themes.theme import theme_names
+from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.web.form_options import list_sectors
+from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.editions.act_log import log_act
+from mailer.web.studio.editions.detail_fields import (
+    INTRODUCTION,
+    list_changed_groups,
+    list_rows,
+    list_sections,
+    make_changes,
+    read_fields_of,
+)
+from mailer.web.studio.editions.story_cards import FIXED_SECTION_NAMES
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+
+_MAX_TRIES = 4
+_MAX_LINE = 500
+_WAS = "was-"
+_BAD_DATE = gettext_noop("Write the date as year-month-day, such as 2026-03-31.")
+_BAD_LANGUAGE = gettext_noop("Write the language as a tag, such as en, zh-Hans, mn, ja, ko or fr.")
+_NO_REASON = gettext_noop("Say why this check is switched off.")
+_CHANGED = gettext_noop(
+    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
+    "keep it."
+)
+_UNREADABLE = gettext_noop("The details cannot be shown: %(why)s")
+_NOT_SAVED = gettext_noop("The details could not be saved (%(why)s). They are still on this page.")
+_BUSY = gettext_noop("the file is being changed all the time")
+
+_FORM_WORDS: Mapping[EditionForm, tuple[str, str]] = {
+    EditionForm.full: (gettext_noop("Full"), gettext_noop("The mail has every story as a whole.")),
+    EditionForm.digest: (
+        gettext_noop("Digest"),
+        gettext_noop("The mail has a picture, a few lines and a link of each story."),
+    ),
+}
+_PERSONAL_WORDS: Mapping[Personalisation, tuple[str, str]] = {
+    Personalisation.off: (gettext_noop("The same for everybody"), ""),
+    Personalisation.order: (
+        gettext_noop("Own stories first"),
+        gettext_noop("Readers find the stories about what they follow first, and all others after them."),
+    ),
+    Personalisation.filter: (
+        gettext_noop("Own stories only"),
+        gettext_noop("Readers get the stories about what they follow, and those for everyone."),
+    ),
+}
+
+
+def show_details(edition: str, page: PageDep) -> Response:
+    """Show the details of an edition."""
+    folder = find_edition_folder(page, edition)
+    try:
+        _, fields = _read(page, folder)
+    except (EditionFileError, FrontMatterError) as error:
+        words = page.translator.translate(_UNREADABLE, why=_explain(page, error))
+        return _render(page, edition, {}, {}, [("", words)], status=409)
+    return _render(page, edition, fields, fields, [])
+
+
+def save_details(edition: str, form: OwnFormDep, page: PageDep) -> Response:
+    """Save what was changed in the details of an edition."""
+    folder = find_edition_folder(page, edition)
+    sent, was = _read_form(form)
+    errors = _find_errors(page, sent)
+    if errors:
+        return _render(page, edition, sent, was, errors)
+    groups = list_changed_groups(was, sent)
+    why = ""
+    for attempt in range(1, _MAX_TRIES + 1):
+        try:
+            file, current = _read(page, folder)
+            overtaken = {
+                group
+                for group in groups & list_changed_groups(was, current)
+                if group in list_changed_groups(current, sent)
+            }
+            if overtaken:
+                return _show_both(page, edition, sent, was, current, overtaken)
+            text = change_front_matter(file.text, make_changes(sent, groups), schema=EditionHeader)
+            result = _save(page, edition, file, text, sitting=form.get("sitting"), attempt=attempt)
+        except (EditionFileError, FrontMatterError) as error:
+            why = _explain(page, error)
+            break
+        if isinstance(result, Saved):
+            return page.redirect(f"/editions/{edition}", Notice.details_saved)
+        why = result.detail
+        if result.reason is not UnsavedReason.changed:
+            break
+    words = page.translator.translate(_NOT_SAVED, why=why or page.translator.translate(_BUSY))
+    return _render(page, edition, sent, was, [("", words)], status=409)
+
+
+def _read(page: StudioPage, folder: Path) -> tuple[EditionFile, dict[str, str]]:
+    file = read_edition_file(folder, EDITION_FILE)
+    return file, read_fields_of(read_fields(file.text), list_sections(page.settings.sectors))
+
+
+def _read_form(form: Form) -> tuple[dict[str, str], dict[str, str]]:
+    """What the form says now, and what its fields were when the page was opened."""
+    sent: dict[str, str] = {}
+    was: dict[str, str] = {}
+    for name, value in form.fields:
+        text = value.replace("\r\n", "\n").replace("\r", "\n")
+        if name.startswith(_WAS):
+            was[name.removeprefix(_WAS)] = text
+        elif name != "sitting":
+            is_long = name == "authors" or name.startswith(INTRODUCTION)
+            sent[name] = text.strip("\n") if is_long else " ".join(text.split())[:_MAX_LINE]
+    # Only fields that the page had: a form has no others.
+    return {name: value for name, value in sent.items() if name in was}, was
+
+
+def _find_errors(page: StudioPage, sent: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What cannot be right. What is missing may still come: the edition's problems tell of it."""
+    errors = []
+    if (day := sent.get("date", "")) and not _is_date(day):
+        errors.append(("date", page.translator.translate(_BAD_DATE)))
+    if (tag := sent.get("language", "")) and canonical_language(tag) is None:
+        errors.append(("language", page.translator.translate(_BAD_LANGUAGE)))
+    for number in list_rows(sent, "checks"):
+        if sent.get(f"check-{number}") and not sent.get(f"reason-{number}"):
+            errors.append((f"reason-{number}", page.translator.translate(_NO_REASON)))
+    return errors
+
+
+def _is_date(day: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII) and date.fromisoformat(day))
+    except ValueError:
+        return False
+
+
+def _save(
+    page: StudioPage, edition: str, file: EditionFile, text: str, *, sitting: str, attempt: int
+) -> Saved | Conflict:
+    with page.state.write_session() as session:
+        result = save_edition_file(
+            page.state.workspace,
+            session,
+            edition,
+            EDITION_FILE,
+            text,
+            base=file.digest,
+            member=page.member,
+            sitting=sitting[:64],
+            sequence=attempt,
+            now=page.state.clock(),
+        )
+        if isinstance(result, Saved) and text != file.text:
+            log_act(page, session, Act.changed_details, edition)
+        return result
+
+
+def _show_both(
+    page: StudioPage,
+    edition: str,
+    sent: Mapping[str, str],
+    was: Mapping[str, str],
+    current: Mapping[str, str],
+    groups: set[str],
+) -> Response:
+    """Show what a writer has entered beside what somebody else has saved. The page then knows theirs, so that
+    saving again is a choice."""
+    errors = []
+    known = dict(was)
+    for group in sorted(groups):
+        names = [name for name in current if name == group or name.startswith(_ROW_STARTS.get(group, "\0"))]
+        theirs = "; ".join(current[name] for name in names if current[name])
+        target = names[0] if names else group
+        errors.append((target, page.translator.translate(_CHANGED, theirs=theirs)))
+        known |= {name: current[name] for name in names}
+    return _render(page, edition, sent, known, errors, status=409)
+
+
+_ROW_STARTS = {"follow": ("follow-",), "checks": ("check-", "reason-")}
+
+
+def _explain(page: StudioPage, error: EditionFileError | FrontMatterError) -> str:
+    if isinstance(error, FrontMatterError):
+        return str(error)
+    return page.translator.translate(error.message, **error.values)
+
+
+def _render(
+    page: StudioPage,
+    edition: str,
+    fields: Mapping[str, str],
+    was: Mapping[str, str],
+    errors: Sequence[tuple[str, str]],
+    *,
+    status: int | None = None,
+) -> Response:
+    names = dict(list_sectors(page.translator, page.settings))
+    fixed = {key: page.translator.translate(words) for key, words in FIXED_SECTION_NAMES.items()}
+    return page.render(
+        "edition_details.html",
+        status=(422 if errors else 200) if status is None else status,
+        section="editions",
+        edition=edition,
+        fields=fields,
+        was=was,
+        errors=errors,
+        wrong=dict(errors),
+        sitting=secrets.token_urlsafe(9),
+        is_date=not fields.get("date") or _is_date(fields["date"]),
+        themes=theme_names(page.state.workspace.template_overrides),
+        forms=[(form.value, *words) for form, words in _FORM_WORDS.items()],
+        personal=[(choice.value, *words) for choice, words in _PERSONAL_WORDS.items()],
+        introductions=[
+            (name, (names | fixed).get(name.removeprefix(INTRODUCTION), name.removeprefix(INTRODUCTION)))
+            for name in fields
+            if name.startswith(INTRODUCTION)
+        ],
+        follow=list_rows(fields, "follow"),
+        checks=list_rows(fields, "checks"),
+    )
