@@ -8,4 +8,5 @@
     front_matter_change  the front matter of a file with new values for chosen keys
     file_moves           renames that a kill cannot leave half done for good
     story_order          the renames that move a story, or make room for one
+    edition_copy         an empty edition, and a copy of another
 """

@@ -1,0 +1,178 @@
+"""Making editions: of an example, of nothing, of another one, of a document, of a feed."""
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from editions.changes.edition_copy import CopyChoice, copy_edition, create_empty_edition
+from editions.imports.remote_file import Fetch
+from editions.unsafe_characters import remove_unsafe_characters
+from mailer.activity.acts import Act
+from mailer.atomic_write import write_atomically
+from mailer.web.studio.editions.act_log import log_act
+from mailer.web.studio.page import StudioPage
+
+if TYPE_CHECKING:
+    from editions.imports.importer import ImportedEdition
+
+REPORT_FILE = ".import.json"
+"""What became of the document an edition was made from; hidden, so that it is no part of the edition."""
+
+_REPORT_MODE = 0o644
+_MAX_REPORT_BYTES = 2_000_000
+_MAX_NAME_BYTES = 120
+"""Most file systems take 255 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportChoice:
+    """How a document or a feed becomes an edition; empty values are found in it."""
+
+    slug: str = ""
+    language: str = ""
+    stories_at: int = 0
+    since: date | None = None
+
+
+def make_example(page: StudioPage, slug: str) -> None:
+    """Make the example edition.
+
+    Raises:
+        NewEditionError: it cannot have this name.
+        OSError: it cannot be written.
+    """
+    from editions.skeleton.create import create_skeleton
+
+    settings = page.settings
+    create_skeleton(
+        page.state.workspace.editions,
+        slug,
+        organisation=settings.sender.organisation,
+        sectors=settings.sectors,
+        countries=settings.countries,
+        today=find_today(page),
+    )
+    _log(page, Act.created_edition, slug)
+
+
+def make_empty(page: StudioPage, slug: str, *, title: str, language: str) -> None:
+    """Make an edition without stories.
+
+    Raises:
+        NewEditionError: it cannot have this name.
+        OSError: it cannot be written.
+    """
+    create_empty_edition(
+        page.state.workspace.editions, slug, title=title, language=language, today=find_today(page)
+    )
+    _log(page, Act.created_edition, slug)
+
+
+def make_copy(page: StudioPage, source: str, slug: str, choice: CopyChoice) -> None:
+    """Make an edition of another one.
+
+    Raises:
+        NewEditionError: it cannot have this name, or ``source`` cannot be read.
+        OSError: it cannot be written.
+    """
+    copy_edition(page.state.workspace.editions, source, slug, choice, today=find_today(page))
+    _log(page, Act.created_edition, slug)
+
+
+def import_file(page: StudioPage, content: bytes, file_name: str, choice: ImportChoice) -> str:
+    """Make an edition of an uploaded document, and return its name.
+
+    Raises:
+        DocumentError: it is of no known format, damaged, dangerous or empty.
+        NewEditionError: it cannot have this name.
+        OSError: it cannot be written.
+    """
+    from editions.imports.importer import import_document
+
+    with tempfile.TemporaryDirectory(prefix="mailer-import-") as folder:
+        path = Path(folder, clean_file_name(file_name))
+        path.write_bytes(content)
+        imported = import_document(
+            path,
+            page.state.workspace.editions,
+            slug=choice.slug,
+            language=choice.language,
+            sectors=page.settings.sectors,
+            stories_at=choice.stories_at,
+            today=find_today(page),
+        )
+    _keep_report(imported.folder, _describe(imported, path.name))
+    _log(page, Act.imported_edition, imported.slug, path.name)
+    return imported.slug
+
+
+def import_address(page: StudioPage, address: str, choice: ImportChoice, fetch: Fetch) -> str:
+    """Make an edition of a feed, and return its name.
+
+    Raises:
+        DocumentError: it cannot be fetched, is no feed, or has no such entries.
+        NewEditionError: it cannot have this name.
+        OSError: it cannot be written.
+    """
+    from editions.imports.importer import import_feed
+
+    imported = import_feed(
+        address,
+        page.state.workspace.editions,
+        fetch,
+        slug=choice.slug,
+        language=choice.language,
+        sectors=page.settings.sectors,
+        since=choice.since,
+        today=find_today(page),
+    )
+    _keep_report(imported.folder, _describe(imported, address))
+    _log(page, Act.imported_edition, imported.slug, address)
+    return imported.slug
+
+
+def read_report(folder: Path) -> dict[str, object] | None:
+    """What became of the document that the edition in ``folder`` was made from; None if it was made
+    otherwise, or nobody knows any more."""
+    try:
+        with (folder / REPORT_FILE).open("rb") as file:
+            found = json.loads(file.read(_MAX_REPORT_BYTES))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("left_behind"), list) else None
+
+
+def find_today(page: StudioPage) -> date:
+    """Today in the time zone of this machine, as the command line dates editions."""
+    return page.state.clock().astimezone().date()
+
+
+def clean_file_name(name: str) -> str:
+    """The name of an uploaded file without its folders and without what no name may have."""
+    plain = remove_unsafe_characters(re.sub(r"[\x00-\x1f/\\]", " ", name)).strip(" .")
+    stem, dot, ending = plain.rpartition(".")
+    if not dot:
+        stem, ending = plain, ""
+    ending = ending[:10]
+    short = stem.encode("utf-8")[:_MAX_NAME_BYTES].decode("utf-8", "ignore").strip() or "document"
+    return f"{short}.{ending}" if ending else short
+
+
+def _describe(imported: "ImportedEdition", source: str) -> dict[str, object]:
+    described = imported.as_dict()
+    del described["folder"]
+    return {**described, "source": source, "starts": str(imported.starts)}
+
+
+def _keep_report(folder: Path, report: dict[str, object]) -> None:
+    data = json.dumps(report, ensure_ascii=False).encode()
+    write_atomically(folder / REPORT_FILE, data, mode=_REPORT_MODE)
+
+
+def _log(page: StudioPage, act: Act, edition: str, subject: str = "") -> None:
+    with page.state.write_session() as session:
+        log_act(page, session, act, edition, subject)
