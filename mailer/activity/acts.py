@@ -30,6 +30,9 @@ class Act(StrEnum):
     created_edition = "created_edition"
     """They began an edition."""
 
+    wrote_text = "wrote_text"
+    """They wrote a story, the letter or a translation: one line for each sitting."""
+
     imported_edition = "imported_edition"
     """They made an edition of a document or a feed."""
 

@@ -16,6 +16,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.removed_member: gettext_noop("Removed %(subject)s from the team"),
         Act.exported_log: gettext_noop("Downloaded the log"),
         Act.created_edition: gettext_noop("Began the edition"),
+        Act.wrote_text: gettext_noop("Wrote %(subject)s"),
         Act.imported_edition: gettext_noop("Made the edition from %(subject)s"),
         Act.changed_details: gettext_noop("Changed the details of the edition"),
         Act.added_story: gettext_noop("Added the story %(subject)s"),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html import escape
+from itertools import islice
 
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.variants import Variant
@@ -27,6 +28,7 @@ _CODE_PARAGRAPH = re.compile(
 )
 _DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _PAPER_QUERY = re.compile(r"(@media\s+|\bmedia=[\"'])(print|screen)(?=\s*[{\"'])", re.IGNORECASE)
+_HEADING = re.compile(r"(<h[1-6])\b[^>]*>", re.IGNORECASE)
 _BOTH_SCHEMES = re.compile(
     r"((?:color-scheme|supported-color-schemes)\s*:\s*|\bcontent=[\"'])light\s+dark\b", re.IGNORECASE
 )
@@ -48,6 +50,21 @@ def force_paper(html: str) -> str:
     return _PAPER_QUERY.sub(
         lambda query: f"{query[1]}{'all' if query[2].lower() == 'print' else 'not all'}", html
     )
+
+
+def mark_heading(html: str, source: str, start: int, anchor: str) -> str:
+    """Give the first heading at or after ``start`` the id ``anchor``, so that a link leads to it.
+
+    ``start`` is a place in ``source``, which is ``html`` before its merge tags were filled in: no value of
+    one has a tag, so that the same number of tags is before it in both.
+    """
+    before = source.count("<", 0, start)
+    places = islice(re.finditer("<", html), before, None)
+    place = next((found.start() for found in places), len(html))
+    heading = _HEADING.search(html, place)
+    if heading is None or " id=" in heading[0]:
+        return html
+    return f'{html[: heading.end(1)]} id="{escape(anchor)}"{html[heading.end(1) :]}'
 
 
 def remove_images(html: str) -> str:

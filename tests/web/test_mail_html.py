@@ -12,6 +12,7 @@ from mailer.settings import SenderSettings, Settings
 from mailer.web.mail_html import (
     force_colour_scheme,
     force_paper,
+    mark_heading,
     open_links_in_new_tab,
     remove_images,
     render_without_reader,
@@ -110,3 +111,11 @@ def test_paper_can_be_shown_on_a_screen() -> None:
         == '<style>@media all{p{margin:0}}</style><style media="not all">p{margin:9px}</style>'
     )
     assert force_paper("<p>@media print @media printer{}</p>") == "<p>@media print @media printer{}</p>"
+
+
+def test_a_heading_is_marked_where_a_story_begins() -> None:
+    source = "<p>@@greeting@@</p><h2>One</h2><div><p>.</p><h3 class='a'>Two</h3></div>"
+    html = source.replace("@@greeting@@", "Dear Ann &lt;Li&gt; of a long name,")
+    marked = mark_heading(html, source, source.index("<div>"), "story-two")
+    assert marked == html.replace("<h3 class", '<h3 id="story-two" class')
+    assert mark_heading(html, source, len(source), "story-two") == html

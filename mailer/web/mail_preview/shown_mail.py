@@ -6,11 +6,13 @@ from editions.model import Edition, EditionForm
 from mailer.errors import BuildError, TemplateError
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.headers import plain_phrase
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.recipient import Reader
 from mailer.web.mail_html import (
     force_colour_scheme,
     force_paper,
+    mark_heading,
     open_links_in_new_tab,
     remove_images,
     rewrite_media_urls,
@@ -55,6 +57,18 @@ def personalise_mail(
         return personalise(mail, reader._replace(token=""), variant) if mail else None
     except BuildError:
         return None
+
+
+def mark_story(html: str, mail: CompiledEdition, reader: Reader, variant: Variant | None, story: str) -> str:
+    """``html``, which :func:`personalise_mail` made of the other arguments, with a place that
+    ``#story-SLUG`` leads to."""
+    if variant is None:
+        variant = mail.variant_for(reader.interests, named=bool(plain_phrase(reader.name)))
+    spans, _ = mail.locate_stories(variant)
+    start = next((span.start for span in spans if span.slug == story), None)
+    if start is None:
+        return html
+    return mark_heading(html, mail.assemble(variant).html, start, f"story-{story}")
 
 
 def measure_mail(mail: CompiledEdition, reader: Reader) -> int:

@@ -56,11 +56,6 @@ STORY_FIELDS: Mapping[str, FieldKind] = MappingProxyType(
         "video.what": FieldKind.text,
         "video.url": FieldKind.text,
         "video.duration": FieldKind.text,
-        "video.file": FieldKind.text,
-        "video.alt": FieldKind.text,
-        "video.caption": FieldKind.text,
-        "video.credit": FieldKind.text,
-        "video.ai": FieldKind.text,
         "ai": FieldKind.text,
         "everyone": FieldKind.yes,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from editions.changes.front_matter_change import read_fields
 from editions.errors import FrontMatterError
-from editions.model import AiOrigin, StoryKind
+from editions.model import AiOrigin
 from editions.rich_text.document_reader import read_document
 from editions.rich_text.node_json import decode_document
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
@@ -21,21 +21,7 @@ from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import StoryDraft, list_fields, parse_document, split_text
 from mailer.web.studio.stories.fields import FieldValue, find_value, join_words, read_front_matter_values
 from mailer.web.studio.stories.place import StoryPlace
-
-KIND_WORDS: Mapping[StoryKind, tuple[str, str]] = {
-    StoryKind.story: (gettext_noop("Story"), gettext_noop("Its picture is next to the text.")),
-    StoryKind.feature: (
-        gettext_noop("Lead story"),
-        gettext_noop("First, with a wide picture."),
-    ),
-    StoryKind.list: (gettext_noop("Round-up"), gettext_noop("Mostly a list of short items.")),
-    StoryKind.letter: (gettext_noop("Letter"), gettext_noop("Signed by a person.")),
-    StoryKind.centre: (gettext_noop("Centre"), gettext_noop("A portrait of a category 2 centre.")),
-    StoryKind.chair: (gettext_noop("Chair"), gettext_noop("A portrait of a UNESCO Chair.")),
-    StoryKind.campaign: (gettext_noop("Campaign"), gettext_noop("A joint public campaign, with its day.")),
-    StoryKind.notice: (gettext_noop("Notice"), gettext_noop("News about the office itself.")),
-}
-"""What each kind of story is called, and what it is for."""
+from mailer.web.studio.story_kinds import KIND_WORDS
 
 AI_WORDS: Mapping[AiOrigin, str] = {
     AiOrigin.generated: gettext_noop("AI wrote it"),
@@ -151,19 +137,19 @@ def list_choices(page: StudioPage, place: StoryPlace, values: Mapping[str, Field
     """What the fields of a story offer, in the language of the page. What the file has and nobody offers is
     offered too, so that saving loses nothing."""
     settings, translator = page.settings, page.translator
-    translate = translator.translations.gettext
+    translate = translator.translate
     sectors: list[Choice] = list_sectors(translator, settings)
     named = own_country_names(settings)
     codes = dict.fromkeys((*settings.countries, *_list_edition_countries(place)))
     chosen = [code for code in values.get("countries", ()) if isinstance(code, str)]
     countries = list_countries(translator, named, dict.fromkeys((*codes, *chosen)))
     countries += [(code, code) for code in chosen if not is_country(code)]
-    kinds = [(kind.value, translate(words), translate(hint)) for kind, (words, hint) in KIND_WORDS.items()]
+    kinds = [(kind.value, translate(words)) for kind, (words, _) in KIND_WORDS.items()]
     origins = [(origin.value, translate(words)) for origin, words in AI_WORDS.items()]
     return {
         "sectors": _with_unknown(sectors, values.get("sector")),
         "countries": countries,
-        "kinds": kinds,
+        "kinds": _with_unknown(kinds, values.get("kind")),
         "origins": _with_unknown(origins, values.get("ai")),
     }
 

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.source.folder import EDITION_FILE
-from mailer.errors import ConfigurationError
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
@@ -18,6 +16,7 @@ from mailer.revisions.edition_file import (
     find_file_name,
     read_edition_file,
 )
+from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
 
 
@@ -69,18 +68,6 @@ def make_story_path(edition: str, story: str) -> str:
     return f"/editions/{edition}/stories/{story}" if story else f"/editions/{edition}/letter"
 
 
-def find_edition_folder(page: StudioPage, edition: str) -> Path:
-    """The folder of an edition.
-
-    Raises:
-        HTTPException: 404, there is no such edition.
-    """
-    try:
-        return page.state.workspace.edition_folder(edition)
-    except (ConfigurationError, ValueError) as error:
-        raise HTTPException(404) from error
-
-
 def find_place(page: StudioPage, edition: str, story: str) -> StoryPlace:
     """The story with the slug ``story`` of an edition, or its letter if that is empty.
 
@@ -129,11 +116,10 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
     """Say why a file cannot be read."""
     assert isinstance(error, StoryUnreadableError)  # noqa: S101 - registered for it
     visit = open_visit(request)
-    words = visit.translator.translations.gettext(error.error.message)
     return visit.render(
         "story_unreadable.html",
         status=409,
         section="editions",
         edition=error.edition,
-        message=words % error.error.values if error.error.values else words,
+        message=visit.translator.translate(error.error.message, **error.error.values),
     )

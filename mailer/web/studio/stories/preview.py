@@ -18,12 +18,13 @@ from mailer.web.mail_preview.audience import find_variant
 from mailer.web.mail_preview.compiler import UnsavedMail
 from mailer.web.mail_preview.query import PreviewQuery, ShownForm, ShownWindows
 from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
-from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
+from mailer.web.mail_preview.shown_mail import dress_html, mark_story, personalise_mail
 from mailer.web.security import make_mail_policy
+from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
 from mailer.web.studio.stories.page_context import list_translations, read_edition_title
-from mailer.web.studio.stories.place import PlaceDep, StoryPlace, find_edition_folder, find_place
+from mailer.web.studio.stories.place import PlaceDep, StoryPlace, find_place
 from mailer.web.studio.stories.saving import compose_draft
 from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
 
@@ -107,7 +108,7 @@ def _show_mail(
     view: StoryView,
     unsaved: Mapping[str, str],
 ) -> Response:
-    query, translate = view.query, page.translator.translations.gettext
+    query, translate = view.query, page.translator.translate
     reader = find_recipient(page, query).reader
     variant = _find_variant(page, place, view)
     language = variant.language if variant else query.language or reader.language
@@ -119,7 +120,10 @@ def _show_mail(
     if query.show is ShownWindows.text:
         return _show_plain(page, query, f"<pre>{escape(shown.text)}</pre>", made.mail.language)
     settings, prefix = page.settings, page.make_path(place.edition_path)
-    html = dress_html(shown.html, query, base_url=settings.web.base_url, prefix=prefix)
+    html = shown.html
+    if view.is_whole and place.story:
+        html = mark_story(html, made.mail, reader, variant, place.story)
+    html = dress_html(html, query, base_url=settings.web.base_url, prefix=prefix)
     return HTMLResponse(html, headers=_FRAME_HEADERS)
 
 
@@ -151,7 +155,7 @@ def _show_plain(page: StudioPage, query: PreviewQuery, body: str, language: str)
     is_dark = query.scheme.value == "dark"
     html = _PLAIN_PAGE.format(
         language=language,
-        title=escape(page.translator.translations.gettext("Preview")),
+        title=escape(page.translator.translate("Preview")),
         scheme=query.scheme.value,
         back="#1b1b1a" if is_dark else "#ffffff",
         ink="#eceae4" if is_dark else "#22211f",

@@ -160,12 +160,11 @@ def _list_pages(page: StudioPage, place: StoryPlace) -> dict[str, bool]:
 
 
 def _describe_refusal(page: StudioPage, error: Exception) -> str:
-    translate = page.translator.translations.gettext
+    translate = page.translator.translate
     if isinstance(error, DocumentSchemaError):
         return translate(DOCUMENT_REFUSED)
     if isinstance(error, EditionFileError):
-        words = translate(error.message)
-        return words % error.values if error.values else words
+        return translate(error.message, **error.values)
     return str(error)
 
 
@@ -184,5 +183,5 @@ def _add_country(page: StudioPage, draft: StoryDraft, form: Form) -> tuple[Story
         country_name(code, page.translator.tag, page.settings.countries)
         for code in codes or suggest_countries(typed, names=1)
     )
-    words = page.translator.translations.gettext(LIKELY_COUNTRY if likely else UNKNOWN_COUNTRY)
-    return draft, [(_OTHER_COUNTRY, words % {"name": typed, "likely": likely})]
+    words = LIKELY_COUNTRY if likely else UNKNOWN_COUNTRY
+    return draft, [(_OTHER_COUNTRY, page.translator.translate(words, name=typed, likely=likely))]
