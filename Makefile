@@ -108,6 +108,10 @@ bench-pages: setup servers ## Measure the readers' pages, by themselves and whil
 bench-reports: setup servers ## Measure the page of a report on a million deliveries (BENCH="--readers 50000")
 	$(BIN)/python -m bench.report_pages $(BENCH)
 
+.PHONY: bench-typing
+bench-typing: setup servers ## Measure from the press of a key to the email beside it, in Studio (BENCH="--keys 300")
+	$(BIN)/python -m bench.studio_typing $(BENCH)
+
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
 	$(BIN)/python -m bench.command_start

@@ -28,6 +28,8 @@ _CODE_PARAGRAPH = re.compile(
 )
 _DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _PAPER_QUERY = re.compile(r"(@media\s+|\bmedia=[\"'])(print|screen)(?=\s*[{\"'])", re.IGNORECASE)
+# 2 cm of the 21 cm of A4.
+_SHEET = "body{box-sizing:border-box;max-width:700px;margin:0 auto!important;padding:9.5%!important}"
 _HEADING = re.compile(r"(<h[1-6])\b[^>]*>", re.IGNORECASE)
 _BOTH_SCHEMES = re.compile(
     r"((?:color-scheme|supported-color-schemes)\s*:\s*|\bcontent=[\"'])light\s+dark\b", re.IGNORECASE
@@ -46,10 +48,11 @@ def force_colour_scheme(html: str, *, dark: bool) -> str:
 
 
 def force_paper(html: str) -> str:
-    """Show ``html`` on a screen as it is printed."""
-    return _PAPER_QUERY.sub(
+    """Show ``html`` on a screen as it is printed, with the margins of a sheet."""
+    printed = _PAPER_QUERY.sub(
         lambda query: f"{query[1]}{'all' if query[2].lower() == 'print' else 'not all'}", html
     )
+    return printed.replace("</head>", f"<style>{_SHEET}</style></head>", 1)
 
 
 def mark_heading(html: str, source: str, start: int, anchor: str) -> str:

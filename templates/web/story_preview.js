@@ -15,6 +15,7 @@ let isWanted = false;
 let timer = 0;
 let isComposing = false;
 let lastField = null;
+let wasFolded = false;
 
 const isWhole = () => new FormData(view).get("part") === "edition";
 const isShown = () => frame.getClientRects().length > 0;
@@ -139,6 +140,11 @@ function goToText(area, block, line) {
   area.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0));
 }
 
+// Folded away it is not kept up to date.
+document.querySelector(".fold")?.addEventListener("toggle", (event) => {
+  if (event.target.open && wasFolded) refresh();
+  wasFolded = !event.target.open;
+});
 // Whatever is changed is shown at once.
 view.querySelector(".show").hidden = true;
 view.addEventListener("submit", (event) => {
