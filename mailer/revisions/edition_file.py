@@ -100,13 +100,36 @@ def find_file_name(folder: Path, place: FilePlace) -> str | None:
 
 def list_story_numbers(folder: Path, story: str) -> list[str]:
     """The numbers that the files of ``story`` have now, that of the original first; none if it is gone."""
+    return [_read_number(name) for name in list_story_names(folder, story)]
+
+
+def list_story_names(folder: Path, story: str) -> list[str]:
+    """The names of the files of ``story``, that of the original first, then its translations."""
+    theirs = [name for name in _list_stories(folder) if parse_file_name(name).story == story]
+    return sorted(theirs, key=lambda name: (parse_file_name(name).language, name))
+
+
+def list_story_slugs(folder: Path) -> list[str]:
+    """The slugs of the stories that have an original, in their order."""
+    places = [parse_file_name(name) for name in _list_stories(folder)]
+    return [place.story for place in places if not place.language]
+
+
+def list_taken_numbers(folder: Path) -> set[str]:
+    """The numbers that files of stories have, translations without an original too."""
+    return {_read_number(name) for name in _list_stories(folder)}
+
+
+def _list_stories(folder: Path) -> list[str]:
     try:
-        names = sorted(path.name for path in (folder / STORIES_FOLDER).iterdir())
+        names = sorted(f"{STORIES_FOLDER}/{path.name}" for path in (folder / STORIES_FOLDER).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found = [_STORY.fullmatch(f"{STORIES_FOLDER}/{name}") for name in names]
-    theirs = [one for one in found if one is not None and one["story"] == story]
-    return [one["number"] for one in sorted(theirs, key=lambda one: (one["language"] or "", one["number"]))]
+    return [name for name in names if _STORY.fullmatch(name) and len(name) <= _MAX_NAME_LENGTH]
+
+
+def _read_number(name: str) -> str:
+    return name.removeprefix(f"{STORIES_FOLDER}/")[:3]
 
 
 def locate_file(folder: Path, name: str) -> str | None:

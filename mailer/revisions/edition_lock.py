@@ -18,13 +18,11 @@ def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterat
 
     The system releases the lock of a killed process. The database's part lasts until the transaction of
     ``session`` ends, so that whoever comes next finds the history of what was written. It is always taken
-    first, so that two who wait for both cannot wait for each other.
+    first, so that two who wait for both cannot wait for each other. For the same reason, do not commit in
+    the block; and a block within a block waits for ever.
     """
-    key = hashlib.sha256(edition.encode("utf-8", "surrogatepass")).digest()
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        number = int.from_bytes(key[:8], "big", signed=True)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    key = _make_key(edition)
+    _lock_in_database(session, key)
     folder = workspace.root / "run"
     folder.mkdir(mode=0o700, exist_ok=True)
     # The file stays: deleting it could take the lock from whoever opens it now.
@@ -36,3 +34,15 @@ def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterat
         yield
     finally:
         os.close(descriptor)
+
+
+def _make_key(edition: str) -> bytes:
+    return hashlib.sha256(edition.encode("utf-8", "surrogatepass")).digest()
+
+
+def _lock_in_database(session: Session, key: bytes) -> None:
+    # SQLite's lock comes with the transaction.
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(key[:8], "big", signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})

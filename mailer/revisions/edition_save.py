@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from editions.source.text_file import normalise_line_ends
-from mailer.database.revision_models import UnsavedReason
+from mailer.database.revision_models import RevisionKind, UnsavedReason
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import (
     EditionFile,
@@ -88,6 +88,7 @@ class _Save:
     member: Member
     sitting: str
     sequence: int
+    kind: RevisionKind
     now: datetime
 
 
@@ -103,13 +104,16 @@ def save_edition_file(
     sitting: str,
     now: datetime,
     sequence: int = 0,
+    kind: RevisionKind = RevisionKind.written,
 ) -> Saved | Conflict:
     """Save ``text`` as the file ``name`` of ``edition``, if that is still what the writer began from: the
     text with the digest ``base``, "" for a file that is new. The caller commits, in both cases.
 
     ``sitting`` is a random word for each page that is opened. ``sequence`` counts its saves from 1; with it,
     a page whose answer got lost does not meet itself as another writer, and a request that took long does not
-    undo a later one. ``session`` must be one that writes; it holds a lock until it ends, so commit soon.
+    undo a later one. ``kind`` is what the history calls it, if it is not writing. ``session`` must be one
+    that writes; it holds a lock until it ends, so commit soon. What was changed outside Studio is committed
+    before.
 
     Raises:
         ConfigurationError: there is no such edition.
@@ -129,22 +133,33 @@ def save_edition_file(
         member=member,
         sitting=sitting,
         sequence=sequence,
+        kind=kind,
         now=now,
     )
+    for _ in range(_MAX_TRIES):
+        with lock_edition(workspace, session, edition):
+            done = _save_or_keep(save)
+        if done is not None:
+            return done
+        # What was changed outside Studio: no program has that text but the file, which is about to change.
+        session.commit()
     with lock_edition(workspace, session, edition):
-        for _ in range(_MAX_TRIES):
-            try:
-                return _try_save(save)
-            except FileChangedError:
-                continue
-            except FileNotWrittenError as error:
-                return _keep(save, UnsavedReason.not_written, detail=error.why)
-            except EditionFileError as error:
-                return _keep(save, UnsavedReason.not_written, detail=str(error))
         return _keep(save, UnsavedReason.not_written, detail="another program changes the file all the time")
 
 
-def _try_save(save: _Save) -> Saved | Conflict:
+def _save_or_keep(save: _Save) -> Saved | Conflict | None:
+    """Save, or keep what was written; None if the history has to be committed first."""
+    try:
+        return _try_save(save)
+    except FileChangedError:
+        return None
+    except FileNotWrittenError as error:
+        return _keep(save, UnsavedReason.not_written, detail=error.why)
+    except EditionFileError as error:
+        return _keep(save, UnsavedReason.not_written, detail=str(error))
+
+
+def _try_save(save: _Save) -> Saved | Conflict | None:
     name = locate_file(save.folder, save.name)
     if name is None:
         return _save_missing(save)
@@ -154,7 +169,8 @@ def _try_save(save: _Save) -> Saved | Conflict:
         raise FileChangedError from error
     text = decode_text(name, before)
     current = EditionFile(name=name, text=text, digest=digest_text(text))
-    record_outside_change(save.session, save.edition, current, now=save.now)
+    if record_outside_change(save.session, save.edition, current, now=save.now):
+        return None
     latest = find_latest(save.session, save.edition, save.place)
     if current.text == save.text or _is_overtaken(save, current, latest):
         return _finish(save, current)
@@ -201,6 +217,7 @@ def _finish_written(save: _Save, name: str) -> Saved:
         save.session,
         save.edition,
         file,
+        kind=save.kind,
         member=save.member,
         sitting=save.sitting,
         sequence=save.sequence,

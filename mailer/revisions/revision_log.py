@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists
 from sqlmodel import Session, col, delete, select
 
+from editions.text_diff.comparison import count_changed_words
 from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
 from mailer.revisions.edition_file import EditionFile, FilePlace, digest_text, parse_file_name
+from mailer.revisions.unsaved_texts import Unsaved
 from mailer.team.members import Member
 
 SITTING_GAP = timedelta(minutes=30)
@@ -100,10 +102,33 @@ def record_change(
 
     ``member`` is None if it is not known who it was.
     """
+    return _record(
+        session,
+        edition,
+        kind,
+        files,
+        member_id=None if member is None else member.id,
+        now=now,
+        sitting=sitting,
+        sequence=sequence,
+    )
+
+
+def _record(
+    session: Session,
+    edition: str,
+    kind: RevisionKind,
+    files: Iterable[ChangedFile],
+    *,
+    member_id: int | None,
+    now: datetime,
+    sitting: str,
+    sequence: int,
+) -> int:
     revision = EditionRevision(
         edition=edition,
         kind=kind,
-        member_id=None if member is None else member.id,
+        member_id=member_id,
         sitting=sitting,
         began_at=now,
         ended_at=now,
@@ -134,16 +159,18 @@ def record_sitting(
     sitting: str,
     sequence: int,
     now: datetime,
+    kind: RevisionKind = RevisionKind.written,
 ) -> None:
     """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
     changed = ChangedFile(name=file.name, text=file.text)
     latest = find_latest(session, edition, file.place)
-    if latest is None or not _goes_on(latest.revision, member, sitting, now):
+    goes_on = kind is RevisionKind.written and latest is not None
+    if latest is None or not (goes_on and _goes_on(latest.revision, member, sitting, now)):
         record_change(
             session,
             edition,
-            RevisionKind.written,
+            kind,
             [changed],
             member=member,
             now=now,
@@ -154,6 +181,21 @@ def record_sitting(
     latest.revision.ended_at = now
     session.add(latest.revision)
     _set_text(session, latest.file, changed, sequence=sequence, now=now)
+
+
+def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
+    """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
+    file = ChangedFile(name=unsaved.name, text=unsaved.mine)
+    _record(
+        session,
+        unsaved.edition,
+        RevisionKind.set_aside,
+        [file],
+        member_id=unsaved.member_id,
+        now=now,
+        sitting=unsaved.sitting,
+        sequence=0,
+    )
 
 
 def _goes_on(revision: EditionRevision, member: Member, sitting: str, now: datetime) -> bool:
@@ -167,6 +209,9 @@ def _set_text(
     session: Session, row: RevisionFile, file: ChangedFile, *, sequence: int, now: datetime
 ) -> None:
     row.name, row.sequence = file.name, sequence
+    before = _find_text_before(session, row)
+    counted = count_changed_words(before, file.text or "")
+    row.words_added, row.words_removed = counted.added, counted.removed
     if file.text is None:
         row.text_id, row.digest = None, ""
     else:
@@ -174,6 +219,24 @@ def _set_text(
         row.text_id = _store_text(session, row.edition, row.digest, file.text, now=now)
     session.add(row)
     session.flush()
+
+
+def _find_text_before(session: Session, row: RevisionFile) -> str:
+    """The text of the entry before; "" if there was none."""
+    query = (
+        select(RevisionText.text)
+        .select_from(RevisionFile)
+        .join(EditionRevision, col(EditionRevision.id) == RevisionFile.revision_id)
+        .outerjoin(RevisionText, col(RevisionText.id) == RevisionFile.text_id)
+        .where(RevisionFile.edition == row.edition)
+        .where(RevisionFile.story == row.story, RevisionFile.language == row.language)
+        .where(EditionRevision.kind != RevisionKind.set_aside)
+        .order_by(col(RevisionFile.id).desc())
+        .limit(1)
+    )
+    if row.id is not None:
+        query = query.where(col(RevisionFile.id) < row.id)
+    return session.exec(query).first() or ""
 
 
 def _store_text(session: Session, edition: str, digest: str, text: str, *, now: datetime) -> int:

@@ -101,10 +101,13 @@ def write_edition(workspace: Workspace) -> None:
 
 
 @pytest.fixture
-def desk(either_workspace: Workspace, now: datetime) -> Iterator[Desk]:
-    write_edition(either_workspace)
-    engine = either_workspace.open_database(durable=False)
-    yield Desk(workspace=either_workspace, engine=engine, now=now)
+def desk(request: pytest.FixtureRequest, now: datetime) -> Iterator[Desk]:
+    """A desk with SQLite; with PostgreSQL too in a test that uses the fixture ``either_workspace``."""
+    either = "either_workspace" in request.fixturenames
+    workspace: Workspace = request.getfixturevalue("either_workspace" if either else "workspace")
+    write_edition(workspace)
+    engine = workspace.open_database(durable=False)
+    yield Desk(workspace=workspace, engine=engine, now=now)
     engine.dispose()
 
 

@@ -45,6 +45,7 @@ def test_a_save_replaces_the_file_and_keeps_its_permissions(desk: Desk, ann: Mem
     assert [one.name for one in (desk.folder / "stories").iterdir() if one.name.startswith(".")] == []
 
 
+@pytest.mark.usefixtures("either_workspace")
 def test_a_file_that_changed_underneath_is_left_alone_and_both_texts_are_kept(
     desk: Desk, ann: Member, ben: Member
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_story_that_was_moved_is_saved_under_its_new_number(desk: Desk, ann: M
     assert not (desk.folder / STORY).exists()
 
 
+@pytest.mark.usefixtures("either_workspace")
 def test_what_was_written_in_a_removed_story_is_kept(desk: Desk, ann: Member) -> None:
     saved = desk.must_save(ann, MINE)
     (desk.folder / STORY).unlink()
@@ -203,6 +205,7 @@ def test_on_a_full_disk_the_text_is_kept_and_the_file_is_whole(
         assert list_texts_kept(desk) == [MINE * 100]
 
 
+@pytest.mark.usefixtures("either_workspace")
 def test_a_page_goes_on_typing_in_a_conflict_and_its_last_text_is_kept(
     desk: Desk, ann: Member, ben: Member
 ) -> None:
@@ -255,6 +258,7 @@ def test_drafts_of_a_killed_process_are_removed_after_an_hour(desk: Desk, ann: M
     assert (old.exists(), new.exists()) == (False, True)
 
 
+@pytest.mark.usefixtures("either_workspace")
 def test_of_writers_at_the_same_moment_one_saves_and_every_other_text_is_kept(desk: Desk) -> None:
     members = [desk.add_member(f"Writer{number} X") for number in range(6)]
     base = desk.read().digest

@@ -1,5 +1,6 @@
 """Erasing a person masks their address in the history too, although the database cannot search it."""
 
+import pytest
 from sqlmodel import Session, select
 
 from mailer.database.revision_models import RevisionText, UnsavedText
@@ -9,6 +10,7 @@ from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, Desk
 
 
+@pytest.mark.usefixtures("either_workspace")
 def test_an_erased_address_is_masked_in_earlier_texts_and_unsaved_ones(
     desk: Desk, ann: Member, ben: Member
 ) -> None:

@@ -1,0 +1,1 @@
+"""Compares texts by blocks of Markdown and by words, and merges two that come from one."""

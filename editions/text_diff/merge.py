@@ -1,0 +1,211 @@
+"""Merging two texts that come from one: what only one of them changed is taken, what both did is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from editions.text_diff.blocks import Block, BlockKind, split_blocks
+from editions.text_diff.comparison import AlignedBlock, align_blocks
+
+
+class MergeKind(StrEnum):
+    """Who changed a part."""
+
+    same = "same"
+    """Nobody."""
+
+    mine = "mine"
+    """Only the one who merges."""
+
+    theirs = "theirs"
+    """Only the other."""
+
+    both = "both"
+    """Both, in the same way."""
+
+    conflict = "conflict"
+    """Both, and differently: one has to choose."""
+
+
+class MergeChoice(StrEnum):
+    """What is taken of a conflict."""
+
+    mine = "mine"
+    """The text of the one who merges."""
+
+    theirs = "theirs"
+    """The text of the other."""
+
+    both = "both"
+    """Both, one's own first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergePart:
+    """A part in the three texts: no blocks where it is not in one. All ``mine``, joined, are that text, and
+    so are all ``theirs``."""
+
+    kind: MergeKind
+    base: tuple[Block, ...] = ()
+    mine: tuple[Block, ...] = ()
+    theirs: tuple[Block, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the front matter, "" for the body."""
+        return next((block.key for block in (*self.mine, *self.theirs, *self.base) if block.key), "")
+
+    @property
+    def base_text(self) -> str:
+        return _join_text(self.base)
+
+    @property
+    def my_text(self) -> str:
+        return _join_text(self.mine)
+
+    @property
+    def their_text(self) -> str:
+        return _join_text(self.theirs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """Blocks as they stand in one of the texts, or in both (``side`` is None)."""
+
+    blocks: tuple[Block, ...]
+    side: MergeChoice | None = None
+
+
+class UnsettledError(ValueError):
+    """A conflict has no choice yet."""
+
+
+def merge_texts(base: str | None, mine: str, theirs: str) -> tuple[MergePart, ...]:
+    """Merge two texts with ``\\n`` line ends that were made from ``base``. If that is not known (None), every
+    difference is a conflict."""
+    if base is None:
+        aligned = align_blocks(split_blocks(theirs), split_blocks(mine))
+        return _join_conflicts([_compare_two(pair) for pair in aligned])
+    bases = split_blocks(base)
+    my_blocks, my_insertions = _lay_out(bases, mine)
+    their_blocks, their_insertions = _lay_out(bases, theirs)
+    parts: list[MergePart] = []
+    for number in range(len(bases) + 1):
+        parts.append(_make_part((), my_insertions[number], their_insertions[number]))
+        if number < len(bases):
+            parts.append(_make_part((bases[number],), my_blocks[number], their_blocks[number]))
+    return _join_conflicts([part for part in parts if part.base or part.mine or part.theirs])
+
+
+def list_conflicts(parts: Sequence[MergePart]) -> list[int]:
+    """The places of the parts that have to be chosen."""
+    return [number for number, part in enumerate(parts) if part.kind is MergeKind.conflict]
+
+
+def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice]) -> str:
+    """The merged text, with the choice for the place of each conflict.
+
+    Raises:
+        UnsettledError: a conflict has no choice.
+    """
+    text, before = "", _Piece(blocks=())
+    for number, part in enumerate(parts):
+        for piece in _choose(part, choices.get(number)):
+            if piece.blocks:
+                text = _append(text, before, piece)
+                before = piece
+    return text
+
+
+def _lay_out(bases: Sequence[Block], text: str) -> tuple[list[tuple[Block, ...]], list[tuple[Block, ...]]]:
+    """What became of each block of the base, and what was inserted before each and at the end."""
+    kept: list[tuple[Block, ...]] = []
+    inserted: list[list[Block]] = [[] for _ in range(len(bases) + 1)]
+    for pair in align_blocks(bases, split_blocks(text)):
+        if pair.old is not None:
+            kept.append(() if pair.new is None else (pair.new,))
+        elif pair.new is not None:
+            inserted[len(kept)].append(pair.new)
+    return kept, [tuple(blocks) for blocks in inserted]
+
+
+def _make_part(base: tuple[Block, ...], mine: tuple[Block, ...], theirs: tuple[Block, ...]) -> MergePart:
+    contents = [[block.content for block in blocks] for blocks in (base, mine, theirs)]
+    before, my_content, their_content = contents
+    if my_content == their_content:
+        kind = MergeKind.same if my_content == before else MergeKind.both
+    elif their_content == before:
+        kind = MergeKind.mine
+    elif my_content == before:
+        kind = MergeKind.theirs
+    else:
+        kind = MergeKind.conflict
+    return MergePart(kind=kind, base=base, mine=mine, theirs=theirs)
+
+
+def _compare_two(pair: AlignedBlock) -> MergePart:
+    theirs: tuple[Block, ...] = () if pair.old is None else (pair.old,)
+    mine: tuple[Block, ...] = () if pair.new is None else (pair.new,)
+    same = pair.old is not None and pair.new is not None and pair.old.content == pair.new.content
+    return MergePart(
+        kind=MergeKind.same if same else MergeKind.conflict,
+        base=theirs if same else (),
+        mine=mine,
+        theirs=theirs,
+    )
+
+
+def _join_conflicts(parts: list[MergePart]) -> tuple[MergePart, ...]:
+    """Join conflicts that follow each other, except in the front matter, whose keys have one each."""
+    joined: list[MergePart] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        is_one = last is not None and last.kind is part.kind is MergeKind.conflict
+        if last is not None and is_one and not _is_header(last) and not _is_header(part):
+            joined[-1] = MergePart(
+                kind=MergeKind.conflict,
+                base=last.base + part.base,
+                mine=last.mine + part.mine,
+                theirs=last.theirs + part.theirs,
+            )
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def _is_header(part: MergePart) -> bool:
+    return any(block.kind is BlockKind.header for block in (*part.base, *part.mine, *part.theirs))
+
+
+def _choose(part: MergePart, choice: MergeChoice | None) -> list[_Piece]:
+    mine = _Piece(blocks=part.mine, side=MergeChoice.mine)
+    theirs = _Piece(blocks=part.theirs, side=MergeChoice.theirs)
+    if part.kind is MergeKind.conflict:
+        if choice is None:
+            raise UnsettledError
+        return {MergeChoice.mine: [mine], MergeChoice.theirs: [theirs], MergeChoice.both: [mine, theirs]}[
+            choice
+        ]
+    if part.mine == part.theirs:
+        return [_Piece(blocks=part.mine)]
+    # Of two that differ in the space around them, the one that was changed.
+    takes_theirs = part.kind is MergeKind.theirs or (
+        part.kind is not MergeKind.mine and part.mine == part.base
+    )
+    return [theirs] if takes_theirs else [mine]
+
+
+def _append(text: str, before: _Piece, piece: _Piece) -> str:
+    """Add a piece, and an empty line where it does not follow the one before in either text."""
+    if text and not text.endswith("\n"):
+        text += "\n"
+    if before.blocks and before.side is not None and piece.side is not None and before.side is not piece.side:
+        last, first = before.blocks[-1], piece.blocks[0]
+        kinds = {last.kind, first.kind}
+        if BlockKind.header not in kinds and kinds != {BlockKind.list_item} and not text.endswith("\n\n"):
+            text += "\n"
+    return text + _join_text(piece.blocks)
+
+
+def _join_text(blocks: tuple[Block, ...]) -> str:
+    return "".join(block.text for block in blocks)

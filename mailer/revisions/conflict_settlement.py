@@ -1,0 +1,93 @@
+"""Settling what could not be saved: merged, put back, or set aside; nothing that was written is lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from editions.text_diff.merge import MergeChoice, MergePart, merge_texts, settle_merge
+from mailer.database.revision_models import RevisionKind
+from mailer.revisions.edition_file import EditionFile, EditionFileError, locate_file, read_edition_file
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.revision_log import record_set_aside
+from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved
+from mailer.team.members import Member
+from mailer.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenConflict:
+    """An unsaved text beside the file as it is now: ``theirs`` is None if there is none, ``problem`` says why
+    it cannot be read."""
+
+    unsaved: Unsaved
+    theirs: EditionFile | None = None
+    problem: EditionFileError | None = None
+
+    @property
+    def parts(self) -> tuple[MergePart, ...]:
+        """Both texts, merged."""
+        theirs = self.theirs.text if self.theirs is not None else ""
+        return merge_texts(self.unsaved.base, self.unsaved.mine, theirs)
+
+
+def open_conflict(workspace: Workspace, unsaved: Unsaved) -> OpenConflict:
+    """Look at the file that an unsaved text is for.
+
+    Raises:
+        ConfigurationError: the edition is gone.
+    """
+    folder = workspace.edition_folder(unsaved.edition)
+    name = locate_file(folder, unsaved.name)
+    if name is None:
+        return OpenConflict(unsaved=unsaved)
+    try:
+        return OpenConflict(unsaved=unsaved, theirs=read_edition_file(folder, name))
+    except EditionFileError as error:
+        return OpenConflict(unsaved=unsaved, problem=error)
+
+
+def keep_merged(
+    workspace: Workspace,
+    session: Session,
+    conflict: OpenConflict,
+    choices: Mapping[int, MergeChoice],
+    *,
+    member: Member,
+    now: datetime,
+) -> Saved | Conflict:
+    """Save the merged text with a choice for each place of a conflict. If the file has changed once more, or
+    cannot be written, nothing changes and the unsaved text stays. The caller commits.
+
+    Raises:
+        UnsettledError: a choice is missing.
+    """
+    unsaved = conflict.unsaved
+    merged = settle_merge(conflict.parts, choices)
+    done = save_edition_file(
+        workspace,
+        session,
+        unsaved.edition,
+        unsaved.name,
+        merged,
+        base=conflict.theirs.digest if conflict.theirs is not None else "",
+        member=member,
+        sitting=f"settled {unsaved.number}",
+        now=now,
+        kind=RevisionKind.merged,
+    )
+    if isinstance(done, Conflict):
+        # The words are all in the unsaved text and in the file.
+        delete_unsaved(session, done.number)
+        return done
+    if merged != unsaved.mine:
+        record_set_aside(session, unsaved, now=now)
+    delete_unsaved(session, unsaved.number)
+    return done
+
+
+def set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
+    """Leave the file as it is, and keep the unsaved text in the history alone. The caller commits."""
+    record_set_aside(session, unsaved, now=now)
+    delete_unsaved(session, unsaved.number)

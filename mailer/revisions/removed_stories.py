@@ -1,0 +1,177 @@
+"""Removing a story with all its texts, and bringing it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from editions.source.folder import STORIES_FOLDER
+from mailer.database.revision_models import RevisionKind
+from mailer.i18n import gettext_noop
+from mailer.revisions.edition_file import (
+    EditionFileError,
+    FilePlace,
+    digest_text,
+    encode_text,
+    list_story_names,
+    list_taken_numbers,
+    parse_file_name,
+    read_edition_file,
+)
+from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.file_replacement import FileChangedError, FileNotWrittenError, replace_file
+from mailer.revisions.history import HistoryEntry, list_history, list_languages, read_text
+from mailer.revisions.revision_log import (
+    ChangedFile,
+    record_change,
+    record_outside_change,
+    record_outside_removal,
+)
+from mailer.team.members import Member
+from mailer.workspace import Workspace
+
+_LAST_NUMBER = 999
+_LOOKED_BACK = 200
+_MAX_TRIES = 5
+
+
+class StoryRestoredError(EditionFileError):
+    """The story cannot be brought back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KnownText:
+    """The last text that the history has of a file that is gone."""
+
+    place: FilePlace
+    number: str
+    text: str
+
+
+def remove_story(
+    workspace: Workspace, session: Session, edition: str, story: str, *, member: Member, now: datetime
+) -> int:
+    """Remove all files of a story; return how many. Its texts are committed to the history before the first
+    file goes; the caller commits that it was removed.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+        EditionFileError: a file cannot be read or removed.
+    """
+    folder = workspace.edition_folder(edition)
+    for _ in range(_MAX_TRIES):
+        with lock_edition(workspace, session, edition):
+            files = [read_edition_file(folder, name) for name in list_story_names(folder, story)]
+            news = [record_outside_change(session, edition, file, now=now) for file in files]
+            if not any(news):
+                removed = [ChangedFile(name=file.name, text=None) for file in files]
+                if removed:
+                    record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
+                # The original goes first: a translation alone is no story.
+                for file in files:
+                    _unlink(folder, file.name)
+                return len(files)
+        # The texts come into the history before the files go.
+        session.commit()
+    raise EditionFileError(
+        gettext_noop("Another program changes this story all the time. Try again when it has finished.")
+    )
+
+
+def restore_story(
+    workspace: Workspace,
+    session: Session,
+    edition: str,
+    story: str,
+    *,
+    member: Member,
+    now: datetime,
+    texts: Mapping[str, str] | None = None,
+) -> str:
+    """Bring a removed story back with its translations, and return the name of its original. It gets the
+    number it had, or the next free one. ``texts`` replace the last known ones, by language ("" is the
+    original). The caller commits.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+        StoryRestoredError: it is there already, its text is not known, or no number is free.
+        FileNotWrittenError: a file cannot be written.
+    """
+    folder = workspace.edition_folder(edition)
+    with lock_edition(workspace, session, edition):
+        if any(not parse_file_name(name).language for name in list_story_names(folder, story)):
+            raise StoryRestoredError(gettext_noop("The story is there already."))
+        known = {one.place.language: one for one in _find_texts(session, edition, story)}
+        wanted = {**{language: one.text for language, one in known.items()}, **(texts or {})}
+        if "" not in wanted:
+            raise StoryRestoredError(gettext_noop("The history does not have the text of this story."))
+        number = _find_free_number(folder, known[""].number if "" in known else "010")
+        written = []
+        for language, text in sorted(wanted.items()):
+            end = f".{language}.md" if language else ".md"
+            name = f"{STORIES_FOLDER}/{number}-{story}{end}"
+            record_outside_removal(session, edition, name, now=now)
+            _write_new(folder, name, text)
+            written.append(ChangedFile(name=name, text=text))
+        record_change(session, edition, RevisionKind.restored, written, member=member, now=now)
+    return written[0].name
+
+
+def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
+    """The texts that a story had when it was last seen: of its original, and of the translations that went
+    with it."""
+    entries = {
+        language: _list_entries(session, edition, FilePlace(story=story, language=language))
+        for language in list_languages(session, edition, story)
+    }
+    gone = entries[""][0].revision if entries.get("") else None
+    found = []
+    for language, ones in entries.items():
+        entry = next((one for one in ones if one.has_text), None)
+        if entry is not None and (not language or _went_with_story(ones[0], gone)):
+            text = read_text(session, edition, entry)
+            found.append(_KnownText(place=entry.place, number=_read_number(entry), text=text))
+    return found
+
+
+def _list_entries(session: Session, edition: str, place: FilePlace) -> list[HistoryEntry]:
+    entries = list_history(session, edition, place, limit=_LOOKED_BACK)
+    return [entry for entry in entries if entry.kind is not RevisionKind.set_aside]
+
+
+def _went_with_story(latest: HistoryEntry, gone: int | None) -> bool:
+    """Whether a translation was there until the story went, and had not been removed before by itself."""
+    return latest.has_text or latest.revision == gone
+
+
+def _read_number(entry: HistoryEntry) -> str:
+    return entry.name.removeprefix(f"{STORIES_FOLDER}/")[:3]
+
+
+def _find_free_number(folder: Path, wanted: str) -> str:
+    taken = list_taken_numbers(folder)
+    numbers = [*range(int(wanted), _LAST_NUMBER + 1), *range(int(wanted))]
+    free = next((f"{number:03d}" for number in numbers if f"{number:03d}" not in taken), None)
+    if free is None:
+        raise StoryRestoredError(gettext_noop("The edition has no room for another story. Remove one first."))
+    return free
+
+
+def _write_new(folder: Path, name: str, text: str) -> None:
+    try:
+        replace_file(folder, name, encode_text(text), expected=None)
+    except FileChangedError:
+        # Left by an attempt that was interrupted, or by somebody else: never replaced.
+        if read_edition_file(folder, name).digest != digest_text(text):
+            raise StoryRestoredError(
+                gettext_noop("%(name)s is there already. Rename or remove it first."), name=name
+            ) from None
+
+
+def _unlink(folder: Path, name: str) -> None:
+    try:
+        (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise FileNotWrittenError(name, error.strerror or str(error)) from error

@@ -1,0 +1,117 @@
+"""Settling a conflict: every word is in the file or in the history afterwards."""
+
+import pytest
+from sqlmodel import Session
+
+from editions.text_diff.merge import MergeChoice, list_conflicts
+from mailer.database.revision_models import RevisionKind, UnsavedReason
+from mailer.revisions.conflict_settlement import OpenConflict, keep_merged, open_conflict, set_aside
+from mailer.revisions.edition_file import FilePlace
+from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.history import list_history, read_text
+from mailer.revisions.unsaved_texts import find_unsaved, list_unsaved
+from mailer.team.members import Member
+from tests.revisions.conftest import BEFORE, EDITION, STORY, Desk
+
+MINE = BEFORE.replace("first", "my first").replace("Water", "Rivers")
+THEIRS = BEFORE.replace("second", "their second").replace("Water", "Seas")
+
+
+def make_conflict(desk: Desk, ann: Member, ben: Member) -> OpenConflict:
+    base = desk.read().digest
+    desk.must_save(ben, THEIRS)
+    return open_again(desk, desk.must_conflict(ann, MINE, base=base).number)
+
+
+def open_again(desk: Desk, number: int) -> OpenConflict:
+    with Session(desk.engine) as session:
+        unsaved = find_unsaved(session, EDITION, number)
+    assert unsaved is not None
+    return open_conflict(desk.workspace, unsaved)
+
+
+def keep(desk: Desk, conflict: OpenConflict, member: Member, choice: MergeChoice) -> Saved | Conflict:
+    choices = dict.fromkeys(list_conflicts(conflict.parts), choice)
+    with Session(desk.engine) as session:
+        done = keep_merged(desk.workspace, session, conflict, choices, member=member, now=desk.now)
+        session.commit()
+        return done
+
+
+def list_kept(desk: Desk) -> list[tuple[RevisionKind, str, str]]:
+    with Session(desk.engine) as session:
+        entries = list_history(session, EDITION, FilePlace(story="water"))
+        return [(entry.kind, entry.who, read_text(session, EDITION, entry)) for entry in entries]
+
+
+@pytest.mark.usefixtures("either_workspace")
+def test_the_merged_text_is_saved_and_both_are_in_the_history(desk: Desk, ann: Member, ben: Member) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    assert isinstance(keep(desk, conflict, ann, MergeChoice.theirs), Saved)
+    merged = THEIRS.replace("first", "my first")
+    assert desk.read().text == merged
+    assert list_kept(desk) == [
+        (RevisionKind.set_aside, "Ann Author", MINE),
+        (RevisionKind.merged, "Ann Author", merged),
+        (RevisionKind.written, "Ben Author", THEIRS),
+        (RevisionKind.found, "", BEFORE),
+    ]
+    with Session(desk.engine) as session:
+        assert list_unsaved(session, EDITION) == []
+
+
+def test_what_was_set_aside_is_never_taken_for_the_file(desk: Desk, ann: Member, ben: Member) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    with Session(desk.engine) as session:
+        set_aside(session, conflict.unsaved, now=desk.now)
+        session.commit()
+    assert desk.read().text == THEIRS
+    desk.must_save(ben, f"{THEIRS}More.\n", sitting="later")
+    kinds = [kind for kind, _, _ in list_kept(desk)]
+    assert kinds == [RevisionKind.written, RevisionKind.set_aside, RevisionKind.written, RevisionKind.found]
+
+
+def test_a_file_that_changes_while_one_chooses_is_not_overwritten(
+    desk: Desk, ann: Member, ben: Member
+) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    desk.write_outside(f"{THEIRS}\nAt the last moment.\n")
+    done = keep(desk, conflict, ann, MergeChoice.mine)
+    assert isinstance(done, Conflict)
+    assert done.reason is UnsavedReason.changed
+    assert desk.read().text == f"{THEIRS}\nAt the last moment.\n"
+    with Session(desk.engine) as session:
+        assert [one.number for one in list_unsaved(session, EDITION)] == [conflict.unsaved.number]
+    again = open_again(desk, conflict.unsaved.number)
+    assert isinstance(keep(desk, again, ann, MergeChoice.mine), Saved)
+    assert desk.read().text.endswith("\nAt the last moment.\n")
+    assert "Rivers" in desk.read().text
+
+
+def test_a_colleague_can_settle_it_and_the_words_stay_their_authors(
+    desk: Desk, ann: Member, ben: Member
+) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    keep(desk, conflict, ben, MergeChoice.theirs)
+    assert list_kept(desk)[0] == (RevisionKind.set_aside, "Ann Author", MINE)
+
+
+def test_what_could_not_be_written_is_tried_again_as_it_was(desk: Desk, ann: Member) -> None:
+    (desk.folder / STORY).chmod(0o444)
+    conflict = desk.must_conflict(ann, MINE, base=desk.read().digest)
+    opened = open_again(desk, conflict.number)
+    assert isinstance(keep(desk, opened, ann, MergeChoice.mine), Conflict)
+    (desk.folder / STORY).chmod(0o644)
+    assert isinstance(keep(desk, open_again(desk, conflict.number), ann, MergeChoice.mine), Saved)
+    assert desk.read().text == MINE
+    assert RevisionKind.set_aside not in [kind for kind, _, _ in list_kept(desk)]
+
+
+def test_a_file_that_nobody_can_read_is_said_and_not_replaced(desk: Desk, ann: Member, ben: Member) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    (desk.folder / STORY).write_bytes(b"\xff\xfe")
+    opened = open_again(desk, conflict.unsaved.number)
+    assert opened.theirs is None
+    assert "is not UTF-8" in str(opened.problem)
+    assert isinstance(keep(desk, opened, ann, MergeChoice.mine), Conflict)
+    assert (desk.folder / STORY).read_bytes() == b"\xff\xfe"
