@@ -31,8 +31,13 @@ def assemble_app(
         # The paths of readers' pages contain tokens, which must not appear in traces.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+
+    def serve_static(request: Request, name: str) -> Response:
+        accepted = request.headers.get("accept-encoding", "")
+        return renderer.serve_asset(name, accepted) or renderer.render_error(404)
+
     own: tuple[Route, ...] = (
-        ("/static/{name}", lambda name: renderer.serve_asset(name) or renderer.render_error(404), GET),
+        ("/static/{name}", serve_static, GET),
         ("/favicon.ico", lambda: renderer.serve_icon(), GET),
     )
     for path, answer, methods in (*routes, *own):
