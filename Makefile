@@ -85,7 +85,7 @@ editor: ## Build the story editor of Studio from studio/ (needs Node.js; ARGS=--
 	cd studio && npm ci --loglevel=error && node build.mjs $(ARGS)
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-start ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-editor bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -111,6 +111,10 @@ bench-reports: setup servers ## Measure the page of a report on a million delive
 .PHONY: bench-typing
 bench-typing: setup servers ## Measure from the press of a key to the email beside it, in Studio (BENCH="--keys 300")
 	$(BIN)/python -m bench.studio_typing $(BENCH)
+
+.PHONY: bench-editor
+bench-editor: setup servers ## Measure from the press of a key to its letter in Studio's story editor (BENCH="--keys 1000")
+	$(BIN)/python -m bench.studio_editor $(BENCH)
 
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
