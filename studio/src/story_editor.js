@@ -4,11 +4,11 @@
 // it submits the document as JSON under `name`. The page's <template id="story-editor-words"> has its toolbar, so that
 // this file has no words. Without script, or where the document is none of our schema, the text area stays.
 import { closeHistory, history } from "prosemirror-history";
-import { EditorState } from "prosemirror-state";
+import { EditorState, TextSelection } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
 import { makeClipboard } from "./clipboard.js";
 import { COMMANDS } from "./commands.js";
-import { keptSelection, makePlaceholder } from "./decorations.js";
+import { findBlock, keptSelection, makePlaceholder, setWrongBlock, wrongBlock } from "./decorations.js";
 import { typingRules } from "./input_rules.js";
 import { makeKeyBindings } from "./key_bindings.js";
 import { LinkForm } from "./link_form.js";
@@ -108,6 +108,24 @@ class StoryEditor extends HTMLElement {
     this.#view?.focus();
   }
 
+  /** Select the text of the top-level block of that number, and show it. */
+  goTo(block) {
+    if (this.#view === null) return;
+    this.#view.focus();
+    const { doc, tr } = this.#view.state;
+    const place = findBlock(doc, block);
+    if (place === null) return;
+    const end = place + doc.child(block).nodeSize;
+    tr.setSelection(TextSelection.between(doc.resolve(place), doc.resolve(end)));
+    this.#view.dispatch(tr);
+    this.#view.nodeDOM(place)?.scrollIntoView({ block: "center" });
+  }
+
+  /** Mark the top-level block of that number as what cannot be saved; null marks none. */
+  mark(block) {
+    if (this.#view !== null) setWrongBlock(this.#view, block);
+  }
+
   #makeState(doc, words) {
     const placeholder = words.querySelector("[data-surface]").dataset.placeholder;
     const keys = makeKeyBindings({
@@ -118,7 +136,7 @@ class StoryEditor extends HTMLElement {
       },
     });
     const clipboard = makeClipboard((names) => this.#say(names));
-    const plugins = [typingRules, ...keys, history(), clipboard, makePlaceholder(placeholder), keptSelection];
+    const plugins = [typingRules, ...keys, history(), clipboard, makePlaceholder(placeholder), keptSelection, wrongBlock];
     return EditorState.create({ doc, plugins });
   }
 

@@ -107,8 +107,7 @@ function complain(words, block) {
   if (!place) return;
   place.textContent = words;
   place.hidden = !words;
-  for (const marked of form.querySelectorAll("[data-surface] > .unwritable")) marked.classList.remove("unwritable");
-  if (block !== null) editor?.querySelector("[data-surface]")?.children[block]?.classList.add("unwritable");
+  editor?.mark(block ?? null);
 }
 
 // What is not saved stays in this browser, whatever becomes of the page.

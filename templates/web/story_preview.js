@@ -125,13 +125,9 @@ function goTo(field, block, line) {
 }
 
 function goToText(area, block, line) {
-  const surface = document.querySelector("story-editor:not([hidden]) [data-surface]");
-  if (surface && area.disabled) {
-    surface.focus();
-    const found = surface.children[block];
-    if (!found) return;
-    getSelection().selectAllChildren(found);
-    found.scrollIntoView({ block: "center" });
+  const editor = document.querySelector("story-editor:not([hidden])");
+  if (editor && area.disabled) {
+    editor.goTo(block);
     return;
   }
   const lines = area.value.split("\n");

@@ -86,3 +86,18 @@ def test_a_list_changes_its_kind_as_a_whole(story: StoryForm, browser: Browser) 
         at.place("two")
         at.button("Numbered list").click()
         assert at.markdown == "1. one\n2. two\n"
+
+
+def test_the_page_can_lead_to_a_block_and_mark_it(story: StoryForm, browser: Browser) -> None:
+    with story.edit(browser) as at:
+        at.begin("One\n\n- two\n- three\n\nFour\n")
+        at.page.evaluate("document.querySelector('story-editor').mark(1)")
+        expect(at.text.locator(".unwritable")).to_have_text("twothree")
+        at.page.evaluate("document.querySelector('story-editor').goTo(2)")
+        expect(at.text).to_be_focused()
+        at.page.keyboard.type("Five")
+        assert at.markdown == "One\n\n- two\n- three\n\nFive\n"
+        expect(at.text.locator(".unwritable")).to_have_text("twothree")
+        at.page.evaluate("document.querySelector('story-editor').goTo(99)")
+        at.page.evaluate("document.querySelector('story-editor').mark(null)")
+        expect(at.text.locator(".unwritable")).to_have_count(0)
