@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
+from locales.languages import text_direction
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
@@ -127,6 +128,7 @@ class PageRenderer:
             address=_format_address,
             mailto=_make_mailto_link,
             ticks=render_backticks,
+            direction=text_direction,
             ours=_make_sender_filter(settings.sender),
         )
         self._environment.globals.update(

@@ -19,6 +19,9 @@ import { Toolbar } from "./toolbar.js";
 // ProseMirror reads an input method's last letters 20 ms after it has ended.
 const COMPOSITION_END_MS = 40;
 
+// The toolbar stays in sight above the text, and so does the head of a page.
+const BELOW_THE_TOOLBAR = { top: 150, bottom: 24, left: 0, right: 0 };
+
 class StoryEditor extends HTMLElement {
   static formAssociated = true;
 
@@ -150,6 +153,8 @@ class StoryEditor extends HTMLElement {
         editable: () => !this.#isDisabled,
         nodeViews: { raw: makeRawBlockView(rawLabel) },
         attributes: this.#describeSurface(surface),
+        scrollThreshold: BELOW_THE_TOOLBAR,
+        scrollMargin: BELOW_THE_TOOLBAR,
         dispatchTransaction: (transaction) => this.#apply(transaction),
         handleDOMEvents: {
           compositionend: () => {
@@ -169,11 +174,12 @@ class StoryEditor extends HTMLElement {
       "aria-placeholder": surface.dataset.placeholder,
       spellcheck: "true",
     };
-    for (const name of ["aria-describedby", "aria-invalid", "dir"]) {
+    for (const name of ["aria-describedby", "aria-invalid"]) {
       const value = this.#textArea.getAttribute(name);
       if (value) attributes[name] = value;
     }
     if (this.lang) attributes.lang = this.lang;
+    if (this.dataset.direction) attributes.dir = this.dataset.direction;
     return attributes;
   }
 

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from editions.rich_text.document_reader import read_document
 from editions.rich_text.document_writer import write_document
+from locales.languages import text_direction
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.security import STUDIO_POLICY, SecurityMiddleware, SecurityRules
 from mailer.web.server import start_in_thread
@@ -210,6 +211,7 @@ def serve_story_form() -> Iterator[StoryForm]:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["direction"] = text_direction
     template = environment.from_string(PAGE)
 
     def show() -> Response:

@@ -63,6 +63,27 @@ def test_everything_has_a_name_a_role_and_its_keys(story: StoryForm, browser: Br
         expect(at.button("Undo")).to_have_attribute("aria-disabled", "false")
 
 
+def test_a_language_from_right_to_left_is_written_from_the_right(story: StoryForm, browser: Browser) -> None:
+    story.language = "ar"
+    with story.edit(browser) as at:
+        expect(at.text).to_have_attribute("dir", "rtl")
+        assert at.page.get_by_role("toolbar").evaluate("bar => getComputedStyle(bar).direction") == "ltr"
+
+
+def test_the_form_for_a_link_is_in_sight_wherever_one_writes(story: StoryForm, browser: Browser) -> None:
+    with story.edit(browser, read_document("One paragraph.\n\n" * 80 + "The last.\n")) as at:
+        at.place("The last.", 9)
+        at.page.keyboard.type("!")
+        before = at.page.evaluate("scrollY")
+        at.page.keyboard.press("Control+k")
+        expect(at.page.get_by_label("Words to show")).to_be_in_viewport()
+        at.page.keyboard.press("Escape")
+        assert at.page.evaluate("scrollY") == before > 0
+        at.page.keyboard.press("Control+Home")
+        at.page.keyboard.press("Control+End")
+        expect(at.text.get_by_text("The last.")).to_be_in_viewport()
+
+
 def test_the_label_and_a_link_to_the_field_lead_to_the_text(story: StoryForm, browser: Browser) -> None:
     with story.edit(browser) as at:
         at.page.locator("label[for=body]").click(force=True)
