@@ -48,6 +48,12 @@ class Act(StrEnum):
     removed_story = "removed_story"
     """They removed a story from an edition."""
 
+    restored_text = "restored_text"
+    """They brought an earlier text back."""
+
+    restored_story = "restored_story"
+    """They brought a removed story back."""
+
     sent_test = "sent_test"
     """They sent a test of an edition to colleagues."""
 

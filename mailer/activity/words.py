@@ -22,6 +22,8 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.added_story: gettext_noop("Added the story %(subject)s"),
         Act.moved_story: gettext_noop("Moved the story %(subject)s"),
         Act.removed_story: gettext_noop("Removed the story %(subject)s"),
+        Act.restored_text: gettext_noop("Restored an earlier text of %(subject)s"),
+        Act.restored_story: gettext_noop("Restored the story %(subject)s"),
         Act.sent_test: gettext_noop("Sent a test"),
         Act.approved_campaign: gettext_noop("Approved campaign %(subject)s"),
         Act.launched_campaign: gettext_noop("Launched campaign %(subject)s"),

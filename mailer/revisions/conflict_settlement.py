@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlmodel import Session
 
-from editions.text_diff.merge import MergeChoice, MergePart, merge_texts, settle_merge
+from editions.text_diff.blocks import split_blocks
+from editions.text_diff.merge import (
+    MergeChoice,
+    MergeKind,
+    MergePart,
+    list_conflicts,
+    merge_texts,
+    settle_merge,
+)
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_file import EditionFile, EditionFileError, locate_file, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
@@ -14,6 +23,9 @@ from mailer.revisions.revision_log import record_set_aside
 from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved
 from mailer.team.members import Member
 from mailer.workspace import Workspace
+
+_MAX_CONFLICTS = 100
+"""More would be neither a form that a server reads nor a page that a person does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +37,15 @@ class OpenConflict:
     theirs: EditionFile | None = None
     problem: EditionFileError | None = None
 
-    @property
+    @cached_property
     def parts(self) -> tuple[MergePart, ...]:
-        """Both texts, merged."""
+        """Both texts, merged; of very many conflicts, one that has all of both."""
         theirs = self.theirs.text if self.theirs is not None else ""
-        return merge_texts(self.unsaved.base, self.unsaved.mine, theirs)
+        parts = merge_texts(self.unsaved.base, self.unsaved.mine, theirs)
+        if len(list_conflicts(parts)) <= _MAX_CONFLICTS:
+            return parts
+        whole = (split_blocks(self.unsaved.mine), split_blocks(theirs))
+        return (MergePart(kind=MergeKind.conflict, mine=whole[0], theirs=whole[1]),)
 
 
 def open_conflict(workspace: Workspace, unsaved: Unsaved) -> OpenConflict:

@@ -69,8 +69,8 @@ def remove_story(
                 removed = [ChangedFile(name=file.name, text=None) for file in files]
                 if removed:
                     record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
-                # The original goes first: a translation alone is no story.
-                for file in files:
+                # The original goes last: without it, a translation could not be read.
+                for file in reversed(files):
                     _unlink(folder, file.name)
                 return len(files)
         # The texts come into the history before the files go.

@@ -11,3 +11,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.getElementById("errors")?.focus();
+
+// Times are the server's in UTC, until this shows them by the reader's own clock.
+function showTimes(root) {
+  const language = document.documentElement.lang.replace(/^en$/, "en-GB");
+  const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    time.textContent = clock.format(new Date(time.dateTime));
+    time.removeAttribute("data-local");
+  }
+}
+showTimes(document);
+document.addEventListener("htmx:after:swap", () => showTimes(document));

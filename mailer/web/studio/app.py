@@ -22,6 +22,7 @@ from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import home, sign_in
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
+from mailer.web.studio.history import routes as history
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.problem_counts import ProblemCounts
@@ -39,6 +40,7 @@ from mailer.workspace import Workspace
 ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
     *editions.ROUTES,
+    *history.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
     *sign_in.ROUTES,

@@ -21,6 +21,18 @@ class Notice(StrEnum):
     story_removed = "story-removed"
     """A story was removed."""
 
+    story_restored = "story-restored"
+    """A removed story was brought back."""
+
+    text_restored = "text-restored"
+    """An earlier text was brought back."""
+
+    text_set_aside = "text-set-aside"
+    """What could not be saved is in the history alone."""
+
+    conflict_settled = "conflict-settled"
+    """Two texts were put together."""
+
     signed_out = "signed-out"
     """The visitor signed out."""
 
@@ -37,6 +49,10 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
         Notice.details_saved: gettext_noop("The details are saved."),
         Notice.story_removed: gettext_noop("The story is removed. Its history has it, and brings it back."),
+        Notice.story_restored: gettext_noop("The story is back."),
+        Notice.text_restored: gettext_noop("The text is restored. What was there before is in the history."),
+        Notice.text_set_aside: gettext_noop("The text is set aside. It stays in the history."),
+        Notice.conflict_settled: gettext_noop("Both texts are put together and saved."),
         Notice.signed_out: gettext_noop("You have signed out."),
         Notice.saved: gettext_noop("Saved."),
         Notice.saved_adjusted: gettext_noop(

@@ -11,13 +11,13 @@ from editions.changes.file_moves import FileMove, apply_moves, finish_moves
 from editions.changes.front_matter_change import change_front_matter
 from editions.changes.story_order import list_numbered_stories, plan_new_story, plan_story_move
 from editions.errors import StoryOrderError
-from editions.source.folder import STORIES_FOLDER
 from mailer.activity.acts import Act
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_file import EditionFileError, encode_text, read_edition_file
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file
-from mailer.revisions.revision_log import ChangedFile, record_change, record_outside_change
+from mailer.revisions.removed_stories import remove_story as remove_all_texts
+from mailer.revisions.revision_log import ChangedFile, record_change
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.act_log import log_act
 from mailer.web.studio.page import StudioPage
@@ -91,22 +91,15 @@ def remove_story(page: StudioPage, edition: str, slug: str) -> None:
         HTTPException: 404, there is no such story.
         EditionFileError: one of its files cannot be read, so that nobody could bring it back; nothing is
             removed.
-        OSError: a file cannot be deleted; those that could be are in the history.
+        FileNotWrittenError: a file cannot be deleted; those that could be are in the history.
     """
-    with change_stories(page, edition) as (session, folder):
-        found = [story for story in list_numbered_stories(folder) if story.slug == slug]
-        if not found:
+    with change_stories(page, edition) as (_, folder):
+        if all(story.slug != slug for story in list_numbered_stories(folder)):
             raise HTTPException(404)
-        # Translations first: without its original, one could not be read.
-        names = [f"{STORIES_FOLDER}/{name}" for story in found for name in reversed(story.files)]
-        for file in [read_edition_file(folder, name) for name in names]:
-            record_outside_change(session, edition, file, now=page.state.clock())
-        # Whatever happens from here on, the texts are in the history.
-        session.commit()
-        for name in names:
-            (folder / name).unlink(missing_ok=True)
-        removed = [ChangedFile(name=name, text=None) for name in names]
-        _record(page, session, edition, RevisionKind.removed, removed)
+    with page.state.write_session() as session:
+        remove_all_texts(
+            page.state.workspace, session, edition, slug, member=page.member, now=page.state.clock()
+        )
         log_act(page, session, Act.removed_story, edition, slug)
 
 

@@ -1,0 +1,181 @@
+"""What a member wrote and could not be saved: both texts beside each other, and settling it."""
+
+from collections.abc import Mapping, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from editions.text_diff.merge import MergeChoice, list_conflicts, settle_merge
+from mailer.database.revision_models import RevisionKind, UnsavedReason
+from mailer.i18n import gettext_noop
+from mailer.revisions.conflict_settlement import OpenConflict, keep_merged, open_conflict, set_aside
+from mailer.revisions.edition_file import EditionFileError, list_story_names, parse_file_name
+from mailer.revisions.edition_save import Conflict, save_edition_file
+from mailer.revisions.history import HistoryEntry, list_history
+from mailer.revisions.removed_stories import restore_story
+from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved, find_unsaved
+from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.history.conflict_parts import read_choices, show_parts
+from mailer.web.studio.history.text_place import find_text_place, make_text_path
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+
+CHOOSE = gettext_noop("Choose a text for each place that both have changed.")
+CHANGED_AGAIN = gettext_noop("The text has changed again. This is how it is now; choose once more.")
+NOT_WRITTEN = gettext_noop("The text could not be written (%(why)s). It is still kept here.")
+
+_MAX_DIGITS = 9
+
+
+def show_conflict(page: PageDep, edition: str, number: str) -> Response:
+    """Show both texts; with choices in the address, show what they make, too."""
+    conflict = _find_conflict(page, edition, number)
+    form = Form(list(page.request.query_params.multi_items()))
+    return _render(page, conflict, read_choices(form, conflict.parts))
+
+
+def settle_conflict(page: PageDep, edition: str, number: str, form: OwnFormDep) -> Response:
+    """Keep the merged text, put a removed text back, or set the unsaved one aside."""
+    conflict = _find_conflict(page, edition, number)
+    act = form.get("act")
+    if act == "aside":
+        with page.state.write_session() as session:
+            set_aside(session, conflict.unsaved, now=page.state.clock())
+        return _leave(page, conflict.unsaved, Notice.text_set_aside)
+    if conflict.theirs is None:
+        return _put_back(page, conflict)
+    choices = read_choices(form, conflict.parts)
+    if form.get("theirs") != conflict.theirs.digest:
+        return _render(page, conflict, {}, status=409, error=CHANGED_AGAIN)
+    missing = [place for place in list_conflicts(conflict.parts) if place not in choices]
+    if missing:
+        return _render(page, conflict, choices, status=422, error=CHOOSE, field=f"choice-{missing[0]}-mine")
+    with page.state.write_session() as session:
+        done = keep_merged(
+            page.state.workspace, session, conflict, choices, member=page.member, now=page.state.clock()
+        )
+    if isinstance(done, Conflict):
+        return _refuse(page, edition, number, done)
+    return _leave(page, conflict.unsaved, Notice.conflict_settled)
+
+
+def _put_back(page: StudioPage, conflict: OpenConflict) -> Response:
+    """Make a file of a text whose file, or whose story, was removed."""
+    unsaved, now = conflict.unsaved, page.state.clock()
+    folder = find_edition_folder(page, unsaved.edition)
+    place = unsaved.place
+    names = list_story_names(folder, place.story)
+    has_story = any(not parse_file_name(name).language for name in names)
+    try:
+        with page.state.write_session() as session:
+            done = None
+            if place.story and not has_story:
+                texts = {place.language: unsaved.mine}
+                restore_story(
+                    page.state.workspace,
+                    session,
+                    unsaved.edition,
+                    place.story,
+                    member=page.member,
+                    now=now,
+                    texts=texts,
+                )
+            else:
+                done = save_edition_file(
+                    page.state.workspace,
+                    session,
+                    unsaved.edition,
+                    unsaved.name,
+                    unsaved.mine,
+                    base="",
+                    member=page.member,
+                    sitting=f"settled {unsaved.number}",
+                    now=now,
+                    kind=RevisionKind.restored,
+                )
+            delete_unsaved(session, done.number if isinstance(done, Conflict) else unsaved.number)
+    except EditionFileError as error:
+        words = page.translator.translations.gettext(error.message)
+        return _render(page, conflict, {}, status=409, error=words % error.values if error.values else words)
+    if isinstance(done, Conflict):
+        return _refuse(page, unsaved.edition, str(unsaved.number), done)
+    return _leave(page, unsaved, Notice.text_restored)
+
+
+def _refuse(page: StudioPage, edition: str, number: str, done: Conflict) -> Response:
+    """Show the page again, with what has become of the file meanwhile."""
+    conflict = _find_conflict(page, edition, number)
+    translate = page.translator.translations.gettext
+    words = translate(CHANGED_AGAIN)
+    if done.reason is UnsavedReason.not_written:
+        words = translate(NOT_WRITTEN) % {"why": done.detail}
+    return _render(page, conflict, {}, status=409, error=words)
+
+
+def _leave(page: StudioPage, unsaved: Unsaved, notice: Notice) -> Response:
+    text = find_text_place(page, unsaved.edition, unsaved.place)
+    path = text.path if text.file is not None else f"{text.edition_path}/history"
+    return page.redirect(path, notice)
+
+
+def _find_conflict(page: StudioPage, edition: str, number: str) -> OpenConflict:
+    find_edition_folder(page, edition)
+    is_number = number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS
+    with page.state.read_session() as session:
+        unsaved = find_unsaved(session, edition, int(number)) if is_number else None
+    if unsaved is None:
+        raise HTTPException(404)
+    return open_conflict(page.state.workspace, unsaved)
+
+
+def _render(
+    page: StudioPage,
+    conflict: OpenConflict,
+    choices: Mapping[int, MergeChoice],
+    *,
+    status: int = 200,
+    error: str = "",
+    field: str = "",
+) -> Response:
+    unsaved, parts = conflict.unsaved, conflict.parts
+    asked = list_conflicts(parts)
+    is_settled = all(number in choices for number in asked)
+    return page.render(
+        "conflict.html",
+        status=status,
+        section="editions",
+        conflict=conflict,
+        unsaved=unsaved,
+        is_own=unsaved.member_id == page.member.id,
+        by=_find_author(page, conflict),
+        groups=show_parts(parts, choices, is_base_known=unsaved.base is not None)
+        if conflict.theirs is not None
+        else [],
+        asked=len(asked),
+        merged=settle_merge(parts, choices) if conflict.theirs is not None and is_settled else None,
+        path=make_text_path(unsaved.edition, unsaved.place),
+        problem=_describe_problem(page, conflict),
+        errors=_list_errors(page, error, field),
+    )
+
+
+def _find_author(page: StudioPage, conflict: OpenConflict) -> HistoryEntry | None:
+    """The entry of the text that the file has now, if the history has it."""
+    if conflict.theirs is None:
+        return None
+    with page.state.read_session() as session:
+        entries = list_history(session, conflict.unsaved.edition, conflict.unsaved.place, limit=5)
+    digest = conflict.theirs.digest
+    return next((entry for entry in entries if entry.digest == digest and entry.who), None)
+
+
+def _describe_problem(page: StudioPage, conflict: OpenConflict) -> str:
+    if conflict.problem is None:
+        return ""
+    words = page.translator.translations.gettext(conflict.problem.message)
+    return words % conflict.problem.values if conflict.problem.values else words
+
+
+def _list_errors(page: StudioPage, error: str, field: str) -> Sequence[tuple[str, str]]:
+    return [(field, page.translator.translations.gettext(error))] if error else []

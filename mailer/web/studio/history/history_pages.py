@@ -1,0 +1,97 @@
+"""The history of one text, and of a whole edition."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.revisions.edition_file import EditionFileError, list_story_slugs
+from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
+from mailer.revisions.removed_stories import restore_story
+from mailer.revisions.unsaved_texts import list_unsaved
+from mailer.web.forms import OwnFormDep
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.history.entry_words import KIND_WORDS
+from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+
+_ON_PAGE = 30
+_MAX_DIGITS = 9
+
+
+def show_history(page: PageDep, place: TextPlaceDep) -> Response:
+    """Show the entries about one text, the newest first."""
+    before = _read_number(page)
+    with page.state.read_session() as session:
+        entries = list_history(session, place.edition, place.place, before=before, limit=_ON_PAGE + 1)
+        unsaved = list_unsaved(session, place.edition, place.place)
+    if not entries and place.file is None:
+        raise HTTPException(404)
+    digest = place.file.digest if place.file is not None else ""
+    latest = next((entry for entry in entries if entry.kind.value != "set-aside"), None)
+    is_changed = before is None and place.file is not None and (latest is None or latest.digest != digest)
+    current = next((entry.number for entry in entries if entry.digest == digest and digest), None)
+    return page.render(
+        "history.html",
+        section="editions",
+        place=place,
+        entries=entries[:_ON_PAGE],
+        older=entries[_ON_PAGE - 1].number if len(entries) > _ON_PAGE else None,
+        kinds=KIND_WORDS,
+        unsaved=unsaved if before is None else [],
+        is_changed=is_changed,
+        latest=latest,
+        current=None if is_changed else current,
+    )
+
+
+def show_edition_history(page: PageDep, edition: str) -> Response:
+    """Show everything that happened to the texts of an edition, and the stories that were removed."""
+    return _render_edition_history(page, edition)
+
+
+def restore_removed_story(page: PageDep, edition: str, form: OwnFormDep) -> Response:
+    """Bring a removed story back."""
+    find_edition_folder(page, edition)
+    story, now = form.get("story"), page.state.clock()
+    try:
+        with page.state.write_session() as session:
+            restore_story(page.state.workspace, session, edition, story, member=page.member, now=now)
+            record_activity(session, page.actor, Act.restored_story, edition=edition, subject=story, now=now)
+    except EditionFileError as error:
+        words = page.translator.translations.gettext(error.message)
+        said = words % error.values if error.values else words
+        return _render_edition_history(page, edition, status=422, errors=[("removed", said)])
+    return page.redirect(f"/editions/{edition}", Notice.story_restored)
+
+
+def _render_edition_history(
+    page: StudioPage, edition: str, *, status: int = 200, errors: list[tuple[str, str]] | None = None
+) -> Response:
+    folder = find_edition_folder(page, edition)
+    before = _read_number(page)
+    with page.state.read_session() as session:
+        groups = list_edition_history(session, edition, before=before, limit=_ON_PAGE + 1)
+        removed = list_removed_stories(session, edition, list_story_slugs(folder))
+        unsaved = list_unsaved(session, edition)
+    shown = [group for group in groups[:_ON_PAGE] if group]
+    return page.render(
+        "edition_history.html",
+        status=status,
+        section="editions",
+        edition=edition,
+        groups=shown,
+        older=shown[-1][0].revision if len(groups) > _ON_PAGE and shown else None,
+        removed=removed if before is None else [],
+        unsaved=unsaved if before is None else [],
+        kinds=KIND_WORDS,
+        make_text_path=make_text_path,
+        errors=errors or [],
+    )
+
+
+def _read_number(page: StudioPage) -> int | None:
+    written = page.request.query_params.get("before", "")
+    is_number = written.isascii() and written.isdecimal() and len(written) <= _MAX_DIGITS
+    return int(written) if is_number else None
