@@ -258,6 +258,9 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         "subscribers export": LoggedCommand(
             act=Act.exported_subscribers, detail=lambda given: f"{given['query']}, as {given['form']}"
         ),
+        "studio invite": LoggedCommand(
+            act=Act.invited_member, subject="address", detail=lambda given: f"as {given['role']}"
+        ),
         "subscribers add": LoggedCommand(act=Act.added_subscriber, subject="address"),
         "subscribers edit": LoggedCommand(
             act=Act.edited_subscriber, subject="address", detail=_list_given(*_DETAILS)

@@ -72,6 +72,8 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     oauth = (settings.smtp.oauth, *(relay.oauth for relay in settings.smtp.relays), settings.feedback.oauth)
     secrets = (found.client_secret_file for found in oauth if found is not None)
     yield from (root / name for name in secrets if name is not None)
+    if settings.studio.oidc is not None and settings.studio.oidc.client_secret_file is not None:
+        yield root / settings.studio.oidc.client_secret_file
     yield from (root / name for name in settings.feedback.webhooks.list_secret_files().values())
     # Exports and backups that were written beside the database.
     suffixes = _LIST_SUFFIXES | _COPY_SUFFIXES

@@ -69,6 +69,11 @@ def restart_window(connection: Connection, key: str, *, now: datetime) -> None:
     connection.execute(update(_TABLE).where(_TABLE.c.key == key).values(since=now))
 
 
+def forget_key(connection: Connection, key: str) -> None:
+    """Delete the counter of ``key``. The caller commits."""
+    connection.execute(delete(_TABLE).where(_TABLE.c.key == key))
+
+
 def forget_attempts(connection: Connection, limits: Iterable[Limit], *, now: datetime) -> None:
     """Delete the counters of ``limits`` whose window is over: they have no effect. The caller commits."""
     is_over = [

@@ -17,7 +17,7 @@ from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSetti
 from mailer.settings.section import SingleLineText
 from mailer.settings.sender import SenderSettings
 from mailer.settings.smtp import RelaySettings, SmtpSettings, WarmUpSettings
-from mailer.settings.studio import StudioSettings
+from mailer.settings.studio import OpenIdSettings, StudioSettings
 from mailer.settings.web import LOOPBACK_HOSTS, WebSettings
 from mailer.settings.webhooks import SecretWebhookSettings, WebhooksSettings
 
@@ -34,6 +34,7 @@ __all__ = [
     "LawSettings",
     "LogSettings",
     "OAuthSettings",
+    "OpenIdSettings",
     "RelaySettings",
     "RetentionSettings",
     "SecretWebhookSettings",

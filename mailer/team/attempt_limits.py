@@ -1,8 +1,9 @@
 """How often a link may be asked for, or a password tried: enough for people, too slow for guessing.
 
 Nothing here ever locks an account. What one network has used up is taken from that network, so that somebody
-who knows a colleague's address cannot keep them out. What all networks together have used up for one address
-only holds for browsers that have never been signed in with it; and passkeys are not limited by address.
+who knows a colleague's address cannot keep them out. A browser that was signed in with an address before has
+attempts of its own for it, whatever its network and all others have used up. Passkeys, and the organisation's
+sign-in, are not limited: nobody guesses those.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mailer.selfservice.rate_limit import (
     count_attempt,
     find_next_window,
     forget_attempts,
+    forget_key,
     make_key,
     make_network_key,
 )
@@ -37,10 +39,10 @@ ALL_LINKS = Limit(name="studio-all-links", maximum=30, window=_HOUR)
 """Links to one address that unknown browsers everywhere ask for: nobody's mailbox is flooded."""
 
 PASSWORD = Limit(name="studio-password", maximum=10, window=_QUARTER)
-"""Wrong passwords for one address from one network."""
+"""Passwords tried for one address from one network, since the last that was right."""
 
 ALL_PASSWORDS = Limit(name="studio-all-passwords", maximum=100, window=_HOUR)
-"""Wrong passwords for one address from unknown browsers everywhere."""
+"""Passwords tried for one address by unknown browsers everywhere."""
 
 USED_TICKET = Limit(name="studio-ticket", maximum=1, window=_HOUR)
 """Uses of one ticket; none is valid for longer."""
@@ -58,68 +60,73 @@ class TooManyAttemptsError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptLimiter:
-    """Counts attempts in the transaction of ``connection``. ``network`` is the visitor's address, and
-    ``is_known`` says whether their browser was signed in with the address before. The caller commits, also
-    after an error, or the attempt would not count."""
+    """Counts attempts in the transaction of ``connection``. ``network`` is the visitor's address.
+    ``known_browser`` names a browser that was signed in with the address before; "" is for any other. The
+    caller commits, also after an error, or the attempt would not count."""
 
     connection: Connection
     key: SuppressionKey
     now: datetime
     network: str
-    is_known: bool = False
+    known_browser: str = ""
 
     def count_network(self) -> None:
-        """Count an attempt of whatever kind.
+        """Count an attempt of whatever kind by an unknown browser.
 
         Raises:
-            TooManyAttemptsError: the network has used its attempts up.
+            TooManyAttemptsError: its network has used its attempts up.
         """
+        if self.known_browser:
+            return
         for limit, ipv4_bits, ipv6_bits in ((NETWORK, 32, 64), (WIDER_NETWORK, 24, 48)):
             key = make_network_key(self.key, limit, self.network, ipv4_bits=ipv4_bits, ipv6_bits=ipv6_bits)
-            if count_attempt(self.connection, key, limit, now=self.now) > limit.maximum:
-                raise self._make_error(key, limit)
+            self._count(limit, key)
 
     def may_mail_link(self, email: str) -> bool:
         """Count a link asked for; return whether it may be mailed."""
-        own = self._count(LINK, email, per_network=True) <= LINK.maximum
-        if self.is_known or not own:
-            return own
-        return self._count(ALL_LINKS, email) <= ALL_LINKS.maximum
+        return self._may_try(email, here=LINK, everywhere=ALL_LINKS)
 
-    def check_password_attempts(self, email: str) -> None:
-        """Check that a password may be tried for an address. Counts nothing.
+    def count_password(self, email: str) -> None:
+        """Count a password that is tried for an address.
 
         Raises:
-            TooManyAttemptsError: too many were wrong.
+            TooManyAttemptsError: too many were tried.
         """
-        checked = [(PASSWORD, True)] if self.is_known else [(PASSWORD, True), (ALL_PASSWORDS, False)]
-        for limit, per_network in checked:
-            key = self._make_key(limit, email, per_network=per_network)
-            if find_next_window(self.connection, key, limit, now=self.now) is not None:
-                raise self._make_error(key, limit)
+        self._count(PASSWORD, self._make_key(PASSWORD, email, self._place))
+        if not self.known_browser:
+            self._count(ALL_PASSWORDS, self._make_key(ALL_PASSWORDS, email))
 
-    def count_wrong_password(self, email: str) -> None:
-        """Count a wrong password."""
-        self._count(PASSWORD, email, per_network=True)
-        if not self.is_known:
-            self._count(ALL_PASSWORDS, email)
+    def forget_passwords(self, email: str) -> None:
+        """Forget the attempts that were made here, because one was right."""
+        forget_key(self.connection, self._make_key(PASSWORD, email, self._place))
 
     def use_ticket(self, ticket_id: str) -> bool:
         """Use a ticket up; return False if it was used before."""
         key = make_key(self.key, USED_TICKET, ticket_id)
         return count_attempt(self.connection, key, USED_TICKET, now=self.now) == 1
 
-    def _count(self, limit: Limit, email: str, *, per_network: bool = False) -> int:
-        key = self._make_key(limit, email, per_network=per_network)
-        return count_attempt(self.connection, key, limit, now=self.now)
+    @property
+    def _place(self) -> str:
+        if self.known_browser:
+            return self.known_browser
+        return make_network_key(self.key, NETWORK, self.network, ipv4_bits=32, ipv6_bits=64)
 
-    def _make_key(self, limit: Limit, email: str, *, per_network: bool) -> str:
-        place = make_network_key(self.key, limit, self.network, ipv4_bits=32, ipv6_bits=64)
-        return make_key(self.key, limit, f"{email}\0{place if per_network else ''}")
+    def _may_try(self, email: str, *, here: Limit, everywhere: Limit) -> bool:
+        try:
+            self._count(here, self._make_key(here, email, self._place))
+            if not self.known_browser:
+                self._count(everywhere, self._make_key(everywhere, email))
+        except TooManyAttemptsError:
+            return False
+        return True
 
-    def _make_error(self, key: str, limit: Limit) -> TooManyAttemptsError:
-        end = find_next_window(self.connection, key, limit, now=self.now)
-        return TooManyAttemptsError(until=end or self.now + limit.window)
+    def _count(self, limit: Limit, key: str) -> None:
+        if count_attempt(self.connection, key, limit, now=self.now) > limit.maximum:
+            end = find_next_window(self.connection, key, limit, now=self.now)
+            raise TooManyAttemptsError(until=end or self.now + limit.window)
+
+    def _make_key(self, limit: Limit, email: str, place: str = "") -> str:
+        return make_key(self.key, limit, f"{email}\0{place}")
 
 
 def forget_studio_attempts(connection: Connection, *, now: datetime) -> None:

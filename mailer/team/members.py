@@ -67,5 +67,13 @@ def list_members(session: Session) -> list[Member]:
     return sorted(map(_as_member, session.exec(found)), key=lambda member: (member.name.lower(), member.id))
 
 
+def update_own_details(session: Session, member_id: int, *, name: str, language: str) -> None:
+    """Change what a member says of themself. The caller commits."""
+    row = session.get_one(TeamMember, member_id)
+    row.name, row.language = " ".join(name.split())[:MAX_NAME_LENGTH] or row.name, language
+    session.add(row)
+    session.flush()
+
+
 def _as_member(row: TeamMember) -> Member:
     return Member(id=row.id or 0, email=row.email, name=row.name, role=row.role, language=row.language)

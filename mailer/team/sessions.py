@@ -14,6 +14,8 @@ from mailer.team.members import Member
 from mailer.team.secret import digest_secret, make_secret
 
 _MAX_BROWSER_LENGTH = 300
+# SQLite takes no number of more than 64 bits, and PostgreSQL none of more than 32.
+_MAX_NUMBER = 2**31
 # A page need not write to the database each time.
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -83,6 +85,49 @@ def mark_seen(session: Session, session_id: int, *, now: datetime) -> None:
     if row is not None and row.last_seen_at < now:
         row.last_seen_at = now
         session.add(row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSession:
+    """A session as its member sees it. ``browser`` is the User-Agent, shortened."""
+
+    id: int
+    method: SignInMethod
+    browser: str
+    created_at: datetime
+    last_seen_at: datetime
+
+
+def list_team_sessions(
+    session: Session, member_id: int, *, lifetime: timedelta, now: datetime
+) -> list[OpenSession]:
+    """List where a member is signed in, the one that was used last first."""
+    found = (
+        select(TeamSession)
+        .where(TeamSession.member_id == member_id, TeamSession.last_seen_at > now - lifetime)
+        .order_by(col(TeamSession.last_seen_at).desc(), col(TeamSession.id).desc())
+    )
+    return [
+        OpenSession(
+            id=row.id or 0,
+            method=row.method,
+            browser=row.browser,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+        )
+        for row in session.exec(found).all()
+    ]
+
+
+def end_own_session(session: Session, member_id: int, session_id: int) -> bool:
+    """End a session if it is the member's; return False if they have none with this number. The caller
+    commits."""
+    if session_id >= _MAX_NUMBER:
+        return False
+    ended = session.exec(
+        delete(TeamSession).where(col(TeamSession.id) == session_id, col(TeamSession.member_id) == member_id)
+    )
+    return ended.rowcount == 1
 
 
 def end_team_session(session: Session, session_id: int) -> None:

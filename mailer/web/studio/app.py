@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, Request
-from starlette.responses import RedirectResponse, Response
+from fastapi import Depends, FastAPI
+from starlette.responses import Response
 from starlette.types import Scope
 
 from mailer.network import parse_network
+from mailer.team.openid_provider import open_provider
+from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.app_factory import assemble_app
 from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
@@ -19,7 +21,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import home, sign_in
+from mailer.web.studio import account, home, sign_in
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.history import routes as history
@@ -27,6 +29,8 @@ from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
+from mailer.web.studio.sign_in.ended_session import ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories
 from mailer.web.studio.stories.place import (
@@ -38,6 +42,7 @@ from mailer.web.studio.stories.place import (
 from mailer.workspace import Workspace
 
 ROUTES: tuple[StudioRoute, ...] = (
+    *account.ROUTES,
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
@@ -79,6 +84,8 @@ def create_studio_app(
             summaries=EditionSummaries(workspace),
             problem_counts=ProblemCounts(workspace),
             audience=Audience(engine, clock),
+            passwords=PasswordChecker(),
+            openid_provider=open_provider(workspace),
         )
         mailer.start()
         try:
@@ -105,22 +112,12 @@ def create_studio_app(
         app.add_api_route(
             route.path, route.endpoint, methods=list(route.methods), response_model=None, dependencies=checks
         )
-    app.add_exception_handler(SignInRequiredError, _ask_to_sign_in)
     app.add_exception_handler(StoryMissingError, show_missing_story)
     app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
+    app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
+    app.add_exception_handler(ConfirmationRequiredError, ask_to_confirm)
     app.add_exception_handler(NotAllowedError, lambda request, _: render_error(403, request.scope))
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
     app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
     return app
-
-
-def _ask_to_sign_in(request: Request, _: Exception) -> Response:
-    """Lead a visitor to the sign-in, and back to where they were going. What was sent by a form or by a
-    script gets 401, so that the page can keep what was typed."""
-    prefix = request.app.state.studio.renderer.prefix
-    query = request.url.query
-    here = f"{request.scope['path'].removeprefix(PATH) or '/'}{f'?{query}' if query else ''}"
-    if request.method in {"GET", "HEAD"} and request.headers.get("hx-request") != "true":
-        return RedirectResponse(f"{prefix}/sign-in?next={quote(here, safe='')}", status_code=303)
-    return Response(status_code=401, headers={"hx-redirect": f"{prefix}/sign-in"})

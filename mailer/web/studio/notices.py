@@ -32,6 +32,32 @@ class Notice(StrEnum):
 
     conflict_settled = "conflict-settled"
     """Two texts were put together."""
+    account_saved = "account-saved"
+    """The member's name or language was changed."""
+
+    password_changed = "password-changed"  # noqa: S105 - the name of the notice
+    """The member has a new password."""
+
+    password_removed = "password-removed"  # noqa: S105 - the name of the notice
+    """The member has no password any more."""
+
+    passkey_added = "passkey-added"
+    """The member has one passkey more."""
+
+    passkey_renamed = "passkey-renamed"
+    """A passkey of the member has another name."""
+
+    passkey_removed = "passkey-removed"
+    """The member has one passkey less."""
+
+    account_forgotten = "account-forgotten"
+    """The member's account at the organisation is forgotten."""
+
+    session_ended = "session-ended"
+    """A session of the member has ended."""
+
+    other_sessions_ended = "other-sessions-ended"
+    """All sessions of the member but this one have ended."""
 
     signed_out = "signed-out"
     """The visitor signed out."""
@@ -53,6 +79,25 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.text_restored: gettext_noop("The text is restored. What was there before is in the history."),
         Notice.text_set_aside: gettext_noop("The text is set aside. It stays in the history."),
         Notice.conflict_settled: gettext_noop("Both texts are put together and saved."),
+        Notice.account_saved: gettext_noop("Your account is saved."),
+        Notice.password_changed: gettext_noop(
+            "Your password is saved, and you are signed out in all other browsers."
+        ),
+        Notice.password_removed: gettext_noop(
+            "Your password is removed, and you are signed out in all other browsers."
+        ),
+        Notice.passkey_added: gettext_noop(
+            "Your passkey is added, and you are signed out in all other browsers."
+        ),
+        Notice.passkey_renamed: gettext_noop("The passkey has its new name."),
+        Notice.passkey_removed: gettext_noop(
+            "The passkey is removed, and you are signed out in all other browsers."
+        ),
+        Notice.account_forgotten: gettext_noop(
+            "Your account at the organisation is forgotten, and you are signed out in all other browsers."
+        ),
+        Notice.session_ended: gettext_noop("That session has ended."),
+        Notice.other_sessions_ended: gettext_noop("All your other sessions have ended."),
         Notice.signed_out: gettext_noop("You have signed out."),
         Notice.saved: gettext_noop("Saved."),
         Notice.saved_adjusted: gettext_noop(

@@ -77,6 +77,7 @@ class Visit:
             "member": signed_in.member if signed_in is not None else None,
             "may": self._make_may(),
             "notice": notice,
+            "section": "",
         }
         return self.state.renderer.render(
             f"studio/{template}", self.translator, status=status, **{**shared, **values}

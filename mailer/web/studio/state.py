@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import open_session
+from mailer.team.openid_provider import OpenIdProvider
+from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.audience import Audience
@@ -44,6 +46,11 @@ class StudioState:
     summaries: EditionSummaries
     problem_counts: ProblemCounts
     audience: Audience
+    passwords: PasswordChecker
+    """It checks passwords, a few at a time."""
+
+    openid_provider: OpenIdProvider | None = None
+    """The organisation's sign-in, if there is one."""
 
     @property
     def is_https(self) -> bool:

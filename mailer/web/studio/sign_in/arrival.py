@@ -51,13 +51,12 @@ def welcome_member(visit: Visit, member: Member, secret: str, next_path: str) ->
 def make_limiter(visit: Visit, session: Session, email: str = "") -> AttemptLimiter:
     """Make the limiter of a visitor's attempts to sign in, with ``email`` if they have named one."""
     known = read_ticket_cookie(visit, TicketPurpose.known)
+    is_known = known is not None and bool(email) and known.values[_HASH] == hash_address(visit.state, email)
     client = visit.request.client
     return AttemptLimiter(
         connection=session.connection(),
         key=visit.state.workspace.keys.suppression,
         now=visit.state.clock(),
         network=client.host if client is not None else "",
-        is_known=known is not None
-        and bool(email)
-        and known.values[_HASH] == hash_address(visit.state, email),
+        known_browser=known.ticket_id if known is not None and is_known else "",
     )

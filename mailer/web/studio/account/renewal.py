@@ -1,0 +1,16 @@
+"""What follows a change of how somebody signs in: they are signed out everywhere but here."""
+
+from sqlmodel import Session
+
+from mailer.team.sessions import end_all_sessions
+from mailer.team.sign_in_links import delete_links_of
+from mailer.web.studio.page import StudioPage
+from mailer.web.studio.sign_in.arrival import open_member_session
+
+
+def renew_sessions(page: StudioPage, session: Session) -> str:
+    """End all sessions of the member and every link mailed to them, and return the secret of a new session
+    for this browser. The caller commits and sets the cookie."""
+    end_all_sessions(session, page.member.id)
+    delete_links_of(session, page.member.id)
+    return open_member_session(page, session, page.member, page.signed_in.method)
