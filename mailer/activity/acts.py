@@ -18,6 +18,18 @@ class Act(StrEnum):
     invited_member = "invited_member"
     """They invited a person to the team."""
 
+    joined_team = "joined_team"
+    """They followed their invitation, or made the first account."""
+
+    changed_password = "changed_password"  # noqa: S105 - the name of the act
+    """They chose, changed or removed their password."""
+
+    changed_passkeys = "changed_passkeys"
+    """They added or removed a passkey."""
+
+    forgot_account = "forgot_account"
+    """They took the account at the organisation away from theirs."""
+
     changed_role = "changed_role"
     """They gave a member another role."""
 

@@ -85,9 +85,11 @@ def admit_member(
     return secret, member, is_new
 
 
-def accept_invitation(session: Session, member_id: int) -> None:
-    """Note that a member has signed in, so that their invitation is open no more. The caller commits."""
-    session.exec(delete(TeamInvitation).where(col(TeamInvitation.member_id) == member_id))
+def accept_invitation(session: Session, member_id: int) -> bool:
+    """Note that a member has signed in, so that their invitation is open no more; return whether it was. The
+    caller commits."""
+    accepted = session.exec(delete(TeamInvitation).where(col(TeamInvitation.member_id) == member_id))
+    return accepted.rowcount == 1
 
 
 def list_open_invitations(session: Session, *, now: datetime) -> list[OpenInvitation]:

@@ -200,7 +200,7 @@ def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRule
         headers.setdefault("strict-transport-security", "max-age=31536000")
 
 
-_TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link", "/verify")
+_TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link", "/verify", "/studio/")
 """Pages with a form that is accepted only from our own pages."""
 
 _TOKEN_PATHS = ("/u/", "/c/", "/hooks/", *_TOKEN_FORM_PATHS)

@@ -4,6 +4,7 @@ import json
 
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
 from mailer.team.member_data import export_member_data
 from mailer.team.organisation_accounts import delete_organisation_account
 from mailer.team.roles import Permission
@@ -32,7 +33,7 @@ def forget_organisation_account(page: PageDep) -> Response:
     require_confirmed(page)
     with page.state.write_session() as session:
         delete_organisation_account(session, page.member.id)
-        secret = renew_sessions(page, session)
+        secret = renew_sessions(page, session, Act.forgot_account)
     response = page.redirect("/account", Notice.account_forgotten)
     set_session_cookie(response, page.state, secret)
     return response

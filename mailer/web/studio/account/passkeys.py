@@ -3,6 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.team.passkeys import (
     PasskeyError,
@@ -65,7 +66,7 @@ def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
                 name=name,
                 now=page.state.clock(),
             )
-            secret = renew_sessions(page, session)
+            secret = renew_sessions(page, session, Act.changed_passkeys)
     except PasskeyError:
         return _render_new(page, errors=[("", page.translator.translate(_NOT_MADE))], name=name)
     response = page.redirect("/account", Notice.passkey_added)
@@ -95,7 +96,7 @@ def remove_passkey(page: PageDep, passkey_id: int) -> Response:
     with page.state.write_session() as session:
         if not delete_passkey(session, page.member.id, passkey_id):
             raise HTTPException(404)
-        secret = renew_sessions(page, session)
+        secret = renew_sessions(page, session, Act.changed_passkeys)
     response = page.redirect("/account", Notice.passkey_removed)
     set_session_cookie(response, page.state, secret)
     return response

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.team.passwords import (
     MAX_LENGTH,
@@ -59,7 +60,7 @@ def change_password(page: PageDep, form: OwnFormDep) -> Response:
     hashed = page.state.passwords.hash(password)
     with page.state.write_session() as session:
         store_password(session, page.member.id, hashed, now=page.state.clock())
-        secret = renew_sessions(page, session)
+        secret = renew_sessions(page, session, Act.changed_password)
     response = page.redirect("/account", Notice.password_changed)
     set_session_cookie(response, page.state, secret)
     return response
@@ -70,7 +71,7 @@ def remove_password(page: PageDep) -> Response:
     require_confirmed(page)
     with page.state.write_session() as session:
         delete_password(session, page.member.id)
-        secret = renew_sessions(page, session)
+        secret = renew_sessions(page, session, Act.changed_password)
     response = page.redirect("/account", Notice.password_removed)
     set_session_cookie(response, page.state, secret)
     return response

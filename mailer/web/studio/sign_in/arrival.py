@@ -5,6 +5,8 @@ from datetime import timedelta
 from sqlmodel import Session
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import SignInMethod
 from mailer.team.attempt_limits import AttemptLimiter
 from mailer.team.invitations import accept_invitation
@@ -29,7 +31,8 @@ def open_member_session(visit: Visit, session: Session, member: Member, method: 
     cookie, a new one each time. The caller commits."""
     if visit.signed_in is not None:
         end_team_session(session, visit.signed_in.session_id)
-    accept_invitation(session, member.id)
+    if accept_invitation(session, member.id):
+        record_activity(session, Actor.from_member(member), Act.joined_team, now=visit.state.clock())
     return open_team_session(
         session,
         member.id,

@@ -2,6 +2,8 @@
 
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
 from mailer.team.sign_in_links import LinkState, create_first_member, find_link, use_link
@@ -47,6 +49,8 @@ def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Respons
         link = use_link(session, token, browser_digest=digest, now=now) if digest else None
         if link is not None:
             member = create_first_member(session, link, email=email, name=name, now=now)
+            if link.member is None:
+                record_activity(session, Actor.from_member(member), Act.joined_team, now=now)
             opened = open_member_session(visit, session, member, SignInMethod.link)
             return welcome_member(visit, member, opened, "/")
     return visit.render("first_account_closed.html", status=410)
