@@ -66,6 +66,15 @@ class Act(StrEnum):
     restored_story = "restored_story"
     """They brought a removed story back."""
 
+    confirmed_translation = "confirmed_translation"
+    """They said that a translation is up to date."""
+
+    exported_texts = "exported_texts"
+    """They took an edition's texts away as a file, to have them translated."""
+
+    imported_translations = "imported_translations"
+    """They put translations from a file into an edition."""
+
     sent_test = "sent_test"
     """They sent a test of an edition to colleagues."""
 

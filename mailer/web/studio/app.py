@@ -39,6 +39,7 @@ from mailer.web.studio.stories.place import (
     show_missing_story,
     show_unreadable_story,
 )
+from mailer.web.studio.translations import routes as translations
 from mailer.workspace import Workspace
 
 ROUTES: tuple[StudioRoute, ...] = (
@@ -50,6 +51,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *picture_page.ROUTES,
     *sign_in.ROUTES,
     *stories.ROUTES,
+    *translations.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 

@@ -59,6 +59,18 @@ class Notice(StrEnum):
     other_sessions_ended = "other-sessions-ended"
     """All sessions of the member but this one have ended."""
 
+    translation_saved = "translation-saved"
+    """A translation was saved."""
+
+    translation_adjusted = "translation-adjusted"
+    """A translation was saved, with emphasis moved a little so that Markdown can say it."""
+
+    translation_confirmed = "translation-confirmed"
+    """A translation was saved, and somebody said that it is up to date."""
+
+    original_changed = "original-changed"
+    """A translation was saved, but the original is not what the translator saw."""
+
     signed_out = "signed-out"
     """The visitor signed out."""
 
@@ -98,6 +110,16 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         ),
         Notice.session_ended: gettext_noop("That session has ended."),
         Notice.other_sessions_ended: gettext_noop("All your other sessions have ended."),
+        Notice.translation_saved: gettext_noop("The translation is saved."),
+        Notice.translation_adjusted: gettext_noop(
+            "The translation is saved. Bold or italic beside a space or a punctuation mark was moved a "
+            "little."
+        ),
+        Notice.translation_confirmed: gettext_noop("The translation is saved, and is up to date."),
+        Notice.original_changed: gettext_noop(
+            "The translation is saved. It is not marked as up to date, because the original was changed "
+            "while you translated. Look at what has changed."
+        ),
         Notice.signed_out: gettext_noop("You have signed out."),
         Notice.saved: gettext_noop("Saved."),
         Notice.saved_adjusted: gettext_noop(

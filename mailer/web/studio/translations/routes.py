@@ -1,0 +1,16 @@
+"""The routes of translations: the same for a story and for edition.md with its letter."""
+
+from mailer.team.roles import Permission
+from mailer.web.routing import GET, POST
+from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.translations.overview import show_translations
+from mailer.web.studio.translations.writing import save_translation, show_translation
+
+_EDITION = "/editions/{edition}"
+_TEXTS = tuple(f"{_EDITION}/{text}/translations/{{language}}" for text in ("stories/{story}", "letter"))
+
+ROUTES: tuple[StudioRoute, ...] = (
+    StudioRoute(f"{_EDITION}/translations", show_translations, GET, Permission.read),
+    *(StudioRoute(path, show_translation, GET, Permission.read) for path in _TEXTS),
+    *(StudioRoute(path, save_translation, POST, Permission.write) for path in _TEXTS),
+)
