@@ -67,6 +67,11 @@ export class BlockWriter {
     else this.#writeItemOrParagraph(element, builder, context);
   }
 
+  #writeNode(node, builder, context) {
+    if (!this.#hasBlocks(node)) this.#writeParagraphs([node], builder, "p", context.marks);
+    else if (!isLeftOut(node)) this.#writeBlock(node, builder, context);
+  }
+
   #writeItemOrParagraph(element, builder, { depth, marks }) {
     const marker = depth < DEEPEST ? takeMarker(element) : null;
     if (marker === null) {
@@ -92,11 +97,20 @@ export class BlockWriter {
     const isLevelled = list.querySelector(":scope > li[data-aria-level]") !== null;
     if (!isLevelled) builder.close();
     const inner = { depth: depth + 1, marks };
-    for (const child of list.children) {
-      if (isLeftOut(child)) continue;
-      if (child.nodeName === "LI") this.#writeItem(child, builder.addItem(describeItem(child, list)), inner);
-      else if (builder.lastItem === null) this.#writeBlock(child, builder, inner);
-      else this.#writeBlock(child, new ListBuilder(builder.lastItem), inner);
+    for (const child of list.childNodes) {
+      if (child.nodeName === "LI") {
+        if (!isLeftOut(child)) this.#writeItem(child, builder.addItem(describeItem(child, list)), inner);
+      } else if (LISTS.has(child.nodeName)) {
+        const item = builder.lastItem;
+        this.#writeBlock(child, item === null ? builder : new ListBuilder(item), inner);
+      } else if (child.textContent.trim() !== "" && child.nodeType !== Node.COMMENT_NODE) {
+        // No HTML that is right has it; browsers show it all the same.
+        const holder = this.#make("div");
+        this.#writeNode(child, new ListBuilder(holder), inner);
+        const item = builder.lastItem ?? (holder.hasChildNodes() ? builder.addItem(describeItem(list, list)) : null);
+        item?.append(...holder.childNodes);
+        if (item !== null && item.firstElementChild?.nodeName !== "P") item.prepend(this.#make("p"));
+      }
     }
     if (!isLevelled) builder.close();
   }

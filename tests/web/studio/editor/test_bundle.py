@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -60,6 +61,13 @@ def test_the_script_says_where_its_licences_are_and_asks_nothing_of_other_sites(
         )
         == []
     )
+
+
+def test_building_the_package_runs_nothing_but_its_backend() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["build-system"] == {"requires": ["hatchling>=1.27"], "build-backend": "hatchling.build"}
+    assert "hooks" not in project["tool"]["hatch"]["build"]
+    assert all("hooks" not in target for target in project["tool"]["hatch"]["build"]["targets"].values())
 
 
 def test_the_script_stays_small_on_the_way() -> None:
