@@ -176,3 +176,15 @@ class Act(StrEnum):
 
     began_trial = "began_trial"
     """They began trial mode."""
+
+    commented = "commented"
+    """They commented on a story, or replied to a comment."""
+
+    deleted_comment = "deleted_comment"
+    """They deleted a comment of theirs."""
+
+    resolved_comment = "resolved_comment"
+    """They said that what a comment is about is done."""
+
+    reopened_comment = "reopened_comment"
+    """They said that what a comment is about is not done after all."""

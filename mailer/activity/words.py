@@ -65,6 +65,10 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.signed_out_relay: gettext_noop("Ended the sign-in to %(subject)s"),
         Act.ended_trial: gettext_noop("Ended trial mode"),
         Act.began_trial: gettext_noop("Began trial mode"),
+        Act.commented: gettext_noop("Commented on %(subject)s"),
+        Act.deleted_comment: gettext_noop("Deleted a comment on %(subject)s"),
+        Act.resolved_comment: gettext_noop("Resolved a comment on %(subject)s"),
+        Act.reopened_comment: gettext_noop("Reopened a comment on %(subject)s"),
     }
 )
 """A test demands that every act has words."""

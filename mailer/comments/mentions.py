@@ -1,0 +1,124 @@
+"""Whom a comment speaks to: ``@`` and a member's name in its text, or a name picked from the list."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from mailer.database.comment_models import Comment, CommentMention, CommentThread
+from mailer.database.team_models import TeamMember
+from mailer.team.members import Member
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextPart:
+    """A piece of a comment's text; ``is_mention`` is whether it is an ``@`` with a member's name."""
+
+    text: str
+    is_mention: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenMention:
+    """A comment that speaks to a member and waits for them. ``story`` is "" for the letter."""
+
+    mention_id: int
+    thread_id: int
+    edition: str
+    story: str
+    author: str
+    text: str
+    written_at: datetime
+
+
+def find_mentioned(text: str, members: Sequence[Member]) -> set[int]:
+    """The numbers of the members whose names follow an ``@`` in ``text``: the longer of two that fit."""
+    by_name: dict[str, set[int]] = {}
+    for member in members:
+        by_name.setdefault(member.name.casefold(), set()).add(member.id)
+    return {
+        number
+        for part in divide_text(text, by_name)
+        if part.is_mention
+        for number in by_name.get(part.text[1:].casefold(), ())
+    }
+
+
+def divide_text(text: str, names: Iterable[str]) -> list[TextPart]:
+    """``text`` in pieces, those that mention one of ``names`` apart."""
+    longest_first = sorted(names, key=len, reverse=True)
+    if not longest_first:
+        return [TextPart(text=text)] if text else []
+    pattern = re.compile(rf"(?<![\w@.])@(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    parts: list[TextPart] = []
+    end = 0
+    for found in pattern.finditer(text):
+        parts += [TextPart(text=text[end : found.start()]), TextPart(text=found[0], is_mention=True)]
+        end = found.end()
+    return [part for part in [*parts, TextPart(text=text[end:])] if part.text]
+
+
+def set_mentions(session: Session, comment: Comment, mentioned: set[int]) -> list[CommentMention]:
+    """Make the mentions of a comment those of ``mentioned``, but for its own author; return the new ones. Who
+    was mentioned before stays as they were, read or not. The caller commits."""
+    before = session.exec(select(CommentMention).where(CommentMention.comment_id == comment.id)).all()
+    wanted = mentioned - {comment.member_id}
+    for mention in before:
+        if mention.member_id not in wanted:
+            session.delete(mention)
+    known = {mention.member_id for mention in before}
+    added = [
+        CommentMention(comment_id=comment.id or 0, member_id=number) for number in sorted(wanted - known)
+    ]
+    session.add_all(added)
+    session.flush()
+    return added
+
+
+def list_mentions(session: Session, member: Member, *, limit: int = 50) -> list[OpenMention]:
+    """List the comments that speak to ``member`` and wait for them, the latest first.
+
+    One waits until its thread is resolved, they reply, or they say that they have read it.
+    """
+    found = session.exec(
+        select(CommentMention, Comment, CommentThread, TeamMember)
+        .where(
+            CommentMention.member_id == member.id,
+            col(CommentMention.read_at).is_(None),
+            CommentMention.comment_id == Comment.id,
+            Comment.thread_id == CommentThread.id,
+            Comment.member_id == TeamMember.id,
+            col(Comment.deleted_at).is_(None),
+            col(CommentThread.resolved_at).is_(None),
+        )
+        .order_by(col(Comment.id).desc())
+        .limit(limit)
+    ).all()
+    return [
+        OpenMention(
+            mention_id=mention.id or 0,
+            thread_id=thread.id or 0,
+            edition=thread.edition,
+            story=thread.story,
+            author=author.name,
+            text=comment.text,
+            written_at=comment.created_at,
+        )
+        for mention, comment, thread, author in found
+    ]
+
+
+def mark_read(session: Session, thread_id: int, member_id: int, *, now: datetime) -> None:
+    """Note that a member has read what a thread says to them. The caller commits."""
+    theirs = select(Comment.id).where(Comment.thread_id == thread_id)
+    session.exec(
+        update(CommentMention)
+        .where(
+            col(CommentMention.member_id) == member_id,
+            col(CommentMention.comment_id).in_(theirs),
+            col(CommentMention.read_at).is_(None),
+        )
+        .values(read_at=now)
+    )
