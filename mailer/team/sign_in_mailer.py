@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +14,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.team.attempt_limits import forget_studio_attempts
 from mailer.team.sessions import delete_old_sessions
 from mailer.team.sign_in_links import delete_old_links
-from mailer.team.sign_in_mails import delete_old_mails, send_due_mails
+from mailer.team.sign_in_mails import MailRun, delete_old_mails, send_due_mails
 from mailer.workspace import Workspace
 
 _POLL_SECONDS = 5.0
@@ -23,13 +24,34 @@ _POLLS_PER_CLEANUP = 120
 _log = logging.getLogger(__name__)
 
 
+class MailSender(Protocol):
+    """Sends all mails of a kind that are due, such as :func:`~mailer.team.sign_in_mails.send_due_mails`."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        engine: Engine,
+        *,
+        address: str,
+        clock: Callable[[], datetime],
+        is_stopped: Callable[[], bool],
+    ) -> MailRun: ...
+
+
 class SignInMailer:
     """Mails the links that are asked for on the pages, in a thread of its own. ``address`` is where people
-    open Studio."""
+    open Studio. ``others`` send what else Studio mails to its members."""
 
     def __init__(
-        self, workspace: Workspace, engine: Engine, *, address: str, clock: Callable[[], datetime]
+        self,
+        workspace: Workspace,
+        engine: Engine,
+        *,
+        address: str,
+        clock: Callable[[], datetime],
+        others: Sequence[MailSender] = (),
     ) -> None:
+        self._senders: Sequence[MailSender] = (send_due_mails, *others)
         self._workspace = workspace
         self._engine = engine
         self._address = address
@@ -75,15 +97,16 @@ class SignInMailer:
             self._woken.wait(_POLL_SECONDS)
 
     def _send(self) -> None:
-        run = send_due_mails(
-            self._workspace,
-            self._engine,
-            address=self._address,
-            clock=self._clock,
-            is_stopped=self._stopped.is_set,
-        )
-        if run.problem is not None:
-            self._report(run.problem)
+        for send in self._senders:
+            run = send(
+                self._workspace,
+                self._engine,
+                address=self._address,
+                clock=self._clock,
+                is_stopped=self._stopped.is_set,
+            )
+            if run.problem is not None:
+                self._report(run.problem)
 
     def _report(self, problem: str) -> None:
         if problem and problem != self._problem:

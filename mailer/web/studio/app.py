@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 from starlette.responses import Response
 from starlette.types import Scope
 
+from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.network import parse_network
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
@@ -22,6 +23,7 @@ from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import account, home, sign_in
+from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.history import routes as history
@@ -47,6 +49,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
+    *comment_pages.ROUTES,
+    *comment_acts.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
     *sign_in.ROUTES,
@@ -74,7 +78,9 @@ def create_studio_app(
     @asynccontextmanager
     async def open_studio(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
-        mailer = SignInMailer(workspace, engine, address=address, clock=clock)
+        mailer = SignInMailer(
+            workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,)
+        )
         app.state.studio = StudioState(
             workspace=workspace,
             renderer=renderer,

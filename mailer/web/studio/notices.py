@@ -10,6 +10,24 @@ from mailer.i18n import gettext_noop
 class Notice(StrEnum):
     """An act that the page before has done."""
 
+    commented = "commented"
+    """A comment was written."""
+
+    comment_changed = "comment-changed"
+    """A comment was changed."""
+
+    comment_deleted = "comment-deleted"
+    """A comment was deleted."""
+
+    comment_resolved = "comment-resolved"
+    """What a comment is about is done."""
+
+    comment_reopened = "comment-reopened"
+    """What a comment is about is not done after all."""
+
+    comment_gone = "comment-gone"
+    """The comment had been deleted."""
+
     picture_saved = "picture-saved"
     """A picture of a story was chosen, described or cropped."""
 
@@ -83,6 +101,12 @@ class Notice(StrEnum):
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
+        Notice.commented: gettext_noop("Your comment is there."),
+        Notice.comment_changed: gettext_noop("Your comment is changed."),
+        Notice.comment_deleted: gettext_noop("Your comment is deleted."),
+        Notice.comment_resolved: gettext_noop("The comment is resolved."),
+        Notice.comment_reopened: gettext_noop("The comment is open again."),
+        Notice.comment_gone: gettext_noop("The comment had been deleted in the meantime."),
         Notice.picture_saved: gettext_noop("The picture is saved."),
         Notice.picture_removed: gettext_noop("The picture is no longer in the story."),
         Notice.details_saved: gettext_noop("The details are saved."),
