@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.comment_models import Comment, CommentThread
 from mailer.database.models import Campaign, CampaignContent, SentTest
+from mailer.database.team_models import TeamMember
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories
@@ -36,7 +38,8 @@ def export_personal_data(
     primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
     not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
     that were sent to the address. ``messages`` are those that came back by or about them. ``activity`` is
-    what the team's log says of the address. Writes nothing.
+    what the team's log says of the address. ``comments`` are those of the team that name it, and those that
+    its owner wrote as one of the team. Writes nothing.
 
     Raises:
         SubscriberError: the address is invalid or not on the list.
@@ -60,6 +63,7 @@ def export_personal_data(
             for message in list_messages(session, person)
         ],
         "activity": _read_activity(session, person.email),
+        "comments": _read_comments(session, person.email),
         **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
@@ -112,6 +116,32 @@ def _read_activity(session: Session, email: str) -> list[dict[str, Any]]:
         {"at": _to_json_value(one.at), "act": one.act, "subject": one.subject, "detail": one.detail}
         for one in found
         if pattern.search(one.subject) or pattern.search(one.detail)
+    ]
+
+
+def _read_comments(session: Session, email: str) -> list[dict[str, Any]]:
+    """What the team says of the address about a story, and what its owner says as one of the team."""
+    names_it = or_(
+        col(Comment.text).icontains(email, autoescape=True),
+        col(CommentThread.quote).icontains(email, autoescape=True),
+    )
+    found = session.exec(
+        select(Comment, CommentThread, TeamMember.email)
+        .where(Comment.thread_id == CommentThread.id, Comment.member_id == TeamMember.id)
+        .where(names_it | (col(TeamMember.email) == email))
+        .order_by(col(Comment.id))
+    )
+    pattern = make_address_matcher(email).text_pattern
+    return [
+        {
+            "at": _to_json_value(comment.created_at),
+            "edition": thread.edition,
+            "story": thread.story,
+            "passage": thread.quote,
+            "text": comment.text,
+        }
+        for comment, thread, author in found
+        if author == email or pattern.search(comment.text) or pattern.search(thread.quote)
     ]
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, Update, exists, update
 from sqlmodel import Session, col, delete, func, select
 
+from mailer.database.comment_models import CommentThread
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState, SentTest
@@ -83,6 +84,9 @@ def prune(
             delete_old_feedback(session.connection(), months_before(now, rules.feedback_months))
         if (old := _is_old_fake(rules, now)) is not None:
             session.connection().execute(delete(FakeMail).where(old))
+        if (old := _is_old_comment(rules, now)) is not None:
+            # Its comments, and whom they mention, go with it.
+            session.connection().execute(delete(CommentThread).where(old))
         delete_expired_links(session, expired_before=now - EXPIRED_LINKS_KEPT)
         session.commit()
     if any(rule.number for rule in planned):
@@ -135,6 +139,13 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
             what="fakes to delete",
             reason=f"last submitted more than {rules.fake_months} months ago",
         )
+    if (old := _is_old_comment(rules, now)) is not None:
+        yield RetentionResult(
+            setting="comment_months",
+            number=_count(session, CommentThread, old),
+            what="comments of the team to delete, with their replies",
+            reason=f"resolved more than {rules.comment_months} months ago",
+        )
     yield RetentionResult(
         setting="",
         number=_count(session, MailedLink, col(MailedLink.expires_at) < now - EXPIRED_LINKS_KEPT),
@@ -145,6 +156,12 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
 
 def _count(session: Session, table: type, condition: ColumnElement[bool]) -> int:
     return session.exec(select(func.count()).select_from(table).where(condition)).one()
+
+
+def _is_old_comment(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+    if rules.comment_months is None:
+        return None
+    return col(CommentThread.resolved_at) < months_before(now, rules.comment_months)
 
 
 def _is_unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:

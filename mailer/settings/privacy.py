@@ -71,6 +71,11 @@ class RetentionSettings(Section):
         description="Delete mails that claimed to be yours and were not after this many months since anybody "
         "last submitted them at /verify.",
     )
+    comment_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Delete comments of Studio this many months after they were resolved; open ones stay.",
+    )
     click_hours: int = Field(
         default=36,
         ge=25,

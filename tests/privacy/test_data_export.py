@@ -14,11 +14,14 @@ from sqlmodel import Session, SQLModel, select
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
+from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
+from mailer.database.team_models import Role
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
+from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import add_consent_record, suppress
 from subscribers.consent.unsuppression import unsuppress
@@ -199,6 +202,28 @@ def test_what_the_log_of_the_team_says_of_the_person_is_told(
     assert told["activity"] == [
         {"at": "2026-03-01T09:00:00Z", "act": "edited_subscriber", "subject": ADDRESS, "detail": "country"}
     ]
+
+
+def test_what_the_team_says_of_the_person_in_comments_is_told(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    place = StoryPlace(edition="2026-1", story="water", title="Water")
+    with Session(engine) as session:
+        ann = add_member(session, "ann@example.org", "Ann", Role.author, now=now)
+        own = add_member(session, ADDRESS, "Mei", Role.guest, now=now)
+        words = (f"Ask {ADDRESS}.", f"Ask a{ADDRESS}.", "Ask nobody.")
+        for number, text in enumerate(words):
+            begin_thread(session, ann, text, place=place, request=str(number), now=now)
+        begin_thread(session, own, "I say.", place=place, request="own", now=now)
+        told = export_personal_data(session, ADDRESS, key=workspace.keys.suppression, now=now)
+    assert [comment["text"] for comment in told["comments"]] == [words[0], "I say."]
+    assert told["comments"][0] | {"text": ""} == {
+        "at": "2026-03-01T09:00:00Z",
+        "edition": "2026-1",
+        "story": "water",
+        "passage": "",
+        "text": "",
+    }
 
 
 def test_the_command_writes_a_file_that_its_owner_alone_may_read(

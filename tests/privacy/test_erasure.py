@@ -26,6 +26,8 @@ from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
+from mailer.comments.passages import Anchor
+from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database import secure_delete
 from mailer.database.feedback_models import (
     FeedbackEvent,
@@ -44,6 +46,7 @@ from mailer.database.models import (
 )
 from mailer.database.provider_models import MailDomain
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
+from mailer.database.team_models import Role
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
@@ -51,6 +54,7 @@ from mailer.privacy.file_scan import FileAction, scan_files
 from mailer.providers.domain_cache import save_answers
 from mailer.providers.mx_lookup import MxAnswer
 from mailer.settings import LogSettings, SmtpSettings
+from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.suppression import add_suppression
@@ -123,6 +127,10 @@ def live(workspace: Workspace, engine: Engine) -> None:
     with Session(engine) as opened:
         mei = Actor.from_command_line("mei")
         record_activity(opened, mei, Act.edited_subscriber, subject=EMAIL, detail=f"was {ADDRESS}", now=now)
+        member = add_member(opened, "ann@example.org", "Ann", Role.author, now=now)
+        place = StoryPlace(edition=SLUG, story="teachers", title=f"About {ADDRESS}")
+        anchor = Anchor(quote=f"Write to {EMAIL}", block_digest="", block=0)
+        begin_thread(opened, member, f"Is {ADDRESS} right?", place=place, anchor=anchor, request="1", now=now)
         opened.execute(text("UPDATE campaign SET state_reason = :words"), {"words": f"{ADDRESS} was refused"})
         opened.commit()
         with (workspace.root / "export.csv").open("wb") as stream:

@@ -14,13 +14,17 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
+from mailer.comments.threads import StoryPlace, begin_thread, resolve_thread
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.comment_models import Comment, CommentMention
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.database.secure_delete import MASK
+from mailer.database.team_models import Role
 from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
+from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
@@ -118,6 +122,28 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
         assert b"old.leaver" not in path.read_bytes()
         assert b"old.asker" not in path.read_bytes()
     assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0, 0]
+
+
+def test_comments_go_some_time_after_they_were_resolved(workspace: Workspace, engine: Engine) -> None:
+    rules = RULES.model_copy(update={"comment_months": 12})
+    workspace = replace(workspace, settings=workspace.settings.model_copy(update={"retention": rules}))
+    place = StoryPlace(edition="2026-1", story="water", title="Water")
+    with Session(engine) as session:
+        ann = add_member(session, "ann@example.org", "Ann", Role.author, now=LONG_AGO)
+        add_member(session, "bo@example.org", "Bo", Role.author, now=LONG_AGO)
+        for name, resolved_at in (("old", LONG_AGO), ("new", NOW), ("open", None)):
+            thread = begin_thread(session, ann, f"@Bo {name}", place=place, request=name, now=LONG_AGO)
+            if resolved_at:
+                resolve_thread(session, ann, thread, now=resolved_at)
+        session.commit()
+    planned = {rule.setting: str(rule) for rule in plan_pruning(engine, rules, now=NOW)}
+    assert planned["comment_months"] == (
+        "1 comments of the team to delete, with their replies: resolved more than 12 months ago"
+    )
+    prune(workspace, engine, now=NOW)
+    with Session(engine) as session:
+        assert {comment.text for comment in session.exec(select(Comment))} == {"@Bo new", "@Bo open"}
+        assert len(session.exec(select(CommentMention)).all()) == 2
 
 
 def test_what_came_back_long_ago_is_emptied_and_still_counts_once(
