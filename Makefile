@@ -85,7 +85,7 @@ editor: ## Build the story editor of Studio from studio/ (needs Node.js; ARGS=--
 	cd studio && npm ci --loglevel=error && node build.mjs $(ARGS)
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-editor bench-start ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-studio bench-editor bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -115,6 +115,10 @@ bench-typing: setup servers ## Measure from the press of a key to the email besi
 .PHONY: bench-editor
 bench-editor: setup servers ## Measure from the press of a key to its letter in Studio's story editor (BENCH="--keys 1000")
 	$(BIN)/python -m bench.studio_editor $(BENCH)
+
+.PHONY: bench-studio
+bench-studio: setup ## Measure the pages of Studio with 200 editions, and what they weigh
+	$(BIN)/python -m bench.studio_pages $(BENCH)
 
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library

@@ -26,6 +26,7 @@ from mailer.web.studio import account, home, sign_in
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
+from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
@@ -96,6 +97,7 @@ def create_studio_app(
             openid_provider=open_provider(workspace),
         )
         mailer.start()
+        await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
         try:
             yield
         finally:

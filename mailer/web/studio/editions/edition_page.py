@@ -15,9 +15,13 @@ from editions.source.schema import EditionHeader
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, find_edition_states
+from mailer.web.studio.editions.last_writers import find_last_writers
 from mailer.web.studio.editions.moved_story import describe_move
 from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
 from mailer.web.studio.page import PageDep, StudioPage
+
+_PAGES = ("preview", "versions", "translations", "history")
+"""Other pages of an edition, by the last part of their paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +95,7 @@ def render_edition(
     """Render the page of an edition; ``said`` is what has just become of a story, ``errors`` why an act was
     refused."""
     with page.state.read_session() as session:
+        writer = find_last_writers(session, [view.slug]).get(view.slug)
         state = find_edition_states(session, [view.slug])[view.slug]
     words, tone = STATE_WORDS[state]
     summary = page.state.summaries.read(view.slug)
@@ -104,6 +109,8 @@ def render_edition(
         tone=tone,
         said=said,
         errors=errors,
+        writer=writer,
+        pages=[name for name in _PAGES if page.leads_to(f"/editions/{{edition}}/{name}")],
         languages=[own_language_name(tag) for tag in (summary.language, *summary.complete) if tag],
         unfinished=[own_language_name(tag) for tag in summary.incomplete],
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_summaries import EditionSummary
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
+from mailer.web.studio.editions.last_writers import LastWriter, find_last_writers
 from mailer.web.studio.page import PageDep, StudioPage
 
 PAGE_SIZE = 30
@@ -17,7 +18,8 @@ PAGE_SIZE = 30
 
 @dataclass(frozen=True, kw_only=True)
 class EditionCard:
-    """An edition in the list, and how far it is. ``words`` and ``tone`` are those of its state."""
+    """An edition in the list, and how far it is. ``words`` and ``tone`` are those of its state,
+    ``writer`` is None if nobody has changed it in Studio yet."""
 
     summary: EditionSummary
     state: EditionState
@@ -25,6 +27,7 @@ class EditionCard:
     tone: str
     languages: Sequence[str]
     unfinished: Sequence[str]
+    writer: LastWriter | None
 
 
 def list_editions(page: PageDep, request: Request) -> Response:
@@ -53,6 +56,7 @@ def _read_number(written: str) -> int:
 def _make_cards(page: StudioPage, slugs: Sequence[str]) -> list[EditionCard]:
     with page.state.read_session() as session:
         states = find_edition_states(session, slugs)
+        writers = find_last_writers(session, slugs)
     cards = []
     for slug in slugs:
         summary = page.state.summaries.read(slug)
@@ -66,6 +70,7 @@ def _make_cards(page: StudioPage, slugs: Sequence[str]) -> list[EditionCard]:
                 tone=tone,
                 languages=[own_language_name(tag) for tag in (*own, *summary.complete)],
                 unfinished=[own_language_name(tag) for tag in summary.incomplete],
+                writer=writers.get(slug),
             )
         )
     return cards

@@ -1,5 +1,6 @@
 """Moving, adding and removing stories on the page of an edition."""
 
+import json
 import re
 
 import pytest
@@ -8,8 +9,9 @@ from sqlmodel import Session, select
 
 from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionText
 from mailer.database.team_models import Role
+from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
-from tests.web.studio.conftest import Studio
+from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.editions.studio_client import StudioClient, list_files, write_story
 
 
@@ -249,3 +251,20 @@ def test_everything_works_without_script(studio: Studio, draft: Draft, browser: 
         page.get_by_role("link", name="Look for problems").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Problems")
     assert list_cards_of(draft) == ["youth-forum", "museum", "schools"]
+
+
+def test_renames_that_a_kill_interrupted_are_finished_when_studio_starts(workspace: Workspace) -> None:
+    draft = Draft(workspace.editions / "2026-1")
+    (draft.folder / "stories/010-youth-forum.md").rename(draft.folder / "stories/020-youth-forum.md")
+    draft.write("stories/010-youth-forum.mn.md", "---\ntitle: х\n---\n")
+    moves = [[f"stories/010-youth-forum{end}", f"stories/020-youth-forum{end}"] for end in (".md", ".mn.md")]
+    draft.write(".moves.json", json.dumps(moves))
+    with serve_studio(workspace):
+        assert list_stories(draft) == ["020-youth-forum.md", "020-youth-forum.mn.md"]
+
+
+def test_who_has_changed_an_edition_last_is_named(studio: Studio, draft: Draft, author: StudioClient) -> None:
+    assert "Last changed by" not in author.get("/editions/2026-1").text
+    author.post("/editions/2026-1/stories/dance/move", {"to": "up"})
+    assert "Last changed by Author Member, " in author.get("/editions/2026-1").text
+    assert "Author Member, " in author.get("/editions").text
