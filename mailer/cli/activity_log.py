@@ -258,6 +258,7 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         "subscribers export": LoggedCommand(
             act=Act.exported_subscribers, detail=lambda given: f"{given['query']}, as {given['form']}"
         ),
+        "studio erase": LoggedCommand(act=Act.erased_person),
         "studio invite": LoggedCommand(
             act=Act.invited_member, subject="address", detail=lambda given: f"as {given['role']}"
         ),

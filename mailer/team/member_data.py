@@ -1,10 +1,12 @@
-"""What the database holds about a member of the team: as a copy for them, and to be erased when they left."""
+"""What the database holds about a member of the team: as a copy for them, and erased when they have left."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, SQLModel, col, delete, select
+from sqlmodel import Session, SQLModel, col, delete, select, update
 
+from mailer.database.activity_models import ActivityRecord
+from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.sign_in_models import (
     MemberPasskey,
     MemberPassword,
@@ -14,6 +16,9 @@ from mailer.database.sign_in_models import (
     TeamInvitation,
 )
 from mailer.database.team_models import TeamMember, TeamSession
+from mailer.privacy.address_matcher import AddressMatcher
+from mailer.team.members import TeamError
+from subscribers.address import normalise_address
 
 # Whoever reads the copy must not be able to sign in with it, nor to try passwords at leisure.
 _SECRET_COLUMNS = frozenset({"digest", "browser_digest", "hash", "public_key"})
@@ -39,13 +44,40 @@ def export_member_data(session: Session, member_id: int) -> dict[str, Any]:
     return {**known, "sign_in_mail": [_describe(row) for row in waiting]}
 
 
-def delete_credentials(session: Session, member_id: int) -> None:
-    """Delete every way in of a member who leaves: sessions, links, password, passkeys. The caller commits."""
-    member = session.get_one(TeamMember, member_id)
+def delete_credentials_of_leavers(session: Session) -> None:
+    """Delete every way in of those who have left: sessions, links, passwords, passkeys. None of them worked
+    any more. The caller commits."""
+    leavers = select(TeamMember.id).where(col(TeamMember.removed_at).is_not(None))
     for model in _OWN_TABLES:
         table = model.__table__  # type: ignore[attr-defined]
-        session.connection().execute(table.delete().where(table.c.member_id == member_id))
-    session.exec(delete(SignInMail).where(col(SignInMail.email) == member.email))
+        session.connection().execute(table.delete().where(table.c.member_id.in_(leavers)))
+
+
+def erase_member(session: Session, email: str) -> None:
+    """Erase who a person was that has left the team. What they did stays in the history and in the log, done
+    by somebody without a name. The caller commits, and then overwrites freed pages.
+
+    Raises:
+        AddressError: ``email`` is not an address.
+        TeamError: nobody with this address ever belonged to the team, or they still do.
+    """
+    address = normalise_address(email)
+    row = session.exec(select(TeamMember).where(TeamMember.email == address.email)).one_or_none()
+    if row is None:
+        raise TeamError(f"{address.email} never belonged to the team.")
+    if row.removed_at is None:
+        raise TeamError(f"{address.email} belongs to the team. A manager has to remove them first.")
+    delete_credentials_of_leavers(session)
+    session.exec(delete(SignInMail).where(col(SignInMail.email) == address.email))
+    spellings = tuple({address.email, address.envelope})
+    mask_addresses(session.connection(), AddressMatcher(spellings=spellings).text_pattern, spellings)
+    session.connection().execute(
+        update(ActivityRecord).where(col(ActivityRecord.member_id) == row.id).values(name=MASK)
+    )
+    # Unique, and no address that anybody could have.
+    row.email, row.name, row.language = f"{row.id}@erased.invalid", MASK, ""
+    session.add(row)
+    session.flush()
 
 
 def _describe(row: SQLModel) -> dict[str, Any]:

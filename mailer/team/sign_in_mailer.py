@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.attempt_limits import forget_studio_attempts
+from mailer.team.member_data import delete_credentials_of_leavers
 from mailer.team.sessions import delete_old_sessions
 from mailer.team.sign_in_links import delete_old_links
 from mailer.team.sign_in_mails import MailRun, delete_old_mails, send_due_mails
@@ -115,11 +116,12 @@ class SignInMailer:
 
 
 def delete_what_is_past(engine: Engine, workspace: Workspace, *, now: datetime) -> None:
-    """Delete links, mails, sessions and counters that have no effect any more."""
+    """Delete what has no effect any more: links, mails, sessions, counters, and all ways in of leavers."""
     lifetime = timedelta(days=workspace.settings.studio.session_days)
     with open_session(engine) as session:
         delete_old_links(session, now=now)
         delete_old_mails(session, now=now)
+        delete_credentials_of_leavers(session)
         delete_old_sessions(session, unused_since=now - lifetime)
         forget_studio_attempts(session.connection(), now=now)
         session.commit()

@@ -4,14 +4,20 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from mailer.cli import mailer
+from mailer.cli.commands.studio import say_how_to_begin
+from mailer.cli.context import CliContext
+from mailer.settings import StudioSettings
 from mailer.workspace import Workspace
 from tests.servers.process import free_port
-from tests.web.site import send_request
+from tests.web.site import dump_tables, opened_engine, send_request
 
 _FIRST_LINK = re.compile(r"(http://localhost:\d+)(/studio/first/[0-9a-f]{48})")
 _LINK = re.compile(r"(https?://\S+)/link/[0-9a-f]{48}$", re.MULTILINE)
@@ -50,3 +56,31 @@ def test_a_person_is_let_in_and_let_in_again(workspace: Workspace) -> None:
     wrong = run(workspace.root, "studio", "invite", "nobody")
     assert wrong.exit_code == 1
     assert "nobody" in wrong.stderr
+
+
+def test_who_has_left_is_erased_and_who_has_not_is_not(workspace: Workspace) -> None:
+    run(workspace.root, "studio", "invite", "mei@example.org", "--name", "Mei")
+    refused = run(workspace.root, "studio", "erase", "mei@example.org")
+    assert (refused.exit_code, "remove them first" in refused.stderr) == (1, True)
+    with opened_engine(workspace) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE team_member SET removed_at = created_at"))
+    erased = run(workspace.root, "studio", "erase", "mei@example.org")
+    assert erased.exit_code == 0, erased.output
+    with opened_engine(workspace) as engine:
+        assert "mei@example" not in repr(dump_tables(engine))
+
+
+def test_serving_a_studio_that_has_nobody_says_how_to_begin(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = replace(
+        workspace, settings=workspace.settings.model_copy(update={"studio": StudioSettings(enabled=True)})
+    )
+    context = CliContext(workspace.root)
+    say_how_to_begin(context, workspace)
+    assert capsys.readouterr().err == ""
+    say_how_to_begin(context, served)
+    assert "studio invite YOUR-ADDRESS --role manager" in capsys.readouterr().err
+    run(workspace.root, "studio", "invite", "mei@example.org")
+    say_how_to_begin(context, served)
+    assert capsys.readouterr().err == ""

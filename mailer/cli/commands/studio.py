@@ -80,6 +80,28 @@ def invite(context: CliContext, address: str, name: str, role: str) -> None:
     emit(f"{place}/link/{secret}")
 
 
+@studio.command()
+@click.argument("address")
+@pass_context
+def erase(context: CliContext, address: str) -> None:
+    """Erase the name and address of a person who has left the team.
+
+    What they wrote and did stays, done by somebody without a name. `mailer subscribers erase` is for readers:
+    who is both is erased by both.
+    """
+    from mailer.database.engine import open_session
+    from mailer.privacy.erasure import overwrite_freed_pages
+    from mailer.team.member_data import erase_member
+
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
+        with open_session(engine) as session:
+            erase_member(session, address)
+            session.commit()
+        overwrite_freed_pages(engine)
+    say("Erased. Backups still have the name until they are deleted.")
+
+
 def say_how_to_begin(context: CliContext, workspace: Workspace) -> None:
     """Say how to make the first account, if Studio is served and has none."""
     from mailer.team.members import list_members

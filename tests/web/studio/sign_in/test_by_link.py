@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, delete, select
@@ -10,6 +11,8 @@ from sqlmodel import Session, delete, select
 from mailer.database.sign_in_models import SignInLink, SignInMail
 from mailer.database.team_models import Role, TeamMember, TeamSession
 from mailer.web.dependencies import utc_now
+from mailer.web.server import start_in_thread
+from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace
 from tests.servers.process import wait_until
 from tests.web.studio.conftest import Studio, serve_studio
@@ -245,3 +248,26 @@ def test_a_relay_that_is_down_is_said_on_the_page_whoever_asks(
             with Session(studio.engine) as session:
                 session.exec(delete(SignInMail))
                 session.commit()
+
+
+def test_over_https_no_cookie_goes_over_an_open_line_or_to_another_host(workspace: Workspace) -> None:
+    app = create_local_studio(with_maildir(workspace), address="https://news.example.org/studio")
+    running = start_in_thread(app)
+    try:
+        headers = {
+            "host": "localhost",
+            "sec-fetch-site": "same-origin",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        answer = httpx2.post(
+            f"{running.url}/studio/sign-in", content="email=ann@example.org", headers=headers, trust_env=False
+        )
+        cookies = answer.headers.get_list("set-cookie")
+        assert len(cookies) == 2
+        for cookie in cookies:
+            assert re.match(
+                r"__Host-studio-\w+=[^;]+; HttpOnly; Max-Age=\d+; Path=/; SameSite=lax; Secure$", cookie
+            )
+        assert answer.headers["strict-transport-security"]
+    finally:
+        running.stop()
