@@ -69,9 +69,6 @@ class Act(StrEnum):
     confirmed_translation = "confirmed_translation"
     """They said that a translation is up to date."""
 
-    exported_texts = "exported_texts"
-    """They took an edition's texts away as a file, to have them translated."""
-
     imported_translations = "imported_translations"
     """They put translations from a file into an edition."""
 

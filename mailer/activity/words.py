@@ -29,7 +29,6 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.restored_text: gettext_noop("Restored an earlier text of %(subject)s"),
         Act.restored_story: gettext_noop("Restored the story %(subject)s"),
         Act.confirmed_translation: gettext_noop("Marked %(subject)s as up to date"),
-        Act.exported_texts: gettext_noop("Downloaded the texts for translation: %(subject)s"),
         Act.imported_translations: gettext_noop("Put in translations from %(subject)s"),
         Act.sent_test: gettext_noop("Sent a test"),
         Act.approved_campaign: gettext_noop("Approved campaign %(subject)s"),

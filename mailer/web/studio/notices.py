@@ -86,6 +86,9 @@ class Notice(StrEnum):
     translation_confirmed = "translation-confirmed"
     """A translation was saved, and somebody said that it is up to date."""
 
+    translations_imported = "translations-imported"
+    """Translations that came back in a file were saved."""
+
     original_changed = "original-changed"
     """A translation was saved, but the original is not what the translator saw."""
 
@@ -140,6 +143,7 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
             "little."
         ),
         Notice.translation_confirmed: gettext_noop("The translation is saved, and is up to date."),
+        Notice.translations_imported: gettext_noop("The translations are saved."),
         Notice.original_changed: gettext_noop(
             "The translation is saved. It is not marked as up to date, because the original was changed "
             "while you translated. Look at what has changed."

@@ -145,7 +145,5 @@ def _render(
         edition_title=read_edition_title(place.original),
         language_name=own_language_name(place.language),
         own_language_name=own_language_name(place.own_language),
-        has_history=page.leads_to(
-            f"/editions/{{edition}}/{'stories/{story}' if place.story else 'letter'}/history"
-        ),
+        has_history=place.file is not None,
     )
