@@ -101,6 +101,11 @@ def test_the_letter_and_translations_have_histories_too(room: Room) -> None:
     assert "water (zh)" in words
 
 
+def test_every_page_about_a_text_leads_to_its_history(room: Room) -> None:
+    for path in (ROOT, WATER, f"{ROOT}/letter", f"{WATER}/translations/zh"):
+        assert f'href="{path}/history"' in room.get(path).text, path
+
+
 def test_words_of_the_text_are_never_markup(room: Room) -> None:
     hostile = "<script>alert(1)</script> <ins onclick=x>\n"
     assert isinstance(room.save(room.ben, BEFORE + hostile), Saved)

@@ -1,0 +1,54 @@
+"""A program that saves a story again and again until it is killed, and says what it was told is saved.
+
+Run as ``python -m tests.revisions.killed_writer WORKSPACE MEMBER``; it prints one line for each save that was
+committed.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from mailer.revisions.edition_file import read_edition_file
+from mailer.revisions.edition_save import Saved, save_edition_file
+from mailer.team.members import find_member
+from mailer.workspace import open_workspace
+from tests.revisions.conftest import EDITION, STORY
+
+
+def main() -> None:
+    workspace = open_workspace(Path(sys.argv[1]), environ={})
+    engine = workspace.open_database()
+    with Session(engine) as session:
+        member = find_member(session, int(sys.argv[2]))
+    assert member is not None
+    folder = workspace.editions / EDITION
+    for count in range(1, 1_000_000):
+        text = make_text(os.getpid(), count)
+        with Session(engine) as session:
+            done = save_edition_file(
+                workspace,
+                session,
+                EDITION,
+                STORY,
+                text,
+                base=read_edition_file(folder, STORY).digest,
+                member=member,
+                sitting=f"{os.getpid()}",
+                sequence=count,
+                now=datetime.now(UTC),
+            )
+            session.commit()
+        sys.stdout.write(f"{count if isinstance(done, Saved) else f'conflict {done.number}'}\n")
+        sys.stdout.flush()
+
+
+def make_text(process: int, count: int) -> str:
+    """A text of some length whose end tells that it is whole."""
+    return f"---\ntitle: Save {count} of {process}\n---\n" + "All of it. " * 2000 + f"\n\nEnd {count}\n"
+
+
+if __name__ == "__main__":
+    main()
