@@ -231,6 +231,7 @@ def _finish(save: _Save, file: EditionFile) -> Saved:
         save.session,
         save.edition,
         save.place,
+        base_digest=save.base,
         member=save.member,
         sitting=save.sitting,
         sequence=save.sequence,

@@ -47,9 +47,12 @@ def keep_unsaved(
     now: datetime,
     detail: str = "",
 ) -> int:
-    """Keep what a member wrote, in place of what the same page sent before, and return its number. The caller
-    commits, and holds the lock of the edition."""
-    row = _find_row(session, edition, parse_file_name(name), member=member, sitting=sitting)
+    """Keep what a member wrote, in place of what the same page sent before, and return its number. A page
+    that has begun from another text since has not the same words any more, and does not replace them. The
+    caller commits, and holds the lock of the edition."""
+    row = _find_row(
+        session, edition, parse_file_name(name), member=member, sitting=sitting, base_digest=base_digest
+    )
     if row is None:
         place = parse_file_name(name)
         row = UnsavedText(
@@ -78,10 +81,18 @@ def keep_unsaved(
 
 
 def forget_unsaved(
-    session: Session, edition: str, place: FilePlace, *, member: Member, sitting: str, sequence: int
+    session: Session,
+    edition: str,
+    place: FilePlace,
+    *,
+    base_digest: str,
+    member: Member,
+    sitting: str,
+    sequence: int,
 ) -> None:
-    """Delete what this page could not save before, after it has saved something later. The caller commits."""
-    row = _find_row(session, edition, place, member=member, sitting=sitting)
+    """Delete what this page could not save before, after it has saved something later that began from the
+    same text. The caller commits."""
+    row = _find_row(session, edition, place, member=member, sitting=sitting, base_digest=base_digest)
     if row is not None and (not sequence or sequence >= row.sequence):
         session.delete(row)
         session.flush()
@@ -114,7 +125,7 @@ def _select() -> Select[UnsavedText, str]:
 
 
 def _find_row(
-    session: Session, edition: str, place: FilePlace, *, member: Member, sitting: str
+    session: Session, edition: str, place: FilePlace, *, member: Member, sitting: str, base_digest: str
 ) -> UnsavedText | None:
     if not sitting:
         return None
@@ -123,6 +134,7 @@ def _find_row(
         .where(UnsavedText.edition == edition)
         .where(UnsavedText.story == place.story, UnsavedText.language == place.language)
         .where(UnsavedText.member_id == member.id, UnsavedText.sitting == sitting)
+        .where(UnsavedText.base_digest == base_digest)
     )
     return session.exec(found).first()
 

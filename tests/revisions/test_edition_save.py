@@ -219,6 +219,18 @@ def test_a_page_goes_on_typing_in_a_conflict_and_its_last_text_is_kept(
     assert list_texts_kept(desk) == [f"{MINE}xxxx"]
 
 
+def test_what_a_page_could_not_save_is_kept_when_it_begins_anew(desk: Desk, ann: Member, ben: Member) -> None:
+    base = desk.read().digest
+    saved = desk.must_save(ben, THEIRS)
+    desk.must_conflict(ann, MINE, base=base)
+    # Ann goes back to what the file has, in the same page, and writes something else.
+    again = desk.must_save(ann, f"{THEIRS}And more.\n", base=saved.digest)
+    assert list_texts_kept(desk) == [MINE]
+    desk.write_outside(THEIRS)
+    desk.must_conflict(ann, f"{THEIRS}And more still.\n", base=again.digest)
+    assert list_texts_kept(desk) == [MINE, f"{THEIRS}And more still.\n"]
+
+
 def test_a_page_whose_answer_got_lost_does_not_meet_itself(desk: Desk, ann: Member) -> None:
     base = desk.read().digest
     desk.must_save(ann, MINE, base=base, sequence=1)
