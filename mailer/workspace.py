@@ -51,7 +51,9 @@ class Workspace:
             ConfigurationError: there is no such edition, or the slug points outside the folder of editions.
         """
         folder = self.editions / slug
-        if folder.parent != self.editions or slug in {"", ".", ".."} or not folder.is_dir():
+        # os.path asks no questions of a name that no file can have: one that is too long, or with a NUL.
+        is_there = os.path.isdir(folder)  # noqa: PTH112
+        if folder.parent != self.editions or slug in {"", ".", ".."} or not is_there:
             known = (
                 ", ".join(sorted(path.name for path in self.editions.glob("*") if path.is_dir()))
                 or "none yet"

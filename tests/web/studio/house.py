@@ -1,0 +1,164 @@
+"""A Studio with a member of each role, whose files and rows can be watched and put back."""
+
+import contextlib
+import http.client
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from sqlmodel import Session
+
+from mailer.database.team_models import Role, SignInMethod, TeamMember
+from mailer.team.sessions import open_team_session
+from mailer.web.dependencies import utc_now
+from mailer.workspace import Workspace, open_workspace, write_keys
+from tests.conftest import SETTINGS
+from tests.factories.small_edition import SLUG, write_edition, write_second_story
+from tests.web.studio.conftest import Studio, serve_studio
+
+ELSEWHERE = "2025-4"
+"""Another edition, with a story that the first has not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A Studio with a member of each role signed in, one who has left, and a session that has ended."""
+
+    studio: Studio
+    cookies: Mapping[str, str]
+    pristine: Path
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        who: str = "",
+        *,
+        form: Mapping[str, str] | None = None,
+        **headers: str,
+    ) -> Answer:
+        """Ask for a path below /studio as ``who``; by default a POST comes from our own page."""
+        sent = {"sec-fetch-site": "same-origin"} if method not in {"GET", "HEAD"} else {}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if who:
+            sent["cookie"] = self.cookies[who]
+        body = None
+        if method not in {"GET", "HEAD"}:
+            body = urlencode(form or {})
+            sent["content-type"] = "application/x-www-form-urlencoded"
+        sent = {name: value for name, value in sent.items() if value != "-"}
+        place = urlsplit(self.studio.url)
+        connection = http.client.HTTPConnection("localhost", place.port, timeout=30)
+        try:
+            connection.putrequest(
+                method, f"/studio{path}", skip_accept_encoding=True, skip_host="host" in sent
+            )
+            for name, value in sent.items():
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("content-length", str(len(body)))
+            connection.endheaders(None if body is None else body.encode())
+            answer = connection.getresponse()
+            return Answer(
+                status=answer.status,
+                headers={name.lower(): value for name, value in answer.getheaders()},
+                body=answer.read(),
+            )
+        finally:
+            connection.close()
+
+    def see(self) -> object:
+        """Everything that a request could have changed: the files and the rows, but for the last visits."""
+        root = self.studio.workspace.root
+        files = {
+            str(path.relative_to(root)): (path.stat().st_size, path.stat().st_mtime_ns)
+            for folder in (self.studio.workspace.editions,)
+            for path in sorted(folder.rglob("*"))
+        }
+        top = sorted(path.name for path in root.iterdir())
+        return files, top, _dump(root / "mailer.db")
+
+    @contextlib.contextmanager
+    def unchanged(self, reason: str) -> Iterator[None]:
+        """Demand that nothing changes within the block."""
+        before = self.see()
+        yield
+        assert self.see() == before, f"{reason} has changed files or rows"
+
+    def restore(self) -> None:
+        """Make everything as it was when the house was opened."""
+        editions = self.studio.workspace.editions
+        shutil.rmtree(editions)
+        shutil.copytree(self.pristine / "editions", editions)
+        for source, target in ((self.pristine / "mailer.db", self.studio.workspace.root / "mailer.db"),):
+            with _connect(source) as old, _connect(target) as live:
+                old.backup(live)
+
+
+@contextlib.contextmanager
+def _connect(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _dump(path: Path) -> dict[str, list[dict[str, object]]]:
+    with _connect(path) as connection:
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        rows = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+    # A visit is noted once a minute, which is no act of anybody.
+    rows["team_session"] = [one[:-1] for one in rows["team_session"]]
+    return rows
+
+
+def _make_workspace(root: Path, database: Path) -> Workspace:
+    (root / "editions").mkdir(parents=True)
+    (root / "mailer.toml").write_text(SETTINGS, encoding="utf-8")
+    write_keys(root / "keys.toml")
+    shutil.copy(database, root / "mailer.db")
+    write_second_story(write_edition(root / "editions"), personalise="off")
+    other = root / "editions" / ELSEWHERE
+    shutil.copytree(root / "editions" / SLUG, other)
+    (other / "stories" / "030-only-here.md").write_text("---\ntitle: Only here\n---\n\nText.\n")
+    return open_workspace(root, environ={})
+
+
+@contextlib.contextmanager
+def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
+    """Serve a Studio with two editions and a member of each role."""
+    workspace = _make_workspace(folder / "workspace", sqlite_template)
+    with serve_studio(workspace) as studio:
+        cookies = {role.value: studio.sign_in(studio.add_member(role, f"{role.value} X")) for role in Role}
+        left = studio.add_member(Role.manager, "Left", "left@example.org")
+        cookies["left"] = studio.sign_in(left)
+        stale = studio.add_member(Role.manager, "Stale", "stale@example.org")
+        with Session(studio.engine) as session:
+            row = session.get(TeamMember, left.id)
+            assert row is not None
+            row.removed_at = utc_now()
+            session.add(row)
+            old = utc_now() - timedelta(days=100)
+            secret = open_team_session(session, stale.id, SignInMethod.link, browser="x", now=old)
+            session.commit()
+        cookies["stale"] = f"studio={secret}"
+        cookies["forged"] = f"studio={'A' * 43}"
+        pristine = folder / "pristine"
+        shutil.copytree(workspace.editions, pristine / "editions")
+        with _connect(workspace.root / "mailer.db") as live, _connect(pristine / "mailer.db") as copy:
+            live.backup(copy)
+        yield House(studio=studio, cookies=cookies, pristine=pristine)

@@ -1,0 +1,308 @@
+"""Every route of Studio, and who may do what there: declared here once more, and asked of a real server.
+
+A new route fails the first test until it has its row.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+
+from mailer.database.team_models import Role
+from mailer.team.roles import is_allowed
+from mailer.web.studio.app import ROUTES
+from tests.factories.small_edition import SLUG
+from tests.web.studio.house import House, open_house
+
+EVERYBODY = frozenset(Role)
+WRITERS = frozenset({Role.author, Role.approver, Role.manager})
+APPROVERS = frozenset({Role.approver, Role.manager})
+MANAGERS = frozenset({Role.manager})
+VISITORS: frozenset[Role] | None = None
+"""Whoever opens it, signed in or not: the pages of signing in."""
+
+STORY = "teachers"
+VALUES: Mapping[str, str] = {
+    "edition": SLUG,
+    "story": STORY,
+    "language": "zh",
+    "token": "A" * 43,
+    "file": "nothing.jpg",
+    "name": "nothing.jpg",
+    "number": "1",
+    "member": "1",
+}
+"""What stands in a path for each of its parameters, if the row says nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Who may use a route, and what the answer to them may be.
+
+    ``form`` is what a POST sends. ``answers`` are the statuses of an answer to who may; without it a GET
+    gives 200, and a POST something that is neither a refusal of the person nor a failure. ``values`` are the
+    parameters of the path.
+    """
+
+    who: frozenset[Role] | None
+    form: Mapping[str, str] = field(default_factory=dict)
+    answers: frozenset[int] = frozenset()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def row(
+    who: frozenset[Role] | None, *answers: int, form: Mapping[str, str] | None = None, **values: str
+) -> Row:
+    return Row(who=who, form=form or {}, answers=frozenset(answers), values=values)
+
+
+_ROWS: Mapping[str, Row] = {
+    "GET /": row(EVERYBODY),
+    "GET /sign-in": row(VISITORS, 200, 303),
+    "POST /sign-in": row(VISITORS, form={"email": "ann@example.org"}),
+    "GET /sign-in/sent": row(VISITORS),
+    "GET /link/{token}": row(VISITORS, 410),
+    "POST /link/{token}": row(VISITORS, 410),
+    "GET /first/{token}": row(VISITORS, 410),
+    "POST /first/{token}": row(VISITORS, 410, form={"email": "eve@example.org", "name": "Eve"}),
+    "POST /sign-out": row(VISITORS),
+    "GET /signed-in": row(VISITORS, 200, 303),
+    "GET /editions": row(EVERYBODY),
+    "GET /editions/{edition}": row(EVERYBODY),
+    "GET /editions/{edition}/problems": row(EVERYBODY),
+    "GET /editions/{edition}/thumb/{file}": row(EVERYBODY, 404),
+    "GET /editions/{edition}/new-story": row(WRITERS),
+    "POST /editions/{edition}/new-story": row(WRITERS, form={"title": "A new story"}),
+    "POST /editions/{edition}/stories/{story}/move": row(WRITERS, form={"to": "1"}),
+    "POST /editions/{edition}/stories/{story}/remove": row(WRITERS),
+    "GET /editions/{edition}/stories/{story}": row(EVERYBODY),
+    "POST /editions/{edition}/stories/{story}": row(WRITERS),
+    "GET /editions/{edition}/stories/{story}/preview": row(EVERYBODY),
+    "GET /editions/{edition}/stories/{story}/preview/frame": row(EVERYBODY),
+    "POST /editions/{edition}/stories/{story}/preview/frame": row(WRITERS),
+    "GET /editions/{edition}/stories/{story}/checks": row(EVERYBODY),
+    "GET /editions/{edition}/letter": row(EVERYBODY),
+    "POST /editions/{edition}/letter": row(WRITERS),
+    "GET /editions/{edition}/letter/preview": row(EVERYBODY),
+    "GET /editions/{edition}/letter/preview/frame": row(EVERYBODY),
+    "POST /editions/{edition}/letter/preview/frame": row(WRITERS),
+    "GET /editions/{edition}/letter/checks": row(EVERYBODY),
+    "GET /editions/{edition}/preview": row(EVERYBODY),
+    "GET /editions/{edition}/versions": row(EVERYBODY),
+    "GET /editions/{edition}/media/{name}": row(EVERYBODY, 404),
+    "GET /editions/{edition}/pictures/{file}": row(EVERYBODY, 404),
+    "GET /editions/{edition}/stories/{story}/picture": row(WRITERS),
+    "POST /editions/{edition}/stories/{story}/picture": row(WRITERS),
+    "POST /editions/{edition}/stories/{story}/picture/remove": row(WRITERS),
+    "GET /editions/{edition}/letter/picture": row(WRITERS),
+    "POST /editions/{edition}/letter/picture": row(WRITERS),
+    "POST /editions/{edition}/letter/picture/remove": row(WRITERS),
+}
+"""A row for each method and path: who may, the statuses they may get, a form to send, values in the path."""
+
+_ROUTES = frozenset(f"{method} {route.path}" for route in ROUTES for method in route.methods) - frozenset(
+    f"HEAD {route.path}" for route in ROUTES
+)
+MATRIX: Mapping[str, Row] = {name: _ROWS[name] for name in _ROWS if name in _ROUTES}
+
+_UNLIKELY = frozenset({401, 403, 404, 405, 421})
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("house"), sqlite_template) as house:
+        yield house
+
+
+def make_path(template: str, values: Mapping[str, str]) -> str:
+    """The path of a route with its parameters filled in."""
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: ({**VALUES, **values})[found[1]], template)
+
+
+def list_parameters(template: str) -> list[str]:
+    return re.findall(r"\{(\w+)", template)
+
+
+ALL = tuple(MATRIX)
+OURS = tuple(name for name in ALL if MATRIX[name].who is not None)
+POSTS = tuple(name for name in ALL if name.startswith("POST "))
+WITH_PARAMETERS = tuple(name for name in ALL if "{" in name)
+
+
+def test_every_route_has_its_row() -> None:
+    missing = sorted(_ROUTES - set(MATRIX))
+    assert not missing, (
+        "These routes have no row in tests/web/studio/test_routes.py. Say who may, as in "
+        f'"{missing[0]}": row(WRITERS). All: {missing}'
+    )
+
+
+def test_every_permission_is_the_one_declared() -> None:
+    for route in ROUTES:
+        for method in set(route.methods) - {"HEAD"}:
+            allowed = (
+                None
+                if route.permission is None
+                else {one for one in Role if is_allowed(one, route.permission)}
+            )
+            assert allowed == MATRIX[f"{method} {route.path}"].who, f"{method} {route.path}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_role_gets_what_the_matrix_says(house: House, name: str) -> None:
+    method, template = name.split(" ")
+    wanted = MATRIX[name]
+    path = make_path(template, wanted.values)
+    for role in Role:
+        who = wanted.who
+        if who is not None and role not in who:
+            with house.unchanged(f"{name} by a {role}"):
+                answer = house.ask(method, path, role, form=wanted.form)
+            assert answer.status == 403, f"{name} by a {role}: {answer.status}"
+            continue
+        if method == "GET":
+            with house.unchanged(f"{name} by a {role}"):
+                answer = house.ask(method, path, role)
+                assert house.ask("HEAD", path, role).status == answer.status
+            allowed = wanted.answers or {200}
+            assert answer.status in allowed, f"{name} by a {role}: {answer.status}"
+        else:
+            answer = house.ask(method, path, role, form=wanted.form)
+            assert answer.status in wanted.answers or (
+                not wanted.answers and answer.status < 500 and answer.status not in _UNLIKELY
+            ), f"{name} by a {role}: {answer.status}"
+            house.restore()
+        assert answer.status < 300 or "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_whoever_is_not_signed_in_is_led_to_the_sign_in_and_changes_nothing(house: House, name: str) -> None:
+    method, template = name.split(" ")
+    wanted = MATRIX[name]
+    path = make_path(template, wanted.values)
+    for who in ("", "left", "stale", "forged"):
+        with house.unchanged(f"{name} by {who or 'anybody'}"):
+            answer = house.ask(method, path, who, form=wanted.form)
+        if method == "GET":
+            assert answer.status == 303, f"{name} by {who or 'anybody'}: {answer.status}"
+            target = urlsplit(answer.headers["location"])
+            assert target.path == "/studio/sign-in"
+            assert unquote(target.query).endswith(f"next={unquote(path)}")
+        else:
+            assert answer.status == 401, f"{name} by {who or 'anybody'}: {answer.status}"
+
+
+@pytest.mark.parametrize("name", POSTS)
+def test_a_post_that_may_come_from_another_site_is_refused(house: House, name: str) -> None:
+    _, template = name.split(" ")
+    wanted = MATRIX[name]
+    path = make_path(template, wanted.values)
+    for headers in (
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "-", "origin": "https://evil.example"},
+        {"sec_fetch_site": "-", "origin": "null"},
+        {"sec_fetch_site": "-"},
+        {"sec_fetch_site": "cross-site", "origin": f"http://localhost:{urlsplit(house.studio.url).port}"},
+    ):
+        with house.unchanged(f"{name} with {headers}"):
+            answer = house.ask("POST", path, Role.manager, form=wanted.form, **headers)
+        assert answer.status == 403, f"{name} with {headers}: {answer.status}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_other_method_is_answered(house: House, name: str) -> None:
+    _, template = name.split(" ")
+    known = {one.split(" ")[0] for one in ALL if one.split(" ")[1] == template}
+    path = make_path(template, MATRIX[name].values)
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):
+        if method in known or (method == "HEAD" and "GET" in known):
+            continue
+        with house.unchanged(f"{method} {path}"):
+            status = house.ask(method, path, Role.manager).status
+        # Another route may have a parameter where this one has a word.
+        assert status in {404, 405} or f"{method} {template}" in ALL, f"{method} {template}: {status}"
+
+
+ODD = (
+    "..",
+    ".",
+    "%2e%2e",
+    "..%2f..%2fkeys.toml",
+    "%2fetc%2fpasswd",
+    "..%5c..%5ckeys.toml",
+    "%00",
+    f"{SLUG}%00",
+    "%ff%fe",
+    "%0d%0aset-cookie:%20a=b",
+    ".hidden",
+    "a" * 10_000,
+    quote("ünïcödé"),
+    quote("第一期"),
+    quote("\u202egnp.exe"),
+    quote("<script>alert(1)</script>"),
+    quote("'\"`;--"),
+    "edition.md",
+    "stories",
+    "~root",
+    "nowhere",
+    "%25",
+    "-1",
+    "99999999999999999999999",
+)
+
+
+@pytest.mark.parametrize("name", WITH_PARAMETERS)
+def test_odd_names_lead_nowhere(house: House, name: str) -> None:
+    """Names that leave the folder, that no file can have, and those of nothing: a page that says so."""
+    method, template = name.split(" ")
+    wanted = MATRIX[name]
+    with house.unchanged(f"{name} with odd names"):
+        for parameter in list_parameters(template):
+            for odd in ODD:
+                path = make_path(template, {**wanted.values, parameter: odd})
+                answer = house.ask(method, path, Role.manager, form=wanted.form)
+                # A path of dots alone, which no browser sends, may be that of another page.
+                allowed = {400, 404, 405, 414, 422} | ({303, 403, 410} if method == "POST" else set())
+                if wanted.who is None:
+                    allowed |= {200, 303, 410}
+                assert answer.status in allowed, f"{method} {path[:200]}: {answer.status}"
+                assert b"[suppression]" not in answer.body
+                assert b"<script>alert" not in answer.body
+                assert "set-cookie" not in answer.headers or "a=b" not in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in OURS if "{story}" in name or "{edition}" in name], ids=lambda name: name
+)
+def test_what_belongs_to_another_edition_is_not_found(house: House, name: str) -> None:
+    method, template = name.split(" ")
+    wanted = MATRIX[name]
+    others = [{"edition": "1999-1"}]
+    if "{story}" in template:
+        others += [{"story": "only-here"}, {"story": "010-teachers"}]
+    for other in others:
+        path = make_path(template, {**wanted.values, **other})
+        with house.unchanged(f"{method} {path}"):
+            answer = house.ask(method, path, Role.manager, form=wanted.form)
+        # A list of stories that was shown before one of them went is shown again, with that said.
+        assert answer.status in ({404} if method == "GET" else {404, 422}), (
+            f"{method} {path}: {answer.status}"
+        )
+
+
+def test_no_page_may_be_framed_or_kept_by_a_proxy(house: House) -> None:
+    for who in ("", Role.manager):
+        answer = house.ask("GET", "/", who)
+        assert "no-store" in answer.headers["cache-control"]
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+
+
+def test_another_host_is_refused(house: House) -> None:
+    answer = house.ask("GET", "/", Role.manager, host="studio.evil.example")
+    assert answer.status == 421
