@@ -36,6 +36,9 @@ class Act(StrEnum):
     removed_member = "removed_member"
     """They removed a member from the team."""
 
+    ended_sessions = "ended_sessions"
+    """They signed a member out everywhere."""
+
     exported_log = "exported_log"
     """They took this log away as a file."""
 

@@ -18,6 +18,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.forgot_account: gettext_noop("Took the account at the organisation away from theirs"),
         Act.changed_role: gettext_noop("Changed the role of %(subject)s"),
         Act.removed_member: gettext_noop("Removed %(subject)s from the team"),
+        Act.ended_sessions: gettext_noop("Signed %(subject)s out everywhere"),
         Act.exported_log: gettext_noop("Downloaded the log"),
         Act.created_edition: gettext_noop("Began the edition"),
         Act.wrote_text: gettext_noop("Wrote %(subject)s"),

@@ -22,7 +22,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, home, sign_in
+from mailer.web.studio import account, home, sign_in, team
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -57,6 +57,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *sign_in.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,
+    *team.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 

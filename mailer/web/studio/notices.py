@@ -101,6 +101,21 @@ class Notice(StrEnum):
     saved_adjusted = "saved-adjusted"
     """A text was saved, with emphasis moved a little."""
 
+    invited = "invited"
+    """A person was invited to the team."""
+
+    invited_again = "invited-again"
+    """An invitation was mailed again."""
+
+    role_changed = "role-changed"
+    """A member has another role."""
+
+    member_removed = "member-removed"
+    """A member was removed from the team."""
+
+    sessions_ended = "sessions-ended"
+    """A member was signed out everywhere."""
+
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
@@ -153,6 +168,15 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.saved_adjusted: gettext_noop(
             "Saved. Bold or italic that ended beside a space or a punctuation mark was moved a little."
         ),
+        Notice.invited: gettext_noop("The invitation is on its way. Its link works for a week."),
+        Notice.invited_again: gettext_noop(
+            "A new invitation is on its way. The link in the one before no longer works."
+        ),
+        Notice.role_changed: gettext_noop("The role is changed. They have to sign in again."),
+        Notice.member_removed: gettext_noop(
+            "They no longer belong to the team and are signed out. What they did stays in the history."
+        ),
+        Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
     }
 )
 """What is said about each; a test demands that all have words."""

@@ -100,6 +100,16 @@ _ROWS: Mapping[str, Row] = {
     "GET /editions/{edition}/letter/picture": row(WRITERS),
     "POST /editions/{edition}/letter/picture": row(WRITERS),
     "POST /editions/{edition}/letter/picture/remove": row(WRITERS),
+    "GET /team": row(EVERYBODY),
+    "GET /team/invite": row(MANAGERS),
+    "POST /team/invite": row(MANAGERS, form={"email": "new@example.org", "role": "author"}),
+    "POST /team/{member}/resend": row(MANAGERS, 404),
+    "GET /team/{member}": row(MANAGERS),
+    "POST /team/{member}/role": row(MANAGERS, form={"role": "author"}),
+    "POST /team/{member}/remove": row(MANAGERS),
+    "POST /team/{member}/end-sessions": row(MANAGERS),
+    "GET /log": row(MANAGERS),
+    "POST /log/export": row(MANAGERS),
 }
 """A row for each method and path: who may, the statuses they may get, a form to send, values in the path."""
 
