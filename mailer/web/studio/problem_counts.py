@@ -27,6 +27,10 @@ class ProblemCounts:
         self._counts: BoundedCache[ProblemCount] = BoundedCache(_MAX_COUNTS)
         self._lock = threading.Lock()
 
+    def find_known(self, slug: str) -> ProblemCount | None:
+        """The count of the edition ``slug``; None if it is not known, or no longer."""
+        return self._counts.get((slug, PreviewCompiler(self._workspace, slug).read_version()))
+
     def count(self, slug: str) -> ProblemCount:
         """Count the problems of the edition ``slug``, as ``mailer check`` finds them.
 

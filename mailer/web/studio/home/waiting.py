@@ -1,0 +1,117 @@
+"""What waits for a member: their texts that could not be saved, comments that speak to them, editions that
+cannot be sent as they are, invitations that did not arrive.
+
+Each source is asked by itself. One that cannot be read is named on the page, and hides none of the others.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select
+
+from mailer.database.revision_models import UnsavedText
+from mailer.errors import MailerError
+from mailer.i18n import gettext_noop
+from mailer.team.invitations import list_open_invitations
+from mailer.team.roles import Permission
+from mailer.web.studio.home.recent_editions import RecentEdition
+from mailer.web.studio.page import StudioPage
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingItem:
+    """Something that a member can do now: what it is about, what is the matter, and the page for it.
+
+    ``path`` is below /studio. ``tone`` is that of its mark.
+    """
+
+    title: str
+    words: str
+    path: str
+    tone: str = "careful"
+    detail: str = ""
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """What waits, the most urgent first, and the names of the sources that could not be read."""
+
+    items: list[WaitingItem] = field(default_factory=list)
+    unreachable: list[str] = field(default_factory=list)
+
+
+def find_what_waits(page: StudioPage, recent: Sequence[RecentEdition]) -> Waiting:
+    """Find what waits for the member who opens the page; ``recent`` are the editions it shows."""
+    found = Waiting()
+    for name, list_items in _SOURCES:
+        try:
+            found.items += list_items(page, recent)
+        except (SQLAlchemyError, MailerError, OSError) as error:
+            _log.warning("%s of the first page cannot be read: %s", name, error)
+            found.unreachable.append(page.translator.translate(name))
+    return found
+
+
+def _list_unsaved_texts(page: StudioPage, _: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
+    """Their own texts that are in no file, because it had changed or could not be written."""
+    own = select(UnsavedText.edition, UnsavedText.story).where(UnsavedText.member_id == page.member.id)
+    with page.state.read_session() as session:
+        rows = session.exec(own.order_by(col(UnsavedText.id).desc()).limit(20)).all()
+    for edition, story in dict.fromkeys(rows):
+        place = f"/stories/{story}" if story else "/letter"
+        yield WaitingItem(
+            title=story or edition,
+            words=page.translator.translate(gettext_noop("What you wrote is not in the file yet")),
+            path=f"/editions/{edition}{place}",
+            tone="wrong",
+            detail=edition,
+        )
+
+
+def _list_faulty_editions(page: StudioPage, recent: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
+    """Editions being written that cannot be read, or have errors that the checks have found."""
+    if not page.may(Permission.write):
+        return
+    for edition in recent:
+        summary, count = edition.summary, edition.count
+        title = summary.title or summary.slug
+        path = f"/editions/{summary.slug}"
+        if summary.fault:
+            yield WaitingItem(title=title, words=summary.fault, path=path, tone="wrong", detail=summary.slug)
+        elif edition.is_open and count is not None and count.errors:
+            words = page.translator.translations.ngettext("%(num)s error", "%(num)s errors", count.errors) % {
+                "num": count.errors
+            }
+            yield WaitingItem(
+                title=title, words=words, path=f"{path}/problems", tone="wrong", detail=summary.slug
+            )
+
+
+def _list_stuck_invitations(page: StudioPage, _: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
+    """Invitations whose mail does not leave, or whose link has expired."""
+    if not page.may(Permission.manage):
+        return
+    translate = page.translator.translate
+    with page.state.read_session() as session:
+        invitations = list_open_invitations(session, now=page.state.clock())
+    for one in invitations:
+        if one.is_expired or one.reason:
+            words = (
+                translate(gettext_noop("The link of their invitation has expired"))
+                if one.is_expired
+                else translate(gettext_noop("Their invitation could not be mailed yet"))
+            )
+            yield WaitingItem(title=one.member.name, words=words, path="/team", detail=one.member.email)
+
+
+_Source = Callable[[StudioPage, Sequence[RecentEdition]], Iterator[WaitingItem]]
+_SOURCES: tuple[tuple[str, _Source], ...] = (
+    (gettext_noop("Texts that could not be saved"), _list_unsaved_texts),
+    (gettext_noop("Problems of editions"), _list_faulty_editions),
+    (gettext_noop("Invitations"), _list_stuck_invitations),
+)
+"""The sources, each with its name on the page, the most urgent first."""
