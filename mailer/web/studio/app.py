@@ -27,6 +27,7 @@ from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
+from mailer.web.studio.error_pages import render_error_page, render_not_allowed
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
@@ -107,7 +108,7 @@ def create_studio_app(
             engine.dispose()
 
     def render_error(status: int, scope: Scope) -> Response:
-        return renderer.render_error(status, choose_translator(scope))
+        return render_error_page(renderer, status, choose_translator(scope))
 
     rules = SecurityRules(
         policy=STUDIO_POLICY,
@@ -127,7 +128,9 @@ def create_studio_app(
     app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
     app.add_exception_handler(ConfirmationRequiredError, ask_to_confirm)
-    app.add_exception_handler(NotAllowedError, lambda request, _: render_error(403, request.scope))
+    app.add_exception_handler(
+        NotAllowedError, lambda request, _: render_not_allowed(renderer, choose_translator(request.scope))
+    )
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
     app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))

@@ -1,0 +1,74 @@
+"""Studio's pages for what went wrong: what it means and what to do, for who works here every day."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from starlette.responses import Response
+
+from mailer.i18n import Translator, gettext_noop
+from mailer.web.page_renderer import PageRenderer
+
+_UNREADABLE = (
+    gettext_noop("We could not read that"),
+    gettext_noop("What your browser sent could not be read. Go back and try again."),
+)
+_WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        400: _UNREADABLE,
+        403: (
+            gettext_noop("That came from another site"),
+            gettext_noop("Nothing was changed. Open the page here in Studio, and try again."),
+        ),
+        404: (
+            gettext_noop("There is nothing here"),
+            gettext_noop("It may have been renamed, moved or removed. Look for it among the editions."),
+        ),
+        405: (
+            gettext_noop("That does not work here"),
+            gettext_noop("This address cannot be used that way. Nothing was changed."),
+        ),
+        413: (
+            gettext_noop("That is too large"),
+            gettext_noop("Nothing was changed. A picture or a document may have 40 MB, a text less."),
+        ),
+        415: _UNREADABLE,
+        500: (
+            gettext_noop("Something went wrong"),
+            gettext_noop(
+                "This is our fault, not yours. What was saved before is safe. Go back to find what you "
+                "typed, and try again in a moment."
+            ),
+        ),
+    }
+)
+_NOT_ALLOWED = (
+    gettext_noop("Your role does not allow this"),
+    gettext_noop("Nothing was changed. A manager of the team can do it, or give you another role."),
+)
+
+
+def render_error_page(renderer: PageRenderer, status: int, translator: Translator) -> Response:
+    """Render the page for an HTTP status. It repeats nothing from the request."""
+    words = _WORDS.get(status)
+    if words is None:
+        return renderer.render_error(status, translator)
+    return _render(renderer, status, words, translator)
+
+
+def render_not_allowed(renderer: PageRenderer, translator: Translator) -> Response:
+    """Render the page for what a member's role does not allow."""
+    return _render(renderer, 403, _NOT_ALLOWED, translator)
+
+
+def _render(renderer: PageRenderer, status: int, words: tuple[str, str], translator: Translator) -> Response:
+    title, message = words
+    return renderer.render(
+        "studio/error.html",
+        translator,
+        status=status,
+        title=title,
+        message=message,
+        member=None,
+        notice="",
+        section="",
+    )
