@@ -78,23 +78,25 @@ class House:
         finally:
             connection.close()
 
-    def see(self) -> object:
-        """Everything that a request could have changed: the files and the rows, but for the last visits."""
+    def see(self) -> dict[str, object]:
+        """What a request could have changed, by name: the files of the editions, the names in the workspace,
+        and the rows of each table."""
         root = self.studio.workspace.root
-        files = {
+        files: dict[str, object] = {
             str(path.relative_to(root)): (path.stat().st_size, path.stat().st_mtime_ns)
-            for folder in (self.studio.workspace.editions,)
-            for path in sorted(folder.rglob("*"))
+            for path in self.studio.workspace.editions.rglob("*")
         }
-        top = sorted(path.name for path in root.iterdir())
-        return files, top, _dump(root / "mailer.db")
+        names = sorted(path.name for path in root.iterdir() if not path.name.startswith("mailer.db-"))
+        return {**files, "the workspace": names, **_dump(root / "mailer.db")}
 
     @contextlib.contextmanager
     def unchanged(self, reason: str) -> Iterator[None]:
         """Demand that nothing changes within the block."""
         before = self.see()
         yield
-        assert self.see() == before, f"{reason} has changed files or rows"
+        after = self.see()
+        changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+        assert not changed, f"{reason} has changed {sorted(changed)}"
 
     def restore(self) -> None:
         """Make everything as it was when the house was opened."""
@@ -117,13 +119,17 @@ def _connect(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _dump(path: Path) -> dict[str, list[dict[str, object]]]:
     with _connect(path) as connection:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        rows = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
-    # A visit is noted once a minute, which is no act of anybody.
-    rows["team_session"] = [one[:-1] for one in rows["team_session"]]
-    return rows
+        connection.row_factory = sqlite3.Row
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        tables = {
+            name: [dict(one) for one in connection.execute(f'SELECT * FROM "{name}"')] for (name,) in found
+        }
+    for one in tables["team_session"]:
+        # A visit is noted once a minute, which is no act of anybody.
+        del one["last_seen_at"]
+    # A thread goes on to mail what an earlier request asked for.
+    del tables["sign_in_mail"]
+    return tables
 
 
 def _make_workspace(root: Path, database: Path) -> Workspace:
