@@ -80,6 +80,7 @@ def init(
     if founder is None:
         say("Its sender is the sample's, so nothing can be sent before you change [sender] in mailer.toml.")
     _print_next_step(folder, created.editions, sample=sample)
+    _print_studio(folder)
 
 
 def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> None:
@@ -93,6 +94,12 @@ def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> Non
             f"Next: import your list with {command} subscribers import FILE, and begin an edition with "
             f"{command} new {datetime.now(UTC):%Y}-1"
         )
+
+
+def _print_studio(folder: Path) -> None:
+    """Print how to work in the browser instead."""
+    command = shlex.join(["mailer", "-C", str(folder), "studio"])
+    say(f"Or write in the browser, with your team: {command}")
 
 
 def _ask_founder(answers: Mapping[str, str | None]) -> Founder:

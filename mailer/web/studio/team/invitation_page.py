@@ -15,6 +15,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.team.member_number import MemberNumber
 from mailer.web.studio.team.role_field import list_role_choices, read_role
 from subscribers.errors import AddressError
@@ -31,6 +32,7 @@ def show_invitation(page: PageDep) -> Response:
 
 def invite(page: PageDep, form: OwnFormDep) -> Response:
     """Add a person to the team, and have a link mailed to them."""
+    require_confirmed(page)
     translate, now = page.translator.translate, page.state.clock()
     role, address = read_role(form), form.get("email").strip()
     if role is None:

@@ -28,6 +28,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _BAD_DAY = gettext_noop("Write the day as year, month and day, such as 2026-03-31.")
@@ -74,6 +75,7 @@ def show_log(page: PageDep) -> Response:
 
 def export_log(page: PageDep, form: OwnFormDep) -> Response:
     """Send the chosen part of the log as CSV, and write down that it was taken."""
+    require_confirmed(page)
     wanted, errors = _read_filter(page, dict(form.fields))
     if errors:
         return page.redirect("/log", day=form.get("day")[:200])

@@ -21,6 +21,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.team.member_number import MemberNumber
 from mailer.web.studio.team.role_field import list_role_choices, read_role
 
@@ -38,6 +39,7 @@ def show_member(page: PageDep, member: MemberNumber) -> Response:
 
 def give_role(page: PageDep, member: MemberNumber, form: OwnFormDep) -> Response:
     """Give a member another role. Their sessions end, but for the one that asks."""
+    require_confirmed(page)
     role = read_role(form)
     if role is None:
         with page.state.read_session() as session:
@@ -61,6 +63,7 @@ def give_role(page: PageDep, member: MemberNumber, form: OwnFormDep) -> Response
 
 def remove(page: PageDep, member: MemberNumber) -> Response:
     """Remove a member from the team."""
+    require_confirmed(page)
     now = page.state.clock()
 
     def change(session: Session) -> None:

@@ -59,7 +59,7 @@ def test_the_log_is_filtered_by_person_act_edition_and_day(studio: Studio, brows
         page.get_by_role("button", name="Show", exact=True).click()
         expect(lines).to_have_count(1)
         page.goto(f"{studio.url}/log?day=soon")
-        expect(page.get_by_role("alert")).to_contain_text("such as 2026-03-31")
+        expect(page.locator("#errors")).to_contain_text("such as 2026-03-31")
         page.goto(f"{studio.url}/log?edition=nowhere")
         expect(page.locator("main")).to_contain_text("Nothing like that was done.")
 
