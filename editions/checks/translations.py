@@ -1,15 +1,22 @@
 """Checks of translations: whether they are complete, and whether their originals have changed."""
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from editions.markdown.cjk import split_cjk
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.edition_documents import EditionDocuments
 from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
+from editions.translatable_texts import BODY, find_open_texts
 
+_WORD = re.compile(r"[^\W\d_]+")
+_LONG = 6
+"""How many words a paragraph has that nobody leaves untranslated on purpose."""
+_SHOWN = 60
 _NAMES = {"image": "picture", "images": "further picture", "video": "video"}
 
 
@@ -19,6 +26,7 @@ def check_translations(documents: EditionDocuments) -> list[Problem]:
     if documents.edition:
         for translation in documents.translations.values():
             problems += _check_original(documents.edition, translation)
+            problems += _check_paragraphs(documents.edition, translation, is_story=False)
     for story in documents.stories:
         for translated in story.translations.values():
             problems += _check_original(story.original, translated)
@@ -26,6 +34,7 @@ def check_translations(documents: EditionDocuments) -> list[Problem]:
             if story.original.front_matter.values is None:
                 continue
             problems += _check_images(story.original, translated)
+            problems += _check_paragraphs(story.original, translated, is_story=True)
             problems += _check_read_more(story.original, translated)
     return problems
 
@@ -70,6 +79,35 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
             f"{original.name} has changed since it was translated. Compare the two, "
             f"then write `translated_from: {digest}`.",
         )
+
+
+def _check_paragraphs(
+    original: AnyDocument, translation: AnyDocument, *, is_story: bool
+) -> Iterator[Problem]:
+    """Check for paragraphs that are as in the original. Short ones may be names, and the same on purpose."""
+    texts = find_open_texts(original.front_matter, translation.front_matter, is_story=is_story)
+    same = [text.original for text in texts if text.key == BODY and not text.is_missing]
+    long = [text for text in same if _count_words(text) >= _LONG]
+    if long and original.language != translation.language:
+        many = "a paragraph is" if len(long) == 1 else f"{len(long)} paragraphs are"
+        yield _problem(
+            translation.name,
+            translation.front_matter.body_line,
+            "untranslated-text",
+            f"{many} still as in {original.name} (“{_shorten(long[0])}”), so readers will get it in "
+            f"{original.language}. Translate it.",
+        )
+
+
+def _count_words(text: str) -> int:
+    """How many words a text has; two Chinese or Japanese characters are one."""
+    cjk, others = split_cjk(text)
+    return len(cjk) // 2 + len(_WORD.findall(others))
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
 def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:

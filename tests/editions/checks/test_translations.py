@@ -120,6 +120,30 @@ def test_what_was_not_translated_is_a_warning(
     assert text.read_more
 
 
+def test_a_paragraph_that_is_still_the_original_s_is_a_warning(draft: Draft) -> None:
+    said = "Forty young people from five countries met in Xi’an, and spoke about water."
+    draft.change(FIRST, "The forum met in October.", f"The forum met in October.\n\n{said}")
+    draft.change(FIRST_ZH, "论坛于十月举行。", f"论坛于十月举行。\n\n{said}")
+    problem = draft.problem()
+    assert (problem.path, problem.code, problem.level) == (FIRST_ZH, "untranslated-text", Level.warning)
+    assert f"a paragraph is still as in {FIRST} (“Forty young people" in problem.message
+    draft.change(FIRST_ZH, said, "来自五个国家的四十名青年。")
+    assert draft.problems() == ()
+
+
+def test_a_paragraph_in_chinese_that_is_still_the_original_s_is_found(draft: Draft) -> None:
+    said = "来自五个国家的四十名青年在西安会面。"
+    draft.change(FIRST, "The forum met in October.", said)
+    draft.change(FIRST_ZH, "论坛于十月举行。", said)
+    assert draft.problem().code == "untranslated-text"
+
+
+def test_a_name_may_be_the_same_in_both_languages(draft: Draft) -> None:
+    draft.change(FIRST, "The forum met in October.", "The forum met in October.\n\nShahbaz Khan, Beijing")
+    draft.change(FIRST_ZH, "论坛于十月举行。", "论坛于十月举行。\n\nShahbaz Khan, Beijing")
+    assert draft.problems() == ()
+
+
 def test_a_translation_has_no_keys_of_the_original(draft: Draft) -> None:
     draft.change(FIRST_ZH, "title: 青年论坛", "title: 青年论坛\ncountries: [CN]")
     problem = draft.problem()
