@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from editions.changes.front_matter_change import read_fields
-from editions.errors import FrontMatterError
 from editions.model import AiOrigin
 from editions.rich_text.document_reader import read_document
 from editions.rich_text.node_json import decode_document
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
+from editions.source.front_matter import read_front_matter
+from editions.source.text_file import TextFile
 from locales.countries import is_country
 from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
@@ -19,7 +19,7 @@ from mailer.revisions.edition_file import EditionFileError, parse_file_name, rea
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import StoryDraft, list_fields, parse_document, split_text
-from mailer.web.studio.stories.fields import FieldValue, find_value, join_words, read_front_matter_values
+from mailer.web.studio.stories.fields import FieldValue, read_front_matter_values
 from mailer.web.studio.stories.place import StoryPlace
 from mailer.web.studio.story_kinds import KIND_WORDS
 
@@ -43,6 +43,7 @@ RAW_WORDS: Mapping[str, str] = {
 }
 """What the editor shows as Markdown."""
 
+_DEFAULT_LANGUAGE = "en"
 _BEGINNING = 3000
 _COUNTRIES = re.compile(r"^countries:[^\n]*(?:\n[ \t]*-[^\n]*)*", re.MULTILINE)
 _CODE = re.compile(r"\b[A-Z]{2}\b")
@@ -82,21 +83,17 @@ def read_text(place: StoryPlace, *, sitting: str = "") -> TextOnPage:
     _, gap, body = split_text(text)
     document = read_document(gap + body)
     sitting = sitting or secrets.token_urlsafe(12)
-    values: dict[str, FieldValue] = dict.fromkeys(list_fields(place.story), "")
-    source, fault = None, ""
-    try:
-        values = read_front_matter_values(read_fields(text), list_fields(place.story))
-    except FrontMatterError as error:
-        source, fault = text, str(error)
+    front, problems = read_front_matter(TextFile(name=place.file.name, text=text))
+    is_readable = front.values is not None
     return TextOnPage(
         digest=place.file.digest,
         sitting=sitting,
-        values=values,
+        values=read_front_matter_values(front.values or {}, list_fields(place.story)),
         body=body,
         document=document,
         raw=list_raw(document),
-        source=source,
-        fault=fault,
+        source=None if is_readable else text,
+        fault="" if is_readable else problems[0].message,
     )
 
 
@@ -174,23 +171,24 @@ def _list_edition_countries(place: StoryPlace) -> list[str]:
     return [code for code in found if is_country(code)]
 
 
-def read_edition_title(place: StoryPlace) -> str:
-    """What the edition is called, with its number; its folder's name if the file does not say."""
-    try:
-        values = read_fields(read_edition_file(place.folder, EDITION_FILE).text)
-    except (EditionFileError, FrontMatterError):
-        return place.edition
-    parts = (find_value(values, name) for name in ("title", "number"))
-    return " ".join(join_words(part) for part in parts if isinstance(part, str) and part) or place.edition
+@dataclass(frozen=True, kw_only=True)
+class EditionNames:
+    """What the edition is called, with its number, and the language it is written in."""
+
+    title: str
+    language: str
 
 
-def read_language(place: StoryPlace) -> str:
-    """The language that the edition is written in."""
+def read_edition_names(place: StoryPlace) -> EditionNames:
+    """Read what an edition is called; its folder's name if its file does not say."""
     try:
-        value = read_fields(read_edition_file(place.folder, EDITION_FILE).text).get("language", "")
-    except (EditionFileError, FrontMatterError):
-        value = ""
-    return (canonical_language(value) if isinstance(value, str) else None) or "en"
+        file = place.file if place.is_letter else read_edition_file(place.folder, EDITION_FILE)
+    except EditionFileError:
+        return EditionNames(title=place.edition, language=_DEFAULT_LANGUAGE)
+    front, _ = read_front_matter(TextFile(name=file.name, text=file.text))
+    title = " ".join(filter(None, (front.text("title"), front.text("number"))))
+    language = canonical_language(front.text("language")) or _DEFAULT_LANGUAGE
+    return EditionNames(title=title or place.edition, language=language)
 
 
 def list_translations(place: StoryPlace) -> list[Choice]:

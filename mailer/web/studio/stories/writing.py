@@ -23,8 +23,7 @@ from mailer.web.studio.stories.page_context import (
     TextOnPage,
     list_choices,
     list_translations,
-    read_edition_title,
-    read_language,
+    read_edition_names,
     read_text,
     restore_draft,
 )
@@ -133,6 +132,7 @@ def _render(
     status: int = 200,
     another_country: str = "",
 ) -> Response:
+    names = read_edition_names(place)
     return page.render(
         "story.html",
         status=status,
@@ -140,8 +140,8 @@ def _render(
         place=place,
         text=text,
         as_markdown=as_markdown,
-        language=read_language(place),
-        edition_title=read_edition_title(place),
+        language=names.language,
+        edition_title=names.title,
         translations=list_translations(place),
         another_country=another_country,
         can_write=page.may(Permission.write),
@@ -154,9 +154,10 @@ def _render(
 def _list_pages(page: StudioPage, place: StoryPlace) -> dict[str, bool]:
     """Which further pages there are about this text."""
     pattern = f"/editions/{{edition}}/{'letter' if place.is_letter else 'stories/{story}'}"
-    further = {"history": "history", "picture": "picture", "comments": "comments"}
-    pages = {name: page.leads_to(f"{pattern}/{path}") for name, path in further.items()}
-    return {**pages, "translations": page.leads_to(f"{pattern}/translations/{{language}}")}
+    return {
+        "comments": page.leads_to(f"{pattern}/comments"),
+        "translations": page.leads_to(f"{pattern}/translations/{{language}}"),
+    }
 
 
 def _describe_refusal(page: StudioPage, error: Exception) -> str:

@@ -14,7 +14,7 @@ from tests.web.site import add_reader
 from tests.web.studio.stories.conftest import FILE, LETTER_PATH, STORY_PATH, Desk, change_field
 
 FRAME = f"{STORY_PATH}/preview/frame"
-_PATIENCE = 10_000
+_PATIENCE = 30_000
 
 
 def get_frame(desk: Desk, path: str = FRAME, **query: str) -> str:
