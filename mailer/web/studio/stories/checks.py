@@ -9,7 +9,7 @@ from mailer.web.mail_preview.audience import list_versions
 from mailer.web.mail_preview.recipient import RecipientFinder
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.stories.check_list import list_checks
-from mailer.web.studio.stories.page_context import read_edition_names
+from mailer.web.studio.stories.page_context import read_edition_title
 from mailer.web.studio.stories.place import PlaceDep, find_place
 
 
@@ -20,7 +20,7 @@ def show_checks(page: PageDep, place: PlaceDep) -> Response:
         "story_checks.html" if not page.is_fragment else "story_checks_list.html",
         section="editions",
         place=place,
-        edition_title=read_edition_names(place).title,
+        edition_title=read_edition_title(place),
         checks=list_checks(place, compiled),
         switched_off=compiled.switched_off,
     )
@@ -37,7 +37,7 @@ def show_versions(edition: str, page: PageDep) -> Response:
         "edition_versions.html" if not page.is_fragment else "edition_versions_list.html",
         section="editions",
         place=place,
-        edition_title=read_edition_names(place).title,
+        edition_title=read_edition_title(place),
         versions=versions,
         further=further,
         has_errors=bool(compiled.errors),

@@ -191,6 +191,16 @@ def read_edition_names(place: StoryPlace) -> EditionNames:
     return EditionNames(title=title or place.edition, language=language)
 
 
+def read_edition_title(place: StoryPlace) -> str:
+    """What the edition is called, with its number."""
+    return read_edition_names(place).title
+
+
+def read_language(place: StoryPlace) -> str:
+    """The language that the edition is written in."""
+    return read_edition_names(place).language
+
+
 def list_translations(place: StoryPlace) -> list[Choice]:
     """The languages that the text is translated into, each with its own name."""
     folder = place.folder if place.is_letter else place.folder / STORIES_FOLDER

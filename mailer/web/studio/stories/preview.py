@@ -23,7 +23,7 @@ from mailer.web.security import make_mail_policy
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
-from mailer.web.studio.stories.page_context import list_translations, read_edition_names
+from mailer.web.studio.stories.page_context import list_translations, read_edition_title
 from mailer.web.studio.stories.place import PlaceDep, StoryPlace, find_place
 from mailer.web.studio.stories.saving import compose_draft
 from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
@@ -60,7 +60,7 @@ def _show_page(page: StudioPage, place: StoryPlace, view: StoryView) -> Response
         status=200,
         section="editions",
         place=place,
-        edition_title=read_edition_names(place).title,
+        edition_title=read_edition_title(place),
         **describe_view(page, place, view),
     )
 

@@ -145,19 +145,9 @@ def _render(
         translations=list_translations(place),
         another_country=another_country,
         can_write=page.may(Permission.write),
-        page_has=_list_pages(page, place),
         **list_choices(page, place, text.values),
         **describe_view(page, place, parse_view({})),
     )
-
-
-def _list_pages(page: StudioPage, place: StoryPlace) -> dict[str, bool]:
-    """Which further pages there are about this text."""
-    pattern = f"/editions/{{edition}}/{'letter' if place.is_letter else 'stories/{story}'}"
-    return {
-        "comments": page.leads_to(f"{pattern}/comments"),
-        "translations": page.leads_to(f"{pattern}/translations/{{language}}"),
-    }
 
 
 def _describe_refusal(page: StudioPage, error: Exception) -> str:

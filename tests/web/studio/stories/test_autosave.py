@@ -113,12 +113,15 @@ def test_two_tabs_do_not_write_over_each_other(context: BrowserContext, desk: De
     assert address.startswith("/studio/editions/2021-2/conflicts/")
     assert desk.read() == STORY.replace("October.", "October. First.")
     expect(second.locator("story-editor [role=textbox]")).to_contain_text("October. Second.")
-    second.goto(desk.studio.url.removesuffix("/studio") + address)
-    expect(second.locator("main")).to_contain_text("Second.")
+    wait_until(lambda: "October. Second." in read_kept(desk), what="the whole text to be kept")
+    conflict = context.new_page()
+    conflict.goto(desk.studio.url.removesuffix("/studio") + address)
+    expect(conflict.locator("main")).to_contain_text("Second.")
+
+
+def read_kept(desk: Desk) -> str:
     with Session(desk.studio.engine) as session:
-        wait_until(
-            lambda: "October. Second." in list_unsaved(session, "2021-2")[-1].mine, what="the whole text kept"
-        )
+        return list_unsaved(session, "2021-2")[-1].mine
 
 
 def test_a_session_that_ended_keeps_the_text_and_goes_on(
