@@ -12,6 +12,7 @@ from editions.problem import Problem
 from editions.source.document import Document, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader
+from mailer.comments.thread_list import count_open_comments
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, find_edition_states
@@ -85,7 +86,9 @@ def show_edition(edition: str, page: PageDep, request: Request) -> Response:
     view = view_edition(page, edition)
     said = describe_move(view.sections, request.query_params.get("moved", ""), page.translator)
     if page.is_fragment:
-        return page.render("edition_stories.html", edition=view, said=said)
+        with page.state.read_session() as session:
+            open_comments = count_open_comments(session, edition)
+        return page.render("edition_stories.html", edition=view, said=said, open_comments=open_comments)
     return render_edition(page, view, said=said)
 
 
@@ -97,6 +100,7 @@ def render_edition(
     with page.state.read_session() as session:
         writer = find_last_writers(session, [view.slug]).get(view.slug)
         state = find_edition_states(session, [view.slug])[view.slug]
+        open_comments = count_open_comments(session, view.slug)
     words, tone = STATE_WORDS[state]
     summary = page.state.summaries.read(view.slug)
     return page.render(
@@ -108,6 +112,7 @@ def render_edition(
         state=words,
         tone=tone,
         said=said,
+        open_comments=open_comments,
         errors=errors,
         writer=writer,
         pages=[name for name in _PAGES if page.leads_to(f"/editions/{{edition}}/{name}")],

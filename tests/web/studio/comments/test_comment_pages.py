@@ -233,6 +233,18 @@ def test_a_translation_and_the_letter_have_comments_of_their_own(studio: Studio,
     assert "1 open comment" in text_of(ann.get(ACTS))
 
 
+def test_the_page_of_an_edition_counts_open_comments(studio: Studio, ann: StudioClient) -> None:
+    assert "None is open" in text_of(ann.get(f"/editions/{SLUG}"))
+    for words in ("One.", "Two.", "Three."):
+        ann.post(STORY, {"text": words})
+    ann.post(f"{ACTS}/{list_shown(studio)[0].id}/resolve")
+    ann.post(LETTER, {"text": "Warm."})
+    page = ann.get(f"/editions/{SLUG}").body.decode()
+    assert re.search(rf'href="/studio{STORY}">2 open comments</a>', page)
+    assert re.search(rf'href="/studio{ACTS}">3 open comments</a>', page)
+    assert "2 open comments" in ann.get(f"/editions/{SLUG}", hx_request="true").body.decode()
+
+
 def test_htmx_gets_the_panel_alone(ann: StudioClient) -> None:
     ann.post(STORY, {"text": "How many?"})
     panel = ann.get(STORY, hx_request="true").body.decode()
