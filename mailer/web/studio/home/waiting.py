@@ -7,10 +7,13 @@ Each source is asked by itself. One that cannot be read is named on the page, an
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
+from mailer.comments.mentions import list_mentions
+from mailer.comments.story_path import make_story_path
 from mailer.database.revision_models import UnsavedText
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
@@ -19,6 +22,7 @@ from mailer.team.roles import Permission
 from mailer.web.studio.home.recent_editions import RecentEdition
 from mailer.web.studio.page import StudioPage
 
+_MAX_QUOTED = 120
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +30,7 @@ _log = logging.getLogger(__name__)
 class WaitingItem:
     """Something that a member can do now: what it is about, what is the matter, and the page for it.
 
-    ``path`` is below /studio. ``tone`` is that of its mark.
+    ``path`` is below /studio, encoded for an address. ``tone`` is that of its mark.
     """
 
     title: str
@@ -62,14 +66,32 @@ def _list_unsaved_texts(page: StudioPage, _: Sequence[RecentEdition]) -> Iterato
     with page.state.read_session() as session:
         rows = session.exec(own.order_by(col(UnsavedText.id).desc()).limit(20)).all()
     for edition, story in dict.fromkeys(rows):
-        place = f"/stories/{story}" if story else "/letter"
+        place = f"/stories/{quote(story, safe='')}" if story else "/letter"
         yield WaitingItem(
             title=story or edition,
             words=page.translator.translate(gettext_noop("What you wrote is not in the file yet")),
-            path=f"/editions/{edition}{place}",
+            path=f"/editions/{quote(edition, safe='')}{place}",
             tone="wrong",
             detail=edition,
         )
+
+
+def _list_mentions(page: StudioPage, _: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
+    """Comments that speak to them, which they have neither answered nor marked as read."""
+    with page.state.read_session() as session:
+        mentions = list_mentions(session, page.member, limit=20)
+    for one in mentions:
+        yield WaitingItem(
+            title=_shorten(one.text),
+            words=page.translator.translate(gettext_noop("%(name)s wrote to you"), name=one.author),
+            path=f"{make_story_path(one.edition, one.story)}#thread-{one.thread_id}",
+            detail=f"{one.edition} · {one.story}" if one.story else one.edition,
+        )
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_QUOTED else f"{line[: _MAX_QUOTED - 1]}…"
 
 
 def _list_faulty_editions(page: StudioPage, recent: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
@@ -79,7 +101,7 @@ def _list_faulty_editions(page: StudioPage, recent: Sequence[RecentEdition]) -> 
     for edition in recent:
         summary, count = edition.summary, edition.count
         title = summary.title or summary.slug
-        path = f"/editions/{summary.slug}"
+        path = f"/editions/{quote(summary.slug, safe='')}"
         if summary.fault:
             yield WaitingItem(title=title, words=summary.fault, path=path, tone="wrong", detail=summary.slug)
         elif edition.is_open and count is not None and count.errors:
@@ -111,6 +133,7 @@ def _list_stuck_invitations(page: StudioPage, _: Sequence[RecentEdition]) -> Ite
 _Source = Callable[[StudioPage, Sequence[RecentEdition]], Iterator[WaitingItem]]
 _SOURCES: tuple[tuple[str, _Source], ...] = (
     (gettext_noop("Texts that could not be saved"), _list_unsaved_texts),
+    (gettext_noop("Comments"), _list_mentions),
     (gettext_noop("Problems of editions"), _list_faulty_editions),
     (gettext_noop("Invitations"), _list_stuck_invitations),
 )

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 from sqlmodel import Session
 
+from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.revision_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
 from mailer.database.team_models import Role
@@ -104,6 +105,31 @@ def test_what_waits_leads_to_where_it_is_settled(studio: Studio, browser: Browse
     with studio.browse(browser, guest) as page:
         page.goto(f"{studio.url}/")
         expect(page.locator("main")).to_contain_text("Nothing waits.")
+
+
+def test_a_comment_that_speaks_to_a_member_waits_for_them_alone(studio: Studio, browser: Browser) -> None:
+    write_edition(studio.workspace.editions)
+    mei, ann = studio.add_member(Role.manager, "Mei Manager"), studio.add_member(Role.author, "Ann Author")
+    with Session(studio.engine) as session:
+        begin_thread(
+            session,
+            mei,
+            "@Ann Author is <b>this</b> right?",
+            place=StoryPlace(edition=SLUG, story="teachers"),
+            mentioned=[ann.id],
+            request="a",
+            now=utc_now(),
+        )
+        session.commit()
+    with studio.browse(browser, mei, java_script_enabled=False) as page:
+        page.goto(f"{studio.url}/")
+        expect(page.locator("main")).to_contain_text("Nothing waits.")
+    with studio.browse(browser, ann, java_script_enabled=False) as page:
+        page.goto(f"{studio.url}/")
+        waiting = page.locator("section", has_text="Waits for you")
+        expect(waiting).to_contain_text("Mei Manager wrote to you")
+        waiting.get_by_role("link", name="is <b>this</b> right?").click()
+        expect(page).to_have_url(re.compile(r"/stories/teachers/comments#thread-\d+$"))
 
 
 def test_a_source_that_cannot_be_read_is_named_and_hides_no_other(studio: Studio, browser: Browser) -> None:
