@@ -85,7 +85,7 @@ editor: ## Build the story editor of Studio from studio/ (needs Node.js; ARGS=--
 	cd studio && npm ci --loglevel=error && node build.mjs $(ARGS)
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-studio bench-editor bench-start ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-studio bench-editor bench-typing bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)

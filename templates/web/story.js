@@ -229,7 +229,8 @@ document.addEventListener("compositionend", () => {
 // A part of the page that asks for the sign-in must not lead away from the text.
 document.addEventListener("htmx:before:response", (event) => {
   const { status: code } = event.detail.ctx.response;
-  if (code < 400) return;
+  // A form that was refused is shown again with its reasons.
+  if (code < 400 || code === 422) return;
   event.preventDefault();
   if (code === 401) show("signed-out", true);
 });
