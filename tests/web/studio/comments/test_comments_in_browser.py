@@ -60,3 +60,29 @@ def test_without_script_the_same_forms_work(studio: Studio, browser: Browser) ->
         page.get_by_label("Your reply").fill("Yes.")
         page.get_by_role("button", name="Send reply").click()
         expect(page.locator(".said")).to_have_text(["Look.", "Yes."])
+
+
+def test_beside_the_story_the_selected_words_become_the_passage_and_are_shown_where_they_stand(
+    studio: Studio, browser: Browser
+) -> None:
+    write_edition(studio.workspace.editions)
+    ann = studio.add_member(Role.author, "Ann Author")
+    with studio.browse(browser, ann) as page:
+        page.goto(f"{studio.url}/editions/{SLUG}/stories/teachers")
+        panel = page.locator("[data-comments]")
+        expect(panel).to_contain_text("Nobody has said anything about this story yet.")
+        writing = page.locator(".ProseMirror p").first
+        expect(writing).to_contain_text("Sixty teachers met")
+        writing.click(click_count=3)
+        panel.get_by_role("button", name="Take what is selected").click()
+        expect(panel.get_by_label("Passage")).to_have_value(
+            "Sixty teachers met to share what works in their classrooms."
+        )
+        panel.get_by_label("Comment", exact=True).fill("All of them?")
+        panel.get_by_role("button", name="Comment on this story").click()
+        expect(panel.locator(".said")).to_have_text("All of them?")
+        assert page.url.endswith("/stories/teachers")
+        panel.locator(".passage").click()
+        assert page.evaluate("[...CSS.highlights.get('passage')][0].toString()") == (
+            "Sixty teachers met to share what works in their classrooms."
+        )
