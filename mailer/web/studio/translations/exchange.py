@@ -21,6 +21,8 @@ from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
     FileMissingError,
+    FilePlace,
+    find_file_name,
     parse_file_name,
     read_edition_file,
 )
@@ -32,6 +34,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.translations.composition import read_front
 from mailer.web.studio.translations.imported_texts import FileChange, save_changes
 from mailer.web.studio.translations.wording import STATE_WORDS
 from mailer.web.upload import read_uploaded_form
@@ -168,10 +171,19 @@ def _compare(folder: Path, change: FileChange) -> ChangedFile:
     blocks = compare_texts(before, change.text)
     return ChangedFile(
         name=change.name,
-        title=parse_file_name(change.name).story,
+        title=_read_original_title(folder, change.name),
         is_new=not change.base,
         changes=[block for block in blocks if block.kind is not ChangeKind.same],
     )
+
+
+def _read_original_title(folder: Path, name: str) -> str:
+    """The title of the story that the translation ``name`` is of; "" for edition.md."""
+    story = parse_file_name(name).story
+    original = find_file_name(folder, FilePlace(story=story)) if story else None
+    if original is None:
+        return ""
+    return read_front(read_edition_file(folder, original).text).text("title") or story
 
 
 def _pack(changes: Sequence[FileChange]) -> str:

@@ -142,6 +142,7 @@ def _render(
         may_confirm=may_confirm(status.state, is_confirmed=status.is_confirmed, open_texts=status.open_texts),
         as_markdown=as_markdown,
         can_write=page.may(Permission.write),
+        original_title=read_front(place.original.file.text).text("title"),
         edition_title=read_edition_title(place.original),
         language_name=own_language_name(place.language),
         own_language_name=own_language_name(place.own_language),

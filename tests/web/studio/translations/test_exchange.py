@@ -75,6 +75,7 @@ def test_a_translation_comes_back_through_a_preview(
     shown = upload(author, translate(download(author), TARGETS))
     assert shown.status == 200
     assert "<ins>论坛于十月举行。</ins>" in shown.text
+    assert "A forum for youth" in shown.text
     assert list_files(draft.folder) == before
     answer = author.post(f"{PATH}/apply", read_hidden(shown.text))
     assert "notice=translations-imported" in answer.headers["location"]
