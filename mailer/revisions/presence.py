@@ -5,7 +5,7 @@ little as an old one, and the next sign of the same page replaces it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_
@@ -72,6 +72,24 @@ def list_present_by_place(
     names: dict[FilePlace, list[str]] = defaultdict(list)
     for story, language, _, name in session.exec(query):
         names[FilePlace(story=story, language=language)].append(name)
+    return names
+
+
+def list_present_by_edition(
+    session: Session, editions: Collection[str], *, now: datetime, apart_from: Member
+) -> Mapping[str, list[str]]:
+    """The names of the others who have any text of the ``editions`` open, by edition."""
+    query = (
+        select(StoryPresence.edition, TeamMember.id, TeamMember.name)
+        .where(TeamMember.id == StoryPresence.member_id, col(TeamMember.removed_at).is_(None))
+        .where(col(StoryPresence.edition).in_(editions), StoryPresence.member_id != apart_from.id)
+        .where(_is_present(now))
+        .distinct()
+        .order_by(TeamMember.name, col(TeamMember.id))
+    )
+    names: dict[str, list[str]] = defaultdict(list)
+    for edition, _, name in session.exec(query):
+        names[edition].append(name)
     return names
 
 

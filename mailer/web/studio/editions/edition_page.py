@@ -1,6 +1,6 @@
 """The page of one edition: its details, its letter, and its stories as cards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from editions.source.document import Document, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader
 from mailer.comments.thread_list import count_open_comments
+from mailer.revisions.presence import list_present_by_place
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, find_edition_states
@@ -21,7 +22,7 @@ from mailer.web.studio.editions.moved_story import describe_move
 from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
 from mailer.web.studio.page import PageDep, StudioPage
 
-_PAGES = ("preview", "versions", "translations", "history")
+_PAGES = ("preview", "versions", "comments", "history")
 """Other pages of an edition, by the last part of their paths."""
 
 
@@ -88,7 +89,13 @@ def show_edition(edition: str, page: PageDep, request: Request) -> Response:
     if page.is_fragment:
         with page.state.read_session() as session:
             open_comments = count_open_comments(session, edition)
-        return page.render("edition_stories.html", edition=view, said=said, open_comments=open_comments)
+        return page.render(
+            "edition_stories.html",
+            edition=view,
+            said=said,
+            open_comments=open_comments,
+            present=list_present_stories(page, view.slug),
+        )
     return render_edition(page, view, said=said)
 
 
@@ -113,9 +120,21 @@ def render_edition(
         tone=tone,
         said=said,
         open_comments=open_comments,
+        present=list_present_stories(page, view.slug),
         errors=errors,
         writer=writer,
         pages=[name for name in _PAGES if page.leads_to(f"/editions/{{edition}}/{name}")],
         languages=[own_language_name(tag) for tag in (summary.language, *summary.complete) if tag],
         unfinished=[own_language_name(tag) for tag in summary.incomplete],
     )
+
+
+def list_present_stories(page: StudioPage, edition: str) -> Mapping[str, Sequence[str]]:
+    """The names of others who have a story of the edition open, or a translation of it, by the story's slug;
+    "" is the letter."""
+    with page.state.read_session() as session:
+        found = list_present_by_place(session, edition, now=page.state.clock(), apart_from=page.member)
+    present: dict[str, list[str]] = {}
+    for place, names in found.items():
+        present[place.story] = list(dict.fromkeys([*present.get(place.story, ()), *names]))
+    return present

@@ -7,6 +7,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.revisions.presence import list_present_by_edition
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_summaries import EditionSummary
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
@@ -19,7 +20,8 @@ PAGE_SIZE = 30
 @dataclass(frozen=True, kw_only=True)
 class EditionCard:
     """An edition in the list, and how far it is. ``words`` and ``tone`` are those of its state,
-    ``writer`` is None if nobody has changed it in Studio yet."""
+    ``writer`` is None if nobody has changed it in Studio yet; ``present`` are the names of others who have a
+    text of it open."""
 
     summary: EditionSummary
     state: EditionState
@@ -28,6 +30,7 @@ class EditionCard:
     languages: Sequence[str]
     unfinished: Sequence[str]
     writer: LastWriter | None
+    present: Sequence[str]
 
 
 def list_editions(page: PageDep, request: Request) -> Response:
@@ -57,6 +60,7 @@ def _make_cards(page: StudioPage, slugs: Sequence[str]) -> list[EditionCard]:
     with page.state.read_session() as session:
         states = find_edition_states(session, slugs)
         writers = find_last_writers(session, slugs)
+        present = list_present_by_edition(session, slugs, now=page.state.clock(), apart_from=page.member)
     cards = []
     for slug in slugs:
         summary = page.state.summaries.read(slug)
@@ -71,6 +75,7 @@ def _make_cards(page: StudioPage, slugs: Sequence[str]) -> list[EditionCard]:
                 languages=[own_language_name(tag) for tag in (*own, *summary.complete)],
                 unfinished=[own_language_name(tag) for tag in summary.incomplete],
                 writer=writers.get(slug),
+                present=present.get(slug, ()),
             )
         )
     return cards

@@ -6,6 +6,9 @@ import pytest
 from sqlmodel import Session
 
 from mailer.database.models import Campaign, CampaignState
+from mailer.database.team_models import Role
+from mailer.revisions.edition_file import FilePlace
+from mailer.revisions.presence import note_presence
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.edition_summaries import EditionSummaries
 from tests.factories.draft_edition import Draft
@@ -143,3 +146,27 @@ def test_a_thumb_is_made_anew_and_small(draft: Draft, author: StudioClient) -> N
     assert author.get("/editions/2026-1/thumb/evil.jpg").status == 404
     (draft.folder / "images/link.jpg").symlink_to("/etc/hostname")
     assert author.get("/editions/2026-1/thumb/link.jpg").status == 404
+
+
+def test_who_else_has_a_story_open_is_named_on_its_card_and_in_the_list(
+    studio: Studio, draft: Draft, author: StudioClient
+) -> None:
+    mei = studio.add_member(Role.author, "Mei Writer")
+    with Session(studio.engine) as session:
+        note_presence(
+            session, "2026-1", FilePlace(story="dance"), member=mei, sitting="a" * 12, now=utc_now()
+        )
+        session.commit()
+    card = author.get("/editions/2026-1").text.partition('id="story-dance"')[2].partition("</li>")[0]
+    assert "Mei Writer" in card
+    assert author.get("/editions/2026-1").text.count("Mei Writer") == 1
+    assert "Mei Writer" in author.get("/editions").text
+
+
+def test_open_comments_are_counted_on_the_card_of_their_story(draft: Draft, author: StudioClient) -> None:
+    answer = author.post("/editions/2026-1/stories/dance/comments", {"text": "Which dance?"})
+    assert answer.status == 303
+    page = author.get("/editions/2026-1").text
+    card = page.partition('id="story-dance"')[2].partition("</li>")[0]
+    assert '<a href="/studio/editions/2026-1/stories/dance/comments">1 open comment</a>' in card
+    assert page.count("open comment") == 1
