@@ -1,0 +1,307 @@
+"""Whatever is typed, uploaded, named or put in an address: nothing of it is executed, and no page breaks.
+
+Every page of the matrix is opened with hostile queries and with an edition whose every text is hostile, and
+every form on it is sent with every field hostile. The browser's own policy must have nothing to report: it is
+the second wall, and the first has to hold alone.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+from playwright.sync_api import Error as BrowserError
+from sqlmodel import Session
+
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
+from mailer.database.team_models import Role
+from mailer.web.dependencies import utc_now
+from tests.factories.small_edition import SLUG
+from tests.web.studio.house import House, open_house
+from tests.web.studio.test_routes import MATRIX, make_path
+
+pytestmark = pytest.mark.soak
+
+HIT = "hostile-hit"
+VECTORS = (
+    f"<script>fetch('/{HIT}')</script>",
+    f"<img src=x onerror=fetch('/{HIT}')>",
+    f"<svg onload=fetch('/{HIT}')>",
+    f"<svg><script>fetch('/{HIT}')</script></svg>",
+    f"\"><script>fetch('/{HIT}')</script>",
+    f"'><img src=x onerror=fetch('/{HIT}')>",
+    f"\" autofocus onfocus=fetch('/{HIT}') x=\"",
+    f"' onmouseover=fetch('/{HIT}') '",
+    f"javascript:fetch('/{HIT}')",
+    f"[link](javascript:fetch('/{HIT}'))",
+    f"![x](javascript:fetch('/{HIT}'))",
+    f"<a href=\"javascript:fetch('/{HIT}')\">x</a>",
+    f"<iframe srcdoc=\"<script>fetch('/{HIT}')</script>\"></iframe>",
+    f"<iframe src=\"javascript:fetch('/{HIT}')\"></iframe>",
+    f"<object data=\"data:text/html,<script>fetch('/{HIT}')</script>\"></object>",
+    f'<embed src="/{HIT}">',
+    f'<link rel=stylesheet href="/{HIT}.css">',
+    f"<style>@import '/{HIT}.css';</style>",
+    f'<div style="background:url(/{HIT})">x</div>',
+    f'<div hx-get="/{HIT}" hx-trigger="load">x</div>',
+    f'<form action="/{HIT}"><button autofocus>x</button></form>',
+    f'<meta http-equiv=refresh content="0;url=/{HIT}">',
+    f'<base href="/{HIT}/">',
+    f"</title><script>fetch('/{HIT}')</script>",
+    f"</textarea><script>fetch('/{HIT}')</script>",
+    f"--><script>fetch('/{HIT}')</script>",
+    f"{{{{ 7*7 }}}}{{% if 1 %}}<script>fetch('/{HIT}')</script>{{% endif %}}",
+    f"<math><mtext><mglyph><style><img src=x onerror=fetch('/{HIT}')>",
+    f"<details open ontoggle=fetch('/{HIT}')>x</details>",
+    f"<template><script>fetch('/{HIT}')</script></template><p contenteditable autofocus>",
+    "\u202e\u2066\ufeff<b>bidi</b>\u0000\u0085",
+    "%0d%0aSet-Cookie: hit=1%0d%0a\r\nX-Hit: 1",
+)
+QUERIES = (
+    "notice",
+    "next",
+    "lang",
+    "person",
+    "act",
+    "edition",
+    "day",
+    "before",
+    "page",
+    "view",
+    "as",
+    "q",
+    "to",
+)
+
+_WATCH = """
+document.addEventListener('securitypolicyviolation', (event) =>
+  console.error('CSP ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sample), true);
+"""
+_JUDGE = """() => {
+  const found = [];
+  const urls = ['href', 'src', 'action', 'formaction', 'xlink:href', 'data', 'srcdoc', 'poster'];
+  for (const element of document.querySelectorAll('*')) {
+    for (const {name, value} of element.attributes) {
+      if (/^on/i.test(name)) found.push(`${element.tagName} has ${name}`);
+      if (urls.includes(name.toLowerCase()) && /^[\\s\\x00-\\x20]*(javascript|data:text)/i.test(value))
+        found.push(`${element.tagName} ${name}=${value.slice(0, 60)}`);
+      if (name.startsWith('hx-') && value.includes('hostile-hit') && !value.startsWith('/studio/'))
+        found.push(`${element.tagName} ${name}=${value.slice(0, 60)}`);
+    }
+  }
+  const foreign = 'script:not([src]), style, base, object, embed, meta[http-equiv]';
+  for (const one of document.querySelectorAll(foreign))
+    found.push(`<${one.tagName}> stands in the page`);
+  if (document.querySelectorAll('main').length !== 1) found.push('not one main');
+  if (!document.querySelector('.room > main, main.sheet')) found.push('main is not where it belongs');
+  return found;
+}"""
+_FILL = """([form, vectors]) => {
+  let number = 0;
+  form.noValidate = true;
+  for (const field of form.elements) {
+    if (field.type === 'file' || field.type === 'submit' || field.tagName === 'FIELDSET') continue;
+    const words = vectors[number++ % vectors.length];
+    if (field.type === 'checkbox') field.checked = true;
+    else if (field.type === 'radio' || field.tagName === 'SELECT') continue;
+    else if (['date', 'number', 'range', 'datetime-local', 'month', 'time'].includes(field.type)) continue;
+    else { field.removeAttribute('maxlength'); field.disabled = false; field.value = words; }
+  }
+  return number;
+}"""
+
+
+class Watch:
+    """What must not happen in a page: a dialog, a request that a vector asked for, a report of the policy."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page: Page = context.new_page()
+        self.faults: list[str] = []
+        self.page.add_init_script(_WATCH)
+        self.page.on("dialog", self._dismiss)
+        self.page.on("request", lambda request: self._look_at(request.url))
+        self.page.on("console", lambda message: self._read(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(f"script error {error}"))
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        if dialog.type != "beforeunload":
+            self.faults.append(f"dialog {dialog.message}")
+        dialog.accept()
+
+    def _look_at(self, url: str) -> None:
+        path = url.split("?")[0]
+        if path.split("/", 3)[-1].startswith(HIT) or path.endswith((f"/{HIT}", f"/{HIT}.css")):
+            self.faults.append(f"request {url[:200]}")
+
+    def _read(self, words: str) -> None:
+        if "CSP " in words or "Content Security Policy" in words:
+            self.faults.append(words[:300])
+
+    def open(self, url: str) -> int:
+        """Open an address and judge the page; return its status, 0 where there is none to see."""
+        try:
+            answer = self.page.goto(url, wait_until="load")
+        except BrowserError as error:
+            if "Download" in str(error) or "ERR_ABORTED" in str(error):
+                return 0
+            raise
+        self.judge(url)
+        return 0 if answer is None else answer.status
+
+    def judge(self, what: str) -> None:
+        """Demand that nothing has happened, and that the page is built as its template builds it."""
+        if "text/html" in self.page.evaluate("document.contentType"):
+            is_mail = self.page.evaluate("document.querySelector('.room, main.sheet') === null")
+            if not is_mail:
+                self.faults += self.page.evaluate(_JUDGE)
+        assert self.faults == [], f"{what[:300]}: {self.faults}"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("hostile"), sqlite_template) as house:
+        yield house
+
+
+@pytest.fixture
+def watch(house: House, browser: Browser) -> Iterator[Watch]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)
+    name, _, secret = house.cookies[Role.manager].partition("=")
+    context.add_cookies([{"name": name, "value": secret, "domain": "localhost", "path": "/"}])
+    try:
+        yield Watch(context)
+    finally:
+        context.close()
+        house.restore()
+
+
+PAGES = tuple(name.partition(" ")[2] for name, row in MATRIX.items() if name.startswith("GET "))
+
+
+def poison(house: House, vector: str) -> None:
+    """Put ``vector`` into every text of the edition's files, and into the names and the log of the team."""
+    words = vector.replace("\0", "").replace("\r", " ").replace("\n", " ")
+    quoted = "'" + words.replace("'", "''") + "'"
+    folder = house.studio.workspace.editions / SLUG
+    for path in (folder / "edition.md", *sorted((folder / "stories").glob("*.md"))):
+        _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
+        lines = [
+            f"{line.partition(':')[0]}: {quoted}"
+            if line.partition(":")[0].strip() in {"title", "subject", "preheader", "name", "period"}
+            else line
+            for line in front.splitlines()
+        ]
+        text = "\n".join(lines)
+        path.write_text(f"---\n{text}\n---\n{body}\n{words}\n\n> {words}\n\n- {words}\n", encoding="utf-8")
+    with Session(house.studio.engine) as session:
+        member = house.studio.add_member(Role.author, words, f"v{abs(hash(vector))}@example.org")
+        for act in (Act.edited_subscriber, Act.rotated_keys):
+            record_activity(
+                session,
+                Actor.from_member(member),
+                act,
+                edition=words,
+                subject=words,
+                detail=words,
+                now=utc_now(),
+            )
+        session.commit()
+
+
+def open_every_page(house: House, watch: Watch) -> None:
+    for template in PAGES:
+        row = MATRIX[f"GET {template}"]
+        status = watch.open(f"{house.studio.url}{make_path(template, row.values)}")
+        assert status < 500, template
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(VECTORS.index(vector)))
+def test_every_hostile_text_in_files_names_and_the_log_is_only_shown(
+    house: House, watch: Watch, vector: str
+) -> None:
+    poison(house, vector)
+    open_every_page(house, watch)
+
+
+@pytest.mark.parametrize("template", PAGES)
+def test_hostile_queries_change_no_page(house: House, watch: Watch, template: str) -> None:
+    path = make_path(template, MATRIX[f"GET {template}"].values)
+    for start in (4, 17):
+        values = {name: VECTORS[(start + at) % len(VECTORS)] for at, name in enumerate(QUERIES)}
+        assert watch.open(f"{house.studio.url}{path}?{urlencode(values)}") < 500
+
+
+def _send_every_form(house: House, watch: Watch, template: str, first: int) -> None:
+    """Send each form of a page with hostile fields; ``first`` is the vector of the first field."""
+    url = f"{house.studio.url}{make_path(template, MATRIX[f'GET {template}'].values)}"
+    page = watch.page
+    if watch.open(url) != 200:
+        return
+    # Signing out stands on every page, and has no field.
+    forms = page.locator("main form")
+    number = forms.count()
+    for at in range(number):
+        watch.open(url)
+        if forms.count() <= at:
+            break
+        form = forms.nth(at)
+        vectors = [VECTORS[(first + at + place) % len(VECTORS)] for place in range(len(VECTORS))]
+        page.evaluate(_FILL, [form.element_handle(), vectors])
+        for place, file in enumerate(form.locator("input[type=file]").all()):
+            name = vectors[place].replace("/", "_").replace("\0", "_") + ".jpg"
+            file.set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": b"no picture"})
+        is_file = (form.get_attribute("action") or "").endswith("/export")
+        with page.expect_download() if is_file else page.expect_navigation(wait_until="load"):
+            form.evaluate("form => HTMLFormElement.prototype.submit.call(form)")
+        watch.judge(f"form {at} of {template}")
+    if number:
+        for shown in ("/", "/editions", f"/editions/{SLUG}", "/team", "/log"):
+            watch.open(f"{house.studio.url}{shown}")
+
+
+@pytest.mark.parametrize("template", PAGES)
+def test_hostile_fields_are_refused_or_kept_as_text(house: House, watch: Watch, template: str) -> None:
+    _send_every_form(house, watch, template, first=4)
+
+
+@pytest.mark.parametrize("first", range(len(VECTORS)))
+def test_every_vector_goes_through_every_field(house: House, watch: Watch, first: int) -> None:
+    for template in PAGES:
+        _send_every_form(house, watch, template, first=first)
+
+
+def test_folders_and_files_with_hostile_names_are_only_shown(house: House, watch: Watch) -> None:
+    editions = house.studio.workspace.editions
+    names = [vector.replace("/", "").translate({0: None, 10: None, 13: None})[:120] for vector in VECTORS]
+    for name in names:
+        shutil.copytree(editions / SLUG, editions / name, dirs_exist_ok=True)
+        (editions / SLUG / "stories" / f"040-{name}.md").write_text("---\ntitle: T\n---\n\nText.\n")
+        (editions / SLUG / "images" / f"{name}.jpg").write_bytes(b"no picture")
+    for path in ("/", "/editions", "/editions?page=2", f"/editions/{SLUG}", f"/editions/{SLUG}/problems"):
+        assert watch.open(f"{house.studio.url}{path}") < 500
+    for name in names[:6]:
+        assert watch.open(f"{house.studio.url}/editions/{quote(name, safe='')}") < 500
+
+
+def test_the_watch_sees_what_it_is_to_see(watch: Watch, house: House) -> None:
+    """The test of the tests: each fault planted in a page of ours is found."""
+    for planted, word in (
+        ("<p onclick='x()'>x</p>", "has onclick"),
+        ("<a href='javascript:x()'>x</a>", "javascript"),
+        ("<base href='/elsewhere/'>", "BASE"),
+        (f"<img src='/{HIT}'>", "request"),
+        ("<p style='color: red'>x</p>", "CSP"),
+        ("<main></main>", "not one main"),
+    ):
+        watch.open(f"{house.studio.url}/")
+        watch.page.evaluate(
+            "html => document.querySelector('main').insertAdjacentHTML('beforeend', html)", planted
+        )
+        watch.page.wait_for_timeout(50)
+        with pytest.raises(AssertionError, match=word):
+            watch.judge(planted)
+        watch.faults.clear()
