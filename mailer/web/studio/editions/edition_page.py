@@ -22,7 +22,7 @@ from mailer.web.studio.editions.moved_story import describe_move
 from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
 from mailer.web.studio.page import PageDep, StudioPage
 
-_PAGES = ("preview", "versions", "comments", "history")
+_PAGES = ("preview", "versions", "history")
 """Other pages of an edition, by the last part of their paths."""
 
 

@@ -169,4 +169,4 @@ def test_open_comments_are_counted_on_the_card_of_their_story(draft: Draft, auth
     page = author.get("/editions/2026-1").text
     card = page.partition('id="story-dance"')[2].partition("</li>")[0]
     assert '<a href="/studio/editions/2026-1/stories/dance/comments">1 open comment</a>' in card
-    assert page.count("open comment") == 1
+    assert page.count("1 open comment") == 2
