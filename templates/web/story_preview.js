@@ -16,6 +16,7 @@ let timer = 0;
 let isComposing = false;
 let lastField = null;
 let wasFolded = false;
+let isLate = false;
 
 const isWhole = () => new FormData(view).get("part") === "edition";
 const isShown = () => frame.getClientRects().length > 0;
@@ -59,9 +60,21 @@ async function refresh() {
   if (isWanted) refreshSoon();
 }
 
+// Until its first answer is there, the frame has an empty page with the policy of this one, which lets no email look
+// as it does. What is written meanwhile is shown once it is loaded.
+function isLoaded(shown) {
+  return shown?.body && shown.readyState !== "loading" && shown.URL.includes(frame.dataset.path);
+}
+
+frame.addEventListener("load", () => {
+  if (isLate) refreshSoon();
+  isLate = false;
+});
+
 function show(html) {
   const shown = frame.contentDocument;
-  if (!shown?.body) return;
+  isLate = !isLoaded(shown);
+  if (isLate) return;
   const fresh = shown.implementation.createHTMLDocument("");
   fresh.documentElement.innerHTML = html;
   change(shown.head, fresh.head);

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from mailer.database.team_models import Role
 from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
@@ -157,6 +157,22 @@ def test_the_story_follows_each_key_before_it_is_saved(desk: Desk, browser: Brow
         assert desk.read() == STORY
         page.get_by_label("Title").fill("Rain in Xi’an")
         expect(frame.get_by_text("Rain in Xi’an")).to_be_visible(timeout=_PATIENCE)
+
+
+def test_what_is_typed_before_the_email_has_come_is_shown_with_it(desk: Desk, browser: Browser) -> None:
+    # Written into the frame's first, empty page, an email loses its styles to the policy of the page around it.
+    with desk.studio.browse(browser, desk.member) as page:
+        held: list[Route] = []
+        page.route(
+            lambda url: "/preview/frame" in url,
+            lambda route: held.append(route) if route.request.method == "GET" else route.continue_(),
+        )
+        page.goto(desk.studio.url.removesuffix("/studio") + STORY_PATH, wait_until="domcontentloaded")
+        with page.expect_response(lambda answer: answer.request.method == "POST" and "frame" in answer.url):
+            page.get_by_label("Title").fill("Early words")
+        for route in held:
+            route.continue_()
+        expect(page.frame_locator("#frame").locator("body")).to_contain_text("Early words", timeout=_PATIENCE)
 
 
 def test_the_whole_edition_keeps_its_scroll_and_its_pictures(desk: Desk, browser: Browser) -> None:
