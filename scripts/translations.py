@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -64,7 +64,12 @@ def read_catalogue(tag: str) -> Catalog:
 
 def find_gaps(catalogue: Catalog) -> list[str]:
     """Return the messages that are untranslated or fuzzy."""
-    return [str(one.id) for one in catalogue if one.id and (not one.string or one.fuzzy)]
+    return [str(one.id) for one in catalogue if one.id and (not all(list_forms(one)) or one.fuzzy)]
+
+
+def list_forms(message: Message) -> tuple[str, ...]:
+    """Return the translation, or those for each number."""
+    return message.string if isinstance(message.string, tuple) else (message.string,)
 
 
 def update_catalogue(tag: str, said: Catalog) -> Catalog:

@@ -160,7 +160,7 @@ def test_the_story_follows_each_key_before_it_is_saved(desk: Desk, browser: Brow
 
 
 def test_what_is_typed_before_the_email_has_come_is_shown_with_it(desk: Desk, browser: Browser) -> None:
-    # Written into the frame's first, empty page, an email loses its styles to the policy of the page around it.
+    # In the frame's first, empty page, an email would lose its styles to the policy of the page around it.
     with desk.studio.browse(browser, desk.member) as page:
         held: list[Route] = []
         page.route(
