@@ -1,5 +1,5 @@
 """What waits for a member: their texts that could not be saved, comments that speak to them, editions that
-cannot be sent as they are, invitations that did not arrive.
+cannot be sent as they are, translations whose original has changed, invitations that did not arrive.
 
 Each source is asked by itself. One that cannot be read is named on the page, and hides none of the others.
 """
@@ -19,10 +19,13 @@ from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.team.invitations import list_open_invitations
 from mailer.team.roles import Permission
+from mailer.translations.states import TranslationState, list_translation_states
+from mailer.web.form_options import own_language_name
 from mailer.web.studio.home.recent_editions import RecentEdition
 from mailer.web.studio.page import StudioPage
 
 _MAX_QUOTED = 120
+_MAX_TRANSLATED = 2
 _log = logging.getLogger(__name__)
 
 
@@ -62,15 +65,16 @@ def find_what_waits(page: StudioPage, recent: Sequence[RecentEdition]) -> Waitin
 
 def _list_unsaved_texts(page: StudioPage, _: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
     """Their own texts that are in no file, because it had changed or could not be written."""
-    own = select(UnsavedText.edition, UnsavedText.story).where(UnsavedText.member_id == page.member.id)
+    own = select(UnsavedText.edition, UnsavedText.story, UnsavedText.id).where(
+        UnsavedText.member_id == page.member.id
+    )
     with page.state.read_session() as session:
         rows = session.exec(own.order_by(col(UnsavedText.id).desc()).limit(20)).all()
-    for edition, story in dict.fromkeys(rows):
-        place = f"/stories/{quote(story, safe='')}" if story else "/letter"
+    for edition, story, number in rows:
         yield WaitingItem(
             title=story or edition,
             words=page.translator.translate(gettext_noop("What you wrote is not in the file yet")),
-            path=f"/editions/{quote(edition, safe='')}{place}",
+            path=f"/editions/{quote(edition, safe='')}/conflicts/{number}",
             tone="wrong",
             detail=edition,
         )
@@ -113,6 +117,31 @@ def _list_faulty_editions(page: StudioPage, recent: Sequence[RecentEdition]) -> 
             )
 
 
+def _list_outdated_translations(page: StudioPage, recent: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
+    """Editions being written whose originals have changed since they were translated; the latest alone, whose
+    files are read anyway."""
+    if not page.may(Permission.write):
+        return
+    state = page.state
+    for edition in [one for one in recent if one.is_open and not one.summary.fault][:_MAX_TRANSLATED]:
+        slug = edition.summary.slug
+        with state.read_session() as session:
+            found = list_translation_states(session, state.workspace, slug)
+        for language in found.languages:
+            if number := found.count(language, TranslationState.outdated):
+                words = page.translator.translations.ngettext(
+                    "The original of %(num)s translation has changed",
+                    "The originals of %(num)s translations have changed",
+                    number,
+                ) % {"num": number}
+                yield WaitingItem(
+                    title=f"{edition.summary.title or slug} · {own_language_name(language)}",
+                    words=words,
+                    path=f"/editions/{quote(slug, safe='')}/translations",
+                    detail=slug,
+                )
+
+
 def _list_stuck_invitations(page: StudioPage, _: Sequence[RecentEdition]) -> Iterator[WaitingItem]:
     """Invitations whose mail does not leave, or whose link has expired."""
     if not page.may(Permission.manage):
@@ -135,6 +164,7 @@ _SOURCES: tuple[tuple[str, _Source], ...] = (
     (gettext_noop("Texts that could not be saved"), _list_unsaved_texts),
     (gettext_noop("Comments"), _list_mentions),
     (gettext_noop("Problems of editions"), _list_faulty_editions),
+    (gettext_noop("Translations"), _list_outdated_translations),
     (gettext_noop("Invitations"), _list_stuck_invitations),
 )
 """The sources, each with its name on the page, the most urgent first."""

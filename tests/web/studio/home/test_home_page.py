@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 from sqlmodel import Session
 
+from editions.source.text_file import text_digest
 from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.revision_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
@@ -88,7 +89,7 @@ def test_what_waits_leads_to_where_it_is_settled(studio: Studio, browser: Browse
         page.goto(f"{studio.url}/")
         waiting = page.locator("section", has_text="Waits for you")
         expect(waiting.get_by_role("link", name="teachers")).to_have_attribute(
-            "href", f"/studio/editions/{SLUG}/stories/teachers"
+            "href", f"/studio/editions/{SLUG}/conflicts/1"
         )
         expect(waiting).to_contain_text("What you wrote is not in the file yet")
         expect(waiting.get_by_role("link", name="2026-2")).to_have_attribute(
@@ -163,3 +164,20 @@ def test_nobody_is_asked_to_mend_an_edition_that_was_sent(studio: Studio, browse
         expect(latest).to_contain_text("Sent")
         expect(latest).not_to_contain_text("Look for problems")
         expect(page.locator("main")).to_contain_text("Nothing waits.")
+
+
+def test_translations_whose_original_has_changed_wait(studio: Studio, browser: Browser) -> None:
+    folder = write_edition(studio.workspace.editions, SLUG)
+    story = next(path for path in (folder / "stories").glob("*.md") if len(path.suffixes) == 1)
+    translation = story.with_name(f"{story.stem}.fr.md")
+    digest = text_digest(story.read_text("utf-8"))
+    translation.write_text(f"---\ntitle: Titre\ntranslated_from: {digest}\n---\n\nTexte.\n", encoding="utf-8")
+    with studio.browse(browser, studio.add_member(Role.author, "Ann Author")) as page:
+        page.goto(f"{studio.url}/")
+        expect(page.locator("main")).not_to_contain_text("has changed")
+        story.write_text(f"{story.read_text('utf-8')}\nOne more.\n", encoding="utf-8")
+        page.reload()
+        expect(page.locator("main")).to_contain_text("The original of 1 translation has changed")
+    with studio.browse(browser, studio.add_member(Role.guest, "Gus Guest")) as page:
+        page.goto(f"{studio.url}/")
+        expect(page.locator("main")).not_to_contain_text("has changed")
