@@ -43,7 +43,8 @@ soak: setup servers ## The minutes-long tests
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)
 	@scripts/system-packages judges
 	@$(BIN)/python scripts/judge.py --install
-	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report
+	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report \
+	  tests/web/studio/test_every_page.py
 	$(BIN)/python scripts/judge.py $(ARGS)
 
 .PHONY: score-bounces

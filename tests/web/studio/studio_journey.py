@@ -1,0 +1,352 @@
+"""A walk through every page of Studio in each of its states, for whoever looks at all of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from playwright.sync_api import Page, expect
+from sqlmodel import Session, update
+
+from mailer.database.sign_in_models import SignInLinkPurpose
+from mailer.database.team_models import Role, TeamSession
+from mailer.team.passwords import PasswordChecker, store_password
+from mailer.team.sign_in_links import create_first_link, create_link
+from mailer.web.dependencies import utc_now
+from tests.factories.small_edition import SLUG, write_edition
+from tests.web.studio.conftest import Studio
+from tests.web.studio.newsroom import (
+    CONTESTED,
+    EDITION,
+    STORY,
+    TRANSLATED,
+    Newsroom,
+    found_newsroom,
+)
+
+_STORY = f"/editions/{EDITION}/stories/{STORY}"
+_LETTER = f"/editions/{EDITION}/letter"
+_BROKEN = f"/editions/{SLUG}"
+_FAULTY = "---\ntitle: A story without a home\nsector: nothing\ncountries: [XX]\n---\n\nSee <b>this.\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """A page to look at: who opens which address, and what they do there."""
+
+    name: str
+    path: str
+    act: Callable[[Page], None] = lambda _: None
+    role: Role | None = Role.manager
+
+
+def _refuse(page: Page, **values: str) -> None:
+    """Send the form of the page although it is not complete, as a browser would that checks nothing."""
+    form = page.locator("main form").first
+    for name, value in values.items():
+        form = page.locator(f"main form:has([name='{name}'])").first
+        form.locator(f"[name='{name}']").fill(value)
+    button = form.locator("button[type=submit]").first
+    with page.expect_navigation():
+        button.evaluate("button => { button.form.noValidate = true; button.click() }")
+
+
+def _press(name: str) -> Callable[[Page], None]:
+    def press(page: Page) -> None:
+        with page.expect_navigation():
+            page.get_by_role("button", name=name, exact=True).first.click()
+
+    return press
+
+
+def _await_story(page: Page) -> None:
+    """Until the checks and the comments beside a story have come."""
+    expect(page.locator("#checks a", has_text="See the checks")).to_have_count(0)
+    expect(page.locator("#comments[hx-get]")).to_have_count(0)
+
+
+def _open_link_form(page: Page) -> None:
+    page.locator(".ProseMirror").first.click()
+    page.keyboard.press("Control+k")
+    expect(page.locator("[data-link-form]")).to_be_visible()
+
+
+def _choose_merge(page: Page) -> None:
+    for legend in page.locator("fieldset.part").all():
+        legend.locator("input[type=radio]").first.check()
+    _press("Show the text put together")(page)
+
+
+def _import_texts(page: Page) -> None:
+    """Give back the translator's file as it went out, with other words for two texts."""
+    given = page.request.get(f"{page.url}/texts.xlf").body()
+    returned = given.replace("南京和平论坛".encode(), "南京和平论坛：人与自然".encode())
+    page.locator("#file").set_input_files(
+        {"name": "texts.xlf", "mimeType": "application/xliff+xml", "buffer": returned}
+    )
+    _press("Show what it changes")(page)
+
+
+def _import_document(page: Page) -> None:
+    """Make an edition of a page of the web."""
+    page.locator("main [name=slug]").fill("2027-1")
+    document = "<h1>The first</h1><p>What we did.</p><h1>The second</h1><p>What came of it.</p>"
+    page.locator("main [name=document]").set_input_files(
+        {"name": "news.html", "mimeType": "text/html", "buffer": f"<body>{document}".encode()}
+    )
+    _press("Import edition")(page)
+
+
+def _open_menu(page: Page) -> None:
+    page.locator(".order summary").nth(3).click()
+
+
+def _open_details(page: Page) -> None:
+    """Unfold whatever can be unfolded."""
+    page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
+
+
+_SIGNING_IN = (
+    Stop(name="sign-in", path="/sign-in", role=None),
+    Stop(name="sign-in, refused", path="/sign-in", role=None, act=lambda page: _refuse(page, email="mei")),
+    Stop(name="sign-in, sent", path="/sign-in/sent", role=None),
+    Stop(name="sign-in by password", path="/sign-in/password", role=None),
+    Stop(
+        name="sign-in by password, refused",
+        path="/sign-in/password",
+        role=None,
+        act=lambda page: _refuse(page, email="mei@example.org", password="wrong"),
+    ),
+    Stop(name="link", path="/link/{token}", role=None),
+    Stop(name="dead link", path="/link/" + "0" * 48, role=None),
+    Stop(name="first account, closed", path="/first/" + "0" * 48, role=None),
+    Stop(name="signed in", path="/signed-in"),
+)
+
+_PAGES = (
+    Stop(name="home, with work", path="/"),
+    Stop(name="home, without work", path="/", role=Role.guest),
+    Stop(name="editions", path="/editions"),
+    Stop(name="edition", path=f"/editions/{EDITION}"),
+    Stop(name="edition, for a guest", path=f"/editions/{EDITION}", role=Role.guest),
+    Stop(name="edition, a story being moved", path=f"/editions/{EDITION}", act=_open_menu),
+    Stop(name="edition with errors", path=_BROKEN),
+    Stop(name="problems", path=f"{_BROKEN}/problems"),
+    Stop(name="no problems", path=f"/editions/{EDITION}/problems"),
+    Stop(name="details", path=f"/editions/{EDITION}/details", act=_open_details),
+    Stop(
+        name="details, refused",
+        path=f"/editions/{EDITION}/details",
+        act=lambda page: _refuse(page, date="soon"),
+    ),
+    Stop(name="new edition", path="/editions/new"),
+    *(
+        Stop(name=f"new edition, {way}", path=f"/editions/new/{way}")
+        for way in ("empty", "copy", "file", "feed")
+    ),
+    Stop(
+        name="new edition, refused",
+        path="/editions/new/empty",
+        act=lambda page: _refuse(page, slug="../x", title=""),
+    ),
+    Stop(name="import report", path="/editions/new/file", act=_import_document),
+    Stop(name="new story", path=f"/editions/{EDITION}/new-story"),
+    Stop(
+        name="new story, refused",
+        path=f"/editions/{EDITION}/new-story",
+        act=lambda page: _refuse(page, title=""),
+    ),
+)
+
+_WRITING = (
+    Stop(name="story", path=_STORY, act=_await_story),
+    Stop(name="story, a link", path=_STORY, act=_open_link_form),
+    Stop(name="story, unfolded", path=_STORY, act=_open_details),
+    Stop(name="story as Markdown", path=f"{_STORY}?as=markdown"),
+    Stop(name="story, for a guest", path=_STORY, role=Role.guest, act=_await_story),
+    Stop(name="story with a fault", path=f"{_BROKEN}/stories/faulty", act=_await_story),
+    Stop(name="story, unreadable", path=f"{_BROKEN}/stories/unreadable"),
+    Stop(name="story, not there", path=f"{_BROKEN}/stories/gone"),
+    Stop(name="letter", path=_LETTER, act=_await_story),
+    Stop(name="preview of a story", path=f"{_STORY}/preview", act=_open_details),
+    Stop(name="preview of the letter", path=f"{_LETTER}/preview"),
+    Stop(
+        name="preview of the edition, refused",
+        path=f"/editions/{EDITION}/preview?segment=country:&for=nobody",
+    ),
+    Stop(name="versions", path=f"/editions/{EDITION}/versions"),
+    Stop(name="checks", path=f"{_STORY}/checks"),
+    Stop(name="checks, with errors", path=f"{_BROKEN}/stories/faulty/checks"),
+    Stop(name="checks of the letter", path=f"{_LETTER}/checks"),
+    Stop(name="picture", path=f"{_STORY}/picture", act=_open_details),
+    Stop(name="no picture", path=f"{_BROKEN}/stories/teachers/picture", act=_open_details),
+    Stop(name="portrait", path=f"{_LETTER}/picture"),
+    Stop(name="history", path=f"{_STORY}/history"),
+    Stop(name="history, of the letter", path=f"{_LETTER}/history"),
+    Stop(name="history, of the edition", path=f"/editions/{EDITION}/history"),
+    Stop(name="comparison", path=f"{_STORY}/history/changes"),
+    Stop(name="comparison, of the letter", path=f"{_LETTER}/history/changes"),
+    Stop(name="conflict", path="/editions/" + EDITION + "/conflicts/{conflict}"),
+    Stop(
+        name="conflict, put together",
+        path="/editions/" + EDITION + "/conflicts/{conflict}",
+        act=_choose_merge,
+    ),
+    Stop(
+        name="conflict, refused",
+        path="/editions/" + EDITION + "/conflicts/{conflict}",
+        act=_press("Keep the text put together"),
+    ),
+)
+
+_TOGETHER = (
+    Stop(name="translations", path=f"/editions/{EDITION}/translations"),
+    Stop(name="translations, one more", path=f"/editions/{EDITION}/translations?add=mn"),
+    Stop(name="translations, refused", path=f"/editions/{EDITION}/translations?add=klingon"),
+    Stop(name="translations, none", path="/editions/2027-1/translations"),
+    Stop(name="translation", path=f"{_STORY}/translations/zh"),
+    Stop(name="translation, outdated", path=f"/editions/{EDITION}/stories/{TRANSLATED}/translations/zh"),
+    Stop(name="translation as Markdown", path=f"{_STORY}/translations/zh?as=markdown"),
+    Stop(name="translation, not begun", path=f"/editions/{EDITION}/stories/{CONTESTED}/translations/zh"),
+    Stop(name="translation, for a guest", path=f"{_STORY}/translations/zh", role=Role.guest),
+    Stop(name="translation of the letter", path=f"{_LETTER}/translations/zh"),
+    Stop(name="history, of a translation", path=f"{_STORY}/translations/zh/history"),
+    Stop(name="comparison, of a translation", path=f"{_STORY}/translations/zh/history/changes"),
+    Stop(name="history, of the letter translated", path=f"{_BROKEN}/letter/translations/zh/history"),
+    Stop(
+        name="comparison, of the letter translated", path=f"{_BROKEN}/letter/translations/zh/history/changes"
+    ),
+    Stop(name="texts for a translator", path=f"/editions/{EDITION}/translations/zh"),
+    Stop(name="texts returned", path=f"/editions/{EDITION}/translations/zh", act=_import_texts),
+    Stop(
+        name="texts returned, refused",
+        path=f"/editions/{EDITION}/translations/zh",
+        act=_press("Show what it changes"),
+    ),
+    Stop(name="comments", path=f"{_STORY}/comments", act=_open_details),
+    Stop(name="comment, being edited", path=f"{_STORY}/comments?edit=2", role=Role.approver),
+    Stop(name="comments on the letter", path=f"{_LETTER}/comments"),
+    Stop(name="comments on the edition", path=f"/editions/{EDITION}/comments", act=_open_details),
+    Stop(name="no comments", path=f"{_BROKEN}/comments"),
+)
+
+_TEAM = (
+    Stop(name="team", path="/team"),
+    Stop(name="team, for a guest", path="/team", role=Role.guest),
+    Stop(name="invitation", path="/team/invite"),
+    Stop(
+        name="invitation, refused", path="/team/invite", act=lambda page: _refuse(page, email="kim@", name="")
+    ),
+    Stop(name="member", path="/team/{ann}"),
+    Stop(name="member, oneself", path="/team/{mei}"),
+    Stop(name="log", path="/log"),
+    Stop(name="log, nothing found", path="/log?edition=none"),
+    Stop(name="account", path="/account"),
+    Stop(name="account, refused", path="/account", act=lambda page: _refuse(page, name="")),
+    Stop(name="new passkey", path="/account/passkeys/new"),
+    Stop(name="passkey", path="/account/passkeys/{passkey}"),
+    Stop(name="password", path="/account/password"),
+    Stop(
+        name="password, refused", path="/account/password", act=lambda page: _refuse(page, password="short")
+    ),
+    Stop(name="not allowed", path="/log", role=Role.guest),
+    Stop(name="not found", path="/editions/none"),
+    Stop(name="confirmation", path="/confirm?next=/account/password"),
+    Stop(
+        name="confirmation, refused",
+        path="/confirm",
+        act=lambda page: _refuse(page, password="wrong"),
+    ),
+)
+
+STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_TEAM)
+
+
+class StudioJourney:
+    """Opens every page of a Studio that is empty at first. ``paths`` are the addresses that were opened, and
+    what the forms led to, below /studio and without queries."""
+
+    def __init__(self, studio: Studio, page: Page) -> None:
+        self.studio = studio
+        self.page = page
+        self.paths: list[str] = []
+        page.on(
+            "response",
+            lambda answer: self._note(answer.url) if answer.request.is_navigation_request() else None,
+        )
+
+    def visit_pages(self) -> Iterator[str]:
+        """Show one page after the other in the browser, and yield the name of each."""
+        yield from self._visit_empty_studio()
+        people = found_newsroom(self.studio, utc_now())
+        self._add_faults()
+        values = self._make_values(people)
+        cookies = {
+            Role.manager: self.studio.sign_in(people.mei),
+            Role.approver: self.studio.sign_in(people.ben),
+            Role.guest: self.studio.sign_in(people.gus),
+        }
+        for stop in STOPS:
+            self._become(None if stop.role is None else cookies[stop.role])
+            self._open(stop.path.format(**values))
+            stop.act(self.page)
+            yield stop.name
+        yield from self._visit_ended_session(cookies[Role.manager])
+
+    def _visit_empty_studio(self) -> Iterator[str]:
+        self._open("/sign-in")
+        yield "sign-in of an empty team"
+        with Session(self.studio.engine) as session:
+            secret = create_first_link(session, now=utc_now())
+            session.commit()
+        self._open(f"/first/{secret}")
+        yield "first account"
+        _refuse(self.page, name="", email="mei")
+        yield "first account, refused"
+
+    def _visit_ended_session(self, cookie: str) -> Iterator[str]:
+        self._become(cookie)
+        self._open("/account/password")
+        with Session(self.studio.engine) as session:
+            long_ago = utc_now() - timedelta(hours=1)
+            session.exec(update(TeamSession).values(confirmed_at=long_ago))
+            session.commit()
+        _refuse(self.page, password="correct battery horse")
+        yield "form, to be confirmed"
+        self._open("/account")
+        self._become(None)
+        _press("Save")(self.page)
+        yield "form, after the session has ended"
+
+    def _add_faults(self) -> None:
+        folder = write_edition(self.studio.workspace.editions)
+        (folder / "stories" / "020-faulty.md").write_text(_FAULTY, encoding="utf-8")
+        (folder / "stories" / "030-unreadable.md").write_bytes(b"\xff\xfe\x00")
+
+    def _make_values(self, people: Newsroom) -> Mapping[str, object]:
+        with Session(self.studio.engine) as session:
+            store_password(
+                session, people.mei.id, PasswordChecker().hash("correct battery horse"), now=utc_now()
+            )
+            secret = create_link(session, SignInLinkPurpose.sign_in, now=utc_now(), member_id=people.mei.id)
+            session.commit()
+        return {
+            "token": secret,
+            "conflict": people.conflict,
+            "passkey": people.passkey,
+            "ann": people.ann.id,
+            "mei": people.mei.id,
+        }
+
+    def _become(self, cookie: str | None) -> None:
+        context = self.page.context
+        context.clear_cookies()
+        if cookie is not None:
+            context.add_cookies(
+                [{"name": "studio", "value": cookie.partition("=")[2], "url": self.studio.url}]
+            )
+
+    def _open(self, path: str) -> None:
+        self.page.goto(f"{self.studio.url}{path}")
+
+    def _note(self, address: str) -> None:
+        self.paths.append(address.partition("/studio")[2].partition("?")[0])
