@@ -2,10 +2,12 @@
 
 The time is that of the application: from the request to the last byte, on one connection, after each page was
 opened once. What a page asks for later (previews, checks, pictures) is no page, and has a row of its own. The
-weight is all that a browser loads for a page, compressed as a proxy does, without pictures and frames.
+weight is all that a page names, as it is sent to Chromium (https, or localhost), without heads, pictures and
+frames; for the page with the editor, also what Chromium loads by itself until that page is at rest.
 """
 
 import argparse
+import contextlib
 import gzip
 import http.client
 import os
@@ -32,6 +34,7 @@ from mailer.web.site import create_local_studio
 from mailer.web.studio.app import ROUTES
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
+from tests.servers.browser import chromium
 
 _EDITIONS = 200
 _VISITS = 20
@@ -51,6 +54,23 @@ _VALUES = {
     "way": "copy",
     "language": "zh-Hans",
 }
+_CHROMIUM = {"accept-encoding": "gzip, deflate, br, zstd", "sec-fetch-site": "same-origin"}
+"""What Chromium sends with a request to https or localhost from a page of the same site."""
+
+_READ_SIZES = """() => {
+  const [page] = performance.getEntriesByType("navigation");
+  const heads = document.head.querySelectorAll("script[src], link[href]");
+  const names = new Set([...heads].map((element) => element.src || element.href));
+  const sizes = [{ [page.name]: page.encodedBodySize }, {}];
+  for (const { name, initiatorType, encodedBodySize } of performance.getEntriesByType("resource")) {
+    if (initiatorType === "iframe" || initiatorType === "img") continue;
+    sizes[names.has(name) ? 0 : 1][name] = encodedBodySize;
+  }
+  return sizes;
+}"""
+"""Of what the page names in its head and of what came later, the bytes of each body on the wire (W3C Resource
+Timing); without the mail in its frame, and pictures."""
+
 _LATE = ("problems", "checks", "versions", "frame", "thumb", "pictures", "media", "preview", "comments")
 """Parts of paths of what a page asks for after it is there."""
 
@@ -58,13 +78,19 @@ _LATE = ("problems", "checks", "versions", "frame", "thumb", "pictures", "media"
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a path answered: how long it took and how long this process was busy
-    with it, in milliseconds; its status, kind and content."""
+    with it, in milliseconds; its status, kind and content, as it came over the wire."""
 
     milliseconds: float
     busy: float
     status: int
     kind: str
-    body: bytes
+    wire: bytes
+    coding: str
+
+    @property
+    def body(self) -> bytes:
+        """The content as it was before it was compressed."""
+        return gzip.decompress(self.wire) if self.coding == "gzip" else self.wire
 
 
 class Member:
@@ -73,7 +99,9 @@ class Member:
     def __init__(self, url: str, cookie: str) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
-        self._headers = {"cookie": cookie}
+        self.url = url
+        self.cookie = cookie
+        self._headers = {"cookie": cookie, **_CHROMIUM}
 
     def get(self, path: str) -> Answer:
         """Request a path."""
@@ -86,7 +114,8 @@ class Member:
             busy=1000 * (time.process_time() - busy),
             status=answer.status,
             kind=answer.headers.get("content-type", ""),
-            body=body,
+            wire=body,
+            coding=answer.headers.get("content-encoding", ""),
         )
 
     def close(self) -> None:
@@ -162,7 +191,8 @@ def measure_pages(member: Member, editions: int) -> Iterator[Measurement]:
     yield _show_slowest("slowest of what pages ask for later, p95", slowest, others, bar=None)
     opened = {path: first[path].milliseconds for path in pages}
     yield _show_slowest("slowest page when it is opened for the first time", opened, pages, bar=None)
-    yield from measure_weight(member, {path: found[path].body for path in pages})
+    yield from measure_weight(member, {path: found[path] for path in pages})
+    yield measure_in_chromium(member)
 
 
 def _find_p95(times: Iterable[float]) -> float:
@@ -200,21 +230,22 @@ def _show_slowest(
     )
 
 
-def measure_weight(member: Member, pages: Mapping[str, bytes]) -> Iterator[Measurement]:
-    """Measure what a browser loads for a page: with the editor, and without."""
+def measure_weight(member: Member, pages: Mapping[str, Answer]) -> Iterator[Measurement]:
+    """Measure what pages and the files they name weigh on the wire: with the editor, and without."""
     weights: dict[str, float] = {}
     has_editor: set[str] = set()
     assets: dict[str, int] = {}
-    for path, body in pages.items():
-        names = set(re.findall(r'(?:href|src)="(/studio/static/[^"]+\.(?:css|js|svg))"', body.decode()))
+    for path, page in pages.items():
+        html = page.body.decode()
+        names = set(re.findall(r'(?:href|src)="(/studio/static/[^"]+\.(?:css|js|svg))"', html))
         for name in names - set(assets):
-            assets[name] = len(gzip.compress(member.get(name).body))
-        weights[path] = (len(gzip.compress(body)) + sum(assets[name] for name in names)) / 1000
+            assets[name] = len(member.get(name).wire)
+        weights[path] = (len(page.wire) + sum(assets[name] for name in names)) / 1000
         if any(_EDITOR in name for name in names):
             has_editor.add(path)
     for what, chosen, bar in (
-        ("heaviest page without the editor, all in, gzip", [*pages.keys() - has_editor], _BAR_KB),
-        ("heaviest page with the editor, all in, gzip", [*has_editor], _BAR_EDITOR_KB),
+        ("heaviest page without the editor, all in", [*pages.keys() - has_editor], _BAR_KB),
+        ("heaviest page with the editor, all in", [*has_editor], _BAR_EDITOR_KB),
     ):
         if chosen:
             ordered = sorted(chosen, key=lambda path: -weights[path])
@@ -226,6 +257,31 @@ def measure_weight(member: Member, pages: Mapping[str, bytes]) -> Iterator[Measu
                 bar=bar,
                 note="; ".join(f"{path.removeprefix('/studio')} {weights[path]:.1f}" for path in ordered[:3]),
             )
+
+
+def measure_in_chromium(member: Member) -> Measurement:
+    """Open the story's page in Chromium with an empty cache, and add up what came until it was at rest."""
+    with chromium() as browser, contextlib.closing(browser.new_context()) as context:
+        name, _, secret = member.cookie.partition("=")
+        context.add_cookies([{"name": name, "value": secret, "url": member.url}])
+        page = context.new_page()
+        page.goto(f"{member.url}/studio/editions/{_SAMPLE}/stories/{_STORY}")
+        page.wait_for_function("() => document.querySelector('[data-comments]')")
+        page.wait_for_load_state("networkidle")
+        named, later = page.evaluate(_READ_SIZES)
+    return Measurement(
+        what="the story's page in Chromium, what its HTML names",
+        measured=sum(named.values()) / 1000,
+        unit="kB",
+        bound=Bound.at_most,
+        bar=_BAR_EDITOR_KB,
+        note=f"{_list_sizes(named)}; then {sum(later.values()) / 1000:.1f} kB: {_list_sizes(later)}",
+    )
+
+
+def _list_sizes(sizes: Mapping[str, int]) -> str:
+    ordered = sorted(sizes, key=lambda name: -sizes[name])
+    return ", ".join(f"{urlsplit(name).path.rpartition('/')[2]} {sizes[name] / 1000:.1f}" for name in ordered)
 
 
 if __name__ == "__main__":

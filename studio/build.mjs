@@ -1,27 +1,31 @@
-// Builds templates/web/story_editor.js from src/, with the licences of what is in it and the sums that a test compares.
+// Builds templates/web/story_editor.js and story_paste.js from src/, with the licences of what is in it, the Brotli of the largest scripts,
+// which the server cannot make, and the sums that a test compares.
 // `node build.mjs --check` writes nothing, and fails if what is committed differs in a byte.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const BUNDLE = "templates/web/story_editor.js";
+const PASTE = "templates/web/story_paste.js";
+const LARGE = [BUNDLE, PASTE, "templates/web/htmx.js"];
 const LICENCES = "templates/web/licences/story_editor.LICENCES.txt";
 const SUMS = "studio/SHA256SUMS";
 const BANNER = "/* The licences of what is in here: licences/story_editor.LICENCES.txt */";
 
-async function bundle() {
+async function bundle(source, format) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: here,
-    entryPoints: ["src/story_editor.js"],
+    entryPoints: [source],
     bundle: true,
     minify: true,
     write: false,
     metafile: true,
-    format: "iife",
+    format,
     charset: "utf8",
     legalComments: "none",
     target: ["chrome111", "firefox115", "safari16.4"],
@@ -56,21 +60,45 @@ function listSources() {
   return names.sort().map((name) => [`studio/${name}`, readFileSync(join(here, name), "utf8")]);
 }
 
-const { script, packages } = await bundle();
-const built = [
-  [BUNDLE, script],
-  [LICENCES, collectLicences(packages)],
-];
-const files = [...built, [SUMS, sum([...listSources(), ...built])]];
-const differing = files.filter(([path, text]) => {
+/** `data` by Brotli. What is committed stays if it is of the same text: another Node.js may write it in other bytes. */
+function compress(path, data) {
   try {
-    return readFileSync(join(root, path), "utf8") !== text;
+    const committed = readFileSync(join(root, path));
+    if (brotliDecompressSync(committed).equals(data)) return committed;
+  } catch {
+    // There is none yet, or it is broken.
+  }
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+    [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+    [constants.BROTLI_PARAM_SIZE_HINT]: data.length,
+  };
+  return brotliCompressSync(data, { params });
+}
+
+function differs([path, content]) {
+  try {
+    return !readFileSync(join(root, path)).equals(Buffer.from(content));
   } catch {
     return true;
   }
-});
+}
+
+const editor = await bundle("src/story_editor.js", "iife");
+const paste = await bundle("src/paste/clean_html.js", "esm");
+const built = [
+  [BUNDLE, editor.script],
+  [PASTE, paste.script],
+  [LICENCES, collectLicences([...new Set([...editor.packages, ...paste.packages])].sort())],
+];
+const large = LARGE.map((path) => [path, built.find(([name]) => name === path)?.[1] ?? readFileSync(join(root, path))]);
+const compressed = large.map(([path, content]) => [`${path}.br`, compress(`${path}.br`, Buffer.from(content))]);
+const others = large.filter(([path]) => !built.some(([name]) => name === path));
+const files = [...built, ...compressed];
+files.push([SUMS, sum([...listSources(), ...others, ...files])]);
+const differing = files.filter(differs);
 if (!process.argv.includes("--check")) {
-  for (const [path, text] of differing) writeFileSync(join(root, path), text);
+  for (const [path, content] of differing) writeFileSync(join(root, path), content);
 } else if (differing.length > 0) {
   console.error(`Out of date: ${differing.map(([path]) => path).join(", ")}. Run \`make editor\` and commit what it writes.`);
   process.exit(1);

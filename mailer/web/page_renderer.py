@@ -19,6 +19,7 @@ from locales.languages import text_direction
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
+from mailer.web.content_encoding import LEAST_TO_COMPRESS, Coding, accepts
 from templates import ROOT
 
 TEMPLATE_FOLDER = ROOT / "web"
@@ -27,8 +28,6 @@ CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 ENGLISH = load_translator(SOURCE_LANGUAGE)
 
-# Shorter files fit one packet anyhow.
-_LEAST_TO_COMPRESS = 1000
 _BACKTICKED = re.compile(r"`([^`]+)`")
 # Listed here because the system's table may be wrong, and browsers ignore a style sheet of another type.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
@@ -92,16 +91,29 @@ _OTHER_ERROR = gettext_noop("Please go back and try again.")
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A static file of the pages. ``name`` contains a hash of ``data``."""
+    """A static file of the pages. ``name`` contains a hash of ``data``.
+
+    ``brotli`` is ``data`` by Brotli, which only the largest scripts have: Python's standard library cannot
+    make it, so it is built with them.
+    """
 
     name: str
     data: bytes
     media_type: str
+    brotli: bytes | None = None
 
     @cached_property
     def compressed(self) -> bytes:
         """``data`` by gzip, which makes a quarter of a script."""
         return gzip.compress(self.data, compresslevel=9, mtime=0)
+
+    def encode(self, accepted: str) -> tuple[bytes, Coding | None]:
+        """The smallest form that an Accept-Encoding allows, and how it is compressed."""
+        if self.brotli is not None and accepts(accepted, Coding.br):
+            return self.brotli, Coding.br
+        if len(self.data) >= LEAST_TO_COMPRESS and accepts(accepted, Coding.gzip):
+            return self.compressed, Coding.gzip
+        return self.data, None
 
 
 class PageRenderer:
@@ -168,17 +180,17 @@ class PageRenderer:
     def serve_asset(self, name: str, accepted: str = "") -> Response | None:
         """Return the static file called ``name``, hash included; None if there is none.
 
-        It is compressed if ``accepted``, the Accept-Encoding of the request, names gzip. Pages never are:
-        their length would tell what is in them (BREACH). Our static files have no secrets.
+        It is compressed as ``accepted``, the Accept-Encoding of the request, allows. Readers' pages never
+        are: their length would tell what is in them (BREACH). Our static files have no secrets.
         """
         found = next((asset for asset in self._assets.values() if asset.name == name), None)
         if found is None:
             return None
+        body, coding = found.encode(accepted)
         headers = {"cache-control": CACHE_FOREVER, "vary": "accept-encoding"}
-        if not _accepts_gzip(accepted) or len(found.data) < _LEAST_TO_COMPRESS:
-            return Response(found.data, media_type=found.media_type, headers=headers)
-        headers["content-encoding"] = "gzip"
-        return Response(found.compressed, media_type=found.media_type, headers=headers)
+        if coding is not None:
+            headers["content-encoding"] = coding
+        return Response(body, media_type=found.media_type, headers=headers)
 
     def serve_icon(self) -> Response:
         """Return the icon for pages that name none, such as a sandboxed email of another origin."""
@@ -233,15 +245,6 @@ def render_backticks(text: str) -> Markup:
     return Markup(_BACKTICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
-def _accepts_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding names gzip, and not only to refuse it (RFC 9110 §12.5.3)."""
-    for choice in accepted.lower().split(","):
-        coding, _, weight = choice.replace(" ", "").partition(";")
-        if coding == "gzip":
-            return not re.fullmatch(r"q=0(\.0*)?", weight)
-    return False
-
-
 def _load_assets() -> dict[str, Asset]:
     assets = {}
     for path in sorted(TEMPLATE_FOLDER.iterdir()):
@@ -249,5 +252,11 @@ def _load_assets() -> dict[str, Asset]:
             continue
         data = path.read_bytes()
         name = f"{path.stem}.{hashlib.sha256(data).hexdigest()[:12]}{path.suffix}"
-        assets[path.name] = Asset(name=name, data=data, media_type=_MEDIA_TYPES[path.suffix])
+        beside = path.with_name(f"{path.name}.br")
+        assets[path.name] = Asset(
+            name=name,
+            data=data,
+            media_type=_MEDIA_TYPES[path.suffix],
+            brotli=beside.read_bytes() if beside.exists() else None,
+        )
     return assets

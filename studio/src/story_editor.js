@@ -12,6 +12,7 @@ import { findBlock, keptSelection, makePlaceholder, setWrongBlock, wrongBlock } 
 import { typingRules } from "./input_rules.js";
 import { makeKeyBindings } from "./key_bindings.js";
 import { LinkForm } from "./link_form.js";
+import { PasteCleaner } from "./paste_cleaner.js";
 import { makeRawBlockView } from "./raw_block.js";
 import { readDocument } from "./schema.js";
 import { Toolbar } from "./toolbar.js";
@@ -30,6 +31,7 @@ class StoryEditor extends HTMLElement {
   #state = null;
   #toolbar = null;
   #linkForm = null;
+  #cleaner = null;
   #textArea = null;
   #waiting = null;
   #isDisabled = false;
@@ -38,6 +40,7 @@ class StoryEditor extends HTMLElement {
   connectedCallback() {
     const words = document.getElementById("story-editor-words");
     this.#textArea = document.getElementById(this.getAttribute("for"));
+    this.#cleaner ??= new PasteCleaner(words.dataset.paste);
     try {
       this.#state ??= this.#makeState(readDocument(JSON.parse(this.dataset.document)), words.content);
     } catch (fault) {
@@ -53,6 +56,7 @@ class StoryEditor extends HTMLElement {
     this.#toolbar.update(this.#view.state);
     this.#internals.setFormValue(this.value);
     this.#takePlace();
+    this.#cleaner.loadSoon();
   }
 
   disconnectedCallback() {
@@ -99,6 +103,11 @@ class StoryEditor extends HTMLElement {
     return this.#view?.composing ?? false;
   }
 
+  /** Whether formatted text is pasted at once; before, it waits for its cleaner to be loaded. */
+  get isReadyToPaste() {
+    return this.#cleaner?.isReady ?? false;
+  }
+
   get form() {
     return this.#internals.form;
   }
@@ -138,7 +147,7 @@ class StoryEditor extends HTMLElement {
         return true;
       },
     });
-    const clipboard = makeClipboard((names) => this.#say(names));
+    const clipboard = makeClipboard(this.#cleaner, (names) => this.#say(names));
     const plugins = [typingRules, ...keys, history(), clipboard, makePlaceholder(placeholder), keptSelection, wrongBlock];
     return EditorState.create({ doc, plugins });
   }

@@ -13,12 +13,16 @@ function readSelection() {
   return element?.closest?.(EDITOR) ? selection.toString() : "";
 }
 
-document.addEventListener("selectionchange", () => {
+function takeSelection() {
   // Going to the form of the comment ends the selection, which is then wanted.
   if (document.activeElement?.closest?.("[data-comments]")) return;
   selected = readSelection().trim();
   for (const button of document.querySelectorAll("[data-take-selection]")) button.hidden = !selected;
-});
+}
+
+document.addEventListener("selectionchange", takeSelection);
+// Beside a story, this file comes with the comments, and something may be selected already.
+takeSelection();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-take-selection]");

@@ -14,6 +14,7 @@ from mailer.settings import Settings
 from mailer.team.members import Member
 from mailer.team.roles import Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
+from mailer.web.content_encoding import compress_own_page
 from mailer.web.language import choose_translator
 from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.state import StudioState, get_state
@@ -79,9 +80,10 @@ class Visit:
             "notice": notice,
             "section": "",
         }
-        return self.state.renderer.render(
+        page = self.state.renderer.render(
             f"studio/{template}", self.translator, status=status, **{**shared, **values}
         )
+        return compress_own_page(self.request, page)
 
     def _make_may(self) -> Callable[[str], bool]:
         """For templates: ``{% if may("write") %}``."""

@@ -1,7 +1,6 @@
 // What this editor has copied, or says so: the same elements again, and nothing that it does not write itself.
 import { isSafeAddress } from "../link_address.js";
-import { schema } from "../schema.js";
-import { removeUnsafe } from "./inline_text.js";
+import { removeUnsafe } from "./unsafe_characters.js";
 
 const TAGS = new Set("P H2 H3 BLOCKQUOTE HR UL OL LI PRE BR A EM STRONG S CODE".split(" "));
 const ATTRIBUTES = {
@@ -15,7 +14,7 @@ const ATTRIBUTES = {
 const MOST_AROUND = 16;
 
 /** Whether ProseMirror may believe what `value` says of the nodes around a slice. */
-function isOwnSlice(value) {
+function isOwnSlice(value, schema) {
   const [, around] = /^\d{1,3} \d{1,3} (\[.*\])$/s.exec(value) ?? [];
   try {
     const nodes = JSON.parse(around);
@@ -31,7 +30,7 @@ function isOwnSlice(value) {
 }
 
 /** Copy the children of `source` into `target`, an element of a clean document. */
-export function copyOwn(source, target) {
+export function copyOwn(source, target, schema) {
   for (const node of source.childNodes) {
     if (node.nodeType === Node.TEXT_NODE) {
       target.append(removeUnsafe(node.data));
@@ -39,11 +38,11 @@ export function copyOwn(source, target) {
       const copy = target.appendChild(target.ownerDocument.createElement(node.localName));
       for (const [name, isAllowed] of Object.entries(ATTRIBUTES)) {
         const value = node.getAttribute(name);
-        if (value !== null && isAllowed(value)) copy.setAttribute(name, value);
+        if (value !== null && isAllowed(value, schema)) copy.setAttribute(name, value);
       }
-      copyOwn(node, copy);
+      copyOwn(node, copy, schema);
     } else if (node.nodeType === Node.ELEMENT_NODE && node.nodeName === "DIV") {
-      copyOwn(node, target);
+      copyOwn(node, target, schema);
     }
   }
 }

@@ -2,14 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from jinja2 import Environment, FileSystemLoader
-from playwright.sync_api import Browser, CDPSession, Locator, Page
+from playwright.sync_api import Browser, CDPSession, Locator, Page, Route
 from starlette.responses import HTMLResponse, Response
 
 from editions.rich_text.document_reader import read_document
@@ -61,6 +61,12 @@ window.reports = [];
 document.addEventListener("securitypolicyviolation", (event) => window.reports.push(event.violatedDirective));
 """
 
+# A document that is none of the schema has no editor.
+_IS_READY = """() => {
+  const editor = document.querySelector("story-editor");
+  return editor.hidden || editor.isReadyToPaste;
+}"""
+
 
 @dataclass
 class StoryForm:
@@ -79,9 +85,17 @@ class StoryForm:
 
     @contextlib.contextmanager
     def edit(
-        self, browser: Browser, document: Document | None = None, **options: object
+        self,
+        browser: Browser,
+        document: Document | None = None,
+        *,
+        answer_cleaner: Callable[[Route], None] | None = None,
+        **options: object,
     ) -> Iterator["StoryPage"]:
-        """The page in a browser; an error there, or anything that the policy refuses, fails the test."""
+        """The page in a browser; an error there, or anything that the policy refuses, fails the test.
+
+        ``answer_cleaner`` answers in the place of the server when the page asks for what cleans pasted HTML;
+        otherwise it has been loaded."""
         if document is not None:
             self.document = document
         context = browser.new_context(**{"viewport": {"width": 900, "height": 900}, **options})  # type: ignore[arg-type]
@@ -89,7 +103,11 @@ class StoryForm:
             page = context.new_page()
             page.add_init_script(_COUNT_REPORTS)
             errors = collect_browser_errors(page)
+            if answer_cleaner is not None:
+                page.route("**/story_paste.js*", answer_cleaner)
             page.goto(self.url)
+            if answer_cleaner is None and options.get("java_script_enabled") is not False:
+                page.wait_for_function(_IS_READY)
             yield StoryPage(page=page)
             assert not errors, errors
             reports = [] if options.get("java_script_enabled") is False else page.evaluate("window.reports")
@@ -212,6 +230,7 @@ def serve_story_form() -> Iterator[StoryForm]:
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["direction"] = text_direction
+    environment.globals["asset"] = lambda name: f"/files/{name}"
     template = environment.from_string(PAGE)
 
     def show() -> Response:
