@@ -23,7 +23,7 @@ test: setup servers check ## Prove it: checks, then every test but the minutes-l
 
 # Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
 QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
-  $(addprefix --ignore=tests/,acceptance bench demo docs judges scripts)
+  $(addprefix --ignore=tests/,acceptance bench demo docs judges scripts web/studio)
 
 .PHONY: test-newer
 test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
