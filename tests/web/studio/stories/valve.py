@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PATIENCE_SECONDS = 30
+_NO_SAVES = ("/frame", "/presence")
 
 
 @dataclass
@@ -40,7 +41,8 @@ class Valve:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.app is not None
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].endswith("/frame"):
+        is_save = scope["type"] == "http" and scope["method"] == "POST"
+        if not is_save or scope["path"].endswith(_NO_SAVES):
             await self.app(scope, receive, send)
             return
         with self._changed:
