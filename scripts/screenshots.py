@@ -1,5 +1,5 @@
 """Take the screenshots in the README and the gallery: the edition in each theme, the public pages, the
-preview, and the reports.
+preview, the reports, and Studio.
 
 Run with `make screenshots`; needs Chromium and a font with Chinese, Japanese and Korean characters.
 """
@@ -31,6 +31,7 @@ from scripts.image_grid import put_below, save_drawing
 from scripts.mail_screenshots import describe_mails, take_mails
 from scripts.page_screenshots import describe_pages, take_pages
 from scripts.report_screenshots import describe_reports, take_reports
+from scripts.studio_screenshots import describe_studio, take_studio
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
@@ -157,6 +158,7 @@ def describe_gallery() -> Iterator[str]:
     yield from describe_doctor()
     yield from describe_pages()
     yield from describe_reports()
+    yield from describe_studio()
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:
@@ -200,6 +202,7 @@ _TAKERS: Mapping[str, Callable[[Browser, Path, Path], None]] = {
     "themes": take_themes,
     "mails": take_mails,
     "reports": take_reports,
+    "studio": take_studio,
 }
 
 

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from mailer.web.app import create_app
+from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.studio.app import create_studio_app
 from mailer.web.studio.state import PATH
 from mailer.workspace import Workspace
@@ -24,10 +25,10 @@ def create_site(workspace: Workspace) -> Starlette:
     return _mount(readers, studio)
 
 
-def create_local_studio(workspace: Workspace, *, address: str) -> Starlette:
+def create_local_studio(workspace: Workspace, *, address: str, clock: UtcClock = utc_now) -> Starlette:
     """Create the site that ``mailer studio`` answers on this machine: Studio alone. ``address`` is that of
     Studio, as for :func:`~mailer.web.studio.app.create_studio_app`."""
-    return _mount(None, create_studio_app(workspace, address=address, local=True))
+    return _mount(None, create_studio_app(workspace, address=address, local=True, clock=clock))
 
 
 def _mount(readers: FastAPI | None, studio: FastAPI) -> Starlette:

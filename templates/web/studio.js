@@ -14,9 +14,11 @@ document.getElementById("errors")?.focus();
 
 // Times are the server's in UTC, until this shows them by the reader's own clock.
 function showTimes(root) {
+  const times = root.querySelectorAll("time[data-local]");
+  if (!times.length) return;
   const language = document.documentElement.lang.replace(/^en$/, "en-GB");
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-  for (const time of root.querySelectorAll("time[data-local]")) {
+  for (const time of times) {
     time.textContent = clock.format(new Date(time.dateTime));
     time.removeAttribute("data-local");
   }

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from mailer.database.team_models import Role, SignInMethod
 from mailer.team.members import Member, add_member
 from mailer.team.sessions import open_team_session
-from mailer.web.dependencies import utc_now
+from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace
@@ -32,12 +32,13 @@ class Studio:
     url: str
     workspace: Workspace
     engine: Engine
+    clock: UtcClock = utc_now
 
     def add_member(self, role: Role = Role.author, name: str = "Ann Author", email: str = "") -> Member:
         """Add a person to the team."""
         with Session(self.engine) as session:
             member = add_member(
-                session, email or f"{name.split()[0].lower()}@example.org", name, role, now=utc_now()
+                session, email or f"{name.split()[0].lower()}@example.org", name, role, now=self.clock()
             )
             session.commit()
             return member
@@ -46,7 +47,7 @@ class Studio:
         """Sign a member in, and return the Cookie header of their browser."""
         with Session(self.engine) as session:
             secret = open_team_session(
-                session, member.id, SignInMethod.link, browser="A browser", now=utc_now()
+                session, member.id, SignInMethod.link, browser="A browser", now=self.clock()
             )
             session.commit()
         return f"studio={secret}"
@@ -75,16 +76,16 @@ class Studio:
 
 @contextlib.contextmanager
 def serve_studio(
-    workspace: Workspace, wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    workspace: Workspace, wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app, *, clock: UtcClock = utc_now
 ) -> Iterator[Studio]:
     """Serve Studio for a workspace at http://localhost: passkeys take no address in numbers for a host.
     ``wrap`` may put something before it, such as a server that is slow."""
     port = free_port()
     url = f"http://localhost:{port}/studio"
-    running = start_in_thread(wrap(create_local_studio(workspace, address=url)), port=port)
+    running = start_in_thread(wrap(create_local_studio(workspace, address=url, clock=clock)), port=port)
     try:
         with opened_engine(workspace) as engine:
-            yield Studio(url=url, workspace=workspace, engine=engine)
+            yield Studio(url=url, workspace=workspace, engine=engine, clock=clock)
     finally:
         running.stop()
 

@@ -58,7 +58,7 @@ def _press(name: str) -> Callable[[Page], None]:
     return press
 
 
-def _await_story(page: Page) -> None:
+def await_story(page: Page) -> None:
     """Until the checks and the comments beside a story have come."""
     expect(page.locator("#checks a", has_text="See the checks")).to_have_count(0)
     expect(page.locator("#comments[hx-get]")).to_have_count(0)
@@ -158,15 +158,15 @@ _PAGES = (
 )
 
 _WRITING = (
-    Stop(name="story", path=_STORY, act=_await_story),
+    Stop(name="story", path=_STORY, act=await_story),
     Stop(name="story, a link", path=_STORY, act=_open_link_form),
     Stop(name="story, unfolded", path=_STORY, act=_open_details),
     Stop(name="story as Markdown", path=f"{_STORY}?as=markdown"),
-    Stop(name="story, for a guest", path=_STORY, role=Role.guest, act=_await_story),
-    Stop(name="story with a fault", path=f"{_BROKEN}/stories/faulty", act=_await_story),
+    Stop(name="story, for a guest", path=_STORY, role=Role.guest, act=await_story),
+    Stop(name="story with a fault", path=f"{_BROKEN}/stories/faulty", act=await_story),
     Stop(name="story, unreadable", path=f"{_BROKEN}/stories/unreadable"),
     Stop(name="story, not there", path=f"{_BROKEN}/stories/gone"),
-    Stop(name="letter", path=_LETTER, act=_await_story),
+    Stop(name="letter", path=_LETTER, act=await_story),
     Stop(name="preview of a story", path=f"{_STORY}/preview", act=_open_details),
     Stop(name="preview of the letter", path=f"{_LETTER}/preview"),
     Stop(
