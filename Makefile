@@ -40,11 +40,11 @@ soak: setup servers ## The minutes-long tests
 	$(BIN)/pytest -n auto --dist load -m soak $(ARGS)
 
 .PHONY: judge
-judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)
+judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)
 	@scripts/system-packages judges
 	@$(BIN)/python scripts/judge.py --install
 	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report \
-	  tests/web/studio/test_every_page.py
+	  tests/web/studio/test_every_page.py tests/web/studio/test_lighthouse.py
 	$(BIN)/python scripts/judge.py $(ARGS)
 
 .PHONY: score-bounces
