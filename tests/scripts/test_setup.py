@@ -400,7 +400,7 @@ def test_ci_ends_with_the_code_of_what_failed(
     pytest_.write_text(f"#!/bin/sh\nexit {found}\n")
     pytest_.chmod(0o755)
     (bare / "Makefile").write_text(
-        f"test:\n\t@exit {tests}\ntest-newer:\n\t@exit {newer}\njudge:\n\t@exit {judges}\n"
+        f"test:\n\t@exit {tests}\ntest-newer:\n\t@exit {newer}\njudge:\n\t@exit {judges}\neditor:\n\t@true\n"
         f"soak:\n\t@echo the soak tests; exit {soak}\n"
     )
     done = run_script(
