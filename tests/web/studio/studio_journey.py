@@ -64,7 +64,13 @@ def await_story(page: Page) -> None:
     expect(page.locator("#comments[hx-get]")).to_have_count(0)
 
 
+def _unfold_story(page: Page) -> None:
+    await_story(page)
+    _open_details(page)
+
+
 def _open_link_form(page: Page) -> None:
+    await_story(page)
     page.locator(".ProseMirror").first.click()
     page.keyboard.press("Control+k")
     expect(page.locator("[data-link-form]")).to_be_visible()
@@ -160,8 +166,8 @@ _PAGES = (
 _WRITING = (
     Stop(name="story", path=_STORY, act=await_story),
     Stop(name="story, a link", path=_STORY, act=_open_link_form),
-    Stop(name="story, unfolded", path=_STORY, act=_open_details),
-    Stop(name="story as Markdown", path=f"{_STORY}?as=markdown"),
+    Stop(name="story, unfolded", path=_STORY, act=_unfold_story),
+    Stop(name="story as Markdown", path=f"{_STORY}?as=markdown", act=await_story),
     Stop(name="story, for a guest", path=_STORY, role=Role.guest, act=await_story),
     Stop(name="story with a fault", path=f"{_BROKEN}/stories/faulty", act=await_story),
     Stop(name="story, unreadable", path=f"{_BROKEN}/stories/unreadable"),
