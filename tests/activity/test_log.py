@@ -79,7 +79,7 @@ def test_an_act_of_a_newer_program_is_shown_by_its_name(session: Session, now: d
             "INSERT INTO activity_record (id, at, name, act, edition, subject, detail) "
             "VALUES (99, :at, 'mei', 'flew_to_mars', '', '', '')"
         ),
-        {"at": now},
+        {"at": now.isoformat(sep=" ")},
     )
     entry = read_log(session, LogFilter()).entries[0]
     assert (entry.act, entry.act_name) == (None, "flew_to_mars")
