@@ -18,6 +18,8 @@ LANGUAGE = "en"
 Values: TypeAlias = Mapping[str, Any]
 """Values of front matter by key: text, a date, a list, or values again."""
 
+_PICTURE_KEYS = {"ai": "edited", "people": "agreed", "shape": "landscape", "focus": "50 30"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
@@ -58,7 +60,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
                     "alt": "The Director at a desk",
                     "caption": "",
                     "credit": "Photo: a name",
-                    "ai": "edited",
+                    **_PICTURE_KEYS,
                 }
             },
             "introductions": {section: "A sentence or two before the stories of this section."},
@@ -95,7 +97,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "sector": "education",
             "countries": ["MN", "CN"],
             "date": "24 October",
-            "image": {"ai": "generated"},
+            "image": {**_PICTURE_KEYS, "ai": "generated"},
             "lead": "What a digest says of the story, in a sentence or two.",
             "images": [
                 {
@@ -103,7 +105,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
                     "alt": "Two people drawing on a large sheet of paper",
                     "caption": "The workshop",
                     "credit": "Photo: a name",
-                    "ai": "edited",
+                    **_PICTURE_KEYS,
                 }
             ],
             "button": {"what": "Register for the forum", "url": "https://www.example.org/register"},
@@ -112,7 +114,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
                 "alt": "A speaker in front of a large hall",
                 "caption": "",
                 "credit": "Video: a name",
-                "ai": "edited",
+                **_PICTURE_KEYS,
                 "what": "the opening of the forum",
                 "url": "https://www.example.org/video",
                 "duration": "3:20",

@@ -170,7 +170,7 @@ def test_every_page_is_small_and_without_scripts(site: Site) -> None:
         page = site.get(path)
         assert "<script" not in page.text
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
-        assert len(files) == 2
+        assert len(files) == 3
         assert len(page.body) + sum(len(site.get(file).body) for file in files) <= 30_000
 
 

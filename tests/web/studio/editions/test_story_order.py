@@ -237,7 +237,7 @@ def test_an_act_that_fails_is_explained_with_script_too(
         page.goto(f"{studio.url}/editions/2026-1")
         (draft.folder / "stories/040-dance.md").unlink()
         page.locator("#story-dance").get_by_role("button", name="Up").click()
-        expect(page.get_by_role("alert")).to_contain_text("Somebody has removed that story.")
+        expect(page.locator("#errors")).to_contain_text("Somebody has removed that story.")
 
 
 def test_everything_works_without_script(studio: Studio, draft: Draft, browser: Browser) -> None:

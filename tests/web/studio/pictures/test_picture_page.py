@@ -46,7 +46,7 @@ def test_a_picture_is_uploaded_described_and_cropped(
         expect(page.get_by_label("Description")).to_have_value("Young people around a table")
         page.get_by_label("Description").fill("A teal sheet")
         page.get_by_role("button", name="Use this picture").click()
-        expect(page.get_by_role("alert")).to_contain_text("people can be recognised")
+        expect(page.locator("#errors")).to_contain_text("people can be recognised")
         expect(page.get_by_label("Description")).to_have_value("A teal sheet")
         page.get_by_label("They agreed to be shown").check()
         page.get_by_label("AI had no part in it").check()
@@ -95,7 +95,7 @@ def test_a_file_that_is_no_picture_is_refused_and_nothing_typed_is_lost(
         page.get_by_label("Caption").fill("Typed with care")
         page.get_by_label("Another picture").set_input_files(tmp_path / "letter.jpg")
         page.get_by_role("button", name="Upload the picture").click()
-        expect(page.get_by_role("alert")).to_contain_text("PDF")
+        expect(page.locator("#errors")).to_contain_text("PDF")
         expect(page.get_by_label("Caption")).to_have_value("Typed with care")
     assert (draft.folder / STORY).read_bytes() == before
     assert sorted((draft.folder / "images").iterdir()) == names
@@ -111,7 +111,7 @@ def test_a_picture_that_somebody_else_described_meanwhile_is_not_overwritten(
         page.get_by_label("Caption").fill("Mine")
         draft.change(STORY, "The forum in Xi’an", "Theirs")
         page.get_by_role("button", name="Use this picture").click()
-        expect(page.get_by_role("alert")).to_contain_text("Somebody else")
+        expect(page.locator("#errors")).to_contain_text("Somebody else")
         expect(page.get_by_label("Caption")).to_have_value("Mine")
         assert "Mine" not in (draft.folder / STORY).read_text("utf-8")
         page.get_by_role("button", name="Use this picture").click()
