@@ -18,33 +18,25 @@ from mailer.settings import SmtpSettings
 from mailer.team.members import Member
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
-from scripts.image_grid import put_beside, save_drawing
+from scripts.image_grid import save_drawing
 from tests.web.studio.conftest import Studio, serve_studio
-from tests.web.studio.newsroom import EDITION, STORY, TRANSLATED, found_newsroom
+from tests.web.studio.newsroom import EDITION, STORY, found_newsroom
 from tests.web.studio.studio_journey import await_story
 
 _STORY = f"/editions/{EDITION}/stories/{STORY}"
 _PAGES = {
     "sign-in": ("Signing in", "/sign-in"),
-    "home": ("What waits for a member, and the latest editions", "/"),
-    "editions": ("The editions", "/editions"),
     "edition": ("An edition", f"/editions/{EDITION}"),
     "story": ("A story, and the email beside it", _STORY),
-    "picture": ("A story’s picture, and the point that stays in sight", f"{_STORY}/picture"),
-    "translation": (
-        "A translation whose original has changed since",
-        f"/editions/{EDITION}/stories/{TRANSLATED}/translations/zh",
-    ),
     "comparison": ("What changed between two texts of the history", f"{_STORY}/history/changes"),
-    "conflict": ("Two have written at once", f"/editions/{EDITION}/conflicts/1"),
     "comments": ("Comments", f"{_STORY}/comments"),
     "team": ("The team", "/team"),
-    "log": ("Who did what", "/log"),
 }
 """The title and the address of each, in the order of the gallery."""
 
-_IN_EVERY_LIGHT = ("edition", "story")
-"""These are pictured by night, on a tablet and on a phone, too."""
+_BY_NIGHT = ("edition",)
+"""This is pictured by night, too. `make judge` looks at every page in all lights and widths; pictures of them
+all would make the documents too heavy."""
 
 _NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 """Pages tell the time of day, and a picture must not change with the day it is taken."""
@@ -65,14 +57,9 @@ def take_studio(browser: Browser, _: Path, output: Path) -> None:
             member = found_newsroom(studio, _NOW).mei
             for name in _PAGES:
                 save_drawing(_picture(browser, studio, member, name), output / f"studio-{name}.png")
-            for name in _IN_EVERY_LIGHT:
+            for name in _BY_NIGHT:
                 night = _picture(browser, studio, member, name, scheme="dark")
                 save_drawing(night, output / f"studio-{name}-dark.png")
-                narrow = [
-                    _picture(browser, studio, member, name, width=width, scheme=scheme, height=1200)
-                    for width, scheme in ((900, "light"), (390, "light"), (390, "dark"))
-                ]
-                save_drawing(put_beside(narrow), output / f"studio-{name}-narrow.png")
 
 
 def describe_studio() -> Iterator[str]:
@@ -82,10 +69,9 @@ def describe_studio() -> Iterator[str]:
         "[Studio](studio.md) says how the team works with them.\n"
     )
     for name, (title, _) in _PAGES.items():
-        yield f"\n### {title}\n\n![{title}](images/studio-{name}.png)\n"
-        if name in _IN_EVERY_LIGHT:
-            yield f"\n![{title}, dark](images/studio-{name}-dark.png)\n"
-            yield f"\n![{title}, 900 px, and 390 px light and dark](images/studio-{name}-narrow.png)\n"
+        yield f"\n### {title}\n\n![{title}, 1440 px, light](images/studio-{name}.png)\n"
+        if name in _BY_NIGHT:
+            yield f"\n![{title}, 1440 px, dark](images/studio-{name}-dark.png)\n"
 
 
 def _add_earlier_editions(editions: Path) -> None:
