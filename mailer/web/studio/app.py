@@ -37,7 +37,7 @@ from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
 from mailer.web.studio.sign_in.ended_session import ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories
-from mailer.web.studio.stories.place import (
+from mailer.web.studio.story_place import (
     StoryMissingError,
     StoryUnreadableError,
     show_missing_story,

@@ -15,7 +15,7 @@ from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import list_fields, split_text
 from mailer.web.studio.stories.fields import FieldKind
-from mailer.web.studio.stories.place import StoryPlace, make_story_path
+from mailer.web.studio.story_place import StoryPlace, make_story_path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from mailer.web.mail_preview.recipient import RecipientFinder
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.stories.check_list import list_checks
 from mailer.web.studio.stories.page_context import read_edition_title
-from mailer.web.studio.stories.place import PlaceDep, find_place
+from mailer.web.studio.story_place import PlaceDep, find_place
 
 
 def show_checks(page: PageDep, place: PlaceDep) -> Response:

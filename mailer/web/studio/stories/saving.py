@@ -11,7 +11,7 @@ from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.revision_log import LatestRevision, find_latest, find_text
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import ComposedText, StoryDraft, compose_text
-from mailer.web.studio.stories.place import StoryPlace
+from mailer.web.studio.story_place import StoryPlace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,10 +27,10 @@ from mailer.web.studio.stories.page_context import (
     read_text,
     restore_draft,
 )
-from mailer.web.studio.stories.place import PlaceDep, StoryPlace
 from mailer.web.studio.stories.preview import describe_view
 from mailer.web.studio.stories.saving import SavedStory, save_draft
 from mailer.web.studio.stories.view import parse_view
+from mailer.web.studio.story_place import PlaceDep, StoryPlace
 
 _MARKDOWN = "markdown"
 _OTHER_COUNTRY = "another_country"

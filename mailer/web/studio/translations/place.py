@@ -18,7 +18,7 @@ from mailer.revisions.edition_file import (
 )
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.page_context import read_language
-from mailer.web.studio.stories.place import StoryPlace, StoryUnreadableError, find_place
+from mailer.web.studio.story_place import StoryPlace, StoryUnreadableError, find_place
 
 
 @dataclass(frozen=True, kw_only=True)

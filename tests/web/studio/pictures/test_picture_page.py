@@ -154,6 +154,17 @@ def test_what_is_not_there_is_not_found(studio: Studio, browser: Browser, draft:
         assert context.request.get(f"{studio.url}{path}").status == 404
 
 
+def test_a_story_that_cannot_be_read_says_so_on_its_picture_page_too(
+    studio: Studio, browser: Browser, draft: Draft
+) -> None:
+    draft.write(STORY, b"---\ntitle: Forum \xe9\n---\n")
+    with studio.open_context(browser, studio.add_member()) as context:
+        answer = context.request.get(f"{studio.url}/editions/2021-2/stories/youth-forum/picture")
+        assert answer.status == 409
+        assert "is not UTF-8" in answer.text()
+        assert context.request.get(f"{studio.url}/editions/{'x' * 300}/pictures/a.jpg").status == 404
+
+
 def test_the_team_sees_the_pictures_of_an_edition_and_nobody_else(
     studio: Studio, browser: Browser, draft: Draft
 ) -> None:
