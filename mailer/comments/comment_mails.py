@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, select
 
 from mailer.comments.story_path import make_story_path
 from mailer.database.comment_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.engine import open_session
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.single_mail import sign_and_send_mail
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
-from mailer.selfservice.mail_sender import send_mail
 from mailer.selfservice.transactional_mails import MailText, build_letter
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.team.members import Member, find_member
 from mailer.team.sign_in_mails import MailRun
 from mailer.workspace import Workspace
@@ -28,13 +28,10 @@ from subscribers.address import normalise_address
 
 # Somebody who is writing a comment often mends it at once, or deletes it.
 _DELAY = timedelta(minutes=1)
-_LEASE = timedelta(minutes=10)
-_FIRST_RETRY_WAIT = timedelta(minutes=1)
-_MAX_RETRY_WAIT = timedelta(hours=1)
+_ATTEMPTS = AttemptPolicy(
+    lease=timedelta(minutes=10), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
+)
 _KEPT = timedelta(days=2)
-_BEING_SENT = "being sent"
-_BEING_SENT_AGAIN = "being sent again, after an interruption"
-_ENDS = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
 _SHOWN_LENGTH = 300
 _TEXT = MailText(
     subject=gettext_noop("A comment mentions you"),
@@ -102,14 +99,11 @@ def _claim_mail(engine: Engine, mention_id: int, now: datetime) -> _ClaimedMail 
         if mail is None:
             return None
         claimed = _describe(session, mail)
-        if claimed is None or now - mail.asked_at > _KEPT or mail.reason == _BEING_SENT_AGAIN:
+        if claimed is None or now - mail.asked_at > _KEPT or was_interrupted_twice(mail):
             session.delete(mail)
             session.commit()
             return None
-        mail.attempts += 1
-        mail.not_before = now + _LEASE
-        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
-        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+        _ATTEMPTS.claim(mail, now)
         session.add(mail)
         session.commit()
         return claimed
@@ -160,25 +154,12 @@ def _send(
             now=now,
             values={"author": claimed.author, "title": claimed.title, "words": claimed.words},
         )
-        signer = load_signer(settings, workspace.root)
-        if signer is not None:
-            message = signer.sign(message, now=now)
-        outcome = send_mail(settings, workspace.root, recipient=envelope, message=message)
+        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
     except ConfigurationError as error:
-        # No relay was asked, so nothing is in doubt.
-        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
-    _record_outcome(engine, claimed, outcome, clock())
-    return outcome
-
-
-def _record_outcome(engine: Engine, claimed: _ClaimedMail, outcome: Outcome, now: datetime) -> None:
-    """Delete the row of a mail that is finished, or schedule the next attempt."""
+        outcome = make_unsent_outcome(error)
     row = col(CommentMail.mention_id) == claimed.mention_id
     with engine.begin() as connection:
-        if outcome.verdict in _ENDS:
-            connection.execute(delete(CommentMail).where(row))
-            return
-        wait = min(_FIRST_RETRY_WAIT * 2 ** min(claimed.attempts - 1, 10), _MAX_RETRY_WAIT)
-        connection.execute(
-            update(CommentMail).where(row).values(not_before=now + wait, reason=outcome.reason)
+        _ATTEMPTS.record_outcome(
+            connection, CommentMail, row, outcome, attempts=claimed.attempts, now=clock()
         )
+    return outcome

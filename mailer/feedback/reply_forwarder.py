@@ -26,14 +26,15 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import FeedbackMessage, FeedbackState, QueuedReply
+from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome
+from mailer.dispatch.single_mail import send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import parse_message
 from mailer.rendering.message import sender_address
-from mailer.selfservice.mail_sender import send_mail
 from mailer.settings import Settings
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.utc import format_iso
 
 TRACE_FIELD: Final = "X-Feedback-Forwarded-By"
@@ -42,9 +43,9 @@ TRACE_FIELD: Final = "X-Feedback-Forwarded-By"
 GIVE_UP_AFTER: Final = timedelta(days=5)
 """How long a reply is tried; the time that mail servers take (RFC 5321, section 4.5.4.1)."""
 
-_LEASE = timedelta(minutes=30)
-_FIRST_WAIT = timedelta(minutes=1)
-_MAX_WAIT = timedelta(hours=4)
+_ATTEMPTS = AttemptPolicy(
+    lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=4)
+)
 _MAX_DOUBTS = 5
 _MAX_HOPS = 50
 _POLL_SECONDS = 5.0
@@ -229,7 +230,7 @@ def _claim(context: FeedbackContext, clock: Clock) -> _ClaimedReply | None:
             return None
         message = session.get_one(FeedbackMessage, queued.message_id)
         queued.attempts += 1
-        queued.not_before = now + _LEASE
+        queued.not_before = now + _ATTEMPTS.lease
         session.add(queued)
         claimed = _ClaimedReply(
             number=queued.message_id,
@@ -258,8 +259,7 @@ def _send(context: FeedbackContext, claimed: _ClaimedReply) -> Outcome:
         )
     except ConfigurationError as error:
         # No relay was asked. The reply is named with the reason until the settings are mended.
-        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
-        _record(context, claimed, outcome)
+        _record(context, claimed, make_unsent_outcome(error))
         raise
 
 
@@ -275,7 +275,7 @@ def _record(context: FeedbackContext, claimed: _ClaimedReply, outcome: Outcome) 
     if claimed.claimed_at - claimed.received_at > GIVE_UP_AFTER and claimed.attempts > 1:
         _hold(context, claimed.number, f"it could not go on to the address for replies: {outcome.reason}")
         return
-    wait = min(_FIRST_WAIT * 2 ** min(claimed.attempts - 1, 10), _MAX_WAIT)
+    wait = _ATTEMPTS.find_wait(claimed.attempts)
     with context.engine.begin() as connection:
         connection.execute(
             update(QueuedReply)

@@ -15,20 +15,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.single_mail import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.mail_limits import MAIL_WINDOW, MailLimiter
-from mailer.selfservice.mail_sender import send_mail
 from mailer.selfservice.transactional_mails import build_transactional_mail
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.opt_in import request_opt_in
@@ -38,15 +38,11 @@ from subscribers.models import Status, Subscriber
 from subscribers.one_time_links import issue_link
 from subscribers.tokens import LinkPurpose
 
-_LEASE = timedelta(minutes=30)
-_FIRST_RETRY_WAIT = timedelta(minutes=1)
-_MAX_RETRY_WAIT = timedelta(minutes=30)
+_ATTEMPTS = AttemptPolicy(
+    lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(minutes=30)
+)
 _POLL_SECONDS = 1.0
 _POLLS_PER_CLEANUP = 600
-_BEING_SENT = "being sent"
-_BEING_SENT_AGAIN = "being sent again, after an interruption"
-_ENDS = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
-"""After these a mail is not tried again."""
 
 _PATHS = {
     TransactionalMailKind.confirm: "/confirm",
@@ -166,7 +162,7 @@ def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) 
         if mail is None:
             return None
         limiter = _make_limiter(session, workspace, now)
-        if now - mail.asked_at > MAIL_WINDOW or mail.reason == _BEING_SENT_AGAIN:
+        if now - mail.asked_at > MAIL_WINDOW or was_interrupted_twice(mail):
             session.delete(mail)
             session.commit()
             return None
@@ -183,10 +179,7 @@ def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) 
             session.delete(mail)
             session.commit()
             return None
-        mail.attempts += 1
-        mail.not_before = now + _LEASE
-        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
-        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+        _ATTEMPTS.claim(mail, now)
         session.add(mail)
         claimed = ClaimedMail(
             mail_id=mail.id or 0,
@@ -323,31 +316,25 @@ def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clo
         requested_at=claimed.requested_at,
         now=now,
     )
-    signer = load_signer(settings, workspace.root)
-    if signer is not None:
-        message = signer.sign(message, now=now)
     try:
-        outcome = send_mail(settings, workspace.root, recipient=claimed.envelope, message=message)
+        outcome = sign_and_send_mail(
+            settings, workspace.root, recipient=claimed.envelope, message=message, now=now
+        )
     except ConfigurationError as error:
-        # No relay was asked, so nothing is in doubt.
-        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
-        _record_outcome(engine, claimed, outcome, clock)
+        _record_outcome(engine, claimed, make_unsent_outcome(error), clock)
         raise
     _record_outcome(engine, claimed, outcome, clock)
     return outcome.verdict is Verdict.sent
 
 
 def _record_outcome(engine: Engine, claimed: ClaimedMail, outcome: Outcome, clock: Clock) -> None:
-    """Delete the row of a mail that is finished, or schedule the next attempt."""
+    row = col(QueuedTransactionalMail.id) == claimed.mail_id
     with engine.begin() as connection:
-        if outcome.verdict in _ENDS:
-            connection.execute(
-                delete(QueuedTransactionalMail).where(col(QueuedTransactionalMail.id) == claimed.mail_id)
-            )
-            return
-        wait = min(_FIRST_RETRY_WAIT * 2 ** min(claimed.attempts - 1, 10), _MAX_RETRY_WAIT)
-        connection.execute(
-            update(QueuedTransactionalMail)
-            .where(col(QueuedTransactionalMail.id) == claimed.mail_id)
-            .values(not_before=clock(connection) + wait, reason=outcome.reason)
+        _ATTEMPTS.record_outcome(
+            connection,
+            QueuedTransactionalMail,
+            row,
+            outcome,
+            attempts=claimed.attempts,
+            now=clock(connection),
         )

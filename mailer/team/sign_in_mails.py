@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, select
 
 from mailer.database.engine import open_session
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.single_mail import sign_and_send_mail
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
-from mailer.selfservice.mail_sender import send_mail
 from mailer.smtp.probe import ProbeError, probe_server
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.team.invitations import find_inviter
 from mailer.team.members import Member, find_member_by_address
 from mailer.team.secret import digest_secret
@@ -30,14 +30,11 @@ from mailer.team.sign_in_links import create_link
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
-_LEASE = timedelta(minutes=10)
-_FIRST_RETRY_WAIT = timedelta(seconds=15)
-_MAX_RETRY_WAIT = timedelta(minutes=5)
+_ATTEMPTS = AttemptPolicy(
+    lease=timedelta(minutes=10), first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=5)
+)
 # Who asked for a link an hour ago has asked again or gone home; who was invited has not.
 _KEPT = {SignInLinkPurpose.sign_in: timedelta(hours=1), SignInLinkPurpose.invitation: timedelta(days=3)}
-_BEING_SENT = "being sent"
-_BEING_SENT_AGAIN = "being sent again, after an interruption"
-_ENDS = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +111,7 @@ def claim_mail(engine: Engine, mail_id: int, now: datetime) -> ClaimedMail | Non
         if mail is None:
             return None
         member = find_member_by_address(session, mail.email)
-        if member is None or now - mail.asked_at > _KEPT[mail.purpose] or mail.reason == _BEING_SENT_AGAIN:
+        if member is None or now - mail.asked_at > _KEPT[mail.purpose] or was_interrupted_twice(mail):
             session.delete(mail)
             session.commit()
             return None
@@ -126,10 +123,7 @@ def claim_mail(engine: Engine, mail_id: int, now: datetime) -> ClaimedMail | Non
             browser_digest=mail.browser_digest,
             next_path=mail.next_path,
         )
-        mail.attempts += 1
-        mail.not_before = now + _LEASE
-        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
-        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+        _ATTEMPTS.claim(mail, now)
         session.add(mail)
         claimed = ClaimedMail(
             mail_id=mail_id,
@@ -192,13 +186,9 @@ def _send(
             now=now,
             inviter=claimed.inviter,
         )
-        signer = load_signer(settings, workspace.root)
-        if signer is not None:
-            message = signer.sign(message, now=now)
-        outcome = send_mail(settings, workspace.root, recipient=envelope, message=message)
+        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
     except ConfigurationError as error:
-        # No relay was asked, so nothing is in doubt.
-        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
+        outcome = make_unsent_outcome(error)
     _record_outcome(engine, claimed, outcome, clock())
     return outcome
 
@@ -207,9 +197,9 @@ def _record_outcome(engine: Engine, claimed: ClaimedMail, outcome: Outcome, now:
     """Delete the row of a mail that is finished, or schedule the next attempt, with a link of its own."""
     with engine.begin() as connection:
         row = col(SignInMail.id) == claimed.mail_id
-        if outcome.verdict in _ENDS:
-            connection.execute(delete(SignInMail).where(row))
-            return
-        wait = min(_FIRST_RETRY_WAIT * 2 ** min(claimed.attempts - 1, 10), _MAX_RETRY_WAIT)
-        connection.execute(update(SignInMail).where(row).values(not_before=now + wait, reason=outcome.reason))
-        connection.execute(delete(SignInLink).where(col(SignInLink.digest) == digest_secret(claimed.secret)))
+        is_finished = _ATTEMPTS.record_outcome(
+            connection, SignInMail, row, outcome, attempts=claimed.attempts, now=now
+        )
+        if not is_finished:
+            digest = digest_secret(claimed.secret)
+            connection.execute(delete(SignInLink).where(col(SignInLink.digest) == digest))

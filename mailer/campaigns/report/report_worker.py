@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy import Connection, Engine, exists, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import col
 
@@ -26,28 +26,21 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
-from mailer.dispatch.direct_send import send_mails
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.single_mail import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
-from mailer.rendering.message import envelope_sender
-from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.errors import SubscriberError
 
 _POLL_SECONDS: Final = 15.0
-_LEASE: Final = timedelta(minutes=30)
-_FIRST_WAIT: Final = timedelta(minutes=1)
-_LONGEST_WAIT: Final = timedelta(hours=1)
+_ATTEMPTS: Final = AttemptPolicy(
+    lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
+)
 _TRIED_FOR: Final = timedelta(days=2)
 _NOT_OLDER_THAN: Final = timedelta(days=7)
 """A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
-
-_BEING_SENT: Final = "being sent"
-_BEING_SENT_AGAIN: Final = "being sent again, after an interruption"
-_ENDS: Final = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
-"""After these a mail is not tried again."""
 
 _log = logging.getLogger(__name__)
 
@@ -174,14 +167,11 @@ def claim_report(engine: Engine, clock: Clock = read_clock) -> ClaimedReport | N
             mail = session.scalars(first.with_for_update(skip_locked=True)).first()
             if mail is None:
                 return None
-            if now - mail.queued_at > _TRIED_FOR or mail.reason == _BEING_SENT_AGAIN:
+            if now - mail.queued_at > _TRIED_FOR or was_interrupted_twice(mail):
                 session.delete(mail)
                 session.commit()
                 continue
-            mail.attempts += 1
-            mail.not_before = now + _LEASE
-            # A sender that died may have handed the mail over, so one retry follows and not one a lease.
-            mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+            _ATTEMPTS.claim(mail, now)
             session.add(mail)
             claimed = ClaimedReport(
                 mail_id=mail.id or 0,
@@ -201,9 +191,7 @@ def _send_claimed(workspace: Workspace, engine: Engine, claimed: ClaimedReport, 
             workspace, engine, claimed.campaign_id, claimed.address, queued_at=claimed.queued_at, clock=clock
         )
     except ConfigurationError as error:
-        # No relay was asked, so nothing is in doubt.
-        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
-        _record_outcome(engine, claimed, outcome, clock)
+        _record_outcome(engine, claimed, make_unsent_outcome(error), clock)
         raise
     _record_outcome(engine, claimed, outcome, clock)
     return outcome.verdict is Verdict.sent
@@ -213,12 +201,9 @@ def _record_outcome(engine: Engine, claimed: ClaimedReport, outcome: Outcome, cl
     """Delete the row of a mail that is finished, or set the time of the next attempt."""
     this = col(QueuedReportMail.id) == claimed.mail_id
     with engine.begin() as connection:
-        if outcome.verdict in _ENDS:
-            connection.execute(delete(QueuedReportMail).where(this))
-            return
-        wait = min(_FIRST_WAIT * 2 ** min(claimed.attempts - 1, 10), _LONGEST_WAIT)
-        values = {"not_before": clock(connection) + wait, "reason": outcome.reason[:1000]}
-        connection.execute(update(QueuedReportMail).where(this).values(values))
+        _ATTEMPTS.record_outcome(
+            connection, QueuedReportMail, this, outcome, attempts=claimed.attempts, now=clock(connection)
+        )
 
 
 def _send(
@@ -244,15 +229,7 @@ def _send(
         queued_at=queued_at,
         now=now,
     )
-    if (signer := load_signer(settings, workspace.root)) is not None:
-        message = signer.sign(message, now=now)
-    mail = OutgoingMessage(
-        key=address,
-        sender=envelope_sender(settings.sender),
-        recipient=envelope,
-        payload=apply_dot_stuffing(message),
-    )
-    return send_mails(settings.smtp, workspace.root, [mail])[mail.key].outcome
+    return sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
 
 
 def mail_report(

@@ -1,8 +1,10 @@
-"""Send one transactional mail to a relay, through the same transports as campaigns."""
+"""Send one mail to a relay, outside any campaign, through the same transports as campaigns."""
 
+from datetime import datetime
 from pathlib import Path
 
 from mailer.dispatch.direct_send import send_mails
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
 from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
@@ -25,3 +27,17 @@ def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes)
         payload=apply_dot_stuffing(message),
     )
     return send_mails(settings.smtp, root, [mail])[mail.key].outcome
+
+
+def sign_and_send_mail(
+    settings: Settings, root: Path, *, recipient: str, message: bytes, now: datetime
+) -> Outcome:
+    """Sign ``message`` with the keys of ``[dkim]``, if there are any, and send it as :func:`send_mail` does.
+
+    Raises:
+        ConfigurationError: a relay's address or password, or a key, cannot be used.
+        MessageFormatError: a line of the message does not end in CRLF.
+    """
+    signer = load_signer(settings, root)
+    signed = message if signer is None else signer.sign(message, now=now)
+    return send_mail(settings, root, recipient=recipient, message=signed)
