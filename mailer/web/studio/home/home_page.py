@@ -5,7 +5,7 @@ from starlette.responses import Response
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.home.recent_editions import list_recent_editions
-from mailer.web.studio.home.waiting import find_what_waits
+from mailer.web.studio.home.waiting_items import find_what_waits
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
 

@@ -24,7 +24,7 @@ from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
 from mailer.web.studio.stories.page_context import list_translations, read_edition_title
-from mailer.web.studio.stories.saving import compose_draft
+from mailer.web.studio.stories.story_save import compose_draft
 from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
 from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_place
 

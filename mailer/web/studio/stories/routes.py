@@ -11,7 +11,7 @@ from mailer.web.studio.stories.preview import (
     show_preview,
     show_unsaved_frame,
 )
-from mailer.web.studio.stories.writing import save_text, show_text
+from mailer.web.studio.stories.story_page import save_text, show_text
 
 _EDITION = "/editions/{edition}"
 _TEXTS = (f"{_EDITION}/stories/{{story}}", f"{_EDITION}/letter")

@@ -36,7 +36,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.translations.composition import read_front
 from mailer.web.studio.translations.imported_texts import FileChange, save_changes
-from mailer.web.studio.translations.wording import STATE_WORDS
+from mailer.web.studio.translations.labels import STATE_WORDS
 from mailer.web.upload import read_uploaded_form
 
 _MAX_PAYLOAD = 20_000_000

@@ -25,8 +25,8 @@ from mailer.translations.states import TranslationState
 from mailer.web.studio.stories.composition import parse_document, split_text
 from mailer.web.studio.stories.page_context import list_raw
 from mailer.web.studio.translations.composition import NEW_FILE, TranslationDraft, list_texts, read_front
+from mailer.web.studio.translations.labels import find_group, name_field, name_group
 from mailer.web.studio.translations.place import TranslationPlace
-from mailer.web.studio.translations.wording import find_group, name_field, name_group
 
 _SAFE_TAGS = {
     *("p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br", "em", "strong", "s", "a"),

@@ -11,7 +11,7 @@ from mailer.web.studio.translations.exchange import (
     show_exchange,
 )
 from mailer.web.studio.translations.overview import show_translations
-from mailer.web.studio.translations.writing import save_translation, show_translation
+from mailer.web.studio.translations.translation_page import save_translation, show_translation
 
 _EDITION = "/editions/{edition}"
 _LANGUAGE = f"{_EDITION}/translations/{{language}}"

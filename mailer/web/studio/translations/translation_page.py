@@ -23,10 +23,10 @@ from mailer.web.studio.translations.composition import (
     read_front,
     read_translation_draft,
 )
+from mailer.web.studio.translations.labels import STATE_WORDS
 from mailer.web.studio.translations.page_context import make_page, may_confirm
 from mailer.web.studio.translations.place import TranslationDep, TranslationPlace
-from mailer.web.studio.translations.saving import SavedTranslation, read_state, save_draft
-from mailer.web.studio.translations.wording import STATE_WORDS
+from mailer.web.studio.translations.translation_save import SavedTranslation, read_state, save_draft
 
 _MARKDOWN = "markdown"
 _COPY = "copy"

@@ -28,7 +28,7 @@ from mailer.web.studio.stories.page_context import (
     restore_draft,
 )
 from mailer.web.studio.stories.preview import describe_view
-from mailer.web.studio.stories.saving import SavedStory, save_draft
+from mailer.web.studio.stories.story_save import SavedStory, save_draft
 from mailer.web.studio.stories.view import parse_view
 from mailer.web.studio.story_place import PlaceDep, StoryPlace
 
