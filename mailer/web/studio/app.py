@@ -80,32 +80,9 @@ def create_studio_app(
 
     @asynccontextmanager
     async def open_studio(app: FastAPI) -> AsyncIterator[None]:
-        engine = workspace.open_database()
-        mailer = SignInMailer(
-            workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,)
-        )
-        app.state.studio = StudioState(
-            workspace=workspace,
-            renderer=renderer,
-            engine=engine,
-            clock=clock,
-            address=address,
-            previews=CompilerCache(workspace),
-            sign_in_mailer=mailer,
-            summaries=EditionSummaries(workspace),
-            problem_counts=ProblemCounts(workspace),
-            audience=Audience(engine, clock),
-            passwords=PasswordChecker(),
-            openid_provider=open_provider(workspace),
-        )
-        mailer.start()
-        await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
-        try:
+        async with _open_state(workspace, renderer, address, clock) as state:
+            app.state.studio = state
             yield
-        finally:
-            # It finishes the mail that is being sent, in which time others are still answered.
-            await asyncio.to_thread(mailer.close)
-            engine.dispose()
 
     def render_error(status: int, scope: Scope) -> Response:
         return render_error_page(renderer, status, choose_translator(scope))
@@ -119,11 +96,54 @@ def create_studio_app(
         local_only=local,
     )
     app = assemble_app(renderer, rules, open_studio, ())
+    _add_routes(app)
+    _add_error_pages(app, renderer)
+    networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
+    # Added last, so it comes before everything that looks at the visitor's address.
+    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
+    return app
+
+
+@asynccontextmanager
+async def _open_state(
+    workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
+) -> AsyncIterator[StudioState]:
+    """Open what all requests share, with the thread that mails; close it in the end."""
+    engine = workspace.open_database()
+    mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,))
+    state = StudioState(
+        workspace=workspace,
+        renderer=renderer,
+        engine=engine,
+        clock=clock,
+        address=address,
+        previews=CompilerCache(workspace),
+        sign_in_mailer=mailer,
+        summaries=EditionSummaries(workspace),
+        problem_counts=ProblemCounts(workspace),
+        audience=Audience(engine, clock),
+        passwords=PasswordChecker(),
+        openid_provider=open_provider(workspace),
+    )
+    mailer.start()
+    await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
+    try:
+        yield state
+    finally:
+        # It finishes the mail that is being sent, in which time others are still answered.
+        await asyncio.to_thread(mailer.close)
+        engine.dispose()
+
+
+def _add_routes(app: FastAPI) -> None:
     for route in ROUTES:
         checks = [] if route.permission is None else [Depends(require(route.permission))]
         app.add_api_route(
             route.path, route.endpoint, methods=list(route.methods), response_model=None, dependencies=checks
         )
+
+
+def _add_error_pages(app: FastAPI, renderer: PageRenderer) -> None:
     app.add_exception_handler(StoryMissingError, show_missing_story)
     app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
@@ -131,7 +151,3 @@ def create_studio_app(
     app.add_exception_handler(
         NotAllowedError, lambda request, _: render_not_allowed(renderer, choose_translator(request.scope))
     )
-    networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
-    # Added last, so it comes before everything that looks at the visitor's address.
-    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
-    return app
