@@ -90,9 +90,13 @@ function finish(told, sent) {
   saved = sent;
   refused = null;
   complain("", null);
-  if (isUnsaved()) keep();
-  else forget();
-  say(told.adjusted ? form.dataset.adjusted : form.dataset.saved, new Date(told.saved_at));
+  if (isUnsaved()) {
+    keep();
+    say(form.dataset.unsaved);
+  } else {
+    forget();
+    say(told.adjusted ? form.dataset.adjusted : form.dataset.saved, new Date(told.saved_at));
+  }
   document.body.dispatchEvent(new CustomEvent("saved"));
 }
 

@@ -70,9 +70,14 @@ class Desk:
             self.body.fill(words)
 
     def save(self) -> None:
-        """Save with the button, and wait for the answer."""
+        """Save with the button, and wait for the answer: with scripts, the page stays and says the time."""
+        saving = self.page.locator("#saving")
+        tells = self.scripts and saving.count() > 0
         self.page.locator("[data-save]").first.click()
-        self.page.wait_for_load_state()
+        if tells:
+            expect(saving).to_contain_text("Saved at", timeout=60_000)
+        else:
+            self.page.wait_for_load_state()
 
 
 @pytest.fixture(scope="module")
