@@ -19,18 +19,37 @@ class Permission(StrEnum):
     write = "write"
     """Write and change editions, stories, pictures and translations."""
 
+    see_partners = "see_partners"
+    """See the partners: their addresses, what they chose, and what they were sent."""
+
+    change_partners = "change_partners"
+    """Add, change and import partners, and save segments."""
+
+    prepare = "prepare"
+    """Prepare a campaign: who gets it, tests, when; ask for its approval; pause it."""
+
     approve = "approve"
     """Approve an edition for sending."""
 
-    manage = "manage"
-    """Decide who belongs to the team, and see the log of what everybody did."""
+    launch = "launch"
+    """Launch, resume and cancel campaigns, and settle deliveries in doubt."""
 
+    manage = "manage"
+    """Decide who belongs to the team, change the settings, take the list away, erase people, and see the
+    log."""
+
+
+_READS = frozenset({Permission.read, Permission.comment})
+_WRITES = _READS | {
+    *(Permission.write, Permission.see_partners, Permission.change_partners, Permission.prepare),
+}
+_APPROVES = _WRITES | {Permission.approve, Permission.launch}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.guest: frozenset({Permission.read, Permission.comment}),
-        Role.author: frozenset({Permission.read, Permission.comment, Permission.write}),
-        Role.approver: frozenset({Permission.read, Permission.comment, Permission.write, Permission.approve}),
+        Role.guest: _READS,
+        Role.author: _WRITES,
+        Role.approver: _APPROVES,
         Role.manager: frozenset(Permission),
     }
 )

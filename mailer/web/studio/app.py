@@ -136,6 +136,7 @@ async def _open_state(
 
 
 def _add_routes(app: FastAPI) -> None:
+    app.state.permissions = {route.path: route.permission for route in ROUTES if "GET" in route.methods}
     for route in ROUTES:
         checks = [] if route.permission is None else [Depends(require(route.permission))]
         app.add_api_route(

@@ -1,6 +1,6 @@
 """A request for a page of Studio: who makes it, in which language, and how the page is rendered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -77,6 +77,7 @@ class Visit:
         shared = {
             "member": signed_in.member if signed_in is not None else None,
             "may": self._make_may(),
+            "may_open": self._may_open,
             "notice": notice,
             "section": "",
         }
@@ -84,6 +85,13 @@ class Visit:
             f"studio/{template}", self.translator, status=status, **{**shared, **values}
         )
         return compress_own_page(self.request, page)
+
+    def _may_open(self, path: str) -> bool:
+        """For templates: whether there is a page at ``path``, such as "/team", that the visitor may see."""
+        role = self.signed_in.member.role if self.signed_in is not None else None
+        permissions: Mapping[str, Permission | None] = self.request.app.state.permissions
+        needed = permissions.get(path)
+        return role is not None and needed is not None and is_allowed(role, needed)
 
     def _make_may(self) -> Callable[[str], bool]:
         """For templates: ``{% if may("write") %}``."""
