@@ -1,21 +1,21 @@
 """Launch a campaign: freeze the content of a plan and insert one delivery for each reader."""
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
 
-from mailer.campaigns.approval import find_approval, find_approval_fault
-from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.approvals.approval import find_approval
+from mailer.campaigns.approvals.approval_fault import find_approval_fault
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft
+from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.plan import ALREADY_SENT, Plan
 from mailer.campaigns.tested_content import find_test
 from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.models import (
     Campaign,
     CampaignState,
@@ -26,8 +26,6 @@ from mailer.database.models import (
 from mailer.database.restore import is_held
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
-from mailer.errors import MailerError
-from mailer.rendering.image_writer import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
@@ -35,10 +33,6 @@ from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
 
 _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
-
-
-class LaunchRefusedError(MailerError):
-    """The campaign was not launched; nothing was written to the database."""
 
 
 class HasAudience(Protocol):
@@ -143,133 +137,6 @@ def launch_or_continue(
         return LaunchResult(campaign_id=found.id, continued=True)
 
 
-def _check_launchable(settings: Settings, plan: Plan) -> None:
-    if not settings.web.supports_one_click:
-        raise LaunchRefusedError(
-            f"[web] base_url is {settings.web.base_url}, but one-click unsubscribe requires https "
-            "(RFC 8058 §3.1). Set it to the public https address of `mailer serve`."
-        )
-    if fault := find_missing_identity(settings):
-        raise LaunchRefusedError(fault)
-    if plan.launch_problems:
-        complaints = "\n".join(str(problem) for problem in plan.launch_problems)
-        raise LaunchRefusedError(f"{plan.edition} cannot be sent yet, and was not.\n{complaints}")
-    if plan.errors or not plan.compiled:
-        complaints = "\n".join(str(problem) for problem in plan.errors)
-        raise LaunchRefusedError(
-            f"{plan.edition} has errors, so it was not sent. Fix them; `mailer check {plan.edition}` lists "
-            "them "
-            f"all.\n{complaints}"
-        )
-
-
-@contextlib.contextmanager
-def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
-    """A transaction that only one launch of an edition can hold at a time.
-
-    First checks whether the edition may be launched, and stores the pictures before anything is written to
-    the database.
-
-    Raises:
-        LaunchRefusedError: the edition has errors, or the web pages are not reachable by https.
-    """
-    _check_launchable(workspace.settings, plan)
-    for compiled in plan.compiled:
-        write_media(compiled, workspace.media)
-    with engine.begin() as connection:
-        acquire_launch_lock(connection, plan.edition)
-        yield connection
-
-
-def acquire_launch_lock(connection: Connection, edition: str) -> None:
-    """Wait until no other transaction is launching ``edition``. On SQLite, writers wait for each other
-    anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
-        connection.execute(statement, {"edition": edition})
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnfinishedCampaign:
-    """A campaign of the same edition to the same segment that is not finished or cancelled."""
-
-    id: int
-    state: CampaignState
-    reason: str
-    canary: int | None
-    audience: int
-    again: bool
-    scheduled_at: datetime | None
-
-
-def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
-    """The newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is none.
-
-    Raises:
-        LaunchRefusedError: the campaign has an earlier version of the edition, or counts clicks where the
-            plan does not, or the other way round.
-    """
-    states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
-    statement = (
-        select(
-            *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
-            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
-            col(Campaign.counts_clicks),
-        )
-        .where(
-            col(Campaign.edition) == plan.edition,
-            col(Campaign.segment) == plan.segment.text,
-            col(Campaign.state).in_(states),
-        )
-        .order_by(col(Campaign.id).desc())
-    )
-    row = connection.execute(statement).first()
-    if row is None:
-        return None
-    if row.digest != plan.digest:
-        raise LaunchRefusedError(_explain_earlier_version(row.id, row.state, plan.edition))
-    if row.counts_clicks != plan.counts_clicks:
-        raise LaunchRefusedError(_explain_other_links(row.id, row.state, counts_clicks=row.counts_clicks))
-    return UnfinishedCampaign(
-        id=row.id,
-        state=row.state,
-        reason=row.state_reason,
-        canary=row.canary,
-        audience=row.audience,
-        again=row.again,
-        scheduled_at=row.scheduled_at,
-    )
-
-
-def _explain_earlier_version(number: int, state: CampaignState, edition: str) -> str:
-    cancel = f"`mailer campaigns cancel {number}`"
-    if state is CampaignState.scheduled:
-        return (
-            f"Campaign {number} has already scheduled an earlier version of {edition} for this segment. "
-            f"Cancel it with {cancel}, then schedule the new version."
-        )
-    return (
-        f"Campaign {number} is sending an earlier version of {edition} to this segment and is not finished. "
-        f"Finish it with `mailer campaigns resume {number}`, or cancel it with {cancel}."
-    )
-
-
-def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bool) -> str:
-    does = "counts clicks" if counts_clicks else "does not count clicks"
-    cancel = f"`mailer campaigns cancel {number}`"
-    if state is CampaignState.scheduled:
-        return (
-            f"Campaign {number} has scheduled this edition for this segment and {does}. Cancel it with "
-            f"{cancel}, then schedule it again."
-        )
-    option = "--count-clicks" if counts_clicks else "--no-count-clicks"
-    return (
-        f"Campaign {number} is sending this edition to this segment and {does}, which cannot change once it "
-        f"has started. Continue it with {option}, or cancel it with {cancel}."
-    )
-
-
 def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
         when = f" at {format_utc(found.scheduled_at)}" if found.scheduled_at else ""
@@ -322,14 +189,6 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     ):
         raise LaunchRefusedError(f"{plan.edition} was not sent. {fault}")
-
-
-def explain_gone(campaign_id: int) -> str:
-    """Why a campaign is not launched that was approved when we looked, and is not now."""
-    return (
-        f"Campaign {campaign_id} was cancelled or launched at the same moment. "
-        f"`mailer campaigns show {campaign_id}` says which."
-    )
 
 
 def find_or_create_campaign(

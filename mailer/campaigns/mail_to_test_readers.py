@@ -13,7 +13,7 @@ from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import Cohort, load_reader
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
 from mailer.campaigns.example_sender import find_example_sender
-from mailer.campaigns.launch import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.tested_content import record_tests
 from mailer.database.engine import open_session

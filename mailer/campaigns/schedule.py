@@ -13,25 +13,22 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from mailer.campaigns.approval import approve_edition_command, list_voiding_settings
+from mailer.campaigns.approvals.approval import list_voiding_settings
+from mailer.campaigns.approvals.approval_fault import approve_edition_command
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.example_sender import find_example_sender
 from mailer.campaigns.launch import (
     DEFAULT_OPTIONS,
     LaunchOptions,
-    LaunchRefusedError,
-    UnfinishedCampaign,
-    acquire_launch_lock,
-    explain_gone,
     find_or_create_campaign,
-    find_unfinished_campaign,
     insert_deliveries,
-    launch_lock,
     refuse_in_trial,
 )
+from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state

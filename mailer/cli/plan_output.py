@@ -8,7 +8,7 @@ from mailer.cli.context import CliContext
 from mailer.cli.output import emit, say
 
 if TYPE_CHECKING:
-    from mailer.campaigns.approval import Approval
+    from mailer.campaigns.approvals.approval import Approval
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
     from mailer.campaigns.tested_content import ContentTest
@@ -81,7 +81,7 @@ def print_test(context: CliContext, plan: Plan, test: ContentTest | None) -> Non
 
 def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
     """Print who approved ``plan``, and how to approve it if that is required."""
-    from mailer.campaigns.approval import approve_command
+    from mailer.campaigns.approvals.approval_fault import approve_command
 
     if approval is not None:
         emit(f"  {approval}")

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, select
 
-from mailer.campaigns.approve import approve
+from mailer.campaigns.approvals.approve import approve
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
-from mailer.campaigns.launch import LaunchOptions, LaunchRefusedError, launch, launch_or_continue
+from mailer.campaigns.launch import LaunchOptions, launch, launch_or_continue
+from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import CorrectionInArchiveError, set_archived
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.report import list_campaigns, summarise_campaign

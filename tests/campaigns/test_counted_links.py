@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.approval import find_approval
-from mailer.campaigns.approve import approve
+from mailer.campaigns.approvals.approval import find_approval
+from mailer.campaigns.approvals.approve import approve
 from mailer.campaigns.counted_links import (
     CountedLinks,
     NumberedLink,
@@ -19,7 +19,8 @@ from mailer.campaigns.counted_links import (
     number_links,
     read_counted_links,
 )
-from mailer.campaigns.launch import LaunchRefusedError, launch, launch_or_continue
+from mailer.campaigns.launch import launch, launch_or_continue
+from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.mail_to_test_readers import ShownMail, send_test
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan

@@ -11,8 +11,9 @@ from PIL import Image
 from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
-from mailer.campaigns.approve import approve
-from mailer.campaigns.launch import LaunchRefusedError, launch
+from mailer.campaigns.approvals.approve import approve
+from mailer.campaigns.launch import launch
+from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select, text
 
-from mailer.campaigns.launch import LaunchRefusedError, launch
+from mailer.campaigns.launch import launch
+from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial, is_rehearsal, read_trial
 from mailer.database.migrations import versions

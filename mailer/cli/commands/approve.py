@@ -18,7 +18,7 @@ from mailer.cli.send_options import count_clicks_option
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from mailer.campaigns.approval import Approval
+    from mailer.campaigns.approvals.approval import Approval
     from mailer.campaigns.report import CampaignSummary
     from mailer.workspace import Workspace
 
@@ -53,7 +53,7 @@ def approve(
 
     Example: mailer campaigns approve 2021-2 --segment 'country:MN' --as 'Mei Lin'
     """
-    from mailer.campaigns.approve import approve as approve_plan
+    from mailer.campaigns.approvals.approve import approve as approve_plan
     from mailer.campaigns.plan import plan_campaign
     from mailer.campaigns.report import summarise_campaign
     from mailer.database.engine import open_session
@@ -88,7 +88,7 @@ def _name_click_option(count_clicks: bool | None) -> list[str]:
 
 def with_checks(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
     """Return ``summary`` with what has changed since the campaign was approved, and whether it was tested."""
-    from mailer.campaigns.approval import check_approval
+    from mailer.campaigns.approvals.approval import check_approval
     from mailer.campaigns.tested_content import check_test
 
     found = check_test(session, workspace, summary.id)

@@ -160,7 +160,7 @@ def _send(
 def _approve(
     context: CliContext, workspace: Workspace, planned: CorrectionPlan, name: str, *, as_json: bool
 ) -> None:
-    from mailer.campaigns.approve import approve
+    from mailer.campaigns.approvals.approve import approve
 
     with context.open_database(workspace) as engine:
         approval = approve(engine, workspace, planned.plan, by=name, now=datetime.now(UTC))

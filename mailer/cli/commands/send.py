@@ -245,7 +245,7 @@ def preview_plan(
     more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
-    from mailer.campaigns.approval import find_approval
+    from mailer.campaigns.approvals.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
     from mailer.campaigns.tested_content import find_test
     from mailer.campaigns.trial import find_trial_fault

@@ -10,10 +10,11 @@ from PIL import Image
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.approval import Approval, ApprovalRefusedError, check_approval, find_approval
-from mailer.campaigns.approve import approve
+from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval, find_approval
+from mailer.campaigns.approvals.approve import approve
 from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.launch import LaunchOptions, LaunchRefusedError, launch, launch_or_continue
+from mailer.campaigns.launch import LaunchOptions, launch, launch_or_continue
+from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns

@@ -7,11 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlmodel import col
 
-from mailer.campaigns.approval import Approval, ApprovalRefusedError, find_approval, hash_settings, is_named
+from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, find_approval
+from mailer.campaigns.approvals.approver_name import is_named
+from mailer.campaigns.approvals.settings_hashes import hash_settings
 from mailer.campaigns.counted_links import store_counted_links
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.launch import UnfinishedCampaign, explain_gone, find_unfinished_campaign, launch_lock
+from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import Plan
+from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.settings import Settings

@@ -1,0 +1,1 @@
+"""Approvals: in how many steps, by whom, of what exactly, and whether they still count."""

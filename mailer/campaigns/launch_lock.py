@@ -1,0 +1,64 @@
+"""One launch at a time: the transaction in which an edition is approved, scheduled or launched."""
+
+import contextlib
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine, text
+
+from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.plan import Plan
+from mailer.errors import MailerError
+from mailer.rendering.image_writer import write_media
+from mailer.settings import Settings
+from mailer.workspace import Workspace
+
+
+class LaunchRefusedError(MailerError):
+    """The campaign was not launched; nothing was written to the database."""
+
+
+def _check_launchable(settings: Settings, plan: Plan) -> None:
+    if not settings.web.supports_one_click:
+        raise LaunchRefusedError(
+            f"[web] base_url is {settings.web.base_url}, but one-click unsubscribe requires https "
+            "(RFC 8058 §3.1). Set it to the public https address of `mailer serve`."
+        )
+    if fault := find_missing_identity(settings):
+        raise LaunchRefusedError(fault)
+    if plan.launch_problems:
+        complaints = "\n".join(str(problem) for problem in plan.launch_problems)
+        raise LaunchRefusedError(f"{plan.edition} cannot be sent yet, and was not.\n{complaints}")
+    if plan.errors or not plan.compiled:
+        complaints = "\n".join(str(problem) for problem in plan.errors)
+        raise LaunchRefusedError(
+            f"{plan.edition} has errors, so it was not sent. Fix them; `mailer check {plan.edition}` lists "
+            "them "
+            f"all.\n{complaints}"
+        )
+
+
+@contextlib.contextmanager
+def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
+    """A transaction that only one launch of an edition can hold at a time.
+
+    First checks whether the edition may be launched, and stores the pictures before anything is written to
+    the database.
+
+    Raises:
+        LaunchRefusedError: the edition has errors, or the web pages are not reachable by https.
+    """
+    _check_launchable(workspace.settings, plan)
+    for compiled in plan.compiled:
+        write_media(compiled, workspace.media)
+    with engine.begin() as connection:
+        acquire_launch_lock(connection, plan.edition)
+        yield connection
+
+
+def acquire_launch_lock(connection: Connection, edition: str) -> None:
+    """Wait until no other transaction is launching ``edition``. On SQLite, writers wait for each other
+    anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
+        connection.execute(statement, {"edition": edition})
