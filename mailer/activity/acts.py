@@ -78,6 +78,12 @@ class Act(StrEnum):
     sent_test = "sent_test"
     """They sent a test of an edition to colleagues."""
 
+    prepared_campaign = "prepared_campaign"
+    """They began to prepare a campaign."""
+
+    changed_campaign = "changed_campaign"
+    """They decided something else about a campaign that is being prepared."""
+
     approved_campaign = "approved_campaign"
     """They approved an edition for a segment."""
 

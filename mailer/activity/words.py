@@ -32,6 +32,8 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.confirmed_translation: gettext_noop("Marked %(subject)s as up to date"),
         Act.imported_translations: gettext_noop("Put in translations from %(subject)s"),
         Act.sent_test: gettext_noop("Sent a test"),
+        Act.prepared_campaign: gettext_noop("Began to prepare campaign %(subject)s"),
+        Act.changed_campaign: gettext_noop("Changed the plan of campaign %(subject)s"),
         Act.approved_campaign: gettext_noop("Approved campaign %(subject)s"),
         Act.launched_campaign: gettext_noop("Launched campaign %(subject)s"),
         Act.scheduled_campaign: gettext_noop("Scheduled campaign %(subject)s"),

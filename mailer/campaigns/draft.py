@@ -1,12 +1,13 @@
 """The draft of an edition: a campaign with frozen content and without readers.
 
-An edition has at most one. Its first test makes it, or else its approval, its schedule or its launch, which
-the draft then becomes.
+An edition has at most one. The team makes it when they begin to prepare a campaign
+(:mod:`mailer.campaigns.preparation`), or else its first test does, its approval, its schedule or its launch,
+which the draft then becomes. One that is prepared has no content until then.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlmodel import col
 
 from mailer.campaigns.check_warnings import store_warnings
@@ -14,6 +15,7 @@ from mailer.campaigns.correction_record import store_correction
 from mailer.campaigns.counted_links import CountedLinks, store_counted_links
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
+from mailer.database.preparation_models import CampaignPreparation
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 
 DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
@@ -59,7 +61,7 @@ def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment
         "digest": digest_plan(plan.edition, segment, plan.compiled),
         "content_digest": plan.content_digest,
     }
-    found = _find_draft(connection, plan.edition)
+    found = _find_draft(connection, plan.edition, segment)
     if found is None:
         return _insert(connection, plan, now, values)
     number, content_digest = found
@@ -73,11 +75,17 @@ def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment
     return number
 
 
-def _find_draft(connection: Connection, edition: str) -> tuple[int, str] | None:
-    """The id and the content digest of the edition's draft."""
+def _find_draft(connection: Connection, edition: str, segment: str) -> tuple[int, str] | None:
+    """The id and the content digest of the edition's draft. For a ``segment``, a draft that the team prepares
+    for another one is left to them."""
     drafts = select(col(Campaign.id), col(Campaign.content_digest)).where(
         col(Campaign.edition) == edition, col(Campaign.state).in_(DRAFT_STATES)
     )
+    if segment:
+        planned = col(CampaignPreparation.segment)
+        drafts = drafts.outerjoin(
+            CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id)
+        ).where(or_(planned.is_(None), planned == segment))
     row = connection.execute(drafts.order_by(col(Campaign.id).desc())).first()
     return None if row is None else (row[0] or 0, row[1])
 

@@ -13,6 +13,7 @@ from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.plan import ALREADY_SENT, Plan
+from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.tested_content import find_test
 from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
@@ -64,6 +65,17 @@ class LaunchOptions:
     canary_minutes: float | None = None
     archived: bool | None = None
     by: str = ""
+
+    @classmethod
+    def from_decisions(cls, decisions: Decisions, *, by: str = "") -> "LaunchOptions":
+        """The options that the team has decided on."""
+        return cls(
+            in_doubt=decisions.in_doubt.value if decisions.in_doubt else None,
+            canary=decisions.canary,
+            canary_minutes=decisions.canary_minutes,
+            archived=decisions.archived,
+            by=by,
+        )
 
     def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
         """The values for the campaign's columns."""

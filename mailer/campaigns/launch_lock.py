@@ -3,14 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.errors import MailerError
 from mailer.rendering.image_writer import write_media
 from mailer.settings import Settings
 from mailer.workspace import Workspace
+
+__all__ = ["LaunchRefusedError", "acquire_launch_lock", "launch_lock"]
 
 
 class LaunchRefusedError(MailerError):
@@ -53,12 +56,3 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
     with engine.begin() as connection:
         acquire_launch_lock(connection, plan.edition)
         yield connection
-
-
-def acquire_launch_lock(connection: Connection, edition: str) -> None:
-    """Wait until no other transaction is launching ``edition``. On SQLite, writers wait for each other
-    anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
-        connection.execute(statement, {"edition": edition})

@@ -113,8 +113,9 @@ def check_test(session: Session, workspace: Workspace, campaign_id: int) -> Camp
     row = connection.execute(select(*columns).where(col(Campaign.id) == campaign_id)).one()
     test, state = find_test(connection, row.edition, row.content_digest), row.state
     if state in {CampaignState.draft, CampaignState.tested}:
-        changes = _list_changes(connection, workspace, campaign_id, row.edition, row.content_digest)
-        test = test and replace(test, changes=changes)
+        if test is not None:
+            changes = _list_changes(connection, workspace, campaign_id, row.edition, row.content_digest)
+            test = replace(test, changes=changes)
         state = CampaignState.tested if test and test.holds else CampaignState.draft
     # A correction is urgent and short, and no command tests one.
     ahead = state in _NOT_LAUNCHED and SEPARATOR not in row.edition and not (test and test.holds)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.preparation_models import SeenVariant
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.sign_in_models import (
     MemberPasskey,
@@ -29,6 +30,7 @@ _OWN_TABLES: tuple[type[SQLModel], ...] = (
     TeamInvitation,
     TeamSession,
     SignInLink,
+    SeenVariant,
 )
 
 

@@ -18,7 +18,8 @@ CAMPAIGN_TRANSITIONS: Final[Mapping[CampaignState, frozenset[CampaignState]]] = 
         _C.draft: frozenset({_C.tested, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
         # A draft again if its content is replaced by one that was not tested.
         _C.tested: frozenset({_C.draft, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
-        _C.approved: frozenset({_C.scheduled, _C.sending, _C.cancelled}),
+        # A draft again if the team changes their mind about who gets it.
+        _C.approved: frozenset({_C.draft, _C.scheduled, _C.sending, _C.cancelled}),
         _C.scheduled: frozenset({_C.sending, _C.cancelled}),
         _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),
         _C.paused: frozenset({_C.sending, _C.cancelled}),

@@ -1,0 +1,246 @@
+"""The preparations of campaigns in the database: begun, read, and changed by several people at once."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.preparation.preparation import (
+    BINDING_DECISIONS,
+    Decision,
+    Decisions,
+    Preparation,
+)
+from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
+from mailer.database.preparation_models import CampaignPreparation
+from mailer.database.team_models import TeamMember
+from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.errors import MailerError
+
+_DRAFTS = (CampaignState.draft, CampaignState.tested)
+_PREPARED_BY, _CHANGED_BY = aliased(TeamMember), aliased(TeamMember)
+
+
+class AlreadyPreparedError(MailerError):
+    """The edition's draft is being prepared already, as campaign ``campaign_id``."""
+
+    def __init__(self, edition: str, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(f"{edition} is being prepared already, as campaign {campaign_id}.")
+
+
+class PreparationOverError(MailerError):
+    """Nothing can be decided about the campaign any more: it was launched, scheduled or cancelled."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(
+            f"Campaign {campaign_id} is no longer being prepared. `mailer campaigns show {campaign_id}` says "
+            "what became of it."
+        )
+
+
+class PreparationConflictError(MailerError):
+    """Somebody else has decided otherwise meanwhile. ``theirs`` is the preparation as it is now, and
+    ``decisions`` are those on which both differ. Nothing was saved."""
+
+    def __init__(self, theirs: Preparation, decisions: frozenset[Decision]) -> None:
+        self.theirs = theirs
+        self.decisions = decisions
+        names = ", ".join(sorted(decisions))
+        super().__init__(f"Campaign {theirs.campaign_id} was changed meanwhile: {names}.")
+
+
+def begin_preparation(
+    session: Session, edition: str, *, title: str, member_id: int | None, now: datetime
+) -> Preparation:
+    """Begin to prepare a campaign of ``edition``: with the edition's draft, or with a new one that has no
+    content yet. ``title`` is what the new one is called until it has. The caller commits.
+
+    Raises:
+        AlreadyPreparedError: the edition's draft is being prepared already.
+    """
+    connection = session.connection()
+    acquire_launch_lock(connection, edition)
+    found = find_preparation(session, edition)
+    if found is not None:
+        raise AlreadyPreparedError(edition, found.campaign_id)
+    number = _find_draft(connection, edition) or _insert_draft(connection, edition, title, now)
+    people = {"prepared_by": member_id, "changed_by": member_id}
+    times = {"prepared_at": now, "changed_at": now}
+    connection.execute(
+        insert(CampaignPreparation).values(
+            campaign_id=number, version=1, **_to_columns(Decisions()), **people, **times
+        )
+    )
+    begun = read_preparation(session, number)
+    assert begun is not None  # noqa: S101 - it was just inserted
+    return begun
+
+
+def read_preparation(session: Session, campaign_id: int) -> Preparation | None:
+    """How a campaign was prepared, whatever became of it; None if it was not."""
+    row = session.execute(_select().where(col(Campaign.id) == campaign_id)).first()
+    return None if row is None else _as_preparation(row)
+
+
+def read_preparations(session: Session, campaigns: Collection[int]) -> Mapping[int, Preparation]:
+    """How each of ``campaigns`` was prepared, by number; those that were not are missing."""
+    rows = session.execute(_select().where(col(Campaign.id).in_(campaigns)))
+    return {row.id: _as_preparation(row) for row in rows}
+
+
+def find_preparation(session: Session, edition: str) -> Preparation | None:
+    """How the draft of ``edition`` is prepared; None if it is not, or there is none."""
+    drafts = _select().where(col(Campaign.edition) == edition, col(Campaign.state).in_(_DRAFTS))
+    row = session.execute(drafts.order_by(col(Campaign.id).desc())).first()
+    return None if row is None else _as_preparation(row)
+
+
+def save_preparation(
+    session: Session,
+    before: Preparation,
+    after: Decisions,
+    *,
+    member_id: int | None,
+    now: datetime,
+) -> Preparation:
+    """Save what somebody has changed who had ``before`` on their screen and wants ``after``.
+
+    Only decisions that differ between the two are written, so that two people may decide different things at
+    once. If an approved campaign gets another segment, or something else that an approval is about, it is a
+    draft again. Returns the preparation as it is now. The caller commits.
+
+    Raises:
+        PreparationOverError: the campaign is not being prepared any more.
+        PreparationConflictError: somebody else has decided otherwise meanwhile.
+    """
+    wanted = before.decisions.list_changes(after)
+    connection = session.connection()
+    acquire_launch_lock(connection, before.edition)
+    current = read_preparation(session, before.campaign_id)
+    if current is None or not current.is_open:
+        raise PreparationOverError(before.campaign_id)
+    overtaken = before.decisions.list_changes(current.decisions) & current.decisions.list_changes(after)
+    if overtaken & wanted:
+        raise PreparationConflictError(current, overtaken & wanted)
+    merged = current.decisions.take(after, wanted)
+    changed = current.decisions.list_changes(merged)
+    if not changed:
+        return current
+    if current.state is CampaignState.approved and changed & BINDING_DECISIONS:
+        reopen_campaign(connection, current.campaign_id, now)
+    connection.execute(
+        update(CampaignPreparation)
+        .where(col(CampaignPreparation.campaign_id) == current.campaign_id)
+        .values(version=current.version + 1, changed_by=member_id, changed_at=now, **_to_columns(merged))
+    )
+    saved = read_preparation(session, current.campaign_id)
+    assert saved is not None  # noqa: S101 - it was just updated
+    return saved
+
+
+def reopen_campaign(connection: Connection, campaign_id: int, now: datetime) -> bool:
+    """Make an approved campaign the draft of its edition again, because what was approved is not wanted any
+    more; return whether it was one. The caller holds the edition's launch lock, and commits.
+
+    Raises:
+        AlreadyPreparedError: another campaign of the edition is being prepared.
+    """
+    edition = connection.scalar(select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)) or ""
+    other = _find_draft(connection, edition)
+    if other is not None:
+        prepared = select(col(CampaignPreparation.campaign_id))
+        if connection.scalar(prepared.where(col(CampaignPreparation.campaign_id) == other)) is not None:
+            raise AlreadyPreparedError(edition, other)
+        # It was made by a test alone, which is recorded by its content and goes on counting.
+        words = f"Campaign {campaign_id} is the draft of this edition again."
+        change_campaign_state(connection, other, CampaignState.cancelled, reason=words, finished_at=now)
+    unapproved: dict[str, Any] = dict.fromkeys(("approved_by", "approved_digest", "approved_settings"), "")
+    is_approved = col(Campaign.state) == CampaignState.approved
+    return change_campaign_state(
+        connection, campaign_id, CampaignState.draft, is_approved, approved_at=None, **unapproved
+    )
+
+
+def _select() -> Select[*tuple[Any, ...]]:
+    statement = (
+        select(
+            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),
+            CampaignPreparation,
+            _PREPARED_BY.name.label("prepared_name"),  # type: ignore[attr-defined]
+            _CHANGED_BY.name.label("changed_name"),  # type: ignore[attr-defined]
+        )
+        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .outerjoin(_PREPARED_BY, col(_PREPARED_BY.id) == col(CampaignPreparation.prepared_by))
+        .outerjoin(_CHANGED_BY, col(_CHANGED_BY.id) == col(CampaignPreparation.changed_by))
+    )
+    # Read anew, whatever this session has read before.
+    return statement.execution_options(populate_existing=True)
+
+
+def _as_preparation(row: Any) -> Preparation:
+    stored: CampaignPreparation = row.CampaignPreparation
+    return Preparation(
+        campaign_id=row.id,
+        edition=row.edition,
+        state=CampaignState(row.state),
+        decisions=Decisions(
+            segment=stored.segment,
+            again=stored.again,
+            count_clicks=stored.count_clicks,
+            start_at=stored.start_at,
+            start_zone=stored.start_zone,
+            canary=stored.canary,
+            canary_minutes=stored.canary_minutes,
+            archived=stored.archived,
+            in_doubt=InDoubtPolicy(stored.in_doubt_policy) if stored.in_doubt_policy else None,
+            note=stored.note,
+        ),
+        version=stored.version,
+        prepared_by=row.prepared_name or "",
+        prepared_at=stored.prepared_at,
+        changed_by=row.changed_name or "",
+        changed_at=stored.changed_at,
+    )
+
+
+def _to_columns(decisions: Decisions) -> dict[str, object]:
+    values = {name: getattr(decisions, name) for name in Decisions.__dataclass_fields__}
+    values["in_doubt_policy"] = values.pop("in_doubt")
+    return values
+
+
+def _find_draft(connection: Connection, edition: str) -> int | None:
+    drafts = select(col(Campaign.id)).where(
+        col(Campaign.edition) == edition, col(Campaign.state).in_(_DRAFTS)
+    )
+    return connection.scalar(drafts.order_by(col(Campaign.id).desc()))
+
+
+def _insert_draft(connection: Connection, edition: str, title: str, now: datetime) -> int:
+    inserted = connection.execute(
+        insert(Campaign).values(
+            edition=edition,
+            title=title[:300],
+            subject="",
+            segment="",
+            language="",
+            state=CampaignState.draft,
+            state_reason="",
+            in_doubt_policy=InDoubtPolicy.hold,
+            digest="",
+            content_digest="",
+            audience=0,
+            approved_by="",
+            approved_digest="",
+            approved_settings="",
+            created_at=now,
+        )
+    )
+    (number,) = inserted.inserted_primary_key or (0,)
+    return int(number)
