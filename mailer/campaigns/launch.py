@@ -9,10 +9,11 @@ from sqlmodel import SQLModel, col
 
 from mailer.campaigns.approvals.approval import find_approval
 from mailer.campaigns.approvals.approval_fault import find_approval_fault
+from mailer.campaigns.audiences.left_out import ALREADY_SENT
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
-from mailer.campaigns.plan import ALREADY_SENT, Plan
+from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.tested_content import find_test
 from mailer.campaigns.trial import find_trial_fault

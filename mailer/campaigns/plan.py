@@ -1,9 +1,9 @@
 """Plan a campaign: who would get what, before anything is stored or sent."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -14,9 +14,9 @@ from sqlmodel import Session, col, select
 from editions.checks.disabled_checks import DisabledCheckResult
 from editions.problem import Level, Problem
 from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
+from mailer.campaigns.audiences.left_out import ALREADY_SENT, find_left_out
 from mailer.campaigns.audiences.recipient_selection import (
     Cohort,
-    already_has,
     find_variants,
     is_in_audience,
     list_cohorts,
@@ -31,11 +31,8 @@ from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
-from subscribers.segments.segment import EVERYONE, Segment, eligible
+from subscribers.segments.segment import EVERYONE, Segment
 from subscribers.segments.segment_description import describe_segment
-
-ALREADY_SENT = "already have this edition"
-"""Why somebody is left out who has the edition; with ``again`` they are not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +212,7 @@ def make_plan(
         held_back = tuple(find_held_back(session, law, wished_for))
         already = "already have this correction" if correction else ALREADY_SENT
         left_out = dict(
-            _find_left_out(session, segment, edition, now.date(), already="" if again else already)
+            find_left_out(session, segment, edition, now.date(), already="" if again else already)
         )
         return Plan(
             edition=edition,
@@ -279,23 +276,6 @@ def _count_by_language(
     for wanted, number in session.exec(counted):
         total[choose_language(wanted, languages)] += number
     return _largest_first(total)
-
-
-def _find_left_out(
-    session: Session, segment: Segment, edition: str, today: date, *, already: str
-) -> Iterator[tuple[str, int]]:
-    """Count those left out, by reason; ``already`` is the reason for those who have it, "" to send again."""
-    status = col(Subscriber.status)
-    # "IS NOT TRUE", because the condition is NULL for a pause without an end.
-    gets_no_mail = eligible(today).is_not(True)
-    by_status = select(status, func.count()).where(segment.where(), gets_no_mail).group_by(status)
-    for name, number in sorted(session.exec(by_status)):
-        yield name.value, number
-    if already:
-        has_it = select(func.count()).select_from(Subscriber)
-        number = session.exec(has_it.where(segment.where(), eligible(today), already_has(edition))).one()
-        if number:
-            yield already, number
 
 
 def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 from mailer.database import activity_models as activity_models
 from mailer.database import click_models as click_models
 from mailer.database import comment_models as comment_models
+from mailer.database import count_models as count_models
 from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import preparation_models as preparation_models

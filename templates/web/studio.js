@@ -17,9 +17,13 @@ function showTimes(root) {
   const times = root.querySelectorAll("time[data-local]");
   if (!times.length) return;
   const language = document.documentElement.lang.replace(/^en$/, "en-GB");
-  const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const today = new Date().toDateString();
   for (const time of times) {
-    time.textContent = clock.format(new Date(time.dateTime));
+    const moment = new Date(time.dateTime);
+    const isShort = time.dataset.local === "clock" && moment.toDateString() === today;
+    time.textContent = (isShort ? clock : calendar).format(moment);
     time.removeAttribute("data-local");
   }
 }

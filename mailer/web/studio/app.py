@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from mailer.comments.comment_mails import send_due_comment_mails
+from mailer.counts.background_counts import Counts
 from mailer.network import parse_network
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
@@ -22,7 +23,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, home, sign_in, team
+from mailer.web.studio import account, home, segments, sign_in, team
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -59,6 +60,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *stories.ROUTES,
     *translations.ROUTES,
     *team.ROUTES,
+    *segments.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
@@ -108,9 +110,10 @@ def create_studio_app(
 async def _open_state(
     workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
 ) -> AsyncIterator[StudioState]:
-    """Open what all requests share, with the thread that mails; close it in the end."""
+    """Open what all requests share, with the threads that mail and count; close it in the end."""
     engine = workspace.open_database()
     mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,))
+    counts = Counts(engine, workspace.settings, clock)
     state = StudioState(
         workspace=workspace,
         renderer=renderer,
@@ -122,14 +125,17 @@ async def _open_state(
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
         audience=Audience(engine, clock),
+        counts=counts,
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )
     mailer.start()
+    counts.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
     try:
         yield state
     finally:
+        await asyncio.to_thread(counts.close)
         # It finishes the mail that is being sent, in which time others are still answered.
         await asyncio.to_thread(mailer.close)
         engine.dispose()

@@ -9,6 +9,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
 from mailer.team.openid_provider import OpenIdProvider
 from mailer.team.passwords import PasswordChecker
@@ -34,7 +35,7 @@ class StudioState:
     https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``previews`` has the mail
     of the editions that were lately looked at, ``audience`` the groups of readers they go to, ``summaries``
     what lists show of each edition, and ``problem_counts`` how many problems each has. ``sign_in_mailer``
-    mails links in a thread of its own."""
+    mails links in a thread of its own. ``counts`` has the numbers that take longer than a page may take."""
 
     workspace: Workspace
     renderer: PageRenderer
@@ -46,6 +47,7 @@ class StudioState:
     summaries: EditionSummaries
     problem_counts: ProblemCounts
     audience: Audience
+    counts: Counts
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""
 

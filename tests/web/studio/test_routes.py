@@ -186,6 +186,7 @@ MATRIX: Mapping[str, Row] = {
     "POST /team/{member}/end-sessions": row(MANAGERS),
     "GET /log": row(MANAGERS),
     "POST /log/export": row(MANAGERS),
+    "GET /counts/{kind}": row(WRITERS, kind="segment"),
 }
 """A row for each method and path: who may, the statuses they may get, a form to send, values in the path."""
 
