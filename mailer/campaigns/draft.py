@@ -14,6 +14,7 @@ from mailer.campaigns.check_warnings import store_warnings
 from mailer.campaigns.correction_record import store_correction
 from mailer.campaigns.counted_links import CountedLinks, store_counted_links
 from mailer.campaigns.plan import Plan, digest_plan
+from mailer.campaigns.preparation.preparation_store import reopen_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
 from mailer.database.preparation_models import CampaignPreparation
 from mailer.dispatch.deliveries.transitions import change_campaign_state
@@ -61,7 +62,7 @@ def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment
         "digest": digest_plan(plan.edition, segment, plan.compiled),
         "content_digest": plan.content_digest,
     }
-    found = _find_draft(connection, plan.edition, segment)
+    found = _find_draft(connection, plan.edition, segment) or _reopen(connection, plan, segment, now)
     if found is None:
         return _insert(connection, plan, now, values)
     number, content_digest = found
@@ -88,6 +89,24 @@ def _find_draft(connection: Connection, edition: str, segment: str) -> tuple[int
         ).where(or_(planned.is_(None), planned == segment))
     row = connection.execute(drafts.order_by(col(Campaign.id).desc())).first()
     return None if row is None else (row[0] or 0, row[1])
+
+
+def _reopen(connection: Connection, plan: Plan, segment: str, now: datetime) -> tuple[int, str] | None:
+    """Make the campaign a draft again that the team has prepared for this segment, and that was approved with
+    something else than ``plan``. So it keeps its number, and what was decided about it."""
+    if not segment:
+        return None
+    approved = (
+        select(col(Campaign.id), col(Campaign.content_digest))
+        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(col(Campaign.edition) == plan.edition, col(Campaign.state) == CampaignState.approved)
+        .where(col(CampaignPreparation.segment) == segment)
+    )
+    row = connection.execute(approved.order_by(col(Campaign.id).desc())).first()
+    if row is None:
+        return None
+    reopen_campaign(connection, row[0] or 0, now)
+    return row[0] or 0, row[1]
 
 
 def _insert(connection: Connection, plan: Plan, now: datetime, values: dict[str, object]) -> int:

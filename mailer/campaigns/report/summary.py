@@ -12,6 +12,8 @@ from sqlmodel import Session, col, select
 from mailer.campaigns.approvals.approval import Approval, read_approval
 from mailer.campaigns.correction_record import CorrectionRecord, find_corrections
 from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.preparation.preparation_store import read_preparation, read_preparations
 from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
@@ -62,7 +64,8 @@ class CampaignSummary:
     ``test_ahead`` are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when
     its content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
     ``counts_clicks`` says whether clicks on its links are counted. ``correction_of`` is the story it corrects
-    (``2026-1/teachers``), "" if it sends an edition.
+    (``2026-1/teachers``), "" if it sends an edition. ``preparation`` is what the team has decided about it in
+    Studio, None if it was launched without.
     """
 
     id: int
@@ -82,6 +85,18 @@ class CampaignSummary:
     test_ahead: bool = False
     correction_of: str = ""
     counts_clicks: bool = False
+    preparation: Preparation | None = None
+
+    @property
+    def planned_segment(self) -> str:
+        """The segment it is or was sent to, or that the team has chosen for it; "" while nobody has."""
+        decided = self.preparation.decisions.segment if self.preparation else None
+        return decided or self.segment if self.is_prepared else self.segment
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the team is preparing it."""
+        return self.preparation is not None and self.preparation.is_open
 
     @property
     def edition_label(self) -> str:
@@ -107,6 +122,7 @@ class CampaignSummary:
             "notices": notices,
             **approval,
             **test,
+            "prepared": self.preparation.as_dict() if self.preparation else None,
         }
 
 
@@ -139,14 +155,20 @@ def summarise_campaign(session: Session, campaign_id: int, counts: Counts | None
     """
     campaign = find_campaign(session, campaign_id)
     corrections = find_corrections(session.connection(), [campaign.edition])
-    return _build_summary(session, campaign, corrections, counts)
+    return _build_summary(
+        session, campaign, corrections, counts, preparation=read_preparation(session, campaign_id)
+    )
 
 
 def list_campaigns(session: Session) -> list[CampaignSummary]:
     """Summarise every campaign, newest first."""
     campaigns = session.exec(select(Campaign).order_by(col(Campaign.id).desc())).all()
     corrections = find_corrections(session.connection(), [campaign.edition for campaign in campaigns])
-    return [_build_summary(session, campaign, corrections) for campaign in campaigns]
+    prepared = read_preparations(session, [campaign.id for campaign in campaigns if campaign.id])
+    return [
+        _build_summary(session, campaign, corrections, preparation=prepared.get(campaign.id or 0))
+        for campaign in campaigns
+    ]
 
 
 def _build_summary(
@@ -154,6 +176,8 @@ def _build_summary(
     campaign: Campaign,
     corrections: Mapping[str, CorrectionRecord],
     counts: Counts | None = None,
+    *,
+    preparation: Preparation | None = None,
 ) -> CampaignSummary:
     assert campaign.id is not None  # noqa: S101 - it came from the database
     correction = corrections.get(campaign.edition)
@@ -175,6 +199,7 @@ def _build_summary(
         approval=read_approval(campaign),
         correction_of=correction.subject_name if correction else "",
         counts_clicks=campaign.counts_clicks,
+        preparation=preparation,
     )
 
 

@@ -11,9 +11,11 @@ import click
 from mailer.cli.commands import approve, campaign_clicks, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
+from mailer.cli.prepared_send import describe_decisions
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
+    from mailer.campaigns.preparation.preparation import Preparation
     from mailer.campaigns.report import CampaignSummary, Timing
 
 _MAX_SUBJECT = 40
@@ -76,9 +78,9 @@ def _describe_date(summary: CampaignSummary) -> str:
 
 
 def _describe_segment(summary: CampaignSummary) -> str:
-    if not summary.segment and summary.state in _DRAFT_STATES:
+    if not summary.planned_segment and summary.state in _DRAFT_STATES:
         return "not chosen yet"
-    return summary.segment or "all"
+    return summary.planned_segment or "all"
 
 
 def _describe_test(summary: CampaignSummary) -> str:
@@ -144,6 +146,9 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
         emit(f"not tested yet: {context.command_line('send', summary.edition, '--test')}")
     if summary.approval:
         emit(str(summary.approval))
+    if summary.preparation and summary.is_prepared:
+        _print_preparation(context, summary.preparation)
+        return
     if not summary.segment and summary.state in _DRAFT_STATES:
         say(f"To choose who gets it: {context.command_line('send', summary.edition, '--segment', 'QUERY')}")
         return
@@ -157,6 +162,17 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
         say(f"To send the rest: {context.command_line('campaigns', 'resume', str(campaign_id))}")
     elif summary.counts.settled:
         say(f"For the details: {context.command_line('campaigns', 'report', str(campaign_id))}")
+
+
+def _print_preparation(context: CliContext, prepared: Preparation) -> None:
+    """Print what the team has decided in Studio about a campaign that is not launched yet."""
+    by = f" by {prepared.changed_by}" if prepared.changed_by else ""
+    emit(f"prepared in Studio, last changed{by}, {format_utc(prepared.changed_at)}")
+    rows = [(f"  {name}", words) for name, words in describe_decisions(prepared.decisions)]
+    if rows:
+        emit(columns(rows))
+    if prepared.decisions.segment is not None:
+        say(f"To see who would get it: {context.command_line('send', prepared.edition)}")
 
 
 def _describe_timing(timing: Timing, state: str) -> Iterator[str]:

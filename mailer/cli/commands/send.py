@@ -17,6 +17,7 @@ from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.plan_output import print_approval, print_outbox, print_test, print_variants, tell_plan
+from mailer.cli.prepared_send import AT_ONCE, SendOptions, fill_options
 from mailer.cli.send_options import (
     addresses_option,
     confirm_option,
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     "--segment",
     "query",
     metavar="QUERY",
-    help="Who gets it, such as 'country:MN'; 'all' for all subscribers. Required, except for a test.",
+    help="Who gets it, such as 'country:MN'; 'all' for all subscribers. By default, whom the team has chosen "
+    "in Studio, with all else that they have decided.",
 )
 @click.option(
     "--test",
@@ -76,7 +78,8 @@ if TYPE_CHECKING:
 @click.option(
     "--at",
     metavar="TIME",
-    help="Start at this time, such as 2026-12-01T09:00+08:00. Without an offset: this machine's time zone.",
+    help="Start at this time, such as 2026-12-01T09:00+08:00. Without an offset: this machine's time zone. "
+    "now to start at the launch, whatever was prepared.",
 )
 @click.option(
     "--canary",
@@ -164,39 +167,60 @@ def send(
             as_json=as_json,
         )
         return
-    if query is None:
-        raise click.MissingParameter(param_hint="'--segment'", param_type="option")
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import plan_campaign
     from mailer.campaigns.schedule import parse_start_time
     from mailer.database.engine import open_session
 
     workspace = context.open_workspace()
-    start = None if at is None else parse_start_time(at)
+    start = None if at in {None, AT_ONCE} else parse_start_time(at or "")
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
-    terms = LaunchOptions(
-        rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived, by=by
+    given = SendOptions(
+        query=query,
+        again=again,
+        count_clicks=count_clicks,
+        start=start,
+        is_start_given=at is not None,
+        canary=canary,
+        canary_minutes=canary_minutes,
+        archived=archived,
+        in_doubt=in_doubt,
     )
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
-            segment = read_segment(workspace.settings, query, session)
+            chosen = fill_options(session, edition, given)
+            segment = read_segment(workspace.settings, chosen.query or "", session)
         plan = plan_campaign(
             workspace,
             engine,
             edition,
             segment,
-            again=again,
-            count_clicks=count_clicks,
+            again=chosen.again,
+            count_clicks=chosen.count_clicks,
             now=datetime.now(UTC),
         )
-    if confirm and start is not None:
-        _schedule(context, workspace, plan, start, terms, as_json=as_json)
+    terms = LaunchOptions(
+        rate=rate,
+        in_doubt=chosen.in_doubt,
+        canary=chosen.canary,
+        canary_minutes=chosen.canary_minutes,
+        archived=chosen.archived,
+        by=by,
+    )
+    if confirm and chosen.start is not None:
+        _schedule(context, workspace, plan, chosen.start, terms, as_json=as_json)
     elif confirm:
         launch_and_send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
         preview_plan(
-            context, workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json
+            context,
+            workspace,
+            plan,
+            addresses=addresses,
+            open_browser=open_browser,
+            as_json=as_json,
+            more={"prepared": chosen.preparation and chosen.preparation.as_dict()},
         )
 
 

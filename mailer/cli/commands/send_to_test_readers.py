@@ -57,13 +57,17 @@ def send_test(
     from mailer.campaigns.mail_to_test_readers import ShownMail, read_test_readers
     from mailer.campaigns.mail_to_test_readers import send_test as send
     from mailer.campaigns.plan import plan_campaign
+    from mailer.campaigns.preparation.preparation_store import find_preparation
     from mailer.database.engine import open_session
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
     readers = read_test_readers(workspace.settings, addresses)
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
-            segment = read_segment(workspace.settings, query or "", session)
+            # The versions are numbered as the preview lists them, which shows what the team has prepared.
+            prepared = find_preparation(session, edition) if query is None else None
+            decided = prepared.decisions.segment if prepared is not None else query
+            segment = read_segment(workspace.settings, decided or "", session)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
         shows = ShownMail(address=shown_address, variant=variant)
         tests = send(engine, workspace, plan, readers, shows=shows, by=by, now=now)

@@ -383,3 +383,17 @@ def test_the_content_of_a_prepared_draft_is_frozen_when_it_is_asked_for(
             "country:MN",
             plan.digest,
         )
+
+
+def test_a_campaign_whose_content_has_changed_since_its_approval_keeps_its_number(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    approved = approve_prepared(campaign_workspace, campaign_engine, now)
+    write_edition(campaign_workspace.editions, subject="Another subject")
+    plan = plan_prepared_campaign(campaign_workspace, campaign_engine, approved, now=now)
+    again = approve(campaign_engine, campaign_workspace, plan, by="Ben", now=now)
+    assert again.campaign_id == approved.campaign_id
+    assert count_campaigns(campaign_engine) == 1
+    with Session(campaign_engine) as session:
+        campaign = find_campaign(session, approved.campaign_id)
+        assert (campaign.state, campaign.subject) == (CampaignState.approved, "Another subject")
