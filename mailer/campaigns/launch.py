@@ -57,7 +57,8 @@ class LaunchOptions:
     ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is the number of
     readers to send to first (0 for no canary, whatever the settings say), and ``canary_minutes`` how long the
     rest then wait. ``archived`` says whether the edition is shown in the public archive.
-    ``by`` is the name of the person who launches it.
+    ``by`` is the name of the person who launches it, ``confirmed_by`` that of the second one, where
+    ``[campaigns] launch_by`` asks for two.
     """
 
     rate: float | None = None
@@ -66,6 +67,7 @@ class LaunchOptions:
     canary_minutes: float | None = None
     archived: bool | None = None
     by: str = ""
+    confirmed_by: str = ""
 
     @classmethod
     def from_decisions(cls, decisions: Decisions, *, by: str = "") -> "LaunchOptions":
@@ -122,7 +124,7 @@ def launch(
             missing, or it is for others than test readers in trial mode.
     """
     with launch_lock(engine, workspace, plan) as connection:
-        return _launch(connection, workspace, plan, now=now, options=options)
+        return launch_plan(connection, workspace, plan, now=now, options=options)
 
 
 def launch_or_continue(
@@ -144,7 +146,7 @@ def launch_or_continue(
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
         if found is None:
-            new = _launch(connection, workspace, plan, now=now, options=options)
+            new = launch_plan(connection, workspace, plan, now=now, options=options)
             return LaunchResult(campaign_id=new, continued=False)
         _continue(connection, found, options)
         return LaunchResult(campaign_id=found.id, continued=True)
@@ -176,10 +178,16 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
         enqueue_jobs(connection, found.id, found.audience)
 
 
-def _launch(
+def launch_plan(
     connection: Connection, workspace: Workspace, plan: Plan, *, now: datetime, options: LaunchOptions
 ) -> int:
+    """Launch a new campaign within a transaction of :func:`launch_lock`; return its id.
+
+    Raises:
+        LaunchRefusedError: as for :func:`launch`.
+    """
     settings = workspace.settings
+    refuse_one_person(settings.campaigns, options)
     refuse_in_trial(connection, settings, plan, now)
     campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
     audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
@@ -190,6 +198,19 @@ def _launch(
         raise LaunchRefusedError(explain_gone(campaign_id))
     enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
+
+
+def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> None:
+    """Refuse what one person launches alone where two have to.
+
+    Raises:
+        LaunchRefusedError: there is no second person.
+    """
+    if settings.launch_by == "two" and not options.confirmed_by:
+        raise LaunchRefusedError(
+            'Two people launch a campaign here ([campaigns] launch_by = "two"): one asks for it in Studio, '
+            "and another confirms it there."
+        )
 
 
 def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> None:

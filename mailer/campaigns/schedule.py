@@ -24,6 +24,7 @@ from mailer.campaigns.launch import (
     find_or_create_campaign,
     insert_deliveries,
     refuse_in_trial,
+    refuse_one_person,
 )
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan
@@ -109,21 +110,40 @@ def schedule_campaign(
     """
     with launch_lock(engine, workspace, plan) as connection:
         now = clock(connection)
-        if at <= now:
-            raise ScheduleError(
-                f"{format_utc(at, seconds=True)} is in the past: by the database's clock it is "
-                f"{format_utc(now, seconds=True)}. Choose a later time, or leave out --at to send now."
-            )
-        values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
-        found = find_unfinished_campaign(connection, plan)
-        if found is not None:
-            _reschedule(connection, found, {**values, "again": plan.again})
-            return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
-        refuse_in_trial(connection, workspace.settings, plan, now)
-        number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
-        if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
-            raise LaunchRefusedError(explain_gone(number))
-        return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
+        return schedule_plan(connection, workspace, plan, at=at, options=options, now=now)
+
+
+def schedule_plan(
+    connection: Connection,
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    at: datetime,
+    options: LaunchOptions,
+    now: datetime,
+) -> ScheduleResult:
+    """Schedule a campaign within a transaction of :func:`mailer.campaigns.launch.launch_lock`.
+
+    Raises:
+        LaunchRefusedError: as for :func:`schedule_campaign`.
+        ScheduleError: ``at`` is in the past.
+    """
+    if at <= now:
+        raise ScheduleError(
+            f"{format_utc(at, seconds=True)} is in the past: by the database's clock it is "
+            f"{format_utc(now, seconds=True)}. Choose a later time, or leave out --at to send now."
+        )
+    values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
+    refuse_one_person(workspace.settings.campaigns, options)
+    found = find_unfinished_campaign(connection, plan)
+    if found is not None:
+        _reschedule(connection, found, {**values, "again": plan.again})
+        return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
+    refuse_in_trial(connection, workspace.settings, plan, now)
+    number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
+    if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
+        raise LaunchRefusedError(explain_gone(number))
+    return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
 
 
 def _reschedule(connection: Connection, found: UnfinishedCampaign, values: dict[str, object]) -> None:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, exists, func, or_, select, text
+from sqlalchemy import Connection, Engine, exists, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
+from mailer.campaigns.machines import WORKER_ID_PREFIX
+from mailer.campaigns.pending_launches.start import has_due_launches, start_due_launches
 from mailer.campaigns.reconfirmation.deadline import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import look_up_providers, send_campaign
@@ -37,9 +39,6 @@ from mailer.live_workspace import LiveWorkspace
 from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
-
-WORKER_ID_PREFIX = "work-"
-"""The prefix of a worker's id in the table of dispatchers."""
 
 MAX_CAMPAIGNS = 4
 _POLL_SECONDS = 1.0
@@ -140,6 +139,7 @@ class Worker:
     _threads: dict[int, threading.Thread] = field(default_factory=dict)
     _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
     _runs: dict[int, _CampaignRun] = field(default_factory=dict)
+    _launching: threading.Thread | None = None
 
     def poll(self) -> None:
         """Check for work once a second until told to stop."""
@@ -166,6 +166,7 @@ class Worker:
         if workspace is None:
             return
         self._stop_outdated_runs(workspace.settings)
+        self._start_launches(workspace)
         for started in start_due_campaigns(self.engine, workspace, clock=self.clock):
             announce_start(started, self.say)
         for number in resume_after_canary(self.engine, clock=self.clock):
@@ -178,6 +179,28 @@ class Worker:
                     target=self.work_on_campaign, args=(number,), name=f"mailer-campaign-{number}"
                 )
                 thread.start()
+
+    def _start_launches(self, workspace: Workspace) -> None:
+        """Start the launches that are due in a thread of their own: planning for a large list takes longer
+        than others may wait for a sign of life."""
+        with self._lock:
+            is_busy = self._launching is not None and self._launching.is_alive()
+            if is_busy or self.stop.is_set() or not has_due_launches(self.engine, clock=self.clock):
+                return
+            self._launching = threading.Thread(
+                target=self._launch_what_is_due, args=(workspace,), name="mailer-launches"
+            )
+            self._launching.start()
+
+    def _launch_what_is_due(self, workspace: Workspace) -> None:
+        try:
+            for one in start_due_launches(self.engine, workspace, clock=self.clock):
+                done = "was launched" if one.has_started else f"was not launched: {one.reason}"
+                self.say(f"Campaign {one.campaign_id} {done}")
+        except SQLAlchemyError as error:
+            self.say(f"A launch is tried again in a second. ({type(error).__name__})")
+        except Exception:
+            _log.exception("Starting a launch failed.")
 
     def work_on_campaign(self, campaign_id: int) -> None:
         """Send the campaign until there is nothing left to do now.
@@ -230,7 +253,8 @@ class Worker:
 
     def _list_threads(self) -> list[threading.Thread]:
         with self._lock:
-            return [thread for thread in self._threads.values() if thread.is_alive()]
+            started = [*self._threads.values(), *([self._launching] if self._launching else [])]
+            return [thread for thread in started if thread.is_alive()]
 
     def _may_start(self, campaign_id: int) -> bool:
         with self._lock:
@@ -303,16 +327,6 @@ def find_workable(
         select(col(Campaign.id)).where(sending, or_(queued, due, left, is_over)).order_by(col(Campaign.id))
     )
     return [number for number in connection.scalars(found) if number is not None]
-
-
-def count_workers(workspace: Workspace, engine: Engine) -> int:
-    """Count the running workers, on this machine and others."""
-    with Presence(engine, workspace.root, _NO_CAMPAIGN) as mine:
-        dead = mine.find_dead()
-    with engine.connect().execution_options(read_only=True) as connection:
-        is_worker = (col(Dispatcher.id).startswith(WORKER_ID_PREFIX), col(Dispatcher.id).not_in(dead))
-        counted = select(func.count()).select_from(Dispatcher).where(*is_worker)
-        return connection.execute(counted).scalar_one()
 
 
 def requeue_in_doubt(engine: Engine, campaign_id: int) -> int:

@@ -19,6 +19,10 @@ _WAITING: Final = (
     f"{_RESTORED} made on {{at}}, while this campaign waited for the end of its canary. If the rest got it "
     "after that, cancel the campaign; otherwise resume it."
 )
+_PENDING: Final = (
+    f"{_RESTORED} made on {{at}}, when this launch waited for its time. If the campaign was sent after that, "
+    "do not send it again; otherwise launch it again."
+)
 _SCHEDULED: Final = (
     f"{_RESTORED} made on {{at}}, when this campaign was scheduled. If it was sent after that, "
     "do not send it again; otherwise schedule it again."
@@ -29,7 +33,8 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
     """Change a ``copy`` of the database, made at ``now``, so that it starts no message by itself.
 
     Campaigns that are being sent are paused, those paused for a canary wait for a person, and those that are
-    scheduled are not any more. ``state_reason`` says why. The change is in the file when this returns.
+    scheduled are not any more. Launches that wait for their time are given up. ``state_reason`` says why. The
+    change is in the file when this returns.
 
     Raises:
         sqlite3.Error: the copy cannot be written.
@@ -50,6 +55,13 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
         "WHERE state = 'scheduled'",
         (_SCHEDULED.format(at=at),),
     )
+    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending_launch'").fetchone():
+        # The copy may be one of an older program's database, made before it is upgraded.
+        copy.execute(
+            "UPDATE pending_launch SET state = 'refused', reason = ? "
+            "WHERE state = 'waiting' OR state = 'unconfirmed'",
+            (_PENDING.format(at=at),),
+        )
     copy.commit()
     # What is in a write-ahead log would not be part of the file.
     busy, *_ = copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

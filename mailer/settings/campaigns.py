@@ -17,6 +17,11 @@ class CampaignSettings(Section):
         default="anybody",
         description="Who may approve an edition: anybody, or another person than its authors and its sender.",
     )
+    launch_by: Literal["one", "two"] = Field(
+        default="one",
+        description="How many people launch a campaign: one, or two, of whom the second confirms it in "
+        "Studio within an hour.",
+    )
     test_readers: tuple[str, ...] = Field(
         default=(),
         description="The addresses that `mailer send EDITION --test` sends to if it names none.",

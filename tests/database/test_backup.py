@@ -6,18 +6,24 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from mailer.campaigns.pending_launches.start import start_due_launches
 from mailer.database import backup as backup_module
 from mailer.database.backup import BackupError, backup
 from mailer.database.engine import open_engine
+from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import CampaignState
 from mailer.database.restore import is_held
 from mailer.dispatch.deliveries.ledger import Ledger
-from tests.factories.deliveries import START, add_campaign, add_subscribers, read_campaign
+from mailer.workspace import Workspace
+from tests.factories.deliveries import START, FakeClock, add_campaign, add_subscribers, read_campaign
+from tests.factories.pending_launches import add_team_member, ask, make_request, read_pending
+from tests.factories.small_edition import add_people, write_edition
 
 
 def test_a_backup_is_complete_private_and_made_while_others_write(
@@ -168,4 +174,21 @@ def test_a_restored_copy_sends_nothing_by_itself_and_says_why(sqlite_engine: Eng
     )
     with contextlib.closing(Ledger(restored, numbers[CampaignState.sending], "us")) as ledger:
         assert ledger.claim(10) == []
+    restored.dispose()
+
+
+def test_a_restored_copy_starts_no_launch_that_waited(workspace: Workspace, tmp_path: Path) -> None:
+    write_edition(workspace.editions)
+    engine = workspace.open_database()
+    add_people(engine)
+    pending = ask(engine, make_request(workspace, engine), add_team_member(engine, "Ann Osei"))
+    copy = tmp_path / "copy.db"
+    backup(engine, copy)
+    engine.dispose()
+    restored = open_engine(f"sqlite:///{copy}", root=tmp_path)
+    given_up = read_pending(restored, pending)
+    assert given_up.state is PendingLaunchState.refused
+    assert "launch it again" in given_up.reason
+    clock = FakeClock(START + timedelta(minutes=1))
+    assert start_due_launches(restored, workspace, clock=clock) == []
     restored.dispose()

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
+from mailer.cli.background_work import serve_readers_beside, work_beside
 from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
-    from mailer.live_workspace import LiveWorkspace
     from mailer.workspace import Workspace
 
 
 _METRICS_CONNECTIONS = 8
-_POLL_SECONDS = 1.0
 
 
 @click.command()
@@ -49,7 +47,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
     raise_descriptor_limit()
     live = LiveWorkspace(workspace, say=say)
-    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace, live)
+    beside = contextlib.nullcontext() if no_work else work_beside(workspace, live)
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
     with stop_on_signals(), _metrics_server(workspace), beside:
@@ -84,66 +82,6 @@ def _metrics_server(workspace: Workspace) -> Iterator[None]:
         running.stop()
 
 
-@contextlib.contextmanager
-def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
-    """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
-    from mailer.campaigns.worker import run_worker as work_on
-
-    stop = threading.Event()
-
-    def run() -> None:
-        work_on(workspace, stop=stop, say=say, use_jobs=False, live=live)
-
-    thread = threading.Thread(target=run, name="mailer-work")
-    thread.start()
-    try:
-        with _threads_beside(live):
-            yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@contextlib.contextmanager
-def _threads_beside(live: LiveWorkspace) -> Iterator[None]:
-    """Send the transactional mails that readers request on the pages, read what comes back, and work on the
-    reports."""
-    from mailer.campaigns.report.report_worker import run_report_worker
-    from mailer.feedback.worker import run_feedback_worker
-    from mailer.selfservice.mail_worker import run_mail_worker
-
-    with (
-        _live_thread(live, "mailer-mails", run_mail_worker),
-        _live_thread(live, "mailer-feedback", run_feedback_worker),
-        _live_thread(live, "mailer-reports", run_report_worker),
-    ):
-        yield
-
-
-@contextlib.contextmanager
-def _live_thread(live: LiveWorkspace, name: str, work_on: Callable[..., None]) -> Iterator[None]:
-    """Work in a thread of this process, with the settings as they are on disk."""
-    from mailer.live_workspace import ChangeStop
-
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.is_set():
-            workspace = live.refresh()
-            if workspace is None:
-                stop.wait(_POLL_SECONDS)
-            else:
-                work_on(workspace, stop=ChangeStop(stop, live, workspace), report=say)
-
-    thread = threading.Thread(target=run, name=name)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 @click.command()
 @click.option(
     "--no-listen",
@@ -168,6 +106,6 @@ def work(context: CliContext, no_listen: bool) -> None:
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
         live = LiveWorkspace(workspace, say=say)
-        with _threads_beside(live):
+        with serve_readers_beside(live):
             work_on(workspace, stop=stop, say=say, listen=not no_listen, live=live)
     say("Stopped. No message was interrupted.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.background_work import work_beside
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, say
 
@@ -24,14 +26,18 @@ _ROLES = ("guest", "author", "approver", "manager")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to listen on."
 )
+@click.option("--no-work", is_flag=True, help="Only serve pages; leave campaigns to `mailer work`.")
 @click.pass_context
-def studio(click_context: click.Context, port: int) -> None:
+def studio(click_context: click.Context, port: int, no_work: bool) -> None:
     """Serve Studio, the team's own pages, on this machine until you press Ctrl-C.
 
-    While nobody belongs to the team, it prints the link that makes you its manager.
+    Like `mailer serve`, it also sends the campaigns that are launched there. While nobody belongs to the
+    team, it prints the link that makes you its manager.
     """
     if click_context.invoked_subcommand is not None:
         return
+    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.live_workspace import LiveWorkspace
     from mailer.web.server import serve as serve_app
     from mailer.web.site import create_local_studio
 
@@ -51,7 +57,14 @@ def studio(click_context: click.Context, port: int) -> None:
             say(f"Open {address} in your browser.")
         say("Press Ctrl-C to stop.")
 
-    serve_app(create_local_studio(workspace, address=address), host="127.0.0.1", port=port, announce=announce)
+    beside = (
+        contextlib.nullcontext() if no_work else work_beside(workspace, LiveWorkspace(workspace, say=say))
+    )
+    site = create_local_studio(workspace, address=address)
+    # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
+    # are being sent.
+    with stop_on_signals(), beside:
+        serve_app(site, host="127.0.0.1", port=port, announce=announce)
 
 
 @studio.command()
