@@ -9,4 +9,5 @@
     conflict_parts   the parts of a conflict as its page shows them
     conflict_page    what could not be saved, and settling it
     presence         who else has a text open
+    waiting_texts    what could not be saved, for the first page
 """
