@@ -43,7 +43,7 @@ soak: setup servers ## The minutes-long tests
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)
 	@scripts/system-packages judges
 	@$(BIN)/python scripts/judge.py --install
-	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report \
+	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report_pages \
 	  tests/web/studio/test_every_page.py tests/web/studio/test_lighthouse.py
 	$(BIN)/python scripts/judge.py $(ARGS)
 

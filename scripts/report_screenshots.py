@@ -19,7 +19,7 @@ from mailer.web.report.app import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from scripts.image_grid import put_beside, save_drawing
-from tests.web.report.shown_reports import ShownReports
+from tests.web.report_pages.shown_reports import ShownReports
 
 TITLES = {
     "demo": "The report on the demo’s third campaign",

@@ -39,7 +39,7 @@ from tests.factories.small_edition import SLUG
 from tests.servers.browser import chromium
 from tests.servers.process import free_port
 from tests.servers.scripted_smtp import ScriptedServer
-from tests.web.report.shown_reports import ShownReports
+from tests.web.report_pages.shown_reports import ShownReports
 from tests.web.site import served
 
 RUNS = (

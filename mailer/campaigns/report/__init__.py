@@ -11,7 +11,7 @@ from mailer.campaigns.report.campaign_figures import CampaignFigures
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
 from mailer.campaigns.report.choices import ChangedChoices
 from mailer.campaigns.report.comparison import Comparison
-from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, write_deliveries
+from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, generate_deliveries, write_deliveries
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure
 from mailer.campaigns.report.doubts import InDoubtReader
 from mailer.campaigns.report.duration import format_duration
@@ -67,6 +67,7 @@ __all__ = [
     "describe_time_line",
     "format_duration",
     "format_figure",
+    "generate_deliveries",
     "list_advice",
     "list_campaigns",
     "read_time_line",

@@ -87,12 +87,18 @@ class CampaignReport:
 
 
 def report_campaign(
-    session: Session, campaign_id: int, workspace: Workspace, *, fresh: bool = True
+    session: Session,
+    campaign_id: int,
+    workspace: Workspace,
+    *,
+    fresh: bool = True,
+    compare_with: int | None = None,
 ) -> CampaignReport:
     """Build the report of a campaign: all of this moment, whatever it costs.
 
     Without ``fresh``, the costly parts of a large campaign are as they were counted last
-    (:mod:`mailer.campaigns.report.figure_counter`).
+    (:mod:`mailer.campaigns.report.figure_counter`). It is compared with the campaigns before it, or with the
+    one that is numbered ``compare_with``.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
@@ -123,7 +129,7 @@ def report_campaign(
         hand_over=reader.read(ReportPart.hand_over, None),
         choices=departures.choices,
         clicks=reader.read(ReportPart.clicks, None),
-        comparison=compare_campaign(session, campaign),
+        comparison=compare_campaign(session, campaign, compare_with),
         counted_at=reader.counted_at,
         uncounted=frozenset(reader.uncounted),
     )

@@ -15,12 +15,14 @@ _EARLIER: Final = 3
 class Comparison:
     """A campaign and up to three before it, newest first, that went to the same ``segment``.
 
-    Corrections are left out: their readers are chosen by a story.
+    Corrections are left out: their readers are chosen by a story. If ``is_chosen``, a person has chosen the
+    one it is beside, whenever and to whomever that was sent.
     """
 
     segment: str
     this: CampaignFigures
     earlier: tuple[CampaignFigures, ...]
+    is_chosen: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison in the form of the JSON output."""
@@ -31,10 +33,15 @@ class Comparison:
         }
 
 
-def compare_campaign(session: Session, campaign: Campaign) -> Comparison | None:
-    """Compare a campaign with the last three before it to the same segment; None if it was not launched."""
+def compare_campaign(session: Session, campaign: Campaign, other: int | None = None) -> Comparison | None:
+    """Compare a campaign with the last three before it to the same segment, or with the campaign ``other``;
+    None if it was not launched. An ``other`` that does not exist or was not launched is passed over."""
     if campaign.launched_at is None:
         return None
+    chosen = None if other in (None, campaign.id) else session.get(Campaign, other)
+    if chosen is not None and chosen.launched_at is not None:
+        this, beside = read_figures(session, [campaign, chosen])
+        return Comparison(segment=campaign.segment, this=this, earlier=(beside,), is_chosen=True)
     # At the same moment, the later number is the later campaign.
     is_earlier = or_(
         col(Campaign.launched_at) < campaign.launched_at,

@@ -1,8 +1,9 @@
 """Every delivery of a campaign as CSV, written row by row."""
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
+from io import StringIO
 from typing import Any, TextIO
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect
@@ -51,14 +52,31 @@ def write_deliveries(
     Raises:
         UnknownCampaignError: there is no such campaign.
     """
-    find_campaign(session, campaign_id)
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    number = 0
-    for row in _stream_deliveries(session, campaign_id, states):
-        writer.writerow(_csv_cells(row, make_message_id(campaign_id, row.subscriber_id, workspace)))
+    number = -1
+    for line in generate_deliveries(session, campaign_id, workspace, states=states):
+        stream.write(line)
         number += 1
     return number
+
+
+def generate_deliveries(
+    session: Session, campaign_id: int, workspace: Workspace, *, states: Collection[DeliveryState] = ()
+) -> Iterator[str]:
+    """Yield the lines of that CSV, the header first.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+    """
+    find_campaign(session, campaign_id)
+    yield _write_line(CSV_COLUMNS)
+    for row in _stream_deliveries(session, campaign_id, states):
+        yield _write_line(_csv_cells(row, make_message_id(campaign_id, row.subscriber_id, workspace)))
+
+
+def _write_line(cells: Sequence[str]) -> str:
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def _stream_deliveries(

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import read_time_line, report_campaign
-from mailer.web.report.campaign_page import describe_campaign
 from mailer.web.report.desk import DeskDep
-from mailer.web.report.overview_page import describe_overview
+from mailer.web.report_pages.campaign_page import describe_campaign
+from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.routing import GET, Route
 
 _NUMBER = re.compile(r"[0-9]{1,18}")

@@ -8,16 +8,17 @@ from mailer.campaigns.report import CampaignReport, CampaignSummary, count_reade
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.utc import format_utc
-from mailer.web.report.figure_format import format_counted, format_moment
-from mailer.web.report.section import COUNTED_LATE, Section
-from mailer.web.report.sections.checks import describe_checks
-from mailer.web.report.sections.comparison import describe_comparison
-from mailer.web.report.sections.countries import describe_countries
-from mailer.web.report.sections.departures import describe_departures, describe_organisations
-from mailer.web.report.sections.hand_over import describe_hand_over
-from mailer.web.report.sections.ledger import describe_ledger
-from mailer.web.report.sections.links import describe_links
-from mailer.web.report.sections.reasons import describe_doubts, describe_reasons, describe_returned
+from mailer.web.report_pages.figure_format import format_counted, format_moment
+from mailer.web.report_pages.section import COUNTED_LATE, Section
+from mailer.web.report_pages.sections.checks import describe_checks
+from mailer.web.report_pages.sections.comparison import describe_comparison
+from mailer.web.report_pages.sections.countries import describe_countries
+from mailer.web.report_pages.sections.departures import describe_departures, describe_organisations
+from mailer.web.report_pages.sections.hand_over import describe_hand_over
+from mailer.web.report_pages.sections.ledger import describe_ledger
+from mailer.web.report_pages.sections.links import describe_links
+from mailer.web.report_pages.sections.reasons import describe_doubts, describe_reasons, describe_returned
+from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
 from subscribers.segments.term_description import Vocabulary
 
 _UNCOUNTED = {
@@ -45,15 +46,18 @@ class CampaignPage:
     sections: tuple[Section, ...]
 
 
-def describe_campaign(report: CampaignReport, vocabulary: Vocabulary, *, now: datetime) -> CampaignPage:
-    """Make the page of a campaign from its report; ``now`` (aware) tells counted today from before."""
+def describe_campaign(
+    report: CampaignReport, vocabulary: Vocabulary, *, now: datetime, viewer: Viewer = ON_OWN_MACHINE
+) -> CampaignPage:
+    """Make the page of a campaign from its report, for ``viewer``; ``now`` (aware) tells counted today from
+    before."""
     summary = report.summary
     return CampaignPage(
         title=summary.title or summary.edition_label,
         facts=tuple(_list_facts(summary)),
         state=_describe_state(summary),
         urgent=summary.state in {CampaignState.paused, CampaignState.cancelled},
-        sections=tuple(_list_sections(report, vocabulary, now)) if summary.launched_at else (),
+        sections=tuple(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
     )
 
 
@@ -87,23 +91,25 @@ def _describe_state(summary: CampaignSummary) -> str:
             return "Nothing has been sent yet, so there is nothing to report."
 
 
-def _list_sections(report: CampaignReport, vocabulary: Vocabulary, now: datetime) -> Iterator[Section]:
+def _list_sections(
+    report: CampaignReport, vocabulary: Vocabulary, now: datetime, viewer: Viewer
+) -> Iterator[Section]:
     def counted(part: ReportPart) -> str:
         return format_counted(report.counted_at.get(part), now)
 
     made: tuple[tuple[ReportPart | None, Section | None], ...] = (
         (ReportPart.ledger, describe_ledger(report, counted(ReportPart.ledger))),
-        (None, describe_comparison(report)),
+        (None, describe_comparison(report, viewer)),
         (ReportPart.hand_over, describe_hand_over(report, counted(ReportPart.hand_over))),
         (ReportPart.breakdown, describe_countries(report, vocabulary, counted(ReportPart.breakdown))),
-        (ReportPart.reasons, describe_reasons(report, counted(ReportPart.reasons))),
-        (ReportPart.in_doubt, describe_doubts(report)),
-        (None, describe_returned(report)),
+        (ReportPart.reasons, describe_reasons(report, counted(ReportPart.reasons), viewer)),
+        (ReportPart.in_doubt, describe_doubts(report, viewer)),
+        (None, describe_returned(report, viewer)),
         (ReportPart.departures, describe_departures(report, counted(ReportPart.departures))),
         (ReportPart.clicks, describe_links(report.clicks, vocabulary, counted(ReportPart.clicks))),
         (
             ReportPart.lost_organisations,
-            describe_organisations(report, counted(ReportPart.lost_organisations)),
+            describe_organisations(report, counted(ReportPart.lost_organisations), viewer),
         ),
         (None, describe_checks(report)),
     )

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from mailer.campaigns.report import HIDDEN_NOTE, CampaignFigures, ListMonth, TimeLine, format_figure
-from mailer.web.report.charts.line_chart import Line, LineChart, draw_lines
-from mailer.web.report.charts.tone import Tone, draw_line_sample
-from mailer.web.report.figure_format import format_counted, format_known, format_number, format_share
-from mailer.web.report.section import (
+from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
+from mailer.web.report_pages.charts.tone import Tone, draw_line_sample
+from mailer.web.report_pages.figure_format import format_counted, format_known, format_number, format_share
+from mailer.web.report_pages.section import (
     COUNTED_LATE,
     Cell,
     Figure,
@@ -19,6 +19,7 @@ from mailer.web.report.section import (
     make_cells,
     name_columns,
 )
+from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
 
 _MOST_MONTHS = 12
 _MOST_ROWS = 30
@@ -33,8 +34,8 @@ class OverviewPage:
     sections: tuple[Section, ...]
 
 
-def describe_overview(found: TimeLine, *, now: datetime) -> OverviewPage:
-    """Make the page of all campaigns; ``now`` (aware) tells counted today from before."""
+def describe_overview(found: TimeLine, *, now: datetime, viewer: Viewer = ON_OWN_MACHINE) -> OverviewPage:
+    """Make the page of all campaigns, for ``viewer``; ``now`` (aware) tells counted today from before."""
     if not found.campaigns:
         return OverviewPage(
             lead="No campaign has been launched yet.", sections=tuple(_list_growth(found, now))
@@ -47,7 +48,7 @@ def describe_overview(found: TimeLine, *, now: datetime) -> OverviewPage:
     lead = f"{number:,} campaign{'' if number == 1 else 's'}, {span}."
     trends = (_describe_readers(found), _describe_losses(found)) if number > 1 else ()
     return OverviewPage(
-        lead=lead, sections=(*trends, *_list_growth(found, now), _describe_campaigns(found.campaigns))
+        lead=lead, sections=(*trends, *_list_growth(found, now), _describe_campaigns(found.campaigns, viewer))
     )
 
 
@@ -175,9 +176,9 @@ def _make_month_table(shown: Sequence[ListMonth]) -> Table:
     )
 
 
-def _describe_campaigns(campaigns: Sequence[CampaignFigures]) -> Section:
+def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) -> Section:
     years = groupby(campaigns, key=lambda one: one.launched_at.astimezone(UTC).year)
-    tables = [_make_year_table(year, list(group)) for year, group in years]
+    tables = [_make_year_table(year, list(group), viewer) for year, group in years]
     shown = 1
     while shown < len(tables) and sum(len(table.rows) for table in tables[: shown + 1]) <= _MOST_ROWS:
         shown += 1
@@ -189,22 +190,22 @@ def _describe_campaigns(campaigns: Sequence[CampaignFigures]) -> Section:
     )
 
 
-def _make_year_table(year: int, campaigns: Sequence[CampaignFigures]) -> Table:
+def _make_year_table(year: int, campaigns: Sequence[CampaignFigures], viewer: Viewer) -> Table:
     return Table(
         caption=str(year),
         columns=(
             *name_columns("Edition", "Launched", numbers_from=2),
             *name_columns("Readers", "Sent", "Refused", "Left since", numbers_from=0),
         ),
-        rows=tuple(_make_row(one) for one in campaigns),
+        rows=tuple(_make_row(one, viewer) for one in campaigns),
         broad=True,
     )
 
 
-def _make_row(figures: CampaignFigures) -> tuple[Cell, ...]:
+def _make_row(figures: CampaignFigures, viewer: Viewer) -> tuple[Cell, ...]:
     launched = figures.launched_at.astimezone(UTC)
     return (
-        Cell(text=_name_campaign(figures), link=f"/campaigns/{figures.id}"),
+        Cell(text=_name_campaign(figures), link=viewer.make_path(figures.id)),
         *make_cells(
             f"{launched.day} {launched:%b}",
             format_number(figures.audience),

@@ -23,7 +23,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, home, segments, sign_in, team
+from mailer.web.studio import account, home, reports, segments, sign_in, team
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -56,6 +56,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *comment_acts.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
+    *reports.ROUTES,
     *sign_in.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,

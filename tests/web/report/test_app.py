@@ -13,7 +13,7 @@ from mailer.web.security import PAGE_POLICY
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.factories.deliveries import START, add_campaign
-from tests.web.report.test_campaign_page import list_sections, read_words
+from tests.web.report_pages.test_campaign_page import list_sections, read_words
 from tests.web.site import NOW, HttpResponse, dump_tables, send_request, served
 
 ACCESS = LocalAccess("a-secret", opening_path="/campaigns/1")

@@ -4,7 +4,7 @@ import pytest
 
 from mailer.workspace import open_workspace, write_keys
 from tests.conftest import SETTINGS
-from tests.web.report.shown_reports import ShownReports
+from tests.web.report_pages.shown_reports import ShownReports
 
 
 @pytest.fixture(scope="session")

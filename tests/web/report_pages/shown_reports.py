@@ -16,8 +16,8 @@ from mailer.dispatch.deliveries.counts import Counts
 from mailer.settings import Settings
 from mailer.web.app_factory import assemble_app
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.report.campaign_page import describe_campaign
-from mailer.web.report.overview_page import describe_overview
+from mailer.web.report_pages.campaign_page import describe_campaign
+from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.routing import GET, Route
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from tests.factories.reports import (

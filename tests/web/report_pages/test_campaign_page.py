@@ -11,7 +11,7 @@ from mailer.database.models import DeliveryState
 from mailer.database.report_models import ReportPart
 from tests.factories.hostile_strings import HOSTILE
 from tests.factories.reports import make_empty_report, make_report
-from tests.web.report.shown_reports import CHINESE, LONG, REPORTS, ShownReports
+from tests.web.report_pages.shown_reports import CHINESE, LONG, REPORTS, ShownReports
 
 NEVER_LATE = {ReportPart.months, ReportPart.warnings, ReportPart.mailed}
 SPACE = "\N{NO-BREAK SPACE}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report.figure_format import format_counted, format_duration, format_share
+from mailer.web.report_pages.figure_format import format_counted, format_duration, format_share
 from tests.factories.reports import NOW
 
 SPACE = "\N{NO-BREAK SPACE}"

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.web.report.overview_page import describe_overview
+from mailer.web.report_pages.overview_page import describe_overview
 from tests.factories.reports import NOW, make_time_line
-from tests.web.report.shown_reports import TIME_LINES, ShownReports
-from tests.web.report.test_campaign_page import list_sections, read_words
+from tests.web.report_pages.shown_reports import TIME_LINES, ShownReports
+from tests.web.report_pages.test_campaign_page import list_sections, read_words
 
 
 def test_two_hundred_campaigns_are_all_there_and_each_leads_to_its_report(shown: ShownReports) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from tests.judges.axe import find_faults
 from tests.judges.packages import are_installed
 from tests.servers.browser import chromium
-from tests.web.report.shown_reports import REPORTS, TIME_LINES, ShownReports
+from tests.web.report_pages.shown_reports import REPORTS, TIME_LINES, ShownReports
 from tests.web.site import collect_browser_errors, served
 
 PATHS = [f"/report/{name}".replace(" ", "-") for name in REPORTS] + [

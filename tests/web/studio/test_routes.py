@@ -34,6 +34,7 @@ VALUES: Mapping[str, str] = {
     "name": "nothing.jpg",
     "number": "1",
     "member": "1",
+    "campaign": "1",
 }
 """What stands in a path for each of its parameters, if the row says nothing else."""
 
@@ -176,6 +177,10 @@ MATRIX: Mapping[str, Row] = {
     "GET /editions/{edition}/translations/{language}/texts.xlf": row(EVERYBODY),
     "POST /editions/{edition}/translations/{language}": row(WRITERS),
     "POST /editions/{edition}/translations/{language}/apply": row(WRITERS),
+    "GET /campaigns/{campaign}/report": row(EVERYBODY, 200, 404),
+    "GET /campaigns/{campaign}/report/tables/{table}": row(EVERYBODY, 200, 404, table="numbers"),
+    "POST /campaigns/{campaign}/report/deliveries": row(MANAGERS, 200, 404),
+    "GET /reports": row(EVERYBODY),
     "GET /team": row(EVERYBODY),
     "GET /team/invite": row(MANAGERS),
     "POST /team/invite": row(MANAGERS, form={"email": "new@example.org", "role": "author"}),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report.charts.label import measure_label, shorten_label
-from mailer.web.report.charts.shares import spread_widths
-from mailer.web.report.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
-from mailer.web.report.charts.tone import Tone, choose_fill, draw_patterns
+from mailer.web.report_pages.charts.label import measure_label, shorten_label
+from mailer.web.report_pages.charts.shares import spread_widths
+from mailer.web.report_pages.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
+from mailer.web.report_pages.charts.tone import Tone, choose_fill, draw_patterns
 
 _ROW = 44
 _TEXT_LINE = 16

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report.charts.label import wrap_label
-from mailer.web.report.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
+from mailer.web.report_pages.charts.label import wrap_label
+from mailer.web.report_pages.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
 
 _ROW = 40
 _HEAD_LETTER = 7.2

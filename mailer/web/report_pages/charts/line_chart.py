@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report.charts.axis import Axis, choose_axis, shorten_number
-from mailer.web.report.charts.label import shorten_label
-from mailer.web.report.charts.svg_element import draw_chart, draw_element, draw_percent
-from mailer.web.report.charts.tone import Tone
+from mailer.web.report_pages.charts.axis import Axis, choose_axis, shorten_number
+from mailer.web.report_pages.charts.label import shorten_label
+from mailer.web.report_pages.charts.svg_element import draw_chart, draw_element, draw_percent
+from mailer.web.report_pages.charts.tone import Tone
 
 _GUTTER = 13
 """The room for the numbers at the left, in per cent: 40 pixels on a phone."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report.charts.shares import spread_widths
-from mailer.web.report.charts.svg_element import draw_block, draw_chart
-from mailer.web.report.charts.tone import Tone, choose_fill, draw_patterns
+from mailer.web.report_pages.charts.shares import spread_widths
+from mailer.web.report_pages.charts.svg_element import draw_block, draw_chart
+from mailer.web.report_pages.charts.tone import Tone, choose_fill, draw_patterns
 
 _HEIGHT = 36
 _LEAST = 1.2

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from markupsafe import Markup
 
-from mailer.web.report.charts.svg_element import draw_element
+from mailer.web.report_pages.charts.svg_element import draw_element
 
 
 class Tone(StrEnum):

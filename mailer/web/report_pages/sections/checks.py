@@ -1,7 +1,7 @@
 """What the checks had warned of when the edition was sent, and which were switched off."""
 
 from mailer.campaigns.report import CampaignReport
-from mailer.web.report.section import CellKind, Column, Section, Table, make_cells
+from mailer.web.report_pages.section import CellKind, Column, Section, Table, make_cells
 
 
 def describe_checks(report: CampaignReport) -> Section:

@@ -1,9 +1,9 @@
 """A campaign beside the three before it that went to the same segment."""
 
 from mailer.campaigns.report import CampaignFigures, CampaignReport, Comparison
-from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.tone import Tone, draw_swatch
-from mailer.web.report.figure_format import (
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.tone import Tone, draw_swatch
+from mailer.web.report_pages.figure_format import (
     UNKNOWN,
     format_day,
     format_duration,
@@ -12,17 +12,20 @@ from mailer.web.report.figure_format import (
     format_number,
     format_share,
 )
-from mailer.web.report.section import Cell, Figure, Key, Section, Table, name_columns
+from mailer.web.report_pages.section import Cell, Figure, Key, Section, Table, name_columns
+from mailer.web.report_pages.viewer import Viewer
 
 _NAME = "comparison"
+_NOTE = "Compared with the last campaigns to the same segment, without corrections."
 
 
-def describe_comparison(report: CampaignReport) -> Section | None:
-    """Show how a campaign did beside the ones before it; None if it was not launched."""
+def describe_comparison(report: CampaignReport, viewer: Viewer) -> Section | None:
+    """Show how a campaign did beside the ones before it, or one that was chosen; None if it was not
+    launched."""
     comparison = report.comparison
     if comparison is None:
         return None
-    title = "Beside the last editions"
+    title = "Beside another campaign" if comparison.is_chosen else "Beside the last editions"
     if not comparison.earlier:
         lead = "No edition was sent to these readers before, so there is nothing to compare it with."
         return Section(name=_NAME, title=title, lead=lead)
@@ -31,8 +34,8 @@ def describe_comparison(report: CampaignReport) -> Section | None:
         title=title,
         lead=_compare_words(comparison),
         figures=(Figure(chart=draw_bars(_make_chart(comparison)), key=_make_key()),),
-        tables=(_make_table(comparison),),
-        notes=("Compared with the last campaigns to the same segment, without corrections.",),
+        tables=(_make_table(comparison, viewer),),
+        notes=() if comparison.is_chosen else (_NOTE,),
     )
 
 
@@ -41,9 +44,11 @@ def _compare_words(comparison: Comparison) -> str:
     if this.rejected is None or last.rejected is None or not (this.audience and last.audience):
         return ""
     if this.rejected == 0 and last.rejected == 0:
-        return "Nobody’s mail server refused it, as the last time."
+        before = "with the other" if comparison.is_chosen else "the last time"
+        return f"Nobody’s mail server refused it, as {before}."
     now, before = format_share(this.rejected, this.audience), format_share(last.rejected, last.audience)
-    return f"Mail servers refused {now} of the mails; of the last edition {before}."
+    other = last.edition_label if comparison.is_chosen else "the last edition"
+    return f"Mail servers refused {now} of the mails; of {other} {before}."
 
 
 def _make_chart(comparison: Comparison) -> BarChart:
@@ -78,7 +83,7 @@ def _make_key() -> tuple[Key, ...]:
     )
 
 
-def _make_table(comparison: Comparison) -> Table:
+def _make_table(comparison: Comparison, viewer: Viewer) -> Table:
     shown = (comparison.this, *comparison.earlier)
     clicks = any(one.clicks is not None for one in shown)
     columns = (
@@ -93,14 +98,16 @@ def _make_table(comparison: Comparison) -> Table:
     return Table(
         caption="This campaign and the ones before it",
         columns=name_columns(*columns),
-        rows=tuple(_make_row(one, one is comparison.this, clicks=clicks) for one in shown),
+        rows=tuple(
+            _make_row(one, "" if one is comparison.this else viewer.make_path(one.id), clicks=clicks)
+            for one in shown
+        ),
         broad=True,
     )
 
 
-def _make_row(figures: CampaignFigures, is_this: bool, *, clicks: bool) -> tuple[Cell, ...]:
-    words = "this one" if is_this else format_day(figures.launched_at)
-    link = "" if is_this else f"/campaigns/{figures.id}"
+def _make_row(figures: CampaignFigures, link: str, *, clicks: bool) -> tuple[Cell, ...]:
+    words = format_day(figures.launched_at) if link else "this one"
     median = UNKNOWN if figures.median_seconds is None else format_duration(figures.median_seconds)
     cells = [
         Cell(text=f"{figures.edition_label}, {words}", link=link),

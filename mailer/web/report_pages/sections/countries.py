@@ -9,10 +9,10 @@ from mailer.campaigns.report import (
     CampaignReport,
     format_figure,
 )
-from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.tone import Tone
-from mailer.web.report.section import Figure, Section, Table, make_cells, name_columns
-from mailer.web.report.sections.heat_maps import NamedRow, draw_heat_maps
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.tone import Tone
+from mailer.web.report_pages.section import Figure, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.sections.heat_maps import NamedRow, draw_heat_maps
 from subscribers.segments.term_description import Vocabulary
 
 _NAME = "countries"

@@ -7,10 +7,11 @@ from markupsafe import Markup
 from mailer.campaigns.report import HIDDEN_NOTE, CampaignReport, count_readers, format_figure
 from mailer.campaigns.report import Figure as Count
 from mailer.selfservice.unsubscribe_reasons import REASON_LABELS
-from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.tone import Tone
-from mailer.web.report.figure_format import format_number
-from mailer.web.report.section import Figure, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.tone import Tone
+from mailer.web.report_pages.figure_format import format_number
+from mailer.web.report_pages.section import Figure, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.viewer import Viewer
 
 _CHOICES = {
     "sectors": "The sectors they follow",
@@ -111,10 +112,10 @@ def _make_table(caption: str, counts: Mapping[str, Count]) -> Table | None:
     )
 
 
-def describe_organisations(report: CampaignReport, counted: str) -> Section | None:
-    """Name the organisations that have no reader left; None if there are none."""
+def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
+    """Name the organisations that have no reader left; None if there are none, or to who may not see that."""
     lost = report.lost_organisations
-    if not lost:
+    if not (lost and viewer.sees_people):
         return None
     number = len(lost)
     subject = "One organisation has" if number == 1 else f"{number:,} organisations have"

@@ -1,10 +1,10 @@
 """How long it took until the relay had accepted the messages."""
 
 from mailer.campaigns.report import CampaignReport, HandOver
-from mailer.web.report.charts.line_chart import Line, LineChart, draw_lines
-from mailer.web.report.charts.tone import Tone
-from mailer.web.report.figure_format import format_duration, format_number
-from mailer.web.report.section import Figure, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
+from mailer.web.report_pages.charts.tone import Tone
+from mailer.web.report_pages.figure_format import format_duration, format_number
+from mailer.web.report_pages.section import Figure, Section, Table, make_cells, name_columns
 
 _NAME = "hand-over"
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mailer.campaigns.report import Figure as Count
 from mailer.campaigns.report import format_figure
-from mailer.web.report.charts.axis import shorten_number
-from mailer.web.report.charts.heat_map import HeatCell, HeatMap, draw_heat_map
-from mailer.web.report.section import Figure
+from mailer.web.report_pages.charts.axis import shorten_number
+from mailer.web.report_pages.charts.heat_map import HeatCell, HeatMap, draw_heat_map
+from mailer.web.report_pages.section import Figure
 
 _MOST_COLUMNS = 6
 """More would leave no room for a number in a cell on a phone; there is a map for each part."""

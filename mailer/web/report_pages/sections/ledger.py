@@ -2,10 +2,10 @@
 
 from mailer.campaigns.report import CampaignReport, describe_counts
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.web.report.charts.stacked_bar import StackedBar, draw_stacked_bar
-from mailer.web.report.charts.tone import Tone, draw_swatch
-from mailer.web.report.figure_format import format_number, format_share
-from mailer.web.report.section import Cell, Figure, Section, Table, name_columns
+from mailer.web.report_pages.charts.stacked_bar import StackedBar, draw_stacked_bar
+from mailer.web.report_pages.charts.tone import Tone, draw_swatch
+from mailer.web.report_pages.figure_format import format_number, format_share
+from mailer.web.report_pages.section import Cell, Figure, Section, Table, name_columns
 
 _NAME = "numbers"
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from mailer.campaigns.report import HIDDEN_NOTE, format_figure
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
 from mailer.campaigns.report.sections import OPENS_NOTE
-from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.tone import Tone, draw_swatch
-from mailer.web.report.figure_format import format_number
-from mailer.web.report.section import Cell, Figure, Key, Section, Table, make_cells, name_columns
-from mailer.web.report.sections.heat_maps import NamedRow, draw_heat_maps
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.tone import Tone, draw_swatch
+from mailer.web.report_pages.figure_format import format_number
+from mailer.web.report_pages.section import Cell, Figure, Key, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.sections.heat_maps import NamedRow, draw_heat_maps
 from subscribers.segments.term_description import Vocabulary
 
 _NAME = "links"

@@ -4,14 +4,25 @@ from collections.abc import Iterator
 
 from mailer.campaigns.report import CampaignReport, ReasonGroup, count_readers, list_advice
 from mailer.database.models import DeliveryState
-from mailer.web.report.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report.charts.tone import Tone
-from mailer.web.report.figure_format import format_moment, format_number
-from mailer.web.report.section import Cell, CellKind, Column, Figure, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.tone import Tone
+from mailer.web.report_pages.figure_format import format_moment, format_number
+from mailer.web.report_pages.section import (
+    Cell,
+    CellKind,
+    Column,
+    Figure,
+    Section,
+    Table,
+    make_cells,
+    name_columns,
+)
+from mailer.web.report_pages.viewer import Viewer
 
 _MOST_BARS = 8
 _MOST_ROWS = 30
 _MOST_IN_DOUBT = 50
+_IN_FILE = "The file of deliveries has"
 _TONES = {
     DeliveryState.rejected: Tone.bad,
     DeliveryState.failed: Tone.second,
@@ -30,7 +41,7 @@ _WORDS = {
 }
 
 
-def describe_reasons(report: CampaignReport, counted: str) -> Section | None:
+def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
     """Show why the mail did not arrive, largest group first; None if it always did."""
     groups = report.reasons
     if not groups:
@@ -42,7 +53,7 @@ def describe_reasons(report: CampaignReport, counted: str) -> Section | None:
         counted=counted,
         figures=(Figure(chart=draw_bars(_make_chart(groups))),),
         below=(_make_table(groups),),
-        notes=tuple(_list_notes(report)),
+        notes=tuple(_list_notes(report, viewer)),
     )
 
 
@@ -51,7 +62,7 @@ def _describe_largest(group: ReasonGroup) -> str:
     return f"Most often ({count_readers(group.number)}): {words}."
 
 
-def _list_notes(report: CampaignReport) -> Iterator[str]:
+def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
     if report.bounced:
         number = report.bounced
         yield (
@@ -61,7 +72,10 @@ def _list_notes(report: CampaignReport) -> Iterator[str]:
     yield from map(_typeset, list_advice(report.reasons))
     if len(report.reasons) > _MOST_ROWS:
         rest = len(report.reasons) - _MOST_ROWS
-        yield f"And {rest:,} smaller groups: `mailer campaigns report {report.summary.id} --json` has them."
+        where = (
+            f"`mailer campaigns report {report.summary.id} --json` has" if viewer.has_terminal else _IN_FILE
+        )
+        yield f"And {rest:,} smaller groups: {where} them."
 
 
 def _make_chart(groups: tuple[ReasonGroup, ...]) -> BarChart:
@@ -115,7 +129,7 @@ def _typeset(words: str) -> str:
     return words.replace("'", "’")
 
 
-def describe_returned(report: CampaignReport) -> Section | None:
+def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
     """Show what came back after the mail was handed over; None if nothing did."""
     returned = report.returned
     if not (returned.groups or returned.alarms or returned.left_by_mail_count):
@@ -144,7 +158,7 @@ def describe_returned(report: CampaignReport) -> Section | None:
     )
     advice = (
         "Nobody was removed for what servers say about the sender. Ask whoever runs your mail server, and "
-        "run `mailer doctor`."
+        f"{'run `mailer doctor`' if viewer.has_terminal else 'have the doctor look'}."
     )
     return Section(
         name="returned",
@@ -174,30 +188,36 @@ def _make_returned_chart(report: CampaignReport) -> BarChart:
     )
 
 
-def describe_doubts(report: CampaignReport) -> Section | None:
-    """Name the readers in doubt; None if there are none."""
+def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
+    """Name the readers in doubt, to who may see them; None if there are none."""
     if not report.in_doubt:
         return None
     number = report.summary.counts.in_doubt
-    more = number - _MOST_IN_DOUBT
-    command = f"`mailer campaigns report {report.summary.id} --csv FILE --state in_doubt`"
     return Section(
         name="in-doubt",
         title="In doubt",
         lead=f"{count_readers(number)} may or may not have got it: the connection broke before the answer.",
-        tables=(
-            Table(
-                caption="Readers in doubt",
-                columns=(
-                    Column(title="Address"),
-                    Column(title="Message-ID, to be found in the server’s log", kind=CellKind.server),
-                ),
-                rows=tuple(
-                    (Cell(text=one.email), Cell(text=one.message_id))
-                    for one in report.in_doubt[:_MOST_IN_DOUBT]
-                ),
-                broad=True,
-            ),
-        ),
-        notes=(f"And {more:,} more. All of them: {command}",) if more > 0 else (),
+        tables=(_make_doubt_table(report),) if viewer.sees_people else (),
+        notes=tuple(_list_doubt_notes(report, viewer)),
     )
+
+
+def _make_doubt_table(report: CampaignReport) -> Table:
+    return Table(
+        caption="Readers in doubt",
+        columns=(
+            Column(title="Address"),
+            Column(title="Message-ID, to be found in the server’s log", kind=CellKind.server),
+        ),
+        rows=tuple(
+            (Cell(text=one.email), Cell(text=one.message_id)) for one in report.in_doubt[:_MOST_IN_DOUBT]
+        ),
+        broad=True,
+    )
+
+
+def _list_doubt_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
+    more = report.summary.counts.in_doubt - _MOST_IN_DOUBT
+    if more > 0 and viewer.sees_people:
+        command = f"All of them: `mailer campaigns report {report.summary.id} --csv FILE --state in_doubt`"
+        yield f"And {more:,} more. {command if viewer.has_terminal else f'{_IN_FILE} them.'}"
