@@ -252,6 +252,27 @@ class Suppression(SQLModel, table=True):
     at: datetime
 
 
+class SignUpReview(SQLModel, table=True):
+    """A sign-up that its owner has confirmed, and that waits until a person of the team admits it.
+
+    ``source``, ``wording``, ``wording_version``, ``language`` and ``evidence`` are those of the confirmation,
+    for the consent record that an admission writes. ``declined_at`` is None while it waits. The row is
+    deleted when the subscriber is admitted, or leaves.
+    """
+
+    __tablename__: ClassVar[str] = "sign_up_review"
+    __table_args__ = (Index(None, "declined_at", "confirmed_at"),)
+
+    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    confirmed_at: datetime
+    source: str = Field(default="", max_length=300)
+    wording: str = ""
+    wording_version: str = Field(default="", max_length=32)
+    language: str = Field(default="", max_length=35)
+    evidence: str = ""
+    declined_at: datetime | None = None
+
+
 class LiftedSuppression(SQLModel, table=True):
     """A suppression that was lifted: what it was, who lifted it and why.
 

@@ -143,6 +143,7 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_WEB__BASE_URL": "https://x.example",
         "MAILER_WEB__ACCESSIBILITY_CONTACT": "access@x.example",
         "MAILER_WEB__METRICS": "127.0.0.1:9464",
+        "MAILER_WEB__SIGN_UP": "reviewed",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
         "MAILER_DNS__RESOLVER": "192.0.2.53:53",
         "MAILER_FEEDBACK__BOUNCE_ADDRESS": "bounce@x.example",

@@ -144,6 +144,12 @@ class Act(StrEnum):
     imported_subscribers = "imported_subscribers"
     """They imported subscribers from a file."""
 
+    admitted_sign_up = "admitted_sign_up"
+    """They put a person on the list who had signed up."""
+
+    declined_sign_up = "declined_sign_up"
+    """They declined a person who had signed up."""
+
     rolled_back_import = "rolled_back_import"
     """They undid an import."""
 

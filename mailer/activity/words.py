@@ -54,6 +54,8 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.erased_person: gettext_noop("Erased a person"),
         Act.pruned_list: gettext_noop("Deleted what is past its retention period"),
         Act.imported_subscribers: gettext_noop("Imported subscribers from %(subject)s"),
+        Act.admitted_sign_up: gettext_noop("Admitted %(subject)s, who had signed up"),
+        Act.declined_sign_up: gettext_noop("Declined the sign-up of %(subject)s"),
         Act.rolled_back_import: gettext_noop("Undid import %(subject)s"),
         Act.exported_subscribers: gettext_noop("Downloaded subscribers"),
         Act.saved_segment: gettext_noop("Saved the segment %(subject)s"),

@@ -279,6 +279,8 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
             detail=lambda given: f"until {given['until']:%Y-%m-%d}" if given["until"] else "ended",
         ),
         "subscribers unsubscribe": LoggedCommand(act=Act.unsubscribed_subscriber, subject="address"),
+        "subscribers admit": LoggedCommand(act=Act.admitted_sign_up, subject="address"),
+        "subscribers decline": LoggedCommand(act=Act.declined_sign_up, subject="address"),
         "subscribers suppress": LoggedCommand(act=Act.suppressed_address, subject="address"),
         "subscribers unsuppress": LoggedCommand(
             act=Act.unsuppressed_address, subject="address", when=_is("confirm")

@@ -24,7 +24,7 @@ from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, ove
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.models import MailedLink, Status, Subscriber
+from subscribers.models import MailedLink, SignUpReview, Status, Subscriber
 from subscribers.one_time_links import delete_expired_links
 
 EXPIRED_LINKS_KEPT = timedelta(days=30)
@@ -168,10 +168,15 @@ def _is_unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bo
     if rules.pending_days is None:
         return None
     was_mailed = exists().where(col(Delivery.subscriber_id) == col(Subscriber.id))
+    # Whoever has confirmed waits for the team, however long the team takes.
+    waits = exists().where(
+        col(SignUpReview.subscriber_id) == col(Subscriber.id), col(SignUpReview.declined_at).is_(None)
+    )
     return (
         (col(Subscriber.status) == Status.pending)
         & (col(Subscriber.updated_at) < now - timedelta(days=rules.pending_days))
         & ~was_mailed
+        & ~waits
     )
 
 

@@ -15,6 +15,7 @@ from mailer.selfservice.subscription import (
 )
 from mailer.workspace import Keys
 from subscribers.consent.opt_in import confirm_opt_in
+from subscribers.consent.sign_up_review import hold_opt_in, is_sign_up_waiting
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.models import MailedLink, Status
 from subscribers.tokens import LinkPurpose
@@ -30,10 +31,12 @@ WORDING_VERSION = "2"
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmedSubscription:
-    """A confirmed subscription, and the token for the reader's own pages."""
+    """A confirmed subscription, and the token for the reader's own pages. ``waits`` says that a person of the
+    team has to admit it first."""
 
     subscription: SubscriptionSummary
     token: str
+    waits: bool = False
 
 
 def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
@@ -47,16 +50,25 @@ def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
 
 
 def confirm_subscription(
-    engine: Engine, keys: Keys, token: str, *, wording: str, language: str, evidence: str
+    engine: Engine,
+    keys: Keys,
+    token: str,
+    *,
+    wording: str,
+    language: str,
+    evidence: str,
+    is_reviewed: bool = False,
 ) -> ConfirmedSubscription:
-    """Subscribe the address the link was mailed to. Pressing the button twice does no harm.
+    """Subscribe the address the link was mailed to; with ``is_reviewed``, let it wait until a person of the
+    team admits it. Pressing the button twice does no harm.
 
     Raises:
         TokenError: the link is invalid, used or expired, or the address is suppressed.
     """
     try:
         with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as link:
-            confirm_opt_in(
+            confirm = hold_opt_in if is_reviewed else confirm_opt_in
+            confirm(
                 link.reader.session,
                 link.reader.subscriber_id,
                 key=keys.suppression,
@@ -78,20 +90,25 @@ def confirm_subscription(
 
 
 def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscription:
-    """Find the subscription of a link that was used before, if it is still active.
+    """Find the subscription of a link that was used before, if it is active or waits to be admitted.
 
     Raises:
-        SpentLinkError: the link was not used, or its subscriber is not active.
+        SpentLinkError: the link was not used, or its subscriber neither is active nor waits.
     """
     with open_session(engine, read_only=True) as session:
         link = session.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
         if link is None or link.used_at is None:
             raise SpentLinkError
         reader = load_subscriber(session, keys, link.subscriber_id)
-        if reader.subscriber.status is not Status.active:
+        confirmed = _describe(reader)
+        if reader.subscriber.status is not Status.active and not confirmed.waits:
             raise SpentLinkError
-        return _describe(reader)
+        return confirmed
 
 
 def _describe(reader: LinkedSubscriber) -> ConfirmedSubscription:
-    return ConfirmedSubscription(subscription=reader.summarise(), token=reader.sign_token())
+    return ConfirmedSubscription(
+        subscription=reader.summarise(),
+        token=reader.sign_token(),
+        waits=is_sign_up_waiting(reader.session, reader.subscriber_id),
+    )

@@ -24,7 +24,11 @@ class WebSettings(Section):
     robots: Literal["index", "noindex"] = Field(
         default="index", description="Whether search engines may index the archive."
     )
-    sign_up: bool = Field(default=False, description="Whether people can sign up themselves, at /subscribe.")
+    sign_up: bool | Literal["reviewed"] = Field(
+        default=False,
+        description='Whether people can sign up themselves, at /subscribe. With `"reviewed"`, whoever has '
+        "confirmed waits until a person of the team admits them.",
+    )
     accessibility_contact: str = Field(
         default="",
         description="Where readers report a barrier: an email address, or the https address of a form. "
@@ -40,6 +44,16 @@ class WebSettings(Section):
         description="Where `mailer serve` answers /metrics for Prometheus: 127.0.0.1:9464, or the path of a "
         "Unix socket such as /run/mailer/metrics.sock. By default, nowhere. Never on the public port.",
     )
+
+    @field_validator("sign_up", mode="before")
+    @classmethod
+    def _check_sign_up(cls, value: object) -> object:
+        known = {"true": True, "false": False, "reviewed": "reviewed"}
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and (word := value.strip().lower()) in known:
+            return known[word]
+        raise ValueError(f'sign_up is {value!r}. Write true, false, or "reviewed"')
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -71,6 +85,11 @@ class WebSettings(Section):
         if parts.scheme not in {"http", "https"} or not parts.netloc or self.base_url.endswith("/"):
             raise ValueError("base_url must look like https://news.example.org, without a slash at the end")
         return self
+
+    @property
+    def reviews_sign_ups(self) -> bool:
+        """Whether a person of the team admits those who have signed up."""
+        return self.sign_up == "reviewed"
 
     @property
     def is_loopback(self) -> bool:

@@ -28,6 +28,7 @@ from subscribers.models import (
     ConsentRecord,
     ImportChange,
     MailedLink,
+    SignUpReview,
     Status,
     Subscriber,
     SubscriberCountry,
@@ -115,7 +116,14 @@ def change_status(
     subscriber.paused_until = paused_until if status is Status.paused else None
     subscriber.updated_at = context["now"]
     session.add(subscriber)
+    withdraw_sign_up(session, subscriber.id or 0)
     add_consent_record(session, subscriber, event, **context)
+
+
+def withdraw_sign_up(session: Session, subscriber_id: int) -> None:
+    """Forget a sign-up that waits for a person of the team: it was admitted, or its owner has left since. The
+    caller commits."""
+    session.exec(delete(SignUpReview).where(col(SignUpReview.subscriber_id) == subscriber_id))
 
 
 def add_consent_record(
@@ -166,6 +174,7 @@ def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentC
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
+        withdraw_sign_up(session, subscriber_id)
         return StatusChange(changed=False, status=subscriber.status)
     change_status(session, subscriber, Status.unsubscribed, event=ConsentEvent.unsubscribed, **context)
     return StatusChange(changed=True, status=Status.unsubscribed)
@@ -298,7 +307,7 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:
-    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
+    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, SignUpReview, MailedLink):
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
     # Including any link by which another subscriber asked to move to this address.
     session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))

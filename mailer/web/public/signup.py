@@ -70,8 +70,10 @@ def post_confirmation(page: OwnFormPageDep, token: str) -> Response:
         wording=page.join_sentences(CONFIRMATION_SENTENCES),
         language=page.translator.tag,
         evidence=page.read_visitor().evidence,
+        is_reviewed=page.settings.web.reviews_sign_ups,
     )
-    return page.render_for_reader("sign_up_confirmed.html", confirmed.token, confirmed.subscription)
+    template = "sign_up_waits.html" if confirmed.waits else "sign_up_confirmed.html"
+    return page.render_for_reader(template, confirmed.token, confirmed.subscription)
 
 
 def _post_form(

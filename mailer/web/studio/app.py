@@ -36,6 +36,7 @@ from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
 from mailer.web.studio.sign_in.ended_session import ask_to_confirm, ask_to_sign_in
+from mailer.web.studio.sign_ups import sign_up_page
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories
 from mailer.web.studio.story_place import (
@@ -58,6 +59,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *picture_page.ROUTES,
     *reports.ROUTES,
     *sign_in.ROUTES,
+    *sign_up_page.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,
     *team.ROUTES,

@@ -116,6 +116,12 @@ class Notice(StrEnum):
     sessions_ended = "sessions-ended"
     """A member was signed out everywhere."""
 
+    sign_ups_admitted = "sign-ups-admitted"
+    """People who had signed up are on the list."""
+
+    sign_ups_declined = "sign-ups-declined"
+    """People who had signed up were declined."""
+
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
@@ -177,6 +183,8 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
             "They no longer belong to the team and are signed out. What they did stays in the history."
         ),
         Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
+        Notice.sign_ups_admitted: gettext_noop("They are admitted, and get the next newsletter."),
+        Notice.sign_ups_declined: gettext_noop("They are declined, and get no mail."),
     }
 )
 """What is said about each; a test demands that all have words."""

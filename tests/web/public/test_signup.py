@@ -476,3 +476,22 @@ def test_a_taken_new_address_is_not_revealed(site: SignUpSite) -> None:
         answers.append(site.post(site.link(), email=email))
     assert answers[0].body == answers[1].body
     assert [str(mail["To"]) for mail in site.mails()] == ["mei@example.org"] * 2 + ["free@example.org"]
+
+
+def test_a_reviewed_sign_up_waits_and_its_page_says_so(site: SignUpSite) -> None:
+    environ = {
+        "MAILER_WEB__SIGN_UP": "reviewed",
+        "MAILER_SMTP__URL": site.server.url,
+        "MAILER_DATABASE__URL": site.workspace.settings.database.url,
+    }
+    workspace = open_workspace(site.workspace.root, environ=environ)
+    with served(create_app(workspace)) as running:
+        reviewed = SignUpSite(workspace, site.engine, running.url, site.server)
+        assert reviewed.post("/subscribe", email="mei@example.org").status == 200
+        link = reviewed.link()
+        for _ in range(2):
+            answer = reviewed.post(link)
+            assert answer.status == 200
+            assert "A person at UNESCO Office in Beijing looks at every sign-up" in words_of(answer)
+    assert find_reader(site.engine, "mei@example.org").status is Status.pending
+    assert [record.event for record in site.records("mei@example.org")] == [ConsentEvent.requested] * 2

@@ -12,6 +12,9 @@ from mailer.database.team_models import Role, TeamSession
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link
 from mailer.web.dependencies import utc_now
+from subscribers.consent.opt_in import request_opt_in
+from subscribers.consent.sign_up_review import hold_opt_in
+from subscribers.consent.status_changes import unsubscribe
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.studio.conftest import Studio
 from tests.web.studio.newsroom import (
@@ -264,7 +267,13 @@ _TEAM = (
     ),
 )
 
-STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_TEAM)
+_SIGN_UPS = (
+    Stop(name="sign-ups", path="/sign-ups"),
+    Stop(name="sign-ups, nobody chosen", path="/sign-ups", act=_press("Admit the chosen people")),
+    Stop(name="sign-ups, none", path="/sign-ups?after=2999-01-01T00:00:00%2B00:00_1"),
+)
+
+STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_TEAM)
 
 
 class StudioJourney:
@@ -285,6 +294,7 @@ class StudioJourney:
         yield from self._visit_empty_studio()
         people = found_newsroom(self.studio, utc_now())
         self._add_faults()
+        self._add_sign_ups()
         values = self._make_values(people)
         cookies = {
             Role.manager: self.studio.sign_in(people.mei),
@@ -322,6 +332,15 @@ class StudioJourney:
         self._become(None)
         _press("Save")(self.page)
         yield "form, after the session has ended"
+
+    def _add_sign_ups(self) -> None:
+        key, now = self.studio.workspace.keys.suppression, utc_now()
+        with Session(self.studio.engine) as session:
+            for address in ("mei.lin@example.org", "battuya@example.org"):
+                asked = request_opt_in(session, address, key=key, method="page", now=now)
+                unsubscribe(session, asked.subscriber_id or 0, method="page", now=now)
+                hold_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+            session.commit()
 
     def _add_faults(self) -> None:
         folder = write_edition(self.studio.workspace.editions)

@@ -1,0 +1,1 @@
+"""Sign-ups that wait for a person of the team."""

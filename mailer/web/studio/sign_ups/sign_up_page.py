@@ -1,0 +1,135 @@
+"""The list of sign-ups that wait, and admitting or declining those that were chosen."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from sqlmodel import Session
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.form_options import own_language_name
+from mailer.web.forms import Form, OwnFormDep
+from mailer.web.routing import GET, POST
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+from subscribers.consent.sign_up_review import (
+    WaitingSignUp,
+    admit_sign_up,
+    decline_sign_up,
+    list_waiting_sign_ups,
+)
+from subscribers.errors import StatusError, UnknownSubscriberError
+from subscribers.models import Subscriber
+
+PAGE_SIZE = 50
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_AFTER = re.compile(r"([0-9]{4}-[0-9T:.+-]{10,40})_([1-9][0-9]{0,17})", re.ASCII)
+_NOBODY_CHOSEN = gettext_noop("Choose at least one person.")
+_NOT_ADMITTED = gettext_noop(
+    "%(address)s was not admitted: they have left since, or the address must not get mail."
+)
+
+
+def show_sign_ups(page: PageDep) -> Response:
+    """Show the sign-ups that wait, those who have waited longest first."""
+    return _render(page)
+
+
+def admit(page: PageDep, form: OwnFormDep) -> Response:
+    """Put the chosen people on the list."""
+    key, now = page.state.workspace.keys.suppression, page.state.clock()
+
+    def admit_one(session: Session, number: int) -> bool:
+        method = "studio"
+        return admit_sign_up(session, number, key=key, by=page.member.name, method=method, now=now).changed
+
+    return _decide(page, form, admit_one, Act.admitted_sign_up, Notice.sign_ups_admitted)
+
+
+def decline(page: PageDep, form: OwnFormDep) -> Response:
+    """Decline the chosen people."""
+    now = page.state.clock()
+
+    def decline_one(session: Session, number: int) -> bool:
+        return decline_sign_up(session, number, now=now)
+
+    return _decide(page, form, decline_one, Act.declined_sign_up, Notice.sign_ups_declined)
+
+
+def _decide(
+    page: StudioPage, form: Form, decide: Callable[[Session, int], bool], act: Act, notice: Notice
+) -> Response:
+    """Decide about each chosen person in a transaction of its own, so that one who has left since keeps
+    nobody else waiting."""
+    chosen = list(
+        dict.fromkeys(int(value) for name, value in form.fields if name == "who" and _NUMBER.fullmatch(value))
+    )
+    if not chosen:
+        return _render(page, [("who", page.translator.translate(_NOBODY_CHOSEN))])
+    refused = [address for number in chosen if (address := _decide_one(page, number, decide, act))]
+    if refused:
+        translate = page.translator.translate
+        return _render(page, [("", translate(_NOT_ADMITTED, address=address)) for address in refused])
+    return page.redirect("/sign-ups", notice)
+
+
+def _decide_one(page: StudioPage, number: int, decide: Callable[[Session, int], bool], act: Act) -> str:
+    """Decide about one person; return their address if it was refused. A second click changes nothing."""
+    try:
+        with page.state.write_session() as session:
+            if decide(session, number):
+                address = session.get_one(Subscriber, number).email
+                record_activity(session, page.actor, act, subject=address, now=page.state.clock())
+    except UnknownSubscriberError:
+        return ""
+    except StatusError:
+        with page.state.read_session() as session:
+            person = session.get(Subscriber, number)
+            return person.email if person is not None else ""
+    return ""
+
+
+def _render(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
+    after = _read_after(page.request.query_params.get("after", ""))
+    with page.state.read_session() as session:
+        found = list_waiting_sign_ups(session, after=after, limit=PAGE_SIZE + 1)
+    shown = found[:PAGE_SIZE]
+    return page.render(
+        "sign_ups.html",
+        status=422 if errors else 200,
+        section="partners",
+        people=[(one, own_language_name(one.language) if one.language else "") for one in shown],
+        older=_make_next_path(page, shown[-1]) if len(found) > PAGE_SIZE else "",
+        is_later_page=after is not None,
+        is_open=page.settings.web.reviews_sign_ups,
+        errors=errors,
+    )
+
+
+def _make_next_path(page: StudioPage, last: WaitingSignUp) -> str:
+    at = last.confirmed_at.astimezone(UTC).isoformat()
+    return page.make_path("/sign-ups", after=f"{at}_{last.subscriber_id}")
+
+
+def _read_after(text: str) -> tuple[datetime, int] | None:
+    found = _AFTER.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        at = datetime.fromisoformat(found[1])
+    except ValueError:
+        return None
+    return (at, int(found[2])) if at.tzinfo is not None else None
+
+
+ROUTES = (
+    StudioRoute("/sign-ups", show_sign_ups, GET, Permission.see_partners),
+    StudioRoute("/sign-ups/admit", admit, POST, Permission.change_partners),
+    StudioRoute("/sign-ups/decline", decline, POST, Permission.change_partners),
+)

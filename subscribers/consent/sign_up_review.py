@@ -1,0 +1,184 @@
+"""Sign-ups that a person of the team admits, after their owner has confirmed them from their mailbox.
+
+Until then they get no mail: a new subscriber stays pending, one who had left stays gone. Nothing here
+commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Unpack
+
+from sqlmodel import Session, col, func, select
+
+from subscribers.consent.status_changes import (
+    ConsentContext,
+    StatusChange,
+    add_consent_record,
+    change_status,
+    lock_subscriber,
+)
+from subscribers.consent.suppression import SuppressionKey, is_suppressed, lock_suppressions_shared
+from subscribers.errors import StatusError, UnknownSubscriberError
+from subscribers.models import ConsentEvent, SignUpReview, Status, Subscriber
+
+_ON_THE_LIST = frozenset({Status.active, Status.paused})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingSignUp:
+    """A confirmed sign-up that waits. ``status`` is pending, or why the person had left before."""
+
+    subscriber_id: int
+    email: str
+    name: str
+    language: str
+    status: Status
+    confirmed_at: datetime
+
+
+def hold_opt_in(
+    session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
+) -> bool:
+    """Keep a sign-up that was confirmed from the mailbox until a person admits it; return whether it waits.
+
+    It does not if they are on the list already. Confirming again changes nothing, and confirming after the
+    team has declined lets it wait anew.
+
+    Raises:
+        UnknownSubscriberError: the subscriber no longer exists, or was erased.
+        StatusError: the address has been suppressed since.
+    """
+    lock_suppressions_shared(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    if subscriber.status in _ON_THE_LIST:
+        return False
+    if is_suppressed(session, key, subscriber.email):
+        raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
+    known = session.get(SignUpReview, subscriber_id)
+    if known is not None and known.declined_at is None:
+        return True
+    if known is not None:
+        session.delete(known)
+        session.flush()
+    add_consent_record(session, subscriber, ConsentEvent.requested, **context)
+    subscriber.updated_at = context["now"]
+    session.add(subscriber)
+    session.add(
+        SignUpReview(
+            subscriber_id=subscriber_id,
+            confirmed_at=context["now"],
+            source=context.get("source", ""),
+            wording=context.get("wording", ""),
+            wording_version=context.get("wording_version", ""),
+            language=context.get("language", ""),
+            evidence=context.get("evidence", ""),
+        )
+    )
+    session.flush()
+    return True
+
+
+def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:
+    """Whether the person has confirmed a sign-up about which the team has not decided."""
+    review = session.get(SignUpReview, subscriber_id)
+    return review is not None and review.declined_at is None
+
+
+def admit_sign_up(
+    session: Session, subscriber_id: int, *, key: SuppressionKey, by: str, method: str, now: datetime
+) -> StatusChange:
+    """Make a subscriber active whose sign-up waits. ``by`` is who admits it. Admitting again changes nothing.
+
+    The consent record has the wording that the person confirmed and when. One that was declined can still be
+    admitted.
+
+    Raises:
+        UnknownSubscriberError: the subscriber no longer exists, or was erased.
+        StatusError: the person has left since, or the address was suppressed.
+    """
+    lock_suppressions_shared(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    review = session.get(SignUpReview, subscriber_id, populate_existing=True, with_for_update=True)
+    if subscriber.status in _ON_THE_LIST:
+        return StatusChange(changed=False, status=subscriber.status)
+    if review is None:
+        raise StatusError(
+            f"There is no sign-up of {subscriber.email} to admit. They can sign up again on the page."
+        )
+    if is_suppressed(session, key, subscriber.email):
+        raise StatusError(f"{subscriber.email} must not get mail: the address has been blocked since.")
+    said = f"; {review.evidence}" if review.evidence else ""
+    change_status(
+        session,
+        subscriber,
+        Status.active,
+        event=ConsentEvent.subscribed,
+        method=method,
+        now=now,
+        source=review.source,
+        wording=review.wording,
+        wording_version=review.wording_version,
+        language=review.language,
+        evidence=f"confirmed {review.confirmed_at:%Y-%m-%d %H:%M} UTC{said}; admitted by {by}",
+    )
+    return StatusChange(changed=True, status=Status.active)
+
+
+def decline_sign_up(session: Session, subscriber_id: int, *, now: datetime) -> bool:
+    """Decline a sign-up that waits; return whether it did. The person keeps the status they had and gets no
+    mail; one who was never on the list is deleted after ``[retention] pending_days``.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber.
+    """
+    subscriber = lock_subscriber(session, subscriber_id)
+    review = session.get(SignUpReview, subscriber_id, populate_existing=True, with_for_update=True)
+    if review is None or review.declined_at is not None:
+        return False
+    review.declined_at = now
+    # The days until it is deleted count from the decision.
+    subscriber.updated_at = now
+    session.add_all([review, subscriber])
+    session.flush()
+    return True
+
+
+def count_waiting_sign_ups(session: Session) -> int:
+    """How many sign-ups wait for a person of the team."""
+    waiting = select(func.count()).select_from(SignUpReview).where(col(SignUpReview.declined_at).is_(None))
+    return session.exec(waiting).one()
+
+
+def list_waiting_sign_ups(
+    session: Session, *, after: tuple[datetime, int] | None = None, limit: int
+) -> Sequence[WaitingSignUp]:
+    """The sign-ups that wait, those who have waited longest first; ``after`` is the time and the number of
+    the last one before."""
+    wanted = (
+        select(SignUpReview.confirmed_at, Subscriber)
+        .join(Subscriber, col(Subscriber.id) == col(SignUpReview.subscriber_id))
+        .where(col(SignUpReview.declined_at).is_(None))
+        .order_by(col(SignUpReview.confirmed_at), col(SignUpReview.subscriber_id))
+        .limit(limit)
+    )
+    if after is not None:
+        at, number = after
+        later = col(SignUpReview.confirmed_at) > at
+        same = (col(SignUpReview.confirmed_at) == at) & (col(SignUpReview.subscriber_id) > number)
+        wanted = wanted.where(later | same)
+    return [
+        WaitingSignUp(
+            subscriber_id=person.id or 0,
+            email=person.email,
+            name=person.name,
+            language=person.language or "",
+            status=Status(person.status),
+            confirmed_at=at,
+        )
+        for at, person in session.exec(wanted)
+    ]
