@@ -159,6 +159,9 @@ class Act(StrEnum):
     saved_segment = "saved_segment"
     """They saved a segment under a name."""
 
+    renamed_segment = "renamed_segment"
+    """They gave a saved segment another name."""
+
     deleted_segment = "deleted_segment"
     """They deleted a saved segment."""
 

@@ -59,6 +59,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.rolled_back_import: gettext_noop("Undid import %(subject)s"),
         Act.exported_subscribers: gettext_noop("Downloaded subscribers"),
         Act.saved_segment: gettext_noop("Saved the segment %(subject)s"),
+        Act.renamed_segment: gettext_noop("Renamed the segment %(subject)s"),
         Act.deleted_segment: gettext_noop("Deleted the segment %(subject)s"),
         Act.judged_feedback: gettext_noop("Judged messages that came back"),
         Act.accepted_successor: gettext_noop("Accepted proposed successor %(subject)s"),

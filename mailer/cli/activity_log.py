@@ -296,6 +296,9 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         "segments save": LoggedCommand(
             act=Act.saved_segment, subject="name", detail=lambda given: str(given["query"])
         ),
+        "segments rename": LoggedCommand(
+            act=Act.renamed_segment, subject="name", detail=lambda given: str(given["new_name"])
+        ),
         "segments delete": LoggedCommand(act=Act.deleted_segment, subject="name"),
         "feedback review": LoggedCommand(act=Act.judged_feedback, if_noted=True, even_if_stopped=True),
         "feedback successors accept": LoggedCommand(act=Act.accepted_successor, subject="number"),

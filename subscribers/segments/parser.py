@@ -45,11 +45,36 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenPart:
+    """A part of a text: what it means, and where it stands, from ``start`` to before ``end``."""
+
+    meaning: Expression
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedName:
+    """The name of a saved segment in a text, and where it stands, from ``start`` to before ``end``."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParsedExpression:
-    """The result of parsing: ``tree``, and ``named``, the saved segments that the text itself uses."""
+    """The result of parsing.
+
+    ``tree`` is what the text means, and ``named`` are the saved segments that the text itself uses;
+    ``names`` are the places where it does, from left to right. ``parts`` are the terms and groups side by
+    side that the whole text is made of, all of which must match; it is empty if "or" joins the whole.
+    """
 
     tree: Expression
     named: frozenset[str]
+    names: tuple[SavedName, ...] = ()
+    parts: tuple[WrittenPart, ...] = ()
 
 
 def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) -> ParsedExpression:
@@ -69,7 +94,12 @@ def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) ->
         reader.fail(f"Groups can be nested at most {MAX_DEPTH} deep.", 0)
     if reader.named and len(to_text(tree)) > MAX_LENGTH:
         reader.fail(f"With its saved segments expanded, it is longer than {MAX_LENGTH} characters.", 0)
-    return ParsedExpression(tree=tree, named=frozenset(reader.named))
+    return ParsedExpression(
+        tree=tree,
+        named=frozenset(reader.named),
+        names=tuple(reader.names),
+        parts=() if reader.is_joined_by_or else tuple(reader.parts),
+    )
 
 
 class _Parser:
@@ -82,6 +112,9 @@ class _Parser:
         self.position = 0
         self.open_parentheses: list[int] = []
         self.named: set[str] = set()
+        self.names: list[SavedName] = []
+        self.parts: list[WrittenPart] = []
+        self.is_joined_by_or = False
         if len(text) > MAX_LENGTH:
             raise SegmentError(text[:60], 60, f"A segment can have at most {MAX_LENGTH} characters.")
         for place, char in enumerate(text):
@@ -102,13 +135,17 @@ class _Parser:
     def parse_or(self) -> Expression:
         parts = [self.parse_and()]
         while self.skip_or():
+            self.is_joined_by_or |= not self.open_parentheses
             parts.append(self.parse_and())
         return join(BooleanOperator.any, parts)
 
     def parse_and(self) -> Expression:
         parts = []
         while self.has_more():
+            start = self.position
             parts.append(self.parse_item())
+            if not self.open_parentheses:
+                self.parts.append(WrittenPart(meaning=parts[-1], start=start, end=self.position))
         if not parts:
             self.fail(self.describe_missing_term())
         return join(BooleanOperator.all, parts)
@@ -181,6 +218,7 @@ class _Parser:
             self.fail("Saved segments cannot be used here. Write out what this one stands for.", start)
         text = self.lookups.saved.find(name)
         self.named.add(name)
+        self.names.append(SavedName(name=name, start=start, end=self.position))
         if text is None:
             names = self.lookups.saved.names()
             none = "None has been saved yet. To save one: mailer segments save NAME QUERY"

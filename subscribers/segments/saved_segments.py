@@ -23,6 +23,8 @@ from subscribers.segments.term_values import did_you_mean, list_choices
 
 _NAME = re.compile(r"\w[\w.-]*")
 _MAX_NAME_LENGTH = 64
+_RESERVED = frozenset({"new", "query", "words", "numbers"})
+"""What Studio's own pages are called where a segment's page has its name."""
 
 
 class SavedSegmentError(SubscriberError):
@@ -118,6 +120,55 @@ def delete_segment(connection: Connection, name: str, lookups: Lookups) -> Named
     return saved
 
 
+def rename_segment(
+    connection: Connection, name: str, new_name: str, lookups: Lookups, *, now: datetime
+) -> NamedSegment:
+    """Give the segment saved as ``name`` another name, also where other saved segments use it.
+
+    Returns it under its new name; what it means stays. The caller commits.
+
+    Raises:
+        SavedSegmentError: there is none, the new name is invalid or taken, or another segment that may use it
+            cannot be read.
+    """
+    saved, key = find_saved_segment(connection, name), _validate_name(new_name)
+    if key == saved.name:
+        return saved
+    all_saved = list_saved_segments(connection)
+    if any(other.name == key for other in all_saved):
+        raise SavedSegmentError(
+            f'Another segment is saved as "{key}". Choose another name, or delete that one.'
+        )
+    texts = {other.name: _replace_name(other, saved.name, key, lookups) for other in all_saved}
+    for other in all_saved:
+        if texts[other.name] != other.text:
+            changed = update(SavedSegment).where(col(SavedSegment.name) == other.name)
+            connection.execute(changed.values(text=texts[other.name], updated_at=now))
+    renamed = update(SavedSegment).where(col(SavedSegment.name) == saved.name)
+    try:
+        connection.execute(renamed.values(name=key, updated_at=now))
+    except IntegrityError as error:
+        raise SavedSegmentError(f'Someone else has just saved "{key}". Choose another name.') from error
+    return find_saved_segment(connection, key)
+
+
+def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: Lookups) -> str:
+    """The text of ``other`` with ``new_name`` in each place of ``name``, and nothing else changed."""
+    try:
+        places = [place for place in parse_expression(other.text, lookups).names if place.name == name]
+    except SegmentError as error:
+        if name not in other.text.casefold():
+            return other.text
+        raise SavedSegmentError(
+            f'"{other.name}" may use "{name}" and can no longer be read, so nothing was renamed. '
+            f"Correct or delete {other.name} first."
+        ) from error
+    text = other.text
+    for place in reversed(places):
+        text = f"{text[: place.start]}{new_name}{text[place.end :]}"
+    return text
+
+
 def _insert(connection: Connection, row: dict[str, Any]) -> None:
     try:
         connection.execute(insert(SavedSegment).values(row))
@@ -143,6 +194,8 @@ def _validate_name(name: str) -> str:
             f"{quote_for_message(name)} is not a valid name. Use at most {_MAX_NAME_LENGTH} letters, "
             "digits and - . _, such as east-asia."
         )
+    if folded in _RESERVED:
+        raise SavedSegmentError(f'"{folded}" is the name of a page in Studio. Choose another name.')
     return folded
 
 

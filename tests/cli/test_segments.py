@@ -73,6 +73,23 @@ def test_a_plan_and_its_campaign_keep_what_a_name_meant(root: Path) -> None:
     assert "country:MN or country:CN" in run(root, "campaigns", "list").stdout
 
 
+def test_a_segment_is_renamed_and_says_where_it_is_used(root: Path) -> None:
+    run(root, "segments", "save", "east", "country:MN,CN")
+    run(root, "segments", "save", "teachers", "segment:east sector:education")
+    run(root, "send", EDITION, "--segment", "segment:east", "--confirm", "--at", "2099-01-01T09:00Z")
+    renamed = run(root, "segments", "rename", "east", "east-asia")
+    assert "east is now called east-asia: country:MN,CN" in renamed.stderr
+    shown = run(root, "segments", "show", "east-asia").stdout
+    assert "teachers" in shown
+    assert f"{EDITION} (campaign 1, scheduled)" in shown
+    facts = json.loads(run(root, "segments", "show", "east-asia", "--json").stdout)
+    assert facts["segments"] == ["teachers"]
+    assert facts["campaigns"] == [
+        {"id": 1, "edition": EDITION, "state": "scheduled", "at": "2099-01-01T09:00:00Z"}
+    ]
+    assert "segment:east-asia sector:education" in run(root, "segments", "list").stdout
+
+
 def test_an_edition_with_a_campaign_can_be_asked_for_and_no_other(root: Path) -> None:
     assert "No campaign has been created yet." in run(root, "segments", "explain", "got:x", code=1).stderr
     run(root, "send", EDITION, "--segment", "all", "--confirm", "--at", "2099-01-01T09:00Z")

@@ -14,13 +14,13 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
 
     from mailer.campaigns.audiences.comparison import AudienceChange, Difference
+    from mailer.campaigns.segment_uses import CampaignUse, SegmentUses
     from mailer.workspace import Workspace
-    from subscribers.segments.lookups import Lookups
     from subscribers.segments.segment import Segment
 
 _WIDE_HYPHEN = "－"
@@ -89,12 +89,13 @@ def save(context: CliContext, name: str, query: str) -> None:
 
     Campaigns keep the meaning the name had when they were created.
     """
+    from mailer.campaigns.segment_uses import make_lookups
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import save_segment as save_segment
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as session:
-        known = _known(workspace, session)
+        known = make_lookups(session.connection(), workspace.settings)
         before = save_segment(session.connection(), name, query, known, now=datetime.now(UTC))
         saved = find_saved_segment(session.connection(), name)
         meaning = _describe_saved(workspace, session, saved.text)
@@ -109,20 +110,25 @@ def save(context: CliContext, name: str, query: str) -> None:
 @pass_context
 def show(context: CliContext, name: str, as_json: bool) -> None:
     """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
-    from subscribers.segments.saved_segments import find_saved_segment
+    from mailer.campaigns.segment_uses import find_segment_uses
+    from subscribers.segments.saved_segments import find_saved_segment, list_saved_segments
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        saved = find_saved_segment(session.connection(), name)
+        connection = session.connection()
+        saved, among = find_saved_segment(connection, name), list_saved_segments(connection)
         meaning = _describe_saved(workspace, session, saved.text)
+        uses = find_segment_uses(connection, workspace.settings, [saved], among)[saved.name]
     facts = {"name": saved.name, "segment": saved.text, **meaning}
     facts |= {
         "created_at": _format_instant(saved.created_at),
         "updated_at": _format_instant(saved.updated_at),
     }
     if as_json:
-        emit_json(facts)
+        emit_json(facts | _uses_as_dict(uses))
         return
+    facts |= {"used in": ", ".join(uses.segments), "prepared for": _name_campaigns(uses.drafts)}
+    facts |= {"sent to": _name_campaigns(uses.campaigns)}
     if facts["fault"]:
         say(facts["fault"])
     emit(columns([(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "")]))
@@ -130,14 +136,37 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 
 @segments.command()
 @click.argument("name")
+@click.argument("new_name")
 @pass_context
-def delete(context: CliContext, name: str) -> None:
-    """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
-    from subscribers.segments.saved_segments import delete_segment
+def rename(context: CliContext, name: str, new_name: str) -> None:
+    """Give a saved segment another name, also where other saved segments use it."""
+    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts
+    from subscribers.segments.saved_segments import find_saved_segment
+    from subscribers.segments.saved_segments import rename_segment as rename_segment
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as session:
-        saved = delete_segment(session.connection(), name, _known(workspace, session))
+        connection = session.connection()
+        before = find_saved_segment(connection, name)
+        refuse_if_named_in_drafts(connection, workspace.settings, before)
+        known = make_lookups(connection, workspace.settings)
+        renamed = rename_segment(connection, name, new_name, known, now=datetime.now(UTC))
+    say(f"{before.name} is now called {renamed.name}: {renamed.text}")
+
+
+@segments.command()
+@click.argument("name")
+@pass_context
+def delete(context: CliContext, name: str) -> None:
+    """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
+    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts
+    from subscribers.segments.saved_segments import delete_segment, find_saved_segment
+
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
+        connection = session.connection()
+        refuse_if_named_in_drafts(connection, workspace.settings, find_saved_segment(connection, name))
+        saved = delete_segment(connection, name, make_lookups(connection, workspace.settings))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 
@@ -246,17 +275,23 @@ def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[s
         return nothing | {"fault": str(error)}
 
 
-def _known(workspace: Workspace, session: Session) -> Lookups:
-    from mailer.campaigns.audiences.segments import DeliveryHistory
-    from subscribers.segments.lookups import Lookups
-    from subscribers.segments.saved_segments import SavedSegmentStore
+def _name_campaigns(uses: Sequence[CampaignUse]) -> str:
+    return ", ".join(f"{use.edition} (campaign {use.campaign_id}, {use.state.value})" for use in uses)
 
-    connection = session.connection()
-    return Lookups(
-        sectors=workspace.settings.sectors,
-        deliveries=DeliveryHistory(connection),
-        saved=SavedSegmentStore(connection),
-    )
+
+def _uses_as_dict(uses: SegmentUses) -> dict[str, Any]:
+    return {
+        "segments": list(uses.segments),
+        "campaigns": [
+            {
+                "id": use.campaign_id,
+                "edition": use.edition,
+                "state": use.state.value,
+                "at": use.at and _format_instant(use.at),
+            }
+            for use in (*uses.drafts, *uses.campaigns)
+        ],
+    }
 
 
 def _format_instant(at: datetime) -> str:

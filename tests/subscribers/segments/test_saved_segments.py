@@ -13,6 +13,7 @@ from subscribers.segments.saved_segments import (
     delete_segment,
     find_saved_segment,
     list_saved_segments,
+    rename_segment,
     save_segment,
 )
 from subscribers.segments.segment import Segment, parse_segment
@@ -175,3 +176,40 @@ def test_saving_a_name_concurrently_overwrites_nothing(store: Store) -> None:
     known = Lookups(sectors=SECTORS, saved=ConcurrentSaver(store))
     with pytest.raises(SavedSegmentError, match='Someone else has just saved "east"'):
         save_segment(store.connection, "east", "segment:a", known, now=store.now)
+
+
+def test_a_renamed_segment_is_renamed_where_others_use_it(store: Store) -> None:
+    store.save("a", "tag:x")
+    store.save("b", "-segment:c,A  segment：“a”,c tag:a".replace("c", "a"))
+    store.save("d", "tag:a org:segment")
+    later = store.now + timedelta(days=1)
+    before = store.parse("segment:b")
+    renamed = rename_segment(store.connection, "A", "East", store.known, now=later)
+    assert (renamed.name, renamed.text, renamed.created_at) == ("east", "tag:x", store.now)
+    texts = {saved.name: saved.text for saved in list_saved_segments(store.connection)}
+    assert texts == {
+        "b": "-segment:east,east  segment：east,east tag:a",
+        "d": "tag:a org:segment",
+        "east": "tag:x",
+    }
+    assert store.parse("segment:b") == before
+
+
+def test_a_segment_is_not_renamed_to_a_name_that_is_taken_or_invalid(store: Store) -> None:
+    store.save("a", "tag:x")
+    store.save("b", "segment:a")
+    for name, message in (("b", "Another segment"), ("a b", "not a valid name"), ("query", "page in Studio")):
+        with pytest.raises(SavedSegmentError, match=message):
+            rename_segment(store.connection, "a", name, store.known, now=store.now)
+    assert rename_segment(store.connection, "a", "A", store.known, now=store.now).name == "a"
+    with pytest.raises(SavedSegmentError, match="No segment is saved"):
+        rename_segment(store.connection, "c", "d", store.known, now=store.now)
+
+
+def test_a_segment_is_not_renamed_while_one_that_may_use_it_cannot_be_read(store: Store) -> None:
+    store.save("a", "tag:x")
+    store.save("b", "segment:a sector:education")
+    known = Lookups(sectors=("learning",), saved=store.known.saved)
+    with pytest.raises(SavedSegmentError, match="Correct or delete b first"):
+        rename_segment(store.connection, "a", "c", known, now=store.now)
+    assert [saved.name for saved in list_saved_segments(store.connection)] == ["a", "b"]

@@ -1,0 +1,151 @@
+"""Where a saved segment is used: in other saved segments, and in campaigns prepared, scheduled or sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlmodel import col
+
+from mailer.campaigns.audiences.segments import DeliveryHistory
+from mailer.campaigns.preparation.preparation import PREPARED_STATES
+from mailer.database.models import Campaign, CampaignState
+from mailer.database.preparation_models import CampaignPreparation
+from mailer.settings import Settings
+from subscribers.errors import SegmentError
+from subscribers.segments.lookups import Lookups
+from subscribers.segments.parser import ParsedExpression, parse_expression
+from subscribers.segments.saved_segments import NamedSegment, SavedSegmentError, SavedSegmentStore
+from subscribers.segments.syntax_tree import to_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignUse:
+    """A campaign for a segment that is saved.
+
+    ``at`` is when it was launched or is going to start, None while it is being prepared.
+    """
+
+    campaign_id: int
+    edition: str
+    state: CampaignState
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentUses:
+    """Where a saved segment is used.
+
+    ``segments`` are the names of others that use it. ``drafts`` are being prepared, and name it or mean the
+    same; ``named_in`` are those of them that name it. ``campaigns`` are scheduled or were launched for
+    exactly what it means now, the newest first: a campaign keeps what a name meant, and not the name.
+    """
+
+    segments: tuple[str, ...] = ()
+    drafts: tuple[CampaignUse, ...] = ()
+    named_in: tuple[CampaignUse, ...] = ()
+    campaigns: tuple[CampaignUse, ...] = ()
+
+    @property
+    def last_used(self) -> datetime | None:
+        """When a campaign was last launched for it; None if none was."""
+        return max((use.at for use in self.campaigns if use.at and _was_launched(use)), default=None)
+
+
+def make_lookups(connection: Connection, settings: Settings) -> Lookups:
+    """What segments of a workspace can ask about."""
+    return Lookups(
+        sectors=settings.sectors,
+        deliveries=DeliveryHistory(connection),
+        saved=SavedSegmentStore(connection),
+    )
+
+
+def find_segment_uses(
+    connection: Connection, settings: Settings, saved: Sequence[NamedSegment], among: Sequence[NamedSegment]
+) -> dict[str, SegmentUses]:
+    """Find where each of ``saved`` is used, by name; ``among`` are all saved segments."""
+    lookups = make_lookups(connection, settings)
+    parsed = {one.name: _parse(one.text, lookups) for one in among}
+    meanings = {one.name: _list_meanings(one, parsed[one.name]) for one in saved}
+    drafts = [(use, text, _parse(text, lookups)) for use, text in _list_drafts(connection)]
+    launched = _list_campaigns(connection, sorted({text for texts in meanings.values() for text in texts}))
+    return {
+        one.name: SegmentUses(
+            segments=tuple(name for name, tree in parsed.items() if tree and one.name in tree.named),
+            drafts=tuple(
+                use
+                for use, text, tree in drafts
+                if text.strip() in meanings[one.name] or (tree and one.name in tree.named)
+            ),
+            named_in=tuple(use for use, _, tree in drafts if tree and one.name in tree.named),
+            campaigns=tuple(use for use, text in launched if text in meanings[one.name]),
+        )
+        for one in saved
+    }
+
+
+def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: NamedSegment) -> None:
+    """Refuse to take a name away that a campaign still needs.
+
+    Raises:
+        SavedSegmentError: campaigns that are being prepared name the segment; the message says which.
+    """
+    uses = find_segment_uses(connection, settings, [saved], [saved])[saved.name]
+    if uses.named_in:
+        drafts = ", ".join(f"{use.edition} (campaign {use.campaign_id})" for use in uses.named_in)
+        raise SavedSegmentError(
+            f'"{saved.name}" is named in a campaign that is being prepared: {drafts}. '
+            "First choose another segment there."
+        )
+
+
+def _was_launched(use: CampaignUse) -> bool:
+    return use.state is not CampaignState.scheduled
+
+
+def _parse(text: str, lookups: Lookups) -> ParsedExpression | None:
+    """``text`` as understood now; None if it no longer is, for example because a sector was renamed."""
+    try:
+        return parse_expression(text.strip(), lookups)
+    except SegmentError:
+        return None
+
+
+def _list_meanings(saved: NamedSegment, parsed: ParsedExpression | None) -> frozenset[str]:
+    """The texts that a campaign for this segment has: as written, or written out."""
+    written_out = [] if parsed is None else [to_text(parsed.tree)]
+    return frozenset([saved.text.strip(), *written_out])
+
+
+def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str]]:
+    """The campaigns that are being prepared for a segment, with its text."""
+    wanted = (
+        select(
+            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)), col(CampaignPreparation.segment)
+        )
+        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(col(Campaign.state).in_(PREPARED_STATES), col(CampaignPreparation.segment).is_not(None))
+        .order_by(col(Campaign.id).desc())
+    )
+    return [
+        (CampaignUse(campaign_id=number or 0, edition=edition, state=state), text or "")
+        for number, edition, state, text in connection.execute(wanted)
+    ]
+
+
+def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tuple[CampaignUse, str]]:
+    """The campaigns that are scheduled or were launched for one of ``segments``, with its text."""
+    at = (col(Campaign.launched_at), col(Campaign.scheduled_at))
+    wanted = (
+        select(*(col(Campaign.id), col(Campaign.edition), col(Campaign.state), col(Campaign.segment)), *at)
+        .where(
+            col(Campaign.segment).in_(segments),
+            col(Campaign.launched_at).is_not(None) | (col(Campaign.state) == CampaignState.scheduled),
+        )
+        .order_by(col(Campaign.id).desc())
+    )
+    return [
+        (CampaignUse(campaign_id=number or 0, edition=edition, state=state, at=launched or starts), text)
+        for number, edition, state, text, launched, starts in connection.execute(wanted)
+    ]
