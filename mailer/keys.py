@@ -1,18 +1,16 @@
 """The secret keys of a workspace, ``keys.toml``: create, read, list, rotate and retire them."""
 
-import fcntl
 import os
 import re
 import secrets
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from mailer.atomic_write import write_atomically
+from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import ConfigurationError
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.tokens import TokenSigner
@@ -96,7 +94,7 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
     Raises:
         ConfigurationError: the file cannot be read, or all numbers are taken.
     """
-    with _exclusive_lock(path):
+    with locked_folder(path.parent):
         read_keys(path)
         values = _read_values(path)
         numbers = {int(name) for name in values["tokens"] if name != "current"}
@@ -120,7 +118,7 @@ def retire_key(path: Path, number: int, *, now: datetime) -> bool:
     Raises:
         ConfigurationError: the file cannot be read, there is no such key, or it is the one that signs.
     """
-    with _exclusive_lock(path):
+    with locked_folder(path.parent):
         find_retirable_key(path, number)
         values = _read_values(path)
         retired = values.get("retired", {})
@@ -250,15 +248,3 @@ def _list_values(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
                 "again."
             )
         yield f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"'
-
-
-@contextmanager
-def _exclusive_lock(path: Path) -> Iterator[None]:
-    """Lock the workspace's folder for one rotation. The system releases the lock if the process dies."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-        os.fsync(folder)
-    finally:
-        os.close(folder)

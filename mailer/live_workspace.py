@@ -1,6 +1,5 @@
 """A workspace whose settings are read again when ``mailer.toml`` changes, for programs that keep running."""
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,12 +22,12 @@ class LiveWorkspace:
         opened: Workspace,
         *,
         say: Callable[[str], None],
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._current = opened
         self._say = say
-        self._environ = environ
+        self._environ = opened.environ if environ is None else environ
         # None: the file may have changed since it was opened, so the first call reads it again.
         self._stamp: _Stamp | None = None
         self._fault = ""
@@ -36,8 +35,12 @@ class LiveWorkspace:
     @property
     def current(self) -> Workspace:
         """The workspace with the last settings that could be used."""
-        with self._lock:
-            return self._current
+        return self._current
+
+    @property
+    def fault(self) -> str:
+        """Why the file cannot be used as it is on disk, as far as it was looked at; empty if it can."""
+        return self._fault
 
     def refresh(self) -> Workspace | None:
         """Return the workspace with its settings as they are on disk now.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -18,11 +18,15 @@ __all__ = ["KEYS_FILE", "Keys", "Workspace", "open_workspace", "write_keys"]
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """An open workspace, passed to everything that needs a path, a setting, a key or the database."""
+    """An open workspace, passed to everything that needs a path, a setting, a key or the database.
+
+    ``environ`` are the variables that override settings, which may have secrets.
+    """
 
     root: Path
     settings: Settings
     keys: Keys
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def editions(self) -> Path:
@@ -79,5 +83,8 @@ def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Wor
     """
     root = folder.resolve()
     return Workspace(
-        root=root, settings=settings_.load_settings(root, environ), keys=read_keys(root / KEYS_FILE)
+        root=root,
+        settings=settings_.load_settings(root, environ),
+        keys=read_keys(root / KEYS_FILE),
+        environ=environ,
     )

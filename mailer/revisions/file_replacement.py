@@ -1,19 +1,16 @@
 """Replacing a text file of an edition: whole or not at all, and never over what somebody else wrote."""
 
-import glob
 import os
 import secrets
 import stat
-import time
 from pathlib import Path
 
 from editions.source.folder import leads_outside
-from mailer.atomic_write import atomic_file
+from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 
 NEW_FILE_MODE = 0o644
-_LEFT_BEHIND_SECONDS = 3600
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -41,12 +38,12 @@ def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None
         if leads_outside(folder, name):
             raise FileNotWrittenError(name, "a link that leads out of the edition")
         path = (folder / name).resolve()
-        _remove_left_behind(path)
+        remove_left_behind(path)
         if expected is None:
             _create(path, data)
         else:
             _replace(path, data, expected)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except PermissionError as error:
         raise FileNotWrittenError(name, error.strerror or "no permission") from error
     except (OSError, RuntimeError) as error:
@@ -82,19 +79,3 @@ def _create(path: Path, data: bytes) -> None:
         raise FileChangedError from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _remove_left_behind(path: Path) -> None:
-    """Remove drafts of this file that a killed process left, which a writer would hardly find."""
-    oldest = time.time() - _LEFT_BEHIND_SECONDS
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        if draft.lstat().st_mtime < oldest:
-            draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,16 @@ from mailer.settings.dkim import DkimSettings
 from mailer.settings.dns import DnsSettings
 from mailer.settings.feedback import FeedbackSettings
 from mailer.settings.log import LogSettings
-from mailer.settings.mailer_toml import SETTINGS_FILE, CountryCode, Settings, load_settings
+from mailer.settings.mailer_toml import (
+    SETTINGS_FILE,
+    CountryCode,
+    InvalidSettingsError,
+    SettingFault,
+    Settings,
+    find_overrides,
+    load_settings,
+    parse_settings,
+)
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
 from mailer.settings.section import SingleLineText
@@ -31,6 +40,7 @@ __all__ = [
     "DkimSettings",
     "DnsSettings",
     "FeedbackSettings",
+    "InvalidSettingsError",
     "LawSettings",
     "LogSettings",
     "OAuthSettings",
@@ -39,6 +49,7 @@ __all__ = [
     "RetentionSettings",
     "SecretWebhookSettings",
     "SenderSettings",
+    "SettingFault",
     "Settings",
     "SingleLineText",
     "SmtpSettings",
@@ -46,5 +57,7 @@ __all__ = [
     "WarmUpSettings",
     "WebSettings",
     "WebhooksSettings",
+    "find_overrides",
     "load_settings",
+    "parse_settings",
 ]

@@ -2,9 +2,9 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -30,6 +30,24 @@ _PREFIX = "MAILER_"
 _COUNTRY_SECTIONS = {"countries", "time_zones", "subject_labels"}
 # Options of the command line, which reads them itself.
 _NOT_SETTINGS = {"MAILER_HOME", "MAILER_DEBUG"}
+
+
+class SettingFault(NamedTuple):
+    """What is wrong with one setting. ``place`` are the keys to it, ``kind`` is pydantic's name of the error
+    and ``limits`` what that has to say, such as ``{"ge": 1}``."""
+
+    place: tuple[str | int, ...]
+    message: str
+    kind: str
+    limits: Mapping[str, Any]
+
+
+class InvalidSettingsError(ConfigurationError):
+    """Some settings are unknown or invalid; ``faults`` are all of them."""
+
+    def __init__(self, message: str, faults: tuple[SettingFault, ...]) -> None:
+        self.faults = faults
+        super().__init__(message)
 
 
 class Settings(Section):
@@ -102,14 +120,33 @@ def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Sett
     path = folder / SETTINGS_FILE
     if not path.is_file():
         raise WorkspaceNotFoundError(folder)
+    return parse_settings(path, path.read_bytes(), environ)
+
+
+def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Settings:
+    """Read settings from ``data``, what the file at ``path`` has or would have.
+
+    Raises:
+        InvalidSettingsError: it contains an unknown or invalid setting.
+        ConfigurationError: it is not valid TOML, or the environment contains an unknown setting.
+    """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
+        raise _refuse_toml(path, error) from error
     try:
         return Settings.model_validate(_apply_environment(values, environ))
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_describe_errors(path, error))) from error
+        raise InvalidSettingsError("\n".join(_describe_errors(path, error)), _list_faults(error)) from error
+
+
+def find_overrides(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
+    """The variables of ``environ`` that override settings, by section and key."""
+    return {(section, key): variable for variable, section, key in _list_variables(environ)}
+
+
+def _refuse_toml(path: Path, error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.")
 
 
 def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -117,18 +154,29 @@ def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> di
     merged = {
         name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
     }
-    for variable, value in environ.items():
+    for variable, section, key in _list_variables(environ):
+        if isinstance(merged.get(section), str):
+            raise _refuse_variable(variable)
+        merged.setdefault(section, {})[key] = environ[variable]
+    return merged
+
+
+def _list_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The variables that are settings, each with its section and key."""
+    for variable in environ:
         if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
             continue
         section, separator, key = variable.removeprefix(_PREFIX).lower().partition("__")
-        known = Settings.model_fields.get(section)
-        if not separator or not key or known is None or isinstance(merged.get(section), str):
-            raise ConfigurationError(
-                f"{variable}: unknown setting. Variables are named MAILER_SECTION__KEY; the sections are "
-                f"{', '.join(Settings.model_fields)}."
-            )
-        merged.setdefault(section, {})[key.upper() if section in _COUNTRY_SECTIONS else key] = value
-    return merged
+        if not separator or not key or section not in Settings.model_fields:
+            raise _refuse_variable(variable)
+        yield variable, section, key.upper() if section in _COUNTRY_SECTIONS else key
+
+
+def _refuse_variable(variable: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{variable}: unknown setting. Variables are named MAILER_SECTION__KEY; the sections are "
+        f"{', '.join(Settings.model_fields)}."
+    )
 
 
 def _describe_errors(path: Path, error: ValidationError) -> list[str]:
@@ -140,3 +188,15 @@ def _describe_errors(path: Path, error: ValidationError) -> list[str]:
         else:
             complaints.append(f"{path}: {place}: {fault['msg'].removeprefix('Value error, ')}")
     return complaints
+
+
+def _list_faults(error: ValidationError) -> tuple[SettingFault, ...]:
+    return tuple(
+        SettingFault(
+            place=fault["loc"],
+            message=fault["msg"].removeprefix("Value error, "),
+            kind=fault["type"],
+            limits=fault.get("ctx", {}),
+        )
+        for fault in error.errors()
+    )

@@ -1,4 +1,4 @@
-"""The readers' app, made anew when the settings change, without a request being lost."""
+"""An app made anew when the settings change, without a request being lost."""
 
 import asyncio
 import contextlib
@@ -39,11 +39,17 @@ class LiveApp:
         self._live = live
         self._make_app = make_app
         self._open: _OpenApp | None = None
+        self._changing = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._unusable: Settings | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
             return
+        # Whoever has just saved settings sees what they do, and not what they did a second ago.
+        if self._open is not None and self._is_outdated(self._open):
+            await self._try_to_take_changes()
         current = self._open
         assert current is not None  # noqa: S101 - the server starts with the lifespan
         current.requests += 1
@@ -63,24 +69,42 @@ class LiveApp:
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
-        await self._retire(self._open)
+        await asyncio.gather(self._retire(self._open), *self._closing)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            try:
-                await self.take_changes()
-            except Exception:
-                _log.exception("The pages keep their settings: the new ones failed.")
+            await self._try_to_take_changes()
 
     async def take_changes(self) -> None:
         """Look whether the settings have changed, and make a new app for them."""
         await asyncio.to_thread(self._live.refresh)
-        workspace, former = self._live.current, self._open
-        if former is not None and workspace.settings != former.settings:
-            self._open = await self._open_app(workspace)
-            await self._retire(former)
+        async with self._changing:
+            former = self._open
+            if former is None or not self._is_outdated(former):
+                return
+            workspace = self._live.current
+            try:
+                self._open = await self._open_app(workspace)
+            except BaseException:
+                self._unusable = workspace.settings
+                raise
+            # It may have a mail to finish, for which nobody who opens a page has to wait.
+            closing = asyncio.create_task(self._retire(former))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def _is_outdated(self, opened: _OpenApp) -> bool:
+        """Whether there are newer settings, with which an app has not failed yet."""
+        settings = self._live.current.settings
+        return settings is not opened.settings and settings is not self._unusable
+
+    async def _try_to_take_changes(self) -> None:
+        try:
+            await self.take_changes()
+        except Exception:
+            _log.exception("The pages keep their settings: the new ones failed.")
 
     async def _open_app(self, workspace: Workspace) -> _OpenApp:
         app = self._make_app(workspace)

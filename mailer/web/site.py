@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
+from mailer.live_workspace import LiveWorkspace
 from mailer.web.app import create_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.studio.app import create_studio_app
@@ -16,19 +17,22 @@ from mailer.web.studio.state import PATH
 from mailer.workspace import Workspace
 
 
-def create_site(workspace: Workspace) -> Starlette:
-    """Create the site that ``mailer serve`` answers: the readers' pages, and Studio if it is enabled."""
+def create_site(workspace: Workspace, *, live: LiveWorkspace | None = None) -> Starlette:
+    """Create the site that ``mailer serve`` answers: the readers' pages, and Studio if it is enabled.
+    ``live`` is told when Studio has changed the settings."""
     readers = create_app(workspace)
     if not workspace.settings.studio.enabled:
         return readers
-    studio = create_studio_app(workspace, address=f"{workspace.settings.web.base_url}{PATH}")
-    return _mount(readers, studio)
+    address = f"{workspace.settings.web.base_url}{PATH}"
+    return _mount(readers, create_studio_app(workspace, address=address, live=live))
 
 
-def create_local_studio(workspace: Workspace, *, address: str, clock: UtcClock = utc_now) -> Starlette:
+def create_local_studio(
+    workspace: Workspace, *, address: str, clock: UtcClock = utc_now, live: LiveWorkspace | None = None
+) -> Starlette:
     """Create the site that ``mailer studio`` answers on this machine: Studio alone. ``address`` is that of
     Studio, as for :func:`~mailer.web.studio.app.create_studio_app`."""
-    return _mount(None, create_studio_app(workspace, address=address, local=True, clock=clock))
+    return _mount(None, create_studio_app(workspace, address=address, local=True, clock=clock, live=live))
 
 
 def _mount(readers: FastAPI | None, studio: FastAPI) -> Starlette:

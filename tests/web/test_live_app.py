@@ -107,3 +107,35 @@ async def _ask(app: LiveApp) -> bytes:
     }
     await app(scope, receive, send)
     return body
+
+
+def test_the_first_request_after_a_change_is_known_meets_the_new_settings(workspace: Workspace) -> None:
+    live = LiveWorkspace(workspace, say=lambda _: None, environ={})
+    running = start_in_thread(LiveApp(live, create_app))
+    try:
+        for sign_up, status in ((True, 200), (False, 404), (True, 200)):
+            write(workspace, f"[web]\nsign_up = {str(sign_up).lower()}\n")
+            live.refresh()
+            assert send_request(running.url, "GET", "/subscribe").status == status
+    finally:
+        running.stop()
+
+
+def test_settings_with_which_no_app_can_be_made_are_tried_once(workspace: Workspace) -> None:
+    tried: list[bool] = []
+
+    def make_app(opened: Workspace) -> FastAPI:
+        tried.append(opened.settings.web.sign_up)
+        if opened.settings.web.sign_up:
+            raise ValueError("not with these")
+        return create_app(opened)
+
+    live = LiveWorkspace(workspace, say=lambda _: None, environ={})
+    running = start_in_thread(LiveApp(live, make_app))
+    try:
+        write(workspace, "[web]\nsign_up = true\n")
+        live.refresh()
+        assert [send_request(running.url, "GET", "/subscribe").status for _ in range(3)] == [404] * 3
+    finally:
+        running.stop()
+    assert tried == [False, True]

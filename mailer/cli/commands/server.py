@@ -52,7 +52,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     # are being sent.
     with stop_on_signals(), _metrics_server(workspace), beside:
         serve_app(
-            LiveApp(live, create_site),
+            LiveApp(live, lambda current: create_site(current, live=live)),
             host=host,
             port=chosen,
             announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),

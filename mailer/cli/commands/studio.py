@@ -38,6 +38,7 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
         return
     from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.live_workspace import LiveWorkspace
+    from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app
     from mailer.web.site import create_local_studio
 
@@ -57,14 +58,13 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
             say(f"Open {address} in your browser.")
         say("Press Ctrl-C to stop.")
 
-    beside = (
-        contextlib.nullcontext() if no_work else work_beside(workspace, LiveWorkspace(workspace, say=say))
-    )
-    site = create_local_studio(workspace, address=address)
+    live = LiveWorkspace(workspace, say=say)
+    beside = contextlib.nullcontext() if no_work else work_beside(workspace, live)
+    app = LiveApp(live, lambda current: create_local_studio(current, address=address, live=live))
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
     with stop_on_signals(), beside:
-        serve_app(site, host="127.0.0.1", port=port, announce=announce)
+        serve_app(app, host="127.0.0.1", port=port, announce=announce)
 
 
 @studio.command()

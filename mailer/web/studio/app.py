@@ -1,6 +1,7 @@
 """The app of Studio: its routes behind the security middleware and the check of who may use them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from starlette.types import Scope
 
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.counts.background_counts import Counts
+from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
@@ -48,6 +50,8 @@ from mailer.web.studio.story_place import (
 from mailer.web.studio.translations import routes as translations
 from mailer.workspace import Workspace
 
+_log = logging.getLogger(__name__)
+
 ROUTES: tuple[StudioRoute, ...] = (
     *account.ROUTES,
     *home.ROUTES,
@@ -73,19 +77,26 @@ _LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES}
 
 
 def create_studio_app(
-    workspace: Workspace, *, address: str, local: bool = False, clock: UtcClock = utc_now
+    workspace: Workspace,
+    *,
+    address: str,
+    local: bool = False,
+    clock: UtcClock = utc_now,
+    live: LiveWorkspace | None = None,
 ) -> FastAPI:
     """Create the app of Studio, to be mounted at :data:`~mailer.web.studio.state.PATH`.
 
     ``address`` is where people open it, such as https://news.example.org/studio; its path comes before all
-    paths. ``local`` refuses requests for another host than this machine.
+    paths. ``local`` refuses requests for another host than this machine. ``live`` has the settings as they
+    are on disk; without it, changed ones are not taken over.
     """
     base = urlsplit(address)
+    watched = live or LiveWorkspace(workspace, say=_log.warning)
     renderer = PageRenderer(workspace.settings, prefix=base.path)
 
     @asynccontextmanager
     async def open_studio(app: FastAPI) -> AsyncIterator[None]:
-        async with _open_state(workspace, renderer, address, clock) as state:
+        async with _open_state(watched, workspace, renderer, address, clock) as state:
             app.state.studio = state
             yield
 
@@ -111,7 +122,7 @@ def create_studio_app(
 
 @asynccontextmanager
 async def _open_state(
-    workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
+    live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
 ) -> AsyncIterator[StudioState]:
     """Open what all requests share, with the threads that mail and count; close it in the end."""
     engine = workspace.open_database()
@@ -119,6 +130,7 @@ async def _open_state(
     counts = Counts(engine, workspace.settings, clock)
     state = StudioState(
         workspace=workspace,
+        live=live,
         renderer=renderer,
         engine=engine,
         clock=clock,

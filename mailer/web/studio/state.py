@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
+from mailer.live_workspace import LiveWorkspace
 from mailer.team.openid_provider import OpenIdProvider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
@@ -32,12 +33,14 @@ _LOCAL_COOKIE = "studio"
 @dataclass(frozen=True, kw_only=True)
 class StudioState:
     """The shared state of Studio. ``address`` is what people open, without a slash at the end:
-    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``previews`` has the mail
-    of the editions that were lately looked at, ``audience`` the groups of readers they go to, ``summaries``
-    what lists show of each edition, and ``problem_counts`` how many problems each has. ``sign_in_mailer``
-    mails links in a thread of its own. ``counts`` has the numbers that take longer than a page may take."""
+    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``live`` has the settings
+    as they are on disk. ``previews`` has the mail of the editions that were lately looked at, ``audience``
+    the groups of readers they go to, ``summaries`` what lists show of each edition, and ``problem_counts``
+    how many problems each has. ``sign_in_mailer`` mails links in a thread of its own. ``counts`` has the
+    numbers that take longer than a page may take."""
 
     workspace: Workspace
+    live: LiveWorkspace
     renderer: PageRenderer
     engine: Engine
     clock: UtcClock

@@ -12,9 +12,11 @@ from sqlmodel import Session
 from starlette.types import ASGIApp
 
 from mailer.database.team_models import Role, SignInMethod
+from mailer.live_workspace import LiveWorkspace
 from mailer.team.members import Member, add_member
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import UtcClock, utc_now
+from mailer.web.live_app import LiveApp
 from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace
@@ -82,7 +84,9 @@ def serve_studio(
     ``wrap`` may put something before it, such as a server that is slow."""
     port = free_port()
     url = f"http://localhost:{port}/studio"
-    running = start_in_thread(wrap(create_local_studio(workspace, address=url, clock=clock)), port=port)
+    live = LiveWorkspace(workspace, say=lambda _: None)
+    app = LiveApp(live, lambda current: create_local_studio(current, address=url, clock=clock, live=live))
+    running = start_in_thread(wrap(app), port=port)
     try:
         with opened_engine(workspace) as engine:
             yield Studio(url=url, workspace=workspace, engine=engine, clock=clock)

@@ -1,0 +1,152 @@
+"""Reads ``mailer.toml`` and replaces it: only what was asked for is changed, only if nobody else has changed
+it meanwhile, and only if the program can be run with the whole of it afterwards."""
+
+import contextlib
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mailer.atomic_write import atomic_file, locked_folder, remove_left_behind, sync_folder
+from mailer.errors import ConfigurationError
+from mailer.settings.changes.toml_nodes import TomlPath
+from mailer.settings.changes.toml_splicer import TomlChanges, change_toml, find_value
+from mailer.settings.changes.toml_writer import write_keys
+from mailer.settings.mailer_toml import SETTINGS_FILE, Settings, find_overrides, parse_settings
+
+_ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+class OvertakenError(ConfigurationError):
+    """Somebody else has changed the same settings; ``current`` are their values, None for what is gone."""
+
+    def __init__(self, current: Mapping[TomlPath, Any]) -> None:
+        self.current = current
+        names = ", ".join(sorted(map(write_keys, current)))
+        super().__init__(f"Somebody else has changed {names} meanwhile. Nothing was changed; try again.")
+
+
+class OverriddenError(ConfigurationError):
+    """A variable of the environment overrides the setting, so that a change would do nothing."""
+
+
+class FileNotWrittenError(ConfigurationError):
+    """The file could not be written, and is as it was; ``why`` is the system's reason."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.why = why
+        super().__init__(f"{path} could not be written ({why}). Nothing was changed.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsFile:
+    """What ``mailer.toml`` contains at the moment."""
+
+    path: Path
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return self.data.decode("utf-8")
+
+    def find(self, path: TomlPath) -> Any:
+        """The value at ``path``; None if the file does not have it."""
+        return find_value(tomllib.loads(self.text), path)
+
+
+def read_settings_file(folder: Path) -> SettingsFile:
+    """Read the file of the workspace in ``folder``.
+
+    Raises:
+        ConfigurationError: there is none, it cannot be read, or it is not TOML.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        file = SettingsFile(path=path, data=path.read_bytes())
+        tomllib.loads(file.text)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
+    return file
+
+
+def change_settings(
+    folder: Path,
+    changes: TomlChanges,
+    *,
+    was: Mapping[TomlPath, Any],
+    environ: Mapping[str, str],
+    orders: Mapping[TomlPath, Sequence[str]] | None = None,
+    check: Callable[[Settings], None] = lambda _: None,
+) -> Settings:
+    """Change settings of the workspace in ``folder``, and return all of them as they are then.
+
+    ``was`` are the values from which the changes began; what it leaves out may be anything. ``environ`` are
+    the variables that override settings. ``check`` may refuse the new settings with an error of its own.
+
+    Raises:
+        OvertakenError: somebody else has changed one of them meanwhile.
+        OverriddenError: a variable overrides one of them.
+        InvalidSettingsError: the settings would be invalid.
+        FileNotWrittenError: the file cannot be written.
+        ConfigurationError: it cannot be read, or cannot be changed in this way.
+    """
+    _refuse_overridden(changes, environ)
+    with locked_folder(folder):
+        file = read_settings_file(folder)
+        current = {path: file.find(path) for path in was}
+        overtaken = {
+            path: value
+            for path, value in current.items()
+            if value != was[path] and value != _as_toml(changes.get(path))
+        }
+        if overtaken:
+            raise OvertakenError(overtaken)
+        data = change_toml(file.text, changes, orders=orders).encode()
+        settings = parse_settings(file.path, data, environ)
+        check(settings)
+        if data != file.data:
+            _replace(file, data)
+    return settings
+
+
+def _as_toml(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _refuse_overridden(changes: TomlChanges, environ: Mapping[str, str]) -> None:
+    overrides = find_overrides(environ)
+    for path in changes:
+        section, key = (*path, "", "")[:2]
+        if (variable := overrides.get((str(section), str(key)))) is not None:
+            raise OverriddenError(
+                f"{write_keys(path)} is set by the variable {variable}, which overrides the file. Change the "
+                "variable where this program is started."
+            )
+
+
+def _replace(file: SettingsFile, data: bytes) -> None:
+    # A link stays one: some keep the file elsewhere.
+    path = Path(os.path.realpath(file.path))
+    try:
+        status = path.stat()
+        # Renaming asks for no permission on the file itself, which somebody has taken away on purpose.
+        if not status.st_mode & _ANY_WRITE:
+            raise PermissionError(0, "the file is read-only")
+        remove_left_behind(path)
+        with atomic_file(path, mode=stat.S_IMODE(status.st_mode)) as draft:
+            with contextlib.suppress(PermissionError):
+                os.fchown(draft.fileno(), status.st_uid, status.st_gid)
+            draft.write(data)
+            draft.flush()
+            os.fsync(draft.fileno())
+            # Whoever edits the file by hand does not ask for the lock.
+            if path.read_bytes() != file.data:
+                raise FileNotWrittenError(file.path, "it was changed at the same moment")
+        sync_folder(path.parent)
+    except OSError as error:
+        raise FileNotWrittenError(file.path, error.strerror or str(error)) from error
