@@ -90,10 +90,15 @@ class OnListError(SubscriberError):
             "active": f"To change it: mailer subscribers edit {email}",
             "paused": f"To change it: mailer subscribers edit {email}",
             "pending": "They signed up, and were sent a link to confirm it.",
+            "merged": f"To see with whom: mailer subscribers show {email}",
         }
         come_back = "Only they can come back, by signing up, or through the link in a newsletter."
         advice = known.get(status, come_back)
         super().__init__(f"{email} is on the list already, as {status}. {advice}")
+
+
+class MergeError(SubscriberError):
+    """Two subscribers cannot be merged."""
 
 
 class UnknownSubscriberError(SubscriberError):

@@ -23,7 +23,7 @@ from subscribers.segments.segment import Segment
 from subscribers.segments.terms import Term, TermKey
 
 _ON_THE_LIST = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=False)
-_NOT_ERASED = Term(key=TermKey.status, values=(Status.erased,), negated=True)
+_IS_SOMEBODY = Term(key=TermKey.status, values=(Status.erased, Status.merged), negated=True)
 _MAX_ROWS = 1_048_575
 _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
@@ -77,7 +77,7 @@ def export_subscribers(
 
 
 def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:
-    guard = _NOT_ERASED if segment.asks_about(TermKey.status) else _ON_THE_LIST
+    guard = _IS_SOMEBODY if segment.asks_about(TermKey.status) else _ON_THE_LIST
     return list_subscriber_details(session, Segment(text=segment.text, terms=(*segment.terms, guard)))
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer, false
+from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer, String, false
 from sqlmodel import Field, SQLModel
 
 from subscribers.tokens import LinkPurpose
@@ -41,6 +41,15 @@ def text_enum(members: type[StrEnum], name: str) -> Enum:
     )
 
 
+def searched_text(length: int) -> String:
+    """Return the type of a text that is searched by how it begins, and listed in its order.
+
+    PostgreSQL uses an index for that only if its texts are in the order of their bytes, which is SQLite's.
+    Compare such a column with none of another type: PostgreSQL refuses to choose between two orders.
+    """
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 class Status(StrEnum):
     """A subscriber's status. Only :mod:`subscribers.consent.status_changes` changes it."""
 
@@ -64,6 +73,9 @@ class Status(StrEnum):
 
     erased = "erased"
     """Asked to be erased; the row keeps no personal data."""
+
+    merged = "merged"
+    """Is the same person as another subscriber, who is kept; the row keeps its address alone."""
 
 
 class ConsentEvent(StrEnum):
@@ -108,6 +120,9 @@ class ConsentEvent(StrEnum):
     reconfirmed = "reconfirmed"
     """Asked whether they still want the newsletter, said that they do."""
 
+    merged = "merged"
+    """Found by the team to be the same person as another subscriber."""
+
 
 class Subscriber(SQLModel, table=True):
     """One person or shared mailbox at a partner.
@@ -125,13 +140,16 @@ class Subscriber(SQLModel, table=True):
         Index("uq_subscriber_email", "email", unique=True),
         # Everything needed to count an audience by country, so that only the index is read.
         Index(None, "country", "status", "paused_until"),
+        # People look others up by the beginning of a name; the ID says where a page of a list goes on.
+        Index("ix_subscriber_name", "name", "id"),
+        Index("ix_subscriber_organisation", "organisation", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    email: str = Field(max_length=320)
+    email: str = Field(sa_type=searched_text(320))
     envelope: str = Field(max_length=320)
-    name: str = Field(default="", max_length=300)
-    organisation: str = Field(default="", max_length=300)
+    name: str = Field(default="", sa_type=searched_text(300))
+    organisation: str = Field(default="", sa_type=searched_text(300))
     country: str | None = Field(default=None, max_length=2)
     language: str | None = Field(default=None, max_length=35)
     status: Status = Field(
@@ -170,6 +188,20 @@ class SubscriberCountry(SQLModel, table=True):
 
     subscriber_id: int = Field(sa_column=_subscriber_id_column())
     country: str = Field(primary_key=True, max_length=2)
+
+
+class MergedSubscriber(SQLModel, table=True):
+    """That two subscribers are one person: ``subscriber_id`` stands for ``kept_id`` from now on.
+
+    What was recorded of the first and mailed to them stays theirs. ``kept_id`` is never merged itself.
+    """
+
+    __tablename__: ClassVar[str] = "merged_subscriber"
+    __table_args__ = (CheckConstraint("subscriber_id <> kept_id", name="two_people"),)
+
+    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    kept_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", index=True)
+    merged_at: datetime
 
 
 class SubscriberTag(SQLModel, table=True):

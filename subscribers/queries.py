@@ -11,7 +11,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from subscribers.address import normalise_address
 from subscribers.errors import UnknownSubscriberError
-from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.models import (
+    ConsentRecord,
+    MergedSubscriber,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+)
 from subscribers.segments.segment import Segment, eligible
 
 _CHUNK = 500
@@ -57,11 +64,34 @@ def find_subscriber(session: Session, address: str) -> Subscriber:
     return subscriber
 
 
+def find_kept_subscriber(session: Session, subscriber: Subscriber) -> Subscriber:
+    """Return who stands for ``subscriber``: the one they were merged into, or they themselves."""
+    if subscriber.status is not Status.merged:
+        return subscriber
+    kept = session.exec(
+        select(Subscriber)
+        .join(MergedSubscriber, col(MergedSubscriber.kept_id) == col(Subscriber.id))
+        .where(MergedSubscriber.subscriber_id == subscriber.id)
+    ).one_or_none()
+    return subscriber if kept is None else kept
+
+
+def list_merged_subscribers(session: Session, subscriber_id: int) -> Sequence[Subscriber]:
+    """Return those who were merged into a subscriber, in the order of their IDs."""
+    return session.exec(
+        select(Subscriber)
+        .join(MergedSubscriber, col(MergedSubscriber.subscriber_id) == col(Subscriber.id))
+        .where(MergedSubscriber.kept_id == subscriber_id)
+        .order_by(col(Subscriber.id))
+    ).all()
+
+
 def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
     """Return everything known about the subscriber with ``address``, ready for JSON.
 
-    Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first. Raises as
-    :func:`find_token_subscriber` does.
+    Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first.
+    ``merged_into`` is the address of the subscriber they were merged into, if they were. Raises as
+    :func:`find_subscriber` does.
     """
     subscriber = find_subscriber(session, address)
     sectors, tags = read_sectors(session, [subscriber]), read_tags(session, [subscriber])
@@ -71,6 +101,8 @@ def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
         .order_by(col(ConsentRecord.at), col(ConsentRecord.id))
     )
     known = _details_as_dict(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
+    if subscriber.status is Status.merged:
+        known["merged_into"] = find_kept_subscriber(session, subscriber).email
     return known | {"consent": [_record_as_dict(record) for record in records]}
 
 

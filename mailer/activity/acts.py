@@ -126,6 +126,9 @@ class Act(StrEnum):
     unsubscribed_subscriber = "unsubscribed_subscriber"
     """They unsubscribed a person who had asked for it."""
 
+    merged_subscribers = "merged_subscribers"
+    """They merged two people on the list into one."""
+
     suppressed_address = "suppressed_address"
     """They blocked an address."""
 

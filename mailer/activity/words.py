@@ -48,6 +48,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.edited_subscriber: gettext_noop("Changed the details of %(subject)s"),
         Act.paused_subscriber: gettext_noop("Changed the pause of %(subject)s"),
         Act.unsubscribed_subscriber: gettext_noop("Unsubscribed %(subject)s"),
+        Act.merged_subscribers: gettext_noop("Merged another address into %(subject)s"),
         Act.suppressed_address: gettext_noop("Blocked %(subject)s"),
         Act.unsuppressed_address: gettext_noop("Let %(subject)s get mail again"),
         Act.exported_person: gettext_noop("Downloaded the data of %(subject)s"),

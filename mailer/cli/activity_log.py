@@ -281,6 +281,12 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         "subscribers unsubscribe": LoggedCommand(act=Act.unsubscribed_subscriber, subject="address"),
         "subscribers admit": LoggedCommand(act=Act.admitted_sign_up, subject="address"),
         "subscribers decline": LoggedCommand(act=Act.declined_sign_up, subject="address"),
+        "subscribers merge": LoggedCommand(
+            act=Act.merged_subscribers,
+            subject="keep",
+            detail=lambda given: f"with {given['other']}",
+            when=_is("confirm"),
+        ),
         "subscribers suppress": LoggedCommand(act=Act.suppressed_address, subject="address"),
         "subscribers unsuppress": LoggedCommand(
             act=Act.unsuppressed_address, subject="address", when=_is("confirm")

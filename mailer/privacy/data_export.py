@@ -5,7 +5,7 @@ table added later is exported without a change here. Tests go to addresses that 
 theirs are found by the address.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -24,7 +24,7 @@ from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionEr
 from mailer.utc import format_iso
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
-from subscribers.queries import find_subscriber
+from subscribers.queries import find_kept_subscriber, find_subscriber, list_merged_subscribers
 
 _SUBSCRIBER_TABLE = "subscriber"
 
@@ -34,7 +34,8 @@ def export_personal_data(
 ) -> dict[str, Any]:
     """Return all data about the person with ``address``, as JSON values.
 
-    Their own row is under ``subscriber``. The rows of each table that belong to them are under its name, in
+    Their own row is under ``subscriber``, and ``merged`` has those of other addresses of theirs that were
+    merged with it. The rows of each table that belong to them are under its name, in
     primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
     not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
     that were sent to the address. ``messages`` are those that came back by or about them. ``activity`` is
@@ -44,26 +45,33 @@ def export_personal_data(
     Raises:
         SubscriberError: the address is invalid or not on the list.
     """
-    person = find_subscriber(session, address)
+    person = find_kept_subscriber(session, find_subscriber(session, address))
+    people = [person, *list_merged_subscribers(session, person.id or 0)]
+    numbers = [one.id or 0 for one in people]
     suppression = read_suppression(session, key, person.email)
     tables = list(list_personal_tables())
-    rows = {table.name: _read_rows(session, table, person.id or 0) for table in tables}
-    own = rows.pop(_SUBSCRIBER_TABLE)[0]
+    rows = {table.name: _read_rows(session, table, numbers) for table in tables}
+    everybody = {row["id"]: row for row in rows.pop(_SUBSCRIBER_TABLE)}
+    own = everybody.pop(person.id)
     return {
         "written_at": _to_json_value(now),
         "subscriber": own,
+        "merged": list(everybody.values()),
         "suppression": suppression
         and {"reason": suppression.reason.value, "at": _to_json_value(suppression.at)},
         "lifted_suppressions": [
-            _describe_lifted(one) for one in list_lifted_suppressions(session, key, person.email)
+            _describe_lifted(lifted)
+            for one in people
+            for lifted in list_lifted_suppressions(session, key, one.email)
         ],
-        "tests": _read_tests(session, person.email),
+        "tests": [test for one in people for test in _read_tests(session, one.email)],
         "messages": [
             {name: _to_json_value(value) for name, value in message.items()}
-            for message in list_messages(session, person)
+            for one in people
+            for message in list_messages(session, one)
         ],
-        "activity": _read_activity(session, person.email),
-        "comments": _read_comments(session, person.email),
+        "activity": [line for one in people for line in _read_activity(session, one.email)],
+        "comments": [comment for one in people for comment in _read_comments(session, one.email)],
         **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
@@ -72,30 +80,31 @@ def export_personal_data(
 def list_personal_tables() -> Iterator[Table]:
     """Yield the tables whose rows belong to a person, the subscriber's own first."""
     for table in SQLModel.metadata.sorted_tables:
-        if _make_owner_condition(table, 0) is not None:
+        if _make_owner_condition(table, [0]) is not None:
             yield table
 
 
-def _make_owner_condition(table: Table, person: int) -> ColumnElement[bool] | None:
-    """Make the condition that a row of ``table`` belongs to the person; None if no row belongs to anyone."""
+def _make_owner_condition(table: Table, numbers: Sequence[int]) -> ColumnElement[bool] | None:
+    """Make the condition that a row of ``table`` belongs to the person who has these ``numbers`` as a
+    subscriber; None if no row belongs to anyone."""
     if table.name == _SUBSCRIBER_TABLE:
-        return table.c.id == person
+        return table.c.id.in_(numbers)
     conditions: list[ColumnElement[bool]] = []
     for foreign_key in table.foreign_keys:
         target = foreign_key.column.table
         assert isinstance(target, Table)  # noqa: S101 - for the type checker
-        theirs = None if target is table else _make_owner_condition(target, person)
+        theirs = None if target is table else _make_owner_condition(target, numbers)
         if theirs is None:
             continue
         if target.name == _SUBSCRIBER_TABLE:
-            conditions.append(foreign_key.parent == person)
+            conditions.append(foreign_key.parent.in_(numbers))
         else:
             conditions.append(foreign_key.parent.in_(select(foreign_key.column).where(theirs)))
     return or_(*conditions) if conditions else None
 
 
-def _read_rows(session: Session, table: Table, person: int) -> list[dict[str, Any]]:
-    theirs = _make_owner_condition(table, person)
+def _read_rows(session: Session, table: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    theirs = _make_owner_condition(table, numbers)
     assert theirs is not None  # noqa: S101 - the table is a personal one
     found = session.connection().execute(table.select().where(theirs).order_by(*table.primary_key))
     return [{name: _to_json_value(value) for name, value in row._mapping.items()} for row in found]

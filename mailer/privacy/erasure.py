@@ -40,7 +40,7 @@ from subscribers.address import normalise_address
 from subscribers.consent.status_changes import erase
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber, Suppression
-from subscribers.queries import find_subscriber
+from subscribers.queries import find_kept_subscriber, find_subscriber, list_merged_subscribers
 
 OUT_OF_REACH = (
     "mail already delivered, and the relay's own log and queue",
@@ -88,9 +88,11 @@ def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureR
     """
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
-        matcher = _make_matcher(person, address)
+        people = [None] if person is None else _list_people(session, person)
+        matchers = [_make_matcher(one, address if one is None else one.email) for one in people]
+    found = (match for matcher in matchers for match in _scan_files(workspace, engine, matcher))
     return ErasureReport(
-        files=_scan_files(workspace, engine, matcher),
+        files=tuple({match.path: match for match in found}.values()),
         resumed=person is None,
         out_of_reach=_list_out_of_reach(engine),
     )
@@ -109,6 +111,7 @@ def erase_person(
     """Erase the person with ``address``. Calling it again finishes what a crash or a failure left behind.
 
     Their deliveries stay counted, and a keyed hash of the address stays so that no import brings them back.
+    Other addresses of theirs that were merged with this one are erased with it.
 
     Raises:
         SubscriberError: the address is invalid, or neither on the list nor erased from it.
@@ -117,7 +120,7 @@ def erase_person(
     """
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
-        personal_text = None if person is None else _collect_personal_text(session, person)
+        personal_text = None if person is None else _collect_text_of_all(session, person)
     files = erase_files_and_rows(
         workspace, engine, address, method=method, now=now, source=source, evidence=evidence
     )
@@ -135,7 +138,8 @@ def erase_files_and_rows(
     source: str = "",
     evidence: str = "",
 ) -> tuple[FileMatch, ...]:
-    """Erase a person from the files and the list; return the files that named them.
+    """Erase a person from the files and the list, with other addresses that were merged with theirs; return
+    the files that named them.
 
     Freed pages are not overwritten yet. A caller that erases many people does that once at the end, with
     :func:`overwrite_freed_pages`.
@@ -144,6 +148,36 @@ def erase_files_and_rows(
         SubscriberError: the address is invalid, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned; the list is unchanged.
     """
+    how = {"method": method, "source": source, "evidence": evidence}
+    # The one who stands for the others comes last: found again, they lead to what an interruption left.
+    *merged, last = _list_addresses(workspace, engine, address)
+    found = [match for one in merged for match in _erase_one(workspace, engine, one, now=now, **how)]
+    return (*found, *_erase_one(workspace, engine, last, now=now, **how))
+
+
+def _list_addresses(workspace: Workspace, engine: Engine, address: str) -> list[str]:
+    """The addresses to erase: those that were merged, and whose they are now."""
+    with open_session(engine, read_only=True) as session:
+        person = _find_person(session, workspace, address)
+        return [address] if person is None else [one.email for one in _list_people(session, person)]
+
+
+def _list_people(session: Session, person: Subscriber) -> list[Subscriber]:
+    """Those who were merged with a person, and last the one who stands for them."""
+    kept = find_kept_subscriber(session, person)
+    return [*list_merged_subscribers(session, kept.id or 0), kept]
+
+
+def _erase_one(
+    workspace: Workspace,
+    engine: Engine,
+    address: str,
+    *,
+    method: str,
+    now: datetime,
+    source: str,
+    evidence: str,
+) -> tuple[FileMatch, ...]:
     person, matcher, files = clean_files_naming(workspace, engine, address)
     with open_session(engine) as session:
         if person is not None:
@@ -222,6 +256,11 @@ def _make_matcher(person: Subscriber | None, address: str) -> AddressMatcher:
     return make_address_matcher(
         address, person.email, person.envelope, subscriber_id=person.id, name=person.name
     )
+
+
+def _collect_text_of_all(session: Session, person: Subscriber) -> frozenset[str]:
+    texts = (_collect_personal_text(session, one) for one in _list_people(session, person))
+    return frozenset(text for some in texts for text in some)
 
 
 def _scan_files(workspace: Workspace, engine: Engine, matcher: AddressMatcher) -> tuple[FileMatch, ...]:

@@ -36,6 +36,7 @@ from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import Status, Subscriber
 from subscribers.one_time_links import issue_link
+from subscribers.queries import find_kept_subscriber
 from subscribers.tokens import LinkPurpose
 
 _ATTEMPTS = AttemptPolicy(
@@ -256,6 +257,10 @@ def _prepare_preferences_link(
 ) -> bool:
     key = workspace.keys.suppression
     subscriber = session.exec(select(Subscriber).where(Subscriber.email == mail.email)).one_or_none()
+    if subscriber is not None and subscriber.status is Status.merged:
+        # What leads to their pages goes to the address that they have now.
+        subscriber = find_kept_subscriber(session, subscriber)
+        mail.email = subscriber.email
     if subscriber is None or subscriber.id is None or is_suppressed(session, key, mail.email):
         return False
     if subscriber.status in {Status.pending, Status.erased}:

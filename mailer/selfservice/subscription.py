@@ -18,6 +18,7 @@ from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.errors import LinkOfTestError, RetiredKeyError, TokenError
 from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
 from subscribers.one_time_links import check_link, use_link
+from subscribers.queries import find_kept_subscriber
 from subscribers.tokens import LinkPurpose, TokenPayload
 
 
@@ -48,13 +49,15 @@ class SubscriptionSummary:
 class LinkedSubscriber:
     """The subscriber behind a link, in an open database session. The caller commits.
 
-    ``campaign_id`` is that of the email the link came in, 0 if it came in none.
+    ``campaign_id`` is that of the email the link came in, 0 if it came in none. ``addressee_id`` is whom that
+    email was for: somebody else than ``subscriber_id`` if they were merged since.
     """
 
     session: Session
     keys: Keys
     subscriber: Subscriber
     subscriber_id: int
+    addressee_id: int
     campaign_id: int = 0
 
     @property
@@ -79,7 +82,7 @@ class LinkedSubscriber:
         A reader who acts through the link in an email has received it. Only for POST requests: a scanner that
         opens links has the email too.
         """
-        mark_sent_by_evidence(self.session.connection(), self.campaign_id, self.subscriber_id, evidence, now)
+        mark_sent_by_evidence(self.session.connection(), self.campaign_id, self.addressee_id, evidence, now)
 
     def sign_token(self) -> str:
         """Sign a token for the reader's own pages. It belongs to no campaign, so it proves no delivery."""
@@ -192,18 +195,24 @@ def mask_address(address: str) -> str:
 def load_subscriber(
     session: Session, keys: Keys, subscriber_id: int, *, campaign_id: int = 0, allow_erased: bool = False
 ) -> LinkedSubscriber:
-    """Load the subscriber a genuine link names.
+    """Load the subscriber a genuine link names, or the one they were merged into.
 
     Raises:
         TokenError: there is no such subscriber, or it was erased. The same error as for an invalid token.
     """
-    subscriber = session.get(Subscriber, subscriber_id)
-    if subscriber is None or (subscriber.status is Status.erased and not allow_erased):
+    named = session.get(Subscriber, subscriber_id)
+    subscriber = None if named is None else find_kept_subscriber(session, named)
+    if (
+        subscriber is None
+        or subscriber.id is None
+        or (subscriber.status is Status.erased and not allow_erased)
+    ):
         raise TokenError
     return LinkedSubscriber(
         session=session,
         keys=keys,
         subscriber=subscriber,
-        subscriber_id=subscriber_id,
+        subscriber_id=subscriber.id,
+        addressee_id=subscriber_id,
         campaign_id=campaign_id,
     )

@@ -28,6 +28,7 @@ from subscribers.models import (
     ConsentRecord,
     ImportChange,
     MailedLink,
+    MergedSubscriber,
     SignUpReview,
     Status,
     Subscriber,
@@ -36,8 +37,11 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
+from subscribers.queries import find_kept_subscriber
 
-GONE_STATUSES = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
+GONE_STATUSES = frozenset(
+    {Status.unsubscribed, Status.bounced, Status.complained, Status.erased, Status.merged}
+)
 """Subscribers with one of these receive nothing until they come back themselves; the erased never do."""
 
 _ANY_BUT_ERASED = frozenset(Status) - {Status.erased}
@@ -53,6 +57,7 @@ _TRANSITIONS: Mapping[ConsentEvent, tuple[frozenset[Status], frozenset[Status]]]
         ConsentEvent.complained: (_ANY_BUT_ERASED, frozenset({Status.complained})),
         ConsentEvent.suppressed: (_ANY_BUT_ERASED, frozenset({Status.unsubscribed})),
         ConsentEvent.erased: (_ANY_BUT_ERASED, frozenset({Status.erased})),
+        ConsentEvent.merged: (_ANY_BUT_ERASED - {Status.merged}, frozenset({Status.merged})),
     }
 )
 """The statuses before and after each event. Importing, updating and unsuppressing change no status."""
@@ -112,6 +117,9 @@ def change_status(
         raise StatusError(
             f"{subscriber.email} is {subscriber.status}; the event {event} cannot make that {status}."
         )
+    if subscriber.status is Status.merged:
+        # Who signs up with that address again is somebody of their own from then on.
+        session.exec(delete(MergedSubscriber).where(col(MergedSubscriber.subscriber_id) == subscriber.id))
     subscriber.status = status
     subscriber.paused_until = paused_until if status is Status.paused else None
     subscriber.updated_at = context["now"]
@@ -165,16 +173,17 @@ def consent_record_values(
 
 
 def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> StatusChange:
-    """Unsubscribe a subscriber. A repeated request changes nothing and adds no second record.
+    """Unsubscribe a subscriber, or the one they were merged into. A repeated request changes nothing and adds
+    no second record.
 
     The address is not suppressed: its owner may come back themselves, but no import brings them back.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber.
     """
-    subscriber = lock_subscriber(session, subscriber_id)
+    subscriber = lock_kept_subscriber(session, subscriber_id)
     if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
-        withdraw_sign_up(session, subscriber_id)
+        withdraw_sign_up(session, subscriber.id or 0)
         return StatusChange(changed=False, status=subscriber.status)
     change_status(session, subscriber, Status.unsubscribed, event=ConsentEvent.unsubscribed, **context)
     return StatusChange(changed=True, status=Status.unsubscribed)
@@ -183,7 +192,8 @@ def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentC
 def resubscribe(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> StatusChange:
-    """Make a subscriber active again at their own request. A page may call this, an import never.
+    """Make a subscriber, or the one they were merged into, active again at their own request. A page may call
+    this, an import never.
 
     Removes a suppression caused by a bounce or a complaint.
 
@@ -192,7 +202,7 @@ def resubscribe(
         StatusError: the team suppressed the address.
     """
     lock_suppressions_shared(session)
-    subscriber = lock_subscriber(session, subscriber_id)
+    subscriber = lock_kept_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
     if subscriber.status in {Status.active, Status.paused}:
@@ -216,7 +226,9 @@ def suppress(
     """Suppress ``address`` so that it never receives mail again, and update its subscriber if there is one.
 
     ``reason`` is suppressed (by the team: the subscriber becomes unsubscribed), bounced or complained.
-    A subscriber who is already gone keeps their status, and the first reason is kept. The caller commits.
+    A subscriber who is already gone keeps their status, and the first reason is kept. What the team or the
+    owner of an address has decided holds for whom they were merged into, too; that an address bounced says
+    nothing of another. The caller commits.
 
     Raises:
         AddressError: ``address`` is not valid.
@@ -229,6 +241,10 @@ def suppress(
     subscriber = _find_subscriber(session, email)
     if subscriber is None:
         return StatusChange(changed=remembered, status=None)
+    if reason is not ConsentEvent.bounced and subscriber.status is Status.merged:
+        kept = lock_kept_subscriber(session, subscriber.id or 0)
+        if kept is not subscriber:
+            return suppress(session, kept.email, key=key, reason=reason, **context)
     if subscriber.status not in GONE_STATUSES:
         change_status(session, subscriber, _STATUS_BY_REASON[reason], event=reason, **context)
     elif remembered:
@@ -307,7 +323,8 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:
-    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, SignUpReview, MailedLink):
+    tables = (SubscriberCountry, SubscriberSector, SubscriberTag, SignUpReview, MailedLink, MergedSubscriber)
+    for table in tables:
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
     # Including any link by which another subscriber asked to move to this address.
     session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
@@ -330,6 +347,17 @@ def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
     if subscriber is None:
         raise UnknownSubscriberError(subscriber_id)
     return subscriber
+
+
+def lock_kept_subscriber(session: Session, subscriber_id: int) -> Subscriber:
+    """As :func:`lock_subscriber`, for whoever stands for a subscriber: the one they were merged into.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber.
+    """
+    named = lock_subscriber(session, subscriber_id)
+    kept = find_kept_subscriber(session, named)
+    return named if kept is named else lock_subscriber(session, kept.id or 0)
 
 
 def _find_subscriber(session: Session, email: str) -> Subscriber | None:

@@ -18,7 +18,7 @@ from subscribers.consent.status_changes import (
     StatusChange,
     add_consent_record,
     change_status,
-    lock_subscriber,
+    lock_kept_subscriber,
 )
 from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
 from subscribers.consent.suppression import SuppressionKey, lock_suppressions_shared, read_suppression
@@ -189,7 +189,7 @@ def unsubscribe_address(session: Session, address: str, **context: Unpack[Consen
 
 
 def _lock(session: Session, address: str) -> Subscriber:
-    subscriber = lock_subscriber(session, find_subscriber(session, address).id or 0)
+    subscriber = lock_kept_subscriber(session, find_subscriber(session, address).id or 0)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(normalise_address(address).email)
     return subscriber

@@ -41,6 +41,7 @@ from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.models import (
     ConsentEvent,
     Status,
+    searched_text,
 )
 
 _TEMPORARY = MetaData()
@@ -50,10 +51,10 @@ STAGING = Table(
     _TEMPORARY,
     Column("row", Integer, primary_key=True, autoincrement=False),
     Column("id", BigInteger),
-    Column("email", String),
+    Column("email", searched_text(320)),
     Column("envelope", String),
-    Column("name", String),
-    Column("organisation", String),
+    Column("name", searched_text(300)),
+    Column("organisation", searched_text(300)),
     Column("country", String),
     Column("language", String),
     Column("sectors", Integer),

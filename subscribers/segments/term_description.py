@@ -23,6 +23,7 @@ _STATUS_WORDS: Mapping[str, str] = MappingProxyType(
         Status.paused: "paused",
         Status.unsubscribed: "unsubscribed",
         Status.erased: "erased",
+        Status.merged: "merged with another partner",
     }
 )
 

@@ -41,6 +41,7 @@ _STATUS_REASONS = (
     ("bounced: the address does not work", Status.bounced),
     ("complained", Status.complained),
     ("were erased", Status.erased),
+    ("were merged with another partner", Status.merged),
     ("are paused", Status.paused),
     ("have not confirmed", Status.pending),
 )

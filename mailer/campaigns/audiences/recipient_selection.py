@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.audiences.compliance import may_be_mailed
-from mailer.campaigns.audiences.segments import RECEIVED_STATES
+from mailer.campaigns.audiences.segments import RECEIVED_STATES, has_delivery
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.schema import ensure_current
 from mailer.errors import StaleSchemaError
@@ -50,8 +50,7 @@ def already_has(edition: str) -> ColumnElement[bool]:
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),
         col(Campaign.state).in_([CampaignState.sending, CampaignState.paused]),
     )
-    return exists().where(
-        col(Delivery.subscriber_id) == col(Subscriber.id),
+    return has_delivery(
         col(Campaign.id) == col(Delivery.campaign_id),
         col(Campaign.edition) == edition,
         or_(has_it, gets_it),

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from mailer.campaigns.audiences.story_recipients import StoryCampaign, read_story_campaigns, was_sent
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
-from subscribers.models import Subscriber
+from subscribers.models import MergedSubscriber, Subscriber
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.segment import Segment, parse_segment
 from subscribers.segments.term_description import Vocabulary
@@ -66,9 +66,18 @@ def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they have a delivery for which ``conditions`` hold."""
+    """The condition on ``Subscriber`` that they, or somebody who was merged into them, have a delivery for
+    which ``conditions`` hold."""
     mine = col(Delivery.subscriber_id) == col(Subscriber.id)
-    return exists().where(mine, *conditions).correlate(Subscriber)
+    # Apart from each other: joined inside, they would be looked up for each subscriber without an index.
+    through_another = (
+        select(col(MergedSubscriber.kept_id))
+        .join(Delivery, col(Delivery.subscriber_id) == col(MergedSubscriber.subscriber_id))
+        .where(*conditions)
+    )
+    return or_(
+        exists().where(mine, *conditions).correlate(Subscriber), col(Subscriber.id).in_(through_another)
+    )
 
 
 def read_segment(query: str, settings: Settings, database: Session | Connection) -> Segment:

@@ -17,6 +17,7 @@ _LEAVING: Final = (
     ConsentEvent.complained,
     ConsentEvent.suppressed,
     ConsentEvent.erased,
+    ConsentEvent.merged,
 )
 
 

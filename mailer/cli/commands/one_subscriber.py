@@ -69,7 +69,7 @@ def add(
             read_changes(details),
             sectors=workspace.settings.sectors,
             key=workspace.keys.suppression,
-            **_make_record(by, basis=basis),
+            **make_record(by, basis=basis),
         )
         email = added.email
         _print_person(session, email, as_json=as_json)
@@ -171,7 +171,7 @@ def pause(
         raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
     workspace, day = context.open_workspace(), None if until is None else until.date()
     with context.write_session(workspace) as session:
-        change = pause_subscriber(session, address, day, **_make_record(by, reason=reason))
+        change = pause_subscriber(session, address, day, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if not change.changed:
         note_no_change()
@@ -194,7 +194,7 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as session:
-        change = unsubscribe_address(session, address, **_make_record(by, reason=reason))
+        change = unsubscribe_address(session, address, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if change.changed:
         say(f"{address} is unsubscribed and gets no more mail, not even of a campaign that is being sent.")
@@ -209,7 +209,7 @@ def _edit(
     from subscribers.consent.team_changes import edit_subscriber
 
     workspace = context.open_workspace()
-    sectors, record = workspace.settings.sectors, _make_record(by, reason=reason)
+    sectors, record = workspace.settings.sectors, make_record(by, reason=reason)
     with context.write_session(workspace) as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
         _print_person(session, address, as_json=as_json)
@@ -236,7 +236,7 @@ def _split_list(text: str | None) -> list[str] | None:
     return None if text is None else text.replace(";", ",").split(",")
 
 
-def _make_record(by: str, *, reason: str = "", basis: str = "") -> ConsentContext:
+def make_record(by: str, *, reason: str = "", basis: str = "") -> ConsentContext:
     """How the change happened, for the consent record. Whoever makes it must have a name."""
     from subscribers.errors import DetailError
     from subscribers.validation import clean_line

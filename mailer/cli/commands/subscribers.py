@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import imports, one_subscriber, privacy, sign_ups
+from mailer.cli.commands import imports, one_subscriber, privacy, sign_ups, subscriber_merge
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
@@ -214,7 +214,7 @@ def _describe_value(value: object) -> str:
 for _command in (
     *(imports.import_, imports.imports, imports.rollback),
     *(one_subscriber.add, one_subscriber.edit, one_subscriber.tag),
-    *(one_subscriber.pause, one_subscriber.unsubscribe),
+    *(one_subscriber.pause, one_subscriber.unsubscribe, subscriber_merge.merge),
     *(sign_ups.sign_ups, sign_ups.admit, sign_ups.decline),
     *(privacy.data, privacy.suppress, privacy.unsuppress, privacy.erase, privacy.prune),
 ):

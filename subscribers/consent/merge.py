@@ -1,0 +1,377 @@
+"""Merge two subscribers who are one person: which details, choices and status stay. Nothing here commits.
+
+Both rows stay, because messages and their links refer to them. The one that is merged keeps its address
+alone, so that no import brings it back as somebody else, and the other stands for it from then on
+(:func:`subscribers.queries.find_kept_subscriber`). The records of both stay as they are.
+
+What a person or the team has decided holds for both addresses: whoever left, complained or was suppressed
+with either gets no more mail. That an address bounced says nothing of the other one.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Unpack
+
+from sqlmodel import Session, col, delete, update
+
+from subscribers.consent.preferences import read_countries
+from subscribers.consent.status_changes import (
+    ConsentContext,
+    add_consent_record,
+    change_status,
+    lock_subscriber,
+    suppress,
+)
+from subscribers.consent.suppression import (
+    SuppressionKey,
+    add_suppression,
+    lock_suppressions_exclusively,
+    read_suppression,
+)
+from subscribers.errors import MergeError
+from subscribers.models import (
+    ConsentEvent,
+    MailedLink,
+    MergedSubscriber,
+    Status,
+    Subscriber,
+    SubscriberCountry,
+    SubscriberSector,
+    SubscriberTag,
+)
+from subscribers.queries import find_subscriber, read_sectors, read_tags
+
+_OWNER_LEFT = frozenset({Status.unsubscribed, Status.complained})
+
+
+class MergeDetail(StrEnum):
+    """What can be taken from the subscriber who is merged."""
+
+    name = "name"
+    """Their name."""
+
+    organisation = "organisation"
+    """Their organisation."""
+
+    country = "country"
+    """Their country."""
+
+    language = "language"
+    """The language of their mails."""
+
+    choices = "choices"
+    """The sectors and further countries that they follow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeSide:
+    """One of the two. ``suppressed_for`` is why the address must not get mail, None if it may."""
+
+    id: int
+    email: str
+    name: str
+    organisation: str
+    country: str | None
+    language: str | None
+    sectors: frozenset[str]
+    countries: frozenset[str]
+    tags: frozenset[str]
+    status: Status
+    paused_until: date | None
+    suppressed_for: ConsentEvent | None
+    created_at: datetime
+
+    def has(self, detail: MergeDetail) -> bool:
+        """Whether it says anything in ``detail``."""
+        if detail is MergeDetail.choices:
+            return bool(self.sectors or self.countries)
+        return bool(getattr(self, detail.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergePlan:
+    """What merging would do: ``kept`` becomes ``result``, and stands for ``other``.
+
+    ``taken`` are the details of ``result`` that are those of ``other``. ``decision`` is what its owner or the
+    team has decided of ``other`` that holds for ``kept`` from then on, None if nothing is stricter.
+    """
+
+    kept: MergeSide
+    other: MergeSide
+    result: MergeSide
+    taken: frozenset[MergeDetail]
+    decision: ConsentEvent | None
+
+    @property
+    def digest(self) -> str:
+        """Two plans with the same digest do the same: 16 hex digits."""
+        sides = (self.kept, self.other, self.result)
+        told = [
+            sorted(value) if isinstance(value, frozenset) else value
+            for side in sides
+            for value in vars(side).values()
+        ]
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan in the form of the JSON output."""
+        return {
+            "kept": _side_as_dict(self.kept),
+            "other": _side_as_dict(self.other),
+            "result": _side_as_dict(self.result),
+            "taken": sorted(self.taken),
+            "decision": self.decision,
+        }
+
+
+def plan_merge(
+    session: Session,
+    keep: str,
+    other: str,
+    *,
+    key: SuppressionKey,
+    take: Collection[MergeDetail] | None = None,
+) -> MergePlan:
+    """What merging the subscriber with address ``other`` into that with address ``keep`` would do.
+
+    ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
+    Writes nothing.
+
+    Raises:
+        AddressError: an address is not valid.
+        UnknownSubscriberError: no subscriber has one of the addresses.
+        MergeError: it is the same subscriber, one was merged before, or the kept one has yet to confirm.
+    """
+    sides = [_read_side(session, find_subscriber(session, address), key) for address in (keep, other)]
+    return _make_plan(sides[0], sides[1], take)
+
+
+def merge_subscribers(
+    session: Session,
+    keep: str,
+    other: str,
+    *,
+    key: SuppressionKey,
+    take: Collection[MergeDetail] | None = None,
+    digest: str = "",
+    **context: Unpack[ConsentContext],
+) -> MergePlan:
+    """Merge the subscriber with address ``other`` into that with address ``keep``; return what was done.
+
+    With ``digest``, only if that is still the plan's. The ledger of deliveries is not touched:
+    :mod:`mailer.campaigns.subscriber_merge` does both. Raises as :func:`plan_merge` does, and:
+
+    Raises:
+        MergeError: one of them has changed since the plan with ``digest`` was made.
+    """
+    lock_suppressions_exclusively(session)
+    found = [find_subscriber(session, address).id or 0 for address in (keep, other)]
+    # In the order of their numbers, so that two who merge the same pair never wait for each other.
+    locked = {number: lock_subscriber(session, number) for number in sorted(found)}
+    kept, gone = (locked[number] for number in found)
+    plan = _make_plan(_read_side(session, kept, key), _read_side(session, gone, key), take)
+    if digest and digest != plan.digest:
+        raise MergeError("One of the two has changed in the meantime. Look at what would be kept once more.")
+    said = context.get("evidence", "")
+    _store_result(session, kept, plan, context["now"])
+    _carry_decision(session, kept, plan, key, context)
+    _carry_suppression(session, plan, key, context["now"])
+    context["evidence"] = f"merged with {plan.other.email}; {said}".removesuffix("; ")
+    add_consent_record(session, kept, ConsentEvent.merged, **context)
+    context["evidence"] = f"merged into {plan.kept.email}; {said}".removesuffix("; ")
+    change_status(session, gone, Status.merged, event=ConsentEvent.merged, **context)
+    _empty_merged(session, gone)
+    _link(session, gone.id or 0, kept.id or 0, context["now"])
+    return plan
+
+
+def _read_side(session: Session, subscriber: Subscriber, key: SuppressionKey) -> MergeSide:
+    number = subscriber.id or 0
+    suppression = read_suppression(session, key, subscriber.email)
+    return MergeSide(
+        id=number,
+        email=subscriber.email,
+        name=subscriber.name,
+        organisation=subscriber.organisation,
+        country=subscriber.country,
+        language=subscriber.language,
+        sectors=frozenset(read_sectors(session, [subscriber])[number]),
+        countries=read_countries(session, number),
+        tags=frozenset(read_tags(session, [subscriber])[number]),
+        status=Status(subscriber.status),
+        paused_until=subscriber.paused_until,
+        suppressed_for=None if suppression is None else ConsentEvent(suppression.reason),
+        created_at=subscriber.created_at,
+    )
+
+
+def _make_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDetail] | None) -> MergePlan:
+    _refuse_unfit(kept, other)
+    wanted = MergeDetail if take is None else take
+    taken = frozenset(
+        detail for detail in wanted if other.has(detail) and (take is not None or not kept.has(detail))
+    )
+    values: dict[str, Any] = {}
+    for detail in taken:
+        names = ("sectors", "countries") if detail is MergeDetail.choices else (detail.value,)
+        values |= {name: getattr(other, name) for name in names}
+    decision = _find_decision(kept, other)
+    status, paused_until = _find_status(kept, other, decision)
+    result = replace(
+        kept,
+        **values,
+        tags=kept.tags | other.tags,
+        status=status,
+        paused_until=paused_until,
+        suppressed_for=kept.suppressed_for or _find_carried_suppression(other),
+        created_at=min(kept.created_at, other.created_at),
+    )
+    return MergePlan(kept=kept, other=other, result=result, taken=taken, decision=decision)
+
+
+def _refuse_unfit(kept: MergeSide, other: MergeSide) -> None:
+    if kept.id == other.id:
+        raise MergeError(f"{kept.email} is one subscriber already. Give the addresses of two.")
+    for side in (kept, other):
+        if side.status is Status.merged:
+            raise MergeError(
+                f"{side.email} was merged before. To see into whom: mailer subscribers show {side.email}"
+            )
+        if side.status is Status.erased:
+            raise MergeError("One of the two was erased. There is nothing left to merge.")
+    if kept.status is Status.pending:
+        raise MergeError(
+            f"{kept.email} has not confirmed its sign-up yet, and may never do so. Keep {other.email} "
+            "instead, or wait until it is confirmed."
+        )
+
+
+_DECISIONS: Mapping[Status, ConsentEvent] = MappingProxyType(
+    {Status.unsubscribed: ConsentEvent.unsubscribed, Status.complained: ConsentEvent.complained}
+)
+
+
+def _find_decision(kept: MergeSide, other: MergeSide) -> ConsentEvent | None:
+    """What holds for the one who is kept, because it was decided of the other."""
+    carried = _find_carried_suppression(other)
+    if carried in {ConsentEvent.complained, ConsentEvent.suppressed}:
+        return None if kept.suppressed_for not in {None, ConsentEvent.bounced} else carried
+    if kept.status in _OWNER_LEFT:
+        return None
+    return _DECISIONS.get(other.status)
+
+
+def _find_carried_suppression(side: MergeSide) -> ConsentEvent | None:
+    return None if side.suppressed_for is ConsentEvent.bounced else side.suppressed_for
+
+
+def _find_status(
+    kept: MergeSide, other: MergeSide, decision: ConsentEvent | None
+) -> tuple[Status, date | None]:
+    # What somebody decided is stricter than that an address bounced, after which its owner may come back.
+    if decision is not None and kept.status in {Status.active, Status.paused, Status.bounced}:
+        return _STATUS_BY_DECISION[decision], None
+    if kept.status not in {Status.active, Status.paused}:
+        return kept.status, None
+    pauses = [side.paused_until for side in (kept, other) if side.status is Status.paused]
+    until = max((day for day in pauses if day is not None), default=None)
+    return (kept.status, kept.paused_until) if until is None else (Status.paused, until)
+
+
+_STATUS_BY_DECISION: Mapping[ConsentEvent, Status] = MappingProxyType(
+    {
+        ConsentEvent.unsubscribed: Status.unsubscribed,
+        ConsentEvent.complained: Status.complained,
+        ConsentEvent.suppressed: Status.unsubscribed,
+    }
+)
+
+
+def _store_result(session: Session, kept: Subscriber, plan: MergePlan, now: datetime) -> None:
+    result = plan.result
+    kept.name, kept.organisation = result.name, result.organisation
+    kept.country, kept.language = result.country, result.language
+    kept.created_at, kept.updated_at = result.created_at, now
+    session.add(kept)
+    number = kept.id or 0
+    for table, values, name in (
+        (SubscriberSector, result.sectors, "sector"),
+        (SubscriberCountry, result.countries, "country"),
+        (SubscriberTag, result.tags, "tag"),
+    ):
+        session.exec(delete(table).where(col(table.subscriber_id) == number))
+        session.add_all(table(subscriber_id=number, **{name: value}) for value in sorted(values))
+    session.flush()
+
+
+def _carry_decision(
+    session: Session, kept: Subscriber, plan: MergePlan, key: SuppressionKey, context: ConsentContext
+) -> None:
+    """Let what was decided of the other hold for the one who is kept, with a record of it."""
+    result, decision = plan.result, plan.decision
+    about: ConsentContext = {**context, "evidence": f"carried over from {plan.other.email}, merged with it"}
+    if decision in {ConsentEvent.complained, ConsentEvent.suppressed}:
+        suppress(session, kept.email, key=key, reason=decision, **about)
+    if kept.status is not result.status and decision is not None:
+        # Also where the address was suppressed before, as one that had bounced.
+        change_status(session, kept, result.status, event=decision, **about)
+    elif result.status is Status.paused and (kept.status, kept.paused_until) != (
+        Status.paused,
+        result.paused_until,
+    ):
+        paused = ConsentEvent.paused
+        change_status(session, kept, Status.paused, event=paused, paused_until=result.paused_until, **about)
+
+
+def _carry_suppression(session: Session, plan: MergePlan, key: SuppressionKey, now: datetime) -> None:
+    for one, another in ((plan.kept, plan.other), (plan.other, plan.kept)):
+        if (reason := _find_carried_suppression(one)) is not None:
+            add_suppression(session, key, another.email, reason=reason, now=now)
+
+
+def _empty_merged(session: Session, gone: Subscriber) -> None:
+    """Keep the address of the one who is merged, and nothing else of what it said."""
+    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
+        session.exec(delete(table).where(col(table.subscriber_id) == gone.id))
+    gone.name = gone.organisation = ""
+    gone.country = gone.language = None
+    gone.click_consent = False
+    session.add(gone)
+    session.flush()
+
+
+def _link(session: Session, gone_id: int, kept_id: int, now: datetime) -> None:
+    # Those who were merged into the one that is merged now have the same one to stand for them.
+    session.exec(
+        update(MergedSubscriber).where(col(MergedSubscriber.kept_id) == gone_id).values(kept_id=kept_id)
+    )
+    session.add(MergedSubscriber(subscriber_id=gone_id, kept_id=kept_id, merged_at=now))
+    session.flush()
+
+
+def _side_as_dict(side: MergeSide) -> dict[str, Any]:
+    return {
+        name: sorted(value)
+        if isinstance(value, frozenset)
+        else value.isoformat()
+        if isinstance(value, date)
+        else value
+        for name, value in vars(side).items()
+    }
+
+
+def read_merge_details(text: str) -> frozenset[MergeDetail]:
+    """Read a list such as ``name, country``.
+
+    Raises:
+        MergeError: it names something else.
+    """
+    words = [word.strip().casefold() for word in text.replace(";", ",").split(",")]
+    for word in words:
+        if word and word not in MergeDetail.__members__:
+            raise MergeError(f'"{word}" cannot be taken. Choose from: {", ".join(MergeDetail)}.')
+    return frozenset(MergeDetail(word) for word in words if word)
