@@ -111,6 +111,9 @@ class Act(StrEnum):
     mailed_report = "mailed_report"
     """They mailed the report on a campaign."""
 
+    asked_doctor = "asked_doctor"
+    """Had the doctor look at the workspace."""
+
     exported_report = "exported_report"
     """They wrote a campaign's report, or its deliveries, to a file."""
 

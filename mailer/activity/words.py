@@ -44,6 +44,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.archived_campaign: gettext_noop("Changed whether campaign %(subject)s is in the archive"),
         Act.mailed_report: gettext_noop("Mailed the report on campaign %(subject)s"),
         Act.exported_report: gettext_noop("Downloaded the report on campaign %(subject)s"),
+        Act.asked_doctor: gettext_noop("Had the doctor look"),
         Act.added_subscriber: gettext_noop("Added %(subject)s to the list"),
         Act.edited_subscriber: gettext_noop("Changed the details of %(subject)s"),
         Act.paused_subscriber: gettext_noop("Changed the pause of %(subject)s"),

@@ -1,6 +1,5 @@
 """The doctor's findings on a terminal: the bad, the doubtful, and a line for all that is good."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailer.doctor import Diagnosis, Health
+from mailer.doctor.diagnosis import split_record
 
 _TITLES = {
     Health.bad: "Bad: mend this before you send",
@@ -66,9 +66,9 @@ def _print_group(console: Console, subject: str, findings: Sequence[Diagnosis], 
         _print_trimmed(console, Padding(grid, (0, 0, 0, 2)))
         if finding.record:
             console.print()
-            for name, value in _split_record(finding.record):
-                line = Text(f"{'':22}{name:<7}", style="dim")
-                console.print(line.append(value, style="cyan not dim"), soft_wrap=True)
+            for part in split_record(finding.record):
+                line = Text(f"{'':22}{part.name:<7}", style="dim")
+                console.print(line.append(part.value, style="cyan not dim"), soft_wrap=True)
         if finding.record or finding.verdict is not Health.good:
             console.print()
         label = Text("")
@@ -83,26 +83,11 @@ def _print_trimmed(console: Console, renderable: RenderableType) -> None:
         console.print(text, soft_wrap=True)
 
 
-def _split_record(record: str) -> tuple[tuple[str, str], ...]:
-    """The parts of a zone file's line as the form of a DNS provider asks for them: name, type and value."""
-    name, _, rest = record.partition(" IN ")
-    kind, _, value = rest.partition(" ")
-    if kind == "TXT":
-        value = "".join(re.findall(r'"([^"]*)"', value))
-    return (("name", name.rstrip(".")), ("type", kind), ("value", value))
-
-
 def _describe(finding: Diagnosis) -> Text:
-    message = Text(_capitalise(finding.message))
+    message = Text(finding.sentence)
     if finding.code:
         message.append(f"  {finding.code}", style="dim")
     return message
-
-
-def _capitalise(message: str) -> str:
-    """Begin a sentence with a capital, but leave names, addresses and settings as they are."""
-    word = message.split(" ", 1)[0]
-    return message[:1].upper() + message[1:] if word.isalpha() and word.islower() else message
 
 
 def _print_end(console: Console, findings: Sequence[Diagnosis], *, show_good: bool) -> None:

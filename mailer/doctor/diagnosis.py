@@ -1,5 +1,6 @@
 """What the doctor finds: a verdict on one subject, in words, with the DNS record to publish."""
 
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -31,8 +32,33 @@ class Diagnosis:
     record: str = ""
     code: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The message with a capital at its beginning, but for names, addresses and settings."""
+        word = self.message.split(" ", 1)[0]
+        is_common = word.isalpha() and word.islower()
+        return self.message[:1].upper() + self.message[1:] if is_common else self.message
+
     def as_dict(self) -> dict[str, str]:
         return {name: str(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordPart:
+    """A part of a DNS record as the form of a DNS provider asks for it: "name", "type" or "value"."""
+
+    name: str
+    value: str
+
+
+def split_record(record: str) -> tuple[RecordPart, ...]:
+    """The name, the type and the value of ``record``, a line of a zone file."""
+    name, _, rest = record.partition(" IN ")
+    kind, _, value = rest.partition(" ")
+    if kind == "TXT":
+        value = "".join(re.findall(r'"([^"]*)"', value))
+    parts = (("name", name.rstrip(".")), ("type", kind), ("value", value))
+    return tuple(RecordPart(name=each, value=said) for each, said in parts)
 
 
 def find_good(subject: str, message: str, *, code: str = "", record: str = "") -> Diagnosis:

@@ -72,7 +72,8 @@ class FeedbackGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedEvent:
-    """One event. ``number`` is that of its message; ``subscriber`` is "" if nobody was found."""
+    """One event. ``number`` is that of its message; ``subscriber`` is "" if nobody was found, and
+    ``subscriber_id`` None."""
 
     number: int
     at: datetime
@@ -87,10 +88,13 @@ class ReportedEvent:
     found_by: str
     consequence: str
     state: str
+    subscriber_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The event as JSON shows it."""
-        return asdict(self) | {"at": format_iso(self.at)}
+        shown = asdict(self)
+        del shown["subscriber_id"]
+        return shown | {"at": format_iso(self.at)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +193,11 @@ def list_events(
     yield from _read_events(session, *wanted.conditions(), limit=limit)
 
 
+def list_message_events(session: Session, number: int) -> Iterator[ReportedEvent]:
+    """Yield what the message ``number`` says of each recipient, the first last."""
+    yield from _read_events(session, col(FeedbackEvent.message_id) == number)
+
+
 def list_alarms(session: Session, *, now: datetime) -> list[ReportedEvent]:
     """List what servers said about us in the last :data:`ALARM_DAYS` days, newest first."""
     recent = col(FeedbackEvent.at) > now - timedelta(days=ALARM_DAYS)
@@ -202,18 +211,22 @@ def count_held(session: Session) -> int:
     return session.exec(select(func.count(col(FeedbackMessage.id))).where(is_held)).one()
 
 
-def list_held(session: Session, *, campaign_id: int | None = None) -> Iterator[HeldMessage]:
-    """Yield the messages that wait for a person, oldest first; with ``campaign_id`` those about it."""
+def list_held(
+    session: Session, *, campaign_id: int | None = None, after: int = 0, limit: int | None = None
+) -> Iterator[HeldMessage]:
+    """Yield the messages that wait for a person, oldest first; with ``campaign_id`` those about it, and only
+    those after the number ``after``."""
     statement = (
         select(FeedbackMessage)
-        .where(col(FeedbackMessage.state) == FeedbackState.held)
+        .where(col(FeedbackMessage.state) == FeedbackState.held, col(FeedbackMessage.id) > after)
         .order_by(col(FeedbackMessage.id))
+        .limit(limit)
     )
     if campaign_id is not None:
         about = select(FeedbackEvent.message_id).where(col(FeedbackEvent.campaign_id) == campaign_id)
         statement = statement.where(col(FeedbackMessage.id).in_(about))
     for message in session.exec(statement).all():
-        events = tuple(_read_events(session, col(FeedbackEvent.message_id) == message.id))
+        events = tuple(list_message_events(session, message.id or 0))
         yield HeldMessage(
             number=message.id or 0,
             received_at=message.received_at,
@@ -262,4 +275,5 @@ def _read_events(
             found_by=event.evidence.value,
             consequence=_name_consequence(state, event.consequence),
             state=state.value,
+            subscriber_id=event.subscriber_id,
         )

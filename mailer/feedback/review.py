@@ -7,6 +7,7 @@ judged is kept with the message and, if somebody is removed, in the consent reco
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -30,13 +31,41 @@ from mailer.feedback.identification import Finding, FoundPerson, find_person_by_
 from mailer.feedback.incoming_message import ReportedRecipient
 from mailer.feedback.recorder import clean_text, make_event
 from mailer.reasons.reason import Reason
+from mailer.workspace import Workspace
 from subscribers.queries import find_subscriber
 
 _DONE: Final = (Consequence.bounced, Consequence.complained, Consequence.unsubscribed)
 
 
+class ReviewFault(StrEnum):
+    """Why a message cannot be judged."""
+
+    unknown = "unknown"
+    """There is no such message."""
+
+    judged = "judged"
+    """Somebody has judged it."""
+
+    settled = "settled"
+    """It does not wait for a person."""
+
+    nobody = "nobody"
+    """It is not known whom it is about."""
+
+    cut = "cut"
+    """Only its beginning is kept, so that it cannot go on."""
+
+    unnamed = "unnamed"
+    """Nobody says who judges."""
+
+
 class ReviewError(MailerError):
-    """A message cannot be judged so; nothing was changed."""
+    """A message cannot be judged so; nothing was changed. ``judged_by`` is who had judged it, if anybody."""
+
+    def __init__(self, fault: ReviewFault, words: str, *, judged_by: str = "") -> None:
+        super().__init__(words)
+        self.fault = fault
+        self.judged_by = judged_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,17 +121,38 @@ def judge(
             about.
         SubscriberError: ``subscriber`` is not on the list.
     """
+    with open_session(context.engine) as session:
+        verdict = judge_in_session(
+            session, context.workspace, number, word, by=by, subscriber=subscriber, now=now
+        )
+        session.commit()
+    return verdict
+
+
+def judge_in_session(
+    session: Session,
+    workspace: Workspace,
+    number: int,
+    word: str,
+    *,
+    by: str,
+    subscriber: str = "",
+    now: datetime,
+) -> Verdict:
+    """Judge a message as :func:`judge` does, beside other changes. The caller commits.
+
+    Raises:
+        ReviewError: as :func:`judge` says.
+        SubscriberError: ``subscriber`` is not on the list.
+    """
     judgement = JUDGEMENTS[word]
     if not (judge_name := clean_text(by, 200)):
-        raise ReviewError("Say who judges: --by NAME.")
-    with open_session(context.engine) as session:
-        kept = _take(session, number, word, judge_name, now)
-        if judgement.kind is FeedbackKind.reply:
-            _forward(session, kept, now)
-            session.commit()
-            return Verdict(number=number, is_forwarded=True)
-        outcomes = _judge_people(session, context, kept, judgement, judge_name, subscriber, now)
-        session.commit()
+        raise ReviewError(ReviewFault.unnamed, "Say who judges: --by NAME.")
+    kept = _take(session, number, word, judge_name, now)
+    if judgement.kind is FeedbackKind.reply:
+        _forward(session, kept, now)
+        return Verdict(number=number, is_forwarded=True)
+    outcomes = _judge_people(session, workspace, kept, judgement, judge_name, subscriber, now)
     return Verdict(number=number, outcomes=outcomes)
 
 
@@ -117,7 +167,10 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
     """Mark a held message as judged, so that nobody else can, and return what was kept of it."""
     message = session.get(FeedbackMessage, number)
     if message is None:
-        raise ReviewError(f"There is no message {number}. `mailer feedback review` lists those that wait.")
+        raise ReviewError(
+            ReviewFault.unknown,
+            f"There is no message {number}. `mailer feedback review` lists those that wait.",
+        )
     kept = _KeptMessage(number=number, raw=message.raw, size=message.size)
     values = {"state": FeedbackState.judged, "judgement": word, "judged_by": by, "judged_at": now}
     taken = session.connection().execute(
@@ -129,15 +182,23 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
         return kept
     session.refresh(message)
     if message.judged_by:
-        raise ReviewError(f"Message {number} was judged by {message.judged_by}: {message.judgement}.")
-    raise ReviewError(f"Message {number} does not wait for a person: what follows from it was done.")
+        raise ReviewError(
+            ReviewFault.judged,
+            f"Message {number} was judged by {message.judged_by}: {message.judgement}.",
+            judged_by=message.judged_by,
+        )
+    raise ReviewError(
+        ReviewFault.settled,
+        f"Message {number} does not wait for a person: what follows from it was done.",
+    )
 
 
 def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
     if kept.raw is None or len(kept.raw) < kept.size:
         raise ReviewError(
+            ReviewFault.cut,
             f"Message {kept.number} cannot go on: only its beginning is kept here. Forward it from the "
-            "mailbox's quarantine folder, then judge it with --as ignore."
+            "mailbox's quarantine folder, then judge it with --as ignore.",
         )
     session.connection().execute(
         update(FeedbackMessage)
@@ -150,7 +211,7 @@ def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
 
 def _judge_people(
     session: Session,
-    context: FeedbackContext,
+    workspace: Workspace,
     kept: _KeptMessage,
     judgement: Judgement,
     by: str,
@@ -165,15 +226,14 @@ def _judge_people(
         if not judgement.needs_person:
             return ()
         raise ReviewError(
+            ReviewFault.nobody,
             f"Nobody on the list was found for message {kept.number}. Say whom it is about: "
-            "--subscriber ADDRESS."
+            "--subscriber ADDRESS.",
         )
     findings = [
         Finding(recipient=_make_recipient(event, judgement), person=person) for event, person in pairs
     ]
-    case = FeedbackCase(
-        session=session, workspace=context.workspace, kind=judgement.kind, now=now, judged_by=by
-    )
+    case = FeedbackCase(session=session, workspace=workspace, kind=judgement.kind, now=now, judged_by=by)
     outcomes = apply_consequences(case, findings)
     session.connection().execute(
         update(FeedbackMessage).where(col(FeedbackMessage.id) == kept.number).values(kind=judgement.kind)

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
 
 from mailer.database.feedback_models import ProposedSuccessor, SuccessorState
 from mailer.errors import MailerError
@@ -23,7 +24,11 @@ from subscribers.validation import clean_line
 
 
 class SuccessorError(MailerError):
-    """A proposal that does not exist, or was decided before."""
+    """A proposal that does not exist, or was decided before: then ``decided_by`` is by whom."""
+
+    def __init__(self, words: str, *, decided_by: str = "") -> None:
+        super().__init__(words)
+        self.decided_by = decided_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +66,20 @@ class Decision:
     has_left: bool
 
 
-def list_proposals(session: Session) -> list[SuccessorProposal]:
-    """List the proposals that wait for a person, the oldest first."""
-    return list(_read(session, SuccessorState.proposed))
+def list_proposals(session: Session, *, after: int = 0, limit: int | None = None) -> list[SuccessorProposal]:
+    """List the proposals that wait for a person, the oldest first; those after the number ``after``."""
+    return list(_read(session, SuccessorState.proposed, col(ProposedSuccessor.id) > after, limit=limit))
+
+
+def find_proposal(session: Session, number: int) -> SuccessorProposal | None:
+    """Proposal ``number``, if it waits for a person."""
+    return next(_read(session, SuccessorState.proposed, col(ProposedSuccessor.id) == number), None)
+
+
+def count_proposals(session: Session) -> int:
+    """Count the proposals that wait for a person."""
+    waits = col(ProposedSuccessor.state) == SuccessorState.proposed
+    return session.exec(select(func.count(col(ProposedSuccessor.id))).where(waits)).one()
 
 
 def accept_successor(
@@ -76,18 +92,20 @@ def accept_successor(
     changes: DetailChanges,
     has_left: bool,
     now: datetime,
+    method: str = "command line",
 ) -> Decision:
     """Add the person of proposal ``number`` to the list. The caller commits.
 
     ``by`` is the person who decides, ``basis`` why the team may write to the new one, ``changes`` what is to
-    be different from the predecessor's details. With ``has_left``, the predecessor gets no more mail.
+    be different from the predecessor's details. With ``has_left``, the predecessor gets no more mail. Both
+    are kept in consent records, with the ``method`` by which they were done.
 
     Raises:
         SuccessorError: there is no such proposal, or it was decided.
         SubscriberError: the new person is on the list, must not get mail, or a detail is not valid.
     """
     proposal, successor = _take(session, number)
-    context = _make_context(by, now, "named by an automatic reply as the successor of a reader")
+    context = _make_context(by, method, now, "named by an automatic reply as the successor of a reader")
     context["basis"] = clean_line(basis, "basis")
     proposed = DetailChanges(
         name=proposal.name,
@@ -109,7 +127,9 @@ def accept_successor(
             session,
             proposal.predecessor,
             key=workspace.keys.suppression,
-            **_make_context(by, now, "has left, as an automatic reply says; a successor was accepted"),
+            **_make_context(
+                by, method, now, "has left, as an automatic reply says; a successor was accepted"
+            ),
         )
     _decide(session, successor, SuccessorState.accepted, by, now)
     return Decision(number=number, email=added.email, predecessor=proposal.predecessor, has_left=has_left)
@@ -133,8 +153,14 @@ def _take(session: Session, number: int) -> tuple[SuccessorProposal, ProposedSuc
     if successor is None:
         raise SuccessorError(f"There is no proposal {number}. `mailer feedback successors` lists them.")
     if successor.state is not SuccessorState.proposed:
-        raise SuccessorError(f"Proposal {number} was {successor.state} by {successor.decided_by}.")
-    return next(_read(session, SuccessorState.proposed, number)), successor
+        raise SuccessorError(
+            f"Proposal {number} was {successor.state} by {successor.decided_by}.",
+            decided_by=successor.decided_by,
+        )
+    proposal = find_proposal(session, number)
+    if proposal is None:
+        raise SuccessorError(f"Whom proposal {number} would follow has been erased.")
+    return proposal, successor
 
 
 def _decide(
@@ -145,9 +171,9 @@ def _decide(
     session.flush()
 
 
-def _make_context(by: str, now: datetime, evidence: str) -> ConsentContext:
+def _make_context(by: str, method: str, now: datetime, evidence: str) -> ConsentContext:
     return {
-        "method": "command line",
+        "method": method,
         "now": now,
         "source": f"by {_clean_name(by)}",
         "evidence": evidence,
@@ -161,15 +187,16 @@ def _clean_name(by: str) -> str:
     return name
 
 
-def _read(session: Session, state: SuccessorState, number: int | None = None) -> Iterator[SuccessorProposal]:
+def _read(
+    session: Session, state: SuccessorState, condition: ColumnElement[bool], *, limit: int | None = None
+) -> Iterator[SuccessorProposal]:
     statement = (
         select(ProposedSuccessor, Subscriber)
         .join(Subscriber, col(Subscriber.id) == col(ProposedSuccessor.subscriber_id))
-        .where(col(ProposedSuccessor.state) == state, col(Subscriber.status) != Status.erased)
+        .where(col(ProposedSuccessor.state) == state, col(Subscriber.status) != Status.erased, condition)
         .order_by(col(ProposedSuccessor.id))
+        .limit(limit)
     )
-    if number is not None:
-        statement = statement.where(col(ProposedSuccessor.id) == number)
     rows = session.exec(statement).all()
     sectors = read_sectors(session, [predecessor for _, predecessor in rows])
     for successor, predecessor in rows:

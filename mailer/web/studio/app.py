@@ -25,12 +25,13 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, home, reports, segments, sign_in, team
+from mailer.web.studio import account, doctor, feedback, home, reports, segments, sign_in, team
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
 from mailer.web.studio.error_pages import render_error_page, render_not_allowed
+from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
@@ -61,6 +62,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     *comment_acts.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
+    *doctor.ROUTES,
+    *feedback.ROUTES,
     *reports.ROUTES,
     *sign_in.ROUTES,
     *sign_up_page.ROUTES,
@@ -141,6 +144,7 @@ async def _open_state(
         problem_counts=ProblemCounts(workspace),
         audience=Audience(engine, clock),
         counts=counts,
+        examination=Examination(workspace, clock),
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )

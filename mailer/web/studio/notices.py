@@ -121,6 +121,14 @@ class Notice(StrEnum):
 
     sign_ups_declined = "sign-ups-declined"
     """People who had signed up were declined."""
+    message_judged = "message-judged"
+    """A message that came back was judged."""
+    successor_added = "successor-added"
+    """A proposed successor is on the list."""
+    successor_refused = "successor-refused"
+    """A proposed successor was refused."""
+    successor_decided = "successor-decided"
+    """Somebody else had decided about a proposed successor."""
 
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
@@ -185,6 +193,12 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
         Notice.sign_ups_admitted: gettext_noop("They are admitted, and get the next newsletter."),
         Notice.sign_ups_declined: gettext_noop("They are declined, and get no mail."),
+        Notice.message_judged: gettext_noop("The message is judged, and what follows from it is done."),
+        Notice.successor_added: gettext_noop("They are on the list and get the next mail."),
+        Notice.successor_refused: gettext_noop("They are not added, and not proposed again."),
+        Notice.successor_decided: gettext_noop(
+            "Somebody else had decided this already. Nothing was changed."
+        ),
     }
 )
 """What is said about each; a test demands that all have words."""

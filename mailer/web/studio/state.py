@@ -20,6 +20,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.studio.edition_summaries import EditionSummaries
+from mailer.web.studio.examination import Examination
 from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.workspace import Workspace
 
@@ -51,6 +52,9 @@ class StudioState:
     problem_counts: ProblemCounts
     audience: Audience
     counts: Counts
+    examination: Examination
+    """The doctor's look at the workspace."""
+
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""
 

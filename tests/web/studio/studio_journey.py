@@ -9,6 +9,8 @@ from sqlmodel import Session, update
 
 from mailer.database.sign_in_models import SignInLinkPurpose
 from mailer.database.team_models import Role, TeamSession
+from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
+from mailer.doctor.kept_diagnosis import keep_diagnosis
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link
 from mailer.web.dependencies import utc_now
@@ -25,10 +27,18 @@ from tests.web.studio.newsroom import (
     Newsroom,
     found_newsroom,
 )
+from tests.web.studio.returns import add_returns
 
 _STORY = f"/editions/{EDITION}/stories/{STORY}"
 _LETTER = f"/editions/{EDITION}/letter"
 _BROKEN = f"/editions/{SLUG}"
+_FINDINGS = (
+    find_bad(
+        "spf", "spf-missing", "example.org has no SPF record.", record='example.org. IN TXT "v=spf1 -all"'
+    ),
+    find_doubtful("web", "web-not-https", "the address of your pages has no https."),
+    find_good("database", "it is up to date"),
+)
 _FAULTY = "---\ntitle: A story without a home\nsector: nothing\ncountries: [XX]\n---\n\nSee <b>this.\n"
 
 
@@ -273,7 +283,25 @@ _SIGN_UPS = (
     Stop(name="sign-ups, none", path="/sign-ups?after=2999-01-01T00:00:00%2B00:00_1"),
 )
 
-STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_TEAM)
+_RETURNED = (
+    Stop(name="report", path="/campaigns/{sent}/report", act=_open_details),
+    Stop(name="report, for a guest", path="/campaigns/{sent}/report", role=Role.guest),
+    Stop(name="all campaigns over time", path="/reports"),
+    Stop(name="feedback", path="/feedback"),
+    Stop(name="messages", path="/feedback/messages"),
+    Stop(name="no messages", path="/feedback/messages?kind=complaint"),
+    Stop(name="message", path="/feedback/messages/1"),
+    Stop(name="message, refused", path="/feedback/messages/2", act=_press("Judge the message")),
+    Stop(name="successor", path="/feedback/successors/{successor}"),
+    Stop(
+        name="successor, refused",
+        path="/feedback/successors/{successor}",
+        act=lambda page: _refuse(page, basis=""),
+    ),
+    Stop(name="doctor", path="/doctor", act=_open_details),
+)
+
+STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_TEAM)
 
 
 class StudioJourney:
@@ -354,7 +382,11 @@ class StudioJourney:
             )
             secret = create_link(session, SignInLinkPurpose.sign_in, now=utc_now(), member_id=people.mei.id)
             session.commit()
+        returns = add_returns(self.studio.engine, EDITION, utc_now())
+        keep_diagnosis(self.studio.workspace, _FINDINGS, now=utc_now())
         return {
+            "sent": returns.campaign,
+            "successor": returns.successors[0],
             "token": secret,
             "conflict": people.conflict,
             "passkey": people.passkey,

@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.errors import MailerError
 from mailer.web.studio.comments.waiting_mentions import WAITING_MENTIONS
+from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
+from mailer.web.studio.feedback.waiting_feedback import WAITING_FEEDBACK
 from mailer.web.studio.history.waiting_texts import WAITING_TEXTS
 from mailer.web.studio.home.edition_sources import list_edition_sources
 from mailer.web.studio.home.recent_editions import RecentEdition
@@ -54,5 +56,7 @@ def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
         WAITING_TEXTS,
         WAITING_MENTIONS,
         *list_edition_sources(recent),
+        WAITING_FEEDBACK,
+        WAITING_FINDINGS,
         WAITING_INVITATIONS,
     )

@@ -1,0 +1,141 @@
+"""A person who may follow a partner that has left: added to the list by a member, or refused."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.feedback.successors import (
+    SuccessorError,
+    accept_successor,
+    find_proposal,
+    refuse_successor,
+)
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.form_options import list_sectors, own_country_names, render_country_options
+from mailer.web.forms import OwnFormDep
+from mailer.web.routing import GET, POST
+from mailer.web.studio.feedback.successor_form import SuccessorForm, propose_form, read_successor
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+from subscribers.errors import CountryError, OnListError, SubscriberError, SuppressionError
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_METHOD = "Studio"
+_NO_BASIS = gettext_noop("Say why you may write to this person. It is kept on record.")
+_ON_LIST = gettext_noop("This person is on the list already. Refuse the proposal.")
+_SUPPRESSED = gettext_noop("This person must not get mail. Refuse the proposal.")
+_NO_COUNTRY = gettext_noop("Choose a country from the list.")
+
+
+def _read_number(number: str) -> int:
+    if not _NUMBER.fullmatch(number):
+        raise HTTPException(404)
+    return int(number)
+
+
+SuccessorNumber = Annotated[int, Depends(_read_number)]
+"""The path's ``number``, if it can be that of a proposal; otherwise the answer is 404."""
+
+
+def show_successor(page: PageDep, number: SuccessorNumber) -> Response:
+    """Show a proposal with the words that name the person."""
+    return _render(page, number)
+
+
+def accept(page: PageDep, number: SuccessorNumber, form: OwnFormDep) -> Response:
+    """Add the person to the list, with a consent record that says who decided it and why."""
+    given = read_successor(form, page.settings.sectors)
+    if not given.basis:
+        return _render(page, number, form=given, errors=[("basis", page.translator.translate(_NO_BASIS))])
+    now = page.state.clock()
+    try:
+        with page.state.write_session() as session:
+            accept_successor(
+                session,
+                page.state.workspace,
+                number,
+                by=page.member.name,
+                basis=given.basis,
+                changes=given.changes,
+                has_left=given.has_left,
+                now=now,
+                method=_METHOD,
+            )
+            record_activity(session, page.actor, Act.accepted_successor, subject=str(number), now=now)
+    except SuccessorError as error:
+        return _tell_decided(page, error)
+    except SubscriberError as error:
+        return _render(page, number, form=given, errors=[_explain(page, error)])
+    return page.redirect("/feedback", Notice.successor_added)
+
+
+def refuse(page: PageDep, number: SuccessorNumber) -> Response:
+    """Refuse the person, who is not proposed for this partner again."""
+    now = page.state.clock()
+    try:
+        with page.state.write_session() as session:
+            refuse_successor(session, number, by=page.member.name, now=now)
+            record_activity(session, page.actor, Act.refused_successor, subject=str(number), now=now)
+    except SuccessorError as error:
+        return _tell_decided(page, error)
+    return page.redirect("/feedback", Notice.successor_refused)
+
+
+def _tell_decided(page: StudioPage, error: SuccessorError) -> Response:
+    if not error.decided_by:
+        raise HTTPException(404) from error
+    return page.redirect("/feedback", Notice.successor_decided)
+
+
+def _explain(page: StudioPage, error: SubscriberError) -> tuple[str, str]:
+    """The field that an error is about, and its words."""
+    translate = page.translator.translate
+    match error:
+        case OnListError():
+            return "", translate(_ON_LIST)
+        case SuppressionError():
+            return "", translate(_SUPPRESSED)
+        case CountryError():
+            return "country", translate(_NO_COUNTRY)
+        case _:
+            return "", str(error)
+
+
+def _render(
+    page: StudioPage,
+    number: int,
+    *,
+    form: SuccessorForm | None = None,
+    errors: list[tuple[str, str]] | None = None,
+) -> Response:
+    with page.state.read_session() as session:
+        proposal = find_proposal(session, number)
+    if proposal is None:
+        raise HTTPException(404)
+    shown = form or propose_form(proposal, page.settings.sectors)
+    return page.render(
+        "feedback_successor.html",
+        status=422 if errors else 200,
+        section="feedback",
+        proposal=proposal,
+        form=shown,
+        sectors=list_sectors(page.translator, page.settings),
+        countries=render_country_options(page.translator, own_country_names(page.settings), shown.country),
+        may_decide=page.may(Permission.change_partners),
+        errors=errors or [],
+        problems=dict(errors or []),
+    )
+
+
+ROUTES = (
+    StudioRoute("/feedback/successors/{number}", show_successor, GET, Permission.see_partners),
+    StudioRoute("/feedback/successors/{number}", accept, POST, Permission.change_partners),
+    StudioRoute("/feedback/successors/{number}/refuse", refuse, POST, Permission.change_partners),
+)
