@@ -180,6 +180,15 @@ class Act(StrEnum):
     refused_successor = "refused_successor"
     """They refused a proposed successor."""
 
+    changed_settings = "changed_settings"
+    """They changed settings: the line names the keys, never a value."""
+
+    changed_secret = "changed_secret"  # noqa: S105 - the name of the act
+    """They put in, replaced or removed a password of the settings."""
+
+    tried_relay = "tried_relay"
+    """They had a relay tried, or a test mail sent over it."""
+
     rotated_keys = "rotated_keys"
     """They made a new key to sign links."""
 

@@ -86,12 +86,7 @@ class DomainRateLimiter:
         clock: Clock = read_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        for domain, rate in rates.items():
-            if not rate > 0:
-                raise ConfigurationError(
-                    f"[domain_rates] {domain} = {rate:g}: a rate is in messages per second and above 0. "
-                    "Correct it, or remove the line for no limit."
-                )
+        check_domain_rates(rates)
         self._engine = engine
         self._rates = {key if key == ANY_DOMAIN else domain_of(key): rate for key, rate in rates.items()}
         self._default_rate = self._rates.pop(ANY_DOMAIN, None)
@@ -210,3 +205,17 @@ def _find_interval(rate: float) -> timedelta:
 def _choose_cursor(limit: BucketLimit, cursors: Mapping[str, BucketCursor]) -> BucketCursor | DayCursor:
     cursor = cursors[limit.bucket]
     return cursor if limit.day_of is None else DayCursor(cursor)
+
+
+def check_domain_rates(rates: Mapping[str, float]) -> None:
+    """Check rates in messages per second by domain.
+
+    Raises:
+        ConfigurationError: a rate is not above 0.
+    """
+    for domain, rate in rates.items():
+        if not rate > 0:
+            raise ConfigurationError(
+                f"[domain_rates] {domain} = {rate:g}: a rate is in messages per second and above 0. "
+                "Correct it, or remove the line for no limit."
+            )

@@ -52,7 +52,9 @@ def change_toml(
             table.clear()
             table.update(ordered)
     found = _try_parse(written)
-    if found != after or any(_list_keys(found, path) != _list_keys(after, path) for path in orders or {}):
+    if _prune(found) != _prune(after) or any(
+        _list_keys(found, path) != _list_keys(after, path) for path in orders or {}
+    ):
         names = ", ".join(sorted({write_keys(path) for path in (*changes, *(orders or {}))}))
         raise TomlChangeError(
             f"the file is written in a way in which {names} cannot be changed alone. Change the file itself."
@@ -71,6 +73,18 @@ def find_value(values: object, path: TomlPath) -> Any:
             case _:
                 return None
     return values
+
+
+def _prune(values: object) -> object:
+    """``values`` without tables that have no keys: a header alone says nothing."""
+    match values:
+        case dict():
+            kept = {key: _prune(item) for key, item in values.items()}
+            return {key: item for key, item in kept.items() if item != {}}
+        case list():
+            return [_prune(item) for item in values]
+        case _:
+            return values
 
 
 def _list_keys(values: object, path: TomlPath) -> list[str]:

@@ -37,6 +37,7 @@ from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.settings import routes as settings
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
 from mailer.web.studio.sign_in.ended_session import ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.sign_ups import sign_up_page
@@ -65,6 +66,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *doctor.ROUTES,
     *feedback.ROUTES,
     *reports.ROUTES,
+    *settings.ROUTES,
     *sign_in.ROUTES,
     *sign_up_page.ROUTES,
     *stories.ROUTES,

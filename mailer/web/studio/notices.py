@@ -101,6 +101,12 @@ class Notice(StrEnum):
     saved_adjusted = "saved-adjusted"
     """A text was saved, with emphasis moved a little."""
 
+    settings_saved = "settings-saved"
+    """Settings were changed, and are in use."""
+
+    settings_unchanged = "settings-unchanged"
+    """A form of settings was sent as it was."""
+
     invited = "invited"
     """A person was invited to the team."""
 
@@ -182,6 +188,8 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.saved_adjusted: gettext_noop(
             "Saved. Bold or italic that ended beside a space or a punctuation mark was moved a little."
         ),
+        Notice.settings_saved: gettext_noop("The settings are saved and in use."),
+        Notice.settings_unchanged: gettext_noop("Nothing was changed."),
         Notice.invited: gettext_noop("The invitation is on its way. Its link works for a week."),
         Notice.invited_again: gettext_noop(
             "A new invitation is on its way. The link in the one before no longer works."

@@ -89,7 +89,8 @@ class House:
         # The doctor writes down what it found when it has looked, which an earlier request asked for.
         later = ("mailer.db-", "doctor.json", ".doctor.json")
         names = sorted(path.name for path in root.iterdir() if not path.name.startswith(later))
-        return {**files, "the workspace": names, **_dump(root / "mailer.db")}
+        settings = (root / "mailer.toml").read_bytes()
+        return {**files, "the workspace": names, "mailer.toml": settings, **_dump(root / "mailer.db")}
 
     @contextlib.contextmanager
     def unchanged(self, reason: str) -> Iterator[None]:
@@ -98,13 +99,19 @@ class House:
         yield
         after = self.see()
         changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
-        assert not changed, f"{reason} has changed {sorted(changed)}"
+        assert not changed, (
+            f"{reason} has changed {[(name, before.get(name), after.get(name)) for name in changed]}"
+        )
 
     def restore(self) -> None:
         """Make everything as it was when the house was opened."""
         editions = self.studio.workspace.editions
         shutil.rmtree(editions)
         shutil.copytree(self.pristine / "editions", editions)
+        settings = self.studio.workspace.root / "mailer.toml"
+        if settings.read_bytes() != (self.pristine / "mailer.toml").read_bytes():
+            shutil.copy(self.pristine / "mailer.toml", settings.with_name("draft"))
+            settings.with_name("draft").replace(settings)
         for source, target in ((self.pristine / "mailer.db", self.studio.workspace.root / "mailer.db"),):
             with _connect(source) as old, _connect(target) as live:
                 old.backup(live)
@@ -136,6 +143,8 @@ def _dump(path: Path) -> dict[str, list[dict[str, object]]]:
 
 def _make_workspace(root: Path, database: Path) -> Workspace:
     (root / "editions").mkdir(parents=True)
+    # Locks are in it, of which a request may be the first.
+    (root / "run").mkdir(mode=0o700)
     (root / "mailer.toml").write_text(SETTINGS, encoding="utf-8")
     write_keys(root / "keys.toml")
     shutil.copy(database, root / "mailer.db")
@@ -167,6 +176,7 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
         cookies["forged"] = f"studio={'A' * 43}"
         pristine = folder / "pristine"
         shutil.copytree(workspace.editions, pristine / "editions")
+        shutil.copy(workspace.root / "mailer.toml", pristine / "mailer.toml")
         with _connect(workspace.root / "mailer.db") as live, _connect(pristine / "mailer.db") as copy:
             live.backup(copy)
         yield House(studio=studio, cookies=cookies, pristine=pristine)

@@ -1,0 +1,65 @@
+"""Writes settings that were changed, with their line in the log, and has the running programs take them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.dispatch.usable_settings import check_usable
+from mailer.errors import ConfigurationError
+from mailer.settings import Settings
+from mailer.settings.changes.settings_file import change_settings
+from mailer.settings.changes.toml_nodes import TomlPath
+from mailer.settings.changes.toml_splicer import TomlChanges
+from mailer.settings.changes.toml_writer import write_keys
+from mailer.web.studio.page import StudioPage
+
+
+def save_changes(
+    page: StudioPage,
+    changes: TomlChanges,
+    *,
+    was: Mapping[TomlPath, Any],
+    orders: Mapping[TomlPath, Sequence[str]] | None = None,
+) -> Settings:
+    """Change settings; the log names the keys, and never a value.
+
+    Raises:
+        ConfigurationError: they could not be changed, as :func:`change_settings` says.
+    """
+    workspace = page.state.workspace
+    with page.state.write_session() as session:
+        record_activity(
+            session,
+            page.actor,
+            Act.changed_settings,
+            subject=", ".join(map(write_keys, dict.fromkeys((*changes, *(orders or {}))))),
+            now=page.state.clock(),
+        )
+        # The line first: if it cannot be written, neither are the settings.
+        session.flush()
+        settings = change_settings(
+            workspace.root,
+            changes,
+            was=was,
+            environ=workspace.environ,
+            orders=orders,
+            check=lambda found: _check(found, workspace.settings),
+        )
+    page.state.live.refresh()
+    return settings
+
+
+def find_fault(page: StudioPage) -> str:
+    """Why mailer.toml cannot be used as it is now; empty if it can."""
+    page.state.live.refresh()
+    return page.state.live.fault
+
+
+def _check(settings: Settings, former: Settings) -> None:
+    if settings.database != former.database:
+        raise ConfigurationError(
+            "mailer.toml names another database now, which the running programs do not have open. Start them "
+            "again first."
+        )
+    check_usable(settings)

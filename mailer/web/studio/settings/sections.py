@@ -1,0 +1,145 @@
+"""What there is to set, in groups, each with a page of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailer.i18n import gettext_noop
+from mailer.settings.changes.setting import Setting, list_settings
+
+_SENDING = frozenset(
+    {
+        *("window", "window_days", "rate", "retry_for_hours"),
+        *("canary", "canary_minutes", "halt_at_rejected", "in_doubt"),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Settings that belong together. ``settings`` is empty for what has pages of its own at ``path``.
+    ``is_technical`` says that its settings are called as in ``mailer.toml``, and described in English."""
+
+    name: str
+    title: str
+    about: str
+    settings: tuple[Setting, ...] = ()
+    path: str = ""
+    is_technical: bool = False
+
+
+def _choose_settings(section: str, *, leave_out: frozenset[str] = frozenset()) -> tuple[Setting, ...]:
+    return tuple(one for one in list_settings(section) if str(one.path[1]) not in leave_out)
+
+
+_CAMPAIGNS = list_settings("campaigns")
+
+GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
+    {
+        gettext_noop("The newsletter"): (
+            Section(
+                name="sender",
+                title=gettext_noop("Sender"),
+                about=gettext_noop("Who the mail is from, and where answers go."),
+                settings=_choose_settings("sender", leave_out=frozenset({"is_sample_body"})),
+            ),
+            Section(
+                name="sectors",
+                title=gettext_noop("Sectors"),
+                about=gettext_noop("What partners can follow, and the parts of an edition."),
+                path="/settings/sectors",
+            ),
+            Section(
+                name="countries",
+                title=gettext_noop("Countries"),
+                about=gettext_noop("How the organisation writes their names, their time zones and labels."),
+                path="/settings/countries",
+            ),
+            Section(
+                name="pages",
+                title=gettext_noop("Partners’ pages"),
+                about=gettext_noop("The public address, sign-ups, and whether search engines come in."),
+                settings=list_settings("web"),
+            ),
+        ),
+        gettext_noop("Sending"): (
+            Section(
+                name="relays",
+                title=gettext_noop("Relays"),
+                about=gettext_noop("The mail servers that take our mail: try them, sign in, share the load."),
+                path="/settings/relays",
+            ),
+            Section(
+                name="sending",
+                title=gettext_noop("Hours and pace"),
+                about=gettext_noop("When mail goes out, how fast, and when a campaign stops by itself."),
+                settings=tuple(one for one in _CAMPAIGNS if one.path[1] in _SENDING),
+            ),
+            Section(
+                name="campaigns",
+                title=gettext_noop("Campaigns and approval"),
+                about=gettext_noop("What a campaign needs before it starts, and what comes after it."),
+                settings=tuple(one for one in _CAMPAIGNS if one.path[1] not in _SENDING),
+            ),
+            Section(
+                name="limits",
+                title=gettext_noop("Limits by receiver"),
+                about=gettext_noop("How fast single domains and providers are sent to."),
+                settings=(
+                    *list_settings("domain_rates"),
+                    *list_settings("provider_rates"),
+                    *list_settings("provider_daily_limits"),
+                ),
+            ),
+            Section(
+                name="returns",
+                title=gettext_noop("What comes back"),
+                about=gettext_noop("Where bounces and replies arrive, and what is done with them."),
+                settings=_choose_settings("feedback", leave_out=frozenset({"oauth", "webhooks"})),
+                is_technical=True,
+            ),
+            Section(
+                name="signatures",
+                title=gettext_noop("Signatures"),
+                about=gettext_noop("DKIM, for a relay that does not sign."),
+                settings=list_settings("dkim"),
+                is_technical=True,
+            ),
+        ),
+        gettext_noop("People and their data"): (
+            Section(
+                name="law",
+                title=gettext_noop("Law and consent"),
+                about=gettext_noop("Where partners must have agreed before they get mail."),
+                settings=(*list_settings("law"), *list_settings("consent")),
+            ),
+            Section(
+                name="retention",
+                title=gettext_noop("How long data is kept"),
+                about=gettext_noop("What is deleted by itself, and after how long."),
+                settings=list_settings("retention"),
+            ),
+            Section(
+                name="studio",
+                title=gettext_noop("Studio"),
+                about=gettext_noop("Who reaches these pages, and how the team signs in."),
+                settings=list_settings("studio"),
+            ),
+        ),
+        gettext_noop("The program"): (
+            Section(
+                name="technical",
+                title=gettext_noop("Look-ups and log"),
+                about=gettext_noop("Which DNS server is asked, and where the log goes."),
+                settings=(*list_settings("dns"), *list_settings("log")),
+                is_technical=True,
+            ),
+        ),
+    }
+)
+"""All sections, by the heading they are under."""
+
+SECTIONS: Mapping[str, Section] = MappingProxyType(
+    {section.name: section for sections in GROUPS.values() for section in sections}
+)
+"""All sections, by name."""

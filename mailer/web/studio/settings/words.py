@@ -1,0 +1,245 @@
+"""What each setting is called and what it does, in the words of the team; and what is wrong with a value."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mailer.i18n import Translator, gettext_noop
+
+
+class Words(NamedTuple):
+    """A setting's label, and a hint with an example where one helps."""
+
+    label: str
+    hint: str = ""
+
+
+WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        "sender.name": Words(
+            gettext_noop("Sender’s name"), gettext_noop("As partners see it in their inbox.")
+        ),
+        "sender.address": Words(
+            gettext_noop("Sender’s address"),
+            gettext_noop("The mail comes from it. Such as news@example.org."),
+        ),
+        "sender.organisation": Words(
+            gettext_noop("Organisation"), gettext_noop("It stands below each mail.")
+        ),
+        "sender.postal_address": Words(
+            gettext_noop("Postal address"),
+            gettext_noop("The law of most countries asks for it below each mail."),
+        ),
+        "sender.language": Words(
+            gettext_noop("Language of these names"),
+            gettext_noop("A tag such as en, zh-Hans, mn, ja, ko or fr, for programs that read aloud."),
+        ),
+        "sender.reply_to": Words(
+            gettext_noop("Address for replies"), gettext_noop("Leave it empty for the sender’s address.")
+        ),
+        "sender.bounces_to": Words(
+            gettext_noop("Address for bounces"), gettext_noop("Leave it empty for the sender’s address.")
+        ),
+        "sender.list_id": Words(
+            gettext_noop("Name of the list"),
+            gettext_noop("Mail programs sort by it. Such as newsletter.example.org. Do not change it later."),
+        ),
+        "web.base_url": Words(
+            gettext_noop("Public address"),
+            gettext_noop(
+                "Such as https://news.example.org. Links in mails that were sent before lead to the old one."
+            ),
+        ),
+        "web.robots": Words(gettext_noop("Search engines")),
+        "web.sign_up": Words(gettext_noop("People can sign up themselves")),
+        "web.accessibility_contact": Words(
+            gettext_noop("Where barriers are reported"),
+            gettext_noop("An email address, or the https address of a form."),
+        ),
+        "web.trusted_proxies": Words(
+            gettext_noop("Our own proxies"), gettext_noop("An address or a network on each line.")
+        ),
+        "web.metrics": Words(
+            gettext_noop("Metrics for Prometheus"),
+            gettext_noop(
+                "Such as 127.0.0.1:9464. Leave it empty for none. The server has to be started again."
+            ),
+        ),
+        "campaigns.window": Words(
+            gettext_noop("Hours"),
+            gettext_noop("In the partner’s time zone, such as 08:00-18:00. Leave it empty for any hour."),
+        ),
+        "campaigns.window_days": Words(gettext_noop("Days")),
+        "campaigns.rate": Words(
+            gettext_noop("Messages per second"),
+            gettext_noop("At most, over all relays. Leave it empty for no limit."),
+        ),
+        "campaigns.retry_for_hours": Words(
+            gettext_noop("Hours to keep trying"), gettext_noop("For messages that a server puts off.")
+        ),
+        "campaigns.canary": Words(
+            gettext_noop("Partners who get it first"),
+            gettext_noop("The others follow when these were sent. Leave it empty to send to all at once."),
+        ),
+        "campaigns.canary_minutes": Words(
+            gettext_noop("Minutes to wait after them"),
+            gettext_noop("Leave it empty to wait until a person lets the campaign go on."),
+        ),
+        "campaigns.halt_at_rejected": Words(
+            gettext_noop("Share of dead addresses that pauses a campaign"),
+            gettext_noop("Of the first 200; 0.1 is a tenth."),
+        ),
+        "campaigns.in_doubt": Words(gettext_noop("Deliveries in doubt, when a campaign goes on")),
+        "campaigns.approval": Words(gettext_noop("Approval")),
+        "campaigns.approval_by": Words(gettext_noop("Who may approve")),
+        "campaigns.launch_by": Words(gettext_noop("Who launches")),
+        "campaigns.require_test": Words(gettext_noop("Exactly this content must have been tested before")),
+        "campaigns.test_readers": Words(
+            gettext_noop("Test readers"), gettext_noop("An email address on each line.")
+        ),
+        "campaigns.archive": Words(gettext_noop("Add editions to the public archive when they are sent")),
+        "campaigns.count_clicks": Words(
+            gettext_noop("Count clicks"), gettext_noop("By country and sector, without names.")
+        ),
+        "campaigns.report_to": Words(
+            gettext_noop("Who gets the report"), gettext_noop("An email address on each line.")
+        ),
+        "campaigns.report_after_hours": Words(gettext_noop("Hours from the end of a campaign to its report")),
+        "domain_rates": Words(
+            gettext_noop("Messages per second by domain"),
+            gettext_noop("One on each line, such as example.org = 2. The star stands for all others: * = 5."),
+        ),
+        "provider_rates": Words(
+            gettext_noop("Messages per second by provider"),
+            gettext_noop("One on each line, such as orange = 2.5 or yahoo = unlimited."),
+        ),
+        "provider_daily_limits": Words(
+            gettext_noop("Messages per day by provider"),
+            gettext_noop("One on each line, such as gmx = 5000 or gmx = unlimited."),
+        ),
+        "law.opt_in": Words(
+            gettext_noop("Countries where consent must be on record"),
+            gettext_noop("The code of a country on each line, such as JP."),
+        ),
+        "consent.origin": Words(gettext_noop("The network address that a choice came from")),
+        "retention.pending_days": Words(gettext_noop("Sign-ups that nobody confirmed, in days")),
+        "retention.gone_months": Words(
+            gettext_noop("People who have left, in months"),
+            gettext_noop(
+                "They are erased, but for a hash that keeps them from being added again. Empty: never."
+            ),
+        ),
+        "retention.reply_months": Words(
+            gettext_noop("Mail servers’ replies, in months"),
+            gettext_noop("What became of each mail stays. Empty: never."),
+        ),
+        "retention.test_months": Words(gettext_noop("Addresses that tests were sent to, in months")),
+        "retention.feedback_months": Words(
+            gettext_noop("Bounces, complaints and replies, in months"),
+            gettext_noop("What became of each partner stays. Empty: never."),
+        ),
+        "retention.fake_months": Words(
+            gettext_noop("Fakes that people have submitted, in months"),
+            gettext_noop("From the last time that one was submitted."),
+        ),
+        "retention.comment_months": Words(
+            gettext_noop("Resolved comments, in months"), gettext_noop("Open ones stay. Empty: never.")
+        ),
+        "retention.click_hours": Words(
+            gettext_noop("Single clicks, in hours"), gettext_noop("How many followed each link stays.")
+        ),
+        "studio.enabled": Words(
+            gettext_noop("The server for partners answers these pages, too"),
+            gettext_noop("Under /studio of the public address. Without it, only this machine has them."),
+        ),
+        "studio.session_days": Words(gettext_noop("Days without a visit until one has to sign in again")),
+        "studio.oidc.issuer": Words(
+            gettext_noop("Sign-in at the organisation: its provider"),
+            gettext_noop(
+                "Such as https://login.microsoftonline.com/TENANT/v2.0. Leave all of these empty for none."
+            ),
+        ),
+        "studio.oidc.client_id": Words(
+            gettext_noop("ID of the application there"), gettext_noop("As it was registered at the provider.")
+        ),
+        "studio.oidc.client_secret_file": Words(
+            gettext_noop("File with the application’s secret"), gettext_noop("The secret is its first line.")
+        ),
+        "studio.oidc.name": Words(gettext_noop("What the button calls it")),
+        "studio.oidc.domains": Words(
+            gettext_noop("Only addresses of these domains"), gettext_noop("A domain on each line.")
+        ),
+    }
+)
+"""By the name of the setting. What is not here is called as in ``mailer.toml``."""
+
+CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "web.robots": {
+            "index": gettext_noop("may list the archive"),
+            "noindex": gettext_noop("are asked to stay away"),
+        },
+        "campaigns.approval": {
+            "required": gettext_noop("Nothing is sent that nobody has approved"),
+            "optional": gettext_noop("A campaign may be sent without it"),
+        },
+        "campaigns.approval_by": {
+            "anybody": gettext_noop("Every approver"),
+            "another": gettext_noop("An approver who has neither written nor prepared it"),
+        },
+        "campaigns.launch_by": {
+            "one": gettext_noop("One person"),
+            "two": gettext_noop("Two people: the second confirms the same number"),
+        },
+        "campaigns.in_doubt": {
+            "hold": gettext_noop("wait until a person decides"),
+            "resend": gettext_noop("are sent again; some will get the mail twice"),
+        },
+        "campaigns.window_days": {
+            "mon": gettext_noop("Monday"),
+            "tue": gettext_noop("Tuesday"),
+            "wed": gettext_noop("Wednesday"),
+            "thu": gettext_noop("Thursday"),
+            "fri": gettext_noop("Friday"),
+            "sat": gettext_noop("Saturday"),
+            "sun": gettext_noop("Sunday"),
+        },
+        "consent.origin": {
+            "hashed": gettext_noop("is kept as a keyed hash"),
+            "plain": gettext_noop("is kept as it is"),
+            "nothing": gettext_noop("is not kept"),
+        },
+    }
+)
+"""The words for what a setting may be, by its name."""
+
+_FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": gettext_noop("Fill this in."),
+        "string_too_short": gettext_noop("This is too short, or empty."),
+        "string_too_long": gettext_noop("Write at most %(max_length)s letters."),
+        "string_pattern_mismatch": gettext_noop("This is not written as it has to be. See the example."),
+        "int_parsing": gettext_noop("Write a whole number."),
+        "int_from_float": gettext_noop("Write a whole number."),
+        "float_parsing": gettext_noop("Write a number."),
+        "greater_than": gettext_noop("Write a number above %(gt)s."),
+        "greater_than_equal": gettext_noop("Write a number of at least %(ge)s."),
+        "less_than_equal": gettext_noop("Write a number of at most %(le)s."),
+        "literal_error": gettext_noop("Choose one of these."),
+        "bool_parsing": gettext_noop("Choose one of these."),
+        "date_from_datetime_parsing": gettext_noop("Write the date as year-month-day, such as 2026-03-31."),
+        "table_line": gettext_noop("Write one on each line, with a sign = between."),
+        "ip_any_address": gettext_noop("Write an IP address on each line, such as 192.0.2.7."),
+    }
+)
+
+
+def describe_fault(
+    translator: Translator, kind: str, message: str = "", limits: Mapping[str, Any] | None = None
+) -> str:
+    """What is wrong with a value, by pydantic's name of the error; ``message`` if it is an error of ours."""
+    words = _FAULTS.get(kind)
+    if words is None:
+        return message
+    known = limits or {}
+    return translator.translate(words, **{name: str(value) for name, value in known.items()})
