@@ -235,9 +235,7 @@ def find_or_create_campaign(
             an author, where another person has to approve; or a test is required and missing.
     """
     approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
-    if workspace.settings.campaigns.approval == "required" and (
-        fault := find_approval_fault(workspace.settings, plan, approval, launched_by=by)
-    ):
+    if fault := find_approval_fault(connection, workspace.settings, plan, approval, launched_by=by):
         raise LaunchRefusedError(fault)
     if workspace.settings.campaigns.require_test and plan.correction is None:
         _require_test(connection, plan)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.approval_models import ApprovalAnswer, ApprovalReviewer, ApprovalRound
 from mailer.database.comment_models import Comment, CommentThread
 from mailer.database.models import Campaign, CampaignContent, SentTest
 from mailer.database.team_models import TeamMember
@@ -40,7 +41,8 @@ def export_personal_data(
     not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
     that were sent to the address. ``messages`` are those that came back by or about them. ``activity`` is
     what the team's log says of the address. ``comments`` are those of the team that name it, and those that
-    its owner wrote as one of the team. Writes nothing.
+    its owner wrote as one of the team. ``approvals`` are those that its owner was asked for as a reviewer
+    outside the team. Writes nothing.
 
     Raises:
         SubscriberError: the address is invalid or not on the list.
@@ -72,6 +74,7 @@ def export_personal_data(
         ],
         "activity": [line for one in people for line in _read_activity(session, one.email)],
         "comments": [comment for one in people for comment in _read_comments(session, one.email)],
+        "approvals": [asked for one in people for asked in _read_approvals(session, one.email)],
         **{name: _name_stories(session, _add_campaign_names(session, found)) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }
@@ -151,6 +154,27 @@ def _read_comments(session: Session, email: str) -> list[dict[str, Any]]:
         }
         for comment, thread, author in found
         if author == email or pattern.search(comment.text) or pattern.search(thread.quote)
+    ]
+
+
+def _read_approvals(session: Session, email: str) -> list[dict[str, Any]]:
+    """The approvals that the address was asked for, and what its owner answered."""
+    found = session.exec(
+        select(ApprovalReviewer, ApprovalRound, ApprovalAnswer)
+        .where(ApprovalReviewer.email == email, ApprovalReviewer.round_id == ApprovalRound.id)
+        .outerjoin(ApprovalAnswer, col(ApprovalAnswer.reviewer_id) == col(ApprovalReviewer.id))
+        .order_by(col(ApprovalReviewer.id))
+    )
+    return [
+        {
+            "name": reviewer.name,
+            "edition": asked.edition,
+            "asked_at": _to_json_value(asked.asked_at),
+            "answer": answer and answer.verdict.value,
+            "words": answer.words if answer is not None else "",
+            "answered_at": answer and _to_json_value(answer.answered_at),
+        }
+        for reviewer, asked, answer in found
     ]
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, Update, exists, update
 from sqlmodel import Session, col, delete, func, select
 
+from mailer.database.approval_models import ApprovalReviewer, ApprovalRound
 from mailer.database.comment_models import CommentThread
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMessage
@@ -84,6 +85,9 @@ def prune(
             delete_old_feedback(session.connection(), months_before(now, rules.feedback_months))
         if (old := _is_old_fake(rules, now)) is not None:
             session.connection().execute(delete(FakeMail).where(old))
+        if (old := _has_old_reviewer(rules, now)) is not None:
+            forgotten = {"email": "", "digest": None}
+            session.connection().execute(update(ApprovalReviewer).where(old).values(forgotten))
         if (old := _is_old_comment(rules, now)) is not None:
             # Its comments, and whom they mention, go with it.
             session.connection().execute(delete(CommentThread).where(old))
@@ -146,6 +150,13 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
             what="comments of the team to delete, with their replies",
             reason=f"resolved more than {rules.comment_months} months ago",
         )
+    if (old := _has_old_reviewer(rules, now)) is not None:
+        yield RetentionResult(
+            setting="reviewer_months",
+            number=_count(session, ApprovalReviewer, old),
+            what="outside reviewers to delete the address of",
+            reason=f"asked for an approval that ended more than {rules.reviewer_months} months ago",
+        )
     yield RetentionResult(
         setting="",
         number=_count(session, MailedLink, col(MailedLink.expires_at) < now - EXPIRED_LINKS_KEPT),
@@ -156,6 +167,15 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
 
 def _count(session: Session, table: type, condition: ColumnElement[bool]) -> int:
     return session.exec(select(func.count()).select_from(table).where(condition)).one()
+
+
+def _has_old_reviewer(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+    if rules.reviewer_months is None:
+        return None
+    # What was never answered has no end.
+    ended = func.coalesce(col(ApprovalRound.ended_at), col(ApprovalRound.asked_at))
+    old = select(ApprovalRound.id).where(ended < months_before(now, rules.reviewer_months))
+    return (col(ApprovalReviewer.email) != "") & col(ApprovalReviewer.round_id).in_(old)
 
 
 def _is_old_comment(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:

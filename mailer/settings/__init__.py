@@ -5,7 +5,7 @@ every key, its default and its description. An unknown key is an error, both in 
 environment.
 """
 
-from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.campaigns import ApprovalStepSettings, CampaignSettings
 from mailer.settings.database import DatabaseSettings
 from mailer.settings.dkim import DkimSettings
 from mailer.settings.dns import DnsSettings
@@ -33,6 +33,7 @@ from mailer.settings.webhooks import SecretWebhookSettings, WebhooksSettings
 __all__ = [
     "LOOPBACK_HOSTS",
     "SETTINGS_FILE",
+    "ApprovalStepSettings",
     "CampaignSettings",
     "ConsentSettings",
     "CountryCode",

@@ -1,10 +1,51 @@
 """How campaigns are sent."""
 
-from typing import Literal
+from email.utils import parseaddr
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from mailer.settings.section import Section
+from mailer.settings.section import Section, SingleLineText
+
+MAX_APPROVAL_STEPS = 5
+"""More steps than that are an organisation chart."""
+
+
+class ApprovalStepSettings(Section):
+    """One step of an approval: who is asked, and how many of them have to approve."""
+
+    name: SingleLineText = Field(
+        default="", max_length=100, description='What the step is about, such as "Facts"; shown to people.'
+    )
+    needs: Literal["any", "all"] = Field(
+        default="any", description="Whether any one of those who are asked is enough, or all have to approve."
+    )
+    members: tuple[str, ...] = Field(
+        default=(), description="The addresses of members of the team who are asked."
+    )
+    roles: tuple[Literal["author", "approver", "manager"], ...] = Field(
+        default=(),
+        description="Roles of the team: one member with the role, or a higher one, answers for it.",
+    )
+    reviewers: tuple[SingleLineText, ...] = Field(
+        default=(),
+        description="People outside the team who get a link by mail, such as "
+        '"Ana Diaz <ana@ministry.example>".',
+    )
+
+    @field_validator("members", "reviewers")
+    @classmethod
+    def _check_addresses(cls, people: tuple[str, ...]) -> tuple[str, ...]:
+        for person in people:
+            if "@" not in parseaddr(person)[1]:
+                raise ValueError(f"{person!r} has no address. Write it as ana@example.org")
+        return people
+
+    @model_validator(mode="after")
+    def _check_people(self) -> Self:
+        if not (self.members or self.roles or self.reviewers):
+            raise ValueError("a step asks nobody. Give it members, roles or reviewers")
+        return self
 
 
 class CampaignSettings(Section):
@@ -21,6 +62,11 @@ class CampaignSettings(Section):
         default="one",
         description="How many people launch a campaign: one, or two, of whom the second confirms it in "
         "Studio within an hour.",
+    )
+    approval_steps: tuple[ApprovalStepSettings, ...] = Field(
+        default=(),
+        max_length=MAX_APPROVAL_STEPS,
+        description="The steps of an approval, in their order. By default one: anybody who may approve.",
     )
     test_readers: tuple[str, ...] = Field(
         default=(),

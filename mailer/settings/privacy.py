@@ -59,6 +59,12 @@ class RetentionSettings(Section):
         description="Delete the addresses that tests were sent to after this many months; that the content "
         "was tested stays.",
     )
+    reviewer_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete the addresses of outside reviewers this many months after the approval ended; "
+        "their names and answers stay with it.",
+    )
     feedback_months: int | None = Field(
         default=None,
         ge=1,

@@ -1,11 +1,13 @@
 """What the database holds about a member of the team: as a copy for them, and erased when they have left."""
 
+import json
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.approval_models import ApprovalAnswer, ApprovalComment, ApprovalRound
 from mailer.database.preparation_models import SeenVariant
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.sign_in_models import (
@@ -76,10 +78,30 @@ def erase_member(session: Session, email: str) -> None:
     session.connection().execute(
         update(ActivityRecord).where(col(ActivityRecord.member_id) == row.id).values(name=MASK)
     )
+    _mask_approvals(session, row.id or 0)
     # Unique, and no address that anybody could have.
     row.email, row.name, row.language = f"{row.id}@erased.invalid", MASK, ""
     session.add(row)
     session.flush()
+
+
+def _mask_approvals(session: Session, member_id: int) -> None:
+    """Take their name away from the approvals that they asked for, gave and commented on."""
+    connection = session.connection()
+    for table, column in (
+        (ApprovalRound, ApprovalRound.asked_by),
+        (ApprovalAnswer, ApprovalAnswer.name),
+        (ApprovalComment, ApprovalComment.name),
+    ):
+        theirs = col(table.member_id) == member_id
+        connection.execute(update(table).where(theirs).values({col(column): MASK}))
+    for asked in session.exec(select(ApprovalRound).where(col(ApprovalRound.steps).contains('"member"'))):
+        steps = json.loads(asked.steps)
+        for party in (party for step in steps for party in step["parties"]):
+            if (party["kind"], party["number"]) == ("member", member_id):
+                party["name"] = MASK
+        asked.steps = json.dumps(steps, ensure_ascii=False)
+        session.add(asked)
 
 
 def _describe(row: SQLModel) -> dict[str, Any]:

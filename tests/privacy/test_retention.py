@@ -16,6 +16,13 @@ from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.comments.threads import StoryPlace, begin_thread, resolve_thread
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.approval_models import (
+    ApprovalAnswer,
+    ApprovalReviewer,
+    ApprovalRound,
+    ApprovalVerdict,
+    RoundState,
+)
 from mailer.database.comment_models import Comment, CommentMention
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.database.models import Delivery, DeliveryState, SentTest
@@ -99,7 +106,7 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     (workspace.root / "list.csv").write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
     forgotten: list[None] = []
     done = prune(workspace, engine, now=NOW, on_person=lambda: forgotten.append(None))
-    assert [rule.number for rule in done] == [1, 1, 2, 1, 0, 2]
+    assert [rule.number for rule in done] == [1, 1, 2, 1, 0, 0, 2]
     assert len(forgotten) == 2
     assert list_statuses(engine) == {
         "erased-1@erased.invalid": Status.erased,
@@ -121,7 +128,7 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
     for path in workspace.root.glob("mailer.db*"):
         assert b"old.leaver" not in path.read_bytes()
         assert b"old.asker" not in path.read_bytes()
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0, 0]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0, 0, 0, 0]
 
 
 def test_comments_go_some_time_after_they_were_resolved(workspace: Workspace, engine: Engine) -> None:
@@ -144,6 +151,60 @@ def test_comments_go_some_time_after_they_were_resolved(workspace: Workspace, en
     with Session(engine) as session:
         assert {comment.text for comment in session.exec(select(Comment))} == {"@Bo new", "@Bo open"}
         assert len(session.exec(select(CommentMention)).all()) == 2
+
+
+def test_addresses_of_outside_reviewers_go_and_their_answers_stay(
+    workspace: Workspace, engine: Engine
+) -> None:
+    with Session(engine) as session:
+        for campaign, ended_at in ((1, LONG_AGO), (1, NOW), (1, None)):
+            add_review(session, campaign, ended_at)
+        session.commit()
+    planned = {rule.setting: str(rule) for rule in plan_pruning(engine, RULES, now=NOW)}
+    assert planned["reviewer_months"] == (
+        "2 outside reviewers to delete the address of: asked for an approval that ended more than 12 months "
+        "ago"
+    )
+    prune(workspace, engine, now=NOW)
+    with Session(engine) as session:
+        kept = [
+            (row.name, row.email, row.digest) for row in session.exec(select(ApprovalReviewer).order_by("id"))
+        ]
+        assert kept == [("Ana", "", None), ("Ana", "ana.2026@x.example", "2"), ("Ana", "", None)]
+        assert {row.name for row in session.exec(select(ApprovalAnswer))} == {"Ana"}
+
+
+def add_review(session: Session, campaign: int, ended_at: datetime | None) -> None:
+    asked = ApprovalRound(
+        campaign_id=campaign,
+        edition="2026-1",
+        segment="all",
+        digest="d",
+        settings="{}",
+        steps="[]",
+        facts="{}",
+        state=RoundState.approved if ended_at else RoundState.open,
+        asked_at=LONG_AGO,
+        ended_at=ended_at,
+    )
+    session.add(asked)
+    session.flush()
+    reviewer = ApprovalReviewer(
+        round_id=asked.id or 0, name="Ana", email="ana.2026@x.example", digest=str(asked.id)
+    )
+    session.add(reviewer)
+    session.flush()
+    session.add(
+        ApprovalAnswer(
+            round_id=asked.id or 0,
+            person=f"reviewer:{reviewer.id}",
+            reviewer_id=reviewer.id,
+            name="Ana",
+            verdict=ApprovalVerdict.approved,
+            digest="d",
+            answered_at=LONG_AGO,
+        )
+    )
 
 
 def test_what_came_back_long_ago_is_emptied_and_still_counts_once(

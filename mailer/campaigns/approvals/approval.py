@@ -7,8 +7,8 @@ each time it matters.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +16,21 @@ from sqlalchemy import Connection, select
 from sqlmodel import Session, col
 
 from editions.errors import EditionError
-from mailer.campaigns.approvals.settings_hashes import BINDING, THEME, hash_settings
-from mailer.campaigns.content_changes import list_content_changes
+from mailer.campaigns.approvals.changes import (
+    FrozenState,
+    SendingOptions,
+    list_changed_options,
+    list_changed_settings,
+    list_changes,
+)
+from mailer.campaigns.approvals.rounds import list_approvers
+from mailer.campaigns.approvals.settings_hashes import BINDING, hash_settings
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.campaigns.current_content import compile_content
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
-from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 
@@ -41,23 +48,34 @@ class ApprovalRefusedError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """An approval. ``changes`` lists what has changed since; if there are any, the approval is void."""
+    """An approval. ``by`` names the ``people`` who gave it. ``changes`` lists what has changed since; if
+    anything has, the approval is void. ``missing`` says who still has to approve, if it is not complete."""
 
     campaign_id: int
     by: str
     at: datetime
+    people: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    missing: str = ""
 
     @property
     def holds(self) -> bool:
-        return not self.changes
+        return not self.changes and not self.missing
 
     def as_dict(self) -> dict[str, Any]:
         """The approval in the form of the JSON output."""
-        return {**asdict(self), "at": self.at.isoformat(), "changes": list(self.changes), "holds": self.holds}
+        return {
+            "campaign_id": self.campaign_id,
+            "by": self.by,
+            "at": self.at.isoformat(),
+            "changes": list(self.changes),
+            "holds": self.holds,
+        }
 
     def __str__(self) -> str:
         words = f"approved by {self.by}, {format_utc(self.at)}"
+        if self.missing:
+            return f"{words}; it still waits for {self.missing}"
         return words if self.holds else f"{words}; no longer valid, changed since: {self.changes_as_text}"
 
     @property
@@ -68,7 +86,9 @@ class Approval:
 
 def read_approval(row: Any) -> Approval | None:
     """Return the approval in a campaign's ``row``, without looking for changes; None if there is none."""
-    return Approval(campaign_id=row.id, by=row.approved_by, at=row.approved_at) if row.approved_by else None
+    if not row.approved_by:
+        return None
+    return Approval(campaign_id=row.id, by=row.approved_by, at=row.approved_at, people=(row.approved_by,))
 
 
 def find_approval(
@@ -92,15 +112,17 @@ def find_approval(
     if not rows:
         return None
     hashes = hash_settings(workspace)
+    options = SendingOptions(segment=plan.segment.text, again=plan.again, counts_clicks=plan.counts_clicks)
     for row in rows:
         is_same_audience = (row.again, row.counts_clicks) == (plan.again, plan.counts_clicks)
         if is_same_audience and not _is_changed(row, plan.digest, hashes=hashes):
-            return _with_changes(row)
+            return _with_changes(connection, row)
     nearest = next((row for row in rows if row.segment == plan.segment.text), rows[0])
     if not plan.compiled:
-        return _with_changes(nearest, f"{plan.edition} has errors")
-    changes = _list_changes(connection, nearest, plan.compiled, hashes)
-    return _with_changes(nearest, *_list_option_changes(nearest, plan), *changes)
+        return _with_changes(connection, nearest, f"{plan.edition} has errors")
+    state = _freeze(connection, nearest)
+    changes = list_changes(state, plan.compiled, hashes)
+    return _with_changes(connection, nearest, *list_changed_options(state.options, options), *changes)
 
 
 def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> Approval | None:
@@ -114,64 +136,54 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
     # The content of a correction comes from a note, which the database does not know where to find.
     is_frozen = row.state is CampaignState.scheduled or SEPARATOR in row.edition
     if is_frozen and row.state in _WAITING_STATES and row.approved_by:
-        return _with_changes(row, *list_voiding_settings(row, workspace))
+        return _with_changes(connection, row, *list_voiding_settings(row, workspace))
     if row.state is not CampaignState.approved:
         return read_approval(row)
     try:
         compiled = compile_content(workspace, row.edition)
     except (ConfigurationError, EditionError, TemplateError):
-        return _with_changes(row, f"{row.edition} has errors or no longer exists")
+        return _with_changes(connection, row, f"{row.edition} has errors or no longer exists")
     hashes = hash_settings(workspace)
     digest = digest_plan(row.edition, row.segment, compiled)
     if not _is_changed(row, digest, hashes=hashes):
-        return _with_changes(row)
-    return _with_changes(row, *_list_changes(connection, row, compiled, hashes))
-
-
-def _with_changes(row: Any, *changes: str) -> Approval:
-    return Approval(campaign_id=row.id, by=row.approved_by, at=row.approved_at, changes=changes)
+        return _with_changes(connection, row)
+    return _with_changes(connection, row, *list_changes(_freeze(connection, row), compiled, hashes))
 
 
 def list_voiding_settings(row: Any, workspace: Workspace) -> list[str]:
     """Return the changed settings that void the approval of a campaign whose content is frozen."""
-    return _list_settings(row, hash_settings(workspace), only=BINDING)
+    return list_changed_settings(_read_settings(row), hash_settings(workspace), only=BINDING)
+
+
+def _with_changes(connection: Connection, row: Any, *changes: str) -> Approval:
+    people = list_approvers(connection, row.id) or (row.approved_by,)
+    return Approval(
+        campaign_id=row.id, by=row.approved_by, at=row.approved_at, people=people, changes=changes
+    )
 
 
 def _is_changed(row: Any, digest: str, *, hashes: Mapping[str, str]) -> bool:
     same = (row.approved_digest, row.digest) == (digest, digest)
-    return not same or bool(_list_settings(row, hashes, only=BINDING))
+    return not same or bool(list_changed_settings(_read_settings(row), hashes, only=BINDING))
 
 
-def _list_settings(row: Any, hashes: Mapping[str, str], *, only: Iterable[str] = ()) -> list[str]:
-    """Return the settings that have changed since the campaign was approved."""
+def _read_settings(row: Any) -> dict[str, str]:
     then: dict[str, str] = json.loads(row.approved_settings or "{}")
-    chosen = set(only) or set(hashes)
-    return [
-        name if name == THEME else f"the setting {name}"
-        for name, value in hashes.items()
-        if name in chosen and then.get(name, value) != value
-    ]
+    return then
 
 
-def _list_option_changes(row: Any, plan: Plan) -> Iterable[str]:
-    if row.segment != plan.segment.text:
-        yield f"the segment, which was {row.segment!r} and is {plan.segment.text!r}"
-    if row.again != plan.again:
-        yield "--again, which also sends it to readers who already have it"
-    if row.counts_clicks != plan.counts_clicks:
-        yield f"clicks on its links, which {'are' if plan.counts_clicks else 'are no longer'} counted"
+def _freeze(connection: Connection, row: Any) -> FrozenState:
+    """What was approved with a campaign."""
 
+    def read_content() -> list[CompiledEdition]:
+        contents = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == row.id)
+        return [CompiledEdition.from_bytes(body) for body in connection.scalars(contents)]
 
-def _list_changes(
-    connection: Connection, row: Any, compiled: Sequence[CompiledEdition], hashes: Mapping[str, str]
-) -> list[str]:
-    """Return the differences between the frozen content and ``compiled``, and between the settings."""
-    if row.digest == digest_plan(row.edition, row.segment, compiled):
-        return _list_settings(row, hashes, only=BINDING)
-    settings = _list_settings(row, hashes)
-    contents = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == row.id)
-    try:
-        frozen = [CompiledEdition.from_bytes(body) for body in connection.scalars(contents)]
-    except CompiledVersionError:
-        return ["the program: a newer version compiles editions differently"]
-    return [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
+    options = SendingOptions(segment=row.segment, again=row.again, counts_clicks=row.counts_clicks)
+    return FrozenState(
+        edition=row.edition,
+        options=options,
+        digest=row.digest,
+        settings=_read_settings(row),
+        read_content=read_content,
+    )

@@ -2,18 +2,33 @@
 
 import shlex
 
+from sqlalchemy import Connection
+
 from mailer.campaigns.approvals.approval import Approval
 from mailer.campaigns.approvals.approver_name import is_named
+from mailer.campaigns.approvals.rounds import find_round_of
 from mailer.campaigns.plan import Plan
+from mailer.database.approval_models import RoundState
 from mailer.settings import Settings
 from mailer.utc import format_utc
 
 
 def find_approval_fault(
-    settings: Settings, plan: Plan, approval: Approval | None, *, launched_by: str
+    connection: Connection,
+    settings: Settings,
+    plan: Plan,
+    approval: Approval | None,
+    *,
+    launched_by: str,
 ) -> str:
-    """Return why ``approval`` does not allow ``plan`` to be launched; empty if it does."""
+    """Return why ``plan`` may not be launched with ``approval``, which :func:`find_approval` has found, and
+    whom it waits for; empty if it may, or if no approval is needed ([campaigns] approval)."""
+    if settings.campaigns.approval != "required":
+        return ""
     command = f"`{approve_command(plan, settings)}`"
+    is_missing = approval is None or not approval.holds
+    if is_missing and (waiting := _describe_round(connection, plan)):
+        return waiting
     if approval is None:
         return (
             f"{plan.edition} needs an approval for this segment before it is sent ([campaigns] approval). "
@@ -26,14 +41,42 @@ def find_approval_fault(
             f"counts ([campaigns] approval). Changed since: {approval.changes_as_text}. "
             f"Read the changes, then approve it again with {command}."
         )
+    return _find_same_person(settings, plan, approval, launched_by, command)
+
+
+def _describe_round(connection: Connection, plan: Plan) -> str:
+    """What the round that asks for exactly this plan waits for, or how it ended; "" if there is none."""
+    asked = find_round_of(connection, plan.digest)
+    if asked is None:
+        return ""
+    if asked.is_open:
+        so_far = f" {', '.join(asked.approver_names)} approved it." if asked.approver_names else ""
+        return (
+            f"{plan.edition} is not approved yet ([campaigns] approval).{so_far} It waits for "
+            f"{asked.describe_missing()}."
+        )
+    if asked.state is RoundState.changes_requested:
+        refusal = next(one for one in reversed(asked.answers) if not one.approves)
+        return (
+            f"{refusal.person.name} asked for changes to {plan.edition}: “{refusal.words}”. Change it, then "
+            "ask for its approval again."
+        )
+    return ""
+
+
+def _find_same_person(
+    settings: Settings, plan: Plan, approval: Approval, launched_by: str, command: str
+) -> str:
+    """Why the approval is not that of another person, where it has to be; "" if it is."""
     if settings.campaigns.approval_by != "another":
         return ""
+    given = f"{plan.edition} was approved by {approval.by}"
     rule = 'Another person must approve it ([campaigns] approval_by = "another")'
-    if is_named(approval.by, plan.authors):
+    if any(is_named(one, plan.authors) for one in approval.people):
         return f"{given}, who is one of its authors. {rule}: {command}."
     if not launched_by.strip():
         return f"{rule}, and it is not known who is launching it. Add --by and your name."
-    if is_named(approval.by, [launched_by]):
+    if is_named(launched_by, approval.people):
         return (
             f"{given}, who is also launching it. {rule}: {command}. Or let another person launch it, with "
             "--by and their name."

@@ -1,121 +1,129 @@
-"""Approve a plan: freeze its content with the approver's name, for a launch to find."""
+"""Approve a plan by a command: its person answers as the steps allow, and the last one approves."""
 
-import json
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
-from sqlmodel import col
+from sqlalchemy import Connection, Engine
 
+from mailer.campaigns.approvals.answers import record_answer
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, find_approval
-from mailer.campaigns.approvals.approver_name import is_named
-from mailer.campaigns.approvals.settings_hashes import hash_settings
-from mailer.campaigns.counted_links import store_counted_links
-from mailer.campaigns.draft import write_draft
+from mailer.campaigns.approvals.approver_name import fold_name, is_named
+from mailer.campaigns.approvals.people import list_colleagues
+from mailer.campaigns.approvals.request import (
+    Asker,
+    asks_for,
+    find_or_write_campaign,
+    open_round,
+    refuse_unscheduled,
+)
+from mailer.campaigns.approvals.reviewers import list_reviewers
+from mailer.campaigns.approvals.round import Round
+from mailer.campaigns.approvals.rounds import end_round, find_open_round
+from mailer.campaigns.approvals.step_choice import choose_steps
+from mailer.campaigns.approvals.steps import PartyKind, Person
+from mailer.campaigns.approvals.stored_approval import store_approval
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
-from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.deliveries.transitions import change_campaign_state
-from mailer.settings import Settings
+from mailer.campaigns.unfinished_campaign import find_unfinished_campaign
+from mailer.database.approval_models import ApprovalVerdict, RoundState
+from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
 
 _MAX_NAME_LENGTH = 200
 
 
 def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: datetime) -> Approval:
-    """Record that ``by`` approves exactly this plan, and freeze its content. Launching the plan finds it.
+    """Record that ``by`` approves exactly this plan, and freeze its content. Launching the plan finds it,
+    once every step is fulfilled; until then, the approval says who is ``missing``.
 
+    ``by`` is the name or the address of somebody whom the current step asks; where no steps are set, anybody.
     A campaign that is already scheduled is approved as it is. If another person approves the same plan, their
     name replaces the first. A campaign with an older, approved version for this segment is cancelled.
 
     Raises:
-        ApprovalRefusedError: ``by`` is not a valid name, or is an author when another person must approve, or
-            the campaign is already being sent.
+        ApprovalRefusedError: ``by`` is not a valid name, is not asked, or is an author when another person
+            must approve, or the campaign is already being sent.
+        ConfigurationError: the steps of the settings ask somebody who does not belong to the team.
         LaunchRefusedError: the plan cannot be launched: the edition has errors, the web pages are not
             reachable, or an earlier version for this segment is not finished.
     """
-    name = _read_approver(workspace.settings, plan, by)
+    name = _read_name(by)
     with launch_lock(engine, workspace, plan) as connection:
         unfinished = find_unfinished_campaign(connection, plan)
         if unfinished is not None:
-            _refuse_approval_of(unfinished, plan)
-        waiting = (CampaignState.approved,) if unfinished is None else (CampaignState.scheduled,)
-        before = find_approval(connection, workspace, plan, states=waiting)
-        if before is not None and before.holds and is_named(before.by, [name]):
+            refuse_unscheduled(unfinished, plan)
+        waiting = CampaignState.approved if unfinished is None else CampaignState.scheduled
+        before = find_approval(connection, workspace, plan, states=(waiting,))
+        if before is not None and before.holds and any(is_named(one, [name]) for one in before.people):
             return before
-        number = unfinished.id if unfinished else _find_same(connection, plan)
-        values: dict[str, Any] = {
-            "again": plan.again,
-            "approved_by": name,
-            "approved_at": now,
-            "approved_digest": plan.digest,
-            "approved_settings": json.dumps(hash_settings(workspace)),
-        }
-        if number is None:
-            number = write_draft(connection, plan, now)
-            change_campaign_state(connection, number, CampaignState.approved, **values)
-        else:
-            waits = (col(Campaign.id) == number, col(Campaign.state).in_(waiting))
-            if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
-                raise ApprovalRefusedError(explain_gone(number))
-            store_counted_links(connection, number, plan.counted)
-        _cancel_replaced(connection, plan, number, now)
-        return Approval(campaign_id=number, by=name, at=now)
+        if before is not None and before.holds and choose_steps(connection, workspace.settings, plan):
+            return before
+        asked = _find_or_open_round(connection, workspace, plan, now)
+        person = _find_person(connection, asked, name)
+        after = record_answer(
+            connection,
+            workspace.settings,
+            asked.id,
+            person,
+            ApprovalVerdict.approved,
+            seen=plan.digest,
+            now=now,
+        )
+        if after.current_step is None:
+            return store_approval(connection, plan, after, now=now)
+        return Approval(
+            campaign_id=after.campaign_id,
+            by=", ".join(after.approver_names),
+            at=now,
+            people=after.approver_names,
+            missing=after.describe_missing(),
+        )
 
 
-def _read_approver(settings: Settings, plan: Plan, by: str) -> str:
+def _read_name(by: str) -> str:
     name = " ".join(by.split())
     if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
         raise ApprovalRefusedError(
             f"Give the approver's name with --as, in at most {_MAX_NAME_LENGTH} characters."
         )
-    if settings.campaigns.approval_by != "another":
-        return name
-    if not plan.authors and plan.compiled:
-        raise ApprovalRefusedError(
-            f"{plan.edition} does not say who wrote it, and its author must not approve it "
-            '(approval_by = "another"). Add `authors: [NAME]` to its edition.md.'
-        )
-    if is_named(name, plan.authors):
-        raise ApprovalRefusedError(
-            f"{name} is an author of {plan.edition}. Another person must approve it "
-            '([campaigns] approval_by = "another").'
-        )
     return name
 
 
-def _refuse_approval_of(found: UnfinishedCampaign, plan: Plan) -> None:
-    """Refuse to approve a campaign that is being sent, or was scheduled with a different --again."""
-    if found.state is not CampaignState.scheduled:
-        raise ApprovalRefusedError(
-            f"Campaign {found.id} is already sending this to this segment. "
-            f"To see its progress: `mailer campaigns show {found.id}`."
-        )
-    if found.again != plan.again:
-        raise ApprovalRefusedError(
-            f"Campaign {found.id} was scheduled {'with' if found.again else 'without'} --again. "
-            f"Approve it {'with' if found.again else 'without'} --again too."
-        )
+def _find_or_open_round(connection: Connection, workspace: Workspace, plan: Plan, now: datetime) -> Round:
+    """The round that waits for answers about exactly this plan; if there is none, a new one, which nobody
+    has asked for."""
+    former = find_open_round(connection, plan.edition, plan.segment.text)
+    if former is not None:
+        if asks_for(former, plan, workspace):
+            return former
+        end_round(connection, former.id, RoundState.replaced, now)
+    unfinished = find_unfinished_campaign(connection, plan)
+    number = find_or_write_campaign(connection, plan, unfinished, now)
+    steps = choose_steps(connection, workspace.settings, plan)
+    return open_round(connection, workspace, plan, number, asker=Asker(), steps=steps, now=now)
 
 
-def _find_same(connection: Connection, plan: Plan) -> int | None:
-    """Find the campaign approved with this content for this segment, even if settings have changed since."""
-    statement = select(func.max(col(Campaign.id))).where(
-        col(Campaign.state) == CampaignState.approved, col(Campaign.digest) == plan.digest
+def _find_person(connection: Connection, asked: Round, name: str) -> Person:
+    """Whom ``name`` means among those whom the current step asks: their name or their address.
+
+    Raises:
+        ApprovalRefusedError: it asks nobody of that name.
+    """
+    current = asked.current_step
+    colleagues = list_colleagues(connection)
+    reviewers = {one.reviewer_id: one for one in list_reviewers(connection, asked.id)}
+    for party in current.step.parties if current is not None else ():
+        match party.kind:
+            case PartyKind.anybody:
+                return Person(key=f"name:{fold_name(name)}", name=name)
+            case PartyKind.reviewer:
+                found = reviewers.get(party.number or 0)
+                if found is not None and is_named(name, [found.name, found.email]):
+                    return found.as_person()
+            case _:
+                for one in colleagues:
+                    if is_named(name, [one.name, one.email]) and party.admits(one.as_person()):
+                        return one.as_person()
+    raise ApprovalRefusedError(
+        f"{name} is not asked for the approval of {asked.edition}. It waits for {asked.describe_missing()}. "
+        "Give the name or the address of somebody who is asked."
     )
-    return connection.scalar(statement)
-
-
-def _cancel_replaced(connection: Connection, plan: Plan, number: int, now: datetime) -> None:
-    """Cancel older approved campaigns of this edition and segment, so that only one approval is left."""
-    older = select(col(Campaign.id)).where(
-        col(Campaign.state) == CampaignState.approved,
-        *(col(Campaign.edition) == plan.edition, col(Campaign.segment) == plan.segment.text),
-        col(Campaign.id) != number,
-    )
-    reason = f"The edition has changed since it was approved; campaign {number} was approved instead."
-    for replaced in connection.scalars(older).all():
-        change_campaign_state(
-            connection, replaced or 0, CampaignState.cancelled, reason=reason, finished_at=now
-        )

@@ -6,8 +6,9 @@ from unicodedata import normalize
 
 def is_named(name: str, others: Iterable[str]) -> bool:
     """Return whether ``name`` is one of ``others``, ignoring case and spaces."""
-    return _fold(name) in {_fold(other) for other in others}
+    return fold_name(name) in {fold_name(other) for other in others}
 
 
-def _fold(name: str) -> str:
+def fold_name(name: str) -> str:
+    """The form in which names are compared."""
     return " ".join(normalize("NFKC", name).casefold().split())

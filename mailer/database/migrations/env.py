@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from mailer.database import activity_models as activity_models
+from mailer.database import approval_models as approval_models
 from mailer.database import click_models as click_models
 from mailer.database import comment_models as comment_models
 from mailer.database import count_models as count_models

@@ -1,0 +1,244 @@
+"""The rounds of an approval in the database: each request with its answers, as it is kept for the record."""
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlmodel import col
+
+from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
+from mailer.campaigns.approvals.facts import load_facts
+from mailer.campaigns.approvals.round import Answer, AnswerComment, Round
+from mailer.campaigns.approvals.steps import (
+    Person,
+    load_steps,
+)
+from mailer.database.approval_models import (
+    ApprovalAnswer,
+    ApprovalComment,
+    ApprovalContent,
+    ApprovalRound,
+    ApprovalVerdict,
+    RoundState,
+)
+from mailer.database.models import Campaign, CampaignState
+from mailer.database.team_models import Role
+from mailer.rendering.compiled_edition import CompiledEdition
+
+_WAITING_STATES = (
+    *(CampaignState.draft, CampaignState.tested),
+    *(CampaignState.approved, CampaignState.scheduled),
+)
+_IS_OPEN = (col(ApprovalRound.state) == RoundState.open, col(Campaign.state).in_(_WAITING_STATES))
+
+
+def find_round(connection: Connection, round_id: int) -> Round | None:
+    """The round with this number; None if there is none."""
+    return _find_one(connection, col(ApprovalRound.id) == round_id)
+
+
+def find_last_round(connection: Connection, campaign_id: int) -> Round | None:
+    """The newest round of a campaign; None if its approval was never asked for."""
+    return _find_one(connection, col(ApprovalRound.campaign_id) == campaign_id)
+
+
+def find_round_of(connection: Connection, digest: str) -> Round | None:
+    """The newest round that asked for this content and segment; None if there is none."""
+    return _find_one(connection, col(ApprovalRound.digest) == digest)
+
+
+def find_open_round(connection: Connection, edition: str, segment: str) -> Round | None:
+    """The round of an edition for a segment that waits for answers; None if there is none."""
+    return _find_one(
+        connection,
+        col(ApprovalRound.edition) == edition,
+        col(ApprovalRound.segment) == segment,
+        *_IS_OPEN,
+    )
+
+
+def find_own_steps(connection: Connection, edition: str, segment: str) -> Round | None:
+    """The last round of an edition and a segment, if steps were chosen for it; None if they were not, or if
+    it was approved."""
+    last = _find_one(connection, col(ApprovalRound.edition) == edition, col(ApprovalRound.segment) == segment)
+    is_own = last is not None and last.has_own_steps and last.state is not RoundState.approved
+    return last if is_own else None
+
+
+def find_former_approval(connection: Connection, edition: str, before: Round | None = None) -> Round | None:
+    """The round by which ``edition`` was last approved, before another round; None if it never was."""
+    earlier = (col(ApprovalRound.id) < before.id,) if before is not None else ()
+    return _find_one(
+        connection,
+        col(ApprovalRound.edition) == edition,
+        col(ApprovalRound.state) == RoundState.approved,
+        *earlier,
+    )
+
+
+def list_rounds(connection: Connection, campaign_id: int) -> tuple[Round, ...]:
+    """All rounds of a campaign, the newest first."""
+    rows = _select_rounds(connection, col(ApprovalRound.campaign_id) == campaign_id)
+    return _complete(connection, rows)
+
+
+def list_open_rounds(connection: Connection) -> tuple[Round, ...]:
+    """All rounds that wait for answers, the newest first."""
+    return _complete(connection, _select_rounds(connection, *_IS_OPEN))
+
+
+def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
+    """The content that was asked for, its own language first.
+
+    Raises:
+        CompiledVersionError: it was compiled by another version of the program.
+    """
+    found = (read_variant_content(connection, asked.id, language) for language in asked.facts.languages)
+    return tuple(mail for mail in found if mail is not None)
+
+
+def read_variant_content(connection: Connection, round_id: int, language: str) -> CompiledEdition | None:
+    """The content that was asked for in one language; None if there is none.
+
+    Raises:
+        CompiledVersionError: it was compiled by another version of the program.
+    """
+    body = connection.scalar(
+        select(col(ApprovalContent.body)).where(
+            col(ApprovalContent.round_id) == round_id, col(ApprovalContent.language) == language
+        )
+    )
+    return None if body is None else CompiledEdition.from_bytes(zlib.decompress(body))
+
+
+def freeze_state(connection: Connection, asked: Round) -> FrozenState:
+    """What was asked for, to be compared with what is."""
+    return FrozenState(
+        edition=asked.edition,
+        options=asked.options,
+        digest=asked.digest,
+        settings=asked.settings,
+        read_content=lambda: read_round_content(connection, asked),
+    )
+
+
+def list_approvers(connection: Connection, campaign_id: int) -> tuple[str, ...]:
+    """The names of those by whose answers a campaign was last approved; nobody, if no round says so."""
+    last = (
+        select(func.max(col(ApprovalRound.id)))
+        .where(col(ApprovalRound.campaign_id) == campaign_id)
+        .where(col(ApprovalRound.state) == RoundState.approved)
+        .scalar_subquery()
+    )
+    names = select(col(ApprovalAnswer.name)).where(
+        col(ApprovalAnswer.round_id) == last, col(ApprovalAnswer.verdict) == ApprovalVerdict.approved
+    )
+    return tuple(dict.fromkeys(connection.scalars(names.order_by(col(ApprovalAnswer.id)))))
+
+
+def end_round(connection: Connection, round_id: int, state: RoundState, now: datetime) -> bool:
+    """End an open round; return False if it was not open any more. The caller commits."""
+    ended = (
+        update(ApprovalRound)
+        .where(col(ApprovalRound.id) == round_id, col(ApprovalRound.state) == RoundState.open)
+        .values(state=state, ended_at=now)
+    )
+    return connection.execute(ended).rowcount == 1
+
+
+def _find_one(connection: Connection, *conditions: ColumnElement[bool]) -> Round | None:
+    rows = _select_rounds(connection, *conditions, limit=1)
+    return next(iter(_complete(connection, rows)), None)
+
+
+def _select_rounds(
+    connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
+) -> Sequence[ApprovalRound]:
+    """The rounds that meet ``conditions``, the newest first. What was asked of a campaign that has been
+    cancelled or launched since waits for nobody: it counts as withdrawn."""
+    table = ApprovalRound.__table__  # type: ignore[attr-defined]
+    is_over = col(Campaign.state).not_in(_WAITING_STATES).label("is_over")
+    found = select(table, is_over).join(Campaign, col(Campaign.id) == table.c.campaign_id).where(*conditions)
+    rows = connection.execute(found.order_by(table.c.id.desc()).limit(limit)).mappings()
+    return [_read_row(dict(row)) for row in rows]
+
+
+def _read_row(values: dict[str, Any]) -> ApprovalRound:
+    is_over = values.pop("is_over")
+    if is_over and values["state"] is RoundState.open:
+        values["state"] = RoundState.withdrawn
+    return ApprovalRound(**values)
+
+
+def _complete(connection: Connection, rows: Sequence[ApprovalRound]) -> tuple[Round, ...]:
+    answers = _read_answers(connection, [row.id or 0 for row in rows])
+    return tuple(_as_round(row, answers.get(row.id or 0, ())) for row in rows)
+
+
+def _as_round(row: ApprovalRound, answers: Sequence[Answer]) -> Round:
+    options = SendingOptions(segment=row.segment, again=row.again, counts_clicks=row.counts_clicks)
+    return Round(
+        id=row.id or 0,
+        campaign_id=row.campaign_id,
+        edition=row.edition,
+        options=options,
+        digest=row.digest,
+        settings=json.loads(row.settings),
+        steps=load_steps(row.steps),
+        has_own_steps=row.has_own_steps,
+        facts=load_facts(row.facts),
+        note=row.note,
+        state=row.state,
+        asked_by=row.asked_by,
+        member_id=row.member_id,
+        asked_at=row.asked_at,
+        ended_at=row.ended_at,
+        answers=tuple(answers),
+    )
+
+
+def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, list[Answer]]:
+    if not rounds:
+        return {}
+    table = ApprovalAnswer.__table__  # type: ignore[attr-defined]
+    wanted = select(table).where(col(ApprovalAnswer.round_id).in_(rounds)).order_by(col(ApprovalAnswer.id))
+    rows = [ApprovalAnswer(**row) for row in connection.execute(wanted).mappings()]
+    comments = _read_comments(connection, [row.id or 0 for row in rows])
+    found: dict[int, list[Answer]] = {}
+    for row in rows:
+        person = Person(
+            key=row.person,
+            name=row.name,
+            member_id=row.member_id,
+            reviewer_id=row.reviewer_id,
+            role=Role(row.role) if row.role else None,
+        )
+        found.setdefault(row.round_id, []).append(
+            Answer(
+                id=row.id or 0,
+                person=person,
+                verdict=row.verdict,
+                words=row.words,
+                at=row.answered_at,
+                comments=tuple(comments.get(row.id or 0, ())),
+            )
+        )
+    return found
+
+
+def _read_comments(connection: Connection, answers: Sequence[int]) -> dict[int, list[AnswerComment]]:
+    if not answers:
+        return {}
+    columns = (
+        *(col(ApprovalComment.answer_id), col(ApprovalComment.name)),
+        *(col(ApprovalComment.text), col(ApprovalComment.created_at)),
+    )
+    wanted = select(*columns).where(col(ApprovalComment.answer_id).in_(answers))
+    found: dict[int, list[AnswerComment]] = {}
+    for row in connection.execute(wanted.order_by(col(ApprovalComment.id))):
+        comment = AnswerComment(name=row.name, text=row.text, at=row.created_at)
+        found.setdefault(row.answer_id, []).append(comment)
+    return found
