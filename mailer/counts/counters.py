@@ -1,6 +1,6 @@
 """The numbers that can be asked for, and the statements that count each.
 
-A value is what JSON can say, and names no person.
+A value is what JSON can say, and names no person: the examples of a segment are numbers of subscribers.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,10 @@ from subscribers.models import Subscriber
 from subscribers.queries import count_subscribers
 from subscribers.segments.terms import TermKey
 
-SHAPE = "1"
+SHAPE = "2"
 """The version of what values look like. Numbers of another version are counted again."""
+
+_EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,11 @@ class CountContext:
 
 def _count_segment(context: CountContext) -> Any:
     segment = read_segment(context.arguments["segment"], context.settings, context.session)
+    first = select(col(Subscriber.id)).where(segment.where()).order_by(col(Subscriber.id)).limit(_EXAMPLES)
     return {
         "on_list": count_subscribers(context.session, segment),
         "get_mail": count_subscribers(context.session, segment, today=context.today),
+        "first": list(context.session.exec(first)),
     }
 
 

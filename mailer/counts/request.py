@@ -71,7 +71,8 @@ class CountRequest:
 
 
 def count_segment(segment: str) -> CountRequest:
-    """Ask how many are in a segment: ``{"on_list": 1204, "get_mail": 1180}``."""
+    """Ask how many are in a segment, and for the ids of a few: ``{"on_list": 1204, "get_mail": 1180, "first":
+    [3, 7]}``."""
     return CountRequest(kind=CountKind.segment, values=(segment,))
 
 

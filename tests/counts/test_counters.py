@@ -83,8 +83,8 @@ def people(engine: Engine) -> list[int]:
 
 
 def test_a_segment_is_counted_on_the_list_and_by_who_gets_mail(count: Count, people: list[int]) -> None:
-    assert count(count_segment("all")) == {"on_list": 4, "get_mail": 3}
-    assert count(count_segment("country:CN")) == {"on_list": 1, "get_mail": 0}
+    assert count(count_segment("all")) == {"on_list": 4, "get_mail": 3, "first": people}
+    assert count(count_segment("country:CN")) == {"on_list": 1, "get_mail": 0, "first": people[3:]}
 
 
 def test_the_table_is_the_one_of_the_command_line(

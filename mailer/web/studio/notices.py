@@ -119,6 +119,15 @@ class Notice(StrEnum):
     member_removed = "member-removed"
     """A member was removed from the team."""
 
+    segment_saved = "segment-saved"
+    """A segment was saved."""
+
+    segment_renamed = "segment-renamed"
+    """A segment has another name."""
+
+    segment_deleted = "segment-deleted"
+    """A saved segment was deleted."""
+
     sessions_ended = "sessions-ended"
     """A member was signed out everywhere."""
 
@@ -198,6 +207,9 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.member_removed: gettext_noop(
             "They no longer belong to the team and are signed out. What they did stays in the history."
         ),
+        Notice.segment_saved: gettext_noop("The segment is saved."),
+        Notice.segment_renamed: gettext_noop("The segment has its new name."),
+        Notice.segment_deleted: gettext_noop("The segment is deleted."),
         Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
         Notice.sign_ups_admitted: gettext_noop("They are admitted, and get the next newsletter."),
         Notice.sign_ups_declined: gettext_noop("They are declined, and get no mail."),

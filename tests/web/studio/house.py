@@ -16,6 +16,7 @@ from mailer.database.team_models import Role, SignInMethod, TeamMember
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace, write_keys
+from subscribers.models import SavedSegment
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.web.studio.conftest import Studio, serve_studio
@@ -87,7 +88,7 @@ class House:
             for path in self.studio.workspace.editions.rglob("*")
         }
         # The doctor writes down what it found when it has looked, which an earlier request asked for.
-        later = ("mailer.db-", "doctor.json", ".doctor.json")
+        later = ("mailer.db-", "doctor.json", ".doctor.json", ".mailer-")
         names = sorted(path.name for path in root.iterdir() if not path.name.startswith(later))
         settings = (root / "mailer.toml").read_bytes()
         return {**files, "the workspace": names, "mailer.toml": settings, **_dump(root / "mailer.db")}
@@ -161,6 +162,11 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
     workspace = _make_workspace(folder / "workspace", sqlite_template)
     with serve_studio(workspace) as studio:
         cookies = {role.value: studio.sign_in(studio.add_member(role, f"{role.value} X")) for role in Role}
+        with Session(studio.engine) as session:
+            session.add(
+                SavedSegment(name="east", text="country:CN", created_at=utc_now(), updated_at=utc_now())
+            )
+            session.commit()
         left = studio.add_member(Role.manager, "Left", "left@example.org")
         cookies["left"] = studio.sign_in(left)
         stale = studio.add_member(Role.manager, "Stale", "stale@example.org")

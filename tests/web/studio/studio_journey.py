@@ -7,6 +7,7 @@ from datetime import timedelta
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, update
 
+from mailer.campaigns.segment_uses import make_lookups
 from mailer.database.sign_in_models import SignInLinkPurpose
 from mailer.database.team_models import Role, TeamSession
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
@@ -17,6 +18,7 @@ from mailer.web.dependencies import utc_now
 from subscribers.consent.opt_in import request_opt_in
 from subscribers.consent.sign_up_review import hold_opt_in
 from subscribers.consent.status_changes import unsubscribe
+from subscribers.segments.saved_segments import save_segment
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.studio.conftest import Studio
 from tests.web.studio.newsroom import (
@@ -75,6 +77,12 @@ def await_story(page: Page) -> None:
     """Until the checks and the comments beside a story have come."""
     expect(page.locator("#checks a", has_text="See the checks")).to_have_count(0)
     expect(page.locator("#comments[hx-get]")).to_have_count(0)
+
+
+def await_numbers(page: Page) -> None:
+    """Until the numbers of a segment are counted."""
+    expect(page.locator("#numbers")).to_be_visible()
+    expect(page.locator("#numbers[hx-get]")).to_have_count(0)
 
 
 def _unfold_story(page: Page) -> None:
@@ -301,7 +309,31 @@ _RETURNED = (
     Stop(name="doctor", path="/doctor", act=_open_details),
 )
 
-STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_TEAM)
+_QUERY = "country:MN,CN sector:education"
+
+_SEGMENTS = (
+    Stop(name="segments", path="/segments"),
+    Stop(name="segments, no more", path="/segments?after=zzz"),
+    Stop(name="new segment", path="/segments/new"),
+    Stop(
+        name="new segment, refused",
+        path="/segments/new",
+        act=lambda page: _refuse(page, other_countries="Atlantis"),
+    ),
+    Stop(name="query", path=f"/segments/words?q={_QUERY}", act=_open_details),
+    Stop(name="query, refused", path="/segments/query?q=country:MN sectr:education"),
+    Stop(name="numbers of everyone", path="/segments/numbers?q=all", act=await_numbers),
+    Stop(name="saved segment", path="/segments/teachers", act=await_numbers),
+    Stop(name="saved segment, changed", path="/segments/teachers?q=country:MN"),
+    Stop(
+        name="saved segment, refused",
+        path="/segments/teachers",
+        act=lambda page: _refuse(page, new_name="a b"),
+    ),
+    Stop(name="number", path="/counts/segment?segment=country:MN"),
+)
+
+STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_SEGMENTS, *_TEAM)
 
 
 class StudioJourney:
@@ -323,6 +355,7 @@ class StudioJourney:
         people = found_newsroom(self.studio, utc_now())
         self._add_faults()
         self._add_sign_ups()
+        self._add_segment()
         values = self._make_values(people)
         cookies = {
             Role.manager: self.studio.sign_in(people.mei),
@@ -368,6 +401,13 @@ class StudioJourney:
                 asked = request_opt_in(session, address, key=key, method="page", now=now)
                 unsubscribe(session, asked.subscriber_id or 0, method="page", now=now)
                 hold_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+            session.commit()
+
+    def _add_segment(self) -> None:
+        with Session(self.studio.engine) as session:
+            connection, settings = session.connection(), self.studio.workspace.settings
+            lookups = make_lookups(connection, settings)
+            save_segment(connection, "teachers", _QUERY, lookups, now=utc_now())
             session.commit()
 
     def _add_faults(self) -> None:

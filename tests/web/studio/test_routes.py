@@ -208,6 +208,16 @@ MATRIX: Mapping[str, Row] = {
     "GET /log": row(MANAGERS),
     "POST /log/export": row(MANAGERS),
     "GET /counts/{kind}": row(WRITERS, kind="segment"),
+    "GET /segments": row(WRITERS),
+    "POST /segments": row(WRITERS, form={"q": "country:MN", "name": "mongolia"}),
+    "GET /segments/new": row(WRITERS),
+    "GET /segments/query": row(WRITERS),
+    "GET /segments/words": row(WRITERS, 200, 303),
+    "GET /segments/numbers": row(WRITERS, 200, 303),
+    "GET /segments/{name}": row(WRITERS, name="east"),
+    "POST /segments/{name}": row(WRITERS, name="east", form={"q": "country:MN"}),
+    "POST /segments/{name}/rename": row(WRITERS, name="east", form={"new_name": "west"}),
+    "POST /segments/{name}/delete": row(WRITERS, name="east"),
 }
 """A row for each method and path: who may, the statuses they may get, a form to send, values in the path."""
 

@@ -1,0 +1,187 @@
+"""The form of a segment: its query line, and filters that say the same with checkboxes and fields.
+
+Both are on the page at once. Whichever was changed since the page was made is what the person wants; the
+other then follows.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from locales.countries import is_country
+from mailer.campaigns.segment_uses import make_lookups
+from mailer.counts.counters import read_cross_table
+from mailer.counts.request import count_cross_table
+from mailer.i18n import gettext_noop
+from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
+from mailer.web.studio.page import StudioPage
+from mailer.web.studio.segment_query import QUERY_PARAMETER
+from subscribers.country import resolve_country
+from subscribers.errors import CountryError, SegmentError
+from subscribers.models import Status
+from subscribers.queries import list_tags
+from subscribers.segments.filters import FILTER_KEYS, SegmentFilters, read_filters, write_filters
+from subscribers.segments.segment import EVERYONE
+
+_BOTH_CHANGED = gettext_noop(
+    "The query and the filters were both changed. Change one of them; the other follows."
+)
+_MOST_COUNTRIES = 40
+_MOST_TAGS = 40
+_COMMAS = re.compile("[,，、]")
+_BOXES = {
+    "status": "statuses",
+    "country": "countries",
+    "sector": "sectors",
+    "language": "languages",
+    "tag": "tags",
+}
+"""The checkboxes of the form, by name, and the filter that each is for."""
+
+STATUS_NAMES = {
+    Status.active: gettext_noop("Active"),
+    Status.paused: gettext_noop("Paused"),
+    Status.pending: gettext_noop("Has not confirmed"),
+    Status.unsubscribed: gettext_noop("Unsubscribed"),
+    Status.bounced: gettext_noop("Bounced"),
+    Status.complained: gettext_noop("Complained"),
+    Status.erased: gettext_noop("Erased"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterChoice:
+    """A box of the form."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterForm:
+    """What the form of filters shows: boxes for what many partners share, and fields for the rest."""
+
+    statuses: Sequence[FilterChoice]
+    countries: Sequence[FilterChoice]
+    sectors: Sequence[FilterChoice]
+    languages: Sequence[FilterChoice]
+    tags: Sequence[FilterChoice]
+    organisations: str
+    others: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenQuery:
+    """The query that a form asks for, and what is wrong with the form: pairs of a field and words.
+    ``from_filters`` says that the filters were changed, and not the line."""
+
+    text: str
+    errors: Sequence[tuple[str, str]] = ()
+    from_filters: bool = False
+
+
+def make_filter_form(page: StudioPage, session: Session, filters: SegmentFilters) -> FilterForm:
+    """Make the form that shows ``filters``."""
+    names = own_country_names(page.settings)
+    countries = [
+        (code, page.translator.name_country(code, names)) for code in _list_countries(page, filters.countries)
+    ]
+    tags = list_tags(session, most=_MOST_TAGS)
+    languages = [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES]
+    statuses = [(status.value, page.translator.translate(words)) for status, words in STATUS_NAMES.items()]
+    return FilterForm(
+        statuses=_make_choices(statuses, filters.statuses),
+        countries=_make_choices(countries, filters.countries),
+        sectors=_make_choices(list_sectors(page.translator, page.settings), filters.sectors),
+        languages=_make_choices(languages, filters.languages),
+        tags=_make_choices([(tag, tag) for tag in tags], filters.tags),
+        organisations=", ".join(filters.organisations),
+        others=filters.others,
+    )
+
+
+def _make_choices(named: Iterable[tuple[str, str]], chosen: Sequence[str]) -> tuple[FilterChoice, ...]:
+    """A box for each value that has a name, and for each other that is chosen."""
+    labels = dict(named)
+    labels |= {value: value for value in chosen if value not in labels}
+    return tuple(
+        FilterChoice(value=value, label=label, is_chosen=value in chosen) for value, label in labels.items()
+    )
+
+
+def _list_countries(page: StudioPage, chosen: Sequence[str]) -> list[str]:
+    """The codes that have a box: the organisation's own countries, those of most partners as far as they were
+    counted, and the chosen ones."""
+    known = page.state.counts.get(count_cross_table(EVERYONE), patience=0)
+    counted = [code for code in read_cross_table(known.value).countries if code] if known.value else []
+    codes = dict.fromkeys((*page.settings.countries, *counted))
+    shown = [*list(codes)[:_MOST_COUNTRIES], *chosen]
+    names = own_country_names(page.settings)
+    return sorted(dict.fromkeys(shown), key=lambda code: page.translator.name_country(code, names))
+
+
+def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+    """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
+    values = dict(given)
+    text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
+    if "filters" not in values:
+        return WrittenQuery(text=text)
+    lookups = make_lookups(session.connection(), page.settings)
+    try:
+        shown = read_filters(before, lookups)
+    except SegmentError:
+        return WrittenQuery(text=text)
+    wanted, errors = _read_filters(given, shown)
+    if errors:
+        return WrittenQuery(text=text, errors=errors)
+    if wanted == shown:
+        return WrittenQuery(text=text)
+    if text.strip() != before.strip():
+        both = ((QUERY_PARAMETER, page.translator.translate(_BOTH_CHANGED)),)
+        return WrittenQuery(text=text, errors=both)
+    return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)
+
+
+def _read_filters(
+    given: Sequence[tuple[str, str]], shown: SegmentFilters
+) -> tuple[SegmentFilters, list[tuple[str, str]]]:
+    values = dict(given)
+    chosen = {
+        field: [value for name, value in given if name == box and value] for box, field in _BOXES.items()
+    }
+    countries, errors = _read_countries(values.get("other_countries", ""))
+    chosen["countries"] += countries
+    chosen["tags"] += _split(values.get("other_tags", ""))
+    wanted = SegmentFilters(
+        **{field: tuple(dict.fromkeys(found)) for field, found in chosen.items()},
+        organisations=tuple(_split(values.get("org", ""))),
+        others=values.get("others", "").strip(),
+    )
+    return _keep_order(wanted, shown), errors
+
+
+def _read_countries(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    codes, errors = [], []
+    for words in _split(text):
+        try:
+            codes.append(words.upper() if is_country(words.upper()) else resolve_country(words))
+        except CountryError as error:
+            errors.append(("other_countries", str(error)))
+    return codes, errors
+
+
+def _keep_order(wanted: SegmentFilters, shown: SegmentFilters) -> SegmentFilters:
+    """``wanted``, with the values that were there before in the order they had."""
+    ordered: dict[str, tuple[str, ...]] = {}
+    for field in FILTER_KEYS.values():
+        before, after = getattr(shown, field), getattr(wanted, field)
+        kept = (value for value in before if value in after)
+        ordered[field] = (*kept, *(value for value in after if value not in before))
+    return SegmentFilters(**ordered, others=wanted.others)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in _COMMAS.split(text) if part.strip()]

@@ -1,0 +1,66 @@
+"""A segment as somebody writes it on a page: what it means, or what is wrong and where."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
+from mailer.campaigns.segment_uses import make_lookups
+from mailer.web.studio.page import StudioPage
+from subscribers.errors import SegmentError
+from subscribers.segments.filters import SegmentFilters, read_filters
+from subscribers.segments.segment import EVERYONE, Segment
+from subscribers.segments.segment_description import describe_segment
+
+QUERY_PARAMETER = "q"
+"""The name of the query in addresses of pages about partners and segments."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryProblem:
+    """Why a query is not understood. ``line`` is the text, and ``caret`` points at the place from below."""
+
+    reason: str
+    line: str
+    caret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentQuery:
+    """A query as it was written. Either it is understood, and ``segment`` and ``filters`` are what it means
+    and ``in_words`` says it, or there is a ``problem``."""
+
+    text: str
+    segment: Segment | None = None
+    in_words: str = ""
+    filters: SegmentFilters | None = None
+    problem: QueryProblem | None = None
+
+    @property
+    def is_everyone(self) -> bool:
+        return self.segment is not None and self.segment.text == EVERYONE
+
+    def narrow(self, condition: str) -> str:
+        """The text of those in it for whom ``condition`` holds as well."""
+        if self.is_everyone:
+            return condition
+        joined_by_or = self.filters is not None and self.filters.others == f"({self.text.strip()})"
+        return f"({self.text.strip()}) {condition}" if joined_by_or else f"{self.text.strip()} {condition}"
+
+
+def read_query(page: StudioPage, session: Session, text: str) -> SegmentQuery:
+    """Understand what somebody wrote, or find out what is wrong with it."""
+    settings = page.settings
+    try:
+        segment = read_segment(text, settings, session)
+        filters = read_filters(text, make_lookups(session.connection(), settings))
+    except SegmentError as error:
+        return SegmentQuery(text=text, problem=_describe_problem(error))
+    in_words = describe_segment(segment, vocabulary_of(settings))
+    return SegmentQuery(text=text, segment=segment, in_words=in_words, filters=filters)
+
+
+def _describe_problem(error: SegmentError) -> QueryProblem:
+    # As on the command line: an introduction, the query, the caret, and the reason.
+    _, line, caret, *_ = str(error).split("\n")
+    return QueryProblem(reason=error.reason, line=line[2:], caret=caret[2:])
