@@ -111,6 +111,15 @@ class Act(StrEnum):
     mailed_report = "mailed_report"
     """They mailed the report on a campaign."""
 
+    wrote_correction = "wrote_correction"
+    """Wrote a correction of a story."""
+
+    discarded_correction = "discarded_correction"
+    """Threw a correction away that was not sent."""
+
+    prepared_correction = "prepared_correction"
+    """Made a campaign of a correction."""
+
     asked_doctor = "asked_doctor"
     """Had the doctor look at the workspace."""
 

@@ -97,7 +97,7 @@ def plan_correction(
         campaigns = find_story_campaigns(connection, edition, story)
         if not campaigns:
             raise StoryNotSentError(_explain_not_sent(connection, workspace, edition, story))
-        corrected = _read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
+        corrected = read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
         found = inspect_note(note_file, language=corrected.language)
         if found.note is None:
             raise NoteError(note_file.name, found.problems)
@@ -147,9 +147,10 @@ def _explain_not_sent(connection: Connection, workspace: Workspace, edition: str
     return f"No campaign has sent the story {story} of {edition}, so there is nothing to correct."
 
 
-def _read_corrected(
+def read_corrected(
     connection: Connection, workspace: Workspace, edition: str, campaign_id: int
 ) -> CorrectedEdition:
+    """What is known of an edition whose story is corrected, as the campaign has sent it."""
     bodies = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
     contents = [CompiledEdition.from_bytes(body) for body in connection.scalars(bodies)]
     own = _find_own_language(connection, campaign_id)

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.named_plan import plan_named_campaign
+from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.database.engine import open_session
 from mailer.errors import MailerError
@@ -32,13 +33,14 @@ def plan_prepared_campaign(
         NoSegmentError: its segment is not chosen yet.
         SegmentError: its segment is not valid any more, for example because a sector was renamed.
         ConfigurationError: its edition is not there any more.
+        NoteMissingError: it sends a correction, and the note of that is not there any more.
     """
     decided = preparation.decisions
     if decided.segment is None:
         raise NoSegmentError(preparation.campaign_id)
     with open_session(engine, read_only=True) as session:
         segment = read_segment(decided.segment, workspace.settings, session)
-    return plan_campaign(
+    return plan_named_campaign(
         workspace,
         engine,
         preparation.edition,

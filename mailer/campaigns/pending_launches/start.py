@@ -16,12 +16,13 @@ from editions.errors import EditionError
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import LaunchOptions, launch_plan
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.named_plan import plan_named_campaign
 from mailer.campaigns.pending_launches.pending_launch import (
     PendingLaunch,
     expire_launches,
     read_pending_launch,
 )
-from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.plan import Plan
 from mailer.campaigns.schedule import schedule_plan
 from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.clock import Clock, read_clock
@@ -138,7 +139,7 @@ def plan_pending_launch(
     request = pending.request
     with open_session(engine, read_only=True) as session:
         segment = read_segment(request.segment, workspace.settings, session.connection())
-    return plan_campaign(
+    return plan_named_campaign(
         workspace,
         engine,
         request.edition,

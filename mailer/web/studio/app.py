@@ -25,7 +25,7 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, doctor, feedback, home, reports, segments, sign_in, team
+from mailer.web.studio import account, corrections, doctor, feedback, home, reports, segments, sign_in, team
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -63,6 +63,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *comment_acts.ROUTES,
     *image_files.ROUTES,
     *picture_page.ROUTES,
+    *corrections.ROUTES,
     *doctor.ROUTES,
     *feedback.ROUTES,
     *reports.ROUTES,

@@ -136,6 +136,15 @@ class Notice(StrEnum):
 
     sign_ups_declined = "sign-ups-declined"
     """People who had signed up were declined."""
+    correction_saved = "correction-saved"
+    """A correction was written."""
+
+    correction_discarded = "correction-discarded"
+    """A correction was thrown away."""
+
+    correction_prepared = "correction-prepared"
+    """A correction is a campaign now."""
+
     message_judged = "message-judged"
     """A message that came back was judged."""
     successor_added = "successor-added"
@@ -213,6 +222,11 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
         Notice.sign_ups_admitted: gettext_noop("They are admitted, and get the next newsletter."),
         Notice.sign_ups_declined: gettext_noop("They are declined, and get no mail."),
+        Notice.correction_saved: gettext_noop("The correction is saved. Nothing is sent yet."),
+        Notice.correction_discarded: gettext_noop("The correction is thrown away."),
+        Notice.correction_prepared: gettext_noop(
+            "The correction is a campaign now, to be tested, approved and launched like the others."
+        ),
         Notice.message_judged: gettext_noop("The message is judged, and what follows from it is done."),
         Notice.successor_added: gettext_noop("They are on the list and get the next mail."),
         Notice.successor_refused: gettext_noop("They are not added, and not proposed again."),

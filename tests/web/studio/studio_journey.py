@@ -30,6 +30,7 @@ from tests.web.studio.newsroom import (
     found_newsroom,
 )
 from tests.web.studio.returns import add_returns
+from tests.web.studio.sent_edition import SENT_EDITION, send_small_edition
 
 _STORY = f"/editions/{EDITION}/stories/{STORY}"
 _LETTER = f"/editions/{EDITION}/letter"
@@ -125,6 +126,10 @@ def _import_document(page: Page) -> None:
 
 def _open_menu(page: Page) -> None:
     page.locator(".order summary").nth(3).click()
+
+
+def _await_readers(page: Page) -> None:
+    expect(page.locator("main")).to_contain_text("who were sent the story get the correction")
 
 
 def _open_details(page: Page) -> None:
@@ -306,6 +311,21 @@ _RETURNED = (
         path="/feedback/successors/{successor}",
         act=lambda page: _refuse(page, basis=""),
     ),
+    Stop(name="stories to correct", path="/corrections/new?edition=" + SENT_EDITION),
+    Stop(name="nothing to correct", path="/corrections/new"),
+    Stop(
+        name="new correction",
+        path=f"/corrections/new?edition={SENT_EDITION}&story=teachers",
+        act=_open_details,
+    ),
+    Stop(
+        name="new correction, refused",
+        path=f"/corrections/new?edition={SENT_EDITION}&story=teachers",
+        act=_press("Save, and show the email"),
+    ),
+    Stop(name="correction", path=f"/corrections/{SENT_EDITION}/teachers/1", act=_await_readers),
+    Stop(name="correction, its readers", path=f"/corrections/{SENT_EDITION}/teachers/1/readers"),
+    Stop(name="correction, being changed", path=f"/corrections/{SENT_EDITION}/teachers/1/edit"),
     Stop(name="doctor", path="/doctor", act=_open_details),
 )
 
@@ -422,7 +442,8 @@ class StudioJourney:
             )
             secret = create_link(session, SignInLinkPurpose.sign_in, now=utc_now(), member_id=people.mei.id)
             session.commit()
-        returns = add_returns(self.studio.engine, EDITION, utc_now())
+        returns = add_returns(self.studio.engine, "2026-0", utc_now())
+        send_small_edition(self.studio)
         keep_diagnosis(self.studio.workspace, _FINDINGS, now=utc_now())
         return {
             "sent": returns.campaign,

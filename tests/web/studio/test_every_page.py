@@ -33,6 +33,7 @@ COVERED = ("bgOverlap", "elmPartiallyObscured")
 NO_PAGES = (
     "/campaigns/{campaign}/report/tables/{table}",
     "/feedback/messages/{number}/file",
+    "/corrections/{edition}/{story}/{number}/mail/{language}",
     "/account/data",
     "/editions/{edition}/thumb/{file}",
     "/editions/{edition}/media/{name}",

@@ -14,9 +14,10 @@ from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader
 from mailer.comments.thread_list import count_open_comments
 from mailer.revisions.presence import list_present_by_place
+from mailer.team.roles import Permission
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_place import find_edition_folder
-from mailer.web.studio.editions.campaign_states import STATE_WORDS, find_edition_states
+from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
 from mailer.web.studio.editions.last_writers import find_last_writers
 from mailer.web.studio.editions.moved_story import describe_move
 from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
@@ -117,6 +118,7 @@ def render_edition(
         edition=view,
         front=view.document.front_matter if view.document else None,
         state=words,
+        may_correct=page.may(Permission.prepare) and state in {EditionState.sending, EditionState.sent},
         tone=tone,
         said=said,
         open_comments=open_comments,

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from editions.errors import FrontMatterError
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
 from locales.countries import country_name, find_countries, suggest_countries
+from mailer.campaigns.sent_stories import has_been_sent
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
@@ -145,9 +146,18 @@ def _render(
         translations=list_translations(place),
         another_country=another_country,
         can_write=page.may(Permission.write),
+        may_correct=_may_correct(page, place),
         **list_choices(page, place, text.values),
         **describe_view(page, place, parse_view({})),
     )
+
+
+def _may_correct(page: StudioPage, place: StoryPlace) -> bool:
+    """Whether readers have the story, so that mending it takes more than its file."""
+    if not (place.story and page.may(Permission.prepare)):
+        return False
+    with page.state.read_session() as session:
+        return has_been_sent(session.connection(), place.edition)
 
 
 def _describe_refusal(page: StudioPage, error: Exception) -> str:

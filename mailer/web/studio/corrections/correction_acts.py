@@ -1,0 +1,87 @@
+"""What can be done with a correction: it becomes a campaign, or is thrown away."""
+
+from sqlmodel import Session
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.correction_notes import delete_note
+from mailer.campaigns.correction_plan import NoteError, StoryNotSentError
+from mailer.campaigns.correction_record import CorrectionConflictError
+from mailer.campaigns.prepared_correction import prepare_correction
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.routing import POST
+from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction
+from mailer.web.studio.corrections.place import CorrectionDep, CorrectionPlace
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+
+_TAKEN = gettext_noop("Somebody else has prepared another correction at this moment. Try again.")
+_NOT_DELETED = gettext_noop("The correction could not be thrown away: %(reason)s.")
+
+
+def prepare(page: PageDep, correction: CorrectionDep) -> Response:
+    """Make a campaign of the correction, to be tested, approved and launched like the others.
+
+    A second click finds the campaign of the first.
+    """
+    if correction.campaign is not None:
+        return _go_on(page, correction.campaign)
+    now = page.state.clock()
+    try:
+        planned = plan_place(page, correction)
+        if errors := list_errors(planned):
+            return render_correction(page, correction, errors=[("", words) for words in errors])
+        with page.state.write_session() as session:
+            prepared = prepare_correction(session, planned, member_id=page.member.id, now=now)
+            _record(page, session, Act.prepared_correction, correction)
+    except CorrectionConflictError:
+        return render_correction(page, correction, errors=[("", page.translator.translate(_TAKEN))])
+    except (NoteError, StoryNotSentError) as error:
+        return render_correction(page, correction, errors=[("", str(error))])
+    return _go_on(page, prepared.campaign_id)
+
+
+def _go_on(page: StudioPage, campaign: int) -> Response:
+    """Go on to the campaign's page."""
+    return page.redirect(f"/campaigns/{campaign}", Notice.correction_prepared)
+
+
+def discard(page: PageDep, correction: CorrectionDep) -> Response:
+    """Throw a correction away that no campaign has begun of."""
+    if not correction.is_open:
+        return page.redirect(correction.path)
+    try:
+        with page.state.write_session() as session:
+            _record(page, session, Act.discarded_correction, correction)
+            delete_note(page.state.workspace, correction.place)
+    except OSError as error:
+        words = page.translator.translate(_NOT_DELETED, reason=error.strerror or str(error))
+        return render_correction(page, correction, errors=[("", words)])
+    place = correction.place
+    return page.redirect(
+        "/corrections/new", Notice.correction_discarded, edition=place.edition, story=place.story
+    )
+
+
+def _record(page: StudioPage, session: Session, act: Act, correction: CorrectionPlace) -> None:
+    place = correction.place
+    record_activity(
+        session,
+        page.actor,
+        act,
+        edition=place.edition,
+        subject=place.story,
+        detail=str(place.number),
+        now=page.state.clock(),
+    )
+
+
+_PATH = "/corrections/{edition}/{story}/{number}"
+
+ROUTES = (
+    StudioRoute(f"{_PATH}/prepare", prepare, POST, Permission.prepare),
+    StudioRoute(f"{_PATH}/discard", discard, POST, Permission.prepare),
+)

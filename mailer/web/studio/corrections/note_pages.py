@@ -1,0 +1,138 @@
+"""Choosing the story that is corrected, and writing the note."""
+
+from collections.abc import Mapping
+
+from sqlmodel import Session
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.correction_notes import NoteDraft, NotePlace, WrittenNote, create_note, write_note
+from mailer.campaigns.sent_stories import SentStory, list_sent_stories
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.forms import OwnFormDep
+from mailer.web.routing import GET, POST
+from mailer.web.studio.corrections.note_form import find_faults, list_fields, read_note_form
+from mailer.web.studio.corrections.place import (
+    CorrectionDep,
+    CorrectionPlace,
+    make_correction_path,
+    read_sent_story,
+)
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+
+_NOT_WRITTEN = gettext_noop("The correction could not be saved: %(reason)s. Nothing was changed.")
+_NO_TRANSLATIONS: Mapping[str, NoteDraft] = {}
+
+
+def show_new_correction(page: PageDep) -> Response:
+    """Show the form for a correction of a story; without one, the stories of the edition to choose from."""
+    query = page.request.query_params
+    edition, story = query.get("edition", ""), query.get("story", "")
+    if not story:
+        return _render_choice(page, edition)
+    sent = read_sent_story(page, edition, story)
+    return _render_form(page, edition, sent, WrittenNote(own=NoteDraft()), place=None)
+
+
+def create_correction(page: PageDep, form: OwnFormDep) -> Response:
+    """Write a new note. Nothing is sent by this."""
+    edition = form.get("edition")
+    sent = read_sent_story(page, edition, form.get("story"))
+    note = read_note_form(form, sent, _NO_TRANSLATIONS)
+    if faults := find_faults(note, sent, page.translator):
+        return _render_form(page, edition, sent, note, place=None, errors=faults)
+    try:
+        place = create_note(page.state.workspace, edition, sent.slug, note)
+    except OSError as error:
+        faults = [("", page.translator.translate(_NOT_WRITTEN, reason=error.strerror or str(error)))]
+        return _render_form(page, edition, sent, note, place=None, errors=faults)
+    with page.state.write_session() as session:
+        _record(page, session, place)
+    return page.redirect(make_correction_path(place), Notice.correction_saved)
+
+
+def show_note(page: PageDep, correction: CorrectionDep) -> Response:
+    """Show the form for a correction that is written already."""
+    if not correction.is_open:
+        return page.redirect(correction.path)
+    return _render_form(
+        page, correction.place.edition, correction.story, correction.note, place=correction.place
+    )
+
+
+def change_note(page: PageDep, correction: CorrectionDep, form: OwnFormDep) -> Response:
+    """Change a note that no campaign has begun of."""
+    if not correction.is_open:
+        return page.redirect(correction.path)
+    note = read_note_form(form, correction.story, correction.note.translations)
+    faults = find_faults(note, correction.story, page.translator)
+    if not faults:
+        faults = _write(page, correction, note)
+    if faults:
+        return _render_form(
+            page, correction.place.edition, correction.story, note, place=correction.place, errors=faults
+        )
+    return page.redirect(correction.path, Notice.correction_saved)
+
+
+def _write(page: StudioPage, correction: CorrectionPlace, note: WrittenNote) -> list[tuple[str, str]]:
+    try:
+        with page.state.write_session() as session:
+            _record(page, session, correction.place)
+            write_note(page.state.workspace, correction.place, note)
+    except OSError as error:
+        return [("", page.translator.translate(_NOT_WRITTEN, reason=error.strerror or str(error)))]
+    return []
+
+
+def _record(page: StudioPage, session: Session, place: NotePlace) -> None:
+    record_activity(
+        session,
+        page.actor,
+        Act.wrote_correction,
+        edition=place.edition,
+        subject=place.story,
+        detail=str(place.number),
+        now=page.state.clock(),
+    )
+
+
+def _render_choice(page: StudioPage, edition: str) -> Response:
+    with page.state.read_session() as session:
+        stories = list_sent_stories(session.connection(), page.state.workspace, edition) if edition else []
+    return page.render("correction_story.html", section="campaigns", edition=edition, stories=stories)
+
+
+def _render_form(
+    page: StudioPage,
+    edition: str,
+    story: SentStory,
+    note: WrittenNote,
+    *,
+    place: NotePlace | None,
+    errors: list[tuple[str, str]] | None = None,
+) -> Response:
+    return page.render(
+        "correction_form.html",
+        status=422 if errors else 200,
+        section="campaigns",
+        edition=edition,
+        story=story,
+        languages=list_fields(story, note),
+        action="/corrections/new" if place is None else f"{make_correction_path(place)}/edit",
+        back="" if place is None else make_correction_path(place),
+        errors=errors or [],
+        problems=dict(errors or []),
+    )
+
+
+ROUTES = (
+    StudioRoute("/corrections/new", show_new_correction, GET, Permission.prepare),
+    StudioRoute("/corrections/new", create_correction, POST, Permission.prepare),
+    StudioRoute("/corrections/{edition}/{story}/{number}/edit", show_note, GET, Permission.prepare),
+    StudioRoute("/corrections/{edition}/{story}/{number}/edit", change_note, POST, Permission.prepare),
+)

@@ -1,0 +1,171 @@
+"""Correcting a story in Studio: from the story that was sent to the campaign that mends it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, col, select
+
+from mailer.activity.acts import Act
+from mailer.campaigns.launch import launch
+from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.preparation.preparation_store import read_preparation
+from mailer.database.activity_models import ActivityRecord
+from mailer.database.models import Campaign, DeliveryState
+from mailer.database.team_models import Role
+from mailer.web.dependencies import utc_now
+from tests.factories.campaigns import make_plan
+from tests.factories.correction_notes import RIGHT, WAS
+from tests.factories.feedback import set_deliveries
+from tests.factories.small_edition import SLUG, add_people
+from tests.web.report_pages.test_campaign_page import read_words
+from tests.web.studio.house import House, open_house
+
+NEW = "/corrections/new"
+FORM = {"edition": SLUG, "story": "teachers", "was-en": "Sixty teachers met", "right-en": RIGHT}
+NOTE = f"/corrections/{SLUG}/teachers/1"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("house"), sqlite_template) as house:
+        yield house
+
+
+@pytest.fixture
+def house(opened: House) -> Iterator[House]:
+    """A house that has sent its edition."""
+    studio, now = opened.studio, utc_now()
+    add_people(studio.engine)
+    number = launch(studio.engine, studio.workspace, make_plan(studio.workspace, studio.engine, now), now=now)
+    set_deliveries(studio.engine, number, state=DeliveryState.sent)
+    yield opened
+    opened.restore()
+    for path in (studio.workspace.root / "corrections").rglob("*.md"):
+        path.unlink()
+
+
+def read(house: House, path: str, who: str = Role.author) -> str:
+    answer = house.ask("GET", path, who)
+    assert answer.status == 200, path
+    return answer.body.decode()
+
+
+def write(house: House, **fields: str) -> None:
+    answer = house.ask("POST", NEW, Role.author, form={**FORM, **fields})
+    assert answer.headers["location"].startswith("/studio/corrections/")
+
+
+def list_acts(house: House) -> list[str]:
+    with Session(house.studio.engine) as session:
+        return list(session.exec(select(ActivityRecord.act).order_by(col(ActivityRecord.id))))
+
+
+def test_a_story_that_was_sent_is_chosen_and_shown_as_it_was_sent(house: House) -> None:
+    page = read(house, f"{NEW}?edition={SLUG}")
+    assert f'href="/studio/corrections/new?edition={SLUG}&amp;story=teachers"' in page
+    form = read(house, f"{NEW}?edition={SLUG}&story=teachers")
+    assert "Sixty teachers met to share what works" in read_words(form)
+    assert 'name="was-zh"' in form
+    assert "nothing to correct" in read_words(read(house, f"{NEW}?edition=2025-4"))
+    assert house.ask("GET", f"{NEW}?edition={SLUG}&story=nothing", Role.author).status == 404
+
+
+def test_a_form_that_is_not_complete_keeps_what_was_written(house: House) -> None:
+    form = {**FORM, "right-en": " ", "was-zh": "六十", "explanation-en": "So <b>sorry</b>"}
+    with house.unchanged("an incomplete correction"):
+        answer = house.ask("POST", NEW, Role.author, form=form)
+    page = answer.body.decode()
+    assert answer.status == 422
+    assert 'href="#right-en"' in page
+    assert 'href="#right-zh"' in page
+    assert 'value="Sixty teachers met"' in page
+    assert "So &lt;b&gt;sorry&lt;/b&gt;" in page
+
+
+def test_a_correction_shows_its_email_and_who_gets_it_before_anything_is_sent(house: House) -> None:
+    write(house, **{"was-zh": "六十名", "right-zh": "八十名", "explanation-en": "We are *sorry*."})
+    page = read(house, NOTE)
+    assert RIGHT in read_words(page)
+    assert re.findall(r'/mail/(\w+)"', page) == ["en", "zh"]
+    mail = house.ask("GET", f"{NOTE}/mail/en", Role.author)
+    assert RIGHT in read_words(mail.body.decode())
+    assert "<em>sorry</em>" in mail.body.decode()
+    assert "script-src 'none'" in mail.headers["content-security-policy"]
+    assert "八十名" in house.ask("GET", f"{NOTE}/mail/zh", Role.author).body.decode()
+    assert house.ask("GET", f"{NOTE}/mail/fr", Role.author).status == 404
+    readers = read_words(read(house, f"{NOTE}/readers"))
+    assert "4 partners who were sent the story get the correction." in readers
+    assert "Campaign 1: 4" in readers
+    with Session(house.studio.engine) as session:
+        assert len(session.exec(select(Campaign)).all()) == 1
+    assert list_acts(house)[-1] == Act.wrote_correction
+
+
+def test_words_that_were_never_sent_are_pointed_out(house: House) -> None:
+    write(house, **{"was-en": WAS})
+    assert "does not have these words: “ Sixty teachers met. ”" in read_words(read(house, NOTE))
+    form = {**FORM, "was-en": "Sixty   teachers met to share"}
+    assert house.ask("POST", f"{NOTE}/edit", Role.author, form=form).status == 303
+    assert "does not have these words" not in read_words(read(house, NOTE))
+
+
+def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House) -> None:
+    write(house)
+    for _ in range(2):
+        answer = house.ask("POST", f"{NOTE}/prepare", Role.author)
+        assert "/studio/campaigns/2?" in answer.headers["location"]
+    with Session(house.studio.engine) as session:
+        prepared = read_preparation(session, 2)
+        assert prepared is not None
+        assert find_campaign(session, 2).edition == f"{SLUG}~correction-1"
+    assert (prepared.prepared_by, prepared.decisions.segment) == ("author X", f"got:{SLUG}/teachers")
+    assert list_acts(house).count(Act.prepared_correction) == 1
+    page = read_words(read(house, NOTE))
+    assert "so it stays as it is" in page
+    with house.unchanged("acts on what has become a campaign"):
+        for act in ("edit", "discard"):
+            assert house.ask("POST", f"{NOTE}/{act}", Role.author, form=FORM).status == 303
+
+
+def test_a_correction_can_be_thrown_away_before_a_campaign_begins(house: House) -> None:
+    write(house)
+    assert house.ask("POST", f"{NOTE}/discard", Role.author).status == 303
+    assert house.ask("GET", NOTE, Role.author).status == 404
+    assert list_acts(house)[-1] == Act.discarded_correction
+
+
+def test_a_note_with_errors_is_shown_with_them_and_becomes_no_campaign(house: House) -> None:
+    write(house)
+    file = house.studio.workspace.root / "corrections" / SLUG / "teachers" / "1.md"
+    file.write_text("---\nwas: x\nis: y\nwhen: never\n---\n", encoding="utf-8")
+    page = read(house, NOTE)
+    assert "What the checks say" in read_words(page)
+    assert "/prepare" not in page
+    assert house.ask("POST", f"{NOTE}/prepare", Role.author).status == 422
+    assert house.ask("GET", f"{NOTE}/mail/en", Role.author).status == 404
+
+
+def test_a_correction_that_cannot_be_saved_says_so_and_keeps_the_words(house: House) -> None:
+    blocked = house.studio.workspace.root / "corrections"
+    for folder in sorted(blocked.rglob("*"), reverse=True):
+        folder.rmdir()
+    blocked.rmdir() if blocked.is_dir() else None
+    blocked.write_bytes(b"")
+    try:
+        answer = house.ask("POST", NEW, Role.author, form=FORM)
+    finally:
+        blocked.unlink()
+    assert answer.status == 422
+    assert "could not be saved" in read_words(answer.body.decode())
+    assert 'value="Sixty teachers met"' in answer.body.decode()
+
+
+def test_the_report_leads_to_the_correction_of_a_story(house: House) -> None:
+    page = read(house, "/campaigns/1/report")
+    assert f'href="/studio/corrections/new?edition={SLUG}"' in page
+    assert "/corrections/new" not in read(house, "/campaigns/1/report", Role.guest)
+    assert "/corrections/new" in read(house, f"/editions/{SLUG}/stories/teachers")
+    assert "/corrections/new" not in read(house, f"/editions/{SLUG}/stories/teachers", Role.guest)
+    assert "/corrections/new" not in read(house, "/editions/2025-4/stories/only-here")
