@@ -18,6 +18,7 @@ from mailer.campaigns.report.duration import format_duration
 from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
 from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
+from mailer.campaigns.report.open_doubts import OpenDoubts, list_open_doubts
 from mailer.campaigns.report.reasons import ReasonGroup, list_advice
 from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
 from mailer.campaigns.report.section import ReportSection, ReportTable
@@ -53,6 +54,7 @@ __all__ = [
     "ListMonth",
     "LostOrganisation",
     "Notice",
+    "OpenDoubts",
     "PlaceHandOver",
     "ReasonGroup",
     "ReportSection",
@@ -70,6 +72,7 @@ __all__ = [
     "generate_deliveries",
     "list_advice",
     "list_campaigns",
+    "list_open_doubts",
     "read_time_line",
     "report_campaign",
     "summarise_campaign",

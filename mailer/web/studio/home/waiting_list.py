@@ -14,9 +14,11 @@ from mailer.web.studio.comments.waiting_mentions import WAITING_MENTIONS
 from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
 from mailer.web.studio.feedback.waiting_feedback import WAITING_FEEDBACK
 from mailer.web.studio.history.waiting_texts import WAITING_TEXTS
+from mailer.web.studio.home.doubt_source import WAITING_DOUBTS
 from mailer.web.studio.home.edition_sources import list_edition_sources
 from mailer.web.studio.home.recent_editions import RecentEdition
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.sign_ups.waiting_sign_ups import WAITING_SIGN_UPS
 from mailer.web.studio.team.waiting_invitations import WAITING_INVITATIONS
 from mailer.web.studio.waiting import WaitingItem, WaitingSource
 
@@ -55,8 +57,10 @@ def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
     return (
         WAITING_TEXTS,
         WAITING_MENTIONS,
+        WAITING_DOUBTS,
         *list_edition_sources(recent),
         WAITING_FEEDBACK,
+        WAITING_SIGN_UPS,
         WAITING_FINDINGS,
         WAITING_INVITATIONS,
     )

@@ -8,12 +8,14 @@ from sqlmodel import Session
 
 from editions.source.text_file import text_digest
 from mailer.comments.threads import StoryPlace, begin_thread
-from mailer.database.models import Campaign, CampaignState
+from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.revision_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
 from mailer.database.team_models import Role
 from mailer.team.invitations import invite_member
 from mailer.web.dependencies import utc_now
-from tests.factories.deliveries import add_campaign
+from subscribers.models import SignUpReview
+from tests.factories.deliveries import add_campaign, add_subscribers
+from tests.factories.feedback import set_deliveries
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.studio.conftest import Studio
 
@@ -181,3 +183,31 @@ def test_translations_whose_original_has_changed_wait(studio: Studio, browser: B
     with studio.browse(browser, studio.add_member(Role.guest, "Gus Guest")) as page:
         page.goto(f"{studio.url}/")
         expect(page.locator("main")).not_to_contain_text("has changed")
+
+
+def test_doubts_wait_for_whoever_may_settle_them_until_they_are_settled(
+    studio: Studio, browser: Browser
+) -> None:
+    number = add_campaign(studio.engine, 3, launched_at=utc_now(), state=CampaignState.finished)
+    set_deliveries(studio.engine, number, state=DeliveryState.in_doubt)
+    for role, number_of_rows in ((Role.approver, 1), (Role.author, 0)):
+        with studio.browse(browser, studio.add_member(role, f"{role.value} X")) as page:
+            page.goto(f"{studio.url}/")
+            doubts = page.get_by_text("Of 3 partners nobody knows whether they got it")
+            expect(doubts).to_have_count(number_of_rows)
+            set_deliveries(studio.engine, number, state=DeliveryState.sent)
+            page.reload()
+            expect(doubts).to_have_count(0)
+
+
+def test_sign_ups_wait_for_whoever_may_admit_them(studio: Studio, browser: Browser) -> None:
+    (number,) = add_subscribers(studio.engine, ["new@example.org"], status="pending")
+    with Session(studio.engine) as session:
+        session.add(SignUpReview(subscriber_id=number, confirmed_at=utc_now()))
+        session.commit()
+    for role, expected in ((Role.author, 1), (Role.guest, 0)):
+        with studio.browse(browser, studio.add_member(role, f"{role.value} X")) as page:
+            page.goto(f"{studio.url}/")
+            expect(page.get_by_text("1 person wants to sign up")).to_have_count(expected)
+            link = page.get_by_role("link", name="Decide about the sign-up")
+            expect(link).to_have_count(expected)
