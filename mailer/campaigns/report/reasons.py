@@ -91,12 +91,7 @@ def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup
         .limit(_MAX_REASONS)
     )
     return tuple(
-        ReasonGroup(
-            state=found,
-            number=count,
-            reason=told if code is None else f"{code} {told}",
-            dead_address=found is DeliveryState.rejected and is_dead_address(code, told),
-        )
+        make_reason_group(found, code, told, count)
         for found, code, told, count in connection.execute(statement)
     )
 
@@ -120,6 +115,23 @@ def mask_details(connection: Connection, words: Any) -> Any:
             words, literal_column(f"'{pattern}'"), literal_column(f"'{mask}'"), literal_column("'g'")
         )
     return words
+
+
+def mask_words(words: str) -> str:
+    """A server's ``words`` without what differs from reader to reader, as :func:`mask_details` has them."""
+    for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
+        words = re.sub(pattern, mask, words)
+    return words
+
+
+def make_reason_group(state: DeliveryState, code: int | None, words: str, number: int) -> ReasonGroup:
+    """The group of ``number`` deliveries with these ``words``, in which nothing differs any more."""
+    return ReasonGroup(
+        state=state,
+        number=number,
+        reason=words if code is None else f"{code} {words}",
+        dead_address=state is DeliveryState.rejected and is_dead_address(code, words),
+    )
 
 
 def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:

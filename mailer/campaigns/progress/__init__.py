@@ -1,0 +1,1 @@
+"""How far a campaign is, once a second, for all who watch it."""
