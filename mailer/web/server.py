@@ -1,5 +1,6 @@
 """Running an app: in the foreground until a signal, or in a thread until told to stop."""
 
+import asyncio
 import socket
 import stat
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from mailer.errors import MailerError
 from mailer.network import ListenAddress
@@ -25,6 +26,10 @@ from mailer.web.connections import (
 
 _SHUTDOWN_SECONDS = 2
 """How long requests in progress may take when the server stops."""
+
+
+_STOPPING = "stopping"
+"""The name of the event in the state of a request's scope."""
 
 
 class ServerStartError(MailerError):
@@ -48,6 +53,25 @@ def serve(app: ASGIApp, *, host: str, port: int, announce: Callable[[str], None]
             return
     if not server.started:
         raise ServerStartError
+
+
+class StoppableServer(uvicorn.Server):
+    """A server that tells its requests when it is to stop. Answers that go on by themselves end then: the
+    server would otherwise wait for them until its patience is over, and cut them off."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state[_STOPPING] = asyncio.Event()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state[_STOPPING].set()
+        await super().shutdown(sockets)
+
+
+def find_stop_event(scope: Scope) -> asyncio.Event:
+    """The event that is set when the server of a request is to stop; one that never is, if it has none."""
+    found = scope.get("state", {}).get(_STOPPING)
+    return found if isinstance(found, asyncio.Event) else asyncio.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,4 +211,4 @@ def _make_server(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicor
         lifespan="on",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    return uvicorn.Server(config)
+    return StoppableServer(config)

@@ -23,11 +23,11 @@ _LEAST_SECONDS = 5.0
 class CampaignProgress:
     """How far a campaign is.
 
-    ``counts`` are those of the ledger; of those in doubt, ``on_way`` are being sent at this moment. ``groups``
-    are why others did not get it. ``rate`` is how many messages a second were settled during the last minute,
-    None while that is not known, and ``rate_limit`` the most it may be. ``next_try`` is when the first message
-    that was put off is due. ``senders`` counts the processes with a recent sign of life, and ``notices`` are
-    what they have to say. All times are aware, and ``read_at`` is the database's.
+    ``counts`` are those of the ledger; of those in doubt, ``on_way`` are being sent at this moment.
+    ``groups`` are why others did not get it. ``rate`` is how many messages a second were settled during the
+    last minute, None while that is not known, and ``rate_limit`` the most it may be. ``next_try`` is when the
+    first message that was put off is due. ``senders`` counts the processes with a recent sign of life, and
+    ``notices`` are what they have to say. All times are aware, and ``read_at`` is the database's.
     """
 
     campaign_id: int

@@ -115,8 +115,7 @@ class LedgerCounter:
             first, last = connection.execute(
                 numbers.where(col(Delivery.campaign_id) == self._campaign_id)
             ).one()
-            starts = range(first, last + 1, _BLOCK) if first is not None else range(0)
-            self._blocks = [_Block(first=start, last=min(start + _BLOCK - 1, last)) for start in starts]
+            self._blocks = [] if first is None or last is None else _divide(first, last)
             self._serial = 0
         return self._blocks
 
@@ -163,3 +162,9 @@ class LedgerCounter:
                 for (state, code, words), number in groups.most_common(_MAX_GROUPS)
             ),
         )
+
+
+def _divide(first: int, last: int) -> list[_Block]:
+    """The blocks of a range of ids."""
+    starts = range(first, last + 1, _BLOCK)
+    return [_Block(first=start, last=min(start + _BLOCK - 1, last)) for start in starts]

@@ -1,4 +1,4 @@
-"""Reads how far campaigns are, for all who watch them: one thread for each campaign, however many watch it."""
+"""Reads how far campaigns are: one thread for each campaign, however many watch it."""
 
 import logging
 import threading

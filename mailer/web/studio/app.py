@@ -10,6 +10,8 @@ from fastapi import Depends, FastAPI
 from starlette.responses import Response
 from starlette.types import Scope
 
+from editions.cache import BoundedCache
+from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.counts.background_counts import Counts
 from mailer.live_workspace import LiveWorkspace
@@ -33,6 +35,7 @@ from mailer.web.studio.editions.interrupted_moves import finish_interrupted_move
 from mailer.web.studio.error_pages import render_error_page, render_not_allowed
 from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
+from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.problem_counts import ProblemCounts
@@ -74,9 +77,11 @@ ROUTES: tuple[StudioRoute, ...] = (
     *translations.ROUTES,
     *team.ROUTES,
     *segments.ROUTES,
+    *live_pages.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
+_MAX_FRAGMENTS = 100
 _UPLOAD_BYTES = 40 * 1024 * 1024
 _LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES}
 """Stories, pictures and documents to import are larger than a form."""
@@ -134,6 +139,7 @@ async def _open_state(
     engine = workspace.open_database()
     mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,))
     counts = Counts(engine, workspace.settings, clock)
+    progress = ProgressReaders(engine)
     state = StudioState(
         workspace=workspace,
         live=live,
@@ -148,6 +154,8 @@ async def _open_state(
         audience=Audience(engine, clock),
         counts=counts,
         examination=Examination(workspace, clock),
+        progress=progress,
+        fragments=BoundedCache(_MAX_FRAGMENTS),
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )
@@ -157,6 +165,7 @@ async def _open_state(
     try:
         yield state
     finally:
+        await asyncio.to_thread(progress.close)
         await asyncio.to_thread(counts.close)
         # It finishes the mail that is being sent, in which time others are still answered.
         await asyncio.to_thread(mailer.close)

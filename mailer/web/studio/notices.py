@@ -10,6 +10,42 @@ from mailer.i18n import gettext_noop
 class Notice(StrEnum):
     """An act that the page before has done."""
 
+    campaign_paused = "campaign-paused"
+    """A campaign was paused."""
+
+    campaign_resumed = "campaign-resumed"
+    """A campaign goes on."""
+
+    campaign_cancelled = "campaign-cancelled"
+    """A campaign was cancelled."""
+
+    campaign_changed = "campaign-changed"
+    """The campaign's state no longer allowed the act."""
+
+    launch_undone = "launch-undone"
+    """A launch was undone in time."""
+
+    launch_begun = "launch-begun"
+    """A launch was undone too late."""
+
+    launch_confirmed = "launch-confirmed"
+    """A second person confirmed a launch."""
+
+    doubts_settled = "doubts-settled"
+    """Deliveries in doubt were settled."""
+
+    doubts_requeued = "doubts-requeued"
+    """Deliveries in doubt are sent again."""
+
+    doubts_gone = "doubts-gone"
+    """The deliveries were not in doubt any more."""
+
+    trial_ended = "trial-ended"
+    """Trial mode was ended."""
+
+    trial_begun = "trial-begun"
+    """Trial mode was begun."""
+
     commented = "commented"
     """A comment was written."""
 
@@ -157,6 +193,26 @@ class Notice(StrEnum):
 
 NOTICES: Mapping[Notice, str] = MappingProxyType(
     {
+        Notice.campaign_paused: gettext_noop(
+            "The campaign is paused. What is being sent at this moment is finished; nothing more is begun."
+        ),
+        Notice.campaign_resumed: gettext_noop("The campaign goes on."),
+        Notice.campaign_cancelled: gettext_noop("The campaign is cancelled. Nothing more is sent."),
+        Notice.campaign_changed: gettext_noop(
+            "Nothing was changed: the campaign is no longer what it was when you opened the page."
+        ),
+        Notice.launch_undone: gettext_noop("The launch is undone. Nothing was sent."),
+        Notice.launch_begun: gettext_noop(
+            "It is too late to undo the launch: the campaign has begun. If it must stop, pause it."
+        ),
+        Notice.launch_confirmed: gettext_noop("You have confirmed the launch."),
+        Notice.doubts_settled: gettext_noop("The doubts are settled."),
+        Notice.doubts_requeued: gettext_noop(
+            "They get it again. The message is the same, so that mail programs can tell a second copy."
+        ),
+        Notice.doubts_gone: gettext_noop("Nothing was changed: they were no longer in doubt."),
+        Notice.trial_ended: gettext_noop("Trial mode has ended. Campaigns go to everybody they are for."),
+        Notice.trial_begun: gettext_noop("Trial mode is on. Campaigns go to test readers alone."),
         Notice.commented: gettext_noop("Your comment is there."),
         Notice.comment_changed: gettext_noop("Your comment is changed."),
         Notice.comment_deleted: gettext_noop("Your comment is deleted."),

@@ -9,6 +9,8 @@ from fastapi import Request
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from editions.cache import BoundedCache
+from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
 from mailer.live_workspace import LiveWorkspace
@@ -38,7 +40,8 @@ class StudioState:
     as they are on disk. ``previews`` has the mail of the editions that were lately looked at, ``audience``
     the groups of readers they go to, ``summaries`` what lists show of each edition, and ``problem_counts``
     how many problems each has. ``sign_in_mailer`` mails links in a thread of its own. ``counts`` has the
-    numbers that take longer than a page may take."""
+    numbers that take longer than a page may take, ``progress`` how far the campaigns are that somebody
+    watches, and ``fragments`` what was last made of that."""
 
     workspace: Workspace
     live: LiveWorkspace
@@ -55,6 +58,8 @@ class StudioState:
     examination: Examination
     """The doctor's look at the workspace."""
 
+    progress: ProgressReaders
+    fragments: BoundedCache[str]
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""
 

@@ -1,0 +1,1 @@
+"""A campaign while it is sent: its numbers live, doubts, pausing and cancelling it, and the machines."""

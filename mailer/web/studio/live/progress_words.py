@@ -1,0 +1,155 @@
+"""The words of a campaign's progress: its state, the terms of its sum, why some did not get it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailer.campaigns.progress.campaign_progress import CampaignProgress
+from mailer.campaigns.report.reasons import ReasonGroup
+from mailer.database.models import CampaignState, DeliveryState
+from mailer.i18n import Translator, gettext_noop
+from mailer.reasons.fault import Fault
+
+TERM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "sent": gettext_noop("sent"),
+        "rejected": gettext_noop("refused"),
+        "failed": gettext_noop("failed"),
+        "suppressed": gettext_noop("left before their turn"),
+        "in_doubt": gettext_noop("in doubt"),
+        "on_way": gettext_noop("being sent"),
+        "deferred": gettext_noop("put off by their server"),
+        "queued": gettext_noop("still to send"),
+    }
+)
+"""What the terms of a campaign's sum are called."""
+
+DELIVERY_WORDS: Mapping[DeliveryState, tuple[str, str]] = MappingProxyType(
+    {
+        DeliveryState.queued: (gettext_noop("Still to be sent"), "quiet"),
+        DeliveryState.claimed: (gettext_noop("About to be sent"), "quiet"),
+        DeliveryState.in_doubt: (gettext_noop("In doubt: it may have arrived or not"), "careful"),
+        DeliveryState.sent: (gettext_noop("Sent: their server has taken it"), "right"),
+        DeliveryState.deferred: (gettext_noop("Put off by their server; it is tried again"), "careful"),
+        DeliveryState.rejected: (gettext_noop("Refused by their server"), "wrong"),
+        DeliveryState.failed: (gettext_noop("Failed"), "wrong"),
+        DeliveryState.suppressed: (gettext_noop("They left before their turn"), "quiet"),
+    }
+)
+"""The words and the tone for the state of one partner's message."""
+
+_FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
+    {
+        Fault.reader: gettext_noop("the partner’s side"),
+        Fault.sender: gettext_noop("ours"),
+        Fault.provider: gettext_noop("the provider, or on the way"),
+        Fault.nobody: gettext_noop("nobody’s"),
+    }
+)
+_STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
+    {
+        CampaignState.draft: (gettext_noop("Not launched yet"), "quiet"),
+        CampaignState.tested: (gettext_noop("Not launched yet"), "quiet"),
+        CampaignState.approved: (gettext_noop("Not launched yet"), "quiet"),
+        CampaignState.scheduled: (gettext_noop("Scheduled"), "quiet"),
+        CampaignState.sending: (gettext_noop("Being sent"), "careful"),
+        CampaignState.paused: (gettext_noop("Paused"), "wrong"),
+        CampaignState.finished: (gettext_noop("Finished"), "right"),
+        CampaignState.cancelled: (gettext_noop("Cancelled"), "wrong"),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A number of the sum: what it is called, how many, and the name of its colour."""
+
+    name: str
+    words: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A part of the bar, in hundredths of its length."""
+
+    name: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalRow:
+    """What servers said, how often, whose fault it is and what it means; empty where that is not known."""
+
+    words: str
+    number: int
+    state: str
+    fault: str
+    meaning: str
+
+
+def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[str, str]:
+    """The words and the tone for a campaign's state."""
+    translate = translator.translate
+    if progress.state is CampaignState.paused and progress.canary is not None:
+        return translate(
+            gettext_noop("Waits after its first %(number)s"), number=str(progress.canary)
+        ), "careful"
+    if progress.state is CampaignState.sending and not progress.senders:
+        return translate(gettext_noop("Waits to be sent")), "careful"
+    words, tone = _STATE_WORDS[progress.state]
+    return translate(words), tone
+
+
+def list_terms(progress: CampaignProgress, translator: Translator) -> list[Term]:
+    """The terms of the sum, but for those that are nothing and seldom are anything."""
+    always = {"sent", "rejected", "queued"}
+    return [
+        Term(name=name, words=translator.translate(TERM_WORDS[name]), number=number)
+        for name, number in progress.list_terms()
+        if number or name in always
+    ]
+
+
+def list_segments(terms: Sequence[Term], audience: int) -> list[Segment]:
+    """The parts of a bar that is 100 long."""
+    segments, start = [], 0.0
+    for term in terms:
+        width = 100 * term.number / audience if audience else 0.0
+        if width:
+            segments.append(Segment(name=term.name, start=round(start, 2), width=round(width, 2)))
+        start += width
+    return segments
+
+
+def describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
+    """How long the rest will take, in words; "" if that is not known."""
+    seconds = progress.seconds_left
+    if seconds is None:
+        return ""
+    count = translator.translations.ngettext
+    if seconds < 90:
+        return count("About %(num)s second left", "About %(num)s seconds left", seconds) % {"num": seconds}
+    if seconds < 90 * 60:
+        minutes = round(seconds / 60)
+        return count("About %(num)s minute left", "About %(num)s minutes left", minutes) % {"num": minutes}
+    hours = round(seconds / 3600)
+    return count("About %(num)s hour left", "About %(num)s hours left", hours) % {"num": hours}
+
+
+def list_refusals(groups: Sequence[ReasonGroup], translator: Translator) -> list[RefusalRow]:
+    """Why some did not get it, or not yet, the most frequent first."""
+    return [_describe_group(group, translator) for group in groups]
+
+
+def _describe_group(group: ReasonGroup, translator: Translator) -> RefusalRow:
+    told = group.explain()
+    state, _ = DELIVERY_WORDS[group.state]
+    return RefusalRow(
+        words=group.reason,
+        number=group.number,
+        state=translator.translate(state),
+        fault=translator.translate(_FAULT_WORDS[told.fault]) if told else "",
+        meaning=f"{told.means} {told.advice}" if told else "",
+    )
