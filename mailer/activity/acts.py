@@ -87,6 +87,12 @@ class Act(StrEnum):
     approved_campaign = "approved_campaign"
     """They approved an edition for a segment."""
 
+    asked_launch = "asked_launch"
+    """They asked for a launch that another person has to confirm."""
+
+    undid_launch = "undid_launch"
+    """They undid a launch before it began."""
+
     launched_campaign = "launched_campaign"
     """They launched a campaign, or continued one that was launched before."""
 

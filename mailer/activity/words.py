@@ -35,6 +35,8 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.prepared_campaign: gettext_noop("Began to prepare campaign %(subject)s"),
         Act.changed_campaign: gettext_noop("Changed the plan of campaign %(subject)s"),
         Act.approved_campaign: gettext_noop("Approved campaign %(subject)s"),
+        Act.asked_launch: gettext_noop("Asked to launch campaign %(subject)s"),
+        Act.undid_launch: gettext_noop("Undid the launch of campaign %(subject)s"),
         Act.launched_campaign: gettext_noop("Launched campaign %(subject)s"),
         Act.scheduled_campaign: gettext_noop("Scheduled campaign %(subject)s"),
         Act.paused_campaign: gettext_noop("Paused campaign %(subject)s"),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from editions.cache import BoundedCache
+from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.counts.background_counts import Counts
@@ -35,6 +36,7 @@ from mailer.web.studio.editions.interrupted_moves import finish_interrupted_move
 from mailer.web.studio.error_pages import render_error_page, render_not_allowed
 from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
+from mailer.web.studio.launches import routes as launches
 from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
@@ -78,6 +80,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *team.ROUTES,
     *segments.ROUTES,
     *live_pages.ROUTES,
+    *launches.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
@@ -140,6 +143,7 @@ async def _open_state(
     mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,))
     counts = Counts(engine, workspace.settings, clock)
     progress = ProgressReaders(engine)
+    readiness = ReadinessChecker(workspace, engine, clock)
     state = StudioState(
         workspace=workspace,
         live=live,
@@ -155,17 +159,20 @@ async def _open_state(
         counts=counts,
         examination=Examination(workspace, clock),
         progress=progress,
+        readiness=readiness,
         fragments=BoundedCache(_MAX_FRAGMENTS),
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )
     mailer.start()
     counts.start()
+    readiness.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
     try:
         yield state
     finally:
         await asyncio.to_thread(progress.close)
+        await asyncio.to_thread(readiness.close)
         await asyncio.to_thread(counts.close)
         # It finishes the mail that is being sent, in which time others are still answered.
         await asyncio.to_thread(mailer.close)

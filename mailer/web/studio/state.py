@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.cache import BoundedCache
+from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
@@ -41,7 +42,7 @@ class StudioState:
     the groups of readers they go to, ``summaries`` what lists show of each edition, and ``problem_counts``
     how many problems each has. ``sign_in_mailer`` mails links in a thread of its own. ``counts`` has the
     numbers that take longer than a page may take, ``progress`` how far the campaigns are that somebody
-    watches, and ``fragments`` what was last made of that."""
+    watches, ``readiness`` whether others can be launched, and ``fragments`` what was last made of that."""
 
     workspace: Workspace
     live: LiveWorkspace
@@ -59,6 +60,7 @@ class StudioState:
     """The doctor's look at the workspace."""
 
     progress: ProgressReaders
+    readiness: ReadinessChecker
     fragments: BoundedCache[str]
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""

@@ -17,6 +17,7 @@ from mailer.web.studio.history.waiting_texts import WAITING_TEXTS
 from mailer.web.studio.home.doubt_source import WAITING_DOUBTS
 from mailer.web.studio.home.edition_sources import list_edition_sources
 from mailer.web.studio.home.recent_editions import RecentEdition
+from mailer.web.studio.launches.waiting_launches import WAITING_LAUNCHES
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.sign_ups.waiting_sign_ups import WAITING_SIGN_UPS
 from mailer.web.studio.team.waiting_invitations import WAITING_INVITATIONS
@@ -56,6 +57,7 @@ def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
     """The sources, the most urgent first."""
     return (
         WAITING_TEXTS,
+        WAITING_LAUNCHES,
         WAITING_MENTIONS,
         WAITING_DOUBTS,
         *list_edition_sources(recent),

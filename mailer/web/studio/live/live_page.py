@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mailer.campaigns.pending_launches.pending_launch import LAUNCHABLE_STATES
 from mailer.campaigns.progress.campaign_progress import CampaignProgress
+from mailer.campaigns.trial import read_trial
 from mailer.database.models import CampaignState, Delivery
 from mailer.i18n import Translator
 from mailer.team.roles import Permission
@@ -61,6 +62,7 @@ def show_live(page: PageDep, campaign: CampaignNumber) -> Response:
         status=200,
         section="campaigns",
         campaign=row,
+        is_trial=_is_trial(page),
         is_over=row.state in {CampaignState.finished, CampaignState.cancelled},
         **describe_progress(progress, page.translator),
         asked=page.request.query_params.get("address", "")[:320],
@@ -99,6 +101,11 @@ def describe_progress(progress: CampaignProgress | None, translator: Translator)
         "time_left": describe_time_left(progress, translator),
         "refusals": list_refusals(progress.groups, translator),
     }
+
+
+def _is_trial(page: StudioPage) -> bool:
+    with page.state.read_session() as session:
+        return read_trial(session.connection(), page.settings).is_on
 
 
 def _find_person(page: StudioPage, campaign: int) -> FoundPerson | None:

@@ -1,0 +1,188 @@
+"""Whether a prepared campaign can be launched, and everything that stands in its way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, Engine
+
+from editions.errors import EditionError
+from editions.problem import Problem
+from mailer.campaigns.approvals.approval import Approval, find_approval
+from mailer.campaigns.approvals.approval_fault import find_approval_fault
+from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.plan import Plan
+from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.prepared_plan import NoSegmentError, plan_prepared_campaign
+from mailer.campaigns.tested_content import find_test
+from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.unfinished_campaign import find_unfinished_campaign
+from mailer.database.models import CampaignState
+from mailer.errors import ConfigurationError, TemplateError
+from mailer.settings import SETTINGS_FILE
+from mailer.workspace import Workspace
+from subscribers.errors import SubscriberError
+
+
+class LaunchFaultKind(StrEnum):
+    """What stands in the way of a launch."""
+
+    segment = "segment"
+    """Nobody has chosen who gets it, or the choice is not valid any more."""
+
+    content = "content"
+    """The edition has errors, or texts of the example."""
+
+    sender = "sender"
+    """The settings do not say who sends it, or it is the example's sender."""
+
+    address = "address"
+    """The readers' pages are not reached by https."""
+
+    audience = "audience"
+    """Nobody would get it."""
+
+    trial = "trial"
+    """The workspace is in trial mode, and others than test readers would get it."""
+
+    approval = "approval"
+    """An approval is missing, or does not count."""
+
+    test = "test"
+    """A test of exactly this is missing."""
+
+    running = "running"
+    """A campaign sends this edition to this segment already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchFault:
+    """Something that stands in the way, in words; ``campaign_id`` is another campaign that it is about."""
+
+    kind: LaunchFaultKind
+    words: str
+    campaign_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchReadiness:
+    """What a launch would send at ``checked_at`` (aware), and what stands in its way.
+
+    ``audience`` is how many would get it by the ledger's own counting, ``in_words`` describes them, and
+    ``digest`` is that of the plan. ``versions`` counts the different mails. Without a plan, all of that is
+    empty.
+    """
+
+    preparation: Preparation
+    checked_at: datetime
+    faults: tuple[LaunchFault, ...]
+    title: str = ""
+    subject: str = ""
+    segment: str = ""
+    in_words: str = ""
+    audience: int = 0
+    digest: str = ""
+    counts_clicks: bool = False
+    versions: int = 0
+    warnings: int = 0
+    approval: Approval | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self.digest) and not self.faults
+
+
+def check_readiness(
+    workspace: Workspace, engine: Engine, preparation: Preparation, *, launched_by: str, now: datetime
+) -> LaunchReadiness:
+    """Plan a prepared campaign and find all that stands in its way. Nothing is stored.
+
+    It takes seconds for a large list. ``launched_by`` is the name of the person who wants to launch it.
+    """
+    try:
+        plan = plan_prepared_campaign(workspace, engine, preparation, now=now)
+    except (NoSegmentError, SubscriberError) as error:
+        return _unplanned(preparation, now, LaunchFaultKind.segment, str(error))
+    except (ConfigurationError, EditionError, TemplateError) as error:
+        return _unplanned(preparation, now, LaunchFaultKind.content, str(error))
+    with engine.connect().execution_options(read_only=True) as connection:
+        approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
+        faults = (
+            *_find_plan_faults(workspace, plan),
+            *_find_ledger_faults(connection, workspace, plan, approval, launched_by, now),
+        )
+    return LaunchReadiness(
+        preparation=preparation,
+        checked_at=now,
+        faults=faults,
+        title=plan.title,
+        subject=plan.subject,
+        segment=plan.segment.text,
+        in_words=plan.in_words,
+        audience=plan.audience,
+        digest=plan.digest,
+        counts_clicks=plan.counts_clicks,
+        versions=len(plan.variants),
+        warnings=len(plan.problems) - len(plan.errors),
+        approval=approval,
+    )
+
+
+def _unplanned(preparation: Preparation, now: datetime, kind: LaunchFaultKind, words: str) -> LaunchReadiness:
+    fault = LaunchFault(kind=kind, words=words)
+    return LaunchReadiness(preparation=preparation, checked_at=now, faults=(fault,))
+
+
+def _find_plan_faults(workspace: Workspace, plan: Plan) -> Iterator[LaunchFault]:
+    settings = workspace.settings
+    kind = LaunchFaultKind
+    if not settings.web.supports_one_click:
+        yield LaunchFault(
+            kind=kind.address,
+            words=f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe requires https.",
+        )
+    if (fault := find_missing_identity(settings)) and not plan.launch_problems:
+        yield LaunchFault(kind=kind.sender, words=fault)
+    if plan.errors or not plan.compiled:
+        yield LaunchFault(kind=kind.content, words=_join(plan.errors))
+    for problem in plan.launch_problems:
+        is_setting = problem.path == SETTINGS_FILE
+        yield LaunchFault(kind=kind.sender if is_setting else kind.content, words=str(problem))
+    if not plan.audience:
+        left_out = ", ".join(f"{number:,} {reason}" for reason, number in plan.left_out.items())
+        yield LaunchFault(kind=kind.audience, words=left_out)
+
+
+def _find_ledger_faults(
+    connection: Connection,
+    workspace: Workspace,
+    plan: Plan,
+    approval: Approval | None,
+    launched_by: str,
+    now: datetime,
+) -> Iterator[LaunchFault]:
+    settings = workspace.settings
+    kind = LaunchFaultKind
+    try:
+        running = find_unfinished_campaign(connection, plan)
+    except LaunchRefusedError as error:
+        yield LaunchFault(kind=kind.running, words=str(error))
+    else:
+        if running is not None:
+            words = f"Campaign {running.id} is {running.state.value}."
+            yield LaunchFault(kind=kind.running, words=words, campaign_id=running.id)
+    trial = find_trial_fault(
+        connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
+    )
+    if trial:
+        yield LaunchFault(kind=kind.trial, words=trial)
+    if fault := find_approval_fault(connection, settings, plan, approval, launched_by=launched_by):
+        yield LaunchFault(kind=kind.approval, words=fault)
+    if settings.campaigns.require_test and not find_test(connection, plan.edition, plan.content_digest):
+        yield LaunchFault(kind=kind.test, words="[campaigns] require_test asks for a test of exactly this.")
+
+
+def _join(problems: tuple[Problem, ...]) -> str:
+    return "\n".join(str(problem) for problem in problems)

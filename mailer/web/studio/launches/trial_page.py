@@ -1,0 +1,68 @@
+"""Trial mode: whether campaigns go to test readers alone, and ending or beginning it."""
+
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
+from mailer.database.clock import read_clock
+from mailer.doctor import Health, diagnose_workspace
+from mailer.team.roles import Permission
+from mailer.web.routing import GET, POST
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.confirmation import require_confirmed
+
+
+def show_trial(page: PageDep) -> Response:
+    """Show whether the workspace is in trial mode, and who decided that."""
+    return _render(page, [])
+
+
+def end(page: PageDep) -> Response:
+    """End trial mode, if the doctor finds nothing bad: it looks now, which takes some seconds."""
+    require_confirmed(page)
+    findings = diagnose_workspace(page.state.workspace)
+    faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
+    return _decide(page, ends=True, faults=faults)
+
+
+def begin(page: PageDep) -> Response:
+    """Begin trial mode again."""
+    require_confirmed(page)
+    return _decide(page, ends=False, faults=[])
+
+
+def _decide(page: StudioPage, *, ends: bool, faults: list[str]) -> Response:
+    settings = page.settings
+    try:
+        with page.state.write_session() as session:
+            connection = session.connection()
+            now = read_clock(connection)
+            before = read_trial(connection, settings)
+            if ends:
+                after = end_trial(connection, settings, by=page.member.name, now=now, faults=faults)
+            else:
+                after = begin_trial(connection, settings, by=page.member.name, now=now)
+            if after != before:
+                act = Act.ended_trial if ends else Act.began_trial
+                record_activity(session, page.actor, act, now=page.state.clock())
+    except TrialError:
+        return _render(page, faults)
+    return page.redirect("/trial", Notice.trial_ended if ends else Notice.trial_begun)
+
+
+def _render(page: StudioPage, faults: list[str]) -> Response:
+    with page.state.read_session() as session:
+        trial = read_trial(session.connection(), page.settings)
+    return page.render(
+        "trial.html", status=422 if faults else 200, section="campaigns", trial=trial, faults=faults
+    )
+
+
+ROUTES = (
+    StudioRoute("/trial", show_trial, GET, Permission.read),
+    StudioRoute("/trial/end", end, POST, Permission.manage),
+    StudioRoute("/trial/begin", begin, POST, Permission.manage),
+)

@@ -1,0 +1,38 @@
+"""Launches that wait for a second person, for the first page."""
+
+from collections.abc import Iterator
+
+from mailer.campaigns.pending_launches.pending_launch import list_unconfirmed
+from mailer.database.clock import read_clock
+from mailer.i18n import gettext_noop
+from mailer.team.members import find_member
+from mailer.team.roles import Permission
+from mailer.web.studio.page import StudioPage
+from mailer.web.studio.waiting import WaitingItem, WaitingSource
+
+
+def _list_items(page: StudioPage) -> Iterator[WaitingItem]:
+    translate = page.translator.translate
+    with page.state.read_session() as session:
+        waiting = list_unconfirmed(session, now=read_clock(session.connection()))
+        names = {one.number: find_member(session, one.asked_by) for one in waiting}
+    for one in waiting:
+        asked_by = names[one.number]
+        is_own = one.asked_by == page.member.id
+        yield WaitingItem(
+            title=one.request.edition,
+            words=translate(
+                gettext_noop("%(name)s wants to send it to %(number)s partners"),
+                name=asked_by.name if asked_by is not None else "…",
+                number=f"{one.request.count:,}",
+            ),
+            act=translate(gettext_noop("Confirm the launch")),
+            path=f"/campaigns/{one.request.campaign_id}/launch",
+            tone="wrong",
+            waits_for=translate(gettext_noop("a second person")) if is_own else "",
+        )
+
+
+WAITING_LAUNCHES = WaitingSource(
+    name=gettext_noop("Launches"), permission=Permission.launch, list_items=_list_items
+)
