@@ -244,7 +244,17 @@ def sign_in_by_paste(
         OAuthError: the provider gives no token for the code.
     """
     request = make_authorization_request(client, scopes, user=user)
-    return _redeem(client, request, request.read_redirect(ask(request.url)))
+    return redeem_address(client, request, ask(request.url))
+
+
+def redeem_address(client: TokenClient, request: AuthorizationRequest, address: str) -> TokenResponse:
+    """Finish a sign-in with the ``address`` that a browser on any machine ended at.
+
+    Raises:
+        SignInFailedError: the person declined, or it is the address of something else.
+        OAuthError: the provider gives no token for the code.
+    """
+    return _redeem(client, request, request.read_redirect(address))
 
 
 def _redeem(client: TokenClient, request: AuthorizationRequest, code: str) -> TokenResponse:

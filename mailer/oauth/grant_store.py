@@ -75,7 +75,7 @@ class GrantStore:
                 f"program, or run `mailer login {name}`."
             ) from error
         try:
-            return Grant.from_json(self._decrypt(name, header, sealed))
+            return Grant.from_json(self.unseal(name, header, sealed))
         except ValueError as error:
             raise SignInRequiredError(
                 f"{path} cannot be decrypted with the keys of this workspace. Run `mailer login {name}`."
@@ -88,7 +88,7 @@ class GrantStore:
             OSError: the file cannot be written; the older one is still there.
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        write_atomically(self.find_path(name), self._encrypt(name, grant.to_json()))
+        write_atomically(self.find_path(name), self.seal(name, grant.to_json()))
 
     def remove(self, name: str) -> bool:
         """Forget the grant; return whether there was one."""
@@ -121,7 +121,12 @@ class GrantStore:
         finally:
             os.close(descriptor)
 
-    def _encrypt(self, name: str, text: bytes) -> bytes:
+    def seal(self, name: str, text: bytes) -> bytes:
+        """Encrypt ``text`` under a name, in place of which nothing else can stand.
+
+        Raises:
+            ConfigurationError: the workspace's keys cannot be read.
+        """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         tokens = read_keys(self.root / KEYS_FILE).tokens
@@ -130,7 +135,13 @@ class GrantStore:
         sealed = AESGCM(_derive_key(tokens.keys[tokens.current])).encrypt(nonce, text, _bind(header, name))
         return header + b"\n" + base64.b64encode(nonce + sealed) + b"\n"
 
-    def _decrypt(self, name: str, header: bytes, sealed: bytes) -> bytes:
+    def unseal(self, name: str, header: bytes, sealed: bytes) -> bytes:
+        """What was sealed under ``name``: its first line, and the rest.
+
+        Raises:
+            ValueError: it was not, or not with a key of this workspace.
+            ConfigurationError: the workspace's keys cannot be read.
+        """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

@@ -14,6 +14,7 @@ from mailer.dispatch.relay_settings import list_relays
 from mailer.errors import ConfigurationError
 from mailer.oauth.grant_store import GRANTS_FOLDER
 from mailer.settings import SETTINGS_FILE
+from mailer.settings.changes.secret_files import SECRETS_FOLDER
 from mailer.workspace import KEYS_FILE, Workspace
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -61,7 +62,13 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     yield root / SETTINGS_FILE
     yield from _list_database_files(workspace)
     # Nothing in a folder is exposed that others cannot enter.
-    yield from (workspace.outbox, root / "run", root / GRANTS_FOLDER, *_list_maildirs(workspace))
+    yield from (
+        workspace.outbox,
+        root / "run",
+        root / GRANTS_FOLDER,
+        root / SECRETS_FOLDER,
+        *_list_maildirs(workspace),
+    )
     if settings.log.file is not None:
         yield root / settings.log.file
     for relay in settings.smtp.relays:

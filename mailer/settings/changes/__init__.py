@@ -8,5 +8,7 @@
     toml_splicer    the text with other values for some keys
     settings_file   reads the file, and replaces it under a lock if what was asked for is valid
     setting         one setting as people fill it in: what it takes, its value as text and back
+    relay_changes   another relay beside those that are there, and one less
+    secret_places   the secrets that settings ask for, each with the key that names its file
     secret_files    passwords and the like, each in a file of its own
 """

@@ -143,6 +143,21 @@ class Notice(StrEnum):
     settings_unchanged = "settings-unchanged"
     """A form of settings was sent as it was."""
 
+    relay_removed = "relay-removed"
+    """A relay was taken out."""
+
+    secret_kept = "secret-kept"  # noqa: S105 - the name of the notice
+    """A password or another secret was put in or replaced."""
+
+    secret_removed = "secret-removed"  # noqa: S105 - the name of the notice
+    """A password or another secret was removed."""
+
+    signed_in_relay = "signed-in-relay"
+    """Somebody has signed in to a relay or the mailbox."""
+
+    signed_out_relay = "signed-out-relay"
+    """The sign-in to a relay or the mailbox has ended."""
+
     invited = "invited"
     """A person was invited to the team."""
 
@@ -264,6 +279,11 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         ),
         Notice.settings_saved: gettext_noop("The settings are saved and in use."),
         Notice.settings_unchanged: gettext_noop("Nothing was changed."),
+        Notice.relay_removed: gettext_noop("The relay is taken out."),
+        Notice.secret_kept: gettext_noop("It is kept, and in use."),
+        Notice.secret_removed: gettext_noop("It is removed."),
+        Notice.signed_in_relay: gettext_noop("Signed in. From now on, it is renewed by itself."),
+        Notice.signed_out_relay: gettext_noop("The sign-in has ended."),
         Notice.invited: gettext_noop("The invitation is on its way. Its link works for a week."),
         Notice.invited_again: gettext_noop(
             "A new invitation is on its way. The link in the one before no longer works."

@@ -21,6 +21,8 @@ from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.web.studio.conftest import Studio, serve_studio
 
+_STALE = "An old browser"
+
 ELSEWHERE = "2025-4"
 """Another edition, with a story that the first has not."""
 
@@ -136,6 +138,11 @@ def _dump(path: Path) -> dict[str, list[dict[str, object]]]:
         tables = {
             name: [dict(one) for one in connection.execute(f'SELECT * FROM "{name}"')] for (name,) in found
         }
+    # A thread deletes the sessions that have ended, and those of who has left.
+    gone = {one["id"] for one in tables["team_member"] if one["removed_at"]}
+    tables["team_session"] = [
+        one for one in tables["team_session"] if one["browser"] != _STALE and one["member_id"] not in gone
+    ]
     for one in tables["team_session"]:
         # A visit is noted once a minute, which is no act of anybody.
         del one["last_seen_at"]
@@ -178,7 +185,7 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
             row.removed_at = utc_now()
             session.add(row)
             old = utc_now() - timedelta(days=100)
-            secret = open_team_session(session, stale.id, SignInMethod.link, browser="x", now=old)
+            secret = open_team_session(session, stale.id, SignInMethod.link, browser=_STALE, now=old)
             session.commit()
         cookies["stale"] = f"studio={secret}"
         cookies["forged"] = f"studio={'A' * 43}"

@@ -3,10 +3,39 @@
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.settings import index_page, section_page
+from mailer.web.studio.settings import (
+    index_page,
+    relay_pages,
+    relay_trial,
+    secret_pages,
+    section_page,
+    sign_in_pages,
+)
+
+_RELAY, _SECRET, _SIGN_IN = (
+    "/settings/relays/{relay}",
+    "/settings/secrets/{secret}",
+    "/settings/sign-ins/{sign_in}",
+)
 
 ROUTES = (
     StudioRoute("/settings", index_page.show_settings, GET, Permission.manage),
+    StudioRoute("/settings/relays", relay_pages.show_relays, GET, Permission.manage),
+    StudioRoute("/settings/relays/new", relay_pages.show_new_relay, GET, Permission.manage),
+    StudioRoute("/settings/relays/new", relay_pages.create_relay, POST, Permission.manage),
+    StudioRoute(_RELAY, relay_pages.show_relay, GET, Permission.manage),
+    StudioRoute(_RELAY, relay_pages.save_relay, POST, Permission.manage),
+    StudioRoute(f"{_RELAY}/remove", relay_pages.delete_relay, POST, Permission.manage),
+    StudioRoute(f"{_RELAY}/try", relay_trial.try_relay, POST, Permission.manage),
+    StudioRoute(f"{_RELAY}/test", relay_trial.send_test_mail, POST, Permission.manage),
+    StudioRoute("/settings/secrets", secret_pages.show_secrets, GET, Permission.manage),
+    StudioRoute(_SECRET, secret_pages.show_secret, GET, Permission.manage),
+    StudioRoute(_SECRET, secret_pages.keep_secret, POST, Permission.manage),
+    StudioRoute(f"{_SECRET}/remove", secret_pages.delete_secret, POST, Permission.manage),
+    StudioRoute(_SIGN_IN, sign_in_pages.show_sign_in, GET, Permission.manage),
+    StudioRoute(_SIGN_IN, sign_in_pages.begin_sign_in, POST, Permission.manage),
+    StudioRoute(f"{_SIGN_IN}/finish", sign_in_pages.finish_sign_in, POST, Permission.manage),
+    StudioRoute(f"{_SIGN_IN}/remove", sign_in_pages.delete_sign_in, POST, Permission.manage),
     StudioRoute("/settings/{section}", section_page.show_section, GET, Permission.manage),
     StudioRoute("/settings/{section}", section_page.save_section, POST, Permission.manage),
 )

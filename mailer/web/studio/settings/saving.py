@@ -13,6 +13,7 @@ from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_splicer import TomlChanges
 from mailer.settings.changes.toml_writer import write_keys
 from mailer.web.studio.page import StudioPage
+from mailer.workspace import Workspace
 
 
 def save_changes(
@@ -48,6 +49,12 @@ def save_changes(
         )
     page.state.live.refresh()
     return settings
+
+
+def find_workspace(page: StudioPage) -> Workspace:
+    """The workspace with its settings as they are on the disk now, or with the last that could be used."""
+    page.state.live.refresh()
+    return page.state.live.current
 
 
 def find_fault(page: StudioPage) -> str:

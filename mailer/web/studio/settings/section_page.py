@@ -16,7 +16,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.fields import Field, find_changes, read_fields, read_form, write_json
-from mailer.web.studio.settings.saving import find_fault, save_changes
+from mailer.web.studio.settings.saving import find_fault, find_workspace, save_changes
 from mailer.web.studio.settings.sections import SECTIONS, Section
 from mailer.web.studio.settings.words import CHOICE_WORDS, WORDS, Words, describe_fault
 from mailer.web.studio.sign_in.confirmation import require_confirmed
@@ -34,7 +34,7 @@ def show_section(page: PageDep, section: str) -> Response:
     """Show the settings of a section."""
     found = _find(section)
     try:
-        file = read_settings_file(page.state.workspace.root)
+        file = read_settings_file(find_workspace(page).root)
     except ConfigurationError as error:
         return _render(page, found, [], [("", str(error))], status=409)
     return _render(page, found, _list_fields(page, found, file), [])
@@ -85,7 +85,7 @@ def _find(name: str) -> Section:
 
 
 def _list_fields(page: StudioPage, section: Section, file: SettingsFile) -> list[Field]:
-    workspace = page.state.workspace
+    workspace = find_workspace(page)
     return read_fields(section.settings, file, workspace.settings, workspace.environ)
 
 
@@ -133,5 +133,6 @@ def find_words(setting: Setting) -> Words | None:
 
 def list_choices(setting: Setting) -> list[tuple[str, str]]:
     """What a setting may be, each with its words."""
-    words: Mapping[str, str] = CHOICE_WORDS.get(setting.name, {})
+    name = "smtp.starttls" if setting.path[-1] == "starttls" else setting.name
+    words: Mapping[str, str] = CHOICE_WORDS.get(name, {})
     return [(choice, words.get(choice, choice)) for choice in setting.choices]

@@ -13,6 +13,12 @@ _SENDING = frozenset(
         *("canary", "canary_minutes", "halt_at_rejected", "in_doubt"),
     }
 )
+_OF_A_RELAY = frozenset(
+    {
+        *("url", "password_file", "token_file", "oauth", "warm_up", "starttls", "sending_addresses"),
+        *("rate", "messages_per_connection"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,12 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 title=gettext_noop("Relays"),
                 about=gettext_noop("The mail servers that take our mail: try them, sign in, share the load."),
                 path="/settings/relays",
+            ),
+            Section(
+                name="secrets",
+                title=gettext_noop("Passwords and secrets"),
+                about=gettext_noop("Whether they are there, and since when: to put in, replace and remove."),
+                path="/settings/secrets",
             ),
             Section(
                 name="sending",
@@ -127,6 +139,13 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
             ),
         ),
         gettext_noop("The program"): (
+            Section(
+                name="connections",
+                title=gettext_noop("Connections to relays"),
+                about=gettext_noop("How many there are at once, and how long each is used."),
+                settings=_choose_settings("smtp", leave_out=_OF_A_RELAY),
+                is_technical=True,
+            ),
             Section(
                 name="technical",
                 title=gettext_noop("Look-ups and log"),

@@ -105,6 +105,27 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             gettext_noop("Who gets the report"), gettext_noop("An email address on each line.")
         ),
         "campaigns.report_after_hours": Words(gettext_noop("Hours from the end of a campaign to its report")),
+        "smtp.url": Words(
+            gettext_noop("Address"),
+            gettext_noop("Such as smtp://user@mail.example.org:587, smtps://host:465 or maildir:outbox."),
+        ),
+        "smtp.starttls": Words(
+            gettext_noop("Encryption"), gettext_noop("For addresses that begin with smtp://.")
+        ),
+        "smtp.priority": Words(
+            gettext_noop("Priority"), gettext_noop("Relays with the lowest number are used first.")
+        ),
+        "smtp.weight": Words(
+            gettext_noop("Weight"), gettext_noop("Its share of the mail among relays of its priority.")
+        ),
+        "smtp.rate": Words(
+            gettext_noop("Messages per second"), gettext_noop("At most, from all machines together.")
+        ),
+        "smtp.messages_per_connection": Words(gettext_noop("Messages until it is connected to anew")),
+        "smtp.sending_addresses": Words(
+            gettext_noop("IP addresses that its mail leaves from"),
+            gettext_noop("One on each line. The checks of the set-up compare them with your SPF record."),
+        ),
         "domain_rates": Words(
             gettext_noop("Messages per second by domain"),
             gettext_noop("One on each line, such as example.org = 2. The star stands for all others: * = 5."),
@@ -175,6 +196,11 @@ WORDS: Mapping[str, Words] = MappingProxyType(
 
 CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
+        "smtp.starttls": {
+            "require": gettext_noop("must be there"),
+            "if-offered": gettext_noop("if the server offers it"),
+            "never": gettext_noop("never"),
+        },
         "web.robots": {
             "index": gettext_noop("may list the archive"),
             "noindex": gettext_noop("are asked to stay away"),

@@ -1,0 +1,120 @@
+"""Signing in to a relay or the mailbox without a password, as `mailer login` does."""
+
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.errors import ConfigurationError
+from mailer.i18n import gettext_noop
+from mailer.oauth.errors import OAuthError, SignInRequiredError
+from mailer.oauth.grant import Grant
+from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.login import end_sign_in
+from mailer.oauth.pending_sign_in import PendingSignIns, choose_way
+from mailer.oauth.sign_in import SignIn, list_sign_ins
+from mailer.web.forms import OwnFormDep
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.settings.saving import find_workspace
+from mailer.web.studio.sign_in.confirmation import require_confirmed
+
+_NOT_YET = gettext_noop(
+    "The provider says that nobody has finished yet. Sign in there first, then ask again."
+)
+_ENDED = gettext_noop("This sign-in has ended. Begin again.")
+
+
+def show_sign_in(page: PageDep, sign_in: str) -> Response:
+    """Show who is signed in to a relay or the mailbox, or what a sign-in that has begun waits for."""
+    return _render(page, _find(page, sign_in), [])
+
+
+def begin_sign_in(page: PageDep, sign_in: str) -> Response:
+    """Begin to sign in."""
+    found = _find(page, sign_in)
+    require_confirmed(page)
+    try:
+        grant = _list_pending(page).begin(found, now=page.state.clock())
+    except (OAuthError, ConfigurationError) as error:
+        return _render(page, found, [("", str(error))], status=409)
+    if grant is not None:
+        return _finish(page, found, grant)
+    return page.redirect(f"/settings/sign-ins/{sign_in}")
+
+
+def finish_sign_in(page: PageDep, sign_in: str, form: OwnFormDep) -> Response:
+    """Ask the provider whether the person has signed in."""
+    found = _find(page, sign_in)
+    require_confirmed(page)
+    pending = _list_pending(page).find(found, now=page.state.clock())
+    if pending is None:
+        return _render(page, found, [("", page.translator.translate(_ENDED))])
+    try:
+        grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
+    except (OAuthError, ConfigurationError) as error:
+        return _render(page, found, [("address" if pending.request else "", str(error))])
+    if grant is None:
+        return _render(page, found, [("", page.translator.translate(_NOT_YET))], status=409)
+    return _finish(page, found, grant)
+
+
+def delete_sign_in(page: PageDep, sign_in: str) -> Response:
+    """End a sign-in: at the provider, where that is possible, and here."""
+    found = _find(page, sign_in)
+    require_confirmed(page)
+    try:
+        done = end_sign_in(found, find_workspace(page).root)
+    except (OSError, ConfigurationError) as error:
+        return _render(page, found, [("", str(error))], status=409)
+    if done.was_there:
+        _record(page, found, Act.signed_out_relay)
+    return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_out_relay)
+
+
+def _list_pending(page: StudioPage) -> PendingSignIns:
+    return PendingSignIns(root=find_workspace(page).root)
+
+
+def _finish(page: StudioPage, found: SignIn, grant: Grant) -> Response:
+    _record(page, found, Act.signed_in_relay, grant.account)
+    return page.redirect(f"/settings/sign-ins/{found.name}", Notice.signed_in_relay)
+
+
+def _find(page: StudioPage, name: str) -> SignIn:
+    try:
+        found = next((one for one in list_sign_ins(find_workspace(page).settings) if one.name == name), None)
+    except ConfigurationError:
+        found = None
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _record(page: StudioPage, found: SignIn, act: Act, account: str = "") -> None:
+    with page.state.write_session() as session:
+        record_activity(session, page.actor, act, subject=found.name, detail=account, now=page.state.clock())
+
+
+def _render(
+    page: StudioPage, found: SignIn, errors: Sequence[tuple[str, str]], *, status: int | None = None
+) -> Response:
+    unreadable, grant = "", None
+    try:
+        grant = GrantStore(root=find_workspace(page).root).read(found.name)
+    except (SignInRequiredError, ConfigurationError) as error:
+        unreadable = str(error)
+    return page.render(
+        "settings_sign_in.html",
+        status=(422 if errors else 200) if status is None else status,
+        section="settings",
+        sign_in=found,
+        way=choose_way(found).value,
+        grant=grant if grant is not None and grant.belongs_to(found) else None,
+        unreadable=unreadable,
+        pending=_list_pending(page).find(found, now=page.state.clock()),
+        errors=errors,
+        wrong=dict(errors),
+    )
