@@ -121,6 +121,10 @@ bench-editor: setup servers ## Measure from the press of a key to its letter in 
 bench-studio: setup ## Measure the pages of Studio with 200 editions, and what they weigh
 	$(BIN)/python -m bench.studio_pages $(BENCH)
 
+.PHONY: bench-studio-million
+bench-studio-million: setup servers ## Measure all pages of Studio with a million subscribers and 200 campaigns (BENCH="--rows 10000000")
+	$(BIN)/python -m bench.studio_million $(BENCH)
+
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
 	$(BIN)/python -m bench.command_start

@@ -27,7 +27,7 @@ from subscribers.csv_format import COLUMNS
 from tests.servers.postgres import find_postgres, running_postgres
 
 _ROWS = 1_000_000
-_SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")
+SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")
 _FIRST = ("Ann", "Bat", "Chen", "Dorj", "Fang", "José", "陈晓", "Батсүх", "健一", "철수")
 _LAST = ("Li", "Wang", "Ganbold", "Kim", "Sato", "Martin", "Tuya", "Nguyen", "Müller", "Ganbaatar")
 _COUNTRIES = ("MN", "CN", "JP", "KR", "KP", "Mongolia", "China", "République de Corée")
@@ -63,7 +63,7 @@ class ImportBench:
                         f"{chance.choice(_FIRST)} {chance.choice(_LAST)}",
                         f"Institute {number % 5000} of Learning",
                         chance.choice(_COUNTRIES),
-                        ";".join(chance.sample(_SECTORS, chance.choice([1, 1, 2]))),
+                        ";".join(chance.sample(SECTORS, chance.choice([1, 1, 2]))),
                         chance.choice(["en", "mn", "zh-Hans", "ko"]),
                         chance.choice(["", "press"]),
                     ]
@@ -111,7 +111,7 @@ def _import(bench: ImportBench, url: str = "sqlite:///list.db") -> Run:
     engine = open_engine(url, root=bench.folder)
     upgrade(engine)
     engine.dispose()
-    run = run_worker("bench.import_worker", ImportJob(url=url, file=bench.file, sectors=_SECTORS))
+    run = run_worker("bench.import_worker", ImportJob(url=url, file=bench.file, sectors=SECTORS))
     if run.messages != bench.rows:
         raise FailedRunError(f"{run.messages:,} of {bench.rows:,} people were imported")
     return run

@@ -16,9 +16,9 @@ _LANGUAGES = ("zh-Hans", "en", "en", "ja", "ko", "mn", "fr", None)
 _NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
-def add_partners(engine: Engine, count: int) -> None:
+def add_partners(engine: Engine, count: int, *, sectors: tuple[str, ...] = SECTORS) -> None:
     """Add ``count`` partners, some of whom follow no sector and a tenth of whom are tagged press."""
-    add_readers(engine, count, sectors=SECTORS, now=_NOW)
+    add_readers(engine, count, sectors=sectors, now=_NOW)
     with engine.begin() as connection:
         _spread(connection)
         _tag(connection)

@@ -9,7 +9,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import and_, func
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.audiences.comparison import compare_audiences
@@ -21,11 +21,11 @@ from mailer.counts.request import CountKind
 from mailer.rendering.body.variants import Interests
 from mailer.settings import Settings
 from subscribers.cross_table import CrossTable, CrossTableRow, make_cross_table
-from subscribers.models import Subscriber
+from subscribers.models import Status, Subscriber
 from subscribers.queries import count_subscribers
 from subscribers.segments.terms import TermKey
 
-SHAPE = "2"
+SHAPE = "3"
 """The version of what values look like. Numbers of another version are counted again."""
 
 _EXAMPLES = 5
@@ -43,9 +43,13 @@ class CountContext:
 
 def _count_segment(context: CountContext) -> Any:
     segment = read_segment(context.arguments["segment"], context.settings, context.session)
-    first = select(col(Subscriber.id)).where(segment.where()).order_by(col(Subscriber.id)).limit(_EXAMPLES)
+    in_it = segment.where()
+    if not segment.asks_about(TermKey.status):
+        # Their rows say nothing of anybody any more.
+        in_it = and_(in_it, col(Subscriber.status).not_in([Status.erased, Status.merged]))
+    first = select(col(Subscriber.id)).where(in_it).order_by(col(Subscriber.id)).limit(_EXAMPLES)
     return {
-        "on_list": count_subscribers(context.session, segment),
+        "on_list": context.session.exec(select(func.count(col(Subscriber.id))).where(in_it)).one(),
         "get_mail": count_subscribers(context.session, segment, today=context.today),
         "first": list(context.session.exec(first)),
     }

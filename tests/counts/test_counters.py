@@ -87,6 +87,14 @@ def test_a_segment_is_counted_on_the_list_and_by_who_gets_mail(count: Count, peo
     assert count(count_segment("country:CN")) == {"on_list": 1, "get_mail": 0, "first": people[3:]}
 
 
+def test_a_row_without_a_person_is_counted_only_if_asked_for(
+    engine: Engine, count: Count, people: list[int]
+) -> None:
+    (gone,) = add_subscribers(engine, ["erased@example.org"], status=Status.erased)
+    assert count(count_segment("all")) == {"on_list": 4, "get_mail": 3, "first": people}
+    assert count(count_segment("status:erased")) == {"on_list": 1, "get_mail": 0, "first": [gone]}
+
+
 def test_the_table_is_the_one_of_the_command_line(
     engine: Engine, count: Count, people: list[int], workspace: Workspace
 ) -> None:

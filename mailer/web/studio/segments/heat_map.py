@@ -9,7 +9,7 @@ from mailer.counts.request import CountedNumber
 from mailer.i18n import gettext_noop
 from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery
+from mailer.web.studio.segments.query import SegmentQuery
 from subscribers.cross_table import CrossTable, CrossTableRow
 
 STEPS = 5
@@ -128,7 +128,7 @@ class _HeatMapWriter:
             return ""
         conditions = [place, sector, _MAILABLE if self.mailable_only else ""]
         narrowed = self.query.narrow(" ".join(condition for condition in conditions if condition))
-        return self.page.make_path("/partners", None, **{QUERY_PARAMETER: narrowed.strip()})
+        return self.page.make_path("/partners", None, query=narrowed.strip())
 
 
 def choose_step(number: int, largest: int) -> int:

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, func, select
 from mailer.counts.request import CountedNumber, count_cross_table, count_difference, count_segment
 from mailer.database.models import Campaign, Correction
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery
 from mailer.web.studio.segments.heat_map import HeatMap, make_heat_map
+from mailer.web.studio.segments.query import SegmentQuery
 from subscribers.models import Status, Subscriber
 
 _MOST_EDITIONS = 12
@@ -132,7 +132,7 @@ def _exclude(query: SegmentQuery, slug: str) -> str:
 def _list_path(page: StudioPage, query: str) -> str:
     if not page.leads_to("/partners"):
         return ""
-    return page.make_path("/partners", None, **({QUERY_PARAMETER: query} if query else {}))
+    return page.make_path("/partners", None, **({"query": query} if query else {}))
 
 
 def _read_partners(page: StudioPage, session: Session, size: CountedNumber) -> list[SamplePartner]:

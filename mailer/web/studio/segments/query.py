@@ -13,7 +13,7 @@ from subscribers.segments.segment import EVERYONE, Segment
 from subscribers.segments.segment_description import describe_segment
 
 QUERY_PARAMETER = "q"
-"""The name of the query in addresses of pages about partners and segments."""
+"""The name of the query in the addresses of segments."""
 
 
 @dataclass(frozen=True, kw_only=True)
