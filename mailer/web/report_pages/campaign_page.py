@@ -4,32 +4,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.campaigns.report import CampaignReport, CampaignSummary, count_readers
+from mailer.campaigns.report import CampaignReport, CampaignSummary
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
+from mailer.i18n import gettext_noop
 from mailer.utc import format_utc
-from mailer.web.report_pages.figure_format import format_counted, format_moment
 from mailer.web.report_pages.section import COUNTED_LATE, Section
 from mailer.web.report_pages.sections.checks import describe_checks
 from mailer.web.report_pages.sections.comparison import describe_comparison
 from mailer.web.report_pages.sections.countries import describe_countries
 from mailer.web.report_pages.sections.departures import describe_departures, describe_organisations
+from mailer.web.report_pages.sections.doubts import describe_doubts
 from mailer.web.report_pages.sections.hand_over import describe_hand_over
 from mailer.web.report_pages.sections.ledger import describe_ledger
 from mailer.web.report_pages.sections.links import describe_links
-from mailer.web.report_pages.sections.reasons import describe_doubts, describe_reasons, describe_returned
+from mailer.web.report_pages.sections.reasons import describe_reasons
+from mailer.web.report_pages.sections.returned import describe_returned
 from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
 from subscribers.segments.term_description import Vocabulary
 
 _UNCOUNTED = {
-    ReportPart.ledger: ("numbers", "The numbers and their sum"),
-    ReportPart.in_doubt: ("in-doubt", "In doubt"),
-    ReportPart.hand_over: ("hand-over", "Time to hand over"),
-    ReportPart.breakdown: ("countries", "By country and sector"),
-    ReportPart.reasons: ("reasons", "Why it did not arrive"),
-    ReportPart.departures: ("departures", "Who left, and what readers changed"),
-    ReportPart.clicks: ("links", "Links"),
-    ReportPart.lost_organisations: ("organisations", "Organisations without a reader"),
+    ReportPart.ledger: ("numbers", gettext_noop("The numbers and their sum")),
+    ReportPart.in_doubt: ("in-doubt", gettext_noop("In doubt")),
+    ReportPart.hand_over: ("hand-over", gettext_noop("Time to hand over")),
+    ReportPart.breakdown: ("countries", gettext_noop("By country and sector")),
+    ReportPart.reasons: ("reasons", gettext_noop("Why it did not arrive")),
+    ReportPart.departures: ("departures", gettext_noop("Who left, and what readers changed")),
+    ReportPart.clicks: ("links", gettext_noop("Links")),
+    ReportPart.lost_organisations: ("organisations", gettext_noop("Organisations without a reader")),
 }
 """The anchors and headings of the parts that may not have been counted yet."""
 
@@ -54,68 +56,73 @@ def describe_campaign(
     summary = report.summary
     return CampaignPage(
         title=summary.title or summary.edition_label,
-        facts=tuple(_list_facts(summary)),
-        state=_describe_state(summary),
+        facts=tuple(_list_facts(summary, viewer)),
+        state=_describe_state(summary, viewer),
         urgent=summary.state in {CampaignState.paused, CampaignState.cancelled},
         sections=tuple(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
     )
 
 
-def _list_facts(summary: CampaignSummary) -> Iterator[tuple[str, str]]:
-    yield "Edition", summary.edition_label
+def _list_facts(summary: CampaignSummary, viewer: Viewer) -> Iterator[tuple[str, str]]:
+    yield viewer.gettext(gettext_noop("Edition")), summary.edition_label
     if summary.subject and summary.subject != summary.title:
-        yield "Subject", summary.subject
-    yield "Readers", summary.segment or "everybody on the list"
+        yield viewer.gettext(gettext_noop("Subject")), summary.subject
+    everybody = viewer.gettext(gettext_noop("everybody on the list"))
+    yield viewer.gettext(gettext_noop("Readers")), summary.segment or everybody
     if summary.launched_at:
-        yield "Launched", format_moment(summary.launched_at)
+        yield viewer.gettext(gettext_noop("Launched")), viewer.format_moment(summary.launched_at)
     if summary.approval:
-        yield "Approval", str(summary.approval)
+        yield viewer.gettext(gettext_noop("Approval")), str(summary.approval)
 
 
-def _describe_state(summary: CampaignSummary) -> str:
-    counts, state = summary.counts, summary.state
+def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
+    say = viewer.gettext
+    rest = viewer.count_readers(summary.counts.still_to_do)
     reason = f" {summary.reason}" if summary.reason else ""
-    match state:
+    match summary.state:
         case CampaignState.finished:
-            return "Finished."
+            return say(gettext_noop("Finished."))
         case CampaignState.sending:
-            return f"It is being sent: {count_readers(counts.still_to_do)} to go. The figures still grow."
+            words = gettext_noop("It is being sent: %(readers)s to go. The figures still grow.")
+            return say(words, readers=rest)
         case CampaignState.paused:
-            return f"Paused, with {count_readers(counts.still_to_do)} to go.{reason}"
+            return say(gettext_noop("Paused, with %(readers)s to go."), readers=rest) + reason
+        case CampaignState.cancelled if summary.counts.still_to_do:
+            return say(gettext_noop("Cancelled. %(readers)s never got it."), readers=rest) + reason
         case CampaignState.cancelled:
-            never = f" {count_readers(counts.still_to_do)} never got it." if counts.still_to_do else ""
-            return f"Cancelled.{never}{reason}"
+            return say(gettext_noop("Cancelled.")) + reason
         case CampaignState.scheduled if summary.timing.scheduled_at:
-            return f"Nothing has been sent yet. It starts at {format_utc(summary.timing.scheduled_at)}."
+            when = format_utc(summary.timing.scheduled_at)
+            return say(gettext_noop("Nothing has been sent yet. It starts at %(time)s."), time=when)
         case _:
-            return "Nothing has been sent yet, so there is nothing to report."
+            return say(gettext_noop("Nothing has been sent yet, so there is nothing to report."))
 
 
 def _list_sections(
     report: CampaignReport, vocabulary: Vocabulary, now: datetime, viewer: Viewer
 ) -> Iterator[Section]:
     def counted(part: ReportPart) -> str:
-        return format_counted(report.counted_at.get(part), now)
+        return viewer.format_counted(report.counted_at.get(part), now)
 
     made: tuple[tuple[ReportPart | None, Section | None], ...] = (
-        (ReportPart.ledger, describe_ledger(report, counted(ReportPart.ledger))),
+        (ReportPart.ledger, describe_ledger(report, counted(ReportPart.ledger), viewer)),
         (None, describe_comparison(report, viewer)),
-        (ReportPart.hand_over, describe_hand_over(report, counted(ReportPart.hand_over))),
-        (ReportPart.breakdown, describe_countries(report, vocabulary, counted(ReportPart.breakdown))),
+        (ReportPart.hand_over, describe_hand_over(report, counted(ReportPart.hand_over), viewer)),
+        (ReportPart.breakdown, describe_countries(report, vocabulary, counted(ReportPart.breakdown), viewer)),
         (ReportPart.reasons, describe_reasons(report, counted(ReportPart.reasons), viewer)),
         (ReportPart.in_doubt, describe_doubts(report, viewer)),
         (None, describe_returned(report, viewer)),
-        (ReportPart.departures, describe_departures(report, counted(ReportPart.departures))),
-        (ReportPart.clicks, describe_links(report.clicks, vocabulary, counted(ReportPart.clicks))),
+        (ReportPart.departures, describe_departures(report, counted(ReportPart.departures), viewer)),
+        (ReportPart.clicks, describe_links(report.clicks, vocabulary, counted(ReportPart.clicks), viewer)),
         (
             ReportPart.lost_organisations,
             describe_organisations(report, counted(ReportPart.lost_organisations), viewer),
         ),
-        (None, describe_checks(report)),
+        (None, describe_checks(report, viewer)),
     )
     for part, section in made:
         if part is not None and part in report.uncounted:
             name, title = _UNCOUNTED[part]
-            yield Section(name=name, title=title, lead=COUNTED_LATE)
+            yield Section(name=name, title=viewer.gettext(title), lead=viewer.gettext(COUNTED_LATE))
         elif section is not None:
             yield section

@@ -1,27 +1,13 @@
 """How figures are written on the pages of reports."""
 
-from datetime import UTC, datetime
-from typing import Final
-
 _SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit, which belong on one line."""
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-UNKNOWN: Final = "not counted"
 
 
 def format_number(number: int) -> str:
     """``1,204``"""
     return f"{number:,}"
-
-
-def format_known(number: int | None) -> str:
-    """A number, or that nobody has counted it yet."""
-    return UNKNOWN if number is None else format_number(number)
-
-
-def format_known_share(number: int | None, whole: int) -> str:
-    """``number`` as a share of ``whole``, or that nobody has counted it yet; a dash if there is no whole."""
-    return UNKNOWN if number is None else format_share(number, whole) or "–"
 
 
 def format_share(number: int, whole: int) -> str:
@@ -47,23 +33,3 @@ def format_duration(seconds: float) -> str:
         if number:
             words.append(f"{number}{_SPACE}{name}")
     return _SPACE.join(words)
-
-
-def format_day(moment: datetime) -> str:
-    """``1 March 2026`` in UTC."""
-    moment = moment.astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def format_moment(moment: datetime) -> str:
-    """``1 March 2026, 09:00 UTC``"""
-    return f"{format_day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
-
-
-def format_counted(moment: datetime | None, now: datetime) -> str:
-    """When figures were counted, without the day if that is today; empty if they are of this moment."""
-    if moment is None:
-        return ""
-    if moment.astimezone(UTC).date() == now.astimezone(UTC).date():
-        return f"Counted at {moment.astimezone(UTC):%H:%M} UTC"
-    return f"Counted on {format_moment(moment)}"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from mailer.campaigns.report import HIDDEN_NOTE, CampaignFigures, ListMonth, TimeLine, format_figure
+from mailer.campaigns.report import CampaignFigures, ListMonth, TimeLine, format_figure
+from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
 from mailer.web.report_pages.charts.tone import Tone, draw_line_sample
-from mailer.web.report_pages.figure_format import format_counted, format_known, format_number, format_share
+from mailer.web.report_pages.figure_format import format_number, format_share
 from mailer.web.report_pages.section import (
     COUNTED_LATE,
     Cell,
@@ -22,6 +23,12 @@ from mailer.web.report_pages.section import (
 from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
 
 _MOST_MONTHS = 12
+_LIST = gettext_noop("The list")
+_ON_LIST = gettext_noop("On the list")
+_CAMPAIGN_WORDS = (gettext_noop("Edition"), gettext_noop("Launched"))
+_CAMPAIGN_NUMBERS = (
+    *(gettext_noop("Readers"), gettext_noop("Sent"), gettext_noop("Refused"), gettext_noop("Left since")),
+)
 _MOST_ROWS = 30
 """Campaigns in the tables that are open; older ones are folded, year by year."""
 
@@ -38,45 +45,61 @@ def describe_overview(found: TimeLine, *, now: datetime, viewer: Viewer = ON_OWN
     """Make the page of all campaigns, for ``viewer``; ``now`` (aware) tells counted today from before."""
     if not found.campaigns:
         return OverviewPage(
-            lead="No campaign has been launched yet.", sections=tuple(_list_growth(found, now))
+            lead=viewer.gettext(gettext_noop("No campaign has been launched yet.")),
+            sections=tuple(_list_growth(found, now, viewer)),
         )
     number = len(found.campaigns)
     first, last = found.campaigns[-1], found.campaigns[0]
-    span = _name_month(first.launched_at)
-    if _name_month(last.launched_at) != span:
-        span = f"{span} to {_name_month(last.launched_at)}"
-    lead = f"{number:,} campaign{'' if number == 1 else 's'}, {span}."
-    trends = (_describe_readers(found), _describe_losses(found)) if number > 1 else ()
-    return OverviewPage(
-        lead=lead, sections=(*trends, *_list_growth(found, now), _describe_campaigns(found.campaigns, viewer))
-    )
+    span = viewer.format_month(first.launched_at)
+    if (end := viewer.format_month(last.launched_at)) != span:
+        span = viewer.gettext(gettext_noop("%(first)s to %(last)s"), first=span, last=end)
+    lead = viewer.ngettext("%(num)s campaign, %(span)s.", "%(num)s campaigns, %(span)s.", number, span=span)
+    trends = (_describe_readers(found, viewer), _describe_losses(found, viewer)) if number > 1 else ()
+    growth = _list_growth(found, now, viewer)
+    return OverviewPage(lead=lead, sections=(*trends, *growth, _describe_campaigns(found.campaigns, viewer)))
 
 
-def _name_month(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%B %Y}"
-
-
-def _describe_readers(found: TimeLine) -> Section:
+def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
     shown = found.campaigns[::-1]
     most = max(shown, key=lambda one: one.sent or 0)
-    lead = f"The most messages were sent for {most.edition_label}: {format_number(most.sent or 0)}."
+    words = gettext_noop("The most messages were sent for %(edition)s: %(number)s.")
+    lead = viewer.gettext(words, edition=most.edition_label, number=format_number(most.sent or 0))
     lines = (
-        Line(label="Readers", tone=Tone.second, values=tuple(one.audience for one in shown)),
-        Line(label="Sent", tone=Tone.main, values=tuple(one.sent for one in shown)),
+        Line(
+            label=viewer.gettext(gettext_noop("Readers")),
+            tone=Tone.second,
+            values=tuple(one.audience for one in shown),
+        ),
+        Line(
+            label=viewer.gettext(gettext_noop("Sent")),
+            tone=Tone.main,
+            values=tuple(one.sent for one in shown),
+        ),
     )
-    return _make_trend("readers", "Readers of each campaign", lead, shown, lines)
+    title = viewer.gettext(gettext_noop("Readers of each campaign"))
+    return _make_trend("readers", title, lead, shown, lines, viewer)
 
 
-def _describe_losses(found: TimeLine) -> Section:
+def _describe_losses(found: TimeLine, viewer: Viewer) -> Section:
     shown = found.campaigns[::-1]
     known = [(one.rejected, one.audience) for one in shown if one.rejected is not None]
     refused, whole = (sum(numbers) for numbers in zip(*known, strict=True)) if known else (0, 0)
-    lead = f"Mail servers refused {format_share(refused, whole)} of all mails." if whole else ""
+    words = gettext_noop("Mail servers refused %(share)s of all mails.")
+    lead = viewer.gettext(words, share=format_share(refused, whole)) if whole else ""
     lines = (
-        Line(label="Refused", tone=Tone.bad, values=tuple(_percent(one, one.rejected) for one in shown)),
-        Line(label="Left since", tone=Tone.main, values=tuple(_percent(one, one.left) for one in shown)),
+        Line(
+            label=viewer.gettext(gettext_noop("Refused")),
+            tone=Tone.bad,
+            values=tuple(_percent(one, one.rejected) for one in shown),
+        ),
+        Line(
+            label=viewer.gettext(gettext_noop("Left since")),
+            tone=Tone.main,
+            values=tuple(_percent(one, one.left) for one in shown),
+        ),
     )
-    return _make_trend("losses", "Refused and left, as shares of the readers", lead, shown, lines, unit="%")
+    title = viewer.gettext(gettext_noop("Refused and left, as shares of the readers"))
+    return _make_trend("losses", title, lead, shown, lines, viewer, unit="%")
 
 
 def _percent(figures: CampaignFigures, number: int | None) -> float | None:
@@ -90,6 +113,7 @@ def _make_trend(
     lead: str,
     shown: Sequence[CampaignFigures],
     lines: tuple[Line, ...],
+    viewer: Viewer,
     *,
     unit: str = "",
 ) -> Section:
@@ -98,7 +122,7 @@ def _make_trend(
         title=title,
         description=lead,
         places=tuple(one.launched_at.timestamp() for one in shown),
-        ticks=_choose_ticks(shown[0].launched_at, shown[-1].launched_at),
+        ticks=_choose_ticks(shown[0].launched_at, shown[-1].launched_at, viewer),
         lines=lines,
         unit=unit,
     )
@@ -112,8 +136,8 @@ def _make_trend(
     )
 
 
-def _choose_ticks(first: datetime, last: datetime) -> tuple[str, ...]:
-    words = [f"{moment.astimezone(UTC):%b %Y}" for moment in (first, first + (last - first) / 2, last)]
+def _choose_ticks(first: datetime, last: datetime, viewer: Viewer) -> tuple[str, ...]:
+    words = [viewer.shorten_month(moment) for moment in (first, first + (last - first) / 2, last)]
     return (
         tuple(words)
         if len(set(words)) == len(words)
@@ -123,52 +147,62 @@ def _choose_ticks(first: datetime, last: datetime) -> tuple[str, ...]:
     )
 
 
-def _list_growth(found: TimeLine, now: datetime) -> Iterator[Section]:
+def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Section]:
     months = found.months
     if months is None:
-        yield Section(name="list", title="The list", lead=COUNTED_LATE)
+        yield Section(name="list", title=viewer.gettext(_LIST), lead=viewer.gettext(COUNTED_LATE))
     if not months:
         return
     shown = months[-_MOST_MONTHS:]
-    lead = _describe_growth(months)
+    lead = _describe_growth(months, viewer)
     chart = LineChart(
         name="list",
-        title="People on the list, by month",
+        title=viewer.gettext(gettext_noop("People on the list, by month")),
         description=lead,
         places=tuple(range(len(months))),
-        ticks=tuple(_spell_month(month.month) for month in (months[:1] + months[1:][-1:])),
-        lines=(Line(label="On the list", tone=Tone.main, values=tuple(month.people for month in months)),),
+        ticks=tuple(_spell_month(month.month, viewer) for month in (months[:1] + months[1:][-1:])),
+        lines=(
+            Line(
+                label=viewer.gettext(_ON_LIST),
+                tone=Tone.main,
+                values=tuple(month.people for month in months),
+            ),
+        ),
     )
-    notes = [HIDDEN_NOTE] if any(None in (one.joined, one.left, one.people) for one in months) else []
+    notes = [viewer.hidden_note] if any(None in (one.joined, one.left, one.people) for one in months) else []
     if len(months) > len(shown):
-        notes.insert(0, f"The table has the last {_MOST_MONTHS} months, the chart all {len(months):,}.")
+        words = gettext_noop("The table has the last %(number)s months, the chart all %(all)s.")
+        notes.insert(0, viewer.gettext(words, number=_MOST_MONTHS, all=format_number(len(months))))
     yield Section(
         name="list",
-        title="The list",
+        title=viewer.gettext(_LIST),
         lead=lead,
-        counted=format_counted(found.counted_at, now),
+        counted=viewer.format_counted(found.counted_at, now),
         figures=(Figure(chart=draw_lines(chart)),),
-        tables=(_make_month_table(shown),),
+        tables=(_make_month_table(shown, viewer),),
         notes=tuple(notes),
     )
 
 
-def _spell_month(month: str) -> str:
-    return f"{datetime.fromisoformat(f'{month}-01'):%b %Y}"
+def _spell_month(month: str, viewer: Viewer) -> str:
+    return viewer.shorten_month(datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC))
 
 
-def _describe_growth(months: Sequence[ListMonth]) -> str:
-    last = months[-1]
-    return f"{format_figure(last.people)} people are on the list." if last.people is not None else ""
+def _describe_growth(months: Sequence[ListMonth], viewer: Viewer) -> str:
+    people = months[-1].people
+    if people is None:
+        return ""
+    return viewer.ngettext("%(num)s people are on the list.", "%(num)s people are on the list.", people)
 
 
-def _make_month_table(shown: Sequence[ListMonth]) -> Table:
+def _make_month_table(shown: Sequence[ListMonth], viewer: Viewer) -> Table:
+    columns = (gettext_noop("Month"), gettext_noop("Joined"), gettext_noop("Left"), _ON_LIST)
     return Table(
-        caption="The list by month, newest first",
-        columns=name_columns("Month", "Joined", "Left", "On the list"),
+        caption=viewer.gettext(gettext_noop("The list by month, newest first")),
+        columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
             make_cells(
-                _spell_month(month.month),
+                _spell_month(month.month, viewer),
                 *(format_figure(count) for count in (month.joined, month.left, month.people)),
             )
             for month in reversed(shown)
@@ -184,7 +218,7 @@ def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) ->
         shown += 1
     return Section(
         name="campaigns",
-        title="All campaigns",
+        title=viewer.gettext(gettext_noop("All campaigns")),
         below=tuple(tables[:shown]),
         folded=tuple(tables[shown:]),
     )
@@ -194,8 +228,8 @@ def _make_year_table(year: int, campaigns: Sequence[CampaignFigures], viewer: Vi
     return Table(
         caption=str(year),
         columns=(
-            *name_columns("Edition", "Launched", numbers_from=2),
-            *name_columns("Readers", "Sent", "Refused", "Left since", numbers_from=0),
+            *name_columns(*map(viewer.gettext, _CAMPAIGN_WORDS), numbers_from=2),
+            *name_columns(*map(viewer.gettext, _CAMPAIGN_NUMBERS), numbers_from=0),
         ),
         rows=tuple(_make_row(one, viewer) for one in campaigns),
         broad=True,
@@ -207,11 +241,11 @@ def _make_row(figures: CampaignFigures, viewer: Viewer) -> tuple[Cell, ...]:
     return (
         Cell(text=_name_campaign(figures), link=viewer.make_path(figures.id)),
         *make_cells(
-            f"{launched.day} {launched:%b}",
+            viewer.shorten_day(launched),
             format_number(figures.audience),
-            format_known(figures.sent),
-            format_known(figures.rejected),
-            format_known(figures.left),
+            viewer.format_known(figures.sent),
+            viewer.format_known(figures.rejected),
+            viewer.format_known(figures.left),
         ),
     )
 

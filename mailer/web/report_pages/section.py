@@ -5,7 +5,9 @@ from enum import StrEnum
 
 from markupsafe import Markup
 
-COUNTED_LATE = (
+from mailer.i18n import gettext_noop
+
+COUNTED_LATE = gettext_noop(
     "Not counted yet: with so many readers this takes a while, so `mailer work` counts it beside its other "
     "work. Open this page again in some minutes."
 )

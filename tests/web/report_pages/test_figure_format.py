@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report_pages.figure_format import format_counted, format_duration, format_share
+from mailer.web.report_pages.figure_format import format_duration, format_share
+from mailer.web.report_pages.viewer import ON_OWN_MACHINE
 from tests.factories.reports import NOW
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -41,6 +42,9 @@ def test_a_duration_has_its_two_largest_units(seconds: float, written: str) -> N
 
 
 def test_what_was_counted_on_another_day_has_its_day() -> None:
-    assert format_counted(None, NOW) == ""
-    assert format_counted(NOW - timedelta(minutes=8), NOW) == "Counted at 10:32 UTC"
-    assert format_counted(NOW - timedelta(days=1), NOW) == "Counted on 27 November 2026, 10:40 UTC"
+    assert ON_OWN_MACHINE.format_counted(None, NOW) == ""
+    assert ON_OWN_MACHINE.format_counted(NOW - timedelta(minutes=8), NOW) == "Counted at 10:32 UTC"
+    assert (
+        ON_OWN_MACHINE.format_counted(NOW - timedelta(days=1), NOW)
+        == "Counted on 27 November 2026, 10:40 UTC"
+    )

@@ -321,7 +321,7 @@ _RETURNED = (
     Stop(
         name="new correction, refused",
         path=f"/corrections/new?edition={SENT_EDITION}&story=teachers",
-        act=_press("Save, and show the email"),
+        act=lambda page: _refuse(page, **{"was-en": ""}),
     ),
     Stop(name="correction", path=f"/corrections/{SENT_EDITION}/teachers/1", act=_await_readers),
     Stop(name="correction, its readers", path=f"/corrections/{SENT_EDITION}/teachers/1/readers"),

@@ -2,78 +2,107 @@
 
 from collections.abc import Iterator, Mapping
 
-from mailer.campaigns.report import HIDDEN_NOTE, format_figure
+from mailer.campaigns.report import format_figure
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
-from mailer.campaigns.report.sections import OPENS_NOTE
+from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.tone import Tone, draw_swatch
 from mailer.web.report_pages.figure_format import format_number
-from mailer.web.report_pages.section import Cell, Figure, Key, Section, Table, make_cells, name_columns
+from mailer.web.report_pages.section import (
+    Cell,
+    Column,
+    Figure,
+    Key,
+    Section,
+    Table,
+    make_cells,
+    name_columns,
+)
 from mailer.web.report_pages.sections.heat_maps import NamedRow, draw_heat_maps
+from mailer.web.report_pages.viewer import Viewer
 from subscribers.segments.term_description import Vocabulary
 
 _NAME = "links"
 _MOST_BARS = 10
 _MOST_ROWS = 60
 _MOST_COUNTRIES = 25
+_OPENS_NOTE = gettext_noop(
+    "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "
+    "it, so their number would tell nothing true."
+)
 
 
-def describe_links(found: ClickReport | None, vocabulary: Vocabulary, counted: str) -> Section:
+def describe_links(
+    found: ClickReport | None, vocabulary: Vocabulary, counted: str, viewer: Viewer
+) -> Section:
     """Show which links were followed; say it if clicks were not counted, and why opens never are."""
-    title = "Links"
+    title = viewer.gettext(gettext_noop("Links"))
     if found is None:
-        lead = "Clicks were not counted for this campaign."
-        return Section(name=_NAME, title=title, lead=lead, notes=(OPENS_NOTE,))
+        lead = viewer.gettext(gettext_noop("Clicks were not counted for this campaign."))
+        return Section(name=_NAME, title=title, lead=lead, notes=(viewer.gettext(_OPENS_NOTE),))
     followed = sorted(
         (link for link in found.links if link.people != 0 or link.scanners),
         key=lambda link: (-(link.people or 0), link.number),
     )
-    figures = [Figure(chart=draw_bars(_make_chart(found, followed)), key=_make_key())] if followed else []
+    chart = _make_chart(found, followed, viewer)
+    figures = [Figure(chart=draw_bars(chart), key=_make_key(viewer))] if followed else []
+    tables = (_make_table(followed, viewer), _make_places(found, vocabulary, viewer))
     return Section(
         name=_NAME,
         title=title,
-        lead=_describe_numbers(found),
+        lead=_describe_numbers(found, viewer),
         counted=counted,
-        figures=(*figures, *_draw_places(found, vocabulary)),
-        tables=tuple(
-            table for table in (_make_table(followed), _make_places(found, vocabulary)) if table.rows
-        ),
-        notes=tuple(_list_notes(found, followed)),
+        figures=(*figures, *_draw_places(found, vocabulary, viewer)),
+        tables=tuple(table for table in tables if table.rows),
+        notes=tuple(_list_notes(found, followed, viewer)),
     )
 
 
-def _describe_numbers(found: ClickReport) -> str:
-    people = "Fewer than five people" if found.people is None else f"{found.people:,} people"
-    if found.people == 1:
-        people = "One person"
-    verb = "has" if found.people == 1 else "have"
-    programs = f"{found.scanners:,} program{'' if found.scanners == 1 else 's'}"
-    return f"{people} {verb} followed a link, and {programs} that look for dangerous links."
+def _describe_numbers(found: ClickReport, viewer: Viewer) -> str:
+    programs = viewer.ngettext(
+        "%(num)s program that looks for dangerous links",
+        "%(num)s programs that look for dangerous links",
+        found.scanners,
+    )
+    if found.people is None:
+        words = gettext_noop("Fewer than five people have followed a link, and %(programs)s.")
+        return viewer.gettext(words, programs=programs)
+    return viewer.ngettext(
+        "%(num)s person has followed a link, and %(programs)s.",
+        "%(num)s people have followed a link, and %(programs)s.",
+        found.people,
+        programs=programs,
+    )
 
 
-def _list_notes(found: ClickReport, followed: list[LinkClicks]) -> Iterator[str]:
+def _list_notes(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) -> Iterator[str]:
     if found.waiting:
-        yield f"{found.waiting:,} more visits are not told apart yet; `mailer work` does that."
+        yield viewer.ngettext(
+            "%(num)s more visit is not told apart yet; `mailer work` does that.",
+            "%(num)s more visits are not told apart yet; `mailer work` does that.",
+            found.waiting,
+        )
     if len(followed) > _MOST_ROWS:
-        yield f"The {_MOST_ROWS} links that most people followed are shown, of {len(followed):,}."
+        words = gettext_noop("The %(number)s links that most people followed are shown, of %(all)s.")
+        yield viewer.gettext(words, number=_MOST_ROWS, all=format_number(len(followed)))
     hidden = (link.people is None for link in followed)
     if any(hidden) or any(cell.people is None for cell in found.cells):
-        yield HIDDEN_NOTE
-    yield OPENS_NOTE
+        yield viewer.hidden_note
+    yield viewer.gettext(_OPENS_NOTE)
 
 
-def _make_key() -> tuple[Key, ...]:
+def _make_key(viewer: Viewer) -> tuple[Key, ...]:
     return (
-        Key(sample=draw_swatch(_NAME, Tone.main), words="People"),
-        Key(sample=draw_swatch(_NAME, Tone.second), words="Programs"),
+        Key(sample=draw_swatch(_NAME, Tone.main), words=viewer.gettext(gettext_noop("People"))),
+        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext(gettext_noop("Programs"))),
     )
 
 
-def _make_chart(found: ClickReport, followed: list[LinkClicks]) -> BarChart:
+def _make_chart(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) -> BarChart:
     return BarChart(
         name=_NAME,
-        title="Links, by number of people who followed them",
-        description=_describe_numbers(found),
+        title=viewer.gettext(gettext_noop("Links, by number of people who followed them")),
+        description=_describe_numbers(found, viewer),
         bars=tuple(
             Bar(
                 label=link.label or link.url,
@@ -85,10 +114,15 @@ def _make_chart(found: ClickReport, followed: list[LinkClicks]) -> BarChart:
     )
 
 
-def _make_table(followed: list[LinkClicks]) -> Table:
+def _name_columns(first: str, viewer: Viewer) -> tuple[Column, ...]:
+    words = (first, gettext_noop("People"), gettext_noop("Programs"))
+    return name_columns(*map(viewer.gettext, words))
+
+
+def _make_table(followed: list[LinkClicks], viewer: Viewer) -> Table:
     return Table(
-        caption="Links that were followed",
-        columns=name_columns("Link", "People", "Programs"),
+        caption=viewer.gettext(gettext_noop("Links that were followed")),
+        columns=_name_columns(gettext_noop("Link"), viewer),
         rows=tuple(
             (
                 Cell(text=_name_link(link)),
@@ -110,31 +144,34 @@ def _list_countries(found: ClickReport) -> list[ClickCell]:
     return sorted(of_country, key=lambda cell: (-(cell.people or 0), cell.country))
 
 
-def _make_places(found: ClickReport, vocabulary: Vocabulary) -> Table:
+def _make_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Table:
     return Table(
-        caption="Readers who followed a link, by country",
-        columns=name_columns("Country", "People", "Programs"),
+        caption=viewer.gettext(gettext_noop("Readers who followed a link, by country")),
+        columns=_name_columns(gettext_noop("Country"), viewer),
         rows=tuple(
             make_cells(
-                _name_country(cell, vocabulary), format_figure(cell.people), format_number(cell.scanners)
+                _name_country(cell, vocabulary, viewer),
+                format_figure(cell.people),
+                format_number(cell.scanners),
             )
             for cell in _list_countries(found)
         ),
     )
 
 
-def _name_country(cell: ClickCell, vocabulary: Vocabulary) -> str:
-    return vocabulary.country(cell.country) if cell.country else "Country unknown"
+def _name_country(cell: ClickCell, vocabulary: Vocabulary, viewer: Viewer) -> str:
+    unknown = gettext_noop("Country unknown")
+    return vocabulary.country(cell.country) if cell.country else viewer.gettext(unknown)
 
 
-def _draw_places(found: ClickReport, vocabulary: Vocabulary) -> Iterator[Figure]:
+def _draw_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Iterator[Figure]:
     sectors = [cell.sector for cell in found.cells if cell.country is None and cell.sector is not None]
     by_place: Mapping[tuple[str | None, str | None], ClickCell] = {
         (cell.country, cell.sector): cell for cell in found.cells
     }
     rows = tuple(
         NamedRow(
-            name=_name_country(country, vocabulary),
+            name=_name_country(country, vocabulary, viewer),
             # A cell that is not there is of nobody.
             counts=tuple(
                 by_place[country.country, sector].people if (country.country, sector) in by_place else 0
@@ -144,10 +181,11 @@ def _draw_places(found: ClickReport, vocabulary: Vocabulary) -> Iterator[Figure]
         for country in _list_countries(found)[:_MOST_COUNTRIES]
     )
     if rows and sectors:
+        no_sector = viewer.gettext(gettext_noop("No sector"))
         yield from draw_heat_maps(
             name=f"{_NAME}-places",
-            title="People who followed a link, by country and sector",
-            description=_describe_numbers(found),
-            columns=tuple(vocabulary.sector(slug) if slug else "No sector" for slug in sectors),
+            title=viewer.gettext(gettext_noop("People who followed a link, by country and sector")),
+            description=_describe_numbers(found, viewer),
+            columns=tuple(vocabulary.sector(slug) if slug else no_sector for slug in sectors),
             rows=rows,
         )

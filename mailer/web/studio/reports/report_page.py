@@ -7,11 +7,14 @@ from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from locales.countries import country_codes
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import CampaignReport, read_time_line, report_campaign
 from mailer.database.models import Campaign
+from mailer.i18n import SOURCE_LANGUAGE
 from mailer.team.roles import Permission
+from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.viewer import Viewer
@@ -20,6 +23,7 @@ from mailer.web.studio.campaign_number import CampaignNumber, read_campaign_numb
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.reports.tables import list_tables
 from mailer.web.studio.routing import StudioRoute
+from subscribers.segments.term_description import Vocabulary
 
 _MAX_OTHERS = 100
 
@@ -66,6 +70,7 @@ def show_over_time(page: PageDep) -> Response:
 
 def _make_viewer(page: StudioPage) -> Viewer:
     return Viewer(
+        translator=page.translator,
         campaign_path="/campaigns/{number}/report",
         sees_people=page.may(Permission.see_partners),
         has_terminal=False,
@@ -80,8 +85,17 @@ def _may_correct(page: StudioPage, report: CampaignReport) -> bool:
 
 
 def _describe(page: StudioPage, report: CampaignReport) -> CampaignPage:
-    vocabulary = vocabulary_of(page.settings)
+    vocabulary = _name_places(page)
     return describe_campaign(report, vocabulary, now=page.state.clock(), viewer=_make_viewer(page))
+
+
+def _name_places(page: StudioPage) -> Vocabulary:
+    """The names of sectors and countries in the language of the page."""
+    if page.translator.tag == SOURCE_LANGUAGE:
+        return vocabulary_of(page.settings)
+    names = own_country_names(page.settings)
+    countries = {code: page.translator.name_country(code, names) for code in country_codes()}
+    return Vocabulary(sectors=dict(list_sectors(page.translator, page.settings)), countries=countries)
 
 
 def _is_compared(report: CampaignReport) -> bool:

@@ -7,13 +7,17 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import CampaignState
 from mailer.database.team_models import Role
+from mailer.i18n import LANGUAGES
 from mailer.web.dependencies import utc_now
+from mailer.web.language import LANGUAGE_PARAMETER
+from subscribers.models import Subscriber
 from tests.factories.deliveries import START, add_campaign
 from tests.factories.small_edition import SLUG
 from tests.web.report_pages.test_campaign_page import list_sections, read_words
@@ -120,3 +124,19 @@ def test_all_campaigns_over_time_lead_to_their_reports(house: House, returns: Re
     page = read(house, "/reports", Role.guest)
     assert f'href="/studio/campaigns/{returns.campaign}/report"' in page
     assert "What we did this spring" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_is_in_the_language_of_the_page(house: House, returns: Returns, language: str) -> None:
+    for path in (f"/campaigns/{returns.campaign}/report", "/reports"):
+        page = read(house, f"{path}?{LANGUAGE_PARAMETER}={language}")
+        assert f'<html lang="{language}">' in page
+        assert "%(" not in page
+
+
+def test_countries_have_their_names_in_the_language_of_the_page(house: House, returns: Returns) -> None:
+    with house.studio.engine.begin() as connection:
+        connection.execute(update(Subscriber).values(country="MN"))
+    path = f"/campaigns/{returns.campaign}/report"
+    assert "蒙古" in read(house, f"{path}?{LANGUAGE_PARAMETER}=zh-Hans")
+    assert "Mongolia" in read(house, path)
