@@ -3,7 +3,7 @@
 Deliveries put back in the queue are sent, with the same Message-ID, when the campaign is resumed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -34,6 +34,9 @@ _RELAY_REASONS: Mapping[RelayStatus, str] = {
     RelayStatus.delivered: "in the relay's log: queue id {}, accepted by the next server",
     RelayStatus.bounced: "in the relay's log: queue id {}, refused by the next server (bounced)",
 }
+RecordResolution = Callable[[Connection, int, int], None]
+"""Is told, in the transaction that settles doubts, how many are sent now, and how many queued again."""
+
 MAX_LISTED_CHANGES = 1000
 """The maximum number of changes listed in a :class:`Resolution`; the report's CSV has them all."""
 
@@ -92,6 +95,10 @@ class Resolution:
         }
 
 
+def _record_nothing(_: Connection, __: int, ___: int) -> None:
+    """The command line writes its own line, when it has ended."""
+
+
 def resolve_by_log(
     workspace: Workspace,
     engine: Engine,
@@ -103,6 +110,7 @@ def resolve_by_log(
     dry_run: bool = False,
     now: datetime,
     standard_input: BinaryIO | None = None,
+    record: RecordResolution = _record_nothing,
 ) -> Resolution:
     """Mark as sent what a Postfix relay accepted according to its log.
 
@@ -135,6 +143,7 @@ def resolve_by_log(
         now=now,
         missing=len(cut_off) + len(missing),
         not_covered=len(uncovered),
+        record=record,
     )
 
 
@@ -165,12 +174,41 @@ def resolve_by_hand(
     chosen = [doubt for doubt in doubts if wanted is None or doubt.email == wanted]
     if wanted is not None and not chosen:
         raise NotInDoubtError(campaign_id, wanted)
-    state = DeliveryState.sent if arrived else DeliveryState.queued
-    changes = {
-        doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=_DECISION_REASONS[arrived])
-        for doubt in chosen
-    }
+    changes = _decide(chosen, arrived=arrived)
     return _apply(engine, campaign_id, changes, dead=dead, dry_run=dry_run, now=now)
+
+
+def resolve_chosen(
+    workspace: Workspace,
+    engine: Engine,
+    campaign_id: int,
+    deliveries: Collection[int],
+    *,
+    arrived: bool,
+    now: datetime,
+    record: RecordResolution,
+) -> Resolution:
+    """Settle what a person knows about some deliveries, by number: they ``arrived``, or are sent again.
+
+    Those that are not in doubt any more stay as they are. ``record`` is called in the same transaction.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+        CampaignStateError: it is cancelled, and messages would be queued again.
+    """
+    _load_campaign(engine, campaign_id, sends_again=not arrived)
+    dead = _find_dead(engine, workspace, campaign_id)
+    with engine.connect().execution_options(read_only=True) as connection:
+        doubts = list_in_doubt(connection, campaign_id, dead)
+    changes = _decide([doubt for doubt in doubts if doubt.delivery_id in deliveries], arrived=arrived)
+    return _apply(engine, campaign_id, changes, dead=dead, dry_run=False, now=now, record=record)
+
+
+def _decide(chosen: Iterable[InDoubtDelivery], *, arrived: bool) -> dict[int, DoubtChange]:
+    """The changes that a person decides on."""
+    state = DeliveryState.sent if arrived else DeliveryState.queued
+    reason = _DECISION_REASONS[arrived]
+    return {doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=reason) for doubt in chosen}
 
 
 def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Campaign:
@@ -245,9 +283,11 @@ def _apply(
     now: datetime,
     missing: int = 0,
     not_covered: int = 0,
+    record: RecordResolution = _record_nothing,
 ) -> Resolution:
     with engine.connect() as connection, connection.begin() as transaction:
         sent, queued = _write(connection, changes, dead=dead, now=now)
+        record(connection, sent, queued)
         left = count_deliveries(connection, campaign_id).in_doubt
         # No fingerprint of the figures tells that a doubt was settled.
         forget_figures(connection, col(CampaignReportPart.campaign_id) == campaign_id)

@@ -281,6 +281,14 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("owner IS NOT NULL"),
             postgresql_where=text("owner IS NOT NULL"),
         ),
+        # What was ever in doubt is little, and is looked for by its campaign.
+        Index(
+            "ix_delivery_doubted",
+            "campaign_id",
+            "id",
+            sqlite_where=text("doubted"),
+            postgresql_where=text("doubted"),
+        ),
         # Leave room on every page for updated rows (PostgreSQL).
         {"postgresql_with": {"fillfactor": 70}},
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from editions.cache import BoundedCache
+from mailer.campaigns.outbox_reader import OutboxReader
 from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.comments.comment_mails import send_due_comment_mails
@@ -28,7 +29,18 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import account, corrections, doctor, feedback, home, reports, segments, sign_in, team
+from mailer.web.studio import (
+    account,
+    corrections,
+    doctor,
+    feedback,
+    home,
+    outbox,
+    reports,
+    segments,
+    sign_in,
+    team,
+)
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -81,13 +93,14 @@ ROUTES: tuple[StudioRoute, ...] = (
     *segments.ROUTES,
     *live_pages.ROUTES,
     *launches.ROUTES,
+    *outbox.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
 _MAX_FRAGMENTS = 100
 _UPLOAD_BYTES = 40 * 1024 * 1024
-_LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES}
-"""Stories, pictures and documents to import are larger than a form."""
+_LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES, f"{PATH}/campaigns": _UPLOAD_BYTES}
+"""Stories, pictures, documents to import and logs of a relay are larger than a form."""
 
 
 def create_studio_app(
@@ -160,6 +173,7 @@ async def _open_state(
         examination=Examination(workspace, clock),
         progress=progress,
         readiness=readiness,
+        outbox=OutboxReader(workspace.outbox),
         fragments=BoundedCache(_MAX_FRAGMENTS),
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),

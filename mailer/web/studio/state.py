@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.cache import BoundedCache
+from mailer.campaigns.outbox_reader import OutboxReader
 from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.counts.background_counts import Counts
@@ -61,6 +62,9 @@ class StudioState:
 
     progress: ProgressReaders
     readiness: ReadinessChecker
+    outbox: OutboxReader
+    """The messages that previews have written."""
+
     fragments: BoundedCache[str]
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""

@@ -1,4 +1,4 @@
-"""Launches that wait for ten seconds or for a second person."""
+"""Launches that wait for ten seconds or for a second person, and an index of what was in doubt."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,6 +54,13 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text(_IS_ACTIVE),
         postgresql_where=sa.text(_IS_ACTIVE),
+    )
+    op.create_index(
+        "ix_delivery_doubted",
+        "delivery",
+        ["campaign_id", "id"],
+        sqlite_where=sa.text("doubted"),
+        postgresql_where=sa.text("doubted"),
     )
 
 

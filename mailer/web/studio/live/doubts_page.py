@@ -1,0 +1,210 @@
+"""Who may or may not have got a campaign, by name, and the acts that settle it."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection
+from sqlmodel import Session
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.doubt_list import (
+    ListedDoubt,
+    find_dead_dispatchers,
+    group_doubts,
+    group_settled,
+    list_doubts,
+)
+from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
+from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
+from mailer.campaigns.report.reasons import mask_words
+from mailer.database.models import CampaignState
+from mailer.dispatch.postfix_log import PostfixLogError
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.dependencies import BodyDep
+from mailer.web.forms import OwnFormDep
+from mailer.web.routing import GET, POST
+from mailer.web.studio.campaign_number import CampaignNumber
+from mailer.web.studio.live.place import load_campaign, read_campaign
+from mailer.web.studio.live.progress_words import DELIVERY_WORDS
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+from mailer.web.upload import UploadedForm, read_uploaded_form
+
+_PAGE = 50
+_MAX_DIGITS = 18
+_NO_LOG = gettext_noop("Choose a log of your Postfix relay.")
+_ACTS = {"arrived": True, "again": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """Some that are, or were, in doubt for the same reason: how many, the reason, and what became of them."""
+
+    words: str
+    number: int
+    state: str
+    tone: str
+
+
+def show_doubts(page: PageDep, campaign: CampaignNumber) -> Response:
+    """Show who is in doubt, fifty to a page."""
+    return _render(page, campaign, [])
+
+
+def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
+    """Settle one, all for the same reason, or all. Who is not in doubt any more stays as they are."""
+    arrived = _ACTS.get(form.get("act"))
+    if arrived is None:
+        return page.redirect(f"/campaigns/{campaign}/doubts")
+    load_campaign(page, campaign)
+    state = page.state
+    chosen = _find_chosen(page, campaign, form.get("what"), form.get("words"))
+    try:
+        done = resolve_chosen(
+            state.workspace,
+            state.engine,
+            campaign,
+            chosen,
+            arrived=arrived,
+            now=state.clock(),
+            record=_make_record(page, campaign, "they have it" if arrived else "send again"),
+        )
+    except CampaignStateError:
+        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.campaign_changed)
+    return _lead_back(page, campaign, done)
+
+
+def _find_chosen(page: StudioPage, campaign: int, what: str, words: str) -> set[int]:
+    """The numbers of the deliveries that a form is about."""
+    if what.isascii() and what.isdecimal() and len(what) <= _MAX_DIGITS:
+        return {int(what)}
+    doubts = _list_all(page, campaign) if what in {"group", "all"} else []
+    return {one.delivery_id for one in doubts if what == "all" or mask_words(one.reason) == words}
+
+
+def _list_all(page: StudioPage, campaign: int) -> list[ListedDoubt]:
+    state = page.state
+    dead = find_dead_dispatchers(state.workspace, state.engine, campaign)
+    with state.read_session() as session:
+        return list_doubts(session.connection(), state.workspace, campaign, dead)
+
+
+def _make_record(page: StudioPage, campaign: int, how: str) -> RecordResolution:
+    def record(connection: Connection, sent: int, queued: int) -> None:
+        if not (sent or queued):
+            return
+        with Session(connection) as session:
+            row = read_campaign(session, campaign)
+            edition = row.edition
+            if queued and row.state is CampaignState.finished:
+                # What is sent again is sent at once, and not when somebody thinks of it.
+                resume_campaign(session, campaign, now=page.state.clock())
+            record_activity(
+                session,
+                page.actor,
+                Act.resolved_doubts,
+                edition=edition,
+                subject=str(campaign),
+                detail=f"{how}: {sent + queued:,}",
+                now=page.state.clock(),
+            )
+            session.flush()
+
+    return record
+
+
+def _lead_back(page: StudioPage, campaign: int, done: Resolution) -> Response:
+    page.state.progress.refresh(campaign)
+    if not (done.sent or done.queued):
+        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.doubts_gone)
+    notice = Notice.doubts_requeued if done.queued else Notice.doubts_settled
+    return page.redirect(f"/campaigns/{campaign}/doubts", notice)
+
+
+def _read_form(request: Request, body: BodyDep) -> UploadedForm:
+    form = read_uploaded_form(body, request.headers.get("content-type", ""))
+    return form or UploadedForm(values={}, file_names={})
+
+
+def settle_by_log(
+    page: PageDep, campaign: CampaignNumber, form: Annotated[UploadedForm, Depends(_read_form)]
+) -> Response:
+    """Settle what a log of the relay proves."""
+    load_campaign(page, campaign)
+    content = form.values.get("log", b"")
+    if not content:
+        return _render(page, campaign, [("log", page.translator.translate(_NO_LOG))])
+    state = page.state
+    try:
+        done = resolve_by_log(
+            state.workspace,
+            state.engine,
+            campaign,
+            [Path("-")],
+            resend_missing=form.text("again") == "1",
+            now=state.clock(),
+            standard_input=BytesIO(content),
+            record=_make_record(page, campaign, "by the relay’s log"),
+        )
+    except PostfixLogError as error:
+        return _render(page, campaign, [("log", str(error))])
+    except CampaignStateError:
+        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.campaign_changed)
+    page.state.progress.refresh(campaign)
+    return _render(page, campaign, [], told=done)
+
+
+def _render(
+    page: StudioPage,
+    campaign: int,
+    errors: list[tuple[str, str]],
+    *,
+    told: Resolution | None = None,
+) -> Response:
+    row = load_campaign(page, campaign)
+    state = page.state
+    given = page.request.query_params.get("after", "")
+    after = int(given) if given.isascii() and given.isdecimal() and len(given) <= _MAX_DIGITS else 0
+    dead = find_dead_dispatchers(state.workspace, state.engine, campaign)
+    with state.read_session() as session:
+        connection = session.connection()
+        doubts = list_doubts(connection, state.workspace, campaign, dead, after=after, limit=_PAGE + 1)
+        groups = group_doubts(connection, campaign, dead)
+        settled = group_settled(connection, campaign)
+    translate = page.translator.translate
+    return page.render(
+        "doubts.html",
+        status=422 if errors else 200,
+        section="campaigns",
+        campaign=row,
+        doubts=doubts[:_PAGE],
+        following=doubts[_PAGE - 1].delivery_id if len(doubts) > _PAGE else None,
+        total=sum(group.number for group in groups),
+        groups=groups,
+        settled=[
+            GroupRow(
+                words=one.words,
+                number=one.number,
+                state=translate(DELIVERY_WORDS[one.state][0]),
+                tone=DELIVERY_WORDS[one.state][1],
+            )
+            for one in settled
+        ],
+        may_send_again=row.state is not CampaignState.cancelled,
+        errors=errors,
+        told=told,
+    )
+
+
+ROUTES = (
+    StudioRoute("/campaigns/{campaign}/doubts", show_doubts, GET, Permission.see_partners),
+    StudioRoute("/campaigns/{campaign}/doubts", settle, POST, Permission.launch),
+    StudioRoute("/campaigns/{campaign}/doubts/log", settle_by_log, POST, Permission.launch),
+)
