@@ -86,7 +86,7 @@ editor: ## Build the story editor of Studio from studio/ (needs Node.js; ARGS=--
 	cd studio && npm ci --loglevel=error && node build.mjs $(ARGS)
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-studio bench-editor bench-typing bench-start ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-reports bench-studio bench-studio-live bench-editor bench-typing bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -124,6 +124,9 @@ bench-studio: setup ## Measure the pages of Studio with 200 editions, and what t
 .PHONY: bench-studio-million
 bench-studio-million: setup servers ## Measure all pages of Studio with a million subscribers and 200 campaigns (BENCH="--rows 10000000")
 	$(BIN)/python -m bench.studio_million $(BENCH)
+.PHONY: bench-studio-live
+bench-studio-live: setup servers ## Measure sending while fifty people watch it live, and readers leave (BENCH="--readers 30000")
+	$(BIN)/python -m bench.studio_live $(BENCH)
 
 .PHONY: bench-start
 bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
