@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, update
@@ -30,6 +31,7 @@ from tests.web.studio.newsroom import (
     found_newsroom,
 )
 from tests.web.studio.returns import add_returns
+from tests.web.studio.sending import add_sending
 from tests.web.studio.sent_edition import SENT_EDITION, send_small_edition
 
 _STORY = f"/editions/{EDITION}/stories/{STORY}"
@@ -135,6 +137,24 @@ def _await_readers(page: Page) -> None:
 def _open_details(page: Page) -> None:
     """Unfold whatever can be unfolded."""
     page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
+
+
+def _await_check(page: Page) -> None:
+    """Until it is known whether the campaign can be launched."""
+    expect(page.locator("#check")).not_to_contain_text("Counting partners", timeout=30_000)
+
+
+def _type_wrong_number(page: Page) -> None:
+    _await_check(page)
+    _refuse(page, count="0")
+
+
+def _launch(page: Page) -> None:
+    _await_check(page)
+    number = page.locator("#count-hint").inner_text()
+    page.locator("#count").fill(number)
+    with page.expect_navigation():
+        page.locator("#check button.main").click()
 
 
 _SIGNING_IN = (
@@ -353,7 +373,27 @@ _SEGMENTS = (
     Stop(name="number", path="/counts/segment?segment=country:MN"),
 )
 
-STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_SEGMENTS, *_TEAM)
+_SENDING = (
+    Stop(name="launch, refused", path="/campaigns/{broken}/launch", act=_await_check),
+    Stop(name="launch", path="/campaigns/{prepared}/launch", act=_await_check),
+    Stop(name="launch, another number", path="/campaigns/{prepared}/launch", act=_type_wrong_number),
+    Stop(name="launch, waits", path="/campaigns/{prepared}/launch", act=_launch),
+    Stop(name="live", path="/campaigns/{live}/live"),
+    Stop(name="live, one partner", path="/campaigns/{live}/live?address=reader0@example.org"),
+    Stop(name="live, for a guest", path="/campaigns/{live}/live", role=Role.guest),
+    Stop(name="doubts", path="/campaigns/{live}/doubts"),
+    Stop(name="doubts, no log", path="/campaigns/{live}/doubts", act=_press("Settle by this log")),
+    Stop(name="no doubts", path="/campaigns/{sent}/doubts"),
+    Stop(name="cancelling", path="/campaigns/{live}/cancel"),
+    Stop(name="machines", path="/machines"),
+    Stop(name="trial mode", path="/trial"),
+    Stop(name="outbox", path="/outbox"),
+    Stop(name="outbox, nothing found", path="/outbox?address=nobody"),
+    Stop(name="message of the outbox", path="/outbox/{message}"),
+    Stop(name="message of the outbox, as text", path="/outbox/{message}?show=text"),
+)
+
+STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_SEGMENTS, *_SENDING, *_TEAM)
 
 
 class StudioJourney:
@@ -445,7 +485,12 @@ class StudioJourney:
         returns = add_returns(self.studio.engine, "2026-0", utc_now())
         send_small_edition(self.studio)
         keep_diagnosis(self.studio.workspace, _FINDINGS, now=utc_now())
+        sending = add_sending(self.studio)
         return {
+            "live": sending.live,
+            "prepared": sending.prepared,
+            "broken": sending.broken,
+            "message": quote(sending.message),
             "sent": returns.campaign,
             "successor": returns.successors[0],
             "token": secret,

@@ -1,0 +1,63 @@
+"""A campaign that is being sent, two that are prepared, and an outbox: what the pages of sending show."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from mailer.campaigns.outbox import write_outbox
+from mailer.campaigns.plan import plan_campaign
+from mailer.campaigns.preparation.preparation import Decisions
+from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
+from mailer.database.models import Delivery, DeliveryState
+from mailer.web.dependencies import utc_now
+from subscribers.segments.segment import parse_segment
+from tests.factories.deliveries import add_campaign
+from tests.factories.small_edition import SLUG
+from tests.web.studio.conftest import Studio
+from tests.web.studio.newsroom import EDITION
+from tests.web.studio.sent_edition import SENT_EDITION
+
+S = DeliveryState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """The numbers of the campaigns, ``broken`` that of one which cannot be launched, and the name of a
+    message in the outbox."""
+
+    live: int
+    prepared: int
+    broken: int
+    message: str
+
+
+def add_sending(studio: Studio) -> Sending:
+    """Send a campaign half-way, and prepare two others; one of them has errors."""
+    live = add_campaign(studio.engine, 12, title="Spring news", launched_at=utc_now(), rate=2)
+    with studio.engine.begin() as connection:
+        found = select(col(Delivery.id)).where(col(Delivery.campaign_id) == live).order_by(col(Delivery.id))
+        numbers = list(connection.scalars(found))
+        for places, values in (
+            (range(6), {"state": S.sent}),
+            (range(6, 8), {"state": S.rejected, "code": 550, "reason": "5.1.1 <x@example.org> unknown"}),
+            (range(8, 10), {"state": S.in_doubt, "doubted": True, "reason": "no reply within 300 s"}),
+            (range(10, 11), {"state": S.sent, "doubted": True, "reason": "proved by a click"}),
+        ):
+            chosen = [numbers[place] for place in places]
+            connection.execute(update(Delivery).where(col(Delivery.id).in_(chosen)).values(values))
+    workspace = studio.workspace
+    everybody = parse_segment("all")
+    plan = plan_campaign(workspace, studio.engine, SENT_EDITION, everybody, again=True, now=utc_now())
+    outbox = write_outbox(workspace, studio.engine, plan, addresses=(), now=utc_now())
+    prepared, broken = prepare(studio, EDITION), prepare(studio, SLUG)
+    return Sending(live=live, prepared=prepared, broken=broken, message=outbox.files[0].name)
+
+
+def prepare(studio: Studio, edition: str, segment: str = "all") -> int:
+    """Prepare a campaign of ``edition``; return its number."""
+    with Session(studio.engine) as session:
+        begun = begin_preparation(session, edition, title=edition, member_id=None, now=utc_now())
+        save_preparation(session, begun, Decisions(segment=segment), member_id=None, now=utc_now())
+        session.commit()
+        return begun.campaign_id
