@@ -33,6 +33,11 @@ class Workspace:
         return self.root / "editions"
 
     @property
+    def corrections(self) -> Path:
+        """The notes of corrections that are written in Studio."""
+        return self.root / "corrections"
+
+    @property
     def media(self) -> Path:
         return self.root / "media"
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
@@ -19,8 +18,6 @@ from locales.languages import canonical_language
 from mailer.atomic_write import write_atomically
 from mailer.errors import MailerError
 from mailer.workspace import Workspace
-
-FOLDER: Final = "corrections"
 
 _PLAIN_NAME = re.compile(r"[^./\\\0][^/\\\0]{0,99}")
 _FILE = re.compile(r"([1-9][0-9]{0,3})\.md")
@@ -78,7 +75,7 @@ def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
     """
     if not all(_PLAIN_NAME.fullmatch(name) for name in (edition, story)):
         raise NoteMissingError("There is no such story.")
-    return workspace.root / FOLDER / edition / story
+    return workspace.corrections / edition / story
 
 
 def list_notes(workspace: Workspace, edition: str, story: str) -> list[NotePlace]:

@@ -97,7 +97,7 @@ def plan_correction(
         campaigns = find_story_campaigns(connection, edition, story)
         if not campaigns:
             raise StoryNotSentError(_explain_not_sent(connection, workspace, edition, story))
-        corrected = read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
+        corrected = _read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
         found = inspect_note(note_file, language=corrected.language)
         if found.note is None:
             raise NoteError(note_file.name, found.problems)
@@ -147,17 +147,21 @@ def _explain_not_sent(connection: Connection, workspace: Workspace, edition: str
     return f"No campaign has sent the story {story} of {edition}, so there is nothing to correct."
 
 
-def read_corrected(
+def _read_corrected(
     connection: Connection, workspace: Workspace, edition: str, campaign_id: int
 ) -> CorrectedEdition:
-    """What is known of an edition whose story is corrected, as the campaign has sent it."""
+    return CorrectedEdition(
+        contents=read_contents(connection, campaign_id), source=_read_source(workspace, edition)
+    )
+
+
+def read_contents(connection: Connection, campaign_id: int) -> dict[str, CompiledEdition]:
+    """What was frozen with a campaign, by language, its own first."""
     bodies = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
     contents = [CompiledEdition.from_bytes(body) for body in connection.scalars(bodies)]
     own = _find_own_language(connection, campaign_id)
     contents.sort(key=lambda mail: (mail.language != own, mail.language))
-    return CorrectedEdition(
-        contents={mail.language: mail for mail in contents}, source=_read_source(workspace, edition)
-    )
+    return {mail.language: mail for mail in contents}
 
 
 def _find_own_language(connection: Connection, campaign_id: int) -> str:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
-from mailer.campaigns.audiences.story_recipients import read_story_campaigns
+from mailer.campaigns.audiences.story_recipients import read_sent_contents
 from mailer.campaigns.correction_edition import find_story_title
-from mailer.campaigns.correction_plan import read_corrected
+from mailer.campaigns.correction_plan import read_contents
 from mailer.database.models import Campaign
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +49,41 @@ def has_been_sent(connection: Connection, edition: str) -> bool:
     return connection.scalar(launched.limit(1)) is not None
 
 
-def list_sent_stories(connection: Connection, workspace: Workspace, edition: str) -> Sequence[SentStory]:
+def list_sent_stories(connection: Connection, edition: str) -> Sequence[SentStory]:
     """List the stories that campaigns of ``edition`` have sent, those of the newest first, in its order."""
-    return list(_read(connection, workspace, edition).values())
-
-
-def find_sent_story(
-    connection: Connection, workspace: Workspace, edition: str, story: str
-) -> SentStory | None:
-    """A story as it was sent; None if no campaign has sent it."""
-    return _read(connection, workspace, edition).get(story)
-
-
-def _read(connection: Connection, workspace: Workspace, edition: str) -> Mapping[str, SentStory]:
-    found: dict[str, SentStory] = {}
     contents: dict[int, Mapping[str, CompiledEdition]] = {}
-    for slug, campaigns in read_story_campaigns(connection, edition).items():
-        numbers = tuple(one.campaign_id for one in campaigns)
+    found = []
+    for story, numbers in _list_campaigns(connection, edition).items():
         newest = numbers[-1]
         if newest not in contents:
-            contents[newest] = read_corrected(connection, workspace, edition, newest).contents
-        texts = {tag: _read_text(content, slug) for tag, content in contents[newest].items()}
-        found[slug] = SentStory(slug=slug, campaigns=numbers, texts=texts)
+            contents[newest] = read_contents(connection, newest)
+        found.append(_make_story(story, numbers, contents[newest]))
     return found
+
+
+def find_sent_story(connection: Connection, edition: str, story: str) -> SentStory | None:
+    """A story as it was sent; None if no campaign has sent it."""
+    numbers = _list_campaigns(connection, edition).get(story)
+    if numbers is None:
+        return None
+    return _make_story(story, numbers, read_contents(connection, numbers[-1]))
+
+
+def _list_campaigns(connection: Connection, edition: str) -> Mapping[str, list[int]]:
+    """The campaigns that had each story, the oldest first, without a look at their deliveries."""
+    sent = list(read_sent_contents(connection, edition))
+    found: dict[str, list[int]] = {
+        facts.slug: [] for _, _, content in reversed(sent) for facts in content.stories
+    }
+    for number, _, content in sent:
+        for facts in content.stories:
+            found[facts.slug].append(number)
+    return found
+
+
+def _make_story(slug: str, campaigns: Sequence[int], contents: Mapping[str, CompiledEdition]) -> SentStory:
+    texts = {tag: _read_text(content, slug) for tag, content in contents.items()}
+    return SentStory(slug=slug, campaigns=tuple(campaigns), texts=texts)
 
 
 def _read_text(content: CompiledEdition, slug: str) -> SentText:

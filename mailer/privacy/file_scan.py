@@ -142,6 +142,8 @@ def _choose_action(
         return FileAction.delete, "an export of their data"
     if path.is_relative_to(workspace.editions):
         return FileAction.leave, "an edition names them: edit it if the name must go"
+    if path.is_relative_to(workspace.corrections):
+        return FileAction.leave, "the note of a correction names them: edit it if the name must go"
     with path.open("rb") as file:
         if file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER:
             return FileAction.leave, "a copy of the database: delete it, or erase them there too"

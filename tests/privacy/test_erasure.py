@@ -557,6 +557,8 @@ def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
     (root / "backup.db").write_bytes(b"SQLite format 3\0" + EMAIL.encode())
     (root / "notes.md").write_text(f"Call {EMAIL}.")
     (root / "editions" / SLUG / "stories" / "020-call.md").write_text(f"Write to {EMAIL}")
+    (workspace.corrections / SLUG / "call").mkdir(parents=True)
+    (workspace.corrections / SLUG / "call" / "1.md").write_text(f"---\nwas: Write to {EMAIL}\n---\n")
     (root / "data.json").write_text(json.dumps({"subscriber": {"email": EMAIL}}))
     (root / "other.json").write_text(json.dumps({"subscriber": {"email": OTHER}, "note": EMAIL}))
     assert find(workspace) == {
@@ -566,6 +568,7 @@ def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
         "backup.db": FileAction.leave,
         "notes.md": FileAction.leave,
         "020-call.md": FileAction.leave,
+        "1.md": FileAction.leave,
         "data.json": FileAction.delete,
         "other.json": FileAction.leave,
     }

@@ -64,7 +64,7 @@ def find_story_campaigns(connection: Connection, edition: str, story: str) -> tu
 def read_story_campaigns(connection: Connection, edition: str) -> dict[str, tuple[StoryCampaign, ...]]:
     """The launched campaigns of ``edition`` by story; of each story the oldest campaign first."""
     found: dict[str, list[StoryCampaign]] = {}
-    contents = [*_read_sent_contents(connection, edition)]
+    contents = [*read_sent_contents(connection, edition)]
     for facts in (facts for _, _, content in reversed(contents) for facts in content.stories):
         found.setdefault(facts.slug, [])
     for number, launched_at, content in contents:
@@ -74,7 +74,7 @@ def read_story_campaigns(connection: Connection, edition: str) -> dict[str, tupl
     return {story: tuple(campaigns) for story, campaigns in found.items()}
 
 
-def _read_sent_contents(
+def read_sent_contents(
     connection: Connection, edition: str
 ) -> Iterator[tuple[int, datetime, CompiledEdition]]:
     """The frozen content of each launched campaign of ``edition``, in its own language, oldest first.

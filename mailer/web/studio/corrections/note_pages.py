@@ -103,7 +103,7 @@ def _record(page: StudioPage, session: Session, place: NotePlace) -> None:
 
 def _render_choice(page: StudioPage, edition: str) -> Response:
     with page.state.read_session() as session:
-        stories = list_sent_stories(session.connection(), page.state.workspace, edition) if edition else []
+        stories = list_sent_stories(session.connection(), edition) if edition else []
     return page.render("correction_story.html", section="campaigns", edition=edition, stories=stories)
 
 

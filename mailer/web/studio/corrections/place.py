@@ -56,7 +56,7 @@ def read_sent_story(page: StudioPage, edition: str, story: str) -> SentStory:
         HTTPException: 404, no campaign has sent it.
     """
     with page.state.read_session() as session:
-        found = find_sent_story(session.connection(), page.state.workspace, edition, story)
+        found = find_sent_story(session.connection(), edition, story)
     if found is None:
         raise HTTPException(404)
     return found

@@ -15,6 +15,7 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, DeliveryState
 from mailer.database.team_models import Role
 from mailer.web.dependencies import utc_now
+from mailer.web.studio.app import ROUTES
 from tests.factories.campaigns import make_plan
 from tests.factories.correction_notes import RIGHT, WAS
 from tests.factories.feedback import set_deliveries
@@ -169,3 +170,21 @@ def test_the_report_leads_to_the_correction_of_a_story(house: House) -> None:
     assert "/corrections/new" in read(house, f"/editions/{SLUG}/stories/teachers")
     assert "/corrections/new" not in read(house, f"/editions/{SLUG}/stories/teachers", Role.guest)
     assert "/corrections/new" not in read(house, "/editions/2025-4/stories/only-here")
+
+
+def test_the_campaign_of_a_correction_has_the_pages_of_every_campaign(house: House) -> None:
+    write(house)
+    house.ask("POST", f"{NOTE}/prepare", Role.author)
+    paths = (
+        "/campaigns",
+        "/campaigns/2",
+        "/campaigns/2/launch/check",
+        "/campaigns/2/launch",
+        "/campaigns/2/approval",
+        "/campaigns/2/report",
+    )
+    routes = {route.path for route in ROUTES}
+    for path in paths:
+        if path.replace("/2", "/{campaign}") in routes:
+            answer = house.ask("GET", path, Role.manager)
+            assert answer.status == 200, f"{path}: {answer.status}"
