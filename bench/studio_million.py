@@ -38,7 +38,7 @@ from tests.servers.postgres import find_postgres, running_postgres
 
 ROWS = 1_000_000
 _LONG = 10_000_000
-_VISITS = 20
+_VISITS = 40
 _BAR, _LONG_BAR = 150, 300
 _EDITION = "unesco-beijing-2021-2"
 _STORY = "esd-hiratsuka"
@@ -48,10 +48,14 @@ _PATIENCE = 300.0
 _OWN_VALUES: Mapping[str, Mapping[str, str]] = {}
 """What stands in the path of one route, where its parameter means something else than elsewhere."""
 
+_STREAMS = frozenset({"/campaigns/{campaign}/live/events"})
+"""Routes whose answers do not end."""
+
 _SEARCHES = (
-    "/partners?q=country:MN+sector:education",
-    "/partners?q=org:institute",
-    "/partners?q=tag:press",
+    "/partners?query=country:MN+sector:education",
+    "/partners?query=org:institute",
+    "/partners?query=tag:press",
+    "/partners?query=sector:education+-tag:press+language:ko",
     "/partners?search=reader4",
     "/partners?search=institute+7",
     "/segments/query?q=sector:education,culture",
@@ -217,7 +221,7 @@ def list_paths(office: LargeOffice) -> tuple[list[str], list[str]]:
     values = _make_values(office)
     paths, unknown = [], []
     for route in ROUTES:
-        if "GET" not in route.methods or route.permission is None:
+        if "GET" not in route.methods or route.permission is None or route.path in _STREAMS:
             continue
         own = {**values, **_OWN_VALUES.get(route.path, {})}
         names = re.findall(r"\{(\w+)(?::\w+)?\}", route.path)
