@@ -93,6 +93,21 @@ class Act(StrEnum):
     undid_launch = "undid_launch"
     """They undid a launch before it began."""
 
+    asked_for_approval = "asked_for_approval"
+    """They asked for the approval of a campaign."""
+
+    withdrew_request = "withdrew_request"
+    """They took back that an approval was asked for."""
+
+    changed_approval_steps = "changed_approval_steps"
+    """They chose who is asked for the approval of a campaign."""
+
+    requested_changes = "requested_changes"
+    """They asked for changes instead of approving a campaign."""
+
+    commented_on_answer = "commented_on_answer"
+    """They commented on an answer to an approval."""
+
     launched_campaign = "launched_campaign"
     """They launched a campaign, or continued one that was launched before."""
 

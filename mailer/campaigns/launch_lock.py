@@ -13,14 +13,20 @@ from mailer.rendering.image_writer import write_media
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 
-__all__ = ["LaunchRefusedError", "acquire_launch_lock", "launch_lock"]
+__all__ = ["LaunchRefusedError", "acquire_launch_lock", "check_launchable", "launch_lock"]
 
 
 class LaunchRefusedError(MailerError):
     """The campaign was not launched; nothing was written to the database."""
 
 
-def _check_launchable(settings: Settings, plan: Plan) -> None:
+def check_launchable(settings: Settings, plan: Plan) -> None:
+    """Check that a plan could be launched at all.
+
+    Raises:
+        LaunchRefusedError: the edition has errors, the sender is not the workspace's own, or the web pages
+            are not reachable by https.
+    """
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
             f"[web] base_url is {settings.web.base_url}, but one-click unsubscribe requires https "
@@ -50,7 +56,7 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
     Raises:
         LaunchRefusedError: the edition has errors, or the web pages are not reachable by https.
     """
-    _check_launchable(workspace.settings, plan)
+    check_launchable(workspace.settings, plan)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with engine.begin() as connection:

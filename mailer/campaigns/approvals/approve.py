@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 from mailer.campaigns.approvals.answers import record_answer
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, find_approval
 from mailer.campaigns.approvals.approver_name import fold_name, is_named
+from mailer.campaigns.approvals.mail_queue import list_asked, queue_asked, queue_outcome
 from mailer.campaigns.approvals.people import list_colleagues
 from mailer.campaigns.approvals.request import (
     Asker,
@@ -17,7 +18,7 @@ from mailer.campaigns.approvals.request import (
 )
 from mailer.campaigns.approvals.reviewers import list_reviewers
 from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import end_round, find_open_round
+from mailer.campaigns.approvals.rounds import end_round, find_open_round, find_round
 from mailer.campaigns.approvals.step_choice import choose_steps
 from mailer.campaigns.approvals.steps import PartyKind, Person
 from mailer.campaigns.approvals.stored_approval import store_approval
@@ -68,8 +69,12 @@ def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: d
             seen=plan.digest,
             now=now,
         )
+        settings = workspace.settings
         if after.current_step is None:
-            return store_approval(connection, plan, after, now=now)
+            approval = store_approval(connection, plan, after, now=now)
+            queue_outcome(connection, find_round(connection, after.id) or after, by=person, now=now)
+            return approval
+        queue_asked(connection, settings, after, told=list_asked(connection, settings, asked), now=now)
         return Approval(
             campaign_id=after.campaign_id,
             by=", ".join(after.approver_names),

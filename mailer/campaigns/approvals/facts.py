@@ -22,20 +22,9 @@ class AskedVariant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudienceDifference:
-    """The audience beside that of the edition or campaign ``before``: how many are in ``both``, and by reason
-    who is ``new`` and who is ``gone``."""
-
-    before: str
-    both: int
-    new: Mapping[str, int]
-    gone: Mapping[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
 class RoundFacts:
     """What was true when it was asked. ``languages`` begin with the edition's own, and ``slugs`` are the
-    stories that variants refer to. ``difference`` is None if there is no earlier edition to compare with."""
+    stories that variants refer to."""
 
     title: str
     subject: str
@@ -49,7 +38,6 @@ class RoundFacts:
     variants: tuple[AskedVariant, ...]
     warnings: tuple[CheckWarning, ...]
     authors: tuple[str, ...] = ()
-    difference: AudienceDifference | None = None
 
     def find_variant(self, number: int) -> Variant | None:
         """The variant with this number, from 1; None if there is none. Nobody is greeted by name in it."""
@@ -79,7 +67,7 @@ def load_facts(text: str) -> RoundFacts:
     return _FACTS.validate_json(text)
 
 
-def gather_facts(plan: Plan, difference: AudienceDifference | None = None) -> RoundFacts:
+def gather_facts(plan: Plan) -> RoundFacts:
     """What is true of ``plan`` now."""
     slugs = tuple(dict.fromkeys(story.slug for mail in plan.compiled for story in mail.stories))
     return RoundFacts(
@@ -99,7 +87,6 @@ def gather_facts(plan: Plan, difference: AudienceDifference | None = None) -> Ro
             if one.level is Level.warning
         ),
         authors=plan.authors,
-        difference=difference,
     )
 
 

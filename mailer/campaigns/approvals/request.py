@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from mailer.campaigns.approvals.approval import ApprovalRefusedError, find_approval
 from mailer.campaigns.approvals.changes import SendingOptions
-from mailer.campaigns.approvals.facts import AudienceDifference, gather_facts
+from mailer.campaigns.approvals.facts import gather_facts
 from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import end_round, find_open_round, find_own_steps, find_round
 from mailer.campaigns.approvals.settings_hashes import hash_settings
@@ -25,6 +25,7 @@ from mailer.campaigns.approvals.step_choice import (
 from mailer.campaigns.approvals.steps import dump_steps
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.plan import Plan
+from mailer.campaigns.preparation.preparation_store import reopen_campaign
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, find_unfinished_campaign
 from mailer.database.approval_models import (
     ApprovalContent,
@@ -53,11 +54,12 @@ def ask_for_approval(
     asker: Asker,
     steps: Sequence[WantedStep] | None = None,
     note: str = "",
-    difference: AudienceDifference | None = None,
+    campaign_id: int | None = None,
     now: datetime,
 ) -> Round:
     """Ask for the approval of exactly this ``plan``, and freeze it. ``steps`` are those of the settings if
-    None. The caller holds the edition's launch lock, and commits.
+    None. ``campaign_id`` is the campaign that is prepared; one that was approved, and has changed since, is a
+    draft again. The caller holds the edition's launch lock, and commits.
 
     Asking again for what is waited for already gives that round. An older round of the edition and segment
     is replaced.
@@ -66,6 +68,7 @@ def ask_for_approval(
         ApprovalRefusedError: it is approved already, or being sent.
         ConfigurationError: the steps of the settings ask somebody who does not belong to the team.
         LaunchRefusedError: an earlier version is on its way to this segment.
+        AlreadyPreparedError: another campaign of the edition is being prepared.
     """
     unfinished = find_unfinished_campaign(connection, plan)
     if unfinished is not None:
@@ -82,6 +85,8 @@ def ask_for_approval(
         if asks_for(former, plan, workspace) and describe_steps(connection, former) == wanted:
             return former
         end_round(connection, former.id, RoundState.replaced, now)
+    if campaign_id is not None and _is_approved(connection, campaign_id):
+        reopen_campaign(connection, campaign_id, now)
     number = find_or_write_campaign(connection, plan, unfinished, now)
     return open_round(
         connection,
@@ -92,7 +97,6 @@ def ask_for_approval(
         steps=wanted,
         is_own=steps is not None or find_own_steps(connection, plan.edition, plan.segment.text) is not None,
         note=note,
-        difference=difference,
         now=now,
     )
 
@@ -138,7 +142,6 @@ def open_round(
     steps: Sequence[WantedStep],
     is_own: bool = False,
     note: str = "",
-    difference: AudienceDifference | None = None,
     now: datetime,
 ) -> Round:
     """Write a round of ``plan`` with its content. The caller holds the launch lock, and commits."""
@@ -152,7 +155,7 @@ def open_round(
         "settings": json.dumps(hash_settings(workspace)),
         "steps": dump_steps(ANYBODY),
         "has_own_steps": is_own,
-        "facts": gather_facts(plan, difference).to_json(),
+        "facts": gather_facts(plan).to_json(),
         "note": note.strip()[:MAX_NOTE_LENGTH],
         "state": RoundState.open,
         "asked_by": asker.name,
@@ -180,6 +183,11 @@ def asks_for(asked: Round, plan: Plan, workspace: Workspace) -> bool:
     options = SendingOptions(segment=plan.segment.text, again=plan.again, counts_clicks=plan.counts_clicks)
     same = (asked.digest, asked.options) == (plan.digest, options)
     return same and dict(asked.settings) == hash_settings(workspace)
+
+
+def _is_approved(connection: Connection, campaign_id: int) -> bool:
+    state = connection.scalar(select(col(Campaign.state)).where(col(Campaign.id) == campaign_id))
+    return state is CampaignState.approved
 
 
 def _require_round(connection: Connection, round_id: int) -> Round:

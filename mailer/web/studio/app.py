@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from editions.cache import BoundedCache
+from mailer.approval_mails import send_due_approval_mails
 from mailer.campaigns.outbox_reader import OutboxReader
 from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
@@ -31,6 +32,7 @@ from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (
     account,
+    approvals,
     corrections,
     doctor,
     feedback,
@@ -73,6 +75,7 @@ _log = logging.getLogger(__name__)
 
 ROUTES: tuple[StudioRoute, ...] = (
     *account.ROUTES,
+    *approvals.ROUTES,
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
@@ -153,7 +156,13 @@ async def _open_state(
 ) -> AsyncIterator[StudioState]:
     """Open what all requests share, with the threads that mail and count; close it in the end."""
     engine = workspace.open_database()
-    mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=(send_due_comment_mails,))
+    mailer = SignInMailer(
+        workspace,
+        engine,
+        address=address,
+        clock=clock,
+        others=(send_due_comment_mails, send_due_approval_mails),
+    )
     counts = Counts(engine, workspace.settings, clock)
     progress = ProgressReaders(engine)
     readiness = ReadinessChecker(workspace, engine, clock)

@@ -128,6 +128,24 @@ class Notice(StrEnum):
     original_changed = "original-changed"
     """A translation was saved, but the original is not what the translator saw."""
 
+    approval_asked = "approval-asked"
+    """An approval was asked for."""
+
+    approval_withdrawn = "approval-withdrawn"
+    """A request for an approval was taken back."""
+
+    approval_given = "approval-given"
+    """Somebody approved, and others still have to."""
+
+    approval_complete = "approval-complete"
+    """Somebody approved, and nobody else has to."""
+
+    changes_requested = "changes-requested"
+    """Somebody asked for changes instead of approving."""
+
+    approval_steps_changed = "approval-steps-changed"
+    """Who approves a campaign was changed."""
+
     signed_out = "signed-out"
     """The visitor signed out."""
 
@@ -272,6 +290,14 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
             "The translation is saved. It is not marked as up to date, because the original was changed "
             "while you translated. Look at what has changed."
         ),
+        Notice.approval_asked: gettext_noop(
+            "The approval is asked for. Those who are asked now get an email."
+        ),
+        Notice.approval_withdrawn: gettext_noop("The request is taken back. Nobody is asked any more."),
+        Notice.approval_given: gettext_noop("Your approval is written down. Others still have to answer."),
+        Notice.approval_complete: gettext_noop("It is approved, and can be launched exactly as it is."),
+        Notice.changes_requested: gettext_noop("What you ask for is written down. Whoever asked is told."),
+        Notice.approval_steps_changed: gettext_noop("The steps are changed. Who is asked now gets an email."),
         Notice.signed_out: gettext_noop("You have signed out."),
         Notice.saved: gettext_noop("Saved."),
         Notice.saved_adjusted: gettext_noop(

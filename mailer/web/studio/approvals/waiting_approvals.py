@@ -1,0 +1,47 @@
+"""The approvals that wait for a member, and those that wait for others, on the first page."""
+
+from collections.abc import Iterator
+
+from mailer.campaigns.approvals.mail_queue import list_asked
+from mailer.campaigns.approvals.waiting import list_waiting_approvals
+from mailer.i18n import gettext_noop
+from mailer.team.roles import Permission
+from mailer.web.studio.approvals.campaign_place import as_person
+from mailer.web.studio.page import StudioPage
+from mailer.web.studio.waiting import WaitingItem, WaitingSource
+
+_MAX_SHOWN = 20
+
+
+def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
+    translate = page.translator.translate
+    with page.state.read_session() as session:
+        connection = session.connection()
+        waiting = list_waiting_approvals(connection, page.settings, as_person(page.member))[:_MAX_SHOWN]
+        people = {one.asked.id: list_asked(connection, page.settings, one.asked) for one in waiting}
+    for one in waiting:
+        if not (one.is_for_me or page.may(Permission.prepare)):
+            continue
+        names = ", ".join(person.name for person in people[one.asked.id])
+        asker = one.asked.asked_by
+        yield WaitingItem(
+            title=one.asked.facts.title,
+            words=(
+                translate(gettext_noop("Your approval is asked for"))
+                if one.is_for_me
+                else translate(gettext_noop("Waits to be approved"))
+            ),
+            act=(
+                translate(gettext_noop("Read and answer"))
+                if one.is_for_me
+                else translate(gettext_noop("Open the approval"))
+            ),
+            path=f"/campaigns/{one.asked.campaign_id}/approval",
+            detail=translate(gettext_noop("asked for by %(name)s")) % {"name": asker} if asker else "",
+            waits_for="" if one.is_for_me else names or translate(gettext_noop("somebody who may approve")),
+        )
+
+
+WAITING_APPROVALS = WaitingSource(
+    name=gettext_noop("Approvals"), permission=Permission.read, list_items=_list_approvals
+)
