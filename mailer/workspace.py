@@ -46,6 +46,11 @@ class Workspace:
         return self.root / "outbox"
 
     @property
+    def uploads(self) -> Path:
+        """The folder of the files that wait to be imported into the list."""
+        return self.root / "uploads"
+
+    @property
     def template_overrides(self) -> Path | None:
         """The folder of the workspace's own templates, which override the built-in ones; None if there is
         none.

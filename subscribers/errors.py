@@ -56,20 +56,32 @@ class SegmentError(SubscriberError):
 class ImportFileError(SubscriberError):
     """A file cannot be imported, and nothing was. ``row`` is None if the error concerns the whole file.
 
-    ``columns_text`` is a columns file to complete, where one would help; the message ends with it.
+    ``reason`` says what is wrong, ``advice`` what to try on the command line. ``columns_text`` is a columns
+    file to complete, where one would help; the message ends with it.
     """
 
-    def __init__(self, name: str, reason: str, row: int | None = None, *, columns_text: str = "") -> None:
+    def __init__(
+        self, name: str, reason: str, row: int | None = None, *, advice: str = "", columns_text: str = ""
+    ) -> None:
         self.name = name
         self.row = row
         self.reason = reason
+        self.advice = advice
         self.columns_text = columns_text
+        words = f"{reason} {advice}" if advice else reason
         table = f"\n\n{columns_text}" if columns_text else ""
-        super().__init__(f"{name}{'' if row is None else f', row {row}'}: {reason}{table}")
+        super().__init__(f"{name}{'' if row is None else f', row {row}'}: {words}{table}")
 
 
 class RollbackError(SubscriberError):
-    """An import cannot be rolled back."""
+    """An import cannot be rolled back. ``is_done`` says that it was already; ``mailed`` is how many of the
+    people it added are in the audience of a campaign.
+    """
+
+    def __init__(self, message: str, *, is_done: bool = False, mailed: int = 0) -> None:
+        self.is_done = is_done
+        self.mailed = mailed
+        super().__init__(message)
 
 
 class StatusError(SubscriberError):

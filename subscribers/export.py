@@ -25,6 +25,8 @@ from subscribers.segments.terms import Term, TermKey
 _ON_THE_LIST = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=False)
 _IS_SOMEBODY = Term(key=TermKey.status, values=(Status.erased, Status.merged), negated=True)
 _MAX_ROWS = 1_048_575
+_PIECE = 64 * 1024
+"""Characters that are sent together."""
 _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
     *("Country", "Sectors", "Language", "TAGS"),
@@ -74,6 +76,23 @@ def export_subscribers(
         return _write_csv(header, rows, text)
     finally:
         text.detach()
+
+
+def write_csv_pieces(session: Session, segment: Segment, export_format: ExportFormat) -> Iterator[bytes]:
+    """Yield the file that :func:`export_subscribers` writes, a few hundred people at a time, for who cannot
+    keep all of it. ``export_format`` is one of the CSV files.
+    """
+    header, cells_of = _FORMATS[export_format]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for person in _list_subscribers(session, segment):
+        writer.writerow([escape_formula(cell) for cell in cells_of(person)])
+        if text.tell() > _PIECE:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
 
 
 def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:

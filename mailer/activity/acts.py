@@ -186,6 +186,9 @@ class Act(StrEnum):
     declined_sign_up = "declined_sign_up"
     """They declined a person who had signed up."""
 
+    discarded_import_file = "discarded_import_file"
+    """They deleted a file that waited to be imported."""
+
     rolled_back_import = "rolled_back_import"
     """They undid an import."""
 

@@ -68,6 +68,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.imported_subscribers: gettext_noop("Imported subscribers from %(subject)s"),
         Act.admitted_sign_up: gettext_noop("Admitted %(subject)s, who had signed up"),
         Act.declined_sign_up: gettext_noop("Declined the sign-up of %(subject)s"),
+        Act.discarded_import_file: gettext_noop("Discarded the file %(subject)s without importing it"),
         Act.rolled_back_import: gettext_noop("Undid import %(subject)s"),
         Act.exported_subscribers: gettext_noop("Downloaded subscribers"),
         Act.saved_segment: gettext_noop("Saved the segment %(subject)s"),

@@ -64,6 +64,7 @@ def _list_private_paths(workspace: Workspace) -> Iterator[Path]:
     # Nothing in a folder is exposed that others cannot enter.
     yield from (
         workspace.outbox,
+        workspace.uploads,
         root / "run",
         root / GRANTS_FOLDER,
         root / SECRETS_FOLDER,

@@ -118,6 +118,10 @@ def _match_file(
 
     try:
         suffix = path.suffix.lower()
+        if path.parent == workspace.uploads:
+            # Of any format, so it is not known how to take one row out.
+            named = _is_in_upload(path, matcher)
+            return match(FileAction.delete, "a file that waits to be imported names them") if named else None
         if suffix in _ARCHIVE_SUFFIXES or suffix == ".gz":
             if not _is_in_archive(path, matcher):
                 return None
@@ -148,6 +152,12 @@ def _choose_action(
         if file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER:
             return FileAction.leave, "a copy of the database: delete it, or erase them there too"
     return FileAction.leave, "not written by this program: edit or delete it"
+
+
+def _is_in_upload(path: Path, matcher: AddressMatcher) -> bool:
+    if zipfile.is_zipfile(path):
+        return _is_in_archive(path, matcher)
+    return matcher.is_in_file(path)
 
 
 def _is_in_archive(path: Path, matcher: AddressMatcher) -> bool:

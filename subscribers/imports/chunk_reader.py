@@ -76,6 +76,7 @@ class ChunkReader:
         self._new_lists: list[tuple[int, str]] = []
         self._last_list = 0
         self._samples: list[dict[str, str]] = []
+        self._left: list[dict[str, str]] = []
 
     def report(self, part: FilePart) -> PartReport:
         """Return how the part was read; call it after the last chunk."""
@@ -87,7 +88,8 @@ class ChunkReader:
             maker=mapping.maker,
             meaning={column: list(titles) for column, titles in mapping.meaning.items()},
             unused=list(mapping.unused),
-            samples=self._samples,
+            # Of those who left only if the file has nobody else.
+            samples=self._samples or self._left,
             statuses=describe_statuses(mapping),
             unused_values=describe_unused_values(mapping),
             notes=list(mapping.notes),
@@ -95,7 +97,7 @@ class ChunkReader:
         )
 
     def read(self, part: FilePart) -> Generator[Chunk, None, None]:
-        self._samples = []
+        self._samples, self._left = [], []
         last = 0
         while chunk := self._read_chunk(part):
             yield chunk
@@ -124,8 +126,9 @@ class ChunkReader:
                 if not row.is_empty:
                     chunk.refused.append(RefusedRow(row=row.number, reason=str(error), file=part.member))
                 continue
-            if len(self._samples) < _SAMPLE_ROWS:
-                self._samples.append(_sample(raw))
+            samples = self._samples if parsed.suppress_reason is None else self._left
+            if len(samples) < _SAMPLE_ROWS:
+                samples.append(_sample(raw))
             if parsed.others or parsed.unusable:
                 chunk.notes.append(
                     ImportNote(text=_describe_others(parsed), row=parsed.row, file=part.member)

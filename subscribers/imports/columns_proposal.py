@@ -23,7 +23,9 @@ def propose_columns(path: Path, options: ReadOptions, *, sectors: Collection[str
             return error.columns_text
         raise
     if not texts:
-        raise ImportFileError(path.name, "it has our own columns, so it needs no table of columns.")
+        raise ImportFileError(
+            options.name or path.name, "it has our own columns, so it needs no table of columns."
+        )
     return texts[0]
 
 

@@ -1,6 +1,6 @@
 """Open a file for import: detect its format and return its rows with the mapping of its columns."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.columns.column_corrections import ColumnCorrections
 from subscribers.imports.columns.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.columns.mapping_file import ColumnsFile
 from subscribers.imports.files.address_lines import has_address_lines, read_address_lines
@@ -22,7 +23,7 @@ from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_
 from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archive
 
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
-_LOOKED_AT = 500
+LOOKED_AT = 500
 """How many rows are looked at to tell the columns."""
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -31,23 +32,47 @@ _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 class ReadOptions:
     """How to read a file, where the user knows better than detection. ``sheet`` is the name of a sheet of a
     workbook; ``accepts_likely_encoding`` says whether to use a guessed encoding, which the user has not
-    confirmed.
+    confirmed. ``columns`` describes all columns, ``corrections`` change what single ones were taken for.
+    ``name`` is what the file is called, if not as on the disk.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     columns: ColumnsFile | None = None
+    corrections: ColumnCorrections | None = None
     sheet: str | None = None
+    name: str = ""
     accepts_likely_encoding: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilePart:
-    """A file, or one file of an archive. ``name`` is for messages. ``form`` describes its format;
-    ``certain`` is False if its encoding was guessed. ``member`` is its name in the archive, empty for a
-    single file. ``rows`` yields the rows below the header, once. ``notes`` are
-    sentences about what of the file was not read.
+class RawPart:
+    """A file, or one file of an archive, whose columns are not known yet.
+
+    ``name`` is for messages. ``form`` describes its format; ``encoding`` is Python's name of a text's
+    encoding, and ``certain`` is False if that was guessed. ``delimiter`` is "" unless cells are delimited.
+    ``sheets`` are the names of a workbook's sheets, and ``sheet`` is the one that is read. ``member`` is its
+    name in the archive, empty for a single file. ``first`` are its first rows, and ``rows`` yields those
+    after, once. ``notes`` are sentences about what of the file was not read.
     """
+
+    name: str
+    member: str
+    form: str
+    first: Sequence[SheetRow] = field(repr=False)
+    rows: Iterator[SheetRow] = field(repr=False)
+    encoding: str = ""
+    certain: bool = True
+    delimiter: str = ""
+    sheets: tuple[str, ...] = ()
+    sheet: str = ""
+    mailchimp_file: MailchimpFile | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePart:
+    """A part whose columns are known. ``rows`` yields the rows below the header, once."""
 
     name: str
     member: str
@@ -67,62 +92,102 @@ def open_parts(
     Raises:
         ImportFileError: it cannot be read, is hostile, or has unknown columns.
     """
+    with open_raw_parts(path, options) as parts:
+        mapped = [_map_part(part, options, sectors) for part in parts]
+        yield sorted(mapped, key=lambda part: not part.mapping.suppresses_all)
+
+
+@contextmanager
+def open_raw_parts(path: Path, options: ReadOptions) -> Iterator[Iterator[RawPart]]:
+    """Open the file at ``path``, one part after the other, without asking what its columns are.
+
+    Raises:
+        ImportFileError: it cannot be read, or is hostile.
+    """
     if options.sheet is None and options.columns is not None:
         options = replace(options, sheet=options.columns.sheet)
-    material = make_file_source(path)
+    material = make_file_source(path, options.name)
     with ExitStack() as stack:
         if not is_zip(material):
             _refuse_sheet_option(material.name, options)
-            yield [_read_text(material, options, sectors)]
+            yield iter([_read_text(material, options)])
             return
         archive = stack.enter_context(open_archive(material))
         if is_excel_workbook(archive.names):
-            yield [_read_workbook(open_excel_workbook(archive), options, sectors)]
+            yield iter([_read_workbook(open_excel_workbook(archive), options)])
         elif is_open_document(archive):
-            yield [_read_workbook(open_open_document(archive), options, sectors)]
+            yield iter([_read_workbook(open_open_document(archive), options)])
         elif unsupported := describe_unsupported_archive(archive):
             raise ImportFileError(archive.name, unsupported)
         else:
             _refuse_sheet_option(material.name, options)
-            yield _read_members(archive, options, sectors)
+            yield _read_members(archive, options)
+
+
+def _map_part(part: RawPart, options: ReadOptions, sectors: Collection[str]) -> FilePart:
+    mapping = find_part_mapping(part, options, sectors=sectors)
+    # What was looked at is not read again, so that a workbook is not loaded twice.
+    return FilePart(
+        name=part.name,
+        member=part.member,
+        form=part.form,
+        certain=part.certain,
+        mapping=mapping,
+        rows=chain(part.first[mapping.first :], part.rows),
+        notes=part.notes,
+    )
+
+
+def find_part_mapping(part: RawPart, options: ReadOptions, *, sectors: Collection[str] = ()) -> ColumnMapping:
+    """Find what the columns of ``part`` hold.
+
+    Raises:
+        ImportFileError: it is not certain.
+    """
+    return find_mapping(
+        part.first,
+        part.name,
+        columns_file=options.columns,
+        corrections=options.corrections,
+        mailchimp_file=part.mailchimp_file,
+        sectors=sectors,
+    )
 
 
 def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
     if options.sheet is not None:
         raise ImportFileError(
             name,
-            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}. Leave out --sheet, "
-            "or sheet in the file for --columns.",
+            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}.",
+            advice="Leave out --sheet, or sheet in the file for --columns.",
         )
 
 
-def _read_workbook(workbook: Workbook, options: ReadOptions, sectors: Collection[str]) -> FilePart:
+def _read_workbook(workbook: Workbook, options: ReadOptions) -> RawPart:
     chosen = choose_sheet(workbook, options.sheet)
     several = len(workbook.sheets) > 1
-    return _make_part(
-        workbook.file,
-        "",
-        f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
-        chosen.rows,
-        options,
-        sectors,
+    return RawPart(
+        name=workbook.file,
+        member="",
+        form=f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
+        first=list(islice(chosen.rows, LOOKED_AT)),
+        rows=chosen.rows,
+        sheets=tuple(sheet.name for sheet in workbook.sheets),
+        sheet=chosen.name,
         notes=(describe_unread(chosen.unread),) if chosen.unread else (),
     )
 
 
-def _read_members(archive: ZipArchive, options: ReadOptions, sectors: Collection[str]) -> list[FilePart]:
+def _read_members(archive: ZipArchive, options: ReadOptions) -> Iterator[RawPart]:
     names = [
         name for name in archive.names if name.lower().endswith(_TEXT_SUFFIXES) and "__MACOSX" not in name
     ]
     if not names:
         raise ImportFileError(archive.name, "there is no CSV file in the archive.")
-    parts = [
-        _read_text(
-            archive.member(name), options, sectors, member=name, mailchimp_file=_detect_mailchimp_file(name)
+    for name in sorted(names):
+        yield _read_text(
+            archive.member(name), options, member=name, mailchimp_file=_detect_mailchimp_file(name)
         )
-        for name in sorted(names)
-    ]
-    return sorted(parts, key=lambda part: not part.mapping.suppresses_all)
 
 
 def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
@@ -134,11 +199,10 @@ def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
 def _read_text(
     source: FileSource,
     options: ReadOptions,
-    sectors: Collection[str],
     *,
     member: str = "",
     mailchimp_file: MailchimpFile | None = None,
-) -> FilePart:
+) -> RawPart:
     if unsupported := describe_unsupported(source):
         raise ImportFileError(source.name, unsupported)
     detected = detect_encoding(source, wanted=options.encoding)
@@ -146,9 +210,11 @@ def _read_text(
     if not (detected.certain or options.accepts_likely_encoding):
         raise ImportFileError(
             source.name,
-            f"its encoding is probably {detected.label}, but this is not certain, so nothing was imported. "
-            f"Check the names with --dry-run. If they are right, import it with --encoding {encoding}.",
+            f"its encoding is probably {detected.label}, but this is not certain, so nothing was imported.",
+            advice="Check the names with --dry-run. If they are right, import it with --encoding "
+            f"{encoding}.",
         )
+    delimiter = ""
     if is_vcard(source, encoding):
         form, rows = f"vCard, {detected.label}", read_vcards(source, encoding=encoding)
     elif has_address_lines(source, encoding):
@@ -158,41 +224,14 @@ def _read_text(
         between = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
         form = f"CSV, {detected.label}, {between}"
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
-    return _make_part(
-        source.name,
-        member,
-        form,
-        rows,
-        options,
-        sectors,
-        certain=detected.certain,
-        mailchimp_file=mailchimp_file,
-    )
-
-
-def _make_part(
-    name: str,
-    member: str,
-    form: str,
-    rows: Iterator[SheetRow],
-    options: ReadOptions,
-    sectors: Collection[str],
-    *,
-    certain: bool = True,
-    mailchimp_file: MailchimpFile | None = None,
-    notes: tuple[str, ...] = (),
-) -> FilePart:
-    first = list(islice(rows, _LOOKED_AT))
-    mapping = find_mapping(
-        first, name, columns_file=options.columns, mailchimp_file=mailchimp_file, sectors=sectors
-    )
-    # What was looked at is not read again, so that a workbook is not loaded twice.
-    return FilePart(
-        name=name,
+    return RawPart(
+        name=source.name,
         member=member,
         form=form,
-        certain=certain,
-        mapping=mapping,
-        rows=chain(first[mapping.first :], rows),
-        notes=notes,
+        first=list(islice(rows, LOOKED_AT)),
+        rows=rows,
+        encoding=encoding,
+        certain=detected.certain,
+        delimiter=delimiter,
+        mailchimp_file=mailchimp_file,
     )

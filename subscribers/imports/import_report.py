@@ -1,9 +1,11 @@
 """What an import reports: the outcome for each row, and how each file was read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from subscribers.imports.columns.column_mapping import ColumnMapping
+from subscribers.imports.columns.status_columns import StatusColumnCount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class ImportNote:
 class PartReport:
     """How a file was read: ``form`` describes its format, ``certain`` is False if its encoding was guessed,
     ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
-    first rows as they were read, by our columns.
+    first rows as they were read, by our columns; rows of people who left only if there are no others.
 
     ``statuses`` says what each value of each column about status was taken for, with the number of rows:
     ``{"column": "Status", "values": [{"value": "Active", "rows": 120, "meaning": "active"}]}``.
@@ -95,7 +97,11 @@ class ImportReport:
 
 def describe_statuses(mapping: ColumnMapping) -> list[dict[str, Any]]:
     """Return what the values of each column about status were taken for."""
-    counts = mapping.reader.statuses.counts() if mapping.reader else ()
+    return describe_counts(mapping.reader.statuses.counts() if mapping.reader else ())
+
+
+def describe_counts(counts: Sequence[StatusColumnCount]) -> list[dict[str, Any]]:
+    """Return ``counts`` as :attr:`PartReport.statuses` has them; a meaning is None if it is not known."""
     return [
         {
             "column": count.title,

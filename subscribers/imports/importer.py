@@ -57,10 +57,11 @@ def import_file(
     Raises:
         ImportFileError: the file as a whole cannot be imported.
     """
-    with open_parts(path, options or ReadOptions(), sectors=sectors) as parts:
+    read = options or ReadOptions()
+    with open_parts(path, read, sectors=sectors) as parts:
         savepoint = session.begin_nested()
         try:
-            batch = _open_batch(session, path, parts, basis=basis, now=now)
+            batch = _open_batch(session, read.name or path.name, parts, basis=basis, now=now)
             with staging_tables(session.connection()):
                 importer = _Importer(session=session, sectors=sectors, key=key, batch=batch, now=now)
                 importer.run(parts, on_progress or (lambda _: None))
@@ -84,10 +85,10 @@ def list_imports(session: Session) -> list[ImportBatch]:
 
 
 def _open_batch(
-    session: Session, path: Path, parts: Sequence[FilePart], *, basis: str, now: datetime
+    session: Session, name: str, parts: Sequence[FilePart], *, basis: str, now: datetime
 ) -> ImportBatch:
     form = f"{parts[0].form}, {parts[0].mapping.maker}"
-    batch = ImportBatch(source=_one_line(path.name)[:300], form=form[:300], basis=basis, at=now)
+    batch = ImportBatch(source=_one_line(name)[:300], form=form[:300], basis=basis, at=now)
     session.add(batch)
     session.flush()
     return batch

@@ -62,17 +62,43 @@ def was_added_by(import_id: int) -> ColumnElement[bool]:
     )
 
 
+def plan_rollback(session: Session, import_id: int) -> RollbackReport:
+    """Return what :func:`roll_back` would do. Writes nothing.
+
+    Raises:
+        RollbackError: there is no such import, or it has already been rolled back.
+    """
+    _require_open(session.get(ImportBatch, import_id), import_id)
+    came = _count_subscribers(session, was_added_by(import_id))
+    removed = _count_subscribers(session, was_added_by(import_id), ~_has_lived(import_id))
+    changes = _count_changes(session, import_id)
+    restorable = _make_restorable(import_id).order_by(None).subquery()
+    restored = session.exec(select(func.count()).select_from(restorable)).one()
+    return RollbackReport(
+        import_id=import_id,
+        removed=removed,
+        restored=restored,
+        kept=came - removed + changes - restored,
+    )
+
+
+def list_kept(session: Session, import_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
+    """The numbers and addresses of people whom a rollback would leave on the list, because something has
+    happened since, in the order of their numbers."""
+    kept = select(Subscriber.id, Subscriber.email).where(
+        was_added_by(import_id), _has_lived(import_id), col(Subscriber.status) != Status.erased
+    )
+    found = session.exec(kept.order_by(col(Subscriber.id)).limit(limit))
+    return [(number or 0, email) for number, email in found]
+
+
 def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackReport:
     """Roll back the import. The caller makes sure that no mail was sent to those it added, and commits.
 
     Raises:
         RollbackError: there is no such import, or it has already been rolled back.
     """
-    batch = session.get(ImportBatch, import_id, with_for_update=True)
-    if batch is None:
-        raise RollbackError(f"There is no import {import_id}. To list imports: mailer subscribers imports")
-    if batch.rolled_back_at is not None:
-        raise RollbackError(f"Import {import_id} has already been rolled back. Nothing was changed.")
+    batch = _require_open(session.get(ImportBatch, import_id, with_for_update=True), import_id)
     removed, stayed = _remove_added(session, import_id)
     restored, changed_since = _restore_changed(session, batch, now)
     batch.rolled_back_at = now
@@ -84,26 +110,52 @@ def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackRep
     )
 
 
-def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
-    """Return how many were removed, and how many stay."""
-    came = session.exec(select(func.count()).select_from(Subscriber).where(was_added_by(import_id))).one()
-    lived = exists().where(
+def _require_open(batch: ImportBatch | None, import_id: int) -> ImportBatch:
+    if batch is None:
+        raise RollbackError(f"There is no import {import_id}. To list imports: mailer subscribers imports")
+    if batch.rolled_back_at is not None:
+        raise RollbackError(
+            f"Import {import_id} has already been rolled back. Nothing was changed.", is_done=True
+        )
+    return batch
+
+
+def _has_lived(import_id: int) -> ColumnElement[bool]:
+    """The condition that something else than the import was recorded of a subscriber."""
+    return exists().where(
         col(ConsentRecord.subscriber_id) == Subscriber.id,
         func.coalesce(col(ConsentRecord.import_id), 0) != import_id,
     )
+
+
+def _count_subscribers(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(Subscriber).where(*conditions)).one()
+
+
+def _count_changes(session: Session, import_id: int) -> int:
+    return session.exec(
+        select(func.count()).select_from(ImportChange).where(col(ImportChange.import_id) == import_id)
+    ).one()
+
+
+def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
+    """Return how many were removed, and how many stay."""
+    came = _count_subscribers(session, was_added_by(import_id))
     gone = session.connection().execute(
-        delete(Subscriber).where(was_added_by(import_id), ~lived).execution_options(synchronize_session=False)
+        delete(Subscriber)
+        .where(was_added_by(import_id), ~_has_lived(import_id))
+        .execution_options(synchronize_session=False)
     )
     return gone.rowcount, came - gone.rowcount
 
 
 def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tuple[int, int]:
     """Return how many were restored, and how many were not, because something has happened since."""
-    changes = session.exec(
-        select(func.count()).select_from(ImportChange).where(col(ImportChange.import_id) == batch.id)
-    ).one()
+    changes = _count_changes(session, batch.id or 0)
     restored, last = 0, 0
-    while some := session.execute(_select_restorable(batch.id or 0, after=last)).all():
+    while some := session.execute(
+        _make_restorable(batch.id or 0).where(col(ImportChange.subscriber_id) > last).limit(_CHUNK)
+    ).all():
         for number, before in some:
             _restore(session, number, json.loads(before), now)
         session.execute(
@@ -113,8 +165,8 @@ def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tup
     return restored, changes - restored
 
 
-def _select_restorable(import_id: int, *, after: int) -> Select[int, str]:
-    """Select the next subscribers about whom nothing was recorded after the import."""
+def _make_restorable(import_id: int) -> Select[int, str]:
+    """Select the subscribers about whom nothing was recorded after the import."""
     later, number = aliased(ConsentRecord), col(ImportChange.subscriber_id)
     theirs = and_(col(ConsentRecord.subscriber_id) == number, col(ConsentRecord.import_id) == import_id)
     lived = exists().where(col(later.subscriber_id) == number, col(later.id) > ConsentRecord.id)
@@ -124,12 +176,10 @@ def _select_restorable(import_id: int, *, after: int) -> Select[int, str]:
         .join(Subscriber, col(Subscriber.id) == number)
         .where(
             col(ImportChange.import_id) == import_id,
-            number > after,
             col(Subscriber.status) != Status.erased,
             ~lived,
         )
         .order_by(number)
-        .limit(_CHUNK)
     )
 
 

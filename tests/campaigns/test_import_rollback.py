@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.import_rollback import roll_back_import
+from mailer.campaigns.import_rollback import plan_import_rollback, roll_back_import
+from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from subscribers.consent.status_changes import erase, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import RollbackError
 from subscribers.imports.importer import import_file, list_imports
+from subscribers.imports.rollback import list_kept
 from subscribers.models import ConsentRecord, ImportChange, Status, Subscriber
 from subscribers.queries import find_subscriber, read_subscriber_details
 
@@ -47,6 +49,8 @@ def test_who_came_goes_and_what_was_overwritten_is_put_back(
     )
     assert know(engine, "ann@example.org") != before
     dry = roll_back_import(engine, number, now=later, dry_run=True)
+    with open_session(engine, read_only=True) as session:
+        assert plan_import_rollback(session, number) == dry
     assert (dry.removed, dry.restored, dry.kept) == (1, 1, 0)
     assert know(engine, "bob@example.org")
     assert roll_back_import(engine, number, now=later) == dry
@@ -75,8 +79,13 @@ def test_who_has_done_something_since_is_kept(engine: Engine, tmp_path: Path, no
         unsubscribe(session, left.id or 0, method="one-click", now=now)
         erase(session, "gone@example.org", key=KEY, method="command line", now=now)
         session.commit()
+    with open_session(engine, read_only=True) as session:
+        planned = plan_import_rollback(session, number)
+        kept = list_kept(session, number, limit=5)
     report = roll_back_import(engine, number, now=now + timedelta(days=3))
     assert (report.removed, report.restored, report.kept) == (1, 0, 3)
+    assert planned == report
+    assert [email for _, email in kept] == ["left@example.org"]
     assert know(engine, "old@example.org")["name"] == "Newer"
     assert know(engine, "left@example.org")["status"] == Status.unsubscribed
     # And an import brings back neither of them.

@@ -34,10 +34,12 @@ from mailer.settings import RetentionSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.sign_up_review import decline_sign_up, hold_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber
 from subscribers.one_time_links import issue_link
+from subscribers.queries import find_subscriber
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import add_campaign
 
@@ -100,6 +102,20 @@ def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace
         "2 mailed links to delete: expired more than 30 days ago",
     ]
     assert list_statuses(engine) == before
+
+
+def test_a_confirmed_sign_up_waits_for_the_team_however_long_and_a_declined_one_does_not(
+    workspace: Workspace, engine: Engine
+) -> None:
+    with Session(engine) as session:
+        waiting = find_subscriber(session, "old.asker@example.org")
+        hold_opt_in(session, waiting.id or 0, key=workspace.keys.suppression, method="page", now=LONG_AGO)
+        session.commit()
+    assert plan_pruning(engine, RULES, now=NOW)[0].number == 0
+    with Session(engine) as session:
+        decline_sign_up(session, find_subscriber(session, "old.asker@example.org").id or 0, now=LONG_AGO)
+        session.commit()
+    assert plan_pruning(engine, RULES, now=NOW)[0].number == 1
 
 
 def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: Engine) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, select
 
 from subscribers.consent.status_changes import erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
-from subscribers.export import ExportFormat, export_subscribers
+from subscribers.export import ExportFormat, export_subscribers, write_csv_pieces
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, Status, Subscriber
 from subscribers.queries import list_subscriber_details
@@ -100,6 +100,22 @@ def test_export_returns_how_many_were_written(session: Session, tmp_path: Path) 
     stream = io.BytesIO()
     assert export_subscribers(session, parse_segment("all"), ExportFormat.csv, stream) == 1203
     assert len(stream.getvalue().splitlines()) == 1204
+
+
+@pytest.mark.parametrize("form", [ExportFormat.csv, ExportFormat.mailchimp, ExportFormat.listmonk])
+def test_pieces_make_the_same_file_and_none_is_large(
+    session: Session, tmp_path: Path, form: ExportFormat
+) -> None:
+    rows = "".join(
+        f"p{number}@example.org,=P,{'Institute ' * 20},MN,education,fr,x\n" for number in range(900)
+    )
+    take(session, tmp_path, ",".join(COLUMNS) + "\n" + rows)
+    stream = io.BytesIO()
+    export_subscribers(session, parse_segment(""), form, stream)
+    pieces = list(write_csv_pieces(session, parse_segment(""), form))
+    assert b"".join(pieces) == stream.getvalue()
+    assert len(pieces) > 2
+    assert max(map(len, pieces)) < 70_000
 
 
 # --- export and import undo each other ----------------------------------------------------------------------

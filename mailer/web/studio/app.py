@@ -17,6 +17,7 @@ from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.counts.background_counts import Counts
+from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
 from mailer.team.openid_provider import open_provider
@@ -50,6 +51,8 @@ from mailer.web.studio.editions.interrupted_moves import finish_interrupted_move
 from mailer.web.studio.error_pages import render_error_page, render_not_allowed
 from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
+from mailer.web.studio.imports import routes as imports
+from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.launches import routes as launches
 from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
@@ -90,6 +93,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *settings.ROUTES,
     *sign_in.ROUTES,
     *sign_up_page.ROUTES,
+    *imports.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,
     *team.ROUTES,
@@ -137,7 +141,7 @@ def create_studio_app(
         policy=STUDIO_POLICY,
         error_page=render_error,
         public_hosts=frozenset({base.netloc}),
-        large_bodies=_LARGE_BODIES,
+        large_bodies={**_LARGE_BODIES, f"{PATH}/imports/upload": MAX_BODY_BYTES},
         https_only=base.scheme == "https",
         local_only=local,
     )
@@ -154,7 +158,7 @@ def create_studio_app(
 async def _open_state(
     live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
 ) -> AsyncIterator[StudioState]:
-    """Open what all requests share, with the threads that mail and count; close it in the end."""
+    """Open what all requests share, with the threads that mail, count and import; close it in the end."""
     engine = workspace.open_database()
     mailer = SignInMailer(
         workspace,
@@ -166,6 +170,7 @@ async def _open_state(
     counts = Counts(engine, workspace.settings, clock)
     progress = ProgressReaders(engine)
     readiness = ReadinessChecker(workspace, engine, clock)
+    runner = ImportRunner(workspace, engine, clock=clock)
     state = StudioState(
         workspace=workspace,
         live=live,
@@ -184,11 +189,13 @@ async def _open_state(
         readiness=readiness,
         outbox=OutboxReader(workspace.outbox),
         fragments=BoundedCache(_MAX_FRAGMENTS),
+        imports=runner,
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )
     mailer.start()
     counts.start()
+    runner.start()
     readiness.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
     try:
@@ -196,6 +203,7 @@ async def _open_state(
     finally:
         await asyncio.to_thread(progress.close)
         await asyncio.to_thread(readiness.close)
+        await asyncio.to_thread(runner.close)
         await asyncio.to_thread(counts.close)
         # It finishes the mail that is being sent, in which time others are still answered.
         await asyncio.to_thread(mailer.close)

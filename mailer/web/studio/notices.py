@@ -200,6 +200,12 @@ class Notice(StrEnum):
     sessions_ended = "sessions-ended"
     """A member was signed out everywhere."""
 
+    import_undone = "import-undone"
+    """An import was undone."""
+
+    import_file_discarded = "import-file-discarded"
+    """A file that waited to be imported is deleted."""
+
     sign_ups_admitted = "sign-ups-admitted"
     """People who had signed up are on the list."""
 
@@ -322,6 +328,8 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.segment_renamed: gettext_noop("The segment has its new name."),
         Notice.segment_deleted: gettext_noop("The segment is deleted."),
         Notice.sessions_ended: gettext_noop("They are signed out everywhere else."),
+        Notice.import_undone: gettext_noop("The import is undone."),
+        Notice.import_file_discarded: gettext_noop("The file is deleted. Nothing of it was imported."),
         Notice.sign_ups_admitted: gettext_noop("They are admitted, and get the next newsletter."),
         Notice.sign_ups_declined: gettext_noop("They are declined, and get no mail."),
         Notice.correction_saved: gettext_noop("The correction is saved. Nothing is sent yet."),

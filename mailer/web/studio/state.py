@@ -15,6 +15,7 @@ from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
+from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.team.openid_provider import OpenIdProvider
 from mailer.team.passwords import PasswordChecker
@@ -66,6 +67,10 @@ class StudioState:
     """The messages that previews have written."""
 
     fragments: BoundedCache[str]
+
+    imports: ImportRunner
+    """It reads and imports uploaded lists, in a thread of its own."""
+
     passwords: PasswordChecker
     """It checks passwords, a few at a time."""
 

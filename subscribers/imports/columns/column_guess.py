@@ -38,12 +38,13 @@ CellTest = Callable[[str], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class LayoutGuess:
-    """A layout, and what must be asked before it is used: ``doubts`` as sentences, and ``counts`` of values
-    that are not understood.
+    """A layout, and what must be asked before it is used: ``doubts`` about the addresses as sentences, the
+    places of columns that may tell who left (``doubtful``), and ``counts`` of values that are not understood.
     """
 
     layout: ColumnLayout
     doubts: tuple[str, ...]
+    doubtful: tuple[int, ...] = ()
     counts: tuple[StatusColumnCount, ...] = ()
 
 
@@ -98,7 +99,6 @@ class _Guess:
         self._find_mentions({column.place for column in statuses.columns} | set(statuses.doubtful))
         self._mend_names()
         self._check_country()
-        self._doubts += [describe_doubt(self._titles[place]) for place in statuses.doubtful]
         doubtful = doubtful_columns(self._titles, statuses.doubtful)
         layout = ColumnLayout(
             titles=self._titles,
@@ -112,7 +112,12 @@ class _Guess:
         for row in self._rows:
             with suppress(UnknownStatusError):
                 unknown.read([*row, *[""] * (len(self._titles) - len(row))])
-        return LayoutGuess(layout=layout, doubts=tuple(self._doubts), counts=unknown.counts())
+        return LayoutGuess(
+            layout=layout,
+            doubts=tuple(self._doubts),
+            doubtful=statuses.doubtful,
+            counts=unknown.counts(),
+        )
 
     def _ignored(self) -> tuple[int, ...]:
         known = self._known.ignored if self._known else frozenset()

@@ -7,6 +7,11 @@ from types import MappingProxyType
 
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formula
 from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.columns.column_corrections import (
+    ColumnCorrections,
+    correct_layout,
+    correct_statuses,
+)
 from subscribers.imports.columns.column_guess import describe_doubt, doubtful_columns, guess_layout
 from subscribers.imports.columns.column_layout import ColumnLayout
 from subscribers.imports.columns.header_row import HeaderRow, find_header
@@ -16,7 +21,7 @@ from subscribers.imports.columns.listmonk_rows import make_listmonk_reader, map_
 from subscribers.imports.columns.mapping_file import ColumnsFile
 from subscribers.imports.columns.mapping_text import write_columns_text
 from subscribers.imports.columns.raw_row import RawRow
-from subscribers.imports.columns.status_columns import StatusColumn
+from subscribers.imports.columns.status_columns import StatusColumn, StatusColumnCount
 from subscribers.imports.columns.status_guess import guess_statuses, make_status_column
 from subscribers.imports.columns.status_titles import StatusKind
 from subscribers.imports.columns.status_words import StatusMeaning, find_left_stem, fold
@@ -24,7 +29,59 @@ from subscribers.imports.columns.status_words import StatusMeaning, find_left_st
 OWN = "partner-mailer"
 TABLE = "your table of columns"
 GUESS = "guessed from titles and cells"
+FILE_NAME = "the name of the file"
+"""In place of a column's title, where the name of the file says who left."""
 _OWN_WITH_STATUS = frozenset({*COLUMNS, "status"})
+
+
+class DoubtfulColumnsError(ImportFileError):
+    """It is not certain what some columns hold. ``doubts`` say so in sentences; ``layout`` is what they were
+    taken for, and ``counts`` are values that are not understood.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        doubts: Sequence[str],
+        layout: ColumnLayout,
+        *,
+        counts: Sequence[StatusColumnCount] = (),
+        row: int | None = None,
+    ) -> None:
+        self.doubts = tuple(doubts)
+        self.layout = layout
+        self.counts = tuple(counts)
+        super().__init__(
+            name,
+            " ".join(doubts),
+            row,
+            advice="Nothing was imported. Save the following as columns.toml, correct it, and import with "
+            "--columns columns.toml. A column that tells who left goes into [status]; one that does not goes "
+            "there as ignored.",
+            columns_text=write_columns_text(layout, counts),
+        )
+
+
+class UnknownStatusesError(ImportFileError):
+    """Values of columns that tell who left are not understood; ``counts`` are all their values."""
+
+    def __init__(self, name: str, layout: ColumnLayout, counts: Sequence[StatusColumnCount]) -> None:
+        self.counts = tuple(counts)
+        unknown = [count for count in counts if count.unknown]
+        named = "; ".join(
+            f"{quote_for_message(count.title)} has "
+            + ", ".join(f"{quote_for_message(value.value)} ×{value.count:,}" for value in count.unknown[:10])
+            + (f" and {len(count.unknown) - 10:,} other values" if len(count.unknown) > 10 else "")
+            for count in unknown
+        )
+        super().__init__(
+            name,
+            f"nothing was imported, because it is not clear who left: {named}.",
+            advice="Say what each value means: save the following as columns.toml, enter the values, and "
+            "import with --columns columns.toml. A column that is not about leaving goes into "
+            f"[status] as ignored = [{quote_for_message(unknown[0].title)}].",
+            columns_text=write_columns_text(layout, counts),
+        )
 
 
 class MailchimpFile(StrEnum):
@@ -85,26 +142,12 @@ class ColumnMapping:
         """Check, after the last row, that every status was understood.
 
         Raises:
-            ImportFileError: one was not; the message has a table to complete.
+            UnknownStatusesError: one was not; the message has a table to complete.
         """
         counts = self.reader.statuses.counts() if self.reader else ()
         unknown = [count for count in counts if count.unknown]
-        if not unknown or self.layout is None:
-            return
-        named = "; ".join(
-            f"{quote_for_message(count.title)} has "
-            + ", ".join(f"{quote_for_message(value.value)} ×{value.count:,}" for value in count.unknown[:10])
-            + (f" and {len(count.unknown) - 10:,} other values" if len(count.unknown) > 10 else "")
-            for count in unknown
-        )
-        raise ImportFileError(
-            name,
-            "nothing was imported, because it is not clear who left: "
-            f"{named}. Say what each value means: save the following as columns.toml, enter the values, and "
-            "import with --columns columns.toml. A column that is not about leaving goes into "
-            f"[status] as ignored = [{quote_for_message(unknown[0].title)}].",
-            columns_text=write_columns_text(self.layout, counts),
-        )
+        if unknown and self.layout is not None:
+            raise UnknownStatusesError(name, self.layout, counts)
 
     def columns_text(self, *, sheet: str | None = None) -> str:
         """The mapping as a columns file, for a sheet if one was named; empty where there is none to write."""
@@ -119,23 +162,28 @@ def find_mapping(
     name: str,
     *,
     columns_file: ColumnsFile | None = None,
+    corrections: ColumnCorrections | None = None,
     mailchimp_file: MailchimpFile | None = None,
     sectors: Collection[str] = (),
 ) -> ColumnMapping:
-    """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes.
+    """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes;
+    without such a file, what was guessed is changed by ``corrections``.
 
     Raises:
-        ImportFileError: it is not certain what the columns hold; the message has a columns file to complete.
+        ImportFileError: the row that names the columns is not found.
+        DoubtfulColumnsError: it is not certain what the columns hold; the message has a columns file to
+            complete.
     """
-    if columns_file is None and rows and (own := _find_own(rows[0], name)):
+    said = corrections or ColumnCorrections()
+    if columns_file is None and said == ColumnCorrections() and rows and (own := _find_own(rows[0], name)):
         return own
-    header = find_header(rows, name, wanted=columns_file.header if columns_file else None)
+    header = find_header(rows, name, wanted=columns_file.header if columns_file else said.header)
     cells = [row.cells for row in rows[header.first :] if not row.is_empty]
     if columns_file is not None:
         return _map_by_columns_file(header, cells, name, columns_file, sectors)
     if header.number and {"email", "attributes"} <= set(map(fold, header.titles)):
-        return _map_listmonk(header, cells, sectors)
-    return _map_by_guess(header, cells, name, mailchimp_file, sectors)
+        return _map_listmonk(header, cells, sectors, said)
+    return _map_by_guess(header, cells, name, mailchimp_file, sectors, said)
 
 
 def _find_own(row: SheetRow, name: str) -> ColumnMapping | None:
@@ -191,7 +239,10 @@ def _make_own_reader(width: int, places: Mapping[str, int]) -> Callable[[SheetRo
 
 
 def _map_listmonk(
-    header: HeaderRow, cells: Sequence[Sequence[str]], sectors: Collection[str]
+    header: HeaderRow,
+    cells: Sequence[Sequence[str]],
+    sectors: Collection[str],
+    corrections: ColumnCorrections,
 ) -> ColumnMapping:
     columns = map_listmonk_columns(header.titles)
     status = tuple(
@@ -203,7 +254,7 @@ def _map_listmonk(
     others = guess_statuses(
         header.titles, _by_column(header, cells), taken=layout.used | {columns.attributes}
     )
-    layout = replace(layout, statuses=(*status, *others.columns))
+    layout = correct_statuses(replace(layout, statuses=(*status, *others.columns)), corrections)
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={columns.attributes})
     mapping = _make_mapping("listmonk", header, layout, reader)
     shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[columns.attributes],))
@@ -255,14 +306,13 @@ def _map_by_columns_file(
         statuses=(*named, *found.columns),
         ignored=tuple(sorted(set_aside)),
     )
-    _refuse_doubts(
-        [describe_doubt(header.titles[place]) for place in found.doubtful],
-        header,
-        name,
-        write_columns_text(
-            replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, found.doubtful)))
-        ),
-    )
+    if found.doubtful:
+        raise DoubtfulColumnsError(
+            name,
+            [describe_doubt(header.titles[place]) for place in found.doubtful],
+            replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, found.doubtful))),
+            row=header.number or None,
+        )
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched=set_aside)
     mapping = _make_mapping(TABLE, header, layout, reader)
     return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
@@ -274,35 +324,36 @@ def _map_by_guess(
     name: str,
     mailchimp_file: MailchimpFile | None,
     sectors: Collection[str],
+    corrections: ColumnCorrections,
 ) -> ColumnMapping:
     known = find_known_format(header.titles) if header.number else None
     guess = guess_layout(header, cells, known)
-    layout = guess.layout
-    doubts = list(guess.doubts)
+    layout = correct_layout(guess.layout, corrections, _by_column(header, cells))
+    doubts = [] if corrections.names_email else list(guess.doubts)
     if "email" not in layout.places:
         doubts.insert(0, _describe_missing_email(header))
-    _refuse_doubts(doubts, header, name, write_columns_text(layout, guess.counts))
-    layout, notes = _add_file_meaning(layout, name, mailchimp_file)
+    doubts += [
+        describe_doubt(header.titles[place]) for place in guess.doubtful if not corrections.settles(place)
+    ]
+    if doubts:
+        raise DoubtfulColumnsError(name, doubts, layout, counts=guess.counts, row=header.number or None)
+    layout, notes = _add_file_meaning(layout, name, mailchimp_file, corrections)
     is_own = {title.casefold() for title in header.titles} <= _OWN_WITH_STATUS
-    reader = LayoutReader(layout, sectors=sectors, is_strict=is_own or _is_mailchimp(known))
+    reader = LayoutReader(
+        layout,
+        sectors=sectors,
+        is_strict=is_own or _is_mailchimp(known),
+        unwatched=corrections.unwatched,
+    )
     maker = OWN if is_own else known.name if known else GUESS
     return replace(_make_mapping(maker, header, layout, reader), notes=(*_describe_header(header), *notes))
 
 
-def _refuse_doubts(doubts: Sequence[str], header: HeaderRow, name: str, columns_text: str) -> None:
-    if doubts:
-        raise ImportFileError(
-            name,
-            f"{' '.join(doubts)} Nothing was imported. Save the following as columns.toml, correct it, and "
-            "import with --columns columns.toml. A column that tells who left goes into [status]; one that "
-            "does not goes there as ignored.",
-            header.number or None,
-            columns_text=columns_text,
-        )
-
-
 def _add_file_meaning(
-    layout: ColumnLayout, name: str, mailchimp_file: MailchimpFile | None
+    layout: ColumnLayout,
+    name: str,
+    mailchimp_file: MailchimpFile | None,
+    corrections: ColumnCorrections,
 ) -> tuple[ColumnLayout, tuple[str, ...]]:
     """Add what the name of the file says of everybody in it, where no column says anything."""
     meaning = _MAILCHIMP_MEANINGS.get(mailchimp_file) if mailchimp_file else None
@@ -314,10 +365,11 @@ def _add_file_meaning(
                 f"The name of the file says {meaning.value}, and no column says otherwise, so nobody in it "
                 "gets mail. If that is wrong, rename the file.",
             )
-    if meaning is None:
+    meaning = corrections.file_meaning or meaning
+    if meaning is None or meaning in {StatusMeaning.active, StatusMeaning.nothing}:
         return layout, note
     everybody = StatusColumn(
-        title="the name of the file",
+        title=FILE_NAME,
         place=layout.places["email"][0],
         kind=StatusKind.everybody,
         meaning=meaning,

@@ -98,10 +98,10 @@ def _refuse_people_above(above: Sequence[SheetRow], header: SheetRow, name: str)
         if any(map(_is_address, row.cells)) and _count_filled(row) > 1:
             raise ImportFileError(
                 name,
-                f"there is an address in this row, but row {header.number} looks as if it named the columns. "
-                f"Say which row names them in a file for --columns, as header = {header.number}, or as "
-                "header = 0 if none does.",
+                f"there is an address in this row, but row {header.number} looks as if it named the columns.",
                 row.number,
+                advice="Say which row names them in a file for --columns, as header = "
+                f"{header.number}, or as header = 0 if none does.",
             )
 
 
@@ -110,7 +110,9 @@ def _take_wanted(rows: Sequence[SheetRow], name: str, wanted: int) -> HeaderRow:
         if row.number == wanted and not row.is_empty:
             return HeaderRow(number=wanted, titles=_clean(row.cells), first=index + 1)
     raise ImportFileError(
-        name, f"row {wanted} names no columns, although the file for --columns says so (header)."
+        name,
+        f"row {wanted} names no columns.",
+        advice="Correct header in the file for --columns.",
     )
 
 

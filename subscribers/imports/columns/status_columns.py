@@ -25,8 +25,8 @@ from subscribers.imports.columns.status_words import (
     strong_words,
 )
 
-_EMPTY, _DATE, _ANY_TEXT, _OTHERS, _EVERY_ROW = "(empty)", "a date", "any text", "other values", "every row"
-DESCRIPTIONS = frozenset({_EMPTY, _DATE, _ANY_TEXT, _OTHERS, _EVERY_ROW})
+EMPTY, DATE, ANY_TEXT, OTHERS, EVERY_ROW = "(empty)", "a date", "any text", "other values", "every row"
+DESCRIPTIONS = frozenset({EMPTY, DATE, ANY_TEXT, OTHERS, EVERY_ROW})
 """What the report says of many cells at once."""
 _MAX_CACHED = 20_000
 _MAX_SHOWN = 1_000
@@ -37,8 +37,9 @@ class StatusColumn:
     """A column that tells who left.
 
     ``meaning`` is what its title says of those who left. ``values`` are what a person said some cells mean,
-    by their folded text; ``any_value`` is for all other cells with something in them, ``empty`` for those
-    without. ``unknown`` is what a cell says that is not understood, None if it must be asked about.
+    by their folded text, or by one of :data:`DESCRIPTIONS` for all such cells; ``any_value`` is for all other
+    cells with something in them, ``empty`` for those without. ``unknown`` is what a cell says that is not
+    understood, None if it must be asked about.
     """
 
     title: str
@@ -55,6 +56,8 @@ class StatusColumn:
         if self.kind is StatusKind.everybody:
             return self.meaning
         if cell.strip() and (said := self.values.get(fold(cell))):
+            return said
+        if self.values and (said := self.values.get(self.describe(cell))):
             return said
         if self.any_value is not None and cell.strip():
             return self.any_value
@@ -92,12 +95,12 @@ class StatusColumn:
         all.
         """
         if self.kind is StatusKind.everybody:
-            return _EVERY_ROW
+            return EVERY_ROW
         if self.kind is StatusKind.reason and not is_empty_value(cell) and read_boolean(cell) is None:
-            return _ANY_TEXT
+            return ANY_TEXT
         if not cell.strip():
-            return _EMPTY
-        return _DATE if is_date(cell) and fold(cell) not in self.values else cell.strip()
+            return EMPTY
+        return DATE if is_date(cell) and fold(cell) not in self.values else cell.strip()
 
 
 _ASKING = frozenset({StatusKind.consent, StatusKind.confirmation, StatusKind.confirmation_date})
@@ -251,7 +254,7 @@ class _ColumnTally:
     def _find(self, shown: str, meaning: StatusMeaning | None) -> _ValueTally:
         key = (fold(shown), meaning)
         if key not in self.shown and len(self.shown) >= _MAX_SHOWN:
-            shown, key = _OTHERS, (_OTHERS, meaning)
+            shown, key = OTHERS, (OTHERS, meaning)
         return self.shown.setdefault(key, _ValueTally(value=shown, meaning=meaning))
 
 

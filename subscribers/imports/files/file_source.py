@@ -22,8 +22,8 @@ class FileSource:
             return stream.read(length)
 
 
-def make_file_source(path: Path) -> FileSource:
-    """Return the source for the file at ``path``.
+def make_file_source(path: Path, name: str = "") -> FileSource:
+    """Return the source for the file at ``path``, called ``name``, by default as on the disk.
 
     Raises:
         ImportFileError: it cannot be read, or is not a file.
@@ -32,5 +32,5 @@ def make_file_source(path: Path) -> FileSource:
         with path.open("rb") as stream:
             size = stream.seek(0, 2)
     except OSError as error:
-        raise ImportFileError(path.name, f"it cannot be read: {error.strerror}.") from error
-    return FileSource(name=path.name, size=size, open=lambda: path.open("rb"))
+        raise ImportFileError(name or path.name, f"it cannot be read: {error.strerror}.") from error
+    return FileSource(name=name or path.name, size=size, open=lambda: path.open("rb"))

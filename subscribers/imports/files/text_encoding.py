@@ -106,8 +106,8 @@ def _verify(source: FileSource, encoding: TextEncoding) -> TextEncoding:
     if (line := _find_undecodable_line(source, encoding.encoding)) is not None:
         raise ImportFileError(
             source.name,
-            f"line {line} is not {encoding.label} text. Give the right encoding with --encoding, often "
-            "gb18030, cp932, cp949 or cp1252.",
+            f"line {line} is not {encoding.label} text.",
+            advice="Give the right encoding with --encoding, often gb18030, cp932, cp949 or cp1252.",
         )
     return encoding
 
@@ -193,8 +193,8 @@ def _refuse_broken_utf_8(source: FileSource, cells: list[bytes]) -> None:
         line = _find_undecodable_line(source, "utf-8")
         raise ImportFileError(
             source.name,
-            f"line {line} contains bytes that are not UTF-8, unlike the rest of the file. Fix that line, or "
-            "give the encoding of the whole file with --encoding.",
+            f"line {line} contains bytes that are not UTF-8, unlike the rest of the file.",
+            advice="Fix that line, or give the encoding of the whole file with --encoding.",
         )
 
 

@@ -12,11 +12,16 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlmodel import Session
 
+from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.team_models import Role, SignInMethod, TeamMember
+from mailer.list_imports.checked_file import CheckedFile
+from mailer.list_imports.import_files import add_import_file
+from mailer.list_imports.upload_store import begin_upload
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace, write_keys
-from subscribers.models import SavedSegment
+from subscribers.imports.import_report import ImportReport
+from subscribers.models import ImportBatch, SavedSegment
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.web.studio.conftest import Studio, serve_studio
@@ -165,6 +170,22 @@ def _make_workspace(root: Path, database: Path) -> Workspace:
     return open_workspace(root, environ={})
 
 
+def _add_import(session: Session, workspace: Workspace, member_id: int) -> None:
+    """An import, and a file that waits to be imported; the number of each is 1."""
+    now = utc_now()
+    session.add(ImportBatch(source="list.csv", form="CSV", basis="", at=now))
+    writer = begin_upload(workspace)
+    writer.write(b"email\nann@example.org\n")
+    stored_as = writer.keep()
+    number = add_import_file(
+        session, name="list.csv", stored_as=stored_as, size=writer.size, member_id=member_id, now=now
+    )
+    row = session.get_one(ImportFile, number)
+    checked = CheckedFile(report=ImportReport(added=1, updated=0, unchanged=0, suppressed=0, refused=()))
+    row.state, row.result, row.version = ImportFileState.checked, checked.write_json(), checked.version
+    session.add(row)
+
+
 @contextlib.contextmanager
 def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
     """Serve a Studio with two editions and a member of each role."""
@@ -186,6 +207,7 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
             session.add(row)
             old = utc_now() - timedelta(days=100)
             secret = open_team_session(session, stale.id, SignInMethod.link, browser=_STALE, now=old)
+            _add_import(session, workspace, left.id)
             session.commit()
         cookies["stale"] = f"studio={secret}"
         cookies["forged"] = f"studio={'A' * 43}"

@@ -126,6 +126,32 @@ def _import_document(page: Page) -> None:
     _press("Import edition")(page)
 
 
+_LIST = (
+    "E-Mail,Name,Country,Status,Notes\n"
+    "ann@list.example.org,Ann Li,Mongolia,active,\n"
+    "bob@list.example.org,Bob,China,active,met in 2024\n"
+    "kim@list.example.org,Kim,Japan,unsubscribed,\n"
+    "no address,Kay,Mongolia,active,\n"
+    "two@list.example.org; other@list.example.org,,Narnia,active,\n"
+)
+_ASKED = "E-Mail,Status\nann@list.example.org,active\nbob@list.example.org,zzz\n"
+
+
+def _upload(page: Page, name: str, text: str) -> None:
+    """Have a list checked, and look at all that can be corrected."""
+    page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": text.encode()})
+    _press("Show what it would change")(page)
+    expect(page.get_by_role("button", name="Discard the file")).to_be_visible()
+    _open_details(page)
+
+
+def _discard(page: Page) -> None:
+    """Discard a file, and come back to its page."""
+    _press("Discard the file")(page)
+    page.go_back()
+    page.reload()
+
+
 def _open_menu(page: Page) -> None:
     page.locator(".order summary").nth(3).click()
 
@@ -310,10 +336,35 @@ _TEAM = (
     ),
 )
 
+_IMPORTS = (
+    Stop(name="imports, none", path="/imports"),
+    Stop(name="file to import", path="/imports/new"),
+    Stop(name="file to import, refused", path="/imports/new", act=_press("Show what it would change")),
+    Stop(name="dry run", path="/imports/new", act=lambda page: _upload(page, "partners.csv", _LIST)),
+    Stop(
+        name="dry run, a value asked about",
+        path="/imports/new",
+        act=lambda page: _upload(page, "asked.csv", _ASKED),
+    ),
+    Stop(
+        name="dry run, a file that cannot be used",
+        path="/imports/new",
+        act=lambda page: _upload(page, "notes.csv", "Notes of a meeting\n"),
+    ),
+    Stop(name="import", path="/imports/new/1", act=_press("Import 2 partners")),
+    Stop(name="import, to be undone", path="/imports/2/undo"),
+    Stop(name="import, undone", path="/imports/2/undo", act=_press("Remove 2 partners and undo the import")),
+    Stop(name="file, discarded", path="/imports/new/2", act=_discard),
+    Stop(name="imports", path="/imports"),
+    Stop(name="export", path="/exports"),
+    Stop(name="export, refused", path="/exports", act=lambda page: _refuse(page, q="country:")),
+)
+
 _SIGN_UPS = (
     Stop(name="sign-ups", path="/sign-ups"),
     Stop(name="sign-ups, nobody chosen", path="/sign-ups", act=_press("Admit the chosen people")),
     Stop(name="sign-ups, none", path="/sign-ups?after=2999-01-01T00:00:00%2B00:00_1"),
+    *_IMPORTS,
 )
 
 _RETURNED = (

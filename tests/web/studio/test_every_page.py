@@ -41,6 +41,8 @@ NO_PAGES = (
     "/outbox/{name}/frame",
     "/outbox/{name}/source",
     "/account/data",
+    "/imports/{number}/refused.csv",
+    "/imports/new/{file}/refused.csv",
     "/editions/{edition}/thumb/{file}",
     "/editions/{edition}/media/{name}",
     "/editions/{edition}/pictures/{file}",

@@ -25,6 +25,8 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Secrets are not sent back into a page.
 _SECRET_FIELDS = ("password", "credential")
 _LONG = 80
+_MOST_BYTES = 41 * 1024 * 1024
+"""More than any form but that of a list to import, of which nothing could be kept in a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def _wants_json(request: Request) -> bool:
 async def _read_form(request: Request) -> SentForm:
     content_type = request.headers.get("content-type", "")
     try:
-        body = await request.body()
+        body = await _read_body(request)
         uploaded = read_uploaded_form(body, content_type)
         if uploaded is None:
             fields = parse_form(body).fields
@@ -105,6 +107,17 @@ async def _read_form(request: Request) -> SentForm:
         has_files=bool(uploaded.file_names),
         is_multipart=True,
     )
+
+
+async def _read_body(request: Request) -> bytes:
+    """Read what was sent, but not a file so large that it would fill the memory."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise HTTPException(413)
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _is_secret(name: str) -> bool:

@@ -290,7 +290,7 @@ def test_a_table_for_a_file_without_a_header_counts_its_columns(tmp_path: Path) 
     [
         ("header = true\n", "header must be the number of the row"),
         ("header = -1\n", "header must be the number of the row"),
-        ("header = 9\n", "row 9 names no columns, although"),
+        ("header = 9\n", "row 9 names no columns. Correct header"),
         ("sheet = 2\n", "sheet must be the name of a sheet"),
         ('[status]\ncolumn = ["Weg"]\n', 'no column "Weg", although columns.toml names it'),
         ('[status]\nignored = ["Weg"]\n', 'no column "Weg", although columns.toml names it'),

@@ -1,0 +1,80 @@
+"""The table of files that were uploaded to be imported into the list."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text
+from sqlmodel import Field, SQLModel
+
+from mailer.database.compressed_text import CompressedText
+from subscribers.models import text_enum
+
+
+class ImportFileState(StrEnum):
+    """How far an uploaded file is."""
+
+    checking = "checking"
+    """Its dry run is wanted, or under way."""
+
+    checked = "checked"
+    """Its dry run is there, and it waits for a person."""
+
+    importing = "importing"
+    """Its import is wanted, or under way."""
+
+    imported = "imported"
+    """It was imported; the file is deleted."""
+
+    discarded = "discarded"
+    """Nobody wanted it, or not for a week; the file is deleted."""
+
+
+class ImportHitch(StrEnum):
+    """Why a file waits for a person although they wanted more than a look at it."""
+
+    changed = "changed"
+    """The import would have done something else than what the person saw."""
+
+    interrupted = "interrupted"
+    """The program was killed in the middle, and did nothing."""
+
+    failed = "failed"
+    """The program could not do it, and did nothing."""
+
+
+class ImportFile(SQLModel, table=True):
+    """A file that was uploaded: ``name`` is what the person calls it, ``stored_as`` its name in the
+    workspace's folder of uploads, "" once it is deleted there.
+
+    ``choices`` is what a person said about how to read it, as JSON
+    (:class:`~mailer.list_imports.choices.ImportChoices`). ``result`` is what the last look at it found, as
+    JSON (:class:`~mailer.list_imports.checked_file.CheckedFile`), and ``version`` its digest, which a form
+    sends back. ``began_at`` is when a program began what the state asks for, None while nobody has.
+    ``hitch`` is why that was not done. ``member_id`` is who uploaded it, ``asked_by`` who wanted it imported.
+    """
+
+    __tablename__: ClassVar[str] = "import_file"
+    __table_args__ = (Index(None, "state"), Index(None, "import_id"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=300)
+    stored_as: str = Field(max_length=64)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    member_id: int = Field(sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=False))
+    asked_by: int | None = Field(
+        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
+    )
+    state: ImportFileState = Field(sa_column=Column(text_enum(ImportFileState, "state"), nullable=False))
+    hitch: ImportHitch | None = Field(
+        default=None, sa_column=Column(text_enum(ImportHitch, "hitch"), nullable=True)
+    )
+    choices: str = Field(sa_column=Column(Text, nullable=False))
+    result: str | None = Field(default=None, sa_column=Column(CompressedText, nullable=True))
+    version: str = Field(default="", max_length=64)
+    uploaded_at: datetime
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    import_id: int | None = Field(
+        default=None, sa_column=Column(Integer, ForeignKey("import_batch.id"), nullable=True)
+    )

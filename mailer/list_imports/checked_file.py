@@ -1,0 +1,156 @@
+"""What a dry run found in a file: how it is read, what its rows would do, and what must be asked first."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from mailer.list_imports.choices import ImportChoices
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.errors import ImportFileError
+from subscribers.imports.columns.column_corrections import ColumnUse
+from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
+from subscribers.imports.file_inspection import InspectedColumn, InspectedFile, inspect_file
+from subscribers.imports.import_report import (
+    ImportNote,
+    ImportReport,
+    PartReport,
+    RefusedRow,
+    describe_counts,
+)
+from subscribers.imports.importer import import_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedFile:
+    """``inspected`` is how the file is read, None if it cannot be. ``report`` is what an import would do, or
+    has done, None while that is not known; then ``fault`` says why the file cannot be used, ``doubts`` say
+    which columns must be asked about, and ``statuses`` are the values about leaving of which some are not
+    understood. These sentences are in English.
+    """
+
+    inspected: InspectedFile | None = None
+    report: ImportReport | None = None
+    fault: str = ""
+    doubts: tuple[str, ...] = ()
+    statuses: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def version(self) -> str:
+        """A digest of what it says, by which a form tells what its reader saw."""
+        return hashlib.sha256(self.write_json().encode()).hexdigest()
+
+    def write_json(self) -> str:
+        """All of it as JSON."""
+        report = self.report
+        return json.dumps(
+            {
+                "inspected": self.inspected and asdict(self.inspected),
+                "report": report and report.as_dict(),
+                "import_id": report and report.import_id,
+                "fault": self.fault,
+                "doubts": self.doubts,
+                "statuses": self.statuses,
+            },
+            ensure_ascii=False,
+        )
+
+    def without_people(self) -> "CheckedFile":
+        """The same without anything that names a person: for when the file is imported and long gone."""
+        report = self.report and replace(
+            self.report,
+            refused=(),
+            notes=(),
+            parts=tuple(replace(one, samples=[]) for one in self.report.parts),
+        )
+        return CheckedFile(report=report)
+
+
+def read_checked_file(text: str) -> CheckedFile:
+    """Read what :meth:`CheckedFile.write_json` wrote."""
+    written: dict[str, Any] = json.loads(text)
+    return CheckedFile(
+        inspected=_read_inspected(written["inspected"]) if written["inspected"] else None,
+        report=_read_report(written["report"], written["import_id"]) if written["report"] else None,
+        fault=written["fault"],
+        doubts=tuple(written["doubts"]),
+        statuses=tuple(written["statuses"]),
+    )
+
+
+def check_file(
+    session: Session,
+    path: Path,
+    name: str,
+    choices: ImportChoices,
+    *,
+    sectors: Collection[str],
+    key: SuppressionKey,
+    now: datetime,
+    on_progress: Callable[[int], None],
+) -> CheckedFile:
+    """Do the dry run of the file at ``path``, called ``name``. The list stays as it is."""
+    options = choices.make_read_options(name)
+    inspected = None
+    try:
+        inspected = inspect_file(path, options, sectors=sectors)
+        report = import_file(
+            session,
+            path,
+            sectors=sectors,
+            key=key,
+            now=now,
+            dry_run=True,
+            basis=choices.basis,
+            options=options,
+            on_progress=on_progress,
+        )
+    except UnknownStatusesError as error:
+        return CheckedFile(inspected=inspected, statuses=tuple(describe_counts(error.counts)))
+    except DoubtfulColumnsError as error:
+        return CheckedFile(
+            inspected=inspected, doubts=error.doubts, statuses=tuple(describe_counts(error.counts))
+        )
+    except ImportFileError as error:
+        place = "" if error.row is None else f"row {error.row}: "
+        return CheckedFile(inspected=inspected, fault=f"{place}{error.reason}")
+    return CheckedFile(inspected=inspected, report=report)
+
+
+def _read_inspected(written: dict[str, Any]) -> InspectedFile:
+    columns = [
+        InspectedColumn(
+            place=column["place"],
+            title=column["title"],
+            samples=tuple(column["samples"]),
+            use=ColumnUse(column["use"]),
+            is_filled=column["is_filled"],
+        )
+        for column in written["columns"]
+    ]
+    return InspectedFile(
+        **{
+            **written,
+            "sheets": tuple(written["sheets"]),
+            "top": tuple((number, tuple(cells)) for number, cells in written["top"]),
+            "columns": tuple(columns),
+        }
+    )
+
+
+def _read_report(written: dict[str, Any], import_id: int | None) -> ImportReport:
+    return ImportReport(
+        **{name: written[name] for name in ("added", "updated", "unchanged", "suppressed")},
+        refused=tuple(RefusedRow(**row) for row in written["refused"]),
+        import_id=import_id,
+        parts=tuple(PartReport(**part) for part in written["parts"]),
+        notes=tuple(
+            ImportNote(text=note["note"], row=note["row"], file=note.get("file", ""))
+            for note in written["notes"]
+        ),
+    )

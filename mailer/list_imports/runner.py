@@ -1,0 +1,283 @@
+"""The thread that reads and imports the uploaded files, one after the other.
+
+What is wanted stands in the database, so nothing is forgotten when a program ends. An import is one
+transaction together with the row that says so: a program killed in the middle has imported nothing. Whoever
+works on a file holds the system's lock on it, which ends with the process; a file that somebody began and
+nobody holds was interrupted, and waits for a person, since a file that brings a program down must not do so
+again by itself.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
+from mailer.database.engine import open_session
+from mailer.database.import_models import ImportFile, ImportFileState, ImportHitch
+from mailer.database.team_models import TeamMember
+from mailer.list_imports.checked_file import CheckedFile, check_file, read_checked_file
+from mailer.list_imports.choices import read_choices
+from mailer.list_imports.expiry import delete_what_is_past
+from mailer.list_imports.import_files import WORKING
+from mailer.list_imports.upload_store import delete_upload, find_upload, lock_upload
+from mailer.workspace import Workspace
+from subscribers.errors import ImportFileError
+from subscribers.imports.import_report import ImportReport
+from subscribers.imports.importer import import_file
+
+_POLL_SECONDS = 5.0
+"""How soon a file is taken up that another program has left; one's own wakes the thread."""
+
+_CLEANUP = timedelta(minutes=10)
+FILE_GONE = "The file is not on this machine any more. Choose it again."
+_log = logging.getLogger(__name__)
+
+
+class _StoppedError(Exception):
+    """The program ends; somebody else goes on from the beginning."""
+
+
+class ImportRunner:
+    """Reads and imports in a thread of its own, while the pages tell how far it is."""
+
+    def __init__(self, workspace: Workspace, engine: Engine, *, clock: Callable[[], datetime]) -> None:
+        self._workspace = workspace
+        self._engine = engine
+        self._clock = clock
+        self._woken = threading.Event()
+        self._stopped = threading.Event()
+        self._turn = threading.Condition()
+        self._current: tuple[int, int] = (0, 0)
+        self._cleaned_at: datetime | None = None
+        self._thread = threading.Thread(target=self._run, name="mailer-studio-imports", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for files at once; called after the commit of what is wanted."""
+        self._woken.set()
+
+    def wait_for(self, number: int, seconds: float) -> None:
+        """Wait until nobody works on the file with that number, but not longer than ``seconds``."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._is_working(number), seconds)
+
+    def count_rows(self, number: int) -> int | None:
+        """How many rows of a file were read so far; None if this program is not working on it."""
+        current, rows = self._current
+        return rows if current == number else None
+
+    def close(self) -> None:
+        """End the thread at its next chance. What it was doing is undone, and done when a program starts
+        again."""
+        self._stopped.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _is_working(self, number: int) -> bool:
+        with open_session(self._engine, read_only=True) as session:
+            state = session.exec(select(ImportFile.state).where(ImportFile.id == number)).first()
+        return state in WORKING
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._woken.clear()
+            try:
+                self.work()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("Files that wait to be imported cannot be read at the moment: %s", error)
+            except Exception:
+                # A fault in one file must not hold up the others.
+                _log.exception("Reading a file to import failed.")
+            self._woken.wait(_POLL_SECONDS)
+
+    def work(self) -> None:
+        """Do everything that is wanted now, and delete what is past its time."""
+        now = self._clock()
+        if self._cleaned_at is None or not timedelta() <= now - self._cleaned_at < _CLEANUP:
+            self._cleaned_at = now
+            delete_what_is_past(self._workspace, self._engine, now=now)
+        with open_session(self._engine, read_only=True) as session:
+            wanted = select(ImportFile.id, ImportFile.stored_as).where(
+                col(ImportFile.state).in_(sorted(WORKING))
+            )
+            found = session.exec(wanted.order_by(col(ImportFile.id))).all()
+        for number, stored_as in found:
+            if self._stopped.is_set():
+                return
+            self._take(number or 0, find_upload(self._workspace, stored_as))
+            with self._turn:
+                self._turn.notify_all()
+
+    def _take(self, number: int, path: Path) -> None:
+        try:
+            with lock_upload(path) as is_ours:
+                if is_ours:
+                    self._work_on(number, path)
+        except FileNotFoundError:
+            # Another machine may have it, and is at work on it.
+            self._give_up_lost(number)
+
+    def _give_up_lost(self, number: int) -> None:
+        with open_session(self._engine) as session:
+            row = session.get(ImportFile, number, with_for_update=True)
+            if row is not None and row.state in WORKING and row.began_at is None:
+                _put(session, row, CheckedFile(fault=FILE_GONE), hitch=None)
+                session.commit()
+
+    def _work_on(self, number: int, path: Path) -> None:
+        state = self._begin(number)
+        if state is None:
+            return
+        self._current = (number, 0)
+        try:
+            if state is ImportFileState.checking:
+                self._check(number, path)
+            else:
+                self._import(number, path)
+        except _StoppedError:
+            self._leave(number, None)
+        except Exception as error:
+            _log.warning("File %d could not be imported: %s", number, error, exc_info=True)
+            self._leave(number, ImportHitch.failed)
+        finally:
+            self._current = (0, 0)
+
+    def _begin(self, number: int) -> ImportFileState | None:
+        """Note that the work begins, and return what is to be done. A file that was begun before, although
+        its lock is ours, was interrupted."""
+        with open_session(self._engine) as session:
+            row = session.get(ImportFile, number, with_for_update=True)
+            if row is None or row.state not in WORKING:
+                return None
+            if row.began_at is not None:
+                _put_back(session, row, ImportHitch.interrupted)
+                session.commit()
+                return None
+            row.began_at = self._clock()
+            session.add(row)
+            session.commit()
+            return ImportFileState(row.state)
+
+    def _leave(self, number: int, hitch: ImportHitch | None) -> None:
+        """Put a file back that was not finished: to be done again, or, with ``hitch``, to wait for a person.
+
+        If not even that can be written, the file counts as interrupted later.
+        """
+        with suppress(SQLAlchemyError), open_session(self._engine) as session:
+            row = session.get(ImportFile, number, with_for_update=True)
+            if row is None or row.state not in WORKING:
+                return
+            if hitch is not None:
+                _put_back(session, row, hitch)
+            row.began_at = None
+            session.add(row)
+            session.commit()
+
+    def _check(self, number: int, path: Path, hitch: ImportHitch | None = None) -> None:
+        with open_session(self._engine, read_only=True) as session:
+            row = session.get_one(ImportFile, number)
+            name, choices = row.name, read_choices(row.choices)
+        with open_session(self._engine) as session:
+            checked = check_file(
+                session,
+                path,
+                name,
+                choices,
+                sectors=self._workspace.settings.sectors,
+                key=self._workspace.keys.suppression,
+                now=self._clock(),
+                on_progress=self._note_progress,
+            )
+            session.rollback()
+            row = session.get_one(ImportFile, number, with_for_update=True)
+            _put(session, row, checked, hitch=hitch)
+            session.commit()
+
+    def _import(self, number: int, path: Path) -> None:
+        """Import the file, unless it would do something else than what the person has seen."""
+        now = self._clock()
+        with open_session(self._engine) as session:
+            row = session.get_one(ImportFile, number, with_for_update=True)
+            seen = read_checked_file(row.result) if row.result else CheckedFile()
+            choices = read_choices(row.choices)
+            try:
+                report = import_file(
+                    session,
+                    path,
+                    sectors=self._workspace.settings.sectors,
+                    key=self._workspace.keys.suppression,
+                    now=now,
+                    basis=choices.basis,
+                    options=choices.make_read_options(row.name),
+                    on_progress=self._note_progress,
+                )
+            except ImportFileError:
+                report = None
+            if report is None or seen.report is None or report.as_dict() != seen.report.as_dict():
+                session.rollback()
+            else:
+                self._record(session, number, seen, report, now)
+                stored_as = session.get_one(ImportFile, number).stored_as
+                session.commit()
+                self._delete_imported(number, stored_as)
+                return
+        self._check(number, path, ImportHitch.changed)
+
+    def _record(
+        self, session: Session, number: int, seen: CheckedFile, report: ImportReport, now: datetime
+    ) -> None:
+        row = session.get_one(ImportFile, number)
+        checked = CheckedFile(inspected=seen.inspected, report=report)
+        row.state, row.import_id, row.ended_at = ImportFileState.imported, report.import_id, now
+        row.result, row.version, row.hitch = checked.write_json(), checked.version, None
+        session.add(row)
+        member = session.get_one(TeamMember, row.asked_by or row.member_id)
+        record_activity(
+            session,
+            Actor(name=member.name, member_id=member.id),
+            Act.imported_subscribers,
+            subject=row.name,
+            detail=f"import {report.import_id}: {report.added} added, {report.updated} updated, "
+            f"{report.suppressed} suppressed, {len(report.refused)} refused",
+            now=now,
+        )
+        session.flush()
+
+    def _delete_imported(self, number: int, stored_as: str) -> None:
+        delete_upload(self._workspace, stored_as)
+        with open_session(self._engine) as session:
+            row = session.get_one(ImportFile, number, with_for_update=True)
+            row.stored_as = ""
+            session.add(row)
+            session.commit()
+
+    def _note_progress(self, rows: int) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self._current = (self._current[0], rows)
+
+
+def _put(session: Session, row: ImportFile, checked: CheckedFile, *, hitch: ImportHitch | None) -> None:
+    """Let a file wait for a person, with what was found in it."""
+    row.state, row.began_at, row.hitch = ImportFileState.checked, None, hitch
+    row.result, row.version = checked.write_json(), checked.version
+    session.add(row)
+    session.flush()
+
+
+def _put_back(session: Session, row: ImportFile, hitch: ImportHitch) -> None:
+    """Let a file wait for a person, with what was known of it before."""
+    row.state, row.began_at, row.hitch = ImportFileState.checked, None, hitch
+    session.add(row)
+    session.flush()
