@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from mailer.campaigns.machines import count_workers
 from mailer.cli import mailer
 from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext
 from mailer.settings import StudioSettings
 from mailer.workspace import Workspace
-from tests.servers.process import free_port
+from tests.servers.process import free_port, wait_until
 from tests.web.site import dump_tables, opened_engine, send_request
 
 _FIRST_LINK = re.compile(r"(http://localhost:\d+)(/studio/first/[0-9a-f]{48})")
@@ -38,6 +39,9 @@ def test_studio_prints_the_link_of_the_first_account_while_there_is_none(workspa
             answer = send_request(f"http://127.0.0.1:{port}", "GET", found[2], headers={"host": "localhost"})
             assert answer.status == 200
             assert b"You are the first here" in answer.body
+            # It sends what is launched there, too.
+            with opened_engine(workspace) as engine:
+                wait_until(lambda: count_workers(workspace, engine) == 1, what="its worker")
         finally:
             process.send_signal(signal.SIGINT)
 

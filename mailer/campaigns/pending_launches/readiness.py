@@ -1,5 +1,6 @@
 """Whether a prepared campaign can be launched, and everything that stands in its way."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from mailer.errors import ConfigurationError, TemplateError
 from mailer.settings import SETTINGS_FILE
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
+
+_NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
 
 
 class LaunchFaultKind(StrEnum):
@@ -168,7 +171,9 @@ def _find_ledger_faults(
     try:
         running = find_unfinished_campaign(connection, plan)
     except LaunchRefusedError as error:
-        yield LaunchFault(kind=kind.running, words=str(error))
+        named = _NAMED_CAMPAIGN.search(str(error))
+        number = int(named[1]) if named else None
+        yield LaunchFault(kind=kind.running, words=str(error), campaign_id=number)
     else:
         if running is not None:
             words = f"Campaign {running.id} is {running.state.value}."

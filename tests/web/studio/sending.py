@@ -1,6 +1,6 @@
 """A campaign that is being sent, two that are prepared, and an outbox: what the pages of sending show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select, update
 from sqlmodel import Session, col
@@ -11,6 +11,7 @@ from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
 from mailer.database.models import Delivery, DeliveryState
 from mailer.web.dependencies import utc_now
+from mailer.workspace import Workspace
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import SLUG
@@ -34,7 +35,8 @@ class Sending:
 
 def add_sending(studio: Studio) -> Sending:
     """Send a campaign half-way, and prepare two others; one of them has errors."""
-    live = add_campaign(studio.engine, 12, title="Spring news", launched_at=utc_now(), rate=2)
+    people = [f"live{number}@example.org" for number in range(12)]
+    live = add_campaign(studio.engine, people, title="Spring news", launched_at=utc_now(), rate=2)
     with studio.engine.begin() as connection:
         found = select(col(Delivery.id)).where(col(Delivery.campaign_id) == live).order_by(col(Delivery.id))
         numbers = list(connection.scalars(found))
@@ -61,3 +63,16 @@ def prepare(studio: Studio, edition: str, segment: str = "all") -> int:
         save_preparation(session, begun, Decisions(segment=segment), member_id=None, now=utc_now())
         session.commit()
         return begun.campaign_id
+
+
+def with_own_sender(workspace: Workspace) -> Workspace:
+    """The workspace with another sender than the sample's, in whose name nothing is launched."""
+    own = {
+        "name": "Regional Office",
+        "address": "news@office.example.net",
+        "organisation": "The Regional Office",
+        "postal_address": "1 Long Street, Beijing 100600",
+        "list_id": "news.office.example.net",
+    }
+    sender = workspace.settings.sender.model_copy(update=own)
+    return replace(workspace, settings=workspace.settings.model_copy(update={"sender": sender}))

@@ -430,7 +430,7 @@ _SENDING = (
     Stop(name="launch, another number", path="/campaigns/{prepared}/launch", act=_type_wrong_number),
     Stop(name="launch, waits", path="/campaigns/{prepared}/launch", act=_launch),
     Stop(name="live", path="/campaigns/{live}/live"),
-    Stop(name="live, one partner", path="/campaigns/{live}/live?address=reader0@example.org"),
+    Stop(name="live, one partner", path="/campaigns/{live}/live?address=live6@example.org"),
     Stop(name="live, for a guest", path="/campaigns/{live}/live", role=Role.guest),
     Stop(name="doubts", path="/campaigns/{live}/doubts"),
     Stop(name="doubts, no log", path="/campaigns/{live}/doubts", act=_press("Settle by this log")),
