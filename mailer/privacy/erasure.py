@@ -94,7 +94,7 @@ def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureR
     return ErasureReport(
         files=tuple({match.path: match for match in found}.values()),
         resumed=person is None,
-        out_of_reach=_list_out_of_reach(engine),
+        out_of_reach=list_out_of_reach(engine),
     )
 
 
@@ -125,7 +125,7 @@ def erase_person(
         workspace, engine, address, method=method, now=now, source=source, evidence=evidence
     )
     overwrite_freed_pages(engine, personal_text)
-    return ErasureReport(files=files, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+    return ErasureReport(files=files, resumed=person is None, out_of_reach=list_out_of_reach(engine))
 
 
 def erase_files_and_rows(
@@ -339,5 +339,6 @@ def _forget_reports(session: Session, person: Subscriber) -> None:
     )
 
 
-def _list_out_of_reach(engine: Engine) -> tuple[str, ...]:
+def list_out_of_reach(engine: Engine) -> tuple[str, ...]:
+    """What erasing somebody cannot reach with the database of ``engine``."""
     return OUT_OF_REACH if engine.dialect.name == "sqlite" else OUT_OF_REACH + OUT_OF_REACH_ON_POSTGRESQL

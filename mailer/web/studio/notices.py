@@ -160,6 +160,35 @@ class Notice(StrEnum):
 
     settings_unchanged = "settings-unchanged"
     """A form of settings was sent as it was."""
+    partner_added = "partner-added"
+    """A partner was added to the list."""
+
+    partner_saved = "partner-saved"
+    """The details of a partner were changed."""
+
+    partner_paused = "partner-paused"
+    """A partner's mail was paused."""
+
+    partner_resumed = "partner-resumed"
+    """A partner's pause was ended."""
+
+    partner_unsubscribed = "partner-unsubscribed"
+    """A partner was unsubscribed."""
+
+    partner_blocked = "partner-blocked"
+    """A partner's address was blocked."""
+
+    partner_unblocked = "partner-unblocked"
+    """The block of a partner's address was lifted."""
+
+    partners_merged = "partners-merged"
+    """Two addresses of one partner were merged."""
+
+    partner_erased = "partner-erased"
+    """A partner was erased."""
+
+    nothing_changed = "nothing-changed"
+    """Everything was as it was to be."""
 
     relay_removed = "relay-removed"
     """A relay was taken out."""
@@ -316,6 +345,18 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.secret_removed: gettext_noop("It is removed."),
         Notice.signed_in_relay: gettext_noop("Signed in. From now on, it is renewed by itself."),
         Notice.signed_out_relay: gettext_noop("The sign-in has ended."),
+        Notice.partner_added: gettext_noop("They are on the list, and get the next edition."),
+        Notice.partner_saved: gettext_noop("The details are saved."),
+        Notice.partner_paused: gettext_noop("Their mail is paused. It goes on by itself on that day."),
+        Notice.partner_resumed: gettext_noop("The pause has ended: they get mail again."),
+        Notice.partner_unsubscribed: gettext_noop("They are unsubscribed and get no more mail."),
+        Notice.partner_blocked: gettext_noop("The address is blocked. Nothing is sent to it any more."),
+        Notice.partner_unblocked: gettext_noop(
+            "The block is lifted. They get no mail until they come back themselves."
+        ),
+        Notice.partners_merged: gettext_noop("The two are one partner now."),
+        Notice.partner_erased: gettext_noop("They are erased."),
+        Notice.nothing_changed: gettext_noop("Nothing had to be changed."),
         Notice.invited: gettext_noop("The invitation is on its way. Its link works for a week."),
         Notice.invited_again: gettext_noop(
             "A new invitation is on its way. The link in the one before no longer works."

@@ -20,6 +20,7 @@ from subscribers.consent.opt_in import request_opt_in
 from subscribers.consent.sign_up_review import hold_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.segments.saved_segments import save_segment
+from tests.factories.partners import add_partners
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.studio.conftest import Studio
 from tests.web.studio.newsroom import (
@@ -158,6 +159,11 @@ def _open_menu(page: Page) -> None:
 
 def _await_readers(page: Page) -> None:
     expect(page.locator("main")).to_contain_text("who were sent the story get the correction")
+
+
+def _refuse_pause(page: Page) -> None:
+    _open_details(page)
+    _refuse(page, until="")
 
 
 def _open_details(page: Page) -> None:
@@ -424,6 +430,38 @@ _SEGMENTS = (
     Stop(name="number", path="/counts/segment?segment=country:MN"),
 )
 
+_PARTNERS = (
+    Stop(name="partners", path="/partners"),
+    Stop(name="partners, filtered", path="/partners?country=CN&search=mei"),
+    Stop(name="partners, nobody", path="/partners?search=zzz"),
+    Stop(name="partners, refused", path="/partners?query=country:CN+tagg:x"),
+    Stop(name="new partner", path="/partners/new"),
+    Stop(
+        name="new partner, refused",
+        path="/partners/new",
+        act=lambda page: _refuse(page, email="mei@", country="Atlantis"),
+    ),
+    Stop(name="partner", path="/partners/{partner}", act=_open_details),
+    Stop(name="partner, paused", path="/partners/{paused}", act=_open_details),
+    Stop(name="partner, blocked", path="/partners/{bounced}", act=_open_details),
+    Stop(name="partner, merged", path="/partners/{merged}"),
+    Stop(name="partner, refused", path="/partners/{partner}", act=_refuse_pause),
+    Stop(name="details of a partner", path="/partners/{partner}/edit"),
+    Stop(
+        name="details of a partner, refused",
+        path="/partners/{partner}/edit",
+        act=lambda page: _refuse(page, country="Atlantis"),
+    ),
+    Stop(name="another address", path="/partners/{partner}/merge"),
+    Stop(name="another address, refused", path="/partners/{partner}/merge?other=nobody@example.org"),
+    Stop(name="two partners side by side", path="/partners/{partner}/merge?other=kim@example.org"),
+    Stop(name="erasing a partner", path="/partners/{partner}/erase"),
+    Stop(name="organisations", path="/partners/organisations"),
+    Stop(name="organisations, none", path="/partners/organisations?search=zzz"),
+    Stop(name="organisation", path="/partners/organisations/Green%20Office"),
+    Stop(name="organisation without a reader", path="/partners/organisations/Closed%20Institute"),
+)
+
 _SENDING = (
     Stop(name="launch, refused", path="/campaigns/{broken}/launch", act=_await_check),
     Stop(name="launch", path="/campaigns/{prepared}/launch", act=_await_check),
@@ -444,7 +482,18 @@ _SENDING = (
     Stop(name="message of the outbox, as text", path="/outbox/{message}?show=text"),
 )
 
-STOPS = (*_SIGNING_IN, *_PAGES, *_WRITING, *_TOGETHER, *_SIGN_UPS, *_RETURNED, *_SEGMENTS, *_SENDING, *_TEAM)
+STOPS = (
+    *_PARTNERS,
+    *_SIGNING_IN,
+    *_PAGES,
+    *_WRITING,
+    *_TOGETHER,
+    *_SIGN_UPS,
+    *_RETURNED,
+    *_SEGMENTS,
+    *_SENDING,
+    *_TEAM,
+)
 
 
 class StudioJourney:
@@ -467,7 +516,7 @@ class StudioJourney:
         self._add_faults()
         self._add_sign_ups()
         self._add_segment()
-        values = self._make_values(people)
+        values = {**self._make_values(people), **self._add_partners()}
         cookies = {
             Role.manager: self.studio.sign_in(people.mei),
             Role.approver: self.studio.sign_in(people.ben),
@@ -513,6 +562,11 @@ class StudioJourney:
                 unsubscribe(session, asked.subscriber_id or 0, method="page", now=now)
                 hold_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
             session.commit()
+
+    def _add_partners(self) -> Mapping[str, object]:
+        numbers = add_partners(self.studio.engine, self.studio.workspace.keys.suppression, utc_now())
+        shown = {"partner": "lin.mei", "paused": "yuki.tanaka", "bounced": "dead", "merged": "m.lin"}
+        return {name: numbers[address] for name, address in shown.items()}
 
     def _add_segment(self) -> None:
         with Session(self.studio.engine) as session:

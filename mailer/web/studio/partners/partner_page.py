@@ -1,0 +1,198 @@
+"""One partner with everything that is known: who they are, their choices, what they got, the records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+from starlette.responses import Response
+
+from mailer.campaigns.subscriber_history import (
+    list_returned_messages,
+    list_sent_campaigns,
+    list_sent_tests,
+)
+from mailer.database.feedback_models import Consequence, FeedbackKind
+from mailer.i18n import gettext_noop
+from mailer.privacy.erasure import list_out_of_reach
+from mailer.team.roles import Permission
+from mailer.web.form_options import list_sectors, own_language_name
+from mailer.web.routing import GET
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.partners.labels import (
+    DELIVERY_WORDS,
+    EVENT_WORDS,
+    STATUS_WORDS,
+    SUPPRESSION_WORDS,
+    name_country,
+)
+from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
+from mailer.web.studio.routing import StudioRoute
+from subscribers.consent.preferences import read_countries
+from subscribers.consent.suppression import read_suppression
+from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber
+from subscribers.queries import find_kept_subscriber, list_merged_subscribers, read_sectors, read_tags
+
+_MOST = 20
+_MOST_RECORDS = 100
+_STATUS_EVENTS = frozenset(
+    {
+        *(ConsentEvent.imported, ConsentEvent.requested, ConsentEvent.subscribed, ConsentEvent.paused),
+        *(ConsentEvent.resumed, ConsentEvent.unsubscribed, ConsentEvent.bounced, ConsentEvent.complained),
+        *(ConsentEvent.suppressed, ConsentEvent.erased, ConsentEvent.reconfirmed, ConsentEvent.merged),
+    }
+)
+_KIND_WORDS: Mapping[FeedbackKind, str] = {
+    FeedbackKind.bounce: gettext_noop("Their mail server wrote back"),
+    FeedbackKind.complaint: gettext_noop("Their provider reported a complaint"),
+    FeedbackKind.auto_reply: gettext_noop("An automatic reply"),
+    FeedbackKind.reply: gettext_noop("They replied"),
+    FeedbackKind.leave: gettext_noop("They asked to leave by mail"),
+    FeedbackKind.other: gettext_noop("A message that was not understood"),
+    FeedbackKind.dmarc: gettext_noop("A report on our mail"),
+}
+_CONSEQUENCE_WORDS: Mapping[Consequence, str] = {
+    Consequence.bounced: gettext_noop("The address gets no more mail."),
+    Consequence.complained: gettext_noop("They get no more mail."),
+    Consequence.unsubscribed: gettext_noop("They were unsubscribed."),
+    Consequence.held: gettext_noop("It waits for a person to judge it."),
+    Consequence.alarm: gettext_noop("It is about us, not about them."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Person:
+    """A partner with the addresses that were merged with theirs."""
+
+    subscriber: Subscriber
+    merged: Sequence[Subscriber]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [one.id or 0 for one in (self.subscriber, *self.merged)]
+
+    @property
+    def addresses(self) -> list[str]:
+        return [one.email for one in (self.subscriber, *self.merged)]
+
+
+def show_partner(page: PageDep, subscriber: PartnerNumber) -> Response:
+    """Show a partner."""
+    return render_partner(page, subscriber, [])
+
+
+def render_partner(page: StudioPage, number: int, errors: list[tuple[str, str]], **typed: object) -> Response:
+    """Render a partner's page; with ``errors`` as the answer to a form of it, with what was ``typed``."""
+    with page.state.read_session() as session:
+        subscriber = find_partner(session, number)
+        kept = find_kept_subscriber(session, subscriber)
+        person = _Person(subscriber=subscriber, merged=list_merged_subscribers(session, number))
+        values = {
+            "partner": subscriber,
+            "kept": None if kept is subscriber else kept,
+            "merged": person.merged,
+            **_describe_details(page, session, subscriber),
+            **_describe_status(page, session, subscriber),
+            **_describe_history(session, person),
+            "records": _list_records(session, person),
+        }
+    return page.render(
+        "partner.html",
+        status=422 if errors else 200,
+        section="partners",
+        errors=errors,
+        problems=dict(errors),
+        typed=typed,
+        tomorrow=(page.state.clock() + timedelta(days=1)).date().isoformat(),
+        out_of_reach=list_out_of_reach(page.state.engine),
+        **values,
+    )
+
+
+def _describe_details(page: StudioPage, session: Session, subscriber: Subscriber) -> dict[str, Any]:
+    number, translator = subscriber.id or 0, page.translator
+    names = dict(list_sectors(translator, page.settings))
+    followed = sorted(read_sectors(session, [subscriber])[number])
+    countries = sorted(read_countries(session, number))
+    return {
+        "country": name_country(translator, page.settings, subscriber.country),
+        "language": own_language_name(subscriber.language) if subscriber.language else "",
+        "sectors": [(slug, names.get(slug, slug)) for slug in followed],
+        "countries": [name_country(translator, page.settings, code) for code in countries],
+        "tags": sorted(read_tags(session, [subscriber])[number]),
+    }
+
+
+def _describe_status(page: StudioPage, session: Session, subscriber: Subscriber) -> dict[str, Any]:
+    words, tone = STATUS_WORDS[Status(subscriber.status)]
+    since = session.exec(
+        select(ConsentRecord)
+        .where(
+            col(ConsentRecord.subscriber_id) == subscriber.id,
+            col(ConsentRecord.event).in_(_STATUS_EVENTS),
+        )
+        .order_by(col(ConsentRecord.id).desc())
+        .limit(1)
+    ).first()
+    suppression = read_suppression(session, page.state.workspace.keys.suppression, subscriber.email)
+    status = Status(subscriber.status)
+    return {
+        "status_words": words,
+        "tone": tone,
+        "since": since,
+        "since_words": EVENT_WORDS[ConsentEvent(since.event)] if since is not None else "",
+        "suppression": ""
+        if suppression is None
+        else SUPPRESSION_WORDS.get(ConsentEvent(suppression.reason), ""),
+        "may_lift": suppression is not None
+        and suppression.reason in {ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.erased},
+        "is_on_list": status in {Status.active, Status.paused, Status.pending},
+        "may_pause": status in {Status.active, Status.paused},
+        "is_somebody": status not in {Status.erased, Status.merged},
+    }
+
+
+def _describe_history(session: Session, person: _Person) -> dict[str, Any]:
+    addresses = dict(zip(person.numbers, person.addresses, strict=True))
+    own = person.subscriber.id
+    return {
+        "deliveries": [
+            {
+                "sent": sent,
+                "words": DELIVERY_WORDS[sent.state][0],
+                "tone": DELIVERY_WORDS[sent.state][1],
+                "address": "" if sent.subscriber_id == own else addresses[sent.subscriber_id],
+            }
+            for sent in list_sent_campaigns(session, person.numbers, limit=_MOST)
+        ],
+        "returned": [
+            (one, _KIND_WORDS[one.kind], _CONSEQUENCE_WORDS.get(one.consequence, ""))
+            for one in list_returned_messages(session, person.numbers, limit=_MOST)
+        ],
+        "tests": list_sent_tests(session, person.addresses, limit=_MOST),
+    }
+
+
+def _list_records(session: Session, person: _Person) -> list[dict[str, Any]]:
+    addresses = dict(zip(person.numbers, person.addresses, strict=True))
+    found = session.exec(
+        select(ConsentRecord, ImportBatch.source)
+        .join(ImportBatch, col(ImportBatch.id) == col(ConsentRecord.import_id), isouter=True)
+        .where(col(ConsentRecord.subscriber_id).in_(person.numbers))
+        .order_by(col(ConsentRecord.at).desc(), col(ConsentRecord.id).desc())
+        .limit(_MOST_RECORDS)
+    )
+    return [
+        {
+            "record": record,
+            "words": EVENT_WORDS[ConsentEvent(record.event)],
+            "address": ""
+            if record.subscriber_id == person.subscriber.id
+            else addresses[record.subscriber_id],
+        }
+        for record, _ in found
+    ]
+
+
+ROUTES = (StudioRoute("/partners/{subscriber}", show_partner, GET, Permission.see_partners),)

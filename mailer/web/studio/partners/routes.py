@@ -1,0 +1,21 @@
+"""The routes of the partners' pages. Words come before numbers, which would take them for one."""
+
+from mailer.web.studio.partners import (
+    change_acts,
+    list_page,
+    merge_page,
+    organisation_pages,
+    partner_form,
+    partner_page,
+    personal_data,
+)
+
+ROUTES = (
+    *list_page.ROUTES,
+    *organisation_pages.ROUTES,
+    *partner_form.ROUTES,
+    *partner_page.ROUTES,
+    *change_acts.ROUTES,
+    *merge_page.ROUTES,
+    *personal_data.ROUTES,
+)

@@ -1,0 +1,1 @@
+"""Finds people and organisations on a list of any length, page by page."""

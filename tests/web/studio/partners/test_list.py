@@ -1,0 +1,116 @@
+"""The list of partners: found by letters, filters and queries, and read page by page."""
+
+import re
+from urllib.parse import quote
+
+from sqlmodel import Session
+
+from mailer.database.team_models import Role
+from subscribers.models import Subscriber
+from tests.web.studio.partners.conftest import PartnerHouse
+
+_LINK = re.compile(r'<li>\s*<div class="grow">\s*<p><a href="/studio/partners/(\d+)"')
+_NEXT = re.compile(r'href="/studio(/partners\?[^"]+)" rel="(next|prev)"')
+
+
+def list_numbers(partners: PartnerHouse, query: str = "") -> list[int]:
+    answer = partners.house.ask("GET", f"/partners{query}", Role.author)
+    assert answer.status == 200, answer.body.decode()
+    return [int(number) for number in _LINK.findall(answer.body.decode())]
+
+
+def name_all(partners: PartnerHouse, query: str) -> list[str]:
+    names = {number: name for name, number in partners.numbers.items()}
+    return [names[number] for number in list_numbers(partners, query)]
+
+
+def test_everybody_who_is_somebody_is_listed_by_address(partners: PartnerHouse) -> None:
+    everybody = sorted(set(partners.numbers) - {"m.lin"})
+    assert name_all(partners, "") == everybody
+    assert name_all(partners, "?query=status:merged") == ["m.lin"]
+
+
+def test_an_address_a_name_and_an_organisation_are_found_by_their_letters(partners: PartnerHouse) -> None:
+    for letters, found in (
+        ("lin.mei@", ["lin.mei"]),
+        ("MEI", ["lin.mei"]),
+        ("бат", ["bat.erdene"]),
+        ("национал", []),
+        ("national", ["yuki.tanaka"]),
+        ("mcdonald", ["anna"]),
+        ("lin", ["lin.mei"]),
+        ("яам", ["bat.erdene", "oyun"]),
+        ("green office", ["kim", "anna"]),
+        ("%", []),
+        ("_", []),
+    ):
+        assert sorted(name_all(partners, f"?search={quote(letters)}")) == sorted(found), letters
+
+
+def test_filters_write_the_query_and_a_query_shows_its_filters(partners: PartnerHouse) -> None:
+    answer = partners.house.ask(
+        "GET", "/partners?country=CN&status=active&sector=education&tag=", Role.author
+    )
+    page = answer.body.decode()
+    assert 'value="country:CN sector:education status:active"' in page
+    assert '<option value="CN" selected>' in page
+    assert name_all(partners, "?country=CN&status=active") == ["lin.mei"]
+    page = partners.house.ask("GET", "/partners?query=country:MN+tag:focal-point", Role.author).body.decode()
+    assert '<option value="MN" selected>' in page
+    assert 'name="tag" value="focal-point"' in page
+    assert "says more than filters can show" in partners.get("?query=country:MN+or+tag:press")
+    assert name_all(partners, "?source=import&organisation=institute") == ["dead", "left"]
+    assert name_all(partners, "?search=green&query=country:KR") == ["kim"]
+
+
+def test_a_query_that_cannot_be_read_has_a_caret_at_the_place(partners: PartnerHouse) -> None:
+    answer = partners.house.ask("GET", "/partners?query=country:CN+tagg:x", Role.author)
+    assert answer.status == 422
+    assert "  country:CN tagg:x\n             ^</pre>" in answer.body.decode()
+    assert 'value="country:CN tagg:x"' in answer.body.decode()
+    assert "Did you mean tag?" in answer.body.decode().replace("&#34;", '"')
+
+
+def test_the_total_is_that_of_what_is_listed(partners: PartnerHouse) -> None:
+    assert "10 partners" in partners.get("")
+    assert "2 partners" in partners.get("?country=MN")
+
+
+def test_pages_lead_to_each_other_and_leave_nobody_out(partners: PartnerHouse) -> None:
+    now = partners.house.studio.clock()
+    with Session(partners.house.studio.engine) as session:
+        for number in range(120):
+            address = f"reader-{number:03}@example.com"
+            session.add(Subscriber(email=address, envelope=address, created_at=now, updated_at=now))
+        session.commit()
+    path, seen, pages = "/partners?search=reader", [], []
+    while path:
+        page = partners.house.ask("GET", path, Role.author).body.decode()
+        seen += _LINK.findall(page)
+        pages.append(path)
+        links = {way: link.replace("&amp;", "&") for link, way in _NEXT.findall(page)}
+        path = links.get("next", "")
+    assert len(pages) == 3
+    assert len(seen) == len(set(seen)) == 120
+    back = partners.house.ask("GET", links["prev"], Role.author).body.decode()
+    assert _LINK.findall(back) == seen[50:100]
+
+
+def test_whoever_may_not_see_partners_does_not_even_see_the_entry(partners: PartnerHouse) -> None:
+    assert partners.house.ask("GET", "/partners", Role.guest).status == 403
+    assert 'href="/studio/partners"' not in partners.house.ask("GET", "/", Role.guest).body.decode()
+
+
+def test_an_organisation_shows_its_people_and_says_when_no_reader_is_left(partners: PartnerHouse) -> None:
+    words = partners.get("/organisations")
+    assert "Closed Institute No reader left 2 people" in words
+    assert "National Museum 1 person" in words
+    assert "Ministry of Education" in partners.get("/organisations?search=ministry")
+    assert "Green Office" not in partners.get("/organisations?search=ministry")
+    assert "Ministry of Education" in partners.get(f"/organisations?search={quote('яам')}")
+    page = partners.get(f"/organisations/{quote('Ministry of Education / Боловсролын яам')}")
+    assert "Бат-Эрдэнэ" in page
+    assert "Learning outdoors : Accepted by their server" in page
+    assert "No reader left" not in page
+    assert "No reader left" in partners.get("/organisations/Closed%20Institute")
+    partners.get("/organisations/nobody", status=404)
