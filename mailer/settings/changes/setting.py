@@ -115,6 +115,8 @@ class Setting:
                 return _parse_number(line)
             case SettingKind.day:
                 return _parse_day(line)
+            case SettingKind.choice if line in {"true", "false"} and line in self.choices:
+                return line == "true"
             case _:
                 return line
 
@@ -163,7 +165,9 @@ def _describe(path: TomlPath, field: FieldInfo, *, is_optional: bool = False) ->
 def _find_kind(annotation: Any) -> tuple[SettingKind, tuple[str, ...]]:
     parts = [part for part in _list_parts(annotation) if part is not type(None)]
     if len(parts) > 1:
-        return SettingKind.text, ()
+        words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+        # Some settings that were true or false have come to have more to say.
+        return (SettingKind.choice, ("false", "true", *words)) if bool in parts else (SettingKind.text, ())
     (part,) = parts
     if _is_list(part):
         kind, choices = _find_kind(get_args(part)[0])

@@ -22,6 +22,12 @@ WAS = "was-"
 _RADIO = 4
 """So many choices are shown at once."""
 
+_NAME_TABLES = frozenset({"sector_names", "country_names"})
+"""Tables whose keys are on the pages of several sectors and countries."""
+
+_LONG = frozenset({"sender.postal_address"})
+"""Texts on one line that are longer than a field is wide."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
@@ -50,7 +56,7 @@ class Field:
             case SettingKind.choice:
                 return "radio" if len(self.setting.choices) <= _RADIO else "select"
             case _:
-                return "line"
+                return "lines" if self.setting.name in _LONG else "line"
 
     @property
     def lines(self) -> list[str]:
@@ -129,7 +135,7 @@ def _drop_empty_tables(
     """``changes`` in which a table inside a section goes when all of its fields are empty."""
     inner: dict[TomlPath, bool] = {}
     for one in sent:
-        if len(one.setting.path) > 2:
+        if len(one.setting.path) > 2 and one.setting.path[0] not in _NAME_TABLES:
             table = one.setting.path[:-1]
             inner[table] = inner.get(table, True) and (not one.text or one.text == _default_text(one.setting))
     kept = dict(changes)

@@ -16,11 +16,13 @@ from mailer.settings.changes.relay_changes import add_relay, find_relay_path, re
 from mailer.settings.changes.secret_files import remove_secret
 from mailer.settings.changes.secret_places import find_secret_place
 from mailer.settings.changes.setting import Setting, describe_model, list_settings
-from mailer.settings.changes.settings_file import OvertakenError, SettingsFile, read_settings_file
+from mailer.settings.changes.settings_file import read_settings_file
+from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.fields import Field, find_changes, read_fields, read_form, write_json
+from mailer.web.studio.settings.field_form import Errors, FieldForm
+from mailer.web.studio.settings.fields import Field
 from mailer.web.studio.settings.relay_summary import (
     find_relay,
     hide_password,
@@ -28,8 +30,7 @@ from mailer.web.studio.settings.relay_summary import (
     summarise_relay,
 )
 from mailer.web.studio.settings.saving import find_fault, find_workspace, save_changes
-from mailer.web.studio.settings.section_page import CHANGED, list_choices, list_faults
-from mailer.web.studio.settings.words import WORDS, Words, describe_fault
+from mailer.web.studio.settings.words import WORDS, Words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 _KEYS = ("url", "starttls", "priority", "weight", "rate", "messages_per_connection", "sending_addresses")
@@ -61,50 +62,30 @@ def show_relays(page: PageDep) -> Response:
 
 def show_relay(page: PageDep, relay: str) -> Response:
     """Show one relay with its settings."""
-    found = open_relay(page, relay)
-    try:
-        file = read_settings_file(find_workspace(page).root)
-    except ConfigurationError as error:
-        return render_relay(page, found, [], [("", str(error))], status=409)
-    return render_relay(page, found, list_relay_fields(page, found, file), [])
+    return make_relay_form(page, open_relay(page, relay)).open()
 
 
 def save_relay(page: PageDep, relay: str, form: OwnFormDep) -> Response:
     """Save what was changed of a relay."""
-    found = open_relay(page, relay)
+    found = make_relay_form(page, open_relay(page, relay))
     require_confirmed(page)
-    sent: Sequence[Field] = []
-    try:
-        file = read_settings_file(find_workspace(page).root)
-        sent = read_form(list_relay_fields(page, found, file), form)
-        asked = find_changes(sent)
-        errors = [(name, describe_fault(page.translator, kind)) for name, kind in asked.faults.items()]
-        errors += [
-            (one.name, page.translator.translate(fault))
-            for one in sent
-            if one.setting.path[-1] == "url" and (fault := _find_address_fault(one.text))
-        ]
-        if errors:
-            return render_relay(page, found, sent, errors)
-        if not asked.changes:
-            return page.redirect(f"/settings/relays/{relay}", Notice.settings_unchanged)
+    return found.save(form)
+
+
+def make_relay_form(
+    page: StudioPage, relay: RelaySettings, found: Mapping[str, object] = MappingProxyType({})
+) -> FieldForm:
+    """The form of a relay; ``found`` is what trying it has found."""
+    path = _find_path(page, relay.name)
+    return FieldForm(
+        page=page,
+        settings=list_relay_settings(path) if path else (),
+        show=lambda fields, errors, status: _render(page, relay, fields, errors, status, found),
+        path=f"/settings/relays/{relay.name}",
+        check=lambda sent: _find_faults(page, sent),
         # The numbers of relays change when one goes: it is still this one.
-        path = find_relay_path(file, relay)
-        named = {(*path, "name"): relay} if path and len(path) > 1 else {}
-        save_changes(page, asked.changes, was={**asked.was, **named})
-    except OvertakenError as error:
-        known = [replace(one, was=write_json(error.current.get(one.setting.path))) for one in sent]
-        words = [
-            (one.name, page.translator.translate(CHANGED, theirs=one.setting.format(theirs)))
-            for one in sent
-            if (theirs := error.current.get(one.setting.path)) is not None
-        ]
-        return render_relay(page, found, known, words or [("", str(error))], status=409)
-    except InvalidSettingsError as error:
-        return render_relay(page, found, sent, list_faults(page, error, [one.setting for one in sent]))
-    except ConfigurationError as error:
-        return render_relay(page, found, sent, [("", str(error))], status=409)
-    return page.redirect(f"/settings/relays/{relay}", Notice.settings_saved)
+        was={(*path, "name"): relay.name} if path and len(path) > 1 else {},
+    )
 
 
 def show_new_relay(page: PageDep) -> Response:
@@ -116,7 +97,6 @@ def create_relay(page: PageDep, form: OwnFormDep) -> Response:
     """Add another relay."""
     require_confirmed(page)
     name, url = form.get("name").strip(), form.get("url").strip()
-    settings = list_settings("smtp")
     try:
         file = read_settings_file(find_workspace(page).root)
         errors = []
@@ -132,12 +112,9 @@ def create_relay(page: PageDep, form: OwnFormDep) -> Response:
         changes, was = add_relay(file, name, url)
         save_changes(page, changes, was=was)
     except InvalidSettingsError as error:
-        fault_words = [words for _, words in list_faults(page, error, settings)]
         is_name = any(fault.place[-1:] == ("name",) for fault in error.faults)
-        words = (
-            [("name", page.translator.translate(_BAD_NAME))] if is_name else [("", w) for w in fault_words]
-        )
-        return _render_new(page, name, url, words)
+        words = ("name", page.translator.translate(_BAD_NAME)) if is_name else ("", str(error))
+        return _render_new(page, name, url, [words])
     except ConfigurationError as error:
         return _render_new(page, name, url, [("", str(error))], status=409)
     return page.redirect(f"/settings/relays/{name}", Notice.settings_saved)
@@ -157,7 +134,7 @@ def delete_relay(page: PageDep, relay: str) -> Response:
         changes, was = remove_relay(file, relay)
         save_changes(page, changes, was=was)
     except ConfigurationError as error:
-        return render_relay(page, found, [], [("", str(error))], status=409)
+        return _render(page, found, [], [("", str(error))], 409, {})
     if secret is not None:
         remove_secret(workspace.root, secret.file)
     return page.redirect("/settings/relays", Notice.relay_removed)
@@ -178,51 +155,58 @@ def open_relay(page: StudioPage, name: str) -> RelaySettings:
     return found
 
 
-def list_relay_fields(page: StudioPage, relay: RelaySettings, file: SettingsFile) -> list[Field]:
-    """The fields of a relay as they are in the file, the address without a password."""
-    path = find_relay_path(file, relay.name)
-    if path is None:
-        return []
+def list_relay_settings(path: TomlPath) -> tuple[Setting, ...]:
+    """What can be set of the relay at ``path``: what people look for first, then the tables."""
     known = list_settings("smtp") if len(path) == 1 else describe_model(path, RelaySettings)
     by_key = {one.path[len(path) :]: one for one in known}
     chosen = [by_key[(key,)] for key in _KEYS if (key,) in by_key]
-    chosen += [one for keys, one in by_key.items() if keys[0] in _TABLES]
-    workspace = find_workspace(page)
-    fields = read_fields(chosen, file, workspace.settings, workspace.environ)
-    return [_protect(one) for one in fields]
+    return (*chosen, *(one for keys, one in by_key.items() if keys[0] in _TABLES))
 
 
-def find_relay_words(setting: Setting) -> Words | None:
+def _find_path(page: StudioPage, name: str) -> TomlPath | None:
+    try:
+        return find_relay_path(read_settings_file(find_workspace(page).root), name)
+    except ConfigurationError:
+        return None
+
+
+def _find_faults(page: StudioPage, sent: Sequence[Field]) -> Errors:
+    urls = [one for one in sent if one.setting.path[-1] == "url" and not one.variable]
+    return [
+        (one.name, page.translator.translate(fault))
+        for one in urls
+        if (fault := _find_address_fault(one.text))
+    ]
+
+
+def _find_words(setting: Setting) -> Words | None:
     """What the team calls a setting of a relay, whichever relay it is."""
     keys = [str(key) for key in setting.path if isinstance(key, str) and key not in {"smtp", "relays"}]
     return WORDS.get(f"smtp.{'.'.join(keys)}")
 
 
-def render_relay(
+def _render(
     page: StudioPage,
     relay: RelaySettings,
-    fields: Sequence[Field],
-    errors: Sequence[tuple[str, str]],
-    *,
-    status: int | None = None,
-    found: Mapping[str, object] = MappingProxyType({}),
+    given: Sequence[Field],
+    errors: Errors,
+    status: int,
+    found: Mapping[str, object],
 ) -> Response:
-    """Render the page of a relay; ``found`` is what trying it has found."""
     workspace = find_workspace(page)
-    secret = find_secret_place(workspace.settings, f"relay-{relay.name}")
-    oauth = find_relay_oauth(workspace.settings.smtp, relay)
+    fields = [_protect(one) for one in given]
     shown = {"probe": None, "refusal": "", "sent": "", **found}
     return page.render(
         "settings_relay.html",
-        status=(422 if errors else 200) if status is None else status,
+        status=status,
         section="settings",
         relay=summarise_relay(workspace.settings, relay, workspace.root),
         is_listed=bool(workspace.settings.smtp.relays),
-        secret=secret,
-        has_sign_in=oauth is not None,
+        secret=find_secret_place(workspace.settings, f"relay-{relay.name}"),
+        has_sign_in=find_relay_oauth(workspace.settings.smtp, relay) is not None,
         fields=[one for one in fields if not _is_special(one)],
         special=[one for one in fields if _is_special(one)],
-        words={one.name: find_relay_words(one.setting) for one in fields},
+        words={one.name: _find_words(one.setting) for one in fields},
         choices={one.name: list_choices(one.setting) for one in fields},
         errors=errors,
         wrong=dict(errors),
@@ -236,7 +220,7 @@ def _is_special(one: Field) -> bool:
 
 
 def _protect(one: Field) -> Field:
-    """A field without the password that stands in an address; such an address cannot be changed here."""
+    """A field without the password that stands in an address; such an address is changed in the file."""
     if one.setting.path[-1] != "url" or hide_password(one.text) == one.text:
         return one
     return replace(one, text=hide_password(one.text), was="", variable=one.variable or SETTINGS_FILE)

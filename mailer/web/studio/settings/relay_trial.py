@@ -12,12 +12,11 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import RelaySettings
-from mailer.settings.changes.settings_file import read_settings_file
 from mailer.smtp.errors import SmtpError
 from mailer.smtp.probe import probe_server
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.relay_pages import list_relay_fields, open_relay, render_relay
+from mailer.web.studio.settings.relay_pages import make_relay_form, open_relay
 from mailer.web.studio.settings.saving import find_workspace
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
@@ -81,8 +80,4 @@ def _record(page: StudioPage, relay: str) -> None:
 
 
 def _show(page: StudioPage, relay: RelaySettings, **found: object) -> Response:
-    try:
-        fields = list_relay_fields(page, relay, read_settings_file(find_workspace(page).root))
-    except ConfigurationError:
-        fields = []
-    return render_relay(page, relay, fields, [], found=found)
+    return make_relay_form(page, relay, found).open()

@@ -4,11 +4,13 @@ from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import (
+    country_pages,
     index_page,
     relay_pages,
     relay_trial,
     secret_pages,
     section_page,
+    sector_pages,
     sign_in_pages,
 )
 
@@ -17,6 +19,8 @@ _RELAY, _SECRET, _SIGN_IN = (
     "/settings/secrets/{secret}",
     "/settings/sign-ins/{sign_in}",
 )
+
+_SECTOR = "/settings/sectors/{sector}"
 
 ROUTES = (
     StudioRoute("/settings", index_page.show_settings, GET, Permission.manage),
@@ -28,6 +32,17 @@ ROUTES = (
     StudioRoute(f"{_RELAY}/remove", relay_pages.delete_relay, POST, Permission.manage),
     StudioRoute(f"{_RELAY}/try", relay_trial.try_relay, POST, Permission.manage),
     StudioRoute(f"{_RELAY}/test", relay_trial.send_test_mail, POST, Permission.manage),
+    StudioRoute("/settings/sectors", sector_pages.show_sectors, GET, Permission.manage),
+    StudioRoute("/settings/sectors", sector_pages.create_sector, POST, Permission.manage),
+    StudioRoute(_SECTOR, sector_pages.show_sector, GET, Permission.manage),
+    StudioRoute(_SECTOR, sector_pages.save_sector, POST, Permission.manage),
+    StudioRoute(f"{_SECTOR}/move", sector_pages.move_sector, POST, Permission.manage),
+    StudioRoute(f"{_SECTOR}/colours", sector_pages.color_sector, POST, Permission.manage),
+    StudioRoute(f"{_SECTOR}/remove", sector_pages.delete_sector, POST, Permission.manage),
+    StudioRoute("/settings/countries", country_pages.show_countries, GET, Permission.manage),
+    StudioRoute("/settings/countries", country_pages.choose_country, POST, Permission.manage),
+    StudioRoute("/settings/countries/{country}", country_pages.show_country, GET, Permission.manage),
+    StudioRoute("/settings/countries/{country}", country_pages.save_country, POST, Permission.manage),
     StudioRoute("/settings/secrets", secret_pages.show_secrets, GET, Permission.manage),
     StudioRoute(_SECRET, secret_pages.show_secret, GET, Permission.manage),
     StudioRoute(_SECRET, secret_pages.keep_secret, POST, Permission.manage),

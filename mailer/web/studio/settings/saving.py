@@ -51,6 +51,12 @@ def save_changes(
     return settings
 
 
+def record_change(page: StudioPage, what: str) -> None:
+    """Write down that something was changed that is not in mailer.toml."""
+    with page.state.write_session() as session:
+        record_activity(session, page.actor, Act.changed_settings, subject=what, now=page.state.clock())
+
+
 def find_workspace(page: StudioPage) -> Workspace:
     """The workspace with its settings as they are on the disk now, or with the last that could be used."""
     page.state.live.refresh()

@@ -7,11 +7,9 @@ from types import MappingProxyType
 from mailer.i18n import gettext_noop
 from mailer.settings.changes.setting import Setting, list_settings
 
-_SENDING = frozenset(
-    {
-        *("window", "window_days", "rate", "retry_for_hours"),
-        *("canary", "canary_minutes", "halt_at_rejected", "in_doubt"),
-    }
+_SENDING = (
+    *("window", "window_days", "rate", "retry_for_hours"),
+    *("canary", "canary_minutes", "halt_at_rejected", "in_doubt"),
 )
 _OF_A_RELAY = frozenset(
     {
@@ -85,7 +83,7 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="sending",
                 title=gettext_noop("Hours and pace"),
                 about=gettext_noop("When mail goes out, how fast, and when a campaign stops by itself."),
-                settings=tuple(one for one in _CAMPAIGNS if one.path[1] in _SENDING),
+                settings=tuple(one for key in _SENDING for one in _CAMPAIGNS if one.path[1] == key),
             ),
             Section(
                 name="campaigns",

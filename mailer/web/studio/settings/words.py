@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mailer.i18n import Translator, gettext_noop
+from mailer.settings.changes.setting import Setting
 
 
 class Words(NamedTuple):
@@ -51,7 +52,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             ),
         ),
         "web.robots": Words(gettext_noop("Search engines")),
-        "web.sign_up": Words(gettext_noop("People can sign up themselves")),
+        "web.sign_up": Words(gettext_noop("Signing up on the website")),
         "web.accessibility_contact": Words(
             gettext_noop("Where barriers are reported"),
             gettext_noop("An email address, or the https address of a form."),
@@ -163,6 +164,10 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             gettext_noop("Fakes that people have submitted, in months"),
             gettext_noop("From the last time that one was submitted."),
         ),
+        "retention.reviewer_months": Words(
+            gettext_noop("Addresses of reviewers outside the team, in months"),
+            gettext_noop("Their names and answers stay. Empty: never."),
+        ),
         "retention.comment_months": Words(
             gettext_noop("Resolved comments, in months"), gettext_noop("Open ones stay. Empty: never.")
         ),
@@ -200,6 +205,11 @@ CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "require": gettext_noop("must be there"),
             "if-offered": gettext_noop("if the server offers it"),
             "never": gettext_noop("never"),
+        },
+        "web.sign_up": {
+            "false": gettext_noop("nobody can"),
+            "true": gettext_noop("everybody who confirms it by mail"),
+            "reviewed": gettext_noop("everybody, once somebody of the team has admitted them"),
         },
         "web.robots": {
             "index": gettext_noop("may list the archive"),
@@ -239,6 +249,8 @@ CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The words for what a setting may be, by its name."""
 
+_AS_USUAL = gettext_noop("as for all relays")
+
 _FAULTS: Mapping[str, str] = MappingProxyType(
     {
         "missing": gettext_noop("Fill this in."),
@@ -269,3 +281,11 @@ def describe_fault(
         return message
     known = limits or {}
     return translator.translate(words, **{name: str(value) for name, value in known.items()})
+
+
+def list_choices(setting: Setting) -> list[tuple[str, str]]:
+    """What a setting may be, each with its words to translate."""
+    name = "smtp.starttls" if setting.path[-1] == "starttls" else setting.name
+    words: Mapping[str, str] = CHOICE_WORDS.get(name, {})
+    usual = [("", _AS_USUAL)] if setting.default is None and setting.choices else []
+    return [*usual, *((choice, words.get(choice, choice)) for choice in setting.choices)]
