@@ -63,7 +63,7 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
     """
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
-    web_port = _free_port(_PORT)
+    web_port = find_free_port(_PORT)
     came_back = root / "came-back"
     with run_simulator(
         root / "received", return_path=to_maildir(came_back), takes=lambda _: True, greylist_seconds=1
@@ -218,7 +218,12 @@ def _one_click(context: _DemoContext, message: EmailMessage) -> None:
         context.output.line(f"{message['To']} clicks the button (POST {answer.status}): unsubscribed.")
 
 
-def _free_port(wanted: int) -> int:
+def find_free_port(wanted: int) -> int:
+    """The port ``wanted`` of this machine if it is free, else another that is.
+
+    Raises:
+        MailerError: there is none.
+    """
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,8 +2,11 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +111,39 @@ def test_it_can_be_run_again_in_its_own_folder_and_in_no_other(tmp_path: Path) -
     assert refused.returncode == 1
     assert "--dir" in refused.stderr
     assert (tmp_path / "D" / "thesis.txt").read_text() == "mine"
+
+
+def test_it_ends_in_studio_where_a_guest_reads_the_report(demo: tuple[Path, str]) -> None:
+    """The same as at a terminal, for a demo that has run: what is new is the end."""
+    code = (
+        "import sys; from pathlib import Path; from mailer.demo.studio_visit import show_in_studio;"
+        "from mailer.demo.walkthrough import find_free_port;"
+        "show_in_studio(Path(sys.argv[1]), announce=lambda link: print(link, flush=True),"
+        " free_port=lambda _: find_free_port(0))"
+    )
+    studio = subprocess.Popen([sys.executable, "-c", code, str(demo[0])], stdout=subprocess.PIPE, text=True)
+    try:
+        assert studio.stdout is not None
+        link = studio.stdout.readline().strip()
+        assert re.fullmatch(r"http://localhost:\d+/studio/link/[\w-]{20,}", link)
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        page = opener.open(link, timeout=60).read().decode()
+        assert "Sign in" in page
+        button = urllib.request.Request(link, data=b"", method="POST")
+        button.add_header("sec-fetch-site", "same-origin")
+        button.add_header("content-type", "application/x-www-form-urlencoded")
+        with opener.open(button, timeout=60) as answer:
+            report = answer.read().decode()
+            assert answer.url.endswith("/studio/campaigns/3/report")
+        assert "Guest" in report
+        assert "59" in report
+        with pytest.raises(urllib.error.HTTPError, match="410"):
+            urllib.request.urlopen(link, timeout=60)
+    finally:
+        studio.send_signal(signal.SIGINT)
+        assert studio.wait(30) == 0
+        studio.stdout.close()  # type: ignore[union-attr]
+
+
+def test_without_a_terminal_it_ends_by_itself(demo: tuple[Path, str]) -> None:
+    assert "The report in Studio" not in demo[1]

@@ -18,6 +18,7 @@ from mailer.cli.context import CliContext
 from mailer.cli.output import emit_json, json_option, say
 
 if TYPE_CHECKING:
+    from mailer.cli.demo_output import TerminalDemoOutput
     from mailer.workspace_init import Founder
 
 
@@ -159,22 +160,46 @@ def _ask(question: str, check: Callable[[str], object], default: str | None) -> 
     "--browser/--no-browser",
     default=True,
     show_default=True,
-    help="Open the edition in the browser when the demo has finished.",
+    help="Open the report, or else the edition, in the browser when the demo has sent everything.",
 )
-def demo(folder: Path | None, browser: bool) -> None:
+@click.option(
+    "--studio/--no-studio",
+    default=None,
+    help="Show the report in Studio at the end, until you press Ctrl-C. Default: if you are at a terminal.",
+)
+def demo(folder: Path | None, browser: bool, studio: bool | None) -> None:
     """Run a newsletter from start to finish with built-in servers.
 
     Checks, previews and sends the sample edition through a real SMTP server, unsubscribes a reader on a
-    real web page, and reads what comes back. Nothing leaves this machine.
+    real web page, reads what comes back, and ends in Studio with the report. Nothing leaves this machine.
     """
     from mailer.cli.demo_output import TerminalDemoOutput
     from mailer.demo.walkthrough import run_walkthrough
 
-    page = run_walkthrough(
-        folder or Path("partner-mailer-demo"), TerminalDemoOutput(), command=_program_name()
-    )
-    if browser and sys.stdout.isatty():
+    root, output = folder or Path("partner-mailer-demo"), TerminalDemoOutput()
+    page = run_walkthrough(root, output, command=_program_name())
+    is_at_terminal = sys.stdout.isatty()
+    if is_at_terminal if studio is None else studio:
+        _show_in_studio(root, output, opens_browser=browser and is_at_terminal)
+    elif browser and is_at_terminal:
         click.launch(page.as_uri())
+
+
+def _show_in_studio(root: Path, output: TerminalDemoOutput, *, opens_browser: bool) -> None:
+    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.demo.studio_visit import show_in_studio
+    from mailer.demo.walkthrough import find_free_port
+
+    def announce(link: str) -> None:
+        output.step("The report in Studio")
+        output.line("Open this link; it signs you in as a guest, once, within a quarter of an hour:")
+        output.line(link)
+        output.line("Press Ctrl-C to stop.")
+        if opens_browser:
+            click.launch(link)
+
+    with stop_on_signals():
+        show_in_studio(root, announce=announce, free_port=find_free_port)
 
 
 def _program_name() -> str:
