@@ -9,6 +9,7 @@
     field_form      a form of settings, from its page to the file
     section_page    the page of one section
     index_page      the list of all sections
+    step_pages      the steps of an approval
     sector_pages    the sectors: names, order, colours
     country_pages   the countries: names, time zones, labels
     relay_summary   what pages show of a relay

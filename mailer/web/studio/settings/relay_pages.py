@@ -30,7 +30,7 @@ from mailer.web.studio.settings.relay_summary import (
     summarise_relay,
 )
 from mailer.web.studio.settings.saving import find_fault, find_workspace, save_changes
-from mailer.web.studio.settings.words import WORDS, Words, list_choices
+from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 _KEYS = ("url", "starttls", "priority", "weight", "rate", "messages_per_connection", "sending_addresses")
@@ -179,12 +179,6 @@ def _find_faults(page: StudioPage, sent: Sequence[Field]) -> Errors:
     ]
 
 
-def _find_words(setting: Setting) -> Words | None:
-    """What the team calls a setting of a relay, whichever relay it is."""
-    keys = [str(key) for key in setting.path if isinstance(key, str) and key not in {"smtp", "relays"}]
-    return WORDS.get(f"smtp.{'.'.join(keys)}")
-
-
 def _render(
     page: StudioPage,
     relay: RelaySettings,
@@ -206,7 +200,7 @@ def _render(
         has_sign_in=find_relay_oauth(workspace.settings.smtp, relay) is not None,
         fields=[one for one in fields if not _is_special(one)],
         special=[one for one in fields if _is_special(one)],
-        words={one.name: _find_words(one.setting) for one in fields},
+        words={one.name: find_words(one.setting) for one in fields},
         choices={one.name: list_choices(one.setting) for one in fields},
         errors=errors,
         wrong=dict(errors),

@@ -12,6 +12,7 @@ from mailer.web.studio.settings import (
     section_page,
     sector_pages,
     sign_in_pages,
+    step_pages,
 )
 
 _RELAY, _SECRET, _SIGN_IN = (
@@ -20,6 +21,7 @@ _RELAY, _SECRET, _SIGN_IN = (
     "/settings/sign-ins/{sign_in}",
 )
 
+_STEP = "/settings/approval-steps/{step}"
 _SECTOR = "/settings/sectors/{sector}"
 
 ROUTES = (
@@ -32,6 +34,12 @@ ROUTES = (
     StudioRoute(f"{_RELAY}/remove", relay_pages.delete_relay, POST, Permission.manage),
     StudioRoute(f"{_RELAY}/try", relay_trial.try_relay, POST, Permission.manage),
     StudioRoute(f"{_RELAY}/test", relay_trial.send_test_mail, POST, Permission.manage),
+    StudioRoute("/settings/approval-steps", step_pages.show_steps, GET, Permission.manage),
+    StudioRoute("/settings/approval-steps", step_pages.add_step, POST, Permission.manage),
+    StudioRoute(_STEP, step_pages.show_step, GET, Permission.manage),
+    StudioRoute(_STEP, step_pages.save_step, POST, Permission.manage),
+    StudioRoute(f"{_STEP}/move", step_pages.move_step, POST, Permission.manage),
+    StudioRoute(f"{_STEP}/remove", step_pages.delete_step, POST, Permission.manage),
     StudioRoute("/settings/sectors", sector_pages.show_sectors, GET, Permission.manage),
     StudioRoute("/settings/sectors", sector_pages.create_sector, POST, Permission.manage),
     StudioRoute(_SECTOR, sector_pages.show_sector, GET, Permission.manage),

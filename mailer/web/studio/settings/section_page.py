@@ -11,7 +11,7 @@ from mailer.web.studio.settings.field_form import Errors, FieldForm
 from mailer.web.studio.settings.fields import Field
 from mailer.web.studio.settings.saving import find_fault
 from mailer.web.studio.settings.sections import SECTIONS, Section
-from mailer.web.studio.settings.words import WORDS, list_choices
+from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 
@@ -48,7 +48,7 @@ def _render(
         section="settings",
         part=section,
         fields=fields,
-        words={one.name: WORDS.get(one.name) for one in fields},
+        words={one.name: find_words(one.setting) for one in fields},
         choices={one.name: list_choices(one.setting) for one in fields},
         errors=errors,
         wrong=dict(errors),

@@ -92,6 +92,12 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 settings=tuple(one for one in _CAMPAIGNS if one.path[1] not in _SENDING),
             ),
             Section(
+                name="approval-steps",
+                title=gettext_noop("Steps of an approval"),
+                about=gettext_noop("Who is asked, one after the other, and who of them has to approve."),
+                path="/settings/approval-steps",
+            ),
+            Section(
                 name="limits",
                 title=gettext_noop("Limits by receiver"),
                 about=gettext_noop("How fast single domains and providers are sent to."),

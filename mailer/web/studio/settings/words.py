@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mailer.i18n import Translator, gettext_noop
-from mailer.settings.changes.setting import Setting
+from mailer.settings.changes.setting import Setting, SettingKind
 
 
 class Words(NamedTuple):
@@ -94,6 +94,22 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "campaigns.approval": Words(gettext_noop("Approval")),
         "campaigns.approval_by": Words(gettext_noop("Who may approve")),
         "campaigns.launch_by": Words(gettext_noop("Who launches")),
+        "campaigns.approval_steps.name": Words(
+            gettext_noop("What it is about"), gettext_noop("Such as Facts, or The ministry.")
+        ),
+        "campaigns.approval_steps.needs": Words(gettext_noop("Who has to approve")),
+        "campaigns.approval_steps.members": Words(
+            gettext_noop("Members of the team"), gettext_noop("An email address on each line.")
+        ),
+        "campaigns.approval_steps.roles": Words(
+            gettext_noop("Or anybody with this role"), gettext_noop("One of them answers for it.")
+        ),
+        "campaigns.approval_steps.reviewers": Words(
+            gettext_noop("People outside the team"),
+            gettext_noop(
+                "One on each line, such as Ana Diaz <ana@ministry.example>. They get a link by mail."
+            ),
+        ),
         "campaigns.require_test": Words(gettext_noop("Exactly this content must have been tested before")),
         "campaigns.test_readers": Words(
             gettext_noop("Test readers"), gettext_noop("An email address on each line.")
@@ -227,6 +243,15 @@ CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "one": gettext_noop("One person"),
             "two": gettext_noop("Two people: the second confirms the same number"),
         },
+        "campaigns.approval_steps.needs": {
+            "any": gettext_noop("Any one of them"),
+            "all": gettext_noop("All of them"),
+        },
+        "campaigns.approval_steps.roles": {
+            "author": gettext_noop("Author"),
+            "approver": gettext_noop("Approver"),
+            "manager": gettext_noop("Manager"),
+        },
         "campaigns.in_doubt": {
             "hold": gettext_noop("wait until a person decides"),
             "resend": gettext_noop("are sent again; some will get the mail twice"),
@@ -283,9 +308,19 @@ def describe_fault(
     return translator.translate(words, **{name: str(value) for name, value in known.items()})
 
 
+def find_words(setting: Setting) -> Words | None:
+    """What the team calls a setting; None if it is called as in ``mailer.toml``."""
+    return WORDS.get(_find_key(setting))
+
+
 def list_choices(setting: Setting) -> list[tuple[str, str]]:
     """What a setting may be, each with its words to translate."""
-    name = "smtp.starttls" if setting.path[-1] == "starttls" else setting.name
-    words: Mapping[str, str] = CHOICE_WORDS.get(name, {})
-    usual = [("", _AS_USUAL)] if setting.default is None and setting.choices else []
+    words: Mapping[str, str] = CHOICE_WORDS.get(_find_key(setting), {})
+    is_optional = setting.default is None and setting.kind is SettingKind.choice
+    usual = [("", _AS_USUAL)] if is_optional else []
     return [*usual, *((choice, words.get(choice, choice)) for choice in setting.choices)]
+
+
+def _find_key(setting: Setting) -> str:
+    """The name that a setting has here, whichever relay or step it is of."""
+    return ".".join(key for key in setting.path if isinstance(key, str) and key != "relays")

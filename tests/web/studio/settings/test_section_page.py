@@ -9,6 +9,8 @@ from sqlmodel import Session
 
 from mailer.database.team_models import Role
 from mailer.settings import Settings
+from mailer.settings.campaigns import ApprovalStepSettings
+from mailer.settings.changes.setting import describe_model
 from mailer.web.studio.settings.relay_pages import list_relay_settings
 from mailer.web.studio.settings.sections import GROUPS, SECTIONS
 from mailer.web.studio.settings.words import CHOICE_WORDS, WORDS
@@ -29,6 +31,8 @@ def find_errors(body: bytes) -> list[str]:
 
 def test_every_word_is_for_a_setting_that_exists_and_every_choice_is_one() -> None:
     settings = {one.name: one for section in SECTIONS.values() for one in section.settings}
+    steps = describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
+    settings |= {one.name: one for one in steps}
     settings |= {f"smtp.{one.path[-1]}": one for one in list_relay_settings(("smtp", "relays", 0))}
     assert set(WORDS) - set(settings) == set()
     for name, words in CHOICE_WORDS.items():
