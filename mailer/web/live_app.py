@@ -41,6 +41,7 @@ class LiveApp:
         self._open: _OpenApp | None = None
         self._changing = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
         self._unusable: Settings | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +50,7 @@ class LiveApp:
             return
         # Whoever has just saved settings sees what they do, and not what they did a second ago.
         if self._open is not None and self._is_outdated(self._open):
-            await self._try_to_take_changes()
+            await self._try_to_open_newer()
         current = self._open
         assert current is not None  # noqa: S101 - the server starts with the lifespan
         current.requests += 1
@@ -58,7 +59,7 @@ class LiveApp:
         finally:
             current.requests -= 1
             if current.is_retired and not current.requests:
-                await current.lifespan.__aexit__(None, None, None)
+                await self._close(current)
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -75,11 +76,15 @@ class LiveApp:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            await self._try_to_take_changes()
+            await asyncio.to_thread(self._live.refresh)
+            await self._try_to_open_newer()
 
     async def take_changes(self) -> None:
         """Look whether the settings have changed, and make a new app for them."""
         await asyncio.to_thread(self._live.refresh)
+        await self._open_newer()
+
+    async def _open_newer(self) -> None:
         async with self._changing:
             former = self._open
             if former is None or not self._is_outdated(former):
@@ -100,9 +105,9 @@ class LiveApp:
         settings = self._live.current.settings
         return settings is not opened.settings and settings is not self._unusable
 
-    async def _try_to_take_changes(self) -> None:
+    async def _try_to_open_newer(self) -> None:
         try:
-            await self.take_changes()
+            await self._open_newer()
         except Exception:
             _log.exception("The pages keep their settings: the new ones failed.")
 
@@ -112,8 +117,12 @@ class LiveApp:
         await lifespan.__aenter__()
         return _OpenApp(app=app, settings=workspace.settings, lifespan=lifespan)
 
-    @staticmethod
-    async def _retire(opened: _OpenApp) -> None:
+    async def _retire(self, opened: _OpenApp) -> None:
         opened.is_retired = True
         if not opened.requests:
+            await self._close(opened)
+
+    async def _close(self, opened: _OpenApp) -> None:
+        # Each may wait for a thread of its own. Several at once would take all those that opening needs.
+        async with self._one_at_a_time:
             await opened.lifespan.__aexit__(None, None, None)
