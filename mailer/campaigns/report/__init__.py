@@ -12,7 +12,7 @@ from mailer.campaigns.report.campaign_report import CampaignReport, report_campa
 from mailer.campaigns.report.choices import ChangedChoices
 from mailer.campaigns.report.comparison import Comparison
 from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, generate_deliveries, write_deliveries
-from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure
+from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure, is_small
 from mailer.campaigns.report.doubts import InDoubtReader
 from mailer.campaigns.report.duration import format_duration
 from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
@@ -70,6 +70,7 @@ __all__ = [
     "format_duration",
     "format_figure",
     "generate_deliveries",
+    "is_small",
     "list_advice",
     "list_campaigns",
     "list_open_doubts",

@@ -6,7 +6,7 @@ from typing import Final
 
 from babel.dates import format_skeleton
 
-from mailer.campaigns.report import HIDDEN
+from mailer.campaigns.report import HIDDEN, is_small
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.web.report_pages.figure_format import format_number, format_share
 
@@ -21,7 +21,8 @@ class Viewer:
     """Who looks at a report.
 
     ``campaign_path`` is the path of a campaign's report, with ``{number}`` for its number. Who does not see
-    people gets no names, and no figure that is of one or two of them. Who has no terminal is told of the
+    people gets no names, and why so few of them did not get the mail that one could tell them is hidden. Who
+    has no terminal is told of the
     files that the page offers, in place of commands.
     """
 
@@ -51,6 +52,14 @@ class Viewer:
     def count_readers(self, number: int) -> str:
         """The number with its noun: "1 reader", "1,200 readers"."""
         return self.ngettext("%(num)s reader", "%(num)s readers", number)
+
+    def hides(self, number: int) -> bool:
+        """Whether a figure is of too few people for somebody who sees none of them."""
+        return not self.sees_people and is_small(number)
+
+    def format_people(self, number: int) -> str:
+        """A number of people, or the mark of a hidden one."""
+        return HIDDEN if self.hides(number) else format_number(number)
 
     def format_day(self, moment: datetime) -> str:
         """``1 March 2026`` in UTC."""

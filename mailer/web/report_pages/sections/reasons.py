@@ -7,13 +7,13 @@ from mailer.database.models import DeliveryState
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.tone import Tone
-from mailer.web.report_pages.figure_format import format_number
 from mailer.web.report_pages.section import CellKind, Column, Figure, Section, Table, make_cells
 from mailer.web.report_pages.sections.reason_words import CAUSE_WORDS, FAULT_WORDS, STATE_WORDS
 from mailer.web.report_pages.viewer import Viewer
 
 _MOST_BARS = 8
 _MOST_ROWS = 30
+_FEW = gettext_noop("fewer than five readers")
 _TONES = {
     DeliveryState.rejected: Tone.bad,
     DeliveryState.failed: Tone.second,
@@ -43,7 +43,7 @@ def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Se
 def _describe_largest(group: ReasonGroup, viewer: Viewer) -> str:
     return viewer.gettext(
         gettext_noop("Most often (%(readers)s): %(state)s, “%(reason)s”."),
-        readers=viewer.count_readers(group.number),
+        readers=viewer.gettext(_FEW) if viewer.hides(group.number) else viewer.count_readers(group.number),
         state=viewer.gettext(STATE_WORDS[group.state]).lower(),
         reason=_name_cause(group, viewer) or group.reason,
     )
@@ -54,7 +54,7 @@ def _name_cause(group: ReasonGroup, viewer: Viewer) -> str:
 
 
 def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
-    if report.bounced:
+    if report.bounced and not viewer.hides(report.bounced):
         yield viewer.ngettext(
             "%(num)s of those refused has an address that is dead, and will get no more mail.",
             "%(num)s of those refused have an address that is dead, and will get no more mail.",
@@ -72,6 +72,8 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
     elif rest > 0:
         words = gettext_noop("And %(number)s smaller groups: the file of this table has them.")
         yield viewer.gettext(words, number=rest)
+    if any(viewer.hides(group.number) for group in report.reasons):
+        yield viewer.hidden_note
 
 
 def _make_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarChart:
@@ -82,8 +84,8 @@ def _make_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarChart:
         bars=tuple(
             Bar(
                 label=f"{_name_cause(group, viewer)}: {group.reason}" if group.cause else group.reason,
-                figure=format_number(group.number),
-                parts=((_TONES[group.state], group.number),),
+                figure=viewer.format_people(group.number),
+                parts=() if viewer.hides(group.number) else ((_TONES[group.state], group.number),),
             )
             for group in groups[:_MOST_BARS]
         ),
@@ -104,7 +106,7 @@ def _make_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table:
                 group.reason,
                 _describe_group(group, viewer),
                 viewer.gettext(FAULT_WORDS[group.fault]) if group.fault else "",
-                format_number(group.number),
+                viewer.format_people(group.number),
             )
             for group in groups[:_MOST_ROWS]
         ),

@@ -5,7 +5,6 @@ from mailer.database.feedback_models import FeedbackKind
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.tone import Tone
-from mailer.web.report_pages.figure_format import format_number
 from mailer.web.report_pages.section import CellKind, Column, Figure, Section, Table, make_cells, name_columns
 from mailer.web.report_pages.sections.reason_words import CAUSE_WORDS, KIND_WORDS
 from mailer.web.report_pages.viewer import Viewer
@@ -30,15 +29,17 @@ def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
     lead = viewer.ngettext(
         "Something came back from %(num)s reader.", "Something came back from %(num)s readers.", total
     )
+    numbers = [one.readers for one in returned.groups] + [one.readers for one in returned.alarms]
+    is_hidden = any(viewer.hides(number) for number in numbers)
     advice = viewer.gettext(_RUN_DOCTOR if viewer.has_terminal else _HAVE_DOCTOR)
     return Section(
         name="returned",
         title=viewer.gettext(gettext_noop("What came back")),
-        lead=lead if total else "",
+        lead=lead if total and not viewer.hides(total) else "",
         figures=(Figure(chart=draw_bars(_make_chart(returned, viewer))),) if returned.groups else (),
         tables=(_make_table(returned, viewer),) if returned.groups else (),
         below=(_make_alarm_table(returned, viewer),) if returned.alarms else (),
-        notes=(advice,) if returned.alarms else (),
+        notes=(*((advice,) if returned.alarms else ()), *((viewer.hidden_note,) if is_hidden else ())),
     )
 
 
@@ -55,7 +56,8 @@ def _make_table(returned: Returned, viewer: Viewer) -> Table:
         caption=viewer.gettext(gettext_noop("What came back, by reader")),
         columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
-            make_cells(_name_group(group, viewer), format_number(group.readers)) for group in returned.groups
+            make_cells(_name_group(group, viewer), viewer.format_people(group.readers))
+            for group in returned.groups
         ),
     )
 
@@ -69,7 +71,7 @@ def _make_alarm_table(returned: Returned, viewer: Viewer) -> Table:
             Column(title=viewer.gettext(gettext_noop("Readers")), kind=CellKind.number),
         ),
         rows=tuple(
-            make_cells(alarm.words, viewer.format_moment(alarm.last_at), format_number(alarm.readers))
+            make_cells(alarm.words, viewer.format_moment(alarm.last_at), viewer.format_people(alarm.readers))
             for alarm in returned.alarms
         ),
         broad=True,
@@ -81,12 +83,14 @@ def _make_chart(returned: Returned, viewer: Viewer) -> BarChart:
     return BarChart(
         name="returned",
         title=viewer.gettext(gettext_noop("What came back, by number of readers")),
-        description="; ".join(f"{name}: {group.readers:,}" for name, group in named),
+        description="; ".join(f"{name}: {viewer.format_people(group.readers)}" for name, group in named),
         bars=tuple(
             Bar(
                 label=name,
-                figure=format_number(group.readers),
-                parts=((Tone.bad if group.reason else Tone.main, group.readers),),
+                figure=viewer.format_people(group.readers),
+                parts=()
+                if viewer.hides(group.readers)
+                else ((Tone.bad if group.reason else Tone.main, group.readers),),
             )
             for name, group in named
         ),

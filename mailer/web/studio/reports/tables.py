@@ -27,7 +27,7 @@ TABLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What each table is called, in the order of the report."""
 
-_OF_PEOPLE = frozenset({"organisations"})
+_OF_PEOPLE = frozenset({"organisations", "reasons", "returned", "alarms"})
 """Tables that may tell of one person alone."""
 
 

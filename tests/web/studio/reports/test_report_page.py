@@ -58,6 +58,10 @@ def test_a_guest_sees_the_numbers_and_no_person(house: House, returns: Returns) 
     assert f"{READERS} readers" in read_words(page)
     assert "@example.org" not in page
     assert "organisations" not in list_sections(page)
+    words = read_words(page)
+    assert "Refused: no such user; dead address The reader’s side –" in words
+    assert "Bounce: no such user –" in words
+    assert "stands for fewer than five people" in words
     tables = re.findall(r"/report/tables/([\w-]+)", page)
     assert "countries" in tables
     assert "organisations" not in tables
