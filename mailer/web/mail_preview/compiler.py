@@ -175,14 +175,14 @@ class PreviewCompiler:
         root = self.workspace.root
         folders = (self.workspace.editions / self.slug, root / "templates", ROOT / "email")
         for folder in folders:
-            yield from _list_files(folder)
+            yield from list_files(folder)
 
 
 def _index_images(mails: Iterable[CompiledEdition]) -> dict[str, PreparedImage]:
     return {image.name: image for mail in mails for image in mail.images}
 
 
-def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every file below ``folder`` with its status, except files deleted in the meantime."""
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -180,7 +180,7 @@ async def _open_state(
         engine=engine,
         clock=clock,
         address=address,
-        previews=CompilerCache(workspace),
+        previews=CompilerCache(workspace, clock=clock),
         sign_in_mailer=mailer,
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
