@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from mailer.campaigns.approvals.approval import list_voiding_settings
-from mailer.campaigns.approvals.approval_fault import approve_edition_command
+from mailer.campaigns.approvals.approval_fault import approve_edition_command, describe_round
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.example_sender import find_example_sender
@@ -243,7 +243,7 @@ def _insert_audience(
         return StartResult(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
 
     row = connection.execute(select(*_PLAN_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
-    if fault := _find_void_approval(row, workspace):
+    if fault := _find_void_approval(connection, row, workspace):
         return stop(CampaignState.cancelled, fault)
     try:
         segment = read_segment(row.segment, workspace.settings, connection)
@@ -280,7 +280,9 @@ _PLAN_COLUMNS = (
 )
 
 
-def _find_void_approval(row: Row[str, str, bool, bool, str, str, str], workspace: Workspace) -> str:
+def _find_void_approval(
+    connection: Connection, row: Row[str, str, bool, bool, str, str, str], workspace: Workspace
+) -> str:
     """Why the approval does not hold; empty if it does, or none is needed."""
     by_default = workspace.settings.campaigns.count_clicks
     options = {"again": row.again, "counts_clicks": row.counts_clicks, "by_default": by_default}
@@ -296,6 +298,8 @@ def _find_void_approval(row: Row[str, str, bool, bool, str, str, str], workspace
             "again."
         )
     if workspace.settings.campaigns.approval == "required":
+        if waiting := describe_round(connection, row.edition, row.digest, is_starting=True):
+            return f"An approval was required when the campaign was due. {waiting}"
         return (
             "An approval was required when the campaign was due, but there was none. "
             f"Approve it with {approve}, then schedule it again."

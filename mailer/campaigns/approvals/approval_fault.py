@@ -27,7 +27,7 @@ def find_approval_fault(
         return ""
     command = f"`{approve_command(plan, settings)}`"
     is_missing = approval is None or not approval.holds
-    if is_missing and (waiting := _describe_round(connection, plan)):
+    if is_missing and (waiting := describe_round(connection, plan.edition, plan.digest)):
         return waiting
     if approval is None:
         return (
@@ -44,21 +44,22 @@ def find_approval_fault(
     return _find_same_person(settings, plan, approval, launched_by, command)
 
 
-def _describe_round(connection: Connection, plan: Plan) -> str:
-    """What the round that asks for exactly this plan waits for, or how it ended; "" if there is none."""
-    asked = find_round_of(connection, plan.digest)
+def describe_round(connection: Connection, edition: str, digest: str, *, is_starting: bool = False) -> str:
+    """What the round that asks for exactly this content and segment waits for, or that somebody asked for
+    changes; "" if there is none. ``is_starting`` says that its campaign is being started."""
+    asked = find_round_of(connection, digest, is_starting=is_starting)
     if asked is None:
         return ""
     if asked.is_open:
         so_far = f" {', '.join(asked.approver_names)} approved it." if asked.approver_names else ""
         return (
-            f"{plan.edition} is not approved yet ([campaigns] approval).{so_far} It waits for "
+            f"{edition} is not approved yet ([campaigns] approval).{so_far} It waits for "
             f"{asked.describe_missing()}."
         )
     if asked.state is RoundState.changes_requested:
         refusal = next(one for one in reversed(asked.answers) if not one.approves)
         return (
-            f"{refusal.person.name} asked for changes to {plan.edition}: “{refusal.words}”. Change it, then "
+            f"{refusal.person.name} asked for changes to {edition}: “{refusal.words}”. Change it, then "
             "ask for its approval again."
         )
     return ""

@@ -45,9 +45,10 @@ def find_last_round(connection: Connection, campaign_id: int) -> Round | None:
     return _find_one(connection, col(ApprovalRound.campaign_id) == campaign_id)
 
 
-def find_round_of(connection: Connection, digest: str) -> Round | None:
-    """The newest round that asked for this content and segment; None if there is none."""
-    return _find_one(connection, col(ApprovalRound.digest) == digest)
+def find_round_of(connection: Connection, digest: str, *, is_starting: bool = False) -> Round | None:
+    """The newest round that asked for this content and segment; None if there is none. ``is_starting`` says
+    that its campaign is being started in this transaction, so that it still waits for answers."""
+    return _find_one(connection, col(ApprovalRound.digest) == digest, as_stored=is_starting)
 
 
 def find_open_round(connection: Connection, edition: str, segment: str) -> Round | None:
@@ -149,26 +150,31 @@ def end_round(connection: Connection, round_id: int, state: RoundState, now: dat
     return connection.execute(ended).rowcount == 1
 
 
-def _find_one(connection: Connection, *conditions: ColumnElement[bool]) -> Round | None:
-    rows = _select_rounds(connection, *conditions, limit=1)
+def _find_one(
+    connection: Connection, *conditions: ColumnElement[bool], as_stored: bool = False
+) -> Round | None:
+    rows = _select_rounds(connection, *conditions, limit=1, as_stored=as_stored)
     return next(iter(_complete(connection, rows)), None)
 
 
 def _select_rounds(
-    connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
+    connection: Connection,
+    *conditions: ColumnElement[bool],
+    limit: int | None = None,
+    as_stored: bool = False,
 ) -> Sequence[ApprovalRound]:
     """The rounds that meet ``conditions``, the newest first. What was asked of a campaign that has been
-    cancelled or launched since waits for nobody: it counts as withdrawn."""
+    cancelled or launched since waits for nobody: it counts as withdrawn, but not ``as_stored``."""
     table = ApprovalRound.__table__  # type: ignore[attr-defined]
     is_over = col(Campaign.state).not_in(_WAITING_STATES).label("is_over")
     found = select(table, is_over).join(Campaign, col(Campaign.id) == table.c.campaign_id).where(*conditions)
     rows = connection.execute(found.order_by(table.c.id.desc()).limit(limit)).mappings()
-    return [_read_row(dict(row)) for row in rows]
+    return [_read_row(dict(row), as_stored=as_stored) for row in rows]
 
 
-def _read_row(values: dict[str, Any]) -> ApprovalRound:
+def _read_row(values: dict[str, Any], *, as_stored: bool) -> ApprovalRound:
     is_over = values.pop("is_over")
-    if is_over and values["state"] is RoundState.open:
+    if is_over and not as_stored and values["state"] is RoundState.open:
         values["state"] = RoundState.withdrawn
     return ApprovalRound(**values)
 

@@ -24,6 +24,7 @@ from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.database.revision_models import EditionRevision, RevisionKind
@@ -34,7 +35,7 @@ from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.factories.campaigns import with_settings
-from tests.factories.deliveries import read_campaign, read_states
+from tests.factories.deliveries import FakeClock, read_campaign, read_states
 from tests.factories.small_edition import SLUG, add_people, write_edition
 
 APPROVED = ApprovalVerdict.approved
@@ -241,6 +242,38 @@ def test_the_link_of_a_reviewer_works_until_its_time_and_a_new_one_ends_the_old(
         assert find_review(connection, second, now=now + LINK_LIFETIME - timedelta(seconds=1)) is not None
     assert found is not None
     assert (found.asked.id, found.is_waited_for) == (asked.id, True)
+
+
+def test_a_scheduled_campaign_whose_steps_are_not_fulfilled_says_whom_it_waited_for(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    free, clock = with_campaigns(workspace, approval="optional"), FakeClock(now)
+    plan, at = make_plan(free, engine, now), now + timedelta(hours=1)
+    number = schedule_campaign(engine, free, plan, at=at, clock=clock).campaign_id
+    steps = [WantedStep(name="Facts", roles=(Role.approver,)), WantedStep(roles=(Role.manager,))]
+    asked = ask(workspace, engine, now, steps=steps)
+    assert asked.campaign_id == number
+    answer(workspace, engine, now, asked, "Bat")
+    clock.now = at
+    (started,) = start_due_campaigns(engine, workspace, clock=clock)
+    assert (started.state, read_states(engine)) == (CampaignState.cancelled, {})
+    assert started.reason == (
+        "An approval was required when the campaign was due. 2026-1 is not approved yet ([campaigns] "
+        "approval). Bat approved it. It waits for step 2 of 2: a manager."
+    )
+
+
+def test_a_scheduled_campaign_is_approved_as_it_is(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    free, clock = with_campaigns(workspace, approval="optional"), FakeClock(now)
+    plan, at = make_plan(free, engine, now), now + timedelta(hours=1)
+    number = schedule_campaign(engine, free, plan, at=at, clock=clock).campaign_id
+    asked = ask(workspace, engine, now)
+    answer(workspace, engine, now, asked, "Bat")
+    clock.now = at
+    (started,) = start_due_campaigns(engine, workspace, clock=clock)
+    assert (started.campaign_id, started.state) == (number, CampaignState.sending)
 
 
 # --- at the same moment

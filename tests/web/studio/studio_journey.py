@@ -22,6 +22,7 @@ from subscribers.consent.status_changes import unsubscribe
 from subscribers.segments.saved_segments import save_segment
 from tests.factories.partners import add_partners
 from tests.factories.small_edition import SLUG, write_edition
+from tests.web.studio.asked_approval import ask_of_outsider
 from tests.web.studio.conftest import Studio
 from tests.web.studio.newsroom import (
     CONTESTED,
@@ -482,6 +483,23 @@ _SENDING = (
     Stop(name="message of the outbox, as text", path="/outbox/{message}?show=text"),
 )
 
+_APPROVAL = "/campaigns/{approval}/approval"
+_APPROVING = (
+    Stop(name="approval", path=_APPROVAL, act=_open_details),
+    Stop(name="approval, for a guest", path=_APPROVAL, role=Role.guest),
+    Stop(name="approval, version", path=f"{_APPROVAL}/{{round}}/variants/1"),
+    Stop(name="approval, steps", path=f"{_APPROVAL}/steps", act=_open_details),
+    Stop(name="review, outside", path="/review/{review}", role=None),
+    Stop(name="review, version", path="/review/{review}/variants/1", role=None),
+    Stop(
+        name="review, refused",
+        path="/review/{review}",
+        role=None,
+        act=_press("Request changes"),
+    ),
+    Stop(name="review, ended", path="/review/" + "0" * 48, role=None),
+)
+
 STOPS = (
     *_PARTNERS,
     *_SIGNING_IN,
@@ -492,6 +510,7 @@ STOPS = (
     *_RETURNED,
     *_SEGMENTS,
     *_SENDING,
+    *_APPROVING,
     *_TEAM,
 )
 
@@ -589,6 +608,7 @@ class StudioJourney:
             session.commit()
         returns = add_returns(self.studio.engine, "2026-0", utc_now())
         send_small_edition(self.studio)
+        asked = ask_of_outsider(self.studio, EDITION, people.ann, utc_now())
         keep_diagnosis(self.studio.workspace, _FINDINGS, now=utc_now())
         sending = add_sending(self.studio)
         return {
@@ -597,6 +617,9 @@ class StudioJourney:
             "broken": sending.broken,
             "message": quote(sending.message),
             "sent": returns.campaign,
+            "approval": asked.campaign,
+            "round": asked.number,
+            "review": asked.secret,
             "successor": returns.successors[0],
             "token": secret,
             "conflict": people.conflict,
