@@ -128,7 +128,9 @@ def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[st
     """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
     values = dict(given)
     text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
-    if "filters" not in values:
+    # While one writes, the page says what was changed: an answer may come after the next change.
+    changed = values.get("changed", "")
+    if "filters" not in values or changed == "line":
         return WrittenQuery(text=text)
     lookups = make_lookups(session.connection(), page.settings)
     try:
@@ -138,9 +140,9 @@ def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[st
     wanted, errors = _read_filters(given, shown)
     if errors:
         return WrittenQuery(text=text, errors=errors)
-    if wanted == shown:
+    if wanted == shown and not changed:
         return WrittenQuery(text=text)
-    if text.strip() != before.strip():
+    if text.strip() != before.strip() and not changed:
         both = ((QUERY_PARAMETER, page.translator.translate(_BOTH_CHANGED)),)
         return WrittenQuery(text=text, errors=both)
     return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)

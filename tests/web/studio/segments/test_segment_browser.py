@@ -52,4 +52,21 @@ def test_numbers_that_come_late_fill_the_page_and_keys_move_in_them(office: Offi
         heat_map = page.get_by_role("table", name="By country and sector")
         expect(heat_map).to_be_visible()
         expect(page.locator("#numbers[hx-get]")).to_have_count(0)
-        expect(heat_map.locator("time[data-local]")).to_have_count(0)
+        expect(page.locator("#map-words time[data-local]")).to_have_count(0)
+        # One stop of the Tab key, from which arrow keys go to the next number that leads somewhere.
+        expect(heat_map.locator("a[tabindex='0']")).to_have_count(1)
+        heat_map.get_by_role("link").first.focus()
+        for key, place in (
+            ("ArrowRight", "#cell-MN-3"),
+            ("ArrowRight", "#cell-MN-all"),
+            ("ArrowDown", "#cell-CN-all"),
+            ("ArrowLeft", "#cell-CN-2"),
+            ("ArrowUp", "#cell-CN-2"),
+            ("End", "#cell-CN-all"),
+            ("Home", "#cell-CN-2"),
+        ):
+            page.keyboard.press(key)
+            expect(page.locator(place)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Partners")
+        expect(page.get_by_text("3 partners at")).to_be_visible()

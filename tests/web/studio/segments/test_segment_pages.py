@@ -118,6 +118,16 @@ def test_the_line_follows_a_box(office: Office) -> None:
     assert 'id="filters"' not in answer.text
 
 
+def test_a_second_box_counts_though_the_answer_to_the_first_is_on_its_way(office: Office) -> None:
+    chosen = [("filters", "1"), ("country", "CN"), ("sector", "culture"), ("changed", "filters")]
+    given = [("q", "country:CN"), ("was", ""), *chosen]
+    answer = office.ann.get(f"/segments/words?{urlencode(given)}", hx_request="true")
+    assert read_line(answer) == "country:CN sector:culture"
+    given[-1] = ("changed", "line")
+    answer = office.ann.get(f"/segments/words?{urlencode(given)}", hx_request="true")
+    assert answer.text.lstrip().startswith("<p>Partners in China.</p>")
+
+
 def test_an_edition_that_was_sent_is_compared_with(office: Office) -> None:
     page = read(show(office, "country:MN"))
     assert "4 partners got it, and 8 are in the segment now; 4 are in both." in page
@@ -141,6 +151,18 @@ def test_the_heat_map_has_the_numbers_and_their_grounds(office: Office) -> None:
         ["All", "8", "3", "2", "1", "12"],
     ]
     assert re.findall(r"step-(\d)", table) == ["5", "0", "3", "0", "0", "4", "0", "0", "0", "0", "0", "2"]
+
+
+def test_each_number_leads_to_its_partners(office: Office) -> None:
+    table = show(office, "country:MN or country:CN").text.partition('<table class="heat')[2]
+    found = re.findall(r'id="(cell-[^"]+)" href="/studio(/partners[^"]+)">(\d+)<', table)
+    numbers = {cell: (unescape(path), int(number)) for cell, path, number in found}
+    path, number = numbers["cell-MN-1"]
+    assert parse_qs(urlsplit(path).query)["query"] == [
+        "(country:MN or country:CN) country:MN sector:education status:active"
+    ]
+    for path, number in numbers.values():
+        assert office.ann.get(path).text.count('<a href="/studio/partners/') >= number
 
 
 def test_whoever_left_is_shown_to_whom_asks_for_them(office: Office) -> None:
