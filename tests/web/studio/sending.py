@@ -1,6 +1,8 @@
 """A campaign that is being sent, two that are prepared, and an outbox: what the pages of sending show."""
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlmodel import Session, col
@@ -11,7 +13,6 @@ from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
 from mailer.database.models import Delivery, DeliveryState
 from mailer.web.dependencies import utc_now
-from mailer.workspace import Workspace
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import SLUG
@@ -65,8 +66,8 @@ def prepare(studio: Studio, edition: str, segment: str = "all") -> int:
         return begun.campaign_id
 
 
-def with_own_sender(workspace: Workspace) -> Workspace:
-    """The workspace with another sender than the sample's, in whose name nothing is launched."""
+def write_own_sender(root: Path) -> None:
+    """Give the workspace another sender than the sample's, in whose name nothing is launched."""
     own = {
         "name": "Regional Office",
         "address": "news@office.example.net",
@@ -74,5 +75,8 @@ def with_own_sender(workspace: Workspace) -> Workspace:
         "postal_address": "1 Long Street, Beijing 100600",
         "list_id": "news.office.example.net",
     }
-    sender = workspace.settings.sender.model_copy(update=own)
-    return replace(workspace, settings=workspace.settings.model_copy(update={"sender": sender}))
+    file = root / "mailer.toml"
+    text = file.read_text(encoding="utf-8")
+    for key, value in own.items():
+        text = re.sub(rf"^{key} = .*$", f'{key} = "{value}"', text, count=1, flags=re.MULTILINE)
+    file.write_text(text, encoding="utf-8")

@@ -20,7 +20,7 @@ from tests.judges.nu import judge_page_markup
 from tests.judges.packages import are_installed
 from tests.web.site import collect_browser_errors
 from tests.web.studio.conftest import Studio, serve_studio
-from tests.web.studio.sending import with_own_sender
+from tests.web.studio.sending import write_own_sender
 from tests.web.studio.sign_in.visitor import with_maildir
 from tests.web.studio.studio_journey import StudioJourney
 
@@ -102,7 +102,8 @@ PASSED_OVER = (
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     root = create_workspace(tmp_path / "workspace", sample=True, now=utc_now()).root
-    with serve_studio(with_own_sender(with_maildir(open_workspace(root, environ={})))) as studio:
+    write_own_sender(root)
+    with serve_studio(with_maildir(open_workspace(root, environ={}))) as studio:
         yield studio
 
 
