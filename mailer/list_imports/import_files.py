@@ -127,6 +127,17 @@ def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str,
     return [(number or 0, name, member, at) for number, name, member, at in found]
 
 
+def list_waiting_files(session: Session, member_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
+    """The number and name of each file of a member that waits for a person, the newest first."""
+    found = session.exec(
+        select(ImportFile.id, ImportFile.name)
+        .where(ImportFile.state == ImportFileState.checked, ImportFile.member_id == member_id)
+        .order_by(col(ImportFile.id).desc())
+        .limit(limit)
+    )
+    return [(number or 0, name) for number, name in found]
+
+
 def ask_for_check(session: Session, number: int, choices: ImportChoices) -> None:
     """Let the file be read anew by ``choices``. The caller commits, and wakes the runner.
 

@@ -146,6 +146,13 @@ def test_another_sheet_encoding_and_row_of_titles_can_be_chosen(ann: Importer) -
     assert numbers(page)["Added"] == 1
 
 
+def test_a_file_that_waits_is_on_the_first_page_of_who_chose_it(ann: Importer) -> None:
+    path = ann.upload_file(HEADER + "w1@twelve.example.org,,,,,,\n", "waits.csv")
+    assert "waits.csv" in ann.get("/").text
+    ann.post(f"{path}/discard")
+    assert "waits.csv" not in ann.get("/").text
+
+
 def test_an_excel_workbook_is_read(ann: Importer) -> None:
     path = ann.upload_file(workbook([["E-Mail", "Name"], ["x1@seven.example.org", "Xu"]]), "partners.xlsx")
     assert numbers(ann.get(path).text)["Added"] == 1
