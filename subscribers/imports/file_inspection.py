@@ -80,7 +80,7 @@ def inspect_file(path: Path, options: ReadOptions, *, sectors: Collection[str] =
 def _list_top(rows: Sequence[SheetRow]) -> Iterator[tuple[int, tuple[str, ...]]]:
     filled = [row for row in rows if not row.is_empty][:_TOP_ROWS]
     for row in filled:
-        cells = [_shorten(cell) for cell in row.cells if cell.strip()]
+        cells = [shorten_cell(cell) for cell in row.cells if cell.strip()]
         yield row.number, tuple(cells[:_TOP_CELLS])
 
 
@@ -138,8 +138,8 @@ def _list_columns(
         columns.append(
             InspectedColumn(
                 place=place,
-                title=_shorten(title),
-                samples=tuple(map(_shorten, filled[:SAMPLES])),
+                title=shorten_cell(title),
+                samples=tuple(map(shorten_cell, filled[:SAMPLES])),
                 use=uses.get(place, ColumnUse.unused),
                 is_filled=bool(filled),
             )
@@ -147,6 +147,7 @@ def _list_columns(
     return tuple(columns)
 
 
-def _shorten(cell: str) -> str:
+def shorten_cell(cell: str) -> str:
+    """``cell`` on one line, as it is shown."""
     text = " ".join(cell.split())
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"

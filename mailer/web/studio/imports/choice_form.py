@@ -13,7 +13,7 @@ from subscribers.imports.columns.column_corrections import ColumnUse
 from subscribers.imports.columns.column_mapping import FILE_NAME
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS
 from subscribers.imports.columns.status_words import StatusMeaning, fold
-from subscribers.imports.file_inspection import InspectedColumn
+from subscribers.imports.file_inspection import InspectedColumn, shorten_cell
 
 MOST_COLUMNS = 100
 MOST_VALUES = 60
@@ -146,9 +146,10 @@ def _find_meaning_name(value: str | None) -> str:
 
 def _find_place(checked: CheckedFile, title: str) -> int | None:
     columns = checked.inspected.columns if checked.inspected is not None else ()
-    same = [one for one in columns if one.title == title or title.startswith(one.title.rstrip("…"))]
+    # The titles of the columns are shortened.
+    same = [one for one in columns if one.title and one.title == shorten_cell(title)]
     told = [one for one in same if one.use is ColumnUse.status]
-    return next((one.place for one in (*told, *same) if one.title), None)
+    return next((one.place for one in (*told, *same)), None)
 
 
 def _read_offered(form: Form, name: str, offered: Sequence[str], before: str) -> str:

@@ -116,6 +116,24 @@ def test_a_status_that_is_not_understood_is_asked_about_and_then_counts(ann: Imp
     assert [one for one in ann.emails() if "four.example" in one] == ["s1@four.example.org"]
 
 
+def test_a_value_is_corrected_in_its_own_column_whatever_the_others_are_called(ann: Importer) -> None:
+    text = "E-Mail,Unsubscribed,Unsubscribed reason\nr1@thirteen.example.org,no,moved away\n"
+    path = ann.upload_file(text)
+    page = ann.get(path).text
+    assert numbers(page)["Get no mail"] == 1
+    (field,) = re.findall(r"(?s)\(any text\).*?<select name=\"(meaning-[0-9]+-[0-9]+)\"", page)
+    ann.act(path, "check", **{field.replace("-", "__"): "nothing"})
+    assert numbers(ann.get(path).text)["Added"] == 1
+
+
+def test_a_stranger_who_sends_a_vast_file_is_asked_to_sign_in(ann: Importer) -> None:
+    mine, ann.cookie = ann.cookie, "studio=nobody"
+    try:
+        assert ann.upload("x" * (MAX_FILE_BYTES + 2_000_000), "vast.csv").status in {401, 413}
+    finally:
+        ann.cookie = mine
+
+
 def test_a_column_is_corrected_and_an_import_with_changed_columns_shows_its_numbers_first(
     ann: Importer,
 ) -> None:
