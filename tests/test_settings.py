@@ -145,6 +145,7 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_WEB__METRICS": "127.0.0.1:9464",
         "MAILER_WEB__SIGN_UP": "reviewed",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
+        "MAILER_STUDIO__TIME_ZONE": "Asia/Shanghai",
         "MAILER_DNS__RESOLVER": "192.0.2.53:53",
         "MAILER_FEEDBACK__BOUNCE_ADDRESS": "bounce@x.example",
         "MAILER_FEEDBACK__LEAVE_ADDRESS": "leave@x.example",

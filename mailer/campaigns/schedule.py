@@ -8,6 +8,7 @@ clock.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
@@ -41,8 +42,28 @@ from subscribers.errors import SubscriberError
 from subscribers.segments.segment import Segment
 
 
+class StartTimeFault(StrEnum):
+    """What is wrong with a start time."""
+
+    unreadable = "unreadable"
+    """It is not a date and time, or has no hour."""
+
+    skipped = "skipped"
+    """It does not exist, because the clocks are put forward over it."""
+
+    doubled = "doubled"
+    """It occurs twice, because the clocks are put back over it."""
+
+    past = "past"
+    """It is not in the future."""
+
+
 class ScheduleError(MailerError):
     """A campaign cannot start at this time."""
+
+    def __init__(self, message: str, fault: StartTimeFault = StartTimeFault.past) -> None:
+        self.fault = fault
+        super().__init__(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +87,10 @@ def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise ScheduleError(f"{text} is not a date and time. {example}") from error
+        message = f"{text} is not a date and time. {example}"
+        raise ScheduleError(message, StartTimeFault.unreadable) from error
     if "T" not in text.strip().upper() and ":" not in text:
-        raise ScheduleError(f"{text} has no hour. {example}")
+        raise ScheduleError(f"{text} has no hour. {example}", StartTimeFault.unreadable)
     return moment if moment.tzinfo is not None else _localise(moment, zone)
 
 
@@ -86,7 +108,8 @@ def _localise(naive: datetime, zone: tzinfo | None) -> datetime:
         why = "occurs twice" if there else "does not exist"
         raise ScheduleError(
             f"{naive:%Y-%m-%dT%H:%M} {why}, because the clocks change on that day. Add an offset, such as "
-            "+08:00, or choose another time."
+            "+08:00, or choose another time.",
+            StartTimeFault.doubled if there else StartTimeFault.skipped,
         )
     return first
 

@@ -18,6 +18,7 @@ from mailer.campaigns.audiences.left_out import ALREADY_SENT, find_left_out
 from mailer.campaigns.audiences.recipient_selection import Cohort, is_in_audience, list_cohorts
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.counts.request import CountKind
+from mailer.dispatch.deliveries.counts import count_deliveries
 from mailer.rendering.body.variants import Interests
 from mailer.settings import Settings
 from subscribers.cross_table import CrossTable, CrossTableRow, make_cross_table
@@ -126,6 +127,12 @@ def read_cohorts(value: Any) -> tuple[Cohort, ...]:
     )
 
 
+def _count_deliveries(context: CountContext) -> Any:
+    found = count_deliveries(context.session.connection(), int(context.arguments["campaign"]))
+    states = ("sent", "rejected", "failed", "suppressed", "in_doubt")
+    return {**{name: getattr(found, name) for name in states}, "still_to_do": found.still_to_do}
+
+
 def _count_difference(context: CountContext) -> Any:
     before, after = context.arguments["before"], context.arguments["after"]
     compared = compare_audiences(context.session, context.settings, before, after, today=context.today)
@@ -145,6 +152,7 @@ COUNTERS: Mapping[CountKind, Callable[[CountContext], Any]] = MappingProxyType(
         CountKind.cross_table: _count_cross_table,
         CountKind.audience: _count_audience,
         CountKind.cohorts: _count_cohorts,
+        CountKind.deliveries: _count_deliveries,
         CountKind.difference: _count_difference,
     }
 )

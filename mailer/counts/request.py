@@ -30,6 +30,9 @@ class CountKind(StrEnum):
     cohorts = "cohorts"
     """The same audience in groups that share a language and interests, and so get the same mail."""
 
+    deliveries = "deliveries"
+    """How many messages of a campaign are in which state."""
+
     difference = "difference"
     """How many are in both of two audiences, and why others are in one of them."""
 
@@ -40,6 +43,7 @@ ARGUMENTS: Mapping[CountKind, tuple[str, ...]] = MappingProxyType(
         CountKind.cross_table: ("segment",),
         CountKind.audience: ("edition", "segment", "again"),
         CountKind.cohorts: ("edition", "segment", "again"),
+        CountKind.deliveries: ("campaign", "state"),
         CountKind.difference: ("before", "after"),
     }
 )
@@ -92,6 +96,15 @@ def count_audience(edition: str, segment: str, *, again: bool = False) -> CountR
 def count_cohorts(edition: str, segment: str, *, again: bool = False) -> CountRequest:
     """Ask for that audience in groups; :func:`~mailer.counts.counters.read_cohorts` reads them."""
     return CountRequest(kind=CountKind.cohorts, values=(edition, segment, _FLAG if again else ""))
+
+
+def count_deliveries(campaign: int, state: str) -> CountRequest:
+    """Ask for the numbers of a campaign, which are its audience together: ``{"sent": 59, "rejected": 0,
+    "failed": 0, "suppressed": 1, "in_doubt": 0, "still_to_do": 0}``.
+
+    In another ``state`` of the campaign, they are counted anew.
+    """
+    return CountRequest(kind=CountKind.deliveries, values=(str(campaign), state))
 
 
 def count_difference(before: str, after: str) -> CountRequest:

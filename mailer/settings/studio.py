@@ -1,9 +1,11 @@
 """Studio, the team's own pages."""
 
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from mailer.settings.section import Section, SingleLineText
 from mailer.settings.web import LOOPBACK_HOSTS
@@ -51,6 +53,13 @@ class OpenIdSettings(Section):
         return values
 
 
+def _check_zone(name: str) -> str:
+    try:
+        return name and ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone. Write, for example, Asia/Shanghai") from error
+
+
 class StudioSettings(Section):
     """Studio, the team's own pages in the browser."""
 
@@ -64,6 +73,11 @@ class StudioSettings(Section):
         ge=1,
         le=90,
         description="After how many days without a visit people have to sign in again.",
+    )
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        default="",
+        description="The time zone in which the team plans campaigns, such as Asia/Shanghai. By default, "
+        'that of "*" in `[time_zones]`, or else UTC.',
     )
     oidc: OpenIdSettings | None = Field(
         default=None, description="Signing in at the organisation, beside a link, a password or a passkey."

@@ -27,7 +27,8 @@ class CompiledPreview:
     """An edition compiled from its files at ``version``.
 
     ``mails`` are by language, and empty while the edition has errors. ``switched_off`` are the
-    checks that the edition switches off.
+    checks that the edition switches off. With ``launch_problems`` it can be looked at and tested, but not
+    launched.
     """
 
     version: str
@@ -35,10 +36,17 @@ class CompiledPreview:
     mails: dict[str, CompiledEdition]
     problems: tuple[Problem, ...]
     switched_off: tuple[DisabledCheckResult, ...] = ()
+    launch_problems: tuple[Problem, ...] = ()
 
     @property
     def errors(self) -> int:
         return sum(problem.level is Level.error for problem in self.problems)
+
+    @property
+    def own_first(self) -> tuple[CompiledEdition, ...]:
+        """The mails, that in the edition's own language first."""
+        own = self.edition.language if self.edition is not None else ""
+        return tuple(sorted(self.mails.values(), key=lambda mail: mail.language != own))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +77,11 @@ class PreviewCompiler:
         for path, status in sorted(self._list_watched_files()):
             digest.update(os.fsencode(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\n"))
         return digest.hexdigest()[:16]
+
+    def find_compiled(self) -> CompiledPreview | None:
+        """The latest result, if its files have not changed since; None if compiling would take a moment."""
+        known = self._compiled
+        return known if known is not None and known.version == self.read_version() else None
 
     def compile(self) -> CompiledPreview:
         """Compile the edition unless its files are unchanged. A page and its frames ask at once."""
@@ -169,6 +182,7 @@ class PreviewCompiler:
             mails={mail.language: mail for mail in examination.compiled},
             problems=examination.problems,
             switched_off=examination.switched_off,
+            launch_problems=examination.launch_problems,
         )
 
     def _list_watched_files(self) -> Iterator[tuple[str, os.stat_result]]:

@@ -31,20 +31,9 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import (
-    account,
-    approvals,
-    corrections,
-    doctor,
-    feedback,
-    home,
-    outbox,
-    partners,
-    reports,
-    segments,
-    sign_in,
-    team,
-)
+from mailer.web.studio import (account, approvals, corrections, doctor, feedback, home, outbox, partners, reports, segments, sign_in, team)
+from mailer.web.studio.campaigns import routes as campaigns
+from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
@@ -83,6 +72,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
+    *campaigns.ROUTES,
     *comment_pages.ROUTES,
     *comment_acts.ROUTES,
     *image_files.ROUTES,
@@ -222,6 +212,7 @@ def _add_routes(app: FastAPI) -> None:
 
 
 def _add_error_pages(app: FastAPI, renderer: PageRenderer) -> None:
+    app.add_exception_handler(PreparationClosedError, show_closed)
     app.add_exception_handler(StoryMissingError, show_missing_story)
     app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)

@@ -205,6 +205,36 @@ class Notice(StrEnum):
     signed_out_relay = "signed-out-relay"
     """The sign-in to a relay or the mailbox has ended."""
 
+    campaign_begun = "campaign-begun"
+    """A campaign is being prepared."""
+
+    decisions_saved = "decisions-saved"
+    """Something was decided about a campaign."""
+
+    preparation_over = "preparation-over"
+    """Nothing can be decided about the campaign any more."""
+
+    test_sent = "test-sent"
+    """A test was sent to colleagues."""
+
+    version_changed = "version-changed"
+    """A version of a mail has changed since the member looked at it."""
+
+    versions_seen = "versions-seen"
+    """The member has looked at all versions of a mail."""
+
+    campaign_discarded = "campaign-discarded"
+    """A campaign was cancelled before anybody got it."""
+
+    campaign_started = "campaign-started"
+    """A campaign had started already, and was not discarded."""
+
+    archived = "archived"
+    """An edition is in the public archive."""
+
+    unarchived = "unarchived"
+    """An edition is not in the public archive."""
+
     invited = "invited"
     """A person was invited to the team."""
 
@@ -357,6 +387,22 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.partners_merged: gettext_noop("The two are one partner now."),
         Notice.partner_erased: gettext_noop("They are erased."),
         Notice.nothing_changed: gettext_noop("Nothing had to be changed."),
+        Notice.campaign_begun: gettext_noop(
+            "The campaign is begun. Nothing is sent until somebody launches it."
+        ),
+        Notice.decisions_saved: gettext_noop("Your choice is saved."),
+        Notice.preparation_over: gettext_noop(
+            "This campaign is no longer being prepared, so nothing was changed."
+        ),
+        Notice.test_sent: gettext_noop("The test is sent."),
+        Notice.version_changed: gettext_noop("This version has changed meanwhile. Here is what it is now."),
+        Notice.versions_seen: gettext_noop("You have looked at every version."),
+        Notice.campaign_discarded: gettext_noop("The campaign is discarded. Nobody got anything of it."),
+        Notice.campaign_started: gettext_noop(
+            "The campaign has started meanwhile, so it was not discarded. You can pause or cancel it."
+        ),
+        Notice.archived: gettext_noop("The edition is in the public archive."),
+        Notice.unarchived: gettext_noop("The edition is no longer in the public archive."),
         Notice.invited: gettext_noop("The invitation is on its way. Its link works for a week."),
         Notice.invited_again: gettext_noop(
             "A new invitation is on its way. The link in the one before no longer works."

@@ -77,7 +77,7 @@ class Visit:
         shared = {
             "member": signed_in.member if signed_in is not None else None,
             "may": self._make_may(),
-            "may_open": self._may_open,
+            "may_open": self.may_open,
             "notice": notice,
             "section": "",
         }
@@ -86,8 +86,8 @@ class Visit:
         )
         return compress_own_page(self.request, page)
 
-    def _may_open(self, path: str) -> bool:
-        """For templates: whether there is a page at ``path``, such as "/team", that the visitor may see."""
+    def may_open(self, path: str) -> bool:
+        """Whether there is a page at ``path``, such as "/team", that the visitor may see."""
         role = self.signed_in.member.role if self.signed_in is not None else None
         permissions: Mapping[str, Permission | None] = self.request.app.state.permissions
         needed = permissions.get(path)

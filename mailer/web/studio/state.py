@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fastapi import Request
@@ -26,6 +26,7 @@ from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.examination import Examination
+from mailer.web.studio.form_answers import FormAnswers
 from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.workspace import Workspace
 
@@ -76,6 +77,9 @@ class StudioState:
 
     openid_provider: OpenIdProvider | None = None
     """The organisation's sign-in, if there is one."""
+
+    form_answers: FormAnswers = field(default_factory=FormAnswers)
+    """What forms were answered with whose second click must do nothing."""
 
     @property
     def is_https(self) -> bool:

@@ -13,6 +13,8 @@ from urllib.parse import urlencode, urlsplit
 from sqlmodel import Session
 
 from mailer.database.import_models import ImportFile, ImportFileState
+from mailer.campaigns.preparation.preparation_store import begin_preparation
+from mailer.database.engine import open_session
 from mailer.database.team_models import Role, SignInMethod, TeamMember
 from mailer.list_imports.checked_file import CheckedFile
 from mailer.list_imports.import_files import add_import_file
@@ -113,8 +115,16 @@ class House:
             f"{reason} has changed {[(name, before.get(name), after.get(name)) for name in changed]}"
         )
 
+    def keep(self) -> None:
+        """Keep everything as it is now, for :meth:`restore`."""
+        workspace = self.studio.workspace
+        shutil.copytree(workspace.editions, self.pristine / "editions")
+        shutil.copy(workspace.root / "mailer.toml", self.pristine / "mailer.toml")
+        with _connect(workspace.root / "mailer.db") as live, _connect(self.pristine / "mailer.db") as copy:
+            live.backup(copy)
+
     def restore(self) -> None:
-        """Make everything as it was when the house was opened."""
+        """Make everything as it was when it was kept."""
         editions = self.studio.workspace.editions
         shutil.rmtree(editions)
         shutil.copytree(self.pristine / "editions", editions)
@@ -211,9 +221,9 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
             session.commit()
         cookies["stale"] = f"studio={secret}"
         cookies["forged"] = f"studio={'A' * 43}"
-        pristine = folder / "pristine"
-        shutil.copytree(workspace.editions, pristine / "editions")
-        shutil.copy(workspace.root / "mailer.toml", pristine / "mailer.toml")
-        with _connect(workspace.root / "mailer.db") as live, _connect(pristine / "mailer.db") as copy:
-            live.backup(copy)
-        yield House(studio=studio, cookies=cookies, pristine=pristine)
+        with open_session(studio.engine) as session:
+            begin_preparation(session, SLUG, title="News", member_id=None, now=utc_now())
+            session.commit()
+        house = House(studio=studio, cookies=cookies, pristine=folder / "pristine")
+        house.keep()
+        yield house

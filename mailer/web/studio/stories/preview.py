@@ -1,11 +1,10 @@
 """The email beside the text: of what is saved, or of what a form says; of the story alone, or all of it."""
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from editions.errors import FrontMatterError
 from editions.model import EditionForm
@@ -19,8 +18,8 @@ from mailer.web.mail_preview.compiler import UnsavedMail
 from mailer.web.mail_preview.query import PreviewQuery, ShownForm, ShownWindows
 from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
 from mailer.web.mail_preview.shown_mail import dress_html, mark_story, personalise_mail
-from mailer.web.security import make_mail_policy
 from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
 from mailer.web.studio.stories.page_context import list_translations, read_edition_title
@@ -29,18 +28,6 @@ from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
 from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_place
 
 _NOTHING_UNSAVED: Mapping[str, str] = MappingProxyType({})
-
-# Of the same origin as the page around it, so that its pictures get the cookie of the session, and so that
-# the page's script can change it without moving it. It can run nothing.
-_FRAME_HEADERS = {
-    "content-security-policy": make_mail_policy(images="'self' data:", ancestors="'self'", own_origin=True),
-}
-_PLAIN_PAGE = (
-    '<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title><style>'
-    ":root{{color-scheme:{scheme}}}body{{margin:24px;font:15px/23px system-ui,sans-serif;background:{back};"
-    "color:{ink}}}pre{{margin:0;font:13px/20px ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;"
-    "overflow-wrap:break-word}}</style></head><body>{body}</body></html>\n"
-)
 
 
 def show_preview(page: PageDep, place: PlaceDep) -> Response:
@@ -109,6 +96,7 @@ def _show_mail(
     unsaved: Mapping[str, str],
 ) -> Response:
     query, translate = view.query, page.translator.translate
+    title = translate("Preview")
     reader = find_recipient(page, query).reader
     variant = _find_variant(page, place, view)
     language = variant.language if variant else query.language or reader.language
@@ -116,15 +104,15 @@ def _show_mail(
     shown = personalise_mail(made.mail, reader, variant)
     if made.mail is None or shown is None:
         words = made.words or translate("There is nothing to show yet. The checks say why.")
-        return _show_plain(page, query, f"<p>{escape(words)}</p>", page.translator.tag)
+        return show_words(words, query, title=title, language=page.translator.tag)
     if query.show is ShownWindows.text:
-        return _show_plain(page, query, f"<pre>{escape(shown.text)}</pre>", made.mail.language)
+        return show_text(shown.text, query, title=title, language=made.mail.language)
     settings, prefix = page.settings, page.make_path(place.edition_path)
     html = shown.html
     if view.is_whole and place.story:
         html = mark_story(html, made.mail, reader, variant, place.story)
     html = dress_html(html, query, base_url=settings.web.base_url, prefix=prefix)
-    return HTMLResponse(html, headers=_FRAME_HEADERS)
+    return show_mail(html)
 
 
 def _compile(
@@ -149,19 +137,6 @@ def _find_variant(page: StudioPage, place: StoryPlace, view: StoryView) -> Varia
         return None
     compiled = page.state.previews.compiler(place.edition).compile()
     return find_variant(tuple(compiled.mails.values()), page.state.audience.list_cohorts(), view.version)
-
-
-def _show_plain(page: StudioPage, query: PreviewQuery, body: str, language: str) -> Response:
-    is_dark = query.scheme.value == "dark"
-    html = _PLAIN_PAGE.format(
-        language=language,
-        title=escape(page.translator.translate("Preview")),
-        scheme=query.scheme.value,
-        back="#1b1b1a" if is_dark else "#ffffff",
-        ink="#eceae4" if is_dark else "#22211f",
-        body=body,
-    )
-    return HTMLResponse(html, headers=_FRAME_HEADERS)
 
 
 def show_image(edition: str, name: str, page: PageDep) -> Response:

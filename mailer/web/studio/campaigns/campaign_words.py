@@ -1,0 +1,76 @@
+"""The words for what a campaign is, with the tone of their marks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
+from mailer.campaigns.preparation.checklist import ItemStatus
+from mailer.campaigns.preparation.preparation import Decision
+from mailer.database.models import CampaignState
+from mailer.i18n import Translator, gettext_noop
+from mailer.settings import Settings
+from subscribers.errors import SubscriberError
+from subscribers.segments.segment_description import describe_segment
+
+STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
+    {
+        CampaignState.draft: (gettext_noop("Being prepared"), "quiet"),
+        CampaignState.tested: (gettext_noop("Tested"), "quiet"),
+        CampaignState.approved: (gettext_noop("Approved"), "right"),
+        CampaignState.scheduled: (gettext_noop("Scheduled"), "right"),
+        CampaignState.sending: (gettext_noop("Being sent"), "careful"),
+        CampaignState.paused: (gettext_noop("Paused"), "wrong"),
+        CampaignState.finished: (gettext_noop("Sent"), "right"),
+        CampaignState.cancelled: (gettext_noop("Cancelled"), "quiet"),
+    }
+)
+
+STATUS_WORDS: Mapping[ItemStatus, tuple[str, str]] = MappingProxyType(
+    {
+        ItemStatus.done: (gettext_noop("Done"), "right"),
+        ItemStatus.to_do: (gettext_noop("To do"), "careful"),
+        ItemStatus.blocked: (gettext_noop("In the way"), "wrong"),
+        ItemStatus.waiting: (gettext_noop("Not yet"), "quiet"),
+    }
+)
+
+DECISION_NAMES: Mapping[Decision, str] = MappingProxyType(
+    {
+        Decision.segment: gettext_noop("Who gets it"),
+        Decision.again: gettext_noop("Again to those who have it"),
+        Decision.clicks: gettext_noop("Counting clicks"),
+        Decision.start: gettext_noop("When it starts"),
+        Decision.canary: gettext_noop("The first readers"),
+        Decision.archive: gettext_noop("The public archive"),
+        Decision.in_doubt: gettext_noop("Deliveries in doubt"),
+        Decision.note: gettext_noop("The note"),
+    }
+)
+
+
+def say_segment(segment: str, session: Session, settings: Settings) -> str:
+    """What a segment means, in English as everywhere; its text if it is not valid any more."""
+    try:
+        return describe_segment(read_segment(segment, settings, session), vocabulary_of(settings))
+    except SubscriberError:
+        return segment
+
+
+def say_moment(moment: datetime, zone: ZoneInfo, translator: Translator) -> str:
+    """A moment on the clocks of ``zone``, with its name: "30 March 2026, 09:00 (Asia/Tokyo, UTC+9)"."""
+    local = moment.astimezone(zone)
+    return f"{translator.format_day(local.date())}, {local:%H:%M} ({name_zone(zone, moment)})"
+
+
+def name_zone(zone: ZoneInfo, moment: datetime) -> str:
+    """A time zone with its difference from UTC at a moment: "Asia/Ulaanbaatar, UTC+8"."""
+    offset = moment.astimezone(zone).utcoffset()
+    minutes = round(offset.total_seconds() / 60) if offset is not None else 0
+    if zone.key == "UTC" or not minutes:
+        return zone.key if zone.key == "UTC" else f"{zone.key}, UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{zone.key}, UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}"
