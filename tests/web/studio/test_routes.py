@@ -185,7 +185,7 @@ MATRIX: Mapping[str, Row] = {
     "POST /campaigns/new": row(WRITERS, form={"edition": SLUG}),
     "GET /campaigns/{campaign}": row(EVERYBODY),
     "GET /campaigns/{campaign}/segment": row(WRITERS),
-    "POST /campaigns/{campaign}/segment": row(WRITERS, form={"segment": "country:MN"}),
+    "POST /campaigns/{campaign}/segment": row(WRITERS, form={"q": "country:MN"}),
     "GET /campaigns/{campaign}/start": row(WRITERS),
     "POST /campaigns/{campaign}/start": row(WRITERS, form={"when": "launch"}),
     "GET /campaigns/{campaign}/options": row(WRITERS),

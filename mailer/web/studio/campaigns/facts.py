@@ -8,7 +8,6 @@ from sqlmodel import Session, col, select
 
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.correction_record import SEPARATOR
-from mailer.campaigns.plan import digest_plan
 from mailer.campaigns.preparation.checklist import (
     ApprovalStatus,
     Checklist,
@@ -21,6 +20,7 @@ from mailer.campaigns.tested_content import ContentTest, find_test
 from mailer.counts.request import CountedNumber, count_audience, count_difference
 from mailer.database.models import Campaign, CampaignState, SentTest
 from mailer.settings import Settings
+from mailer.web.studio.campaigns.approval_status import find_approval_status
 from mailer.web.studio.campaigns.place import CampaignPlace
 from mailer.web.studio.campaigns.versions import PreparedMail, look_at_mail
 from mailer.web.studio.page import StudioPage
@@ -71,7 +71,7 @@ def look_at_campaign(
         test = find_test(session.connection(), preparation.edition, mail.content_digest)
         older = _find_older_test(session, preparation.edition) if test is None else None
     audience, difference = _ask_numbers(page, preparation, last, fault)
-    approval = find_approval_status(settings, place.campaign, preparation, mail)
+    approval = find_approval_status(page, place, preparation, mail)
     known = audience.value["audience"] if audience is not None and audience.value is not None else None
     facts = ChecklistFacts(
         errors=mail.errors,
@@ -146,17 +146,3 @@ def _judge_test(mail: PreparedMail, test: ContentTest | None, older: datetime | 
     if not mail.content_digest and mail.compiled is None:
         return None
     return LastTest.none if older is None else LastTest.outdated
-
-
-def find_approval_status(
-    settings: Settings, campaign: Campaign, preparation: Preparation, mail: PreparedMail
-) -> ApprovalStatus | None:
-    """How far the approval of a prepared campaign is; None if that cannot be said yet."""
-    if campaign.state is CampaignState.approved:
-        if mail.compiled is None:
-            return None
-        segment = preparation.decisions.segment or ""
-        now = digest_plan(preparation.edition, segment, mail.mails)
-        return ApprovalStatus.given if now == campaign.approved_digest else ApprovalStatus.void
-    is_needed = settings.campaigns.approval == "required"
-    return ApprovalStatus.missing if is_needed else ApprovalStatus.unneeded

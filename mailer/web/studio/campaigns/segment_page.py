@@ -1,10 +1,11 @@
 """Choosing who gets a campaign: a query in words and numbers, before and after it is saved."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.counts.request import count_audience
 from mailer.i18n import gettext_noop
@@ -13,23 +14,29 @@ from mailer.web.studio.campaigns.decision_form import DecisionsRefusedError, sav
 from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from subscribers.errors import SubscriberError
+from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
+from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
 from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.saved_segments import list_saved_segments
-from subscribers.segments.segment import Segment
-from subscribers.segments.segment_description import describe_segment
+from subscribers.segments.segment import EVERYONE
 
 _NO_SEGMENT = gettext_noop("Say who gets it. Write all for everyone on the list.")
 _TOO_LONG = gettext_noop("This query is too long. Save it as a segment and write segment: and its name.")
+_NOT_UNDERSTOOD = gettext_noop("This query cannot be understood.")
+Errors = Sequence[tuple[str, str]]
 
 
 def show_segment(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
     """Show who gets the campaign, or would get it with the query in the address, which saves nothing."""
-    asked = page.request.query_params
+    given = page.request.query_params.multi_items()
     decided = preparation.decisions
-    if "segment" in asked:
-        decided = replace(decided, segment=asked["segment"].strip(), again=asked.get("again") == "yes")
-    return _render(page, place, preparation, decided, preparation.decisions)
+    written = WrittenQuery(text=decided.segment or "")
+    again = decided.again
+    with page.state.read_session() as session:
+        if any(name == QUERY_PARAMETER for name, _ in given):
+            written = _read_written(page, session, given)
+            again = ("again", "yes") in given
+        return _render(page, place, session, preparation, written, again=again, errors=written.errors)
 
 
 def save_segment(
@@ -37,20 +44,27 @@ def save_segment(
 ) -> Response:
     """Save who gets the campaign."""
     was = _read_was(form, preparation.decisions)
-    wanted = replace(was, segment=form.get("segment").strip(), again=form.get("again") == "yes")
+    again = form.get("again") == "yes"
+    with page.state.read_session() as session:
+        written = _read_written(page, session, form.fields)
+        query = _understand(page, session, written)
+        errors = list(written.errors)
+        if not errors and query.problem is not None:
+            errors = [(QUERY_PARAMETER, page.translator.translate(_NOT_UNDERSTOOD))]
+        elif not errors and not written.text.strip():
+            errors = [(QUERY_PARAMETER, page.translator.translate(_NO_SEGMENT))]
+        if errors or query.segment is None:
+            return _render(
+                page, place, session, preparation, written, again=again, was=was, errors=errors, status=422
+            )
     try:
-        segment = _parse(page, wanted.segment or "")
-    except ValueError as error:
-        return _render(page, place, preparation, wanted, was, [("segment", str(error))], status=422)
-    try:
-        # What was there before may have been written in other words.
-        same = was.segment is not None and segment.text == was.segment
-        saved = replace(wanted, segment=was.segment if same else segment.text)
-        save_decisions(page, preparation, was, saved)
+        save_decisions(page, preparation, was, replace(was, segment=query.segment.text, again=again))
     except DecisionsRefusedError as error:
-        return _render(
-            page, place, error.theirs, wanted, error.theirs.decisions, [("segment", error.words)], status=409
-        )
+        errors = [(QUERY_PARAMETER, error.words)]
+        with page.state.read_session() as session:
+            return _render(
+                page, place, session, error.theirs, written, again=again, errors=errors, status=409
+            )
     return page.redirect(place.path, Notice.decisions_saved)
 
 
@@ -62,56 +76,50 @@ def _read_was(form: OwnFormDep, now: Decisions) -> Decisions:
     return replace(now, segment=segment, again=again)
 
 
-def _parse(page: StudioPage, text: str) -> Segment:
-    """Parse a query.
+def _read_written(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+    if len(dict(given).get(QUERY_PARAMETER, "")) > MAX_LENGTH:
+        words = page.translator.translate(_TOO_LONG)
+        return WrittenQuery(text=dict(given)[QUERY_PARAMETER], errors=((QUERY_PARAMETER, words),))
+    return read_query_form(page, session, given)
 
-    Raises:
-        ValueError: it is not valid; with words for people.
-    """
-    if not text:
-        raise ValueError(page.translator.translate(_NO_SEGMENT))
-    if len(text) > MAX_LENGTH:
-        raise ValueError(page.translator.translate(_TOO_LONG))
-    try:
-        with page.state.read_session() as session:
-            return read_segment(text, page.settings, session)
-    except SubscriberError as error:
-        raise ValueError(str(error)) from error
+
+def _understand(page: StudioPage, session: Session, written: WrittenQuery) -> SegmentQuery:
+    """What a query means. An empty one means nobody yet, with filters that let all pass."""
+    if len(written.text) > MAX_LENGTH:
+        return SegmentQuery(text=written.text)
+    query = read_query(page, session, written.text)
+    return query if written.text.strip() else replace(query, segment=None, in_words="")
 
 
 def _render(
     page: StudioPage,
     place: CampaignPlaceDep,
+    session: Session,
     preparation: Preparation,
-    decided: Decisions,
-    was: Decisions,
-    errors: list[tuple[str, str]] | None = None,
+    written: WrittenQuery,
     *,
+    again: bool,
+    was: Decisions | None = None,
+    errors: Errors = (),
     status: int = 200,
 ) -> Response:
-    words, number, found = "", None, list(errors or [])
-    if decided.segment:
-        try:
-            segment = _parse(page, decided.segment)
-        except ValueError as error:
-            found = found or [("segment", str(error))]
-        else:
-            words = describe_segment(segment, vocabulary_of(page.settings))
-            asked = count_audience(preparation.edition, segment.text, again=decided.again)
-            number = page.state.counts.get(asked)
-    with page.state.read_session() as session:
-        saved = list_saved_segments(session.connection())
+    query, number = _understand(page, session, written), None
+    if query.segment is not None:
+        asked = count_audience(preparation.edition, query.segment.text, again=again)
+        number = page.state.counts.get(asked)
     return page.render(
         "campaign_segment.html",
         status=status,
         section="campaigns",
         place=place,
         title=read_title(page, place),
-        decided=decided,
-        was=was,
-        words=words,
+        query=query,
+        form=make_filter_form(page, session, query.filters) if query.filters is not None else None,
+        again=again,
+        was=was if was is not None else preparation.decisions,
         number=number,
-        saved=saved,
-        errors=found,
-        max_length=MAX_LENGTH,
+        saved=list_saved_segments(session.connection()),
+        everyone=EVERYONE,
+        errors=errors,
+        wrong=dict(errors),
     )

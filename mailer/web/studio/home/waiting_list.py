@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.errors import MailerError
 from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
+from mailer.web.studio.campaigns.waiting_campaigns import WAITING_CAMPAIGNS
 from mailer.web.studio.comments.waiting_mentions import WAITING_MENTIONS
 from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
 from mailer.web.studio.feedback.waiting_feedback import WAITING_FEEDBACK
@@ -61,6 +62,7 @@ def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
         WAITING_TEXTS,
         WAITING_LAUNCHES,
         WAITING_APPROVALS,
+        WAITING_CAMPAIGNS,
         WAITING_MENTIONS,
         WAITING_DOUBTS,
         *list_edition_sources(recent),

@@ -9,7 +9,7 @@ from mailer.counts.request import CountedNumber
 from mailer.i18n import gettext_noop
 from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.segments.query import SegmentQuery
+from mailer.web.studio.segment_query import SegmentQuery
 from subscribers.cross_table import CrossTable, CrossTableRow
 
 STEPS = 5

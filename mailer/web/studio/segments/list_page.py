@@ -13,7 +13,7 @@ from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segments.query import read_query
+from mailer.web.studio.segment_query import read_query
 from mailer.web.studio.segments.saving import save_new_segment
 from subscribers.segments.saved_segments import NamedSegment, list_saved_segments
 

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, func, select
 from mailer.counts.request import CountedNumber, count_cross_table, count_difference, count_segment
 from mailer.database.models import Campaign, Correction
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.segment_query import SegmentQuery
 from mailer.web.studio.segments.heat_map import HeatMap, make_heat_map
-from mailer.web.studio.segments.query import SegmentQuery
 from subscribers.models import Status, Subscriber
 
 _MOST_EDITIONS = 12

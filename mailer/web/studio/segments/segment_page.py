@@ -11,9 +11,9 @@ from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segments.filter_form import WrittenQuery, make_filter_form, read_query_form
+from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
+from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
 from mailer.web.studio.segments.numbers import find_numbers
-from mailer.web.studio.segments.query import QUERY_PARAMETER, SegmentQuery, read_query
 
 COMPARED = "compare"
 """The name, in addresses, of what a segment is compared with."""

@@ -94,7 +94,7 @@ class Desk:
     def prepare(self, segment: str = "all", edition: str = SLUG) -> int:
         """Begin to prepare a campaign to ``segment``."""
         number = self.begin(edition)
-        self.act(f"/campaigns/{number}/segment", {"segment": segment})
+        self.act(f"/campaigns/{number}/segment", {"q": segment})
         return number
 
     def read(self, number: int) -> Preparation:

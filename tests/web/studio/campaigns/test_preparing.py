@@ -69,7 +69,7 @@ def test_the_checklist_says_how_far_each_item_is_and_what_comes_next(desk: Desk)
         "Approval": "Done",
     }
     assert find_main(page) == "Choose who gets it"
-    desk.act(f"/campaigns/{number}/segment", {"segment": "all"})
+    desk.act(f"/campaigns/{number}/segment", {"q": "all"})
     page = desk.get(f"/campaigns/{number}?look=1")
     assert "4 partners" in page
     assert "Left out:" in page
@@ -97,7 +97,7 @@ def test_errors_are_in_the_way_of_a_launch_and_not_of_preparing(desk: Desk) -> N
     assert read_statuses(page)["Edition"] == "In the way"
     assert f'href="/studio/editions/{SLUG}/problems">1 error' in page
     assert find_main(page) == "Look at the problems"
-    desk.act(f"/campaigns/{number}/segment", {"segment": "country:MN"})
+    desk.act(f"/campaigns/{number}/segment", {"q": "country:MN"})
     assert desk.read(number).decisions.segment == "country:MN"
     assert "cannot be tested yet" in desk.get(f"/campaigns/{number}/tests")
     assert "There is no mail yet" in desk.get(f"/campaigns/{number}/versions")
@@ -124,20 +124,28 @@ def test_nobody_in_the_segment_is_in_the_way(desk: Desk) -> None:
 def test_a_segment_is_shown_in_words_and_numbers_before_it_is_saved(desk: Desk) -> None:
     number = desk.begin()
     with desk.house.unchanged("looking at a segment"):
-        page = desk.get(f"/campaigns/{number}/segment?segment=country:MN,CN&again=yes")
-    assert "partners in Mongolia or China" in page
+        page = desk.get(f"/campaigns/{number}/segment?q=country:MN,CN&again=yes")
+    assert "Partners in Mongolia or China." in page
     assert "2 partners" in page
     assert re.search(r"name=\"again\" value=\"yes\" checked", page)
-    assert "country:MN,CN</textarea>" in page
+    assert 'value="country:MN,CN"' in page
+    assert re.search(r"name=\"country\" value=\"MN\" checked", page), "the boxes say the same"
 
 
 def test_a_segment_that_is_wrong_is_kept_with_a_mark_at_the_place(desk: Desk) -> None:
     number = desk.begin()
-    page = desk.refuse(f"/campaigns/{number}/segment", {"segment": "country:XX <b>"})
+    page = desk.refuse(f"/campaigns/{number}/segment", {"q": "country:XX <b>"})
     assert "country:XX <b>" in page
     assert "^" in page
-    assert "Say who gets it" in desk.refuse(f"/campaigns/{number}/segment", {"segment": " "})
-    assert "too long" in desk.refuse(f"/campaigns/{number}/segment", {"segment": "country:MN " * 5000})
+    assert "Say who gets it" in desk.refuse(f"/campaigns/{number}/segment", {"q": " "})
+    assert "too long" in desk.refuse(f"/campaigns/{number}/segment", {"q": "country:MN " * 5000})
+
+
+def test_boxes_choose_who_gets_it_without_a_query(desk: Desk) -> None:
+    number = desk.begin()
+    form = {"q": "", "was": "", "filters": "1", "country": "MN", "sector": "education"}
+    desk.act(f"/campaigns/{number}/segment", form)
+    assert desk.read(number).decisions.segment == "country:MN sector:education"
 
 
 def test_a_saved_segment_is_written_out(desk: Desk) -> None:
@@ -146,15 +154,15 @@ def test_a_saved_segment_is_written_out(desk: Desk) -> None:
         session.add(SavedSegment(name="east", text="country:MN,CN", created_at=NOW, updated_at=NOW))
         session.commit()
     page = desk.get(f"/campaigns/{number}/segment")
-    assert f'href="/studio/campaigns/{number}/segment?segment=segment%3Aeast"' in page
-    desk.act(f"/campaigns/{number}/segment", {"segment": "segment:east"})
+    assert f'href="/studio/campaigns/{number}/segment?q=segment%3Aeast"' in page
+    desk.act(f"/campaigns/{number}/segment", {"q": "segment:east"})
     assert desk.read(number).decisions.segment == "country:MN,CN"
 
 
 def test_what_is_decided_is_written_down(desk: Desk) -> None:
     number = desk.prepare("country:MN")
     assert desk.list_acts()[0] == ("changed_campaign", SLUG, str(number), "segment: country:MN")
-    form = {"segment": "country:MN", "was-segment": "country:MN", "was-again": "no"}
+    form = {"q": "country:MN", "was-segment": "country:MN", "was-again": "no"}
     desk.act(f"/campaigns/{number}/segment", form)
     assert len(desk.list_acts()) == 2, "saving the same again is nothing"
 
@@ -269,10 +277,10 @@ def test_options_that_make_no_sense_are_refused_and_kept(
 
 def test_two_tabs_that_decide_the_same_thing_both_see_it(desk: Desk) -> None:
     number = desk.prepare("country:MN")
-    form = {"segment": "country:CN", "was-segment": "all", "was-again": "no"}
+    form = {"q": "country:CN", "was-segment": "all", "was-again": "no"}
     page = desk.refuse(f"/campaigns/{number}/segment", form, Role.approver, status=409)
     assert "Author X has changed this meanwhile: Who gets it." in page
-    assert "country:CN</textarea>" in page
+    assert 'name="q" class="mono" value="country:CN"' in page
     assert 'name="was-segment" value="country:MN"' in page
     desk.act(f"/campaigns/{number}/segment", {**form, "was-segment": "country:MN"}, Role.approver)
     assert desk.read(number).decisions.segment == "country:CN"
@@ -280,7 +288,7 @@ def test_two_tabs_that_decide_the_same_thing_both_see_it(desk: Desk) -> None:
 
 def test_two_tabs_that_decide_different_things_both_have_it(desk: Desk) -> None:
     number = desk.begin()
-    desk.act(f"/campaigns/{number}/segment", {"segment": "all", "was-segment": "", "was-again": "no"})
+    desk.act(f"/campaigns/{number}/segment", {"q": "all", "was-segment": "", "was-again": "no"})
     desk.act(f"/campaigns/{number}/options", {"note": "Hello", "was-note": ""})
     desk.act(f"/campaigns/{number}/start", {"when": "launch", "was-start": "", "was-zone": ""})
     assert desk.read(number).decisions == Decisions(segment="all", note="Hello")
@@ -305,7 +313,7 @@ def test_who_comes_after_the_launch_changes_nothing_and_is_told(desk: Desk, what
     number = desk.prepare()
     desk.change_campaign(number, state=CampaignState.sending, launched_at=NOW, audience=4)
     before = desk.read(number)
-    form = {"segment": "country:CN", "when": "launch", "note": "Too late", "addresses": "me@office.example"}
+    form = {"q": "country:CN", "when": "launch", "note": "Too late", "addresses": "me@office.example"}
     assert desk.act(f"/campaigns/{number}/{what}", form) == f"/campaigns/{number}?notice=preparation-over"
     assert desk.read(number) == before
     assert desk.relay.mails == []
@@ -319,10 +327,10 @@ def test_an_approved_campaign_that_gets_another_segment_is_a_draft_again(desk: D
         number, state=CampaignState.approved, approved_by="Ben", approved_at=NOW, approved_digest="x" * 64
     )
     page = desk.get(f"/campaigns/{number}?look=1")
-    assert "What was approved has changed since." in page
+    assert "Something has changed since it was asked for." in page
     desk.act(f"/campaigns/{number}/options", {"note": "Hello", "was-note": ""})
     assert desk.read(number).state is CampaignState.approved
-    desk.act(f"/campaigns/{number}/segment", {"segment": "all"})
+    desk.act(f"/campaigns/{number}/segment", {"q": "all"})
     assert desk.read(number).state is CampaignState.draft
 
 
@@ -364,3 +372,17 @@ def test_what_has_started_meanwhile_is_not_discarded(desk: Desk) -> None:
     path = f"/campaigns/{number}/discard"
     assert desk.act(path, {}, Role.manager) == f"/campaigns/{number}?notice=campaign-started"
     assert desk.read(number).state is CampaignState.sending
+
+
+def test_a_start_that_is_near_waits_on_the_first_page_until_it_is_launched(desk: Desk) -> None:
+    number = desk.prepare()
+    assert "nobody has launched it" not in desk.get("/")
+    decide(desk, number, start_at=NOW + timedelta(hours=30), start_zone="UTC")
+    page = desk.get("/")
+    assert "Is to start 2 March 2026, 15:00 (UTC), and nobody has launched it yet" in page
+    assert f'href="/studio/campaigns/{number}"' in page
+    decide(desk, number, start_at=NOW - timedelta(hours=1), start_zone="UTC")
+    assert "Was to start 1 March 2026, 08:00 (UTC), and nobody has launched it" in desk.get("/")
+    assert "nobody has launched it" not in desk.get("/", Role.guest)
+    desk.change_campaign(number, state=CampaignState.scheduled)
+    assert "nobody has launched it" not in desk.get("/")

@@ -17,7 +17,7 @@ from mailer.counts.request import count_cross_table
 from mailer.i18n import gettext_noop
 from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.segments.query import QUERY_PARAMETER
+from mailer.web.studio.segment_query import QUERY_PARAMETER
 from subscribers.country import resolve_country
 from subscribers.errors import CountryError, SegmentError
 from subscribers.models import Status
