@@ -31,7 +31,20 @@ from mailer.web.mail_preview.audience import Audience
 from mailer.web.mail_preview.compiler_cache import CompilerCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
-from mailer.web.studio import (account, approvals, corrections, doctor, feedback, home, outbox, partners, reports, segments, sign_in, team)
+from mailer.web.studio import (
+    account,
+    approvals,
+    corrections,
+    doctor,
+    feedback,
+    home,
+    outbox,
+    partners,
+    reports,
+    segments,
+    sign_in,
+    team,
+)
 from mailer.web.studio.campaigns import routes as campaigns
 from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.comments import comment_acts, comment_pages

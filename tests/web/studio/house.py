@@ -12,9 +12,10 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlmodel import Session
 
-from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.campaigns.preparation.preparation_store import begin_preparation
 from mailer.database.engine import open_session
+from mailer.database.import_models import ImportFile, ImportFileState
+from mailer.database.models import Campaign
 from mailer.database.team_models import Role, SignInMethod, TeamMember
 from mailer.list_imports.checked_file import CheckedFile
 from mailer.list_imports.import_files import add_import_file
@@ -29,6 +30,9 @@ from tests.factories.small_edition import SLUG, write_edition, write_second_stor
 from tests.web.studio.conftest import Studio, serve_studio
 
 _STALE = "An old browser"
+
+PREPARED = 7
+"""The campaign that is being prepared."""
 
 ELSEWHERE = "2025-4"
 """Another edition, with a story that the first has not."""
@@ -222,6 +226,11 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
         cookies["stale"] = f"studio={secret}"
         cookies["forged"] = f"studio={'A' * 43}"
         with open_session(studio.engine) as session:
+            # With a number of its own, so that number 1 is that of no campaign.
+            session.add(
+                Campaign(id=PREPARED, edition=SLUG, title="News", segment="", digest="", created_at=utc_now())
+            )
+            session.flush()
             begin_preparation(session, SLUG, title="News", member_id=None, now=utc_now())
             session.commit()
         house = House(studio=studio, cookies=cookies, pristine=folder / "pristine")

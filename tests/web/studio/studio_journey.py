@@ -500,6 +500,55 @@ _APPROVING = (
     Stop(name="review, ended", path="/review/" + "0" * 48, role=None),
 )
 
+
+def _await_checklist(page: Page) -> None:
+    expect(page.locator("#checklist[hx-get]")).to_have_count(0)
+    page.evaluate("document.getElementById('sheet').scrollIntoView()")
+    expect(page.locator(".contact li")).not_to_have_count(0)
+
+
+def _choose_past_start(page: Page) -> None:
+    page.locator("[name=when][value=time]").check()
+    _refuse(page, start="2020-01-01T09:00")
+
+
+_CAMPAIGNS = (
+    Stop(name="campaigns", path="/campaigns"),
+    Stop(name="campaigns, none older", path="/campaigns?before=1"),
+    Stop(name="calendar", path="/campaigns/calendar"),
+    Stop(name="new campaign", path="/campaigns/new"),
+    Stop(name="new campaign, refused", path="/campaigns/new", act=lambda page: _refuse(page)),
+    Stop(name="campaign", path="/campaigns/{prepared}", act=_await_checklist),
+    Stop(name="campaign, for a guest", path="/campaigns/{prepared}?look=1", role=Role.guest),
+    Stop(name="who gets it", path="/campaigns/{prepared}/segment", act=_open_details),
+    Stop(
+        name="who gets it, refused",
+        path="/campaigns/{prepared}/segment",
+        act=lambda page: _refuse(page, q="country:MN sectr:education"),
+    ),
+    Stop(name="when it starts", path="/campaigns/{prepared}/start"),
+    Stop(name="when it starts, refused", path="/campaigns/{prepared}/start", act=_choose_past_start),
+    Stop(name="how it is sent", path="/campaigns/{prepared}/options"),
+    Stop(
+        name="how it is sent, refused",
+        path="/campaigns/{prepared}/options",
+        act=lambda page: _refuse(page, canary="many", minutes="few"),
+    ),
+    Stop(name="tests", path="/campaigns/{prepared}/tests"),
+    Stop(
+        name="tests, refused",
+        path="/campaigns/{prepared}/tests",
+        act=lambda page: _refuse(page, addresses="nobody"),
+    ),
+    Stop(name="versions of a campaign", path="/campaigns/{prepared}/versions"),
+    Stop(
+        name="version of a campaign",
+        path="/campaigns/{prepared}/versions",
+        act=lambda page: page.get_by_role("link", name="Version 1", exact=True).click(),
+    ),
+    Stop(name="campaign that was sent", path="/campaigns/{sent}"),
+)
+
 STOPS = (
     *_PARTNERS,
     *_SIGNING_IN,
@@ -509,6 +558,7 @@ STOPS = (
     *_SIGN_UPS,
     *_RETURNED,
     *_SEGMENTS,
+    *_CAMPAIGNS,
     *_SENDING,
     *_APPROVING,
     *_TEAM,

@@ -55,6 +55,7 @@ NO_PAGES = (
     "/editions/{edition}/translations/{language}/texts.xlf",
     "/editions/{edition}/stories/{story}/preview/frame",
     "/editions/{edition}/letter/preview/frame",
+    "/campaigns/{campaign}/versions/{tag}/frame",
     "/sign-in/organisation",
     "/sign-in/organisation/back",
 )

@@ -15,7 +15,7 @@ from mailer.database.team_models import Role
 from mailer.team.roles import is_allowed
 from mailer.web.studio.app import ROUTES
 from tests.factories.small_edition import SLUG
-from tests.web.studio.house import House, open_house
+from tests.web.studio.house import PREPARED, House, open_house
 
 EVERYBODY = frozenset(Role)
 WRITERS = frozenset({Role.author, Role.approver, Role.manager})
@@ -62,6 +62,7 @@ def row(
     return Row(who=who, form=form or {}, answers=frozenset(answers), values=values)
 
 
+_PREPARED = str(PREPARED)
 MATRIX: Mapping[str, Row] = {
     "GET /": row(EVERYBODY),
     "GET /sign-in": row(VISITORS, 200, 303),
@@ -183,21 +184,21 @@ MATRIX: Mapping[str, Row] = {
     "GET /campaigns/calendar": row(EVERYBODY),
     "GET /campaigns/new": row(WRITERS),
     "POST /campaigns/new": row(WRITERS, form={"edition": SLUG}),
-    "GET /campaigns/{campaign}": row(EVERYBODY),
-    "GET /campaigns/{campaign}/segment": row(WRITERS),
-    "POST /campaigns/{campaign}/segment": row(WRITERS, form={"q": "country:MN"}),
-    "GET /campaigns/{campaign}/start": row(WRITERS),
-    "POST /campaigns/{campaign}/start": row(WRITERS, form={"when": "launch"}),
-    "GET /campaigns/{campaign}/options": row(WRITERS),
-    "POST /campaigns/{campaign}/options": row(WRITERS, form={"canary": "5"}),
-    "GET /campaigns/{campaign}/tests": row(WRITERS),
-    "POST /campaigns/{campaign}/tests": row(WRITERS, 422),
-    "GET /campaigns/{campaign}/versions": row(EVERYBODY),
-    "GET /campaigns/{campaign}/versions/{tag}": row(EVERYBODY, 404),
-    "GET /campaigns/{campaign}/versions/{tag}/frame": row(EVERYBODY, 404),
-    "POST /campaigns/{campaign}/versions/{tag}/seen": row(EVERYBODY, 404),
-    "POST /campaigns/{campaign}/discard": row(WRITERS),
-    "POST /campaigns/{campaign}/archive": row(APPROVERS, 404),
+    "GET /campaigns/{campaign}": row(EVERYBODY, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/segment": row(WRITERS, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/segment": row(WRITERS, form={"q": "country:MN"}, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/start": row(WRITERS, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/start": row(WRITERS, form={"when": "launch"}, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/options": row(WRITERS, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/options": row(WRITERS, form={"canary": "5"}, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/tests": row(WRITERS, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/tests": row(WRITERS, 422, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/versions": row(EVERYBODY, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/versions/{tag}": row(EVERYBODY, 404, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/versions/{tag}/frame": row(EVERYBODY, 404, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/versions/{tag}/seen": row(EVERYBODY, 404, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/discard": row(WRITERS, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/archive": row(APPROVERS, 404, campaign=_PREPARED),
     "GET /campaigns/{campaign}/report": row(EVERYBODY, 200, 404),
     "GET /campaigns/{campaign}/report/tables/{table}": row(EVERYBODY, 200, 404, table="numbers"),
     "POST /campaigns/{campaign}/report/deliveries": row(MANAGERS, 200, 404),

@@ -19,6 +19,7 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
 from mailer.database.team_models import Role
+from mailer.team.members import Member
 from mailer.workspace import open_workspace, write_keys
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
@@ -53,6 +54,7 @@ class Desk:
 
     house: House
     relay: ScriptedServer
+    author: Member
 
     def get(self, path: str, who: str = Role.author, *, status: int = 200, **headers: str) -> str:
         """A page, once the numbers on it are counted."""
@@ -138,14 +140,12 @@ def served_desk(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path)
         workspace = open_workspace(root, environ={})
         with serve_studio(workspace, clock=lambda: NOW) as studio:
             add_people(studio.engine)
-            cookies = {
-                role.value: studio.sign_in(studio.add_member(role, f"{role.value.title()} X"))
-                for role in Role
-            }
+            members = {role.value: studio.add_member(role, f"{role.value.title()} X") for role in Role}
+            cookies = {name: studio.sign_in(member) for name, member in members.items()}
             pristine = folder / "pristine"
             house = House(studio=studio, cookies=cookies, pristine=pristine)
             house.keep()
-            yield Desk(house=house, relay=relay)
+            yield Desk(house=house, relay=relay, author=members[Role.author])
 
 
 @pytest.fixture
