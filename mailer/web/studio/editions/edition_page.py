@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.markdown.renderer import LETTER_HEADING_LEVEL
@@ -12,6 +14,8 @@ from editions.problem import Problem
 from editions.source.document import Document, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader
+from mailer.campaigns.correction_record import SEPARATOR, find_corrections
+from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
 from mailer.revisions.presence import list_present_by_place
 from mailer.team.roles import Permission
@@ -83,8 +87,20 @@ def view_edition(page: StudioPage, edition: str) -> EditionView:
     )
 
 
+def _find_correction_page(page: StudioPage, name: str) -> str:
+    with page.state.read_session() as session:
+        record = find_corrections(session.connection(), [name]).get(name)
+    place = None if record is None else find_note_of(page.state.workspace, record)
+    if place is None:
+        raise HTTPException(404)
+    names = (quote(part, safe="") for part in (place.edition, place.story))
+    return f"/corrections/{'/'.join(names)}/{place.number}"
+
+
 def show_edition(edition: str, page: PageDep, request: Request) -> Response:
-    """Show an edition; for htmx, only its stories."""
+    """Show an edition; for htmx, only its stories. The name of a correction leads to its page."""
+    if SEPARATOR in edition:
+        return page.redirect(_find_correction_page(page, edition))
     view = view_edition(page, edition)
     said = describe_move(view.sections, request.query_params.get("moved", ""), page.translator)
     if page.is_fragment:

@@ -139,6 +139,9 @@ def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House
     assert list_acts(house).count(Act.prepared_correction) == 1
     page = read_words(read(house, NOTE))
     assert "so it stays as it is" in page
+    named = house.ask("GET", f"/editions/{SLUG}~correction-1", Role.author)
+    assert named.headers["location"] == f"/studio{NOTE}"
+    assert house.ask("GET", f"/editions/{SLUG}~correction-2", Role.author).status == 404
     with house.unchanged("acts on what has become a campaign"):
         for act in ("edit", "discard"):
             assert house.ask("POST", f"{NOTE}/{act}", Role.author, form=FORM).status == 303
