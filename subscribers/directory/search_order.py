@@ -60,8 +60,9 @@ def list_search_parts(search: str) -> tuple[SearchPart, ...]:
         matches = not_(or_(*earlier)) if earlier else true()
         parts.append(SearchPart(column=column, prefix=prefix, matches=matches))
         earlier.append(begins)
-    columns = (col(Subscriber.email), col(Subscriber.name), col(Subscriber.organisation))
-    anywhere = and_(or_(*(contains_words(column, search) for column in columns)), not_(or_(*earlier)))
+    # One search in all three is a third of the work. Nobody searches for the end of a line.
+    texts = col(Subscriber.email) + "\n" + col(Subscriber.name) + "\n" + col(Subscriber.organisation)
+    anywhere = and_(contains_words(texts, search), not_(or_(*earlier)))
     return (*parts, SearchPart(column="email", matches=anywhere))
 
 

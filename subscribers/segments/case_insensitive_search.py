@@ -23,7 +23,7 @@ class _ContainsWords(FunctionElement[bool]):
     inherit_cache = True
 
 
-def contains_words(column: Mapped[str], words: str) -> ColumnElement[bool]:
+def contains_words(column: Mapped[str] | ColumnElement[str], words: str) -> ColumnElement[bool]:
     """Return the condition that ``column`` contains ``words``, ignoring case. Patterns are bound
     parameters."""
     letters = list(_case_variants(words))

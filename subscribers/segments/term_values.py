@@ -12,12 +12,12 @@ from subscribers.errors import CountryError, DetailError
 from subscribers.models import ConsentEvent, Status
 from subscribers.segments.date_range import parse_date_range
 from subscribers.segments.lookups import Lookups
-from subscribers.segments.terms import SAVED_KEY, TermKey
+from subscribers.segments.terms import IMPORT, SAVED_KEY, TermKey
 from subscribers.validation import clean_line, clean_tag
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _METHOD = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_METHODS = ("import", "page", "one-click", "command-line", "sign-up", "double-opt-in")
+_METHODS = ("import", "page", "one-click", "command-line", "studio", "sign-up", "double-opt-in")
 _MAX_LISTED = 12
 
 EXAMPLES: Mapping[str, str] = MappingProxyType(
@@ -145,7 +145,7 @@ def _parse_edition(word: str, lookups: Lookups) -> str:
 
 def _parse_consent(word: str, _: Lookups) -> str:
     said = re.sub(r"[\s_-]+", "-", normalize("NFKC", word).strip().casefold())
-    if said in ConsentEvent.__members__ or said in _METHODS:
+    if said in ConsentEvent.__members__ or said in _METHODS or IMPORT.fullmatch(said):
         return said
     # Any method can be in a record, so only near misses of known words are taken for mistakes.
     near = get_close_matches(said, (*ConsentEvent, *_METHODS), n=1, cutoff=0.8)

@@ -28,6 +28,10 @@ from subscribers.segments.lookups import DeliveryLookup
 _NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
 
 
+IMPORT = re.compile(r"import-([1-9][0-9]{0,8})", re.ASCII)
+"""An import by its number, as a value of :attr:`TermKey.consent`."""
+
+
 class TermKey(StrEnum):
     """What a term can ask about."""
 
@@ -57,7 +61,8 @@ class TermKey(StrEnum):
     2021-1/youth-forum."""
 
     consent = "consent"
-    """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""
+    """What is in their consent record: an event such as ``imported``, a method such as ``one-click``, or an
+    import by its number, such as ``import-12``."""
 
 
 SAVED_KEY = "segment"
@@ -141,7 +146,9 @@ def _has_consent_record(words: tuple[str, ...]) -> ColumnElement[bool]:
     events = [ConsentEvent(word) for word in words if word in ConsentEvent.__members__]
     # "command line" in a record is command-line in a segment, where a value has no spaces.
     method = func.replace(func.lower(col(ConsentRecord.method)), " ", "-")
+    imports = [int(found[1]) for word in words if (found := IMPORT.fullmatch(word))]
     said = [method.in_(words), *([col(ConsentRecord.event).in_(events)] if events else [])]
+    said += [col(ConsentRecord.import_id).in_(imports)] if imports else []
     return exists().where(mine, or_(*said)).correlate(Subscriber)
 
 

@@ -1,8 +1,9 @@
 """Merging two people while campaigns are under way: nobody is written to twice, and nobody is lost."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine, update
@@ -19,6 +20,7 @@ from mailer.selfservice.unsubscribe import read_subscription, unsubscribe_by_lin
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.workspace import Workspace
 from subscribers.consent.suppression import SuppressionKey
+from subscribers.errors import MergeError
 from subscribers.models import MergedSubscriber, Status, Subscriber
 from subscribers.queries import find_subscriber
 from subscribers.tokens import LinkPurpose
@@ -236,9 +238,7 @@ def test_erasing_the_person_erases_both_addresses(
 ) -> None:
     add_both(sqlite_engine)
     merge(sqlite_engine, workspace.keys.suppression)
-    (workspace.root / "outbox").mkdir(exist_ok=True)
-    house = replace(workspace, settings=workspace.settings)
-    report = erase_person(house, sqlite_engine, given, method="studio", now=now)
+    report = erase_person(workspace, sqlite_engine, given, method="studio", now=now)
     assert not report.resumed
     with Session(sqlite_engine) as session:
         people = session.exec(select(Subscriber)).all()
@@ -248,3 +248,27 @@ def test_erasing_the_person_erases_both_addresses(
     raw = b"".join(path.read_bytes() for path in workspace.root.parent.glob("mailer.db*"))
     assert KEPT.encode() not in raw
     assert OTHER.encode() not in raw
+
+
+def test_of_two_who_merge_a_pair_at_the_same_moment_one_does(engine: Engine) -> None:
+    add_both(engine)
+    barrier = Barrier(2)
+
+    def try_merge(pair: tuple[str, str]) -> str:
+        with Session(engine) as session:
+            barrier.wait()
+            try:
+                apply_merge(session, *pair, key=KEY, method="studio", now=START)
+            except MergeError:
+                return "refused"
+            session.commit()
+            return "merged"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(try_merge, [(KEPT, OTHER), (OTHER, KEPT)]))
+    assert outcomes == ["merged", "refused"]
+    with Session(engine) as session:
+        (tie,) = session.exec(select(MergedSubscriber)).all()
+        assert session.get_one(Subscriber, tie.kept_id).status is Status.active
+        assert session.get_one(Subscriber, tie.subscriber_id).status is Status.merged
+    assert sorted(state.value for state in read_states(engine).values()) == ["queued", "suppressed"]

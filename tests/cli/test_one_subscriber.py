@@ -84,3 +84,24 @@ def test_an_address_that_must_not_get_mail_is_refused_with_the_command_that_help
     again = run(workspace, "add", "li@example.org")
     assert again.exit_code == 1
     assert "li@example.org is on the list already, as active" in again.stderr
+
+
+def test_two_addresses_of_one_person_are_shown_and_then_merged(either_workspace: Workspace) -> None:
+    other = "m.lin@example.com"
+    read(either_workspace, "add", MEI, "--name", "Mei Lin", "--sectors", "education")
+    read(either_workspace, "add", other, "--name", "M. Lin", "--country", "CN")
+    shown = run(either_workspace, "merge", MEI, other)
+    assert (shown.exit_code, "Add --apply to do it" in shown.output) == (0, True)
+    assert read(either_workspace, "show", other)["status"] == "active"
+    planned = read(either_workspace, "merge", MEI, other)
+    done = read(either_workspace, "merge", MEI, other, "--apply", "--reason", "said so")
+    assert (planned.pop("done"), done.pop("done")) == (False, True)
+    assert planned.pop("at") <= done.pop("at")  # type: ignore[operator]
+    assert planned == done
+    kept = read(either_workspace, "show", MEI)
+    assert kept.items() >= {"name": "Mei Lin", "country": "CN", "sectors": ["education"]}.items()
+    assert read(either_workspace, "show", other).items() >= {"status": "merged", "merged_into": MEI}.items()
+    again = run(either_workspace, "merge", MEI, other, "--apply")
+    assert (again.exit_code, "was merged before" in again.output) == (1, True)
+    unknown = run(either_workspace, "merge", MEI, other, "--take", "shoes")
+    assert "Choose from: name, organisation" in unknown.output

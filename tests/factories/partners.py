@@ -31,16 +31,16 @@ _SECTORS = (
     *("culture", "communication-and-information"),
 )
 _PEOPLE: tuple[tuple[str, str, str, str, str, tuple[str, ...], str], ...] = (
-    ("lin.mei@example.org", "Mei Lin", "Uni", "CN", "zh-Hans", ("education", "culture"), "press, board"),
-    ("bat.erdene@example.org", "Бат-Эрдэнэ", MINISTRY, "MN", "mn", ("education",), "focal-point"),
-    ("oyun@example.org", "Оюун", MINISTRY, "MN", "mn", (), ""),
-    ("yuki.tanaka@example.org", "Yuki Tanaka", "National Museum", "JP", "ja", ("culture",), "press"),
-    ("kim@example.org", "김민준", "Green Office", "KR", "ko", ("natural-sciences",), ""),
-    ("anna@example.org", "Anna McDonald", "Green Office", "", "", (), ""),
+    ("lin.mei@partner.example", "Mei Lin", "Uni", "CN", "zh-Hans", ("education", "culture"), "press, board"),
+    ("bat.erdene@partner.example", "Бат-Эрдэнэ", MINISTRY, "MN", "mn", ("education",), "focal-point"),
+    ("oyun@partner.example", "Оюун", MINISTRY, "MN", "mn", (), ""),
+    ("yuki.tanaka@partner.example", "Yuki Tanaka", "National Museum", "JP", "ja", ("culture",), "press"),
+    ("kim@partner.example", "김민준", "Green Office", "KR", "ko", ("natural-sciences",), ""),
+    ("anna@partner.example", "Anna McDonald", "Green Office", "", "", (), ""),
     ("info@example.net", "", "", "", "en", (), "old-list"),
-    ("left@example.org", "Lena Left", "Closed Institute", "CN", "en", (), ""),
-    ("dead@example.org", "Dora Dead", "Closed Institute", "CN", "en", (), ""),
-    ("spam@example.org", "Sam Spam", "", "JP", "en", (), ""),
+    ("left@partner.example", "Lena Left", "Closed Institute", "CN", "en", (), ""),
+    ("dead@partner.example", "Dora Dead", "Closed Institute", "CN", "en", (), ""),
+    ("spam@partner.example", "Sam Spam", "", "JP", "en", (), ""),
     ("m.lin@example.com", "M. Lin", "", "", "", (), "vip"),
 )  # fmt: skip
 
@@ -60,16 +60,16 @@ def add_partners(engine: Engine, key: SuppressionKey, now: datetime) -> dict[str
             )  # fmt: skip
         _add_campaigns(session, earlier)
         _add_feedback(session, now - timedelta(days=9))
-        pause_subscriber(session, "yuki.tanaka@example.org", date(2099, 5, 1), method="page", now=now)
-        unsubscribe_address(session, "left@example.org", method="page", source="campaign 1", now=now)
+        pause_subscriber(session, "yuki.tanaka@partner.example", date(2099, 5, 1), method="page", now=now)
+        unsubscribe_address(session, "left@partner.example", method="page", source="campaign 1", now=now)
         for address, reason in (
-            ("dead@example.org", ConsentEvent.bounced),
-            ("spam@example.org", ConsentEvent.complained),
+            ("dead@partner.example", ConsentEvent.bounced),
+            ("spam@partner.example", ConsentEvent.complained),
         ):
             suppress(session, address, key=key, reason=reason, method="sending", source="campaign 1", now=now)
         apply_merge(
-            session, "lin.mei@example.org", "m.lin@example.com", key=key, method="studio", source="by Ann",
-            evidence="said so by telephone", now=now,
+            session, "lin.mei@partner.example", "m.lin@example.com", key=key, method="studio",
+            source="by Ann", evidence="said so by telephone", now=now,
         )  # fmt: skip
         session.commit()
         rows = session.exec(select(Subscriber.email, Subscriber.id)).all()
@@ -98,13 +98,13 @@ def _add_campaigns(session: Session, at: datetime) -> None:
             )
     session.add(
         SentTest(
-            edition="2021-2", content_digest="d", address="lin.mei@example.org", sent_by="Ann", sent_at=at
+            edition="2021-2", content_digest="d", address="lin.mei@partner.example", sent_by="Ann", sent_at=at
         )
     )
 
 
 def _add_feedback(session: Session, at: datetime) -> None:
-    person = session.exec(select(Subscriber).where(Subscriber.email == "lin.mei@example.org")).one()
+    person = session.exec(select(Subscriber).where(Subscriber.email == "lin.mei@partner.example")).one()
     for number, (kind, subject, words) in enumerate(
         (
             (FeedbackKind.auto_reply, "Out of office", "I am away until Monday."),

@@ -32,11 +32,13 @@ from subscribers.directory.subscriber_list import (
     read_list_page,
 )
 from subscribers.errors import SegmentError
-from subscribers.models import Status, Subscriber
+from subscribers.models import ImportBatch, Status, Subscriber
 from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.segment import Segment
 from subscribers.segments.terms import TermKey
 
+_MOST_IMPORTS = 30
+_IMPORT = gettext_noop("Import %(number)s: %(file)s")
 _SOURCES: Sequence[tuple[str, str]] = (
     ("imported", gettext_noop("Added by the team")),
     ("import", gettext_noop("By an import")),
@@ -61,7 +63,8 @@ def show_list(page: PageDep) -> Response:
         asked = _read_asked(page, session)
         found = None if asked.fault is not None else _read_page(page, session, asked)
         is_empty = found is not None and not found.rows and _has_nobody(session)
-    return _render(page, asked, found, is_empty=is_empty)
+        sources = _list_sources(page, session)
+    return _render(page, asked, found, sources, is_empty=is_empty)
 
 
 def _read_asked(page: StudioPage, session: Session) -> _Asked:
@@ -93,7 +96,27 @@ def _has_nobody(session: Session) -> bool:
     return session.exec(select(Subscriber.id).order_by(col(Subscriber.id)).limit(1)).first() is None
 
 
-def _render(page: StudioPage, asked: _Asked, found: ListPage | None, *, is_empty: bool) -> Response:
+def _list_sources(page: StudioPage, session: Session) -> list[tuple[str, str]]:
+    """In which ways partners came, and the last imports."""
+    translate = page.translator.translate
+    batches = select(ImportBatch.id, ImportBatch.source).order_by(col(ImportBatch.id).desc())
+    return [
+        *((value, translate(words)) for value, words in _SOURCES),
+        *(
+            (f"import-{number}", translate(_IMPORT, number=number, file=file))
+            for number, file in session.exec(batches.limit(_MOST_IMPORTS))
+        ),
+    ]
+
+
+def _render(
+    page: StudioPage,
+    asked: _Asked,
+    found: ListPage | None,
+    sources: list[tuple[str, str]],
+    *,
+    is_empty: bool,
+) -> Response:
     translator, settings = page.translator, page.settings
     chosen = {} if asked.fault is not None else read_filters(asked.segment)
     rows = [] if found is None else [_describe_row(page, row) for row in found.rows]
@@ -123,7 +146,7 @@ def _render(page: StudioPage, asked: _Asked, found: ListPage | None, *, is_empty
         ),
         statuses=[(status.value, words) for status, (words, _) in STATUS_WORDS.items()],
         languages=list_languages((chosen or {}).get("language", "")),
-        sources=_SOURCES,
+        sources=sources,
     )
 
 

@@ -130,7 +130,7 @@ def _describe_status(page: StudioPage, session: Session, subscriber: Subscriber)
         select(ConsentRecord)
         .where(
             col(ConsentRecord.subscriber_id) == subscriber.id,
-            col(ConsentRecord.event).in_(_STATUS_EVENTS),
+            col(ConsentRecord.event).in_(_STATUS_EVENTS - _list_irrelevant(subscriber)),
         )
         .order_by(col(ConsentRecord.id).desc())
         .limit(1)
@@ -151,6 +151,11 @@ def _describe_status(page: StudioPage, session: Session, subscriber: Subscriber)
         "may_pause": status in {Status.active, Status.paused},
         "is_somebody": status not in {Status.erased, Status.merged},
     }
+
+
+def _list_irrelevant(subscriber: Subscriber) -> frozenset[ConsentEvent]:
+    """That somebody was merged into a partner is not why that one has their status."""
+    return frozenset() if subscriber.status is Status.merged else frozenset({ConsentEvent.merged})
 
 
 def _describe_history(session: Session, person: _Person) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from sqlmodel import Session
 
 from mailer.database.team_models import Role
-from subscribers.models import Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Subscriber
 from tests.web.studio.partners.conftest import PartnerHouse
 
 _LINK = re.compile(r'<li>\s*<div class="grow">\s*<p><a href="/studio/partners/(\d+)"')
@@ -61,6 +61,29 @@ def test_filters_write_the_query_and_a_query_shows_its_filters(partners: Partner
     assert "says more than filters can show" in partners.get("?query=country:MN+or+tag:press")
     assert name_all(partners, "?source=import&organisation=institute") == ["dead", "left"]
     assert name_all(partners, "?search=green&query=country:KR") == ["kim"]
+
+
+def test_those_of_one_import_are_chosen_by_its_number(partners: PartnerHouse) -> None:
+    now = partners.house.studio.clock()
+    with Session(partners.house.studio.engine) as session:
+        batch = ImportBatch(source="forum.csv", basis="", at=now)
+        session.add(batch)
+        session.flush()
+        for name in ("kim", "anna"):
+            session.add(
+                ConsentRecord(
+                    subscriber_id=partners.numbers[name],
+                    event=ConsentEvent.updated,
+                    at=now,
+                    method="import",
+                    import_id=batch.id,
+                )
+            )
+        session.commit()
+        number = batch.id
+    assert name_all(partners, f"?source=import-{number}") == ["anna", "kim"]
+    page = partners.house.ask("GET", f"/partners?query=consent:import-{number}", Role.author).body.decode()
+    assert f'<option value="import-{number}" selected>Import {number}: forum.csv</option>' in page
 
 
 def test_a_query_that_cannot_be_read_has_a_caret_at_the_place(partners: PartnerHouse) -> None:

@@ -25,9 +25,9 @@ def read_last_record(partners: PartnerHouse, name: str) -> dict[str, str]:
 def test_the_page_has_everything_that_is_known(partners: PartnerHouse) -> None:
     words = partners.get(path(partners, "lin.mei"))
     for told in (
-        "lin.mei@example.org", "Gets mail", "China", "中文", "Culture, Education", "board , press , vip",
+        "lin.mei@partner.example", "Gets mail", "China", "中文", "Culture, Education", "board , press , vip",
         "m.lin@example.com", "Learning outdoors", "2.0.0 Ok: queued", "to m.lin@example.com",
-        "An automatic reply : Out of office", "452 4.2.2 Mailbox full", "2021-2 by Ann", "Added by the team",
+        "An automatic reply: Out of office", "452 4.2.2 Mailbox full", "2021-2 by Ann", "Added by the team",
         "asked for it at the forum", "Merged with another address of theirs", "said so by telephone",
     ):  # fmt: skip
         assert told in words, told
@@ -44,18 +44,18 @@ def test_the_page_says_why_somebody_gets_no_mail_and_since_when(partners: Partne
 
 def test_a_partner_is_added_with_the_basis_on_record(partners: PartnerHouse) -> None:
     answer = partners.post(
-        "/new", email=" Sue@Example.org", name="Sue", country="Südkorea", tags="press; vip",
+        "/new", email=" Sue@Partner.Example", name="Sue", country="Südkorea", tags="press; vip",
         language="ko", sectors="education", basis="asked by letter",
     )  # fmt: skip
     assert answer.status == 303, read_words(answer)
     with Session(partners.house.studio.engine) as session:
-        person = session.exec(select(Subscriber).where(Subscriber.email == "sue@example.org")).one()
+        person = session.exec(select(Subscriber).where(Subscriber.email == "sue@partner.example")).one()
         assert (person.name, person.country, person.language) == ("Sue", "KR", "ko")
     assert is_gone_on(answer, f"/partners/{person.id}", "partner-added")
     words = partners.get(f"/{person.id}")
     assert "asked by letter" in words
     assert "by author X" in words
-    assert partners.read_log()[0] == ("added_subscriber", "sue@example.org", "")
+    assert partners.read_log()[0] == ("added_subscriber", "sue@partner.example", "")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_partner_is_added_with_the_basis_on_record(partners: PartnerHouse) -> 
     [
         ("not an address", "in full, such as mei@example.org"),
         ("", "in full, such as mei@example.org"),
-        ("MEI.LIN@example.org", "on the list already"),
-        ("left@example.org", "on the list already"),
+        ("LIN.MEI@partner.example", "on the list already"),
+        ("left@partner.example", "on the list already"),
         ("m.lin@example.com", "on the list already"),
     ],
 )
@@ -79,8 +79,10 @@ def test_an_address_that_cannot_be_added_is_refused_with_what_was_typed(
 
 
 def test_a_second_press_adds_nobody_twice(partners: PartnerHouse) -> None:
-    assert partners.post("/new", email="sue@example.org").status == 303
-    assert "See the partner with this address" in read_words(partners.post("/new", email="sue@example.org"))
+    assert partners.post("/new", email="sue@partner.example").status == 303
+    assert "See the partner with this address" in read_words(
+        partners.post("/new", email="sue@partner.example")
+    )
 
 
 def test_details_are_changed_with_the_reason_on_record(partners: PartnerHouse) -> None:
@@ -97,7 +99,7 @@ def test_details_are_changed_with_the_reason_on_record(partners: PartnerHouse) -
     assert (record["method"], record["source"]) == ("studio", "by author X")
     assert record["evidence"].startswith("wrote to us\nchanged: country, language")
     act, subject, detail = partners.read_log()[0]
-    assert (act, subject) == ("edited_subscriber", "kim@example.org")
+    assert (act, subject) == ("edited_subscriber", "kim@partner.example")
     assert detail == "country, language, name, organisation, sectors, tags"
 
 
@@ -187,7 +189,7 @@ def test_a_block_is_lifted_only_where_its_owner_did_not_decide(partners: Partner
     answer = partners.post(f"{number}/lift", lift_reason="a mistake")
     assert is_gone_on(answer, f"/partners{number}", "partner-unblocked")
     with Session(partners.house.studio.engine) as session:
-        assert not is_suppressed(session, key, "kim@example.org")
+        assert not is_suppressed(session, key, "kim@partner.example")
     with partners.house.unchanged("the owner's word"):
         answer = partners.post(path(partners, "spam", "/lift"), lift_reason="please")
     assert answer.status == 422
@@ -199,21 +201,25 @@ def test_two_are_shown_side_by_side_before_they_are_merged(partners: PartnerHous
     assert "Compare the two" in partners.get(f"{number}/merge")
     for other, said in (
         ("kim", "in full"),
-        ("x@example.org", "Nobody on the list"),
+        ("x@partner.example", "Nobody on the list"),
         ("m.lin@example.com", "cannot"),
     ):
         assert said in partners.get(f"{number}/merge?other={other}", status=422)
     page = partners.house.ask(
-        "GET", f"/partners{number}/merge?other=left@example.org", Role.author
+        "GET", f"/partners{number}/merge?other=left@partner.example", Role.author
     ).body.decode()
     assert "They unsubscribed with the other address" in page
     digest = page.partition('name="digest" value="')[2][:16]
-    form = {"other": "left@example.org", "digest": digest, "take_name": "other"}
+    form = {"other": "left@partner.example", "digest": digest, "take_name": "other"}
     answer = partners.post(f"{number}/merge", reason="the same person", **form)
     assert is_gone_on(answer, f"/partners{number}", "partners-merged")
     assert (partners.know("anna")["status"], partners.know("anna")["name"]) == ("unsubscribed", "Lena Left")
     assert partners.know("anna")["organisation"] == "Green Office"
-    assert partners.read_log()[0] == ("merged_subscribers", "anna@example.org", "with left@example.org")
+    assert partners.read_log()[0] == (
+        "merged_subscribers",
+        "anna@partner.example",
+        "with left@partner.example",
+    )
     with partners.house.unchanged("a second press"):
         assert partners.post(f"{number}/merge", **form).status == 422
 
@@ -221,12 +227,12 @@ def test_two_are_shown_side_by_side_before_they_are_merged(partners: PartnerHous
 def test_a_merge_that_is_out_of_date_shows_the_two_once_more(partners: PartnerHouse) -> None:
     number = path(partners, "anna")
     page = partners.house.ask(
-        "GET", f"/partners{number}/merge?other=kim@example.org", Role.author
+        "GET", f"/partners{number}/merge?other=kim@partner.example", Role.author
     ).body.decode()
     digest = page.partition('name="digest" value="')[2][:16]
     partners.post(path(partners, "kim", "/unsubscribe"))
     with partners.house.unchanged("an old page"):
-        answer = partners.post(f"{number}/merge", other="kim@example.org", digest=digest)
+        answer = partners.post(f"{number}/merge", other="kim@partner.example", digest=digest)
     assert answer.status == 422
     assert "nothing is merged yet" in read_words(answer)
     assert "They unsubscribed with the other address" in read_words(answer)
@@ -240,15 +246,15 @@ def test_a_copy_of_the_data_is_the_managers_to_take_and_is_written_down(partners
     assert "attachment" in answer.headers["content-disposition"]
     assert "mei" not in answer.headers["content-disposition"]
     known = json.loads(answer.body)
-    assert known["subscriber"]["email"] == "lin.mei@example.org"
+    assert known["subscriber"]["email"] == "lin.mei@partner.example"
     assert [row["email"] for row in known["merged"]] == ["m.lin@example.com"]
-    assert partners.read_log()[0] == ("exported_person", "lin.mei@example.org", "")
+    assert partners.read_log()[0] == ("exported_person", "lin.mei@partner.example", "")
 
 
 def test_a_person_is_erased_with_all_their_addresses(partners: PartnerHouse) -> None:
     outbox = partners.house.studio.workspace.root / "outbox"
     outbox.mkdir(exist_ok=True)
-    (outbox / "0001.eml").write_text("To: lin.mei@example.org\n\nDear Mei\n")
+    (outbox / "0001.eml").write_text("To: lin.mei@partner.example\n\nDear Mei\n")
     number = path(partners, "lin.mei")
     words = partners.get(f"{number}/erase", Role.manager)
     for told in (
@@ -258,7 +264,7 @@ def test_a_person_is_erased_with_all_their_addresses(partners: PartnerHouse) -> 
         "It cannot be undone",
     ):
         assert told in words, told
-    answer = partners.post(f"{number}/erase", Role.manager, address="lin.mei@example.org")
+    answer = partners.post(f"{number}/erase", Role.manager, address="lin.mei@partner.example")
     assert is_gone_on(answer, f"/partners{number}", "partner-erased")
     assert not (outbox / "0001.eml").exists()
     words = partners.get(number)
@@ -282,7 +288,7 @@ def test_what_takes_much_away_asks_again_who_one_is(partners: PartnerHouse, rest
             one.confirmed_at = one.confirmed_at.replace(year=2020)
         session.commit()
     with partners.house.unchanged(rest):
-        answer = partners.post(path(partners, "kim", rest), Role.manager, other="anna@example.org")
+        answer = partners.post(path(partners, "kim", rest), Role.manager, other="anna@partner.example")
     assert answer.status in {303, 403}
     assert b"confirm" in answer.body or "confirm" in answer.headers.get("location", "")
 
