@@ -1,5 +1,6 @@
 """A walk through every page of Studio in each of its states, for whoever looks at all of them."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -649,6 +650,12 @@ class StudioJourney:
         (folder / "stories" / "020-faulty.md").write_text(_FAULTY, encoding="utf-8")
         (folder / "stories" / "030-unreadable.md").write_bytes(b"\xff\xfe\x00")
 
+    def _copy_edition(self) -> str:
+        """An edition beside the sample, whose own campaign is launched; its name."""
+        editions, name = self.studio.workspace.editions, f"{EDITION}-approved"
+        shutil.copytree(editions / EDITION, editions / name)
+        return name
+
     def _make_values(self, people: Newsroom) -> Mapping[str, object]:
         with Session(self.studio.engine) as session:
             store_password(
@@ -658,7 +665,7 @@ class StudioJourney:
             session.commit()
         returns = add_returns(self.studio.engine, "2026-0", utc_now())
         send_small_edition(self.studio)
-        asked = ask_of_outsider(self.studio, EDITION, people.ann, utc_now())
+        asked = ask_of_outsider(self.studio, self._copy_edition(), people.ann, utc_now())
         keep_diagnosis(self.studio.workspace, _FINDINGS, now=utc_now())
         sending = add_sending(self.studio)
         return {

@@ -13,7 +13,7 @@ from mailer.activity.acts import Act
 from mailer.campaigns.approvals.reviewers import make_link
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.preparation.preparation_store import (
-    begin_preparation,
+    find_preparation,
     read_preparation,
     save_preparation,
 )
@@ -126,7 +126,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
 def desk(house: House) -> Iterator[Desk]:
     engine = house.studio.engine
     with Session(engine) as session:
-        begun = begin_preparation(session, SLUG, title="News", member_id=None, now=utc_now())
+        begun = find_preparation(session, SLUG)
+        assert begun is not None
         decided = replace(begun.decisions, segment="country:MN,CN")
         save_preparation(session, begun, decided, member_id=None, now=utc_now())
         session.commit()
