@@ -1,7 +1,8 @@
 """Launches that can be undone, and that a second person confirms: each starts once, as it was confirmed, or
-says why it did not. On both databases."""
+says why it did not."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,7 +44,7 @@ from tests.factories.deliveries import (
     set_status,
 )
 from tests.factories.pending_launches import add_team_member, ask, confirm, make_request, read_pending
-from tests.factories.small_edition import write_edition
+from tests.factories.small_edition import add_people, write_edition
 
 P = PendingLaunchState
 
@@ -61,6 +62,31 @@ def ann(campaign_engine: Engine) -> int:
 @pytest.fixture
 def ben(campaign_engine: Engine) -> int:
     return add_team_member(campaign_engine, "Ben Oyun")
+
+
+@pytest.fixture
+def sqlite_workspace(workspace: Workspace) -> Workspace:
+    """A workspace on SQLite alone, for what no database does differently."""
+    write_edition(workspace.editions)
+    return workspace
+
+
+@pytest.fixture
+def list_engine(sqlite_workspace: Workspace) -> Iterator[Engine]:
+    engine = sqlite_workspace.open_database(durable=True)
+    add_people(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def cho(list_engine: Engine) -> int:
+    return add_team_member(list_engine, "Cho Ara")
+
+
+@pytest.fixture
+def dev(list_engine: Engine) -> int:
+    return add_team_member(list_engine, "Dev Rao")
 
 
 def test_a_launch_starts_when_its_ten_seconds_are_over(
@@ -108,40 +134,40 @@ def test_many_workers_start_one_campaign(
 
 
 def test_a_launch_that_is_undone_never_starts(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    pending = ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
-    with Session(campaign_engine) as session:
+    pending = ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    with Session(list_engine) as session:
         assert undo_launch(session, pending.number, now=START)
         assert not undo_launch(session, pending.number, now=START)
         session.commit()
     clock.advance(minutes=1)
-    assert start_due_launches(campaign_engine, campaign_workspace, clock=clock) == []
-    assert read_pending(campaign_engine, pending).state is P.undone
-    assert read_states(campaign_engine) == {}
+    assert start_due_launches(list_engine, sqlite_workspace, clock=clock) == []
+    assert read_pending(list_engine, pending).state is P.undone
+    assert read_states(list_engine) == {}
 
 
 def test_what_has_started_cannot_be_undone(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    pending = ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
+    pending = ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
     clock.advance(seconds=10)
-    start_due_launches(campaign_engine, campaign_workspace, clock=clock)
-    with Session(campaign_engine) as session:
+    start_due_launches(list_engine, sqlite_workspace, clock=clock)
+    with Session(list_engine) as session:
         assert not undo_launch(session, pending.number, now=clock.now)
 
 
 def test_a_second_click_asks_for_nothing_more_and_another_person_is_told(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, ben: int
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, dev: int
 ) -> None:
-    request = make_request(campaign_workspace, campaign_engine)
-    first = ask(campaign_engine, request, ann)
-    assert ask(campaign_engine, request, ann) == first
+    request = make_request(sqlite_workspace, list_engine)
+    first = ask(list_engine, request, cho)
+    assert ask(list_engine, request, cho) == first
     with pytest.raises(OtherLaunchError) as other:
-        ask(campaign_engine, request, ben)
+        ask(list_engine, request, dev)
     assert other.value.number == first.number
     with pytest.raises(OtherLaunchError):
-        ask(campaign_engine, replace(request, count=5), ann)
+        ask(list_engine, replace(request, count=5), cho)
 
 
 def test_of_two_tabs_at_the_same_moment_one_asks(
@@ -166,14 +192,14 @@ def test_of_two_tabs_at_the_same_moment_one_asks(
 
 
 def test_nothing_is_asked_of_a_campaign_that_was_launched(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    request = make_request(campaign_workspace, campaign_engine)
-    ask(campaign_engine, request, ann)
+    request = make_request(sqlite_workspace, list_engine)
+    ask(list_engine, request, cho)
     clock.advance(seconds=10)
-    start_due_launches(campaign_engine, campaign_workspace, clock=clock)
+    start_due_launches(list_engine, sqlite_workspace, clock=clock)
     with pytest.raises(CampaignStateError):
-        ask(campaign_engine, request, ann, now=clock.now)
+        ask(list_engine, request, cho, now=clock.now)
 
 
 def test_two_people_launch_and_neither_alone(
@@ -200,14 +226,14 @@ def test_two_people_launch_and_neither_alone(
 
 
 def test_where_two_people_launch_the_command_line_launches_and_schedules_nothing(
-    campaign_workspace: Workspace, campaign_engine: Engine
+    sqlite_workspace: Workspace, list_engine: Engine
 ) -> None:
-    workspace = with_settings(campaign_workspace, campaigns=CampaignSettings(launch_by="two"))
-    plan = make_plan(workspace, campaign_engine, START)
+    workspace = with_settings(sqlite_workspace, campaigns=CampaignSettings(launch_by="two"))
+    plan = make_plan(workspace, list_engine, START)
     with pytest.raises(LaunchRefusedError, match="Two people"):
-        launch(campaign_engine, workspace, plan, now=START)
+        launch(list_engine, workspace, plan, now=START)
     with pytest.raises(LaunchRefusedError, match="Two people"):
-        schedule_campaign(campaign_engine, workspace, plan, at=START + timedelta(days=1), clock=FakeClock())
+        schedule_campaign(list_engine, workspace, plan, at=START + timedelta(days=1), clock=FakeClock())
 
 
 def test_nobody_confirms_or_starts_it_in_time(
@@ -258,54 +284,54 @@ def test_another_number_of_readers_is_typed_again(
 
 
 def test_one_who_left_meanwhile_changes_the_number_too(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
-    set_status(campaign_engine, "kim@example.org", Status.unsubscribed)
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    set_status(list_engine, "kim@example.org", Status.unsubscribed)
     clock.advance(seconds=10)
-    assert "3 when it was to start" in refused(campaign_workspace, campaign_engine, clock)
+    assert "3 when it was to start" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_an_edition_that_was_changed_meanwhile_is_not_sent(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
-    write_edition(campaign_workspace.editions, subject="Other news")
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    write_edition(sqlite_workspace.editions, subject="Other news")
     clock.advance(seconds=10)
-    assert "have changed" in refused(campaign_workspace, campaign_engine, clock)
+    assert "have changed" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_what_the_team_decides_otherwise_meanwhile_is_not_overruled(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    request = make_request(campaign_workspace, campaign_engine)
-    with Session(campaign_engine) as session:
-        before = begin_preparation(session, request.edition, title="x", member_id=ann, now=START)
+    request = make_request(sqlite_workspace, list_engine)
+    with Session(list_engine) as session:
+        before = begin_preparation(session, request.edition, title="x", member_id=cho, now=START)
         session.commit()
-    ask(campaign_engine, replace(request, preparation_version=before.version), ann)
-    with Session(campaign_engine) as session:
+    ask(list_engine, replace(request, preparation_version=before.version), cho)
+    with Session(list_engine) as session:
         decided = Decisions(segment="country:MN")
-        save_preparation(session, before, decided, member_id=ann, now=START)
+        save_preparation(session, before, decided, member_id=cho, now=START)
         session.commit()
     clock.advance(seconds=10)
-    assert "decided" in refused(campaign_workspace, campaign_engine, clock)
+    assert "decided" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_an_edition_that_is_gone_or_has_errors_is_not_sent(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    request = make_request(campaign_workspace, campaign_engine)
-    ask(campaign_engine, request, ann)
-    story = campaign_workspace.editions / request.edition / "stories" / "010-teachers.md"
+    request = make_request(sqlite_workspace, list_engine)
+    ask(list_engine, request, cho)
+    story = sqlite_workspace.editions / request.edition / "stories" / "010-teachers.md"
     text = story.read_text()
     story.write_text("---\ntitle: A\nsector: nothing\n---\n\nText.\n")
     clock.advance(seconds=10)
-    assert "errors" in refused(campaign_workspace, campaign_engine, clock)
+    assert "errors" in refused(sqlite_workspace, list_engine, clock)
     story.write_text(text)
-    ask(campaign_engine, request, ann, now=clock.now)
-    (campaign_workspace.editions / request.edition).rename(campaign_workspace.editions / "moved")
+    ask(list_engine, request, cho, now=clock.now)
+    (sqlite_workspace.editions / request.edition).rename(sqlite_workspace.editions / "moved")
     clock.advance(seconds=10)
-    assert "no edition" in refused(campaign_workspace, campaign_engine, clock).lower()
+    assert "no edition" in refused(sqlite_workspace, list_engine, clock).lower()
 
 
 @pytest.mark.parametrize(
@@ -319,39 +345,39 @@ def test_an_edition_that_is_gone_or_has_errors_is_not_sent(
     ],
 )
 def test_what_the_settings_ask_for_meanwhile_counts(
-    campaign_workspace: Workspace,
-    campaign_engine: Engine,
-    ann: int,
+    sqlite_workspace: Workspace,
+    list_engine: Engine,
+    cho: int,
     clock: FakeClock,
     section: dict[str, object],
     words: str,
 ) -> None:
-    ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
     clock.advance(seconds=10)
-    assert words in refused(with_settings(campaign_workspace, **section), campaign_engine, clock)
+    assert words in refused(with_settings(sqlite_workspace, **section), list_engine, clock)
 
 
 def test_who_has_left_the_team_launches_nothing(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
-    with campaign_engine.begin() as connection:
-        connection.execute(update(TeamMember).where(col(TeamMember.id) == ann).values(removed_at=START))
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    with list_engine.begin() as connection:
+        connection.execute(update(TeamMember).where(col(TeamMember.id) == cho).values(removed_at=START))
     clock.advance(seconds=10)
-    assert "does not belong to the team" in refused(campaign_workspace, campaign_engine, clock)
+    assert "does not belong to the team" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_what_somebody_else_launched_meanwhile_is_not_launched_again(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    pending = ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
-    plan = make_plan(campaign_workspace, campaign_engine, START)
-    number = launch(campaign_engine, campaign_workspace, plan, now=START)
+    pending = ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    plan = make_plan(sqlite_workspace, list_engine, START)
+    number = launch(list_engine, sqlite_workspace, plan, now=START)
     clock.advance(seconds=10)
-    (result,) = start_due_launches(campaign_engine, campaign_workspace, clock=clock)
+    (result,) = start_due_launches(list_engine, sqlite_workspace, clock=clock)
     assert f"Campaign {number} already sends" in result.reason or "has" in result.reason
-    assert read_pending(campaign_engine, pending).state is P.refused
-    assert len(read_states(campaign_engine)) == 4
+    assert read_pending(list_engine, pending).state is P.refused
+    assert len(read_states(list_engine)) == 4
 
 
 def test_a_launch_for_later_schedules_the_campaign(
@@ -369,24 +395,24 @@ def test_a_launch_for_later_schedules_the_campaign(
 
 
 def test_a_time_that_has_passed_while_the_second_person_was_awaited_is_refused(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, ben: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, dev: int, clock: FakeClock
 ) -> None:
     at = START + timedelta(minutes=20)
-    pending = ask(campaign_engine, make_request(campaign_workspace, campaign_engine, at=at), ann, two=True)
+    pending = ask(list_engine, make_request(sqlite_workspace, list_engine, at=at), cho, two=True)
     clock.advance(minutes=30)
-    confirm(campaign_engine, pending, ben, 4, now=clock.now)
+    confirm(list_engine, pending, dev, 4, now=clock.now)
     clock.advance(seconds=10)
-    assert "in the past" in refused(campaign_workspace, campaign_engine, clock)
+    assert "in the past" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_a_clock_that_is_set_back_delays_the_launch_and_starts_it_once(
-    campaign_workspace: Workspace, campaign_engine: Engine, ann: int, clock: FakeClock
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
 ) -> None:
-    ask(campaign_engine, make_request(campaign_workspace, campaign_engine), ann)
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
     clock.advance(hours=-2)
-    assert start_due_launches(campaign_engine, campaign_workspace, clock=clock) == []
+    assert start_due_launches(list_engine, sqlite_workspace, clock=clock) == []
     clock.advance(hours=2, seconds=10)
-    assert len(start_due_launches(campaign_engine, campaign_workspace, clock=clock)) == 1
+    assert len(start_due_launches(list_engine, sqlite_workspace, clock=clock)) == 1
     clock.advance(hours=-2)
-    assert start_due_launches(campaign_engine, campaign_workspace, clock=clock) == []
-    assert count_campaigns(campaign_engine) == 1
+    assert start_due_launches(list_engine, sqlite_workspace, clock=clock) == []
+    assert count_campaigns(list_engine) == 1
