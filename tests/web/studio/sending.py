@@ -15,12 +15,12 @@ from mailer.database.models import Delivery, DeliveryState
 from mailer.web.dependencies import utc_now
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign
-from tests.factories.small_edition import SLUG
+from tests.factories.small_edition import write_edition
 from tests.web.studio.conftest import Studio
-from tests.web.studio.newsroom import EDITION
 from tests.web.studio.sent_edition import SENT_EDITION
 
 S = DeliveryState
+_OWN_EDITION, _BROKEN_EDITION = "2026-8", "2026-9"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,11 @@ def add_sending(studio: Studio) -> Sending:
     everybody = parse_segment("all")
     plan = plan_campaign(workspace, studio.engine, SENT_EDITION, everybody, again=True, now=utc_now())
     outbox = write_outbox(workspace, studio.engine, plan, addresses=(), now=utc_now())
-    prepared, broken = prepare(studio, EDITION), prepare(studio, SLUG)
-    return Sending(live=live, prepared=prepared, broken=broken, message=outbox.files[0].name)
+    write_edition(workspace.editions, _OWN_EDITION)
+    broken = write_edition(workspace.editions, _BROKEN_EDITION)
+    (broken / "stories" / "010-teachers.md").write_text("---\ntitle: A\nsector: none\n---\n\nText.\n")
+    prepared = [prepare(studio, edition) for edition in (_OWN_EDITION, _BROKEN_EDITION)]
+    return Sending(live=live, prepared=prepared[0], broken=prepared[1], message=outbox.files[0].name)
 
 
 def prepare(studio: Studio, edition: str, segment: str = "all") -> int:
