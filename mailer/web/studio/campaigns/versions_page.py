@@ -16,7 +16,7 @@ from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 
-_ON_SHEET = 24
+_ON_SHEET = 12
 
 
 def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:

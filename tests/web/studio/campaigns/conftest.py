@@ -54,7 +54,7 @@ class Desk:
 
     house: House
     relay: ScriptedServer
-    author: Member
+    author: Member | None = None
 
     def get(self, path: str, who: str = Role.author, *, status: int = 200, **headers: str) -> str:
         """A page, once the numbers on it are counted."""

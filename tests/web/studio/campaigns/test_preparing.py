@@ -11,9 +11,13 @@ from mailer.campaigns.preparation.preparation_store import save_preparation
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.database.team_models import Role
+from mailer.workspace import Workspace, open_workspace
 from subscribers.models import SavedSegment
-from tests.factories.small_edition import SLUG
+from tests.factories.small_edition import SLUG, write_edition
+from tests.servers.scripted_smtp import ScriptedServer
 from tests.web.studio.campaigns.conftest import NOW, OTHER, Desk
+from tests.web.studio.conftest import serve_studio
+from tests.web.studio.house import House
 
 
 def read_statuses(page: str) -> dict[str, str]:
@@ -95,7 +99,8 @@ def test_errors_are_in_the_way_of_a_launch_and_not_of_preparing(desk: Desk) -> N
     desk.write("stories/030-bad.md", "---\ntitle: A story\nsector: nothing\n---\n\nText.\n")
     page = desk.get_fragment(f"/campaigns/{number}")
     assert read_statuses(page)["Edition"] == "In the way"
-    assert f'href="/studio/editions/{SLUG}/problems">1 error' in page
+    assert f'<a id="item-edition" href="/studio/editions/{SLUG}/problems">' in page
+    assert "1 error" in page
     assert find_main(page) == "Look at the problems"
     desk.act(f"/campaigns/{number}/segment", {"q": "country:MN"})
     assert desk.read(number).decisions.segment == "country:MN"
@@ -386,3 +391,21 @@ def test_a_start_that_is_near_waits_on_the_first_page_until_it_is_launched(desk:
     assert "nobody has launched it" not in desk.get("/", Role.guest)
     desk.change_campaign(number, state=CampaignState.scheduled)
     assert "nobody has launched it" not in desk.get("/")
+
+
+def test_a_sender_who_may_not_send_is_mended_in_the_settings(workspace: Workspace) -> None:
+    write_edition(workspace.editions)
+    settings = workspace.root / "mailer.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("news@example.org", "newsletter@beijing.example.org"), encoding="utf-8")
+    with serve_studio(open_workspace(workspace.root, environ={})) as studio:
+        members = {role.value: studio.sign_in(studio.add_member(role, role.value)) for role in Role}
+        desk = Desk(
+            house=House(studio=studio, cookies=members, pristine=workspace.root), relay=ScriptedServer()
+        )
+        path = f"/campaigns/{desk.prepare()}"
+        page = desk.get_fragment(path)
+        assert read_statuses(page)["Edition"] == "In the way"
+        assert "still that of the sample" in page
+        assert find_main(page) == "", "an author may not change the settings"
+        assert find_main(desk.get_fragment(path, Role.manager)) == "See the settings"
