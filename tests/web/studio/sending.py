@@ -10,7 +10,11 @@ from sqlmodel import Session, col
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.preparation.preparation import Decisions
-from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
+from mailer.campaigns.preparation.preparation_store import (
+    begin_preparation,
+    find_preparation,
+    save_preparation,
+)
 from mailer.database.models import Delivery, DeliveryState
 from mailer.web.dependencies import utc_now
 from subscribers.segments.segment import parse_segment
@@ -63,7 +67,9 @@ def add_sending(studio: Studio) -> Sending:
 def prepare(studio: Studio, edition: str, segment: str = "all") -> int:
     """Prepare a campaign of ``edition``; return its number."""
     with Session(studio.engine) as session:
-        begun = begin_preparation(session, edition, title=edition, member_id=None, now=utc_now())
+        begun = find_preparation(session, edition) or begin_preparation(
+            session, edition, title=edition, member_id=None, now=utc_now()
+        )
         save_preparation(session, begun, Decisions(segment=segment), member_id=None, now=utc_now())
         session.commit()
         return begun.campaign_id
