@@ -14,9 +14,11 @@ from mailer.database.sign_in_models import SignInLinkPurpose
 from mailer.database.team_models import Role, TeamSession
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
 from mailer.doctor.kept_diagnosis import keep_diagnosis
+from mailer.settings import SETTINGS_FILE
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link
 from mailer.web.dependencies import utc_now
+from mailer.web.studio.settings.sections import SECTIONS
 from subscribers.consent.opt_in import request_opt_in
 from subscribers.consent.sign_up_review import hold_opt_in
 from subscribers.consent.status_changes import unsubscribe
@@ -500,6 +502,61 @@ _APPROVING = (
     ),
     Stop(name="review, ended", path="/review/" + "0" * 48, role=None),
 )
+_RELAY, _SECTOR, _STEP = "/settings/relays/main", "/settings/sectors/culture", "/settings/approval-steps/1"
+
+_SETTINGS = (
+    Stop(name="settings", path="/settings"),
+    *(
+        Stop(name=f"settings, {section.name}", path=f"/settings/{section.name}")
+        for section in SECTIONS.values()
+    ),
+    Stop(
+        name="settings, refused",
+        path="/settings/sender",
+        act=lambda page: _refuse(page, **{"sender.name": "", "sender.address": "nobody"}),
+    ),
+    Stop(name="relay", path=_RELAY, act=_open_details),
+    Stop(name="relay, a test mail", path=_RELAY, act=_press("Send me a test mail")),
+    Stop(name="new relay", path="/settings/relays/new"),
+    Stop(
+        name="new relay, refused",
+        path="/settings/relays/new",
+        act=lambda page: _refuse(page, name="main", url="x"),
+    ),
+    Stop(name="secret", path="/settings/secrets/mailbox-application"),
+    Stop(
+        name="secret, refused",
+        path="/settings/secrets/webhook-postmark",
+        act=lambda page: _refuse(page, password=""),
+    ),
+    Stop(name="sign-in to a mailbox", path="/settings/sign-ins/feedback"),
+    Stop(name="sector", path=_SECTOR),
+    Stop(name="sector, in use", path=_SECTOR, act=_press("Take Culture out")),
+    Stop(name="country", path="/settings/countries/MN"),
+    Stop(
+        name="country, refused",
+        path="/settings/countries/MN",
+        act=lambda page: _refuse(page, **{"time_zones.MN": "Asia/Nowhere"}),
+    ),
+    Stop(name="step of an approval", path=_STEP, act=_open_details),
+)
+_MORE_SETTINGS = """
+[[campaigns.approval_steps]]
+name = "Facts"
+roles = ["approver"]
+
+[[campaigns.approval_steps]]
+name = "The ministry"
+reviewers = ["Ana Diaz <ana@ministry.example>"]
+
+[feedback.oauth]
+provider = "microsoft"
+client_id = "abc"
+grant = "device_code"
+
+[feedback.webhooks.postmark]
+secret_file = "secrets/webhook-postmark"
+"""
 
 
 def _await_checklist(page: Page) -> None:
@@ -562,6 +619,7 @@ STOPS = (
     *_CAMPAIGNS,
     *_SENDING,
     *_APPROVING,
+    *_SETTINGS,
     *_TEAM,
 )
 
@@ -586,6 +644,7 @@ class StudioJourney:
         self._add_faults()
         self._add_sign_ups()
         self._add_segment()
+        self._add_settings()
         values = {**self._make_values(people), **self._add_partners()}
         cookies = {
             Role.manager: self.studio.sign_in(people.mei),
@@ -644,6 +703,14 @@ class StudioJourney:
             lookups = make_lookups(connection, settings)
             save_segment(connection, "teachers", _QUERY, lookups, now=utc_now())
             session.commit()
+
+    def _add_settings(self) -> None:
+        file = self.studio.workspace.root / SETTINGS_FILE
+        mailbox = '[feedback]\nimap = "imaps://news@mail.example.org/INBOX"\n'
+        text = file.read_text(encoding="utf-8").replace("[feedback]\n", mailbox)
+        draft = file.with_name("draft")
+        draft.write_text(f"{text}{_MORE_SETTINGS}", encoding="utf-8")
+        draft.replace(file)
 
     def _add_faults(self) -> None:
         folder = write_edition(self.studio.workspace.editions)

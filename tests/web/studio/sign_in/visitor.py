@@ -53,8 +53,10 @@ def visiting(studio: Studio, **headers: str) -> Iterator[Visitor]:
 
 def with_maildir(workspace: Workspace) -> Workspace:
     """The workspace with a folder in place of a relay."""
-    settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url="maildir:mails")})
-    return replace(workspace, settings=settings)
+    url = "maildir:mails"
+    settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url=url)})
+    # A variable, so that it stays when the file is read again.
+    return replace(workspace, settings=settings, environ={**workspace.environ, "MAILER_SMTP__URL": url})
 
 
 def read_mails(workspace: Workspace) -> list[EmailMessage]:
