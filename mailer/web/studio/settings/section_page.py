@@ -47,6 +47,7 @@ def _render(
         status=status,
         section="settings",
         part=section,
+        also=[SECTIONS[name] for name in section.also],
         fields=fields,
         words={one.name: find_words(one.setting) for one in fields},
         choices={one.name: list_choices(one.setting) for one in fields},

@@ -11,6 +11,7 @@ _SENDING = (
     *("window", "window_days", "rate", "retry_for_hours"),
     *("canary", "canary_minutes", "halt_at_rejected", "in_doubt"),
 )
+_OF_SECRETS = frozenset({"password_file", "client_secret_file", "oauth", "webhooks"})
 _OF_A_RELAY = frozenset(
     {
         *("url", "password_file", "token_file", "oauth", "warm_up", "starttls", "sending_addresses"),
@@ -30,6 +31,8 @@ class Section:
     settings: tuple[Setting, ...] = ()
     path: str = ""
     is_technical: bool = False
+    also: tuple[str, ...] = ()
+    """Other sections that its page leads to."""
 
 
 def _choose_settings(section: str, *, leave_out: frozenset[str] = frozenset()) -> tuple[Setting, ...]:
@@ -90,6 +93,7 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 title=gettext_noop("Campaigns and approval"),
                 about=gettext_noop("What a campaign needs before it starts, and what comes after it."),
                 settings=tuple(one for one in _CAMPAIGNS if one.path[1] not in _SENDING),
+                also=("approval-steps",),
             ),
             Section(
                 name="approval-steps",
@@ -111,8 +115,9 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="returns",
                 title=gettext_noop("What comes back"),
                 about=gettext_noop("Where bounces and replies arrive, and what is done with them."),
-                settings=_choose_settings("feedback", leave_out=frozenset({"oauth", "webhooks"})),
+                settings=_choose_settings("feedback", leave_out=_OF_SECRETS),
                 is_technical=True,
+                also=("secrets",),
             ),
             Section(
                 name="signatures",
@@ -139,7 +144,8 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="studio",
                 title=gettext_noop("Studio"),
                 about=gettext_noop("Who reaches these pages, and how the team signs in."),
-                settings=list_settings("studio"),
+                settings=tuple(one for one in list_settings("studio") if one.path[-1] not in _OF_SECRETS),
+                also=("secrets",),
             ),
         ),
         gettext_noop("The program"): (

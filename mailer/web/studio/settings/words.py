@@ -204,9 +204,6 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "studio.oidc.client_id": Words(
             gettext_noop("ID of the application there"), gettext_noop("As it was registered at the provider.")
         ),
-        "studio.oidc.client_secret_file": Words(
-            gettext_noop("File with the application’s secret"), gettext_noop("The secret is its first line.")
-        ),
         "studio.oidc.name": Words(gettext_noop("What the button calls it")),
         "studio.oidc.domains": Words(
             gettext_noop("Only addresses of these domains"), gettext_noop("A domain on each line.")

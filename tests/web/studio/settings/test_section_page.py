@@ -188,6 +188,8 @@ def test_a_file_that_is_broken_by_hand_is_said_and_the_pages_go_on(desk: Desk) -
     assert (refused.status, desk.text) == (409, broken)
     assert desk.get("/").status == 200
     assert b"mailer.toml has an error" in desk.get("/settings").body
+    assert b"no campaign is taken up" in desk.get("/").body
+    assert b"no campaign is taken up" not in desk.get("/", "author").body
     desk.write(SETTINGS)
     assert b"mailer.toml has an error" not in desk.get("/settings").body
 
