@@ -16,6 +16,7 @@ from mailer.web.studio.settings.sections import GROUPS, SECTIONS
 from mailer.web.studio.settings.words import CHOICE_WORDS, WORDS
 from mailer.workspace import open_workspace
 from tests.conftest import SETTINGS
+from tests.factories.small_edition import SLUG
 from tests.web.studio.conftest import serve_studio
 from tests.web.studio.house import House
 from tests.web.studio.settings.conftest import Desk, change_form
@@ -256,3 +257,12 @@ def test_what_a_variable_sets_is_shown_and_not_changed(
         )
     assert "Mine" not in desk.text
     assert 'reply_to = "d@x.org"' in desk.text
+
+
+def test_a_page_that_was_open_is_saved_after_the_settings_have_changed(desk: Desk) -> None:
+    path = f"/editions/{SLUG}/details"
+    form = desk.open_form(path)
+    desk.fill("/settings/sender", {"sender.name": "The next office"})
+    assert desk.post(path, change_form(form, {"subject": "Typed before"})).status == 303
+    edition = desk.root / "editions" / SLUG / "edition.md"
+    assert "subject: Typed before\n" in edition.read_text(encoding="utf-8")
