@@ -271,7 +271,7 @@ CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The words for what a setting may be, by its name."""
 
-_AS_USUAL = gettext_noop("as for all relays")
+_AS_USUAL = gettext_noop("as usual")
 
 _FAULTS: Mapping[str, str] = MappingProxyType(
     {

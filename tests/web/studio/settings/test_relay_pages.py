@@ -62,6 +62,16 @@ def test_a_relay_of_several_is_changed_alone(desk: Desk) -> None:
     assert desk.list_acts()[0] == ("changed_settings", "smtp.relays.priority, smtp.relays.weight")
 
 
+def test_what_a_relay_does_not_say_is_as_usual_until_it_says_so(desk: Desk) -> None:
+    desk.write(TWO)
+    path, name = "/settings/relays/second", "smtp.relays.1.starttls"
+    assert (name, "") in desk.open_form(path)
+    desk.fill(path, {name: "require"})
+    assert desk.settings.smtp.relays[1].starttls == "require"
+    desk.fill(path, {name: ""})
+    assert desk.text == TWO
+
+
 def test_the_relay_is_still_the_one_of_the_page_when_another_has_gone(desk: Desk) -> None:
     desk.write(TWO)
     form = desk.open_form("/settings/relays/second")
