@@ -51,6 +51,8 @@ def test_the_file_has_who_is_on_the_list_and_taking_it_is_written_down(served: S
     assert [row["email"] for row in segment] == ["ann@example.org"]
     assert mei.post("/exports", {"q": "", "format": "mailchimp"}).body.startswith(b"Email Address,")
     assert [act for act, _ in mei.log()] == [Act.exported_subscribers] * 3
+    assert 'href="/studio/exports?q=country%3AMN"' in mei.get("/partners?query=country:MN").text
+    assert 'value="country:MN"' in mei.get("/exports?q=country:MN").text
     refused = mei.post("/exports", {"q": "country:", "format": "csv"})
     assert refused.status == 422
     assert "^</pre>" in refused.text
