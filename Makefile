@@ -8,6 +8,10 @@ CODE := locales editions subscribers templates mailer tests scripts bench
 # A uv that scripts/setup fetched, for the tests that build the package.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
+# Most of what the tests write are databases of a moment, for which a disk makes them wait: in memory, if there is room.
+MEMORY := $(shell test -w /dev/shm && ! grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && \
+  df -k /dev/shm | awk 'NR == 2 && $$4 > 6000000 {print "TMPDIR=/dev/shm"}')
+
 .PHONY: help
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +23,7 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 
 .PHONY: test
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
-	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
+	$(MEMORY) $(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
 
 # Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
 QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
@@ -29,7 +33,7 @@ QUICK := -m "not soak and not judges" -k "not postgres and not browser and not c
 test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
 	@scripts/setup newer
 	@if [ -d .venv-newer ]; then set -x; \
-	  .venv-newer/bin/pytest -n auto --dist loadfile $(QUICK) $(ARGS); fi
+	  $(MEMORY) .venv-newer/bin/pytest -n auto --dist loadfile $(QUICK) $(ARGS); fi
 
 .PHONY: bare
 bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
@@ -37,7 +41,7 @@ bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstra
 
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
-	$(BIN)/pytest -n auto --dist load -m soak $(ARGS)
+	$(MEMORY) $(BIN)/pytest -n auto --dist load -m soak $(ARGS)
 
 .PHONY: judge
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)
