@@ -21,6 +21,7 @@ from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
+_ROOMS = ("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity")
 _KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 
 
@@ -32,8 +33,8 @@ def extract_messages() -> Catalog:
         (
             ROOT / "mailer",
             [
-                (f"{room}/**.py", "python")
-                for room in ("web", "selfservice", "campaigns", "team", "revisions", "comments", "activity")
+                ("approval_mails.py", "python"),
+                *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),
     )

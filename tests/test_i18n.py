@@ -96,8 +96,19 @@ def test_a_translation_fills_in_what_the_original_does(tag: str) -> None:
 _THE_SAME = frozenset(
     {"Studio", "Alt", "Ctrl", "Shift", "HTML", "XLIFF 2.1", ", ", "%(name)s, %(day)s"}
     # French has these words, too.
-    | {"Description", "Document", "Invitations", "Original", "Passage", "Portrait", "Versions"}
-    | {"%(width)s × %(height)s pixels"}
+    | {
+        "Description",
+        "Document",
+        "Import %(number)s",
+        "Imports",
+        "Invitations",
+        "Machines",
+        "Messages",
+        "Note",
+    }
+    | {"Organisation", "Organisations", "Original", "Pages", "Passage", "Portrait", "Segment", "Segments"}
+    | {"Signatures", "Tests", "Version %(number)s", "Versions", "spam"}
+    | {"%(width)s × %(height)s pixels", "%(size)s kB", "%(readers)s: %(parts)s."}
 )
 """What a translation may leave as it is: names, keys, and words that a language shares with English."""
 

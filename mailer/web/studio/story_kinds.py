@@ -29,8 +29,8 @@ KIND_WORDS: Mapping[StoryKind, tuple[str, str]] = MappingProxyType(
             gettext_noop("A portrait of one, in a section of its own."),
         ),
         StoryKind.campaign: (
-            gettext_noop("Campaign"),
-            gettext_noop("A joint public campaign, with its day."),
+            gettext_noop("Public campaign"),
+            gettext_noop("A joint campaign for the public, with its day."),
         ),
         StoryKind.notice: (
             gettext_noop("Office news"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.judges.axe import find_faults
+from tests.judges.axe import find_faults, is_decided
 from tests.judges.packages import are_installed
 from tests.servers.browser import chromium
 from tests.web.report_pages.shown_reports import REPORTS, TIME_LINES, ShownReports
@@ -176,12 +176,6 @@ def test_a_printed_report_is_on_a4_with_no_row_cut_and_nothing_folded(page: Page
     assert page.locator("tr").evaluate_all(breaks) == ["avoid"]
     heads = "heads => [...new Set(heads.map(head => getComputedStyle(head).display))]"
     assert page.locator("thead").evaluate_all(heads) == ["table-header-group"]
-
-
-def is_decided(fault: str) -> bool:
-    """Whether axe can tell. It does not know what lies under a text in a drawing, whose colours test_tokens
-    measures, nor whether a single dash is a text."""
-    return not (fault.startswith("color-contrast") and ("<text " in fault or fault.endswith(">–</td>")))
 
 
 @pytest.mark.judges

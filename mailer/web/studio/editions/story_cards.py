@@ -19,7 +19,7 @@ FIXED_SECTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "feature": gettext_noop("Lead story"),
         "centres-and-chairs": gettext_noop("Centres and Chairs"),
-        "campaigns": gettext_noop("Campaigns"),
+        "campaigns": gettext_noop("Public campaigns"),
         "office": gettext_noop("Office news"),
     }
 )
