@@ -26,11 +26,14 @@ from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace
 from tests.factories.deliveries import add_subscribers, read_campaign, read_states
-from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.factories.small_edition import add_people, write_edition
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import wait_until
 from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.house import House, open_house
+
+_EDITION = "2026-7"
+"""No other part of the house prepares it."""
 
 _DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
 
@@ -49,7 +52,8 @@ def campaign(house: House) -> Iterator[int]:
     house.restore()
 
 
-def prepare(studio: Studio, decisions: Decisions, edition: str = SLUG) -> int:
+def prepare(studio: Studio, decisions: Decisions, edition: str = _EDITION) -> int:
+    write_edition(studio.workspace.editions, edition)
     with Session(studio.engine) as session:
         begun = begin_preparation(session, edition, title="Partner News", member_id=None, now=utc_now())
         save_preparation(session, begun, decisions, member_id=None, now=utc_now())
