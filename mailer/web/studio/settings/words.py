@@ -107,7 +107,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "campaigns.approval_steps.reviewers": Words(
             gettext_noop("People outside the team"),
             gettext_noop(
-                "One on each line, such as Ana Diaz <ana@ministry.example>. They get a link by mail."
+                "One on each line, such as Ana Diaz &lt;ana@ministry.example&gt;. They get a link by mail."
             ),
         ),
         "campaigns.require_test": Words(gettext_noop("Exactly this content must have been tested before")),
