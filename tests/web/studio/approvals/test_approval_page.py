@@ -37,6 +37,7 @@ def test_the_whole_way_from_asking_to_approved(desk: Desk) -> None:
     words = desk.see("approver")
     assert "Please look at the second story." in words
     assert "Waits for answers" in words
+    assert "Go on to the launch" not in words
     assert {one for _, one in list_mails(desk)} >= {desk.find_member("approver"), desk.find_member("manager")}
     assert desk.find_member("author") not in {one for _, one in list_mails(desk)}
     given = desk.answer("approver", words="Well done.")
@@ -44,6 +45,8 @@ def test_the_whole_way_from_asking_to_approved(desk: Desk) -> None:
     campaign = desk.read_campaign()
     assert (campaign.state, campaign.approved_by) == (CampaignState.approved, "approver X")
     assert "Well done." in desk.see("guest")
+    assert "Go on to the launch" in desk.see("approver")
+    assert "Go on to the launch" not in desk.see("author"), "an author may not launch"
     assert list_mails(desk) == [(ApprovalMailKind.answered, desk.find_member("author"))]
     assert desk.list_acts() == [Act.asked_for_approval, Act.approved_campaign]
 

@@ -38,7 +38,7 @@ def test_a_test_goes_to_those_named_and_counts_as_one_of_exactly_this(desk: Desk
     page = desk.get(f"/campaigns/{number}/tests")
     assert "ann@office.example" in page
     assert "Author X" in page
-    assert "Exactly this" in page
+    assert "As it would be sent now" in page
     assert "Exactly this was tested by Author X" in desk.get(f"/campaigns/{number}?look=1")
     # It is the content that a launch from the command line has.
     studio = desk.house.studio
@@ -64,7 +64,7 @@ def test_a_test_of_another_content_is_told_from_one_of_this(desk: Desk) -> None:
     desk.write("edition.md", edition.read_text().replace("News from the field", "Other news"))
     page = desk.get(f"/campaigns/{number}/tests")
     assert "Another content" in page
-    assert "Exactly this" not in page
+    assert "As it would be sent now" not in page
     assert "The last test was of another content" in desk.get(f"/campaigns/{number}")
 
 

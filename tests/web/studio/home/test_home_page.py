@@ -54,6 +54,7 @@ def test_editions_come_in_the_order_in_which_they_were_written_in(studio: Studio
         session.commit()
     with studio.browse(browser, ann, java_script_enabled=False) as page:
         page.goto(f"{studio.url}/")
+        expect(page.get_by_role("link", name="Prepare a campaign")).to_be_visible()
         editions = page.locator("section", has_text="Latest editions").locator("li")
         assert [re.findall(r"2026-\d+", words)[0] for words in editions.all_inner_texts()] == [
             "2026-2",

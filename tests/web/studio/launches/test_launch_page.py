@@ -121,6 +121,9 @@ def test_it_is_undone_within_ten_seconds_and_not_afterwards(house: House, campai
     assert start_due_launches(house.studio.engine, house.studio.workspace) == []
     ask_launch(house, campaign, "4")
     hurry(house.studio)
+    waits = house.ask("GET", path, Role.approver).body.decode()
+    assert "Waits to be sent" in waits, "nothing starts while no program is sending"
+    assert "It is starting" not in waits
     start_due_launches(house.studio.engine, house.studio.workspace)
     late = house.ask("POST", f"{path}/undo", Role.approver, form={"number": "2"})
     assert late.headers["location"].endswith(f"/campaigns/{campaign}/live?notice=launch-begun")

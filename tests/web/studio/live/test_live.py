@@ -84,6 +84,7 @@ def test_the_numbers_stand_there_and_add_up(house: House, campaign: int) -> None
     assert "5.1.1 &lt;…&gt; unknown" in page
     assert "the partner’s side" in page
     assert "No program is sending" in page
+    assert f'<a href="/studio/campaigns/{campaign}">Campaign {campaign}</a>' in page
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
 
 

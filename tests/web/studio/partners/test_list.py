@@ -52,6 +52,7 @@ def test_filters_write_the_query_and_a_query_shows_its_filters(partners: Partner
         "GET", "/partners?country=CN&status=active&sector=education&tag=", Role.author
     )
     page = answer.body.decode()
+    assert "country:MN,CN sector:education" in page, "how two countries are asked for"
     assert 'value="country:CN sector:education status:active"' in page
     assert '<option value="CN" selected>' in page
     assert name_all(partners, "?country=CN&status=active") == ["lin.mei"]
