@@ -2,25 +2,21 @@
 and all of it again without JavaScript."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
-from sqlmodel import Session
+from playwright.sync_api import Browser, Page, expect
 
 from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
-from mailer.settings import SmtpSettings
-from mailer.team.sign_in_links import create_first_link
-from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace
+from tests.acceptance.studio_desk import Desk, add_story, begin_edition, make_the_first_account, opened_desk
 from tests.servers.browser import chromium
-from tests.web.site import collect_browser_errors
 from tests.web.studio.conftest import Studio, serve_studio
-from tests.web.studio.sign_in.visitor import await_mails, find_link
+from tests.web.studio.sign_in.visitor import await_mails, find_link, with_maildir
 
 STORIES = (
     ("Teachers meet in Ulaanbaatar", "Education", "Forty teachers met for three days."),
@@ -38,48 +34,6 @@ WORD_HTML = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """A member's browser. ``scripts`` says whether it runs any."""
-
-    page: Page
-    studio: Studio
-    scripts: bool
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.studio.url}{path}")
-
-    def press(self, name: str) -> None:
-        """Press the button called ``name``, the first if there are several."""
-        self.page.get_by_role("button", name=name, exact=True).first.click()
-
-    def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).first.click()
-
-    @property
-    def body(self) -> Locator:
-        """Where the text is written: the editor, or the Markdown field without script."""
-        place = "story-editor [role=textbox]" if self.scripts else "#body"
-        return self.page.locator(place)
-
-    def write(self, words: str) -> None:
-        if self.scripts:
-            self.body.click()
-            self.page.keyboard.type(words)
-        else:
-            self.body.fill(words)
-
-    def save(self) -> None:
-        """Save with the button, and wait for the answer: with scripts, the page stays and says the time."""
-        saving = self.page.locator("#saving")
-        tells = self.scripts and saving.count() > 0
-        self.page.locator("[data-save]").first.click()
-        if tells:
-            expect(saving).to_contain_text("Saved at", timeout=60_000)
-        else:
-            self.page.wait_for_load_state()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
@@ -88,11 +42,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def studio(workspace: Workspace) -> Iterator[Studio]:
-    sectors = {"education": "Education", "natural-sciences": "Natural Sciences", "culture": "Culture"}
-    settings = workspace.settings.model_copy(
-        update={"smtp": SmtpSettings(url="maildir:mails"), "sectors": sectors}
-    )
-    with serve_studio(replace(workspace, settings=settings)) as studio:
+    with serve_studio(with_maildir(workspace)) as studio:
         yield studio
 
 
@@ -101,26 +51,18 @@ OpenDesk = Callable[[], contextlib.AbstractContextManager[Desk]]
 
 @pytest.fixture(params=[True, False], ids=["with-scripts", "without-scripts"])
 def open_desk(request: pytest.FixtureRequest, browser: Browser, studio: Studio) -> OpenDesk:
-    @contextlib.contextmanager
-    def opened() -> Iterator[Desk]:
-        context = browser.new_context(
-            viewport={"width": 1440, "height": 900}, java_script_enabled=request.param
-        )
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        errors = collect_browser_errors(page)
-        yield Desk(page=page, studio=studio, scripts=request.param)
-        context.close()
-        assert [error for error in errors if "status of 422" not in error] == []
-
-    return opened
+    return functools.partial(opened_desk, browser, studio, scripts=request.param)
 
 
 def test_a_team_writes_its_first_newsletter(studio: Studio, open_desk: OpenDesk, tmp_path: Path) -> None:
     with open_desk() as manager, open_desk() as author:
         make_the_first_account(manager)
         join_by_invitation(manager, author)
-        begin_edition(author)
+        begin_edition(
+            author,
+            "Five stories from our office",
+            "Teachers, trees, masks, young voices and old maps: what we did.",
+        )
         for title, sector, text in STORIES:
             add_story(author, title, sector, text)
         if author.scripts:
@@ -136,17 +78,6 @@ def test_a_team_writes_its_first_newsletter(studio: Studio, open_desk: OpenDesk,
     check_what_is_on_disk(studio, with_list=author.scripts)
 
 
-def make_the_first_account(manager: Desk) -> None:
-    with Session(manager.studio.engine) as session:
-        secret = create_first_link(session, now=utc_now())
-        session.commit()
-    manager.open(f"/first/{secret}")
-    manager.page.get_by_label("Your name").fill("Mei Manager")
-    manager.page.get_by_label("Your email address").fill("mei@example.org")
-    manager.press("Open Studio")
-    expect(manager.page.get_by_role("heading", level=1)).to_have_text("Home")
-
-
 def join_by_invitation(manager: Desk, author: Desk) -> None:
     manager.follow("Team")
     manager.follow("Invite a person")
@@ -157,29 +88,6 @@ def join_by_invitation(manager: Desk, author: Desk) -> None:
     author.open(find_link(mail))
     author.press("Sign in")
     expect(author.page.locator(".self")).to_contain_text("Ann Author")
-
-
-def begin_edition(author: Desk) -> None:
-    author.follow("Editions")
-    author.follow("New edition")
-    author.page.get_by_role("link", name="Empty").click()
-    author.page.get_by_label("Name", exact=True).fill("2026-1")
-    author.page.get_by_label("Title").fill("Our bulletin")
-    author.press("Make edition")
-    author.open("/editions/2026-1/details")
-    author.page.locator("#subject").fill("Five stories from our office")
-    author.page.locator("#preheader").fill("Teachers, trees, masks, young voices and old maps: what we did.")
-    author.save()
-
-
-def add_story(author: Desk, title: str, sector: str, text: str) -> None:
-    author.open("/editions/2026-1")
-    author.follow("Add story")
-    author.page.get_by_label("Heading").fill(title)
-    author.page.get_by_label("Sector").select_option(label=sector)
-    author.press("Add story")
-    author.write(text)
-    author.save()
 
 
 def paste_from_word(author: Desk) -> None:
