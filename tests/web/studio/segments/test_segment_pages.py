@@ -18,7 +18,7 @@ def read(answer: HttpResponse) -> str:
 
 def read_line(answer: HttpResponse) -> str:
     """The query line of a page."""
-    found = re.search(r'<input id="q"[^>]* value="([^"]*)"', answer.text)
+    found = re.search(r'<input [^>]*id="q"[^>]* value="([^"]*)"', answer.text)
     assert found, "no query line"
     return unescape(found[1])
 
