@@ -180,7 +180,7 @@ def send_test(author: Desk, campaign: int, server: MisbehavingServer) -> None:
     author.open(f"/campaigns/{campaign}/tests")
     author.page.get_by_label("To whom").fill("desk@office.example")
     author.press("Send the test")
-    author.read("The test is sent.", "Exactly this")
+    author.read("The test is sent.", "As it would be sent now")
     assert server.recipients == ["desk@office.example"]
 
 
