@@ -46,6 +46,7 @@ TITLES = {
     "sign_up": "Signing up",
     "confirm_sign_up": "Confirming the sign-up",
     "sign_up_confirmed": "Welcome",
+    "sign_up_waits": "Waiting for the team to admit them",
     "request_link": "Requesting a link",
     "editions": "The archive",
     "accessibility": "The accessibility statement",
@@ -77,6 +78,7 @@ SHORT_PAGES = (
     "accessibility",
     "test_link",
     "unknown_link",
+    "sign_up_waits",
 )
 """Pages with a sentence or two."""
 

@@ -361,6 +361,7 @@ UNLOGGED_COMMANDS: Mapping[str, str] = MappingProxyType(
                 "subscribers count",
                 "subscribers audience",
                 "subscribers show",
+                "subscribers sign-ups",
                 "subscribers imports",
                 "subscribers reconfirmations",
                 "trial show",

@@ -31,6 +31,7 @@ from subscribers.models import (
     ImportBatch,
     ImportChange,
     MergedSubscriber,
+    SignUpReview,
     Status,
     Subscriber,
     SubscriberCountry,
@@ -98,6 +99,7 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
             session.add(came)
             session.flush()
             session.add(FeedbackEvent(message_id=came.id or 0, subscriber_id=number, at=now))
+            session.add(SignUpReview(subscriber_id=number, confirmed_at=now))
             session.add(ProposedSuccessor(subscriber_id=number, email=f"after{number}@example.org", at=now))
             session.add(
                 Click(campaign_id=1, link_number=1, subscriber_id=number, clicked_at=now, visitor=bytes(16))

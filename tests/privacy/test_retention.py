@@ -99,6 +99,8 @@ def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace
         "2 deliveries to delete the server's reply from: settled more than 6 months ago; their state is kept",
         "1 tests to delete the address from: sent more than 12 months ago; the tests are kept",
         "0 fakes to delete: last submitted more than 12 months ago",
+        "0 outside reviewers to delete the address of: asked for an approval that ended more than 12 months "
+        "ago",
         "2 mailed links to delete: expired more than 30 days ago",
     ]
     assert list_statuses(engine) == before
@@ -271,11 +273,11 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
         patched.setattr(retention, "erase_files_and_rows", lambda *_, **__: pytest.fail("cut"))
         with pytest.raises(pytest.fail.Exception):
             prune(workspace, engine, now=NOW)
-    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1, 0, 1]
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1, 0, 0, 1]
 
 
 def test_rules_that_are_off_do_nothing(workspace: Workspace, engine: Engine) -> None:
-    off = RetentionSettings(pending_days=None, test_months=None, fake_months=None)
+    off = RetentionSettings(pending_days=None, test_months=None, fake_months=None, reviewer_months=None)
     assert [rule.setting for rule in plan_pruning(engine, off, now=NOW)] == [""]
 
 

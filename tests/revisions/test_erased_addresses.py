@@ -32,6 +32,7 @@ def test_an_erased_address_is_masked_in_earlier_texts_and_unsaved_ones(
 
 def test_every_column_of_compressed_text_is_looked_through() -> None:
     assert {f"{column.table.name}.{column.name}" for column in list_compressed_columns()} == {
+        "import_file.result",
         "revision_text.text",
         "translation_base.same_texts",
         "translation_base.text",

@@ -184,7 +184,7 @@ def test_an_import_never_changes_a_status(
     )
     session.commit()
     report = import_text(HEADER + "ann@example.org,Ann,Ministry,MN,education,mn,press\n")
-    gone = status in {Status.unsubscribed, Status.bounced, Status.complained}
+    gone = status in {Status.unsubscribed, Status.bounced, Status.complained, Status.merged}
     assert count_rows(report) == (0, 0, 0, 1, 0) if gone else (0, 1, 0, 0, 0)
     (ann,) = list_all(session)
     assert ann.status is status

@@ -35,6 +35,7 @@ from subscribers.errors import SubscriberError
 
 _MAX_REVIEWERS = 20
 _ROLES = (Role.author, Role.approver, Role.manager)
+_FIRST_STEP = "step-1"
 _NOBODY = gettext_noop("Choose who is asked in at least one step.")
 _NO_ADDRESS = gettext_noop("“%(text)s” has no address. Write a person as Ana Diaz <ana@example.org>.")
 _TOO_MANY = gettext_noop("A step may ask at most 20 people outside the team.")
@@ -158,7 +159,7 @@ def _read_steps(page: StudioPage, forms: Sequence[StepForm]) -> tuple[WantedStep
         known = {one.id for one in list_members(session)}
     steps = tuple(_read_step(page, one, known) for one in forms if one.asks_somebody)
     if not steps:
-        raise _FieldError("step-1", page.translator.translate(_NOBODY))
+        raise _FieldError(_FIRST_STEP, page.translator.translate(_NOBODY))
     return steps
 
 

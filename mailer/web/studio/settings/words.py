@@ -90,6 +90,10 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             gettext_noop("Share of dead addresses that pauses a campaign"),
             gettext_noop("Of the first 200; 0.1 is a tenth."),
         ),
+        "studio.time_zone": Words(
+            gettext_noop("Time zone of the team"),
+            gettext_noop("In which you plan campaigns, such as Asia/Shanghai."),
+        ),
         "campaigns.in_doubt": Words(gettext_noop("Deliveries in doubt, when a campaign goes on")),
         "campaigns.approval": Words(gettext_noop("Approval")),
         "campaigns.approval_by": Words(gettext_noop("Who may approve")),

@@ -13,7 +13,7 @@ from mailer.database.team_models import Role, TeamMember, TeamSession
 from mailer.web.dependencies import utc_now
 from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio
-from mailer.workspace import Workspace
+from mailer.workspace import Workspace, open_workspace
 from tests.servers.process import wait_until
 from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.sign_in.visitor import (
@@ -227,13 +227,10 @@ def test_a_relay_that_is_down_is_said_on_the_page_whoever_asks(
     workspace: Workspace, browser: Browser
 ) -> None:
     # Nothing listens at the port of a relay that has just been given up.
-    from dataclasses import replace
-
-    from mailer.settings import SmtpSettings
     from tests.servers.process import free_port
 
-    smtp = SmtpSettings(url=f"smtp://127.0.0.1:{free_port()}")
-    down = replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
+    # A variable, so that it stays when the file is read again.
+    down = open_workspace(workspace.root, environ={"MAILER_SMTP__URL": f"smtp://127.0.0.1:{free_port()}"})
     for email in ("ann@example.org", "nobody@example.org"):
         with serve_studio(down) as studio, browser.new_context() as context:
             if email.startswith("ann"):

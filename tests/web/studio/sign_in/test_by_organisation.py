@@ -1,8 +1,8 @@
 """Signing in at the organisation: out to its provider and back, for members alone."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx2
@@ -12,8 +12,7 @@ from sqlmodel import Session, select
 
 from mailer.database.sign_in_models import OrganisationAccount
 from mailer.database.team_models import TeamMember
-from mailer.settings import OpenIdSettings, StudioSettings
-from mailer.workspace import Workspace
+from mailer.workspace import Workspace, open_workspace
 from tests.servers.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdServer
 from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.sign_in.visitor import Visitor, visiting
@@ -28,16 +27,17 @@ def server() -> Iterator[OpenIdServer]:
 @contextmanager
 def serving(workspace: Workspace, server: OpenIdServer, **more: object) -> Iterator[Studio]:
     (workspace.root / "oidc-secret").write_text(f"{CLIENT_SECRET}\n")
-    oidc = OpenIdSettings(
-        issuer=server.url,
-        client_id=CLIENT_ID,
-        client_secret_file="oidc-secret",
-        **more,  # type: ignore[arg-type]
-    )
-    studio = StudioSettings(oidc=oidc)
-    with serve_studio(
-        replace(workspace, settings=workspace.settings.model_copy(update={"studio": studio}))
-    ) as running:
+    values = {
+        "issuer": server.url,
+        "client_id": CLIENT_ID,
+        "client_secret_file": "oidc-secret",
+        **more,
+    }
+    with (workspace.root / "mailer.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[studio.oidc]\n")
+        # Texts, truths and lists are written alike in JSON and in TOML.
+        file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    with serve_studio(open_workspace(workspace.root, environ={})) as running:
         yield running
 
 
