@@ -35,9 +35,9 @@ def put_in_rows(parts: Sequence[Image.Image], *, of: int) -> Image.Image:
 
 
 def save_drawing(picture: Image.Image, path: Path) -> None:
-    """Save with 256 colours, which is enough for text and drawings and takes a third of the bytes: the most
+    """Save with 224 colours, which is enough for text and drawings and takes a third of the bytes: the most
     frequent ones unchanged, because blue links would turn green, and the others near enough."""
-    others = picture.quantize(192, dither=Image.Dither.NONE).getpalette() or []
+    others = picture.quantize(160, dither=Image.Dither.NONE).getpalette() or []
     _save(
         picture,
         [*_find_colours(picture, 64), *zip(others[::3], others[1::3], others[2::3], strict=True)],
