@@ -19,7 +19,7 @@ from mailer.campaigns.approvals.rounds import find_last_round, read_round_conten
 from mailer.campaigns.approvals.settled_answer import SettledAnswer, settle_answer
 from mailer.campaigns.approvals.step_choice import WantedReviewer, WantedStep
 from mailer.campaigns.approvals.steps import Needs, Person
-from mailer.campaigns.approvals.waiting import list_waiting_approvals
+from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock

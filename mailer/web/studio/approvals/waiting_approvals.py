@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from mailer.campaigns.approvals.mail_queue import list_asked
-from mailer.campaigns.approvals.waiting import list_waiting_approvals
+from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.approvals.campaign_place import as_person
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _MAX_SHOWN = 20
 

@@ -14,7 +14,7 @@ from mailer.web.studio.campaigns.campaign_words import say_moment
 from mailer.web.studio.campaigns.place import CampaignPlace, read_title
 from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _NEAR = timedelta(days=2)
 _FORGOTTEN = timedelta(days=30)

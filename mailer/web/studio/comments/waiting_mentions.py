@@ -7,7 +7,7 @@ from mailer.comments.story_path import make_story_path
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _MAX_QUOTED = 120
 _MAX_MENTIONS = 20

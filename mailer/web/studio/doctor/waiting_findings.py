@@ -7,7 +7,7 @@ from mailer.doctor.kept_diagnosis import read_diagnosis
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 
 def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:

@@ -8,7 +8,7 @@ from mailer.feedback.successors import count_proposals
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 
 def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:

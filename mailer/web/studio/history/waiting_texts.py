@@ -9,7 +9,7 @@ from mailer.database.revision_models import UnsavedText
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _MAX_TEXTS = 20
 

@@ -6,7 +6,7 @@ from mailer.campaigns.report import list_open_doubts
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 
 def _list_doubts(page: StudioPage) -> Iterator[WaitingItem]:

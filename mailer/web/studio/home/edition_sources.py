@@ -10,7 +10,7 @@ from mailer.translations.states import TranslationState, list_translation_states
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.home.recent_editions import RecentEdition
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _MAX_TRANSLATED = 2
 

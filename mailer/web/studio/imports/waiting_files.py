@@ -6,7 +6,7 @@ from mailer.i18n import gettext_noop
 from mailer.list_imports.import_files import list_waiting_files
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _SHOWN = 5
 

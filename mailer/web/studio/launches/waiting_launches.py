@@ -8,7 +8,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import find_member
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 
 def _list_items(page: StudioPage) -> Iterator[WaitingItem]:

@@ -14,7 +14,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_query import read_query
-from mailer.web.studio.segments.saving import save_new_segment
+from mailer.web.studio.segments.segment_save import save_new_segment
 from subscribers.segments.saved_segments import NamedSegment, list_saved_segments
 
 PAGE_SIZE = 50

@@ -20,7 +20,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm
 from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.saving import find_fault, find_workspace
+from mailer.web.studio.settings.settings_save import find_fault, find_workspace
 from mailer.web.studio.settings.words import Words
 
 _WORDS = {

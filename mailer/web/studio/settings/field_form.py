@@ -17,7 +17,7 @@ from mailer.web.forms import Form
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.settings.fields import Field, find_changes, read_fields, read_form, write_json
-from mailer.web.studio.settings.saving import find_workspace, save_changes
+from mailer.web.studio.settings.settings_save import find_workspace, save_changes
 from mailer.web.studio.settings.words import describe_fault
 
 CHANGED = gettext_noop(

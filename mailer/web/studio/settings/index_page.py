@@ -3,8 +3,8 @@
 from starlette.responses import Response
 
 from mailer.web.studio.page import PageDep
-from mailer.web.studio.settings.saving import find_fault
 from mailer.web.studio.settings.sections import GROUPS
+from mailer.web.studio.settings.settings_save import find_fault
 
 
 def show_settings(page: PageDep) -> Response:

@@ -29,7 +29,7 @@ from mailer.web.studio.settings.relay_summary import (
     list_relay_summaries,
     summarise_relay,
 )
-from mailer.web.studio.settings.saving import find_fault, find_workspace, save_changes
+from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
 from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 

@@ -17,7 +17,7 @@ from mailer.smtp.probe import probe_server
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.relay_pages import make_relay_form, open_relay
-from mailer.web.studio.settings.saving import find_workspace
+from mailer.web.studio.settings.settings_save import find_workspace
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 _TEXT = MailText(

@@ -28,7 +28,7 @@ from mailer.settings.changes.settings_file import read_settings_file
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.saving import find_fault, find_workspace, save_changes
+from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 USE_WORDS: Mapping[SecretUse, str] = MappingProxyType(

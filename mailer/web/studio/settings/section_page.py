@@ -9,8 +9,8 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm
 from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.saving import find_fault
 from mailer.web.studio.settings.sections import SECTIONS, Section
+from mailer.web.studio.settings.settings_save import find_fault
 from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 

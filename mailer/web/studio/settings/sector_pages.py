@@ -26,7 +26,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm
 from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.saving import find_fault, find_workspace, record_change, save_changes
+from mailer.web.studio.settings.settings_save import find_fault, find_workspace, record_change, save_changes
 from mailer.web.studio.settings.words import Words
 from subscribers.errors import SubscriberError
 from subscribers.validation import clean_line

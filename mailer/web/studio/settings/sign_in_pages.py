@@ -18,7 +18,7 @@ from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.saving import find_workspace
+from mailer.web.studio.settings.settings_save import find_workspace
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 _NOT_YET = gettext_noop(

@@ -6,7 +6,7 @@ from mailer.i18n import gettext_noop
 from mailer.settings import SETTINGS_FILE
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _WORDS = gettext_noop("It has an error, so the settings from before are in use, and no campaign is taken up.")
 _ACT = gettext_noop("See what is wrong")

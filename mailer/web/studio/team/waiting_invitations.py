@@ -6,7 +6,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.invitations import list_open_invitations
 from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.waiting import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 
 def _list_stuck_invitations(page: StudioPage) -> Iterator[WaitingItem]:
