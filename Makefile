@@ -128,6 +128,7 @@ bench-studio: setup ## Measure the pages of Studio with 200 editions, and what t
 .PHONY: bench-studio-million
 bench-studio-million: setup servers ## Measure all pages of Studio with a million subscribers and 200 campaigns (BENCH="--rows 10000000")
 	$(BIN)/python -m bench.studio_million $(BENCH)
+
 .PHONY: bench-studio-live
 bench-studio-live: setup servers ## Measure sending while fifty people watch it live, and readers leave (BENCH="--readers 30000")
 	$(BIN)/python -m bench.studio_live $(BENCH)

@@ -45,11 +45,19 @@ _STORY = "esd-hiratsuka"
 _PATIENCE = 300.0
 """How many seconds late numbers may take before a page is measured with them missing."""
 
-_OWN_VALUES: Mapping[str, Mapping[str, str]] = {}
+_OWN_VALUES: Mapping[str, Mapping[str, str]] = {
+    "/editions/{edition}/thumb/{file}": {"file": f"{_STORY}.jpg"},
+    "/editions/{edition}/pictures/{file}": {"file": f"{_STORY}.jpg"},
+    "/settings/sectors/{sector}": {"sector": "education"},
+    "/settings/countries/{country}": {"country": "CN"},
+}
 """What stands in the path of one route, where its parameter means something else than elsewhere."""
 
 _STREAMS = frozenset({"/campaigns/{campaign}/live/events"})
 """Routes whose answers do not end."""
+
+_VERSIONS = frozenset({"/campaigns/{campaign}/versions/{tag}", "/campaigns/{campaign}/versions/{tag}/frame"})
+"""Routes that are opened as the contact sheet names them."""
 
 _SEARCHES = (
     "/partners?query=country:MN+sector:education",
@@ -160,6 +168,7 @@ def measure_pages(
     """Measure every page that can be opened, the slowest first."""
     with serving(workspace) as member:
         paths, unknown = list_paths(office)
+        paths += _find_version_paths(member, office)
         wanted = [path for path in paths if options.only in path]
         figures = sorted(_measure_paths(member, wanted), key=lambda one: -one.slow)
     bar = _LONG_BAR if options.rows >= _LONG else _BAR
@@ -205,6 +214,15 @@ def _measure_paths(member: Member, paths: Sequence[str]) -> Iterator[_Figures]:
         )
 
 
+def _find_version_paths(member: Member, office: LargeOffice) -> list[str]:
+    """The pages of one version of the prepared campaign's mail, which its contact sheet names."""
+    sheet = f"/studio/campaigns/{office.draft}/versions"
+    member.get(sheet)
+    _await_numbers(member, sheet)
+    found = re.search(rf"{sheet}/[^/\"?]+".encode(), member.get(sheet).body)
+    return [found[0].decode(), f"{found[0].decode()}/frame"] if found else []
+
+
 def _await_numbers(member: Member, path: str) -> None:
     """Visit a page until the numbers on it are counted."""
     ends_at = time.monotonic() + _PATIENCE
@@ -226,7 +244,7 @@ def list_paths(office: LargeOffice) -> tuple[list[str], list[str]]:
         own = {**values, **_OWN_VALUES.get(route.path, {})}
         names = re.findall(r"\{(\w+)(?::\w+)?\}", route.path)
         if not set(names) <= set(own):
-            unknown.append(route.path)
+            unknown += [] if route.path in _VERSIONS else [route.path]
             continue
         filled = _fill_path(route.path, own)
         is_campaign = "{campaign}" in route.path
@@ -248,7 +266,6 @@ def _make_values(office: LargeOffice) -> Mapping[str, str]:
         "story": _STORY,
         "language": "zh-Hans",
         "way": "copy",
-        "file": f"{_STORY}.jpg",
         "subscriber": str(office.subscriber),
         "campaign": str(office.to_all),
         "organisation": "Institute 7",

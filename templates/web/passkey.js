@@ -2,20 +2,22 @@
 // offered in the address field (conditional mediation), a form with data-offered waits for that, too.
 
 const forms = document.querySelectorAll("form[data-passkey]");
-let waiting = null;
+// Made before anything is asked, so that a button pressed meanwhile ends an offer that has not begun: the browser
+// holds one challenge at a time, and the later one would take the place of the button's.
+const offering = new AbortController();
 
 function show(form, name) {
   for (const words of form.querySelectorAll("[data-failed], [data-unknown]")) words.hidden = !(name in words.dataset);
 }
 
-async function fetchOptions(form) {
-  const answer = await fetch(form.dataset.options, { method: "POST", headers: { accept: "application/json" } });
+async function fetchOptions(form, signal) {
+  const answer = await fetch(form.dataset.options, { method: "POST", headers: { accept: "application/json" }, signal });
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   return answer.json();
 }
 
 async function ask(form, more) {
-  const options = await fetchOptions(form);
+  const options = await fetchOptions(form, more.signal);
   if (form.dataset.passkey === "create")
     return navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options), ...more });
   return navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options), ...more });
@@ -27,10 +29,9 @@ function send(form, credential) {
 }
 
 async function offer(form) {
-  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-  waiting = new AbortController();
+  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.()) || offering.signal.aborted) return;
   try {
-    send(form, await ask(form, { mediation: "conditional", signal: waiting.signal }));
+    send(form, await ask(form, { mediation: "conditional", signal: offering.signal }));
   } catch (error) {
     // Nobody has chosen one, or the button was pressed.
   }
@@ -43,7 +44,7 @@ for (const form of forms) {
     event.preventDefault();
     show(form, knows ? "" : "unknown");
     if (!knows || !form.reportValidity()) return;
-    waiting?.abort();
+    offering.abort();
     const button = form.querySelector("button[type=submit]");
     button.disabled = true;
     try {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlmodel import Session, select
 
 from mailer.database.sign_in_models import MemberPasskey
@@ -25,14 +25,14 @@ AUTHENTICATOR = {
 
 
 @contextmanager
-def holding_authenticator(context: BrowserContext, **options: bool) -> Iterator[tuple[Page, CDPSession, str]]:
-    """A page of a browser with a device that makes passkeys: the page, its protocol, the device's number."""
+def holding_authenticator(context: BrowserContext, **options: bool) -> Iterator[Page]:
+    """A page of a browser with a device that makes passkeys, and answers at once when asked for one."""
     page = context.new_page()
     errors = collect_browser_errors(page)
     protocol = context.new_cdp_session(page)
     protocol.send("WebAuthn.enable")
-    made = protocol.send("WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, **options}})
-    yield page, protocol, made["authenticatorId"]
+    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, **options}})
+    yield page
     assert [error for error in errors if "status of 4" not in error] == []
 
 
@@ -56,16 +56,13 @@ def context(studio: Studio, browser: Browser) -> Iterator[BrowserContext]:
 
 
 def test_a_passkey_is_made_used_renamed_and_removed(studio: Studio, context: BrowserContext) -> None:
-    with holding_authenticator(context) as (page, protocol, device):
+    with holding_authenticator(context) as page:
+        # A browser that offers nothing in the address field, or the next page would sign in by itself.
+        page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
         add_passkey(page, studio.url)
-        # What is offered in the address field must wait, or the next page would sign in by itself.
-        protocol.send(
-            "WebAuthn.setAutomaticPresenceSimulation", {"authenticatorId": device, "enabled": False}
-        )
         sign_out(page)
         page.goto(f"{studio.url}/sign-in?next=/account")
         page.get_by_role("button", name="Use a passkey").click()
-        protocol.send("WebAuthn.setAutomaticPresenceSimulation", {"authenticatorId": device, "enabled": True})
         page.wait_for_url(f"{studio.url}/account")
         page.get_by_role("link", name="Rename or remove My laptop").click()
         page.get_by_label("Name").fill("Office laptop")
@@ -78,7 +75,7 @@ def test_a_passkey_is_made_used_renamed_and_removed(studio: Studio, context: Bro
 
 
 def test_a_passkey_is_offered_in_the_address_field(studio: Studio, context: BrowserContext) -> None:
-    with holding_authenticator(context) as (page, _, _):
+    with holding_authenticator(context) as page:
         add_passkey(page, studio.url)
         context.clear_cookies()
         page.goto(f"{studio.url}/sign-in")
@@ -86,8 +83,33 @@ def test_a_passkey_is_offered_in_the_address_field(studio: Studio, context: Brow
         page.wait_for_url(f"{studio.url}/")
 
 
+def test_a_pressed_button_ends_an_offer_that_has_not_begun(studio: Studio, context: BrowserContext) -> None:
+    with holding_authenticator(context) as page:
+        # The browser says that it can offer one only when the button has asked, and the person waits to answer.
+        page.add_init_script("""
+            const get = navigator.credentials.get.bind(navigator.credentials);
+            let letOffer;
+            PublicKeyCredential.isConditionalMediationAvailable = () =>
+              new Promise((resolve) => { letOffer = resolve; });
+            navigator.credentials.get = async (options) => {
+              letOffer(true);
+              // What waits for that goes on before the next task.
+              await new Promise((resolve) => { setTimeout(resolve); });
+              return get(options);
+            };
+        """)
+        add_passkey(page, studio.url)
+        sign_out(page)
+        page.goto(f"{studio.url}/sign-in?next=/account")
+        asked = []
+        page.on("request", lambda request: asked.append(request.url) if "options" in request.url else None)
+        page.get_by_role("button", name="Use a passkey").click()
+        page.wait_for_url(f"{studio.url}/account")
+        assert len(asked) == 1
+
+
 def test_a_passkey_proves_again_who_one_is(studio: Studio, context: BrowserContext) -> None:
-    with holding_authenticator(context) as (page, _, _):
+    with holding_authenticator(context) as page:
         add_passkey(page, studio.url)
         with Session(studio.engine) as session:
             for row in session.exec(select(TeamSession)).all():
@@ -101,7 +123,7 @@ def test_a_passkey_proves_again_who_one_is(studio: Studio, context: BrowserConte
 
 
 def test_adding_one_ends_every_other_session(studio: Studio, context: BrowserContext) -> None:
-    with visiting(studio) as elsewhere, holding_authenticator(context) as (page, _, _):
+    with visiting(studio) as elsewhere, holding_authenticator(context) as page:
         with Session(studio.engine) as session:
             member_id = session.exec(select(TeamSession.member_id)).one()
         from mailer.team.members import find_member
@@ -120,7 +142,7 @@ def test_adding_one_ends_every_other_session(studio: Studio, context: BrowserCon
 def test_a_device_that_does_not_ask_who_holds_it_is_not_enough(
     studio: Studio, context: BrowserContext
 ) -> None:
-    with holding_authenticator(context, isUserVerified=False) as (page, _, _):
+    with holding_authenticator(context, isUserVerified=False) as page:
         page.goto(f"{studio.url}/account/passkeys/new")
         page.get_by_label("What is this device called?").fill("Somebody's key")
         page.get_by_role("button", name="Make the passkey").click()
@@ -135,7 +157,7 @@ def test_an_answer_works_once_and_only_for_its_own_question(studio: Studio, cont
         if getattr(request, "method") == "POST" and getattr(request, "url").endswith("/sign-in/passkey"):  # noqa: B009
             sent.append(getattr(request, "post_data"))  # noqa: B009
 
-    with holding_authenticator(context) as (page, _, _):
+    with holding_authenticator(context) as page:
         page.on("request", keep)
         add_passkey(page, studio.url)
         context.clear_cookies()
