@@ -11,7 +11,7 @@ from mailer.activity.record import record_activity
 from mailer.database.secure_delete import IncompleteErasureError
 from mailer.i18n import gettext_noop
 from mailer.privacy.data_export import export_personal_data
-from mailer.privacy.erasure import ErasureError, ErasureReport, erase_person, plan_erasure
+from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach, plan_erasure
 from mailer.privacy.file_scan import FileAction
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
@@ -56,10 +56,11 @@ def send_data(page: PageDep, subscriber: PartnerNumber) -> Response:
 
 
 def show_erasure(page: PageDep, subscriber: PartnerNumber) -> Response:
-    """Show what erasing a partner does, and what it cannot reach."""
+    """Show what erasing a partner does, and what it cannot reach. The files that name them come late, by a
+    second request, for all files of the workspace are read for them."""
     with page.state.read_session() as session:
         address = _find_somebody(session, subscriber).email
-    return _render(page, subscriber, address, [])
+    return _render(page, subscriber, address, [], is_searched="files" in page.request.query_params)
 
 
 def erase(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
@@ -106,12 +107,15 @@ def _find_somebody(session: Session, number: int) -> Subscriber:
     return partner
 
 
-def _render(page: StudioPage, number: int, address: str, errors: list[tuple[str, str]]) -> Response:
+def _render(
+    page: StudioPage, number: int, address: str, errors: list[tuple[str, str]], *, is_searched: bool = True
+) -> Response:
     with page.state.read_session() as session:
         partner = find_partner(session, number)
         merged = [one.email for one in list_merged_subscribers(session, number)]
-    report: ErasureReport = plan_erasure(page.state.workspace, page.state.engine, address)
-    root = page.state.workspace.root
+    workspace, engine = page.state.workspace, page.state.engine
+    files = plan_erasure(workspace, engine, address).files if is_searched else ()
+    root = workspace.root
     return page.render(
         "partner_erase.html",
         status=422 if errors else 200,
@@ -120,14 +124,15 @@ def _render(page: StudioPage, number: int, address: str, errors: list[tuple[str,
         address=address,
         merged=merged,
         errors=errors,
+        is_searched=is_searched,
         files=[
             (
                 match.path.relative_to(root) if match.path.is_relative_to(root) else match.path,
                 _ACTIONS[match.action],
             )
-            for match in report.files
+            for match in files
         ],
-        out_of_reach=report.out_of_reach,
+        out_of_reach=list_out_of_reach(engine),
     )
 
 

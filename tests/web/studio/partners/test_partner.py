@@ -257,6 +257,12 @@ def test_a_person_is_erased_with_all_their_addresses(partners: PartnerHouse) -> 
     (outbox / "0001.eml").write_text("To: lin.mei@partner.example\n\nDear Mei\n")
     number = path(partners, "lin.mei")
     words = partners.get(f"{number}/erase", Role.manager)
+    assert "searching…" in words
+    assert "0001.eml" not in words, (
+        "files are searched by a second request, for that takes as long as they are"
+    )
+    words = partners.get(f"{number}/erase?files=1", Role.manager)
+    assert "searching…" not in words
     for told in (
         "outbox/0001.eml is deleted",
         "m.lin@example.com",
