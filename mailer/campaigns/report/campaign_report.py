@@ -109,7 +109,8 @@ def report_campaign(
         connection=connection,
         campaign_id=campaign_id,
         sectors=tuple(workspace.settings.sectors),
-        counts=fresh or campaign.launched_at is None or is_cheap(connection, campaign.audience),
+        counts=fresh or is_cheap(connection, campaign.audience),
+        is_planned=campaign.launched_at is None,
     )
     counts = reader.read(ReportPart.ledger, Counts(audience=campaign.audience))
     nobody = DepartureFigures(left=Departures(), bounced=0, choices=None)

@@ -65,7 +65,8 @@ def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, 
 @dataclass
 class PartReader:
     """Reads the parts of one campaign. With ``counts``, they are counted at this moment; otherwise they are
-    read as they were counted last.
+    read as they were counted last, and of a campaign that ``is_planned``, to which nobody belongs before its
+    launch, all are empty.
 
     Afterwards ``counted_at`` has the moments of those that were read, ``uncounted`` those that nobody has
     counted yet.
@@ -75,6 +76,7 @@ class PartReader:
     campaign_id: int
     sectors: Sequence[str]
     counts: bool
+    is_planned: bool = False
     counted_at: dict[ReportPart, datetime] = field(default_factory=dict)
     uncounted: set[ReportPart] = field(default_factory=set)
     _stored: Mapping[ReportPart, StoredPart] | None = None
@@ -83,6 +85,8 @@ class PartReader:
         """The value of ``part``, or ``missing`` if nobody has counted it yet."""
         if self.counts:
             return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
+        if self.is_planned:
+            return missing
         if self._stored is None:
             found = read_parts(self.connection, [self.campaign_id], CAMPAIGN_PARTS)
             self._stored = found.get(self.campaign_id, {})

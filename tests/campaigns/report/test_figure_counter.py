@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy import Engine, event, func, select, text, update
 from sqlmodel import Session, col
 
 from mailer.campaigns.doubt_resolution import resolve_by_hand
@@ -70,6 +70,19 @@ def test_a_report_that_nobody_has_counted_says_so(
         found = report_campaign(session, campaign, either_workspace, fresh=False)
         assert found.uncounted == set(CAMPAIGN_PARTS)
         assert read_time_line(session).months is None
+
+
+@pytest.mark.usefixtures("costly")
+def test_before_the_launch_no_part_is_counted_and_none_is_missing(
+    either_workspace: Workspace, engine: Engine
+) -> None:
+    prepared = add_campaign(engine, 0, state=CampaignState.draft)
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    with Session(engine) as session:
+        found = report_campaign(session, prepared, either_workspace, fresh=False)
+    assert (found.uncounted, found.counted_at, found.summary.counts.audience) == (frozenset(), {}, 0)
+    assert not [one for one in statements if "JOIN delivery" in one or "consent_record" in one]
 
 
 @pytest.mark.usefixtures("costly")
