@@ -225,7 +225,7 @@ def _find_version_paths(member: Member, office: LargeOffice) -> list[str]:
 
 
 def _await_numbers(member: Member, path: str) -> None:
-    """Visit a page until the numbers on it are counted; not one that asks for them by an address of its own."""
+    """Visit a page until its numbers are counted; not one that asks for them by an address of its own."""
     ends_at = time.monotonic() + _PATIENCE
     while "counting…".encode() in (body := member.get(path).body) and time.monotonic() < ends_at:
         if b"?count=1" in body:

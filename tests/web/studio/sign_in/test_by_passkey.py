@@ -85,7 +85,7 @@ def test_a_passkey_is_offered_in_the_address_field(studio: Studio, context: Brow
 
 def test_a_pressed_button_ends_an_offer_that_has_not_begun(studio: Studio, context: BrowserContext) -> None:
     with holding_authenticator(context) as page:
-        # The browser says that it can offer one only when the button has asked, and the person waits to answer.
+        # The browser says that it can offer one only when the button has asked already.
         page.add_init_script("""
             const get = navigator.credentials.get.bind(navigator.credentials);
             let letOffer;
