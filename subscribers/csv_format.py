@@ -26,10 +26,15 @@ class SheetRow(NamedTuple):
 
 
 def escape_formula(cell: str) -> str:
-    """Prefix an apostrophe wherever a spreadsheet would see a formula; :func:`restore` removes it."""
+    """Prefix an apostrophe wherever a spreadsheet would see a formula; :func:`unescape_formula` undoes it."""
     return _FORMULA.sub(r"\1'\2", cell)
 
 
 def unescape_formula(cell: str) -> str:
-    """What :func:`neutralise` was given."""
+    """What :func:`escape_formula` was given."""
     return _ESCAPED_FORMULA.sub(r"\1\2", cell)
+
+
+def unescape_formulas(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """As :func:`unescape_formula`, for each cell of a row; most rows have no apostrophe."""
+    return tuple(map(unescape_formula, cells)) if "'" in "".join(cells) else cells

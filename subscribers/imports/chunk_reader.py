@@ -18,7 +18,7 @@ from subscribers.imports.import_report import (
     describe_statuses,
     describe_unused_values,
 )
-from subscribers.imports.row_parser import ParsedRow, RowParser
+from subscribers.imports.row_parser import ParsedRow, RowParser, SubscriberDetails
 from subscribers.imports.suppressed_rows import SuppressedRow
 
 CHUNK_SIZE = 20_000
@@ -72,9 +72,7 @@ class ChunkReader:
         self._parser = parser
         self._key = key
         self._offset = offset
-        self._lists: dict[frozenset[str], int] = {}
-        self._new_lists: list[tuple[int, str]] = []
-        self._last_list = 0
+        self._lists = _ListNumbers()
         self._samples: list[dict[str, str]] = []
         self._left: list[dict[str, str]] = []
 
@@ -112,65 +110,87 @@ class ChunkReader:
         garbage collector traverse all objects again and again.
         """
         chunk = Chunk()
-        parse, read_row = self._parser.parse, part.mapping.read_row
+        pick_cells, parse_ordinary = part.mapping.pick_cells, self._parser.parse_ordinary
+        samples, lists, offset, key = self._samples, self._lists, self._offset, self._key
         first_rows: dict[str, int] = {}
         row: SheetRow | None = None
         for row in islice(part.rows, CHUNK_SIZE):
+            number, cells = row
             try:
-                raw = read_row(row)
-                parsed = parse(row.number, raw)
+                details = None
+                if pick_cells is not None and len(samples) == _SAMPLE_ROWS:
+                    details = parse_ordinary(pick_cells(cells))
+                if details is None and (details := self._parse(row, part, chunk)) is None:
+                    continue
             except UnknownStatusError:
                 # Nothing is stored if there is one; all values are named at the end of the file.
                 continue
             except SubscriberError as error:
                 if not row.is_empty:
-                    chunk.refused.append(RefusedRow(row=row.number, reason=str(error), file=part.member))
+                    chunk.refused.append(RefusedRow(row=number, reason=str(error), file=part.member))
                 continue
-            samples = self._samples if parsed.suppress_reason is None else self._left
-            if len(samples) < _SAMPLE_ROWS:
-                samples.append(_sample(raw))
-            if parsed.others or parsed.unusable:
-                chunk.notes.append(
-                    ImportNote(text=_describe_others(parsed), row=parsed.row, file=part.member)
-                )
-            if parsed.suppress_reason is not None:
-                chunk.suppressed.append(SuppressedRow(email=parsed.email, reason=parsed.suppress_reason))
-                chunk.suppressed_others.extend(
-                    SuppressedRow(email=other, reason=parsed.suppress_reason) for other in parsed.others
-                )
+            email, envelope, name, organisation, country, language, sectors, tags = details
+            first = first_rows.setdefault(email, number)
+            if first != number:
+                chunk.duplicates.append((number, first))
                 continue
-            first = first_rows.setdefault(parsed.email, parsed.row)
-            if first == parsed.row:
-                chunk.rows.append(self._staging_values(parsed))
-            else:
-                chunk.duplicates.append((parsed.row, first))
+            values = (
+                number,
+                offset + number,
+                email,
+                envelope,
+                name,
+                organisation,
+                country,
+                language,
+                lists[sectors],
+                lists[tags],
+            )
+            chunk.rows.append((*values, key.digest(email)) if key else values)
         if row is None:
             return None
         chunk.last = row.number
-        chunk.lists, self._new_lists = self._new_lists, []
+        chunk.lists = lists.take_new()
         return chunk
 
-    def _staging_values(self, parsed: ParsedRow) -> tuple[Any, ...]:
-        row = (
-            parsed.row,
-            self._offset + parsed.row,
-            parsed.email,
-            parsed.envelope,
-            parsed.name,
-            parsed.organisation,
-            parsed.country,
-            parsed.language,
-            self._list_number(parsed.sectors) if parsed.sectors else 0,
-            self._list_number(parsed.tags) if parsed.tags else 0,
+    def _parse(self, row: SheetRow, part: FilePart, chunk: Chunk) -> SubscriberDetails | None:
+        """Parse a row of any kind; None if its address is suppressed, which is added to ``chunk``."""
+        raw = part.mapping.read_row(row)
+        parsed = self._parser.parse(row.number, raw)
+        samples = self._samples if parsed.suppress_reason is None else self._left
+        if len(samples) < _SAMPLE_ROWS:
+            samples.append(_sample(raw))
+        if parsed.others or parsed.unusable:
+            chunk.notes.append(ImportNote(text=_describe_others(parsed), row=parsed.row, file=part.member))
+        if parsed.suppress_reason is None:
+            return parsed.details
+        chunk.suppressed.append(SuppressedRow(email=parsed.email, reason=parsed.suppress_reason))
+        chunk.suppressed_others.extend(
+            SuppressedRow(email=other, reason=parsed.suppress_reason) for other in parsed.others
         )
-        return (*row, self._key.digest(parsed.email)) if self._key else row
+        return None
 
-    def _list_number(self, values: frozenset[str]) -> int:
-        number = self._lists.get(values)
-        if number is None:
-            if len(self._lists) >= CHUNK_SIZE:
-                self._lists.clear()
-            self._last_list += 1
-            number = self._lists[values] = self._last_list
-            self._new_lists.extend((number, value) for value in values)
+
+class _ListNumbers(dict[frozenset[str], int]):
+    """The numbers of lists of sectors or tags: 0 for the empty list, the next for one that is new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = 0
+        self._new: list[tuple[int, str]] = []
+
+    def __missing__(self, values: frozenset[str]) -> int:
+        if len(self) >= CHUNK_SIZE:
+            self.clear()
+        if not values:
+            number = 0
+        else:
+            number = self._last = self._last + 1
+            self._new.extend((number, value) for value in values)
+        self[values] = number
         return number
+
+    def take_new(self) -> list[tuple[int, str]]:
+        """Return the number and each value of the lists that were numbered since the last call."""
+        new, self._new = self._new, []
+        return new

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import itemgetter
 from types import MappingProxyType
 
-from subscribers.csv_format import COLUMNS, SheetRow, unescape_formula
+from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
 from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.columns.column_corrections import (
     ColumnCorrections,
@@ -109,6 +110,10 @@ _MAILCHIMP_MEANINGS: Mapping[MailchimpFile, StatusMeaning] = MappingProxyType(
 )
 
 
+PickCells = Callable[[tuple[str, ...]], tuple[str, ...]]
+"""Returns the cells of a row in the order of our columns, as they are written; "" for a missing column."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
     """How to convert rows.
@@ -119,7 +124,9 @@ class ColumnMapping:
     suppress an address. ``reader`` counts what rows say of leaving; None for files that say nothing of it.
     ``layout`` is for writing a columns file, None where there is none to write.
 
-    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused.
+    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused, and so does
+    ``pick_cells``, which only puts cells into the order of our columns; it is None where that is not all
+    that reading a row takes.
     """
 
     maker: str
@@ -131,6 +138,7 @@ class ColumnMapping:
     notes: tuple[str, ...] = ()
     reader: LayoutReader | None = field(default=None, repr=False)
     layout: ColumnLayout | None = None
+    pick_cells: PickCells | None = field(default=None, repr=False)
 
     @property
     def suppresses_all(self) -> bool:
@@ -202,40 +210,33 @@ def _find_own(row: SheetRow, name: str) -> ColumnMapping | None:
     if "email" not in columns:
         raise ImportFileError(name, "there is no email column, and it is required.", row.number)
     places = {column: columns.index(column) for column in COLUMNS if column in columns}
+    pick_cells = _make_picker(len(titles), places)
+
+    def read_row(row: SheetRow) -> RawRow:
+        cells = unescape_formulas(pick_cells(row.cells))
+        email, name, organisation, country, sectors, language, tags = cells
+        return RawRow(email, name, organisation, country, sectors, language, tags)
+
     return ColumnMapping(
         maker=OWN,
         meaning={column: (titles[place],) for column, place in places.items()},
         unused=(),
         may_suppress=False,
-        read_row=_make_own_reader(len(titles), places),
+        read_row=read_row,
+        pick_cells=pick_cells,
     )
 
 
-def _make_own_reader(width: int, places: Mapping[str, int]) -> Callable[[SheetRow], RawRow]:
-    """Return a function that converts a row; it is called a million times, so it does little."""
+def _make_picker(width: int, places: Mapping[str, int]) -> PickCells:
     # A missing column is read from one past the last, where an empty cell is added.
-    email, name, organisation, country, sectors, language, tags = (
-        places.get(column, width) for column in COLUMNS
-    )
+    pick: PickCells = itemgetter(*(places.get(column, width) for column in COLUMNS))
+    if places == {column: place for place, column in enumerate(COLUMNS)}:
+        return lambda cells: cells if len(cells) == width else fit_width(cells, width)
 
-    def read(row: SheetRow) -> RawRow:
-        cells = row.cells
-        if len(cells) != width:
-            cells = fit_width(cells, width)
-        cells = (*cells, "")
-        if "'" in "".join(cells):
-            cells = tuple(map(unescape_formula, cells))
-        return RawRow(
-            cells[email],
-            cells[name],
-            cells[organisation],
-            cells[country],
-            cells[sectors],
-            cells[language],
-            cells[tags],
-        )
+    def pick_cells(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return pick((*fit_width(cells, width), ""))
 
-    return read
+    return pick_cells
 
 
 def _map_listmonk(

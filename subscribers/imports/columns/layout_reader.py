@@ -10,7 +10,7 @@ from re import Pattern
 from unicodedata import name as character_name
 
 from locales.languages import find_language
-from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formula
+from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formulas
 from subscribers.errors import DetailError, SubscriberError, quote_for_message
 from subscribers.imports.columns.column_layout import ColumnLayout
 from subscribers.imports.columns.outlook_contacts import is_exchange_name
@@ -88,9 +88,7 @@ class LayoutReader:
             DetailError: it is refused.
             UnknownStatusError: what it says of leaving is not understood.
         """
-        cells = fit_width(row.cells, self._width)
-        if "'" in "".join(cells):
-            cells = tuple(map(unescape_formula, cells))
+        cells = unescape_formulas(fit_width(row.cells, self._width))
         if row.is_empty:
             raise DetailError("row", "it is empty.")
         meaning = self.statuses.read(cells)
