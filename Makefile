@@ -103,6 +103,7 @@ bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small"
 .PHONY: bench-list
 bench-list: setup servers ## Measure what the list costs, a million people in it (BENCH="--rows 100000")
 	$(BIN)/python -m bench.list_import $(BENCH)
+	$(BIN)/python -m bench.long_list $(BENCH)
 	$(BIN)/python -m bench.segment_queries
 
 .PHONY: bench-pages

@@ -24,7 +24,6 @@ from bench.worker_process import FailedRunError, run_worker
 from mailer.database.engine import open_engine
 from mailer.database.schema import upgrade
 from subscribers.csv_format import COLUMNS
-from tests.servers.postgres import find_postgres, running_postgres
 
 _ROWS = 1_000_000
 SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")
@@ -71,7 +70,7 @@ class ImportBench:
 
 
 def measure_import(bench: ImportBench) -> Iterator[Measurement]:
-    """Compare the time with the shell's, and measure memory; the figure for PostgreSQL has no bar."""
+    """Compare the time with the shell's, and measure memory."""
     name, yardstick = _find_reference()
     turns = RunComparison(
         {"ours": lambda: _import(bench), "bare": lambda: yardstick(bench)}, rounds=bench.rounds
@@ -94,18 +93,10 @@ def measure_import(bench: ImportBench) -> Iterator[Measurement]:
         bound=Bound.at_most,
         bar=200,
     )
-    if (programs := find_postgres()) is not None:
-        with running_postgres(programs) as server:
-            run = _import(bench, server)
-        yield Measurement(
-            what="    the same, PostgreSQL",
-            measured=run.time_each * million,
-            unit="s",
-            note="one run; no bar",
-        )
 
 
-def _import(bench: ImportBench, url: str = "sqlite:///list.db") -> Run:
+def _import(bench: ImportBench) -> Run:
+    url = "sqlite:///list.db"
     for path in bench.folder.glob("list.db*"):
         path.unlink()
     engine = open_engine(url, root=bench.folder)

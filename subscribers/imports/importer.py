@@ -22,6 +22,7 @@ from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
+from subscribers.imports.list_indexes import ListIndexes
 from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
 from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
@@ -129,7 +130,8 @@ class _Importer:
         self.origin = ImportOrigin(
             import_id=self.batch.id or 0, source=self.batch.source, basis=self.batch.basis, now=self.now
         )
-        self.staging = StagingTable(self.session.connection(), self.origin)
+        self.indexes = ListIndexes(self.session.connection())
+        self.staging = StagingTable(self.session.connection(), self.origin, self.indexes)
         self.suppressed_rows: dict[str, int] = {}
         self.duplicates: dict[int, int] = {}
         self.checks_suppressions = True
@@ -158,15 +160,13 @@ class _Importer:
         # shared lock would deadlock.
         lock = lock_suppressions_exclusively if may_suppress else lock_suppressions_shared
         lock(self.session)
-        self.checks_suppressions = (
-            may_suppress
-            or self.session.get_bind().dialect.name != "sqlite"
-            or self.session.exec(select(Suppression.digest).limit(1)).first() is not None
-        )
+        # The lock keeps others from adding the first while the import runs.
+        any_suppressed = self.session.exec(select(Suppression.digest).limit(1)).first() is not None
+        self.checks_suppressions = may_suppress or any_suppressed
         reader = ChunkReader(
             parser=RowParser(self.sectors),
             key=self.key if self.checks_suppressions else None,
-            offset=self.staging.last_used_id(),
+            offset=self.indexes.offset,
         )
         done = 0
         for part in parts:
@@ -175,7 +175,7 @@ class _Importer:
             with read_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
                     if not done and chunk.is_large and not part.mapping.may_suppress:
-                        self.staging.defer_indexes()
+                        self.indexes.defer()
                     self._store(chunk, chunks)
                     done = before + chunk.last
                     on_progress(done)
@@ -183,7 +183,7 @@ class _Importer:
             self._end_part(part.member)
 
     def _end_part(self, file: str) -> None:
-        later = self.staging.create_deferred_indexes()
+        later = self.indexes.create_deferred()
         self.added -= len(later)
         self.duplicates.update(later)
         # A row that is itself a duplicate was the first of its address within its chunk.
