@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.rate.batch_slots import NO_DELAY
 from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
 from mailer.dispatch.rate.limiter import RateLimiter
 from mailer.dispatch.rate.sending_windows import SendingWindows
@@ -13,9 +14,6 @@ from mailer.dispatch.relays import Relay
 
 _PAUSE_SECONDS = 60.0
 """A day ends by the database's clock, which may be changed, so it is asked again."""
-
-_EARLY_SECONDS = 0.02
-"""A message may be so much before its slot: a timer for each would cost more than all the rest."""
 
 _WINDOW_CLOSED_REASON = "It is outside the sending hours where the subscriber lives."
 
@@ -94,13 +92,13 @@ class SendScheduler:
         ready, soon, later = [], [], {_WINDOW_CLOSED_REASON: closed} if closed else {}
         slots = self._domains.reserve([claim.subscriber.envelope for claim in opened])
         for claim, slot in zip(opened, slots, strict=True):
-            if slot.not_before is not None:
-                reason = f"{slot.held_by} accepts no more at the moment."
-                later.setdefault(reason, []).append((claim, slot.not_before))
-            elif slot.seconds > _EARLY_SECONDS:
+            if slot is NO_DELAY:
+                ready.append(claim)
+            elif slot.not_before is None:
                 soon.append((claim, slot.seconds))
             else:
-                ready.append(claim)
+                reason = f"{slot.held_by} accepts no more at the moment."
+                later.setdefault(reason, []).append((claim, slot.not_before))
         return Schedule(now=ready, soon=soon, later=later)
 
     def close(self) -> None:

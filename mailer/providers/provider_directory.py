@@ -1,8 +1,9 @@
 """Which provider receives the mail of a domain, from memory: a look-up costs one dictionary."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,6 +44,8 @@ class ProviderDirectory:
         self._clock = clock
         self._monotonic = monotonic
         self._keys: dict[str, str] = {}
+        self.hosted: Mapping[str, str] = MappingProxyType(self._keys)
+        """The providers' keys by the domains that were looked up; providers' own domains are not in it."""
         self._read_until: datetime | None = None
         self._refresh_at = float("-inf")
 
@@ -70,6 +73,8 @@ class ProviderDirectory:
         except SQLAlchemyError:
             return False
         self._read_until = now - _COMMIT_SLACK
+        for own in self._table.domains:
+            found.pop(own, None)
         new = {domain: key for domain, key in found.items() if self._keys.get(domain, "") != key}
         self._keys.update(new)
         return bool(new)

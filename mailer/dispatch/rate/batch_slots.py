@@ -18,6 +18,11 @@ _MICROSECOND = timedelta(microseconds=1)
 # too late.
 _HORIZON = timedelta(seconds=5)
 _HORIZON_MICROSECONDS = _HORIZON // _MICROSECOND
+# A message may be so much before its slot: a timer for each would cost more than all the rest.
+_EARLY = timedelta(milliseconds=20) // _MICROSECOND
+# How far ahead a block of slots is taken. The rest of those that need no timer is left to other machines.
+_BLOCK = _EARLY // 2
+_BATCHES_AHEAD = 10
 # Nothing is postponed further than this, so that a changed rate soon takes effect.
 _MAX_DELAY = timedelta(hours=4) // _MICROSECOND
 _CLOCK_SLACK = timedelta(minutes=1)
@@ -27,6 +32,8 @@ _NO_LIMIT = sys.maxsize
 class Slot(NamedTuple):
     """When a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is postponed until
     then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
+
+    What may go now has :data:`NO_DELAY` itself.
     """
 
     seconds: float = 0.0
@@ -77,10 +84,28 @@ class BucketCursor:
         """The next slot; None if it is beyond the horizon, or the day is used up."""
         return None if self._first > _HORIZON_MICROSECONDS or self._used >= self._daily else self._first
 
-    def take(self) -> None:
-        """Take the next slot."""
-        self._first += self._interval
-        self._used += 1
+    def has_room(self, count: int) -> bool:
+        """Whether the next ``count`` slots are so soon that all of them may be used now."""
+        return self._first + (count - 1) * self._interval <= _EARLY and self._used + count <= self._daily
+
+    def take(self, count: int = 1) -> None:
+        """Take the next slot, or several."""
+        self._first += count * self._interval
+        self._used += count
+
+    def take_block(self, batch: int) -> int:
+        """Take slots that begin at once for more batches of so many messages; return how many, or 0.
+
+        None where messages are counted by the day: slots that are not used are lost, and the day would have
+        fewer.
+        """
+        if not self._interval or self._daily != _NO_LIMIT or self._first > _BLOCK:
+            return 0
+        slots = min(_BATCHES_AHEAD * batch, (_BLOCK - self._first) // self._interval + 1)
+        if slots < batch:
+            return 0
+        self._first += slots * self._interval
+        return slots
 
     def plan(self) -> int:
         """Return when the next delivery that is postponed may ask again, after those planned already."""
@@ -102,9 +127,9 @@ class BucketCursor:
         moment = datetime.combine(self._day + timedelta(days=1), time_of_day(), UTC)
         return (moment - self._now) // _MICROSECOND
 
-    def count(self) -> None:
-        """Count a message of the day that needs no slot."""
-        self._used += 1
+    def count(self, messages: int) -> None:
+        """Count messages of the day that need no slot."""
+        self._used += messages
 
     @property
     def planned(self) -> float:
@@ -134,9 +159,9 @@ class DayCursor:
         """Now; None if the day is used up."""
         return None if self._whole.is_used_up else 0
 
-    def take(self) -> None:
-        """Take a message of the day."""
-        self._whole.count()
+    def take(self, count: int = 1) -> None:
+        """Take a message of the day, or several."""
+        self._whole.count(count)
 
     def plan(self) -> int:
         """Return when the next delivery that is postponed may ask again."""
@@ -153,7 +178,7 @@ def assign_slot(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> S
         latest = max(latest, slot)
     for cursor in cursors:
         cursor.take()
-    return Slot(latest / 1e6) if latest else NO_DELAY
+    return Slot(latest / 1e6) if latest > _EARLY else NO_DELAY
 
 
 def _postpone(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> Slot:
