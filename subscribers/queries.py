@@ -129,12 +129,11 @@ def list_tags(session: Session, *, most: int) -> list[str]:
 
     A database would read every row to find the few different ones, so each is found from the one before.
     """
-    tags: list[str] = []
-    tag = session.exec(select(func.min(SubscriberTag.tag))).one()
-    while tag is not None and len(tags) < most:
-        tags.append(tag)
-        tag = session.exec(select(func.min(SubscriberTag.tag)).where(col(SubscriberTag.tag) > tag)).one()
-    return tags
+    tag = col(SubscriberTag.tag)
+    first = select(func.min(tag).label("tag")).cte("first_tags", recursive=True)
+    following = select(func.min(tag)).where(tag > first.c.tag).correlate(first).scalar_subquery()
+    tags = first.union_all(select(following).where(first.c.tag.is_not(None)))
+    return sorted(session.exec(select(tags.c.tag).where(tags.c.tag.is_not(None)).limit(most)))
 
 
 def _details_as_dict(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[str, Any]:

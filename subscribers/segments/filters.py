@@ -22,6 +22,7 @@ FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
         TermKey.language: "languages",
         TermKey.tag: "tags",
         TermKey.org: "organisations",
+        TermKey.consent: "sources",
     }
 )
 """The terms that are filters, in the order they are written in, and the field of each."""
@@ -31,8 +32,8 @@ FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
 class SegmentFilters:
     """The filters of a segment. Within one, any value is enough; all filters must match.
 
-    ``others`` is everything else that must match, as text: negated terms, dates, editions, saved segments,
-    and what "or" joins.
+    ``sources`` are how they came, as their consent record has it. ``others`` is everything else that must
+    match, as text: negated terms, dates, editions, saved segments, and what "or" joins.
     """
 
     statuses: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class SegmentFilters:
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     organisations: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     others: str = ""
 
     @property

@@ -29,3 +29,12 @@ function showTimes(root) {
 }
 showTimes(document);
 document.addEventListener("htmx:after:swap", () => showTimes(document));
+
+// While a query is being changed, the numbers on the page are still those of the one before, and look like it.
+document.addEventListener("input", (event) => {
+  const asks = event.target.closest("[hx-target='#q-words']");
+  asks?.closest("form").classList.add("old");
+});
+document.addEventListener("htmx:after:swap", ({ detail }) => {
+  if (detail?.ctx?.target?.id === "q-words") detail.ctx.target.closest("form").classList.remove("old");
+});

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from locales.countries import is_country
 from mailer.campaigns.segment_uses import make_lookups
@@ -20,16 +20,18 @@ from mailer.web.studio.page import StudioPage
 from mailer.web.studio.segment_query import QUERY_PARAMETER
 from subscribers.country import resolve_country
 from subscribers.errors import CountryError, SegmentError
-from subscribers.models import Status
+from subscribers.models import ImportBatch, Status
 from subscribers.queries import list_tags
 from subscribers.segments.filters import FILTER_KEYS, SegmentFilters, read_filters, write_filters
 from subscribers.segments.segment import EVERYONE
+from subscribers.segments.terms import IMPORT
 
 _BOTH_CHANGED = gettext_noop(
     "The query and the filters were both changed. Change one of them; the other follows."
 )
 _MOST_COUNTRIES = 40
 _MOST_TAGS = 40
+_MOST_IMPORTS = 10
 _COMMAS = re.compile("[,，、]")
 _BOXES = {
     "status": "statuses",
@@ -37,8 +39,19 @@ _BOXES = {
     "sector": "sectors",
     "language": "languages",
     "tag": "tags",
+    "source": "sources",
 }
 """The checkboxes of the form, by name, and the filter that each is for."""
+
+FILTER_NAMES = (*_BOXES, "other_countries", "other_tags", "org", "others")
+"""The names of all that the form of filters asks for."""
+
+_SOURCES = {
+    "imported": gettext_noop("Added by the team"),
+    "import": gettext_noop("By an import"),
+    "subscribed": gettext_noop("By signing up"),
+}
+_IMPORT = gettext_noop("Import %(number)s: %(file)s")
 
 STATUS_NAMES = {
     Status.active: gettext_noop("Active"),
@@ -70,6 +83,7 @@ class FilterForm:
     sectors: Sequence[FilterChoice]
     languages: Sequence[FilterChoice]
     tags: Sequence[FilterChoice]
+    sources: Sequence[FilterChoice]
     organisations: str
     others: str
 
@@ -99,6 +113,7 @@ def make_filter_form(page: StudioPage, session: Session, filters: SegmentFilters
         sectors=_make_choices(list_sectors(page.translator, page.settings), filters.sectors),
         languages=_make_choices(languages, filters.languages),
         tags=_make_choices([(tag, tag) for tag in tags], filters.tags),
+        sources=_make_choices(_list_sources(page, session, filters.sources), filters.sources),
         organisations=", ".join(filters.organisations),
         others=filters.others,
     )
@@ -124,12 +139,27 @@ def _list_countries(page: StudioPage, chosen: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(shown), key=lambda code: page.translator.name_country(code, names))
 
 
+def _list_sources(page: StudioPage, session: Session, chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """The ways in which partners came that have a box: the last imports and the chosen ones by name."""
+    translate = page.translator.translate
+    numbers = [int(number[1]) for number in map(IMPORT.fullmatch, chosen) if number]
+    batches = select(ImportBatch.id, ImportBatch.source).order_by(col(ImportBatch.id).desc())
+    found = [*session.exec(batches.limit(_MOST_IMPORTS))]
+    if numbers:
+        found += session.exec(batches.where(col(ImportBatch.id).in_(numbers)))
+    return [
+        *((value, translate(words)) for value, words in _SOURCES.items()),
+        *((f"import-{number}", translate(_IMPORT, number=number, file=file)) for number, file in found),
+    ]
+
+
 def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:
     """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
     values = dict(given)
     text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
     # While one writes, the page says what was changed: an answer may come after the next change.
     changed = values.get("changed", "")
+    from_filters = changed == "filters"
     if "filters" not in values or changed == "line":
         return WrittenQuery(text=text)
     lookups = make_lookups(session.connection(), page.settings)
@@ -140,9 +170,9 @@ def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[st
     wanted, errors = _read_filters(given, shown)
     if errors:
         return WrittenQuery(text=text, errors=errors)
-    if wanted == shown and not changed:
+    if wanted == shown and not from_filters:
         return WrittenQuery(text=text)
-    if text.strip() != before.strip() and not changed:
+    if text.strip() != before.strip() and not from_filters:
         both = ((QUERY_PARAMETER, page.translator.translate(_BOTH_CHANGED)),)
         return WrittenQuery(text=text, errors=both)
     return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)

@@ -27,7 +27,8 @@ Errors = Sequence[tuple[str, str]]
 
 
 def show_segment(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
-    """Show who gets the campaign, or would get it with the query in the address, which saves nothing."""
+    """Show who gets the campaign, or would get it with the query in the address, which saves nothing. For
+    htmx, what that query means and how many they are."""
     given = page.request.query_params.multi_items()
     decided = preparation.decisions
     written = WrittenQuery(text=decided.segment or "")
@@ -104,20 +105,24 @@ def _render(
     status: int = 200,
 ) -> Response:
     query, number = _understand(page, session, written), None
-    if query.segment is not None:
+    # A part of the page whose filters are wrong has no number: that of the line would be another one.
+    if query.segment is not None and not (errors and page.is_fragment):
         asked = count_audience(preparation.edition, query.segment.text, again=again)
         number = page.state.counts.get(asked)
     return page.render(
-        "campaign_segment.html",
+        "segment_words.html" if page.is_fragment else "campaign_segment.html",
         status=status,
         section="campaigns",
         place=place,
         title=read_title(page, place),
         query=query,
+        from_filters=written.from_filters,
         form=make_filter_form(page, session, query.filters) if query.filters is not None else None,
         again=again,
         was=was if was is not None else preparation.decisions,
+        words_path=f"{place.path}/segment",
         number=number,
+        shows_numbers=False,
         saved=list_saved_segments(session.connection()),
         everyone=EVERYONE,
         errors=errors,

@@ -7,6 +7,7 @@ from fastapi import Request
 from sqlmodel import Session
 from starlette.responses import Response
 
+from mailer.counts.request import count_segment
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
@@ -14,6 +15,7 @@ from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
 from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
 from mailer.web.studio.segments.numbers import find_numbers
+from subscribers.segments.segment import EVERYONE
 
 COMPARED = "compare"
 """The name, in addresses, of what a segment is compared with."""
@@ -92,19 +94,26 @@ def _find_numbers(page: StudioPage, session: Session, query: SegmentQuery, given
 
 
 def show_words(page: PageDep, request: Request) -> Response:
-    """Say what a query means while it is written. For htmx; otherwise it is the page of the query."""
+    """Say what a query means while it is written, and how many they are. For htmx; otherwise it is the page
+    of the query. With ``numbers`` in the address, the numbers of a segment's page follow as well."""
     given = request.query_params.multi_items()
     with page.state.read_session() as session:
         written = read_query_form(page, session, given)
         if not page.is_fragment:
             return _go_to_query(page, "/segments/query", written.text, dict(given))
         query = read_query(page, session, written.text[:_MOST_LETTERS])
+        is_understood = query.segment is not None and not written.errors
+        asked = count_segment(query.text.strip() or EVERYONE)
         return page.render(
             "segment_words.html",
             query=query,
             errors=written.errors,
             from_filters=written.from_filters,
             form=None if query.filters is None else make_filter_form(page, session, query.filters),
+            words_path="/segments/words" + ("?numbers=1" if "numbers" in dict(given) else ""),
+            number=page.state.counts.get(asked) if is_understood else None,
+            shows_numbers="numbers" in dict(given),
+            compared=dict(given).get(COMPARED, ""),
         )
 
 

@@ -61,6 +61,11 @@ def test_boxes_and_line_say_the_same_while_one_chooses(desk: Desk, page: Page) -
     page.get_by_label("Mongolia").check()
     expect(page.locator("#q")).to_have_value("country:MN")
     expect(page.locator("#q-words")).to_contain_text("Partners in Mongolia.")
+    expect(page.locator("#q-count")).to_contain_text("1 partner at")
+    page.get_by_label("Query").fill("country:MN,CN")
+    expect(page.locator("#q-count")).to_contain_text("2 partners at")
+    page.get_by_label("Query").fill("country:MN")
+    expect(page.locator("#q-count")).to_contain_text("1 partner at")
     page.get_by_role("button", name="Save who gets it").click()
     expect(page.locator(".notice.right")).to_contain_text("Your choice is saved.")
     assert desk.read(number).decisions.segment == "country:MN"

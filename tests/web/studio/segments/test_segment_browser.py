@@ -1,6 +1,8 @@
 """Segments in a browser: words and filters follow each other, arrow keys move in the heat map."""
 
-from playwright.sync_api import Browser, expect
+import re
+
+from playwright.sync_api import Browser, Route, expect
 
 from tests.web.studio.segments.conftest import Office
 
@@ -30,6 +32,39 @@ def test_line_and_filters_follow_each_other_and_are_saved(office: Office, browse
         expect(page.get_by_role("heading", level=1)).to_have_text("steppe-culture")
     assert office.list_saved() == {"steppe-culture": "country:MN sector:culture"}
     office.ann.post("/segments/steppe-culture/delete")
+
+
+def test_the_number_follows_the_boxes_and_no_late_answer_replaces_a_newer_one(
+    office: Office, browser: Browser
+) -> None:
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    with office.studio.browse(browser, office.member) as page:
+        page.goto(f"{office.studio.url}/segments/new")
+        page.route("**/segments/words*", hold_first)
+        form, count, numbers = page.locator("main form"), page.locator("#q-count"), page.locator("#numbers")
+        with page.expect_request("**/segments/words*"):
+            page.get_by_label("Natural Sciences").check()
+        expect(form).to_have_class("old")
+        page.get_by_label("Culture").check()
+        expect(count).to_contain_text("5 partners")
+        expect(form).not_to_have_class("old")
+        for route in held:
+            route.continue_()
+        expect(page.get_by_role("table", name="By country and sector")).to_be_visible()
+        expect(numbers).to_contain_text("Partners who follow Natural Sciences or Culture.")
+        expect(count).to_contain_text("5 partners")
+        expect(page.get_by_label("Query")).to_have_value("sector:sciences,culture")
+        # What is no query has no number.
+        page.get_by_label("Query").fill("contry:MN")
+        expect(count).to_have_text("")
+        expect(numbers).to_have_text(re.compile(r"^\s*$"))
 
 
 def test_without_script_a_segment_is_chosen_with_boxes_and_saved(office: Office, browser: Browser) -> None:

@@ -13,7 +13,11 @@ from tests.web.studio.segments.conftest import Office
 
 def read(answer: HttpResponse) -> str:
     """The words of a page."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+    return read_text(answer.text)
+
+
+def read_text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def read_line(answer: HttpResponse) -> str:
@@ -42,9 +46,7 @@ def query_of(location: str) -> str:
 
 
 def test_a_query_is_shown_in_words_and_as_filters(office: Office) -> None:
-    page = office.ann.get(
-        f"/segments/query?{urlencode({'q': 'country:MN sector:education,culture -tag:press'})}"
-    )
+    page = show(office, "country:MN sector:education,culture -tag:press")
     assert page.status == 200
     assert "Partners in Mongolia who follow Education or Culture and who are not tagged “press”." in read(
         page
@@ -126,6 +128,49 @@ def test_a_second_box_counts_though_the_answer_to_the_first_is_on_its_way(office
     given[-1] = ("changed", "line")
     answer = office.ann.get(f"/segments/words?{urlencode(given)}", hx_request="true")
     assert answer.text.lstrip().startswith("<p>Partners in China.</p>")
+
+
+def test_the_number_follows_while_one_chooses(office: Office) -> None:
+    given = [("q", "country:CN"), ("was", "country:CN"), ("filters", "1"), ("sector", "culture")]
+    show(office, "sector:culture")
+    path = f"/segments/words?{urlencode([*given, ('numbers', '1'), ('compare', 'edition:2025-4')])}"
+    answer = office.ann.get(path, hx_request="true")
+    count = answer.text.partition('<p id="q-count"')[2].partition("</p>")[0]
+    assert "hx-swap-oob" in count
+    assert "2 partners" in count
+    # The numbers of the query before are gone, and those of this one are asked for.
+    numbers = answer.text.partition('<div id="numbers"')[2].partition(">")[0]
+    assert "hx-swap-oob" in numbers
+    asked = urlencode({"q": "sector:culture", "compare": "edition:2025-4"}, quote_via=quote)
+    assert f'hx-get="/studio/segments/numbers?{asked}"' in unescape(numbers)
+    assert "hx-sync" in answer.text, "a late answer does not take the place of a newer one"
+    del given[-1]
+    other = office.ann.get(f"/segments/words?{urlencode(given)}", hx_request="true").text
+    assert 'id="numbers"' not in other, "a page that has none"
+
+
+@pytest.mark.parametrize(
+    "given", [{"q": "contry:MN"}, {"q": "", "was": "", "filters": "1", "other_countries": "Atlantis"}]
+)
+def test_what_is_not_understood_has_no_number(office: Office, given: dict[str, str]) -> None:
+    answer = office.ann.get(f"/segments/words?{urlencode({**given, 'numbers': '1'})}", hx_request="true")
+    assert answer.text.partition('<p id="q-count"')[2].partition(">")[2].startswith("</p>")
+    assert "/segments/numbers" not in answer.text
+
+
+def test_a_number_says_for_what_it_is(office: Office) -> None:
+    page = show(office, "country:MN sector:education").text
+    numbers = page.partition('<div id="numbers"')[2]
+    assert "How many Partners in Mongolia who follow Education. 8 partners at" in read_text(numbers)
+    assert "8 partners at" in read_text(page.partition('<p id="q-count"')[2].partition("</p>")[0])
+
+
+def test_how_partners_came_is_a_filter(office: Office) -> None:
+    given = [("q", ""), ("was", ""), ("filters", "1"), ("source", "import"), ("source", "subscribed")]
+    answer = office.ann.get(f"/segments/query?{urlencode(given)}")
+    assert query_of(answer.headers["location"]) == "consent:import,subscribed"
+    page = office.ann.get("/segments/query?q=consent:import,import-77")
+    assert list_chosen(page) == {("source", "import"), ("source", "import-77")}
 
 
 def test_an_edition_that_was_sent_is_compared_with(office: Office) -> None:
