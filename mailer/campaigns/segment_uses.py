@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from mailer.campaigns.audiences.segments import DeliveryHistory
@@ -17,6 +18,7 @@ from subscribers.segments.lookups import Lookups
 from subscribers.segments.parser import ParsedExpression, parse_expression
 from subscribers.segments.saved_segments import NamedSegment, SavedSegmentError, SavedSegmentStore
 from subscribers.segments.syntax_tree import to_text
+from subscribers.segments.terms import SAVED_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +38,10 @@ class CampaignUse:
 class SegmentUses:
     """Where a saved segment is used.
 
-    ``segments`` are the names of others that use it. ``drafts`` are being prepared, and name it or mean the
-    same; ``named_in`` are those of them that name it. ``campaigns`` are scheduled or were launched for
-    exactly what it means now, the newest first: a campaign keeps what a name meant, and not the name.
+    ``segments`` are the names of others that use it. ``drafts`` are being prepared, and name it, were given
+    it, or mean the same; ``named_in`` are those of them that name it. ``campaigns`` are scheduled or were
+    launched for exactly what it means now, the newest first: a campaign keeps what a name meant, and not the
+    name.
     """
 
     segments: tuple[str, ...] = ()
@@ -68,21 +71,60 @@ def find_segment_uses(
     lookups = make_lookups(connection, settings)
     parsed = {one.name: _parse(one.text, lookups) for one in among}
     meanings = {one.name: _list_meanings(one, parsed[one.name]) for one in saved}
-    drafts = [(use, text, _parse(text, lookups)) for use, text in _list_drafts(connection)]
+    drafts = [(use, name, text, _parse(text, lookups)) for use, name, text in _list_drafts(connection)]
     launched = _list_campaigns(connection, sorted({text for texts in meanings.values() for text in texts}))
     return {
         one.name: SegmentUses(
             segments=tuple(name for name, tree in parsed.items() if tree and one.name in tree.named),
             drafts=tuple(
                 use
-                for use, text, tree in drafts
-                if text.strip() in meanings[one.name] or (tree and one.name in tree.named)
+                for use, name, text, tree in drafts
+                if one.name == name or text.strip() in meanings[one.name] or (tree and one.name in tree.named)
             ),
-            named_in=tuple(use for use, _, tree in drafts if tree and one.name in tree.named),
+            named_in=tuple(use for use, _, _, tree in drafts if tree and one.name in tree.named),
             campaigns=tuple(use for use, text in launched if text in meanings[one.name]),
         )
         for one in saved
     }
+
+
+class SavedMeaning(StrEnum):
+    """What became of a saved segment since a campaign was prepared for it."""
+
+    same = "same"
+    """It means what it meant."""
+
+    changed = "changed"
+    """It means something else now."""
+
+    gone = "gone"
+    """No segment is saved under this name any more."""
+
+
+def find_segment_name(text: str, lookups: Lookups) -> str:
+    """The name of the saved segment that a query is and nothing else; "" if it is anything else."""
+    parsed = _parse(text, lookups)
+    if parsed is None or len(parsed.parts) != 1 or len(parsed.names) != 1:
+        return ""
+    return parsed.names[0].name if text.strip().casefold().startswith(SAVED_KEY) else ""
+
+
+def compare_saved_segment(
+    connection: Connection, settings: Settings, name: str, segment: str
+) -> SavedMeaning:
+    """Compare what a name meant, as the text of a prepared campaign, with what it means now."""
+    text = SavedSegmentStore(connection).find(name)
+    if text is None:
+        return SavedMeaning.gone
+    parsed = _parse(text, make_lookups(connection, settings))
+    is_same = parsed is not None and segment in {text.strip(), to_text(parsed.tree)}
+    return SavedMeaning.same if is_same else SavedMeaning.changed
+
+
+def rename_in_drafts(connection: Connection, name: str, new_name: str) -> None:
+    """Let the campaigns that were prepared for a saved segment know its new name. The caller commits."""
+    named = update(CampaignPreparation).where(col(CampaignPreparation.segment_name) == name)
+    connection.execute(named.values(segment_name=new_name))
 
 
 def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: NamedSegment) -> None:
@@ -118,19 +160,20 @@ def _list_meanings(saved: NamedSegment, parsed: ParsedExpression | None) -> froz
     return frozenset([saved.text.strip(), *written_out])
 
 
-def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str]]:
-    """The campaigns that are being prepared for a segment, with its text."""
+def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
+    """The campaigns that are being prepared for a segment, with the name it was chosen by and its text."""
     wanted = (
         select(
-            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)), col(CampaignPreparation.segment)
+            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),
+            *(col(CampaignPreparation.segment_name), col(CampaignPreparation.segment)),
         )
         .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
         .where(col(Campaign.state).in_(PREPARED_STATES), col(CampaignPreparation.segment).is_not(None))
         .order_by(col(Campaign.id).desc())
     )
     return [
-        (CampaignUse(campaign_id=number or 0, edition=edition, state=state), text or "")
-        for number, edition, state, text in connection.execute(wanted)
+        (CampaignUse(campaign_id=number or 0, edition=edition, state=state), name, text or "")
+        for number, edition, state, name, text in connection.execute(wanted)
     ]
 
 

@@ -17,7 +17,8 @@ class CampaignPreparation(SQLModel, table=True):
     """What the team has decided about a campaign before its launch, one row for each campaign that was
     prepared. It stays when the campaign is launched, as a record.
 
-    ``segment`` is the text of a query, None while nobody has chosen one. ``count_clicks``, ``canary``,
+    ``segment`` is the text of a query, None while nobody has chosen one, and ``segment_name`` the name of the
+    saved segment that was chosen, if it was one. ``count_clicks``, ``canary``,
     ``archived`` and ``in_doubt_policy`` are None where the settings decide; a ``canary`` of 0 is none,
     whatever they say. ``start_at`` is when it is to start, None for as soon as it is launched, and
     ``start_zone`` the time zone in which that was said. ``note`` is for whoever approves or launches it.
@@ -35,6 +36,7 @@ class CampaignPreparation(SQLModel, table=True):
         sa_column=Column(Integer, ForeignKey(_CAMPAIGN, ondelete="CASCADE"), primary_key=True)
     )
     segment: str | None = None
+    segment_name: str = Field(default="", max_length=64)
     again: bool = False
     count_clicks: bool | None = None
     start_at: datetime | None = None

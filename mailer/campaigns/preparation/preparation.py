@@ -48,7 +48,7 @@ BINDING_DECISIONS = frozenset({Decision.segment, Decision.again, Decision.clicks
 
 _FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
     {
-        Decision.segment: ("segment",),
+        Decision.segment: ("segment", "segment_name"),
         Decision.again: ("again",),
         Decision.clicks: ("count_clicks",),
         Decision.start: ("start_at", "start_zone"),
@@ -64,12 +64,14 @@ _FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
 class Decisions:
     """All decisions about a campaign. What is None is as the settings say.
 
-    ``segment`` is the text of a query, None while nobody has chosen one. ``start_at`` is an aware time, None
-    for as soon as it is launched; ``start_zone`` names the time zone in which it was said. A ``canary`` of 0
-    is none, whatever the settings say.
+    ``segment`` is the text of a query, None while nobody has chosen one; it is what counts. ``segment_name``
+    is the name of the saved segment that meant this when it was chosen, "" if it was none. ``start_at`` is an
+    aware time, None for as soon as it is launched; ``start_zone`` names the time zone in which it was said. A
+    ``canary`` of 0 is none, whatever the settings say.
     """
 
     segment: str | None = None
+    segment_name: str = ""
     again: bool = False
     count_clicks: bool | None = None
     start_at: datetime | None = None
@@ -88,6 +90,13 @@ class Decisions:
             if any(getattr(self, name) != getattr(other, name) for name in names)
         )
 
+    def is_other_audience(self, other: "Decisions") -> bool:
+        """Whether an approval of these is none of ``other``, because another mail or other readers are meant.
+        By which name a segment was chosen is no part of that."""
+        binding = self.list_changes(other) & BINDING_DECISIONS
+        same = {Decision.segment} if self.segment == other.segment else set()
+        return bool(binding - same)
+
     def take(self, other: "Decisions", decisions: frozenset[Decision]) -> "Decisions":
         """These, with ``decisions`` as ``other`` has them."""
         names = [name for decision in decisions for name in _FIELDS[decision]]
@@ -97,6 +106,7 @@ class Decisions:
         """The decisions in the form of the JSON output."""
         return {
             "segment": self.segment,
+            "segment_name": self.segment_name or None,
             "again": self.again,
             "count_clicks": self.count_clicks,
             "start_at": self.start_at.isoformat() if self.start_at else None,

@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.preparation.preparation import (
-    BINDING_DECISIONS,
     Decision,
     Decisions,
     Preparation,
@@ -132,7 +131,7 @@ def save_preparation(
     changed = current.decisions.list_changes(merged)
     if not changed:
         return current
-    if current.state is CampaignState.approved and changed & BINDING_DECISIONS:
+    if current.state is CampaignState.approved and current.decisions.is_other_audience(merged):
         reopen_campaign(connection, current.campaign_id, now)
     connection.execute(
         update(CampaignPreparation)
@@ -191,6 +190,7 @@ def _as_preparation(row: Any) -> Preparation:
         state=CampaignState(row.state),
         decisions=Decisions(
             segment=stored.segment,
+            segment_name=stored.segment_name,
             again=stored.again,
             count_clicks=stored.count_clicks,
             start_at=stored.start_at,

@@ -140,7 +140,7 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 @pass_context
 def rename(context: CliContext, name: str, new_name: str) -> None:
     """Give a saved segment another name, also where other saved segments use it."""
-    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts
+    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts, rename_in_drafts
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import rename_segment as rename_segment
 
@@ -151,6 +151,7 @@ def rename(context: CliContext, name: str, new_name: str) -> None:
         refuse_if_named_in_drafts(connection, workspace.settings, before)
         known = make_lookups(connection, workspace.settings)
         renamed = rename_segment(connection, name, new_name, known, now=datetime.now(UTC))
+        rename_in_drafts(connection, before.name, renamed.name)
     say(f"{before.name} is now called {renamed.name}: {renamed.text}")
 
 

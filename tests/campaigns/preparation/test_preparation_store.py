@@ -175,6 +175,7 @@ def test_who_decides_the_same_thing_later_sees_both_and_nothing_is_lost(
 _DECISIONS = st.builds(
     Decisions,
     segment=st.sampled_from([None, "all", "country:MN"]),
+    segment_name=st.sampled_from(["", "east"]),
     again=st.booleans(),
     start_at=st.sampled_from([None, START, START + timedelta(days=1)]),
     start_zone=st.sampled_from(["", "UTC"]),
@@ -302,6 +303,16 @@ def test_what_an_approval_is_not_about_may_change_after_it(
     assert decision not in BINDING_DECISIONS
     approved = approve_prepared(campaign_workspace, campaign_engine, now)
     assert save(campaign_engine, approved, now, **changes).state is CampaignState.approved
+
+
+def test_the_name_a_segment_is_chosen_by_is_no_part_of_what_is_approved(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    approved = approve_prepared(campaign_workspace, campaign_engine, now)
+    named = save(campaign_engine, approved, now, segment_name="steppe")
+    assert (named.state, named.decisions.segment_name) == (CampaignState.approved, "steppe")
+    other = save(campaign_engine, named, now, segment="country:CN", segment_name="steppe")
+    assert other.state is CampaignState.draft
 
 
 def test_a_draft_that_only_a_test_made_gives_way_to_the_one_that_is_reopened(

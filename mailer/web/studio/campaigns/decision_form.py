@@ -84,6 +84,8 @@ def describe_changes(decided: Decisions, changed: frozenset[Decision]) -> str:
             parts.append("note")
             continue
         value = values[names.get(decision, decision.value)]
+        if decision is Decision.segment and decided.segment_name:
+            value = f"{value} (saved as {decided.segment_name})"
         parts.append(f"{decision.value}: {'as usual' if value is None else value}")
     return "; ".join(parts)
 

@@ -16,6 +16,7 @@ from mailer.campaigns.preparation.checklist import (
     make_checklist,
 )
 from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.segment_uses import SavedMeaning, compare_saved_segment
 from mailer.campaigns.tested_content import ContentTest, find_test
 from mailer.counts.request import CountedNumber, count_audience, count_difference
 from mailer.database.models import Campaign, CampaignState, SentTest
@@ -38,7 +39,8 @@ class LastCampaign:
 @dataclass(frozen=True, kw_only=True)
 class PreparedCampaign:
     """Everything that the page of a prepared campaign shows. ``test`` is the last one of exactly its content,
-    ``older_test`` the last one of another. ``audience`` and ``difference`` are None where no segment is
+    ``older_test`` the last one of another. ``saved_meaning`` is what became of the saved segment that was
+    chosen, None if none was. ``audience`` and ``difference`` are None where no segment is
     chosen, or there is nothing to compare with."""
 
     preparation: Preparation
@@ -47,6 +49,7 @@ class PreparedCampaign:
     test: ContentTest | None = None
     older_test: datetime | None = None
     segment_fault: str = ""
+    saved_meaning: SavedMeaning | None = None
     approval: ApprovalStatus | None = None
     audience: CountedNumber | None = None
     last: LastCampaign | None = None
@@ -67,6 +70,7 @@ def look_at_campaign(
     decided, settings = preparation.decisions, page.settings
     with page.state.read_session() as session:
         fault = _find_segment_fault(session, settings, decided.segment)
+        saved_meaning = _find_saved_meaning(session, settings, preparation)
         last = _find_last_campaign(session, preparation)
         test = find_test(session.connection(), preparation.edition, mail.content_digest)
         older = _find_older_test(session, preparation.edition) if test is None else None
@@ -92,6 +96,7 @@ def look_at_campaign(
         test=test,
         older_test=older,
         segment_fault=fault,
+        saved_meaning=saved_meaning,
         approval=approval,
         audience=audience,
         last=last if difference is not None else None,
@@ -122,6 +127,15 @@ def _find_segment_fault(session: Session, settings: Settings, segment: str | Non
     except SubscriberError as error:
         return str(error)
     return ""
+
+
+def _find_saved_meaning(
+    session: Session, settings: Settings, preparation: Preparation
+) -> SavedMeaning | None:
+    decided = preparation.decisions
+    if not decided.segment_name:
+        return None
+    return compare_saved_segment(session.connection(), settings, decided.segment_name, decided.segment or "")
 
 
 def _find_last_campaign(session: Session, preparation: Preparation) -> LastCampaign | None:

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.campaigns.preparation.preparation import Decisions, Preparation
+from mailer.campaigns.segment_uses import find_segment_name, make_lookups
 from mailer.counts.request import count_audience
 from mailer.i18n import gettext_noop
 from mailer.web.forms import OwnFormDep
@@ -54,12 +55,17 @@ def save_segment(
             errors = [(QUERY_PARAMETER, page.translator.translate(_NOT_UNDERSTOOD))]
         elif not errors and not written.text.strip():
             errors = [(QUERY_PARAMETER, page.translator.translate(_NO_SEGMENT))]
+        name = find_segment_name(written.text, make_lookups(session.connection(), page.settings))
         if errors or query.segment is None:
             return _render(
                 page, place, session, preparation, written, again=again, was=was, errors=errors, status=422
             )
+    if not name and query.segment.text == was.segment:
+        # The page shows what the saved segment meant, and not its name.
+        name = was.segment_name
+    wanted = replace(was, segment=query.segment.text, segment_name=name, again=again)
     try:
-        save_decisions(page, preparation, was, replace(was, segment=query.segment.text, again=again))
+        save_decisions(page, preparation, was, wanted)
     except DecisionsRefusedError as error:
         errors = [(QUERY_PARAMETER, error.words)]
         with page.state.read_session() as session:
@@ -74,7 +80,8 @@ def _read_was(form: OwnFormDep, now: Decisions) -> Decisions:
     names = dict(form.fields)
     segment = names["was-segment"] or None if "was-segment" in names else now.segment
     again = names["was-again"] == "yes" if "was-again" in names else now.again
-    return replace(now, segment=segment, again=again)
+    name = now.segment_name if segment == now.segment else ""
+    return replace(now, segment=segment, segment_name=name, again=again)
 
 
 def _read_written(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:

@@ -11,7 +11,12 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.segment_uses import find_segment_uses, make_lookups, refuse_if_named_in_drafts
+from mailer.campaigns.segment_uses import (
+    find_segment_uses,
+    make_lookups,
+    refuse_if_named_in_drafts,
+    rename_in_drafts,
+)
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
@@ -145,6 +150,7 @@ def rename(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
         lookups = make_lookups(connection, page.settings)
         renamed = rename_segment(connection, saved.name, form.get("new_name"), lookups, now=now)
         if renamed.name != saved.name:
+            rename_in_drafts(connection, saved.name, renamed.name)
             record_activity(
                 session,
                 page.actor,

@@ -153,11 +153,88 @@ def test_boxes_choose_who_gets_it_without_a_query(desk: Desk) -> None:
     assert desk.read(number).decisions.segment == "country:MN sector:education"
 
 
+def save_segment(desk: Desk, name: str = "east", text: str = "country:MN,CN") -> None:
+    with open_session(desk.house.studio.engine) as session:
+        session.add(SavedSegment(name=name, text=text, created_at=NOW, updated_at=NOW))
+        session.commit()
+
+
+def read_item(page: str, label: str) -> str:
+    """What the checklist says of an item."""
+    row = page.partition(f">{label}</")[2].partition("</li>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", row.partition(">")[2]).split())
+
+
+def test_a_saved_segment_keeps_its_name_beside_what_it_means(desk: Desk) -> None:
+    save_segment(desk)
+    number = desk.prepare("segment:East")
+    path = f"/campaigns/{number}"
+    assert desk.read(number).decisions.segment_name == "east"
+    assert desk.list_acts()[0][3] == "segment: country:MN,CN (saved as east)"
+    row = "east · partners in Mongolia or China · country:MN,CN"
+    assert read_item(desk.get(path), "Who gets it") == f"{row} Done"
+    assert '<a href="/studio/segments/east"><bdi>east</bdi></a>' in desk.get(path)
+    # Saving what the page shows, which is what it means, keeps the name; another query has none.
+    desk.act(f"{path}/segment", {"q": "country:MN,CN", "was-segment": "country:MN,CN", "again": "yes"})
+    assert desk.read(number).decisions.segment_name == "east"
+    desk.act(f"{path}/segment", {"q": "segment:east tag:press", "was-segment": "country:MN,CN"})
+    assert desk.read(number).decisions.segment_name == ""
+
+
+def test_a_saved_segment_that_has_changed_or_is_gone_since_is_pointed_out(desk: Desk) -> None:
+    save_segment(desk)
+    number = desk.prepare("segment:east")
+    path = f"/campaigns/{number}"
+    desk.act("/segments/east/rename", {"new_name": "far-east"})
+    assert "far-east · partners in Mongolia or China · country:MN,CN Done" in read_item(
+        desk.get(path), "Who gets it"
+    )
+    desk.act("/segments/far-east", {"q": "country:MN,CN,JP", "before": "country:MN,CN"})
+    page = desk.get(path)
+    said = read_item(page, "Who gets it")
+    assert "country:MN,CN The saved segment has been changed since it was chosen here." in said
+    assert f'href="/studio{path}/segment?q=segment%3Afar-east">See it as it is now</a>' in page
+    assert SLUG in desk.get("/segments/far-east"), "where it is used"
+    desk.act(f"{path}/segment", {"q": "segment:far-east", "was-segment": "country:MN,CN"})
+    assert "since" not in read_item(desk.get(path), "Who gets it")
+    desk.act("/segments/far-east/delete", {})
+    assert "No segment is saved under this name any more." in read_item(desk.get(path), "Who gets it")
+    assert desk.read(number).decisions.segment == "country:MN,CN,JP"
+
+
+def test_a_campaign_begins_with_the_segment_whose_page_it_was_asked_for_on(desk: Desk) -> None:
+    save_segment(desk)
+    link = re.search(r'href="/studio(/campaigns/new\?q=[^"]+)"', desk.get("/segments/east"))
+    assert link
+    page = desk.get(link[1])
+    assert "partners in Mongolia or China" in page
+    assert 'name="q" value="segment:east"' in page
+    assert desk.act("/campaigns/new", {"edition": SLUG, "q": "segment:east"}).startswith("/campaigns/1?")
+    decided = desk.read(1).decisions
+    assert (decided.segment, decided.segment_name) == ("country:MN,CN", "east")
+    assert [act[0] for act in desk.list_acts()] == ["changed_campaign", "prepared_campaign"]
+    # Of a campaign that somebody has begun already, it is shown, and saved by whoever wants it.
+    with desk.house.unchanged("asking for it again"):
+        led = desk.act("/campaigns/new", {"edition": SLUG, "q": "country:DE"})
+    assert led == "/campaigns/1/segment?q=country%3ADE"
+    assert 'value="country:DE"' in desk.get(led)
+
+
+def test_a_campaign_begins_with_a_query_that_is_not_saved(desk: Desk) -> None:
+    page = desk.get("/segments/query?q=country:MN")
+    assert 'formaction="/studio/campaigns/new"' in page
+    given = "q=country:MN&was=country:MN&filters=1&country=MN&sector=education"
+    page = desk.get(f"/campaigns/new?{given}")
+    assert 'name="q" value="country:MN sector:education"' in page, "the boxes, without script"
+    desk.get(f"/campaigns/new?{given}&other_countries=Atlantis", status=303)
+    led = desk.act("/campaigns/new", {"edition": SLUG, "q": "segment:nothing"})
+    assert led == "/campaigns/1/segment?q=segment%3Anothing", "where it is said what is wrong"
+    assert desk.read(1).decisions.segment is None
+
+
 def test_a_saved_segment_is_written_out(desk: Desk) -> None:
     number = desk.begin()
-    with open_session(desk.house.studio.engine) as session:
-        session.add(SavedSegment(name="east", text="country:MN,CN", created_at=NOW, updated_at=NOW))
-        session.commit()
+    save_segment(desk)
     page = desk.get(f"/campaigns/{number}/segment")
     link = f'href="/studio/campaigns/{number}/segment?q=segment%3Aeast"'
     assert link in page

@@ -238,7 +238,8 @@ def test_a_segment_is_saved_changed_renamed_and_deleted(office: Office) -> None:
     assert renamed.headers["location"] == f"/studio/segments/{quote('蒙古')}?notice=segment-renamed"
     page = office.ann.get(f"/segments/{quote('蒙古')}")
     assert (read_line(page), "Nowhere yet." in read(page)) == ("country:MN,CN", True)
-    assert 'href="/studio/campaigns/new"' in page.text, "what it was saved for"
+    link = f'href="/studio/campaigns/new?q={quote("segment:蒙古", safe="")}"'
+    assert link in page.text, "what it was saved for"
     deleted = office.ann.post(f"/segments/{quote('蒙古')}/delete")
     assert deleted.headers["location"] == "/studio/segments?notice=segment-deleted"
     assert office.list_saved() == {}
