@@ -58,6 +58,14 @@ def test_the_list_goes_back_page_by_page(desk: Desk) -> None:
     desk.get("/campaigns?before=nonsense")
 
 
+def test_the_list_leads_to_the_machines_and_the_outbox_whoever_may_see_them(desk: Desk) -> None:
+    page = desk.get("/campaigns", Role.manager)
+    for path in ("/machines", "/outbox"):
+        assert f'href="/studio{path}"' in page
+        desk.get(path, Role.manager)
+    assert 'href="/studio/outbox"' not in desk.get("/campaigns", Role.guest)
+
+
 def test_a_row_says_what_to_whom_when_and_by_whom(desk: Desk) -> None:
     number = desk.prepare("country:MN sector:education")
     row = desk.get("/campaigns")
