@@ -213,6 +213,7 @@ def _image(folder: Path, header: ImageHeader | None, images: ImageSizes) -> Imag
         width=width,
         height=height,
         ai=size.ai or header.ai,
+        digest=size.digest,
         crop=crop,
         people=header.people,
     )

@@ -6,11 +6,9 @@ effect immediately, and errors are never cached.
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from typing import Generic, TypeVar
-
-from cachetools import LRUCache
 
 V = TypeVar("V")
 
@@ -22,7 +20,11 @@ class BoundedCache(Generic[V]):
     """
 
     def __init__(self, max_size: int, measure: Callable[[V], int] | None = None) -> None:
-        self._kept: LRUCache[Hashable, V] = LRUCache(max_size, getsizeof=measure)
+        self._max_size = max_size
+        self._measure = measure
+        # The values with their sizes, those used last at the end.
+        self._kept: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
+        self._size = 0
         self._lock = threading.Lock()
 
     def get_or_create(self, key: Hashable, create: Callable[[], V]) -> V:
@@ -35,15 +37,36 @@ class BoundedCache(Generic[V]):
         return made
 
     def get(self, key: Hashable) -> V | None:
-        # LRUCache.get() looks the key up twice, and an edition needs some two hundred values per reading.
-        with self._lock, suppress(KeyError):
-            return self._kept[key]
-        return None
+        # Not cachetools.LRUCache, in which this takes three times as long: compiling an edition needs some
+        # three hundred values.
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+            return found[0]
 
     def put(self, key: Hashable, value: V) -> None:
-        # A value larger than the whole cache raises ValueError, and is created again each time.
-        with self._lock, suppress(ValueError):
-            self._kept[key] = value
+        """Keep ``value``; one larger than the whole cache is not kept."""
+        size = self._measure(value) if self._measure else 1
+        with self._lock:
+            self._discard(key)
+            if size > self._max_size:
+                return
+            self._kept[key] = value, size
+            self._size += size
+            while self._size > self._max_size:
+                self._discard(next(iter(self._kept)))
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
+    def _discard(self, key: Hashable) -> None:
+        _, size = self._kept.pop(key, (None, 0))
+        self._size -= size
 
 
 class LatestCache(Generic[V]):
@@ -64,3 +87,7 @@ class LatestCache(Generic[V]):
         made = create()
         self._made.put(slot, (inputs, made))
         return made
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._made.clear()

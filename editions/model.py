@@ -88,7 +88,8 @@ class PeopleShown(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels, of what ``crop`` leaves.
-    ``ai`` is what its own label says, or else its author. ``people`` is None if nobody has said it."""
+    ``ai`` is what its own label says, or else its author. ``people`` is None if nobody has said it.
+    ``digest`` is the SHA-256 of the file."""
 
     path: Path
     alt: str
@@ -96,6 +97,7 @@ class Image:
     credit: str
     width: int
     height: int
+    digest: bytes = field(default=b"", repr=False)
     ai: AiOrigin | None = None
     crop: Crop | None = None
     people: PeopleShown | None = None

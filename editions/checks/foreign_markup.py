@@ -33,6 +33,8 @@ _MERGE_TAG = re.compile(
     )""",
     re.VERBOSE,
 )
+# Each of those tags has one of these signs, and few lines have any.
+_TAG_SIGN = re.compile(r"[{%\[|«]")
 _TASK = re.compile(r"\s*(?:>\s*)*(?:[-*+]|\d{1,9}[.)])\s+(?P<box>\[[ xX]\])(?=\s|$)")
 _EMOJI = re.compile(r"(?<![\w:/\\])(?<!\]):(?P<name>[a-z0-9_+-]+):(?![\w:/])")
 _MARKUP = re.compile(
@@ -46,8 +48,9 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
     """All problems of this kind in one file, its front matter included."""
     body_line = document.front_matter.body_line
     for number, line in enumerate(read_prose(document), start=1):
-        yield from _check_merge_tags(document, number, line)
-        if ":" in line:
+        if _TAG_SIGN.search(line):
+            yield from _check_merge_tags(document, number, line)
+        if line.count(":") > 1:
             yield from _check_emoji(document, number, line)
         if number >= body_line and (task := _TASK.match(line)):
             yield _warning(

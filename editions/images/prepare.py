@@ -29,10 +29,12 @@ _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSize:
-    """The size of a picture in its own pixels, upright, and what its labels say about AI."""
+    """The size of a picture in its own pixels, upright, and what its labels say about AI. ``digest`` is the
+    SHA-256 of its file."""
 
     width: int
     height: int
+    digest: bytes
     ai: AiOrigin | None = None
 
 
@@ -82,10 +84,13 @@ def decode_size(name: str, content: bytes) -> ImageSize:
             image.seek(0)
         sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
         width, height = image.size[::-1] if sideways else image.size
-        return ImageSize(width=width, height=height, ai=read_ai_label(content))
+        digest = hashlib.sha256(content).digest()
+        return ImageSize(width=width, height=height, digest=digest, ai=read_ai_label(content))
 
 
-def prepare_image(path: Path, *, width: int, play: bool = False, crop: Crop | None = None) -> PreparedImage:
+def prepare_image(
+    path: Path, *, width: int, play: bool = False, crop: Crop | None = None, digest: bytes = b""
+) -> PreparedImage:
     """The picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels, never
     enlarged.
 
@@ -93,10 +98,15 @@ def prepare_image(path: Path, *, width: int, play: bool = False, crop: Crop | No
     not. With ``play``, it has the sign of a video; with ``crop``, only that part of it is left. The same
     file, width and crop give the same bytes. A label that says what AI did to it is kept, in JPEG and PNG.
 
+    ``digest`` is the SHA-256 of the file as it was measured, if that is known. What was prepared from that
+    content before is the result, whatever the file has become since.
+
     Raises:
         ImageError: as :func:`measure_image`.
     """
     form = (width, play, crop)
+    if digest and (found := _prepared.get((digest, form))):
+        return found
     return _get_or_create(_prepared, path, form, lambda name, content: _prepare(name, content, *form))
 
 

@@ -50,16 +50,13 @@ def shorten_at_sentence(text: str, most: int = MAX_LEAD_WIDTH) -> str:
 
 
 def _cut_at_word(text: str, most: int) -> str:
-    kept, width = 0, 1
-    for place, character in enumerate(text):
-        width += _width(character)
-        if width > most:
-            break
-        kept = place + 1
-    cut = text[:kept]
+    # Of most texts, every character is one column wide.
+    cut = text[: most - 1]
+    while _width(cut) >= most:
+        cut = cut[:-1]
     space = cut.rfind(" ")
     # Chinese and Japanese are written without spaces: one that is far back divides something else.
-    if space > kept * 0.6:
+    if space > len(cut) * 0.6:
         cut = cut[:space]
     return cut.rstrip(" ,;:–—-、，；：（(“‘「") + "…"
 

@@ -44,6 +44,15 @@ _CLASSES = {"table": {"tb", WIDE_CLASS}, "span": {"tl"}}
 _STYLES = {"text-align", "list-style-type", "font-style", "font-weight", "white-space"}
 # Chinese, Japanese and Korean have no slanted letters: programs draw them by tilting the upright ones.
 _UPRIGHT = "font-style:normal;font-weight:bold"
+_SANITISER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    allowed_classes=_CLASSES,
+    filter_style_properties=_STYLES,
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+    link_rel=None,
+)
 _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
@@ -280,18 +289,8 @@ class _Renderer(RendererHTML):
 
 
 def _sanitise(html: str, anchor: str) -> str:
-    clean = nh3.clean(
-        html,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        allowed_classes=_CLASSES,
-        filter_style_properties=_STYLES,
-        url_schemes={"http", "https", "mailto"},
-        url_relative="deny",
-        link_rel=None,
-    )
     # nh3 writes HTML, but the template of an email is XML, which has no unclosed tags and no &nbsp;.
-    closed = _VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;")
+    closed = _VOID.sub(r"<\1 />", _SANITISER.clean(html)).replace("&nbsp;", "&#160;")
     return remove_unsafe_characters(link_notes(closed, anchor))
 
 

@@ -31,7 +31,7 @@ class FileStamp(NamedTuple):
     changed: int
 
 
-_digests: BoundedCache[str] = BoundedCache(_MAX_DIGESTS)
+_digests: BoundedCache[bytes] = BoundedCache(_MAX_DIGESTS)
 
 
 def stamp_file(path: Path | str) -> FileStamp:
@@ -55,14 +55,14 @@ def is_settled(stamp: FileStamp) -> bool:
     return time.time_ns() - max(stamp.modified, stamp.changed) > _SETTLED
 
 
-def known_digest(stamp: FileStamp) -> str | None:
+def known_digest(stamp: FileStamp) -> bytes | None:
     """The SHA-256 of the file with ``stamp``, if it was read before and cannot have changed since."""
     return _digests.get(stamp)
 
 
-def digest_content(content: bytes, stamp: FileStamp) -> str:
+def digest_content(content: bytes, stamp: FileStamp) -> bytes:
     """The SHA-256 of ``content``, just read from the file with ``stamp``."""
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(content).digest()
     if is_settled(stamp):
         _digests.put(stamp, digest)
     return digest

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from editions.problem import Level, Problem
@@ -49,6 +50,12 @@ class FolderContents:
     images: tuple[str, ...] = ()
     stamps: Mapping[str, FileStamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+
+# Most names are those of the last time.
+@lru_cache(maxsize=5000)
+def _match_story_name(name: str) -> re.Match[str] | None:
+    return _STORY_FILE.fullmatch(name)
 
 
 def leads_outside(folder: Path, name: str) -> bool:
@@ -165,9 +172,9 @@ class _FolderScanner:
     def sort_stories(self, names: list[str]) -> tuple[StoryFiles, ...]:
         originals: dict[tuple[str, str], str] = {}
         translations: dict[tuple[str, str], dict[str, str]] = {}
-        self._taken = {int(found["number"]) for found in map(_STORY_FILE.fullmatch, names) if found}
+        self._taken = {int(found["number"]) for found in map(_match_story_name, names) if found}
         for name in names:
-            path, found = f"{STORIES_FOLDER}/{name}", _STORY_FILE.fullmatch(name)
+            path, found = f"{STORIES_FOLDER}/{name}", _match_story_name(name)
             if not found:
                 self._report_misnamed(name)
             elif found["language"]:

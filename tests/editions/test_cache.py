@@ -89,6 +89,15 @@ def test_it_never_weighs_more_than_it_may() -> None:
         assert sum(len(cache.get(key) or b"") for key in range(number)) <= 1000
 
 
+def test_nothing_is_left_of_a_cache_that_was_cleared() -> None:
+    cache: BoundedCache[bytes] = BoundedCache(10, measure=len)
+    cache.put("a", b"12345678")
+    cache.clear()
+    assert cache.get("a") is None
+    cache.put("b", b"1234567890")
+    assert cache.get("b") == b"1234567890"
+
+
 def test_threads_may_share_it() -> None:
     cache: BoundedCache[int] = BoundedCache(20)
     wrong: list[int] = []
@@ -323,6 +332,18 @@ def test_the_same_picture_under_another_name_is_the_same(tmp_path: Path, opened:
     assert prepare_image(one, width=200) is prepare_image(two, width=200)
     assert measure_image(one) == measure_image(two)
     assert opened == ["a.png", "a.png"]
+
+
+def test_a_picture_of_known_content_is_not_looked_at_again(tmp_path: Path, opened: list[str]) -> None:
+    path = draw(tmp_path / "a.png")
+    first, digest = prepare_image(path, width=200), measure_image(path).digest
+    path.unlink()
+    assert prepare_image(path, width=200, digest=digest) is first
+    with pytest.raises(ImageError):
+        prepare_image(path, width=100, digest=digest)
+    draw(path, "#3a628b")
+    assert prepare_image(path, width=100, digest=digest) == prepare_image(path, width=100)
+    assert measure_image(path).digest != digest
 
 
 def test_another_picture_under_the_same_name_is_another(tmp_path: Path, settled: None) -> None:

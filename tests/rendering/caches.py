@@ -17,6 +17,4 @@ def clear_caches() -> None:
 
 def forget(cache: BoundedCache[Any] | LatestCache[Any]) -> None:
     """Forget what one cache keeps."""
-    kept = cache._made if isinstance(cache, LatestCache) else cache
-    with kept._lock:
-        kept._kept.clear()
+    cache.clear()

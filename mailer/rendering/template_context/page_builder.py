@@ -61,6 +61,8 @@ from mailer.settings import Settings
 # Most stories are unchanged since the edition was last laid out. Without it, compiling after a change to one
 # story takes a seventh longer.
 _story_views: LatestCache[StoryView] = LatestCache(2000)
+# Equal objects compare at once if they are the same object, and each story compares its context.
+_story_contexts: LatestCache[tuple[object, ...]] = LatestCache(64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +171,7 @@ class PageBuilder:
         """What the view of a story depends on besides the story, its picture and the colour of its
         section."""
         settings = self.settings
-        return (
+        context = (
             self.edition.language,
             self.phrases,
             settings.web.base_url,
@@ -177,6 +179,8 @@ class PageBuilder:
             repr(settings.country_names),
             self._columns,
         )
+        slot = (self.edition.folder, self.language)
+        return _story_contexts.get_or_create(slot, context, lambda: context)
 
     @cached_property
     def _columns(self) -> ColumnMeasures:
@@ -273,7 +277,9 @@ class PageBuilder:
         )
 
     def _prepare_picture(self, image: Image, width: int, *, play: bool = False) -> PreparedImage:
-        return self._keep(prepare_image(image.path, width=width, play=play, crop=image.crop))
+        return self._keep(
+            prepare_image(image.path, width=width, play=play, crop=image.crop, digest=image.digest)
+        )
 
     def _keep(self, prepared: PreparedImage) -> PreparedImage:
         self.images[prepared.name] = prepared
