@@ -2,7 +2,7 @@
 what differs per reader."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -165,12 +165,12 @@ def _read_facts(values: dict[str, Any]) -> StoryFacts:
     return StoryFacts(**{**values, "countries": tuple(values["countries"])})
 
 
-def digest_parts(parts: Sequence[str]) -> str:
+def digest_parts(parts: Iterable[str | bytes]) -> str:
     """SHA-256 in hex over ``parts`` in order, each preceded by its length, so that different lists have
-    different digests."""
+    different digests. A text counts as its UTF-8."""
     digest = sha256()
     for part in parts:
-        encoded = part.encode()
+        encoded = part.encode() if isinstance(part, str) else part
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()

@@ -109,10 +109,8 @@ def _freeze(
         "greeting": page.words.greeting,
         "one_story": page.words.one_story,
         "many_stories": page.words.stories,
-        # A body that ends with a line end needs no soft break before the boundary of its part. Not plain
-        # strip(): the separators that mark fragments count as white space.
-        "html": rendered.html.strip(" \n") + "\n",
-        "text": rendered.text.strip(" \n") + "\n",
+        "html": rendered.html,
+        "text": rendered.text,
         "personalise": edition.personalise,
         "switched_off": dict(edition.checks),
     }
@@ -123,7 +121,7 @@ def _freeze(
         **values,
         stories=stories,
         ai_origins=edition.ai_origins(),
-        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures, *frozen.texts]),
+        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures, *frozen.parts]),
         web=frozen.web,
         images=prepared.images,
     )

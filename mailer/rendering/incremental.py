@@ -114,18 +114,22 @@ def _update(
     if not cached.rendered.stories_isolated or len(changed) > len(split.stories) * _MAX_CHANGED_SHARE:
         return None
     try:
-        partial = _render_checked(_keep_stories(page, changed), template=template, overrides=overrides)
+        some = _keep_stories(page, changed)
+        css = cached.rendered.inline_css
+        partial = _render_checked(some, template=template, overrides=overrides, inline_css=css)
         return _replace_stories(cached.rendered, partial, changed)
     except (TemplateError, _MismatchError):
         # Rendering the whole email then reports the error with its line.
         return None
 
 
-def _render_checked(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
+def _render_checked(
+    page: Page, *, template: str, overrides: Path | None, inline_css: str | None = None
+) -> RenderedPage:
     """Render ``page``, checking it before and after; parts rendered before need no second check."""
     # The parts around the sections were checked with the whole page.
     refuse_reserved_marks(page if page.whole else page.sections)
-    rendered = render_in_worker(page, template=template, overrides=overrides)
+    rendered = render_in_worker(page, template=template, overrides=overrides, inline_css=inline_css)
     _refuse_lost_fragments(page, rendered, template=template)
     return rendered
 
@@ -166,7 +170,12 @@ def _keep_stories(page: Page, slugs: list[str]) -> Page:
         replace(section, stories=tuple(story for story in section.stories if story.slug in slugs))
         for section in page.sections
     )
-    return replace(page, whole=False, sections=tuple(section for section in sections if section.stories))
+    return replace(
+        page,
+        whole=False,
+        needs_head=False,
+        sections=tuple(section for section in sections if section.stories),
+    )
 
 
 def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str]) -> RenderedPage:
@@ -174,15 +183,20 @@ def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str
     if not partial.stories_isolated:
         raise _MismatchError
     # What a component adds to the head is not in its fragment.
-    head = whole.html.find("</head>")
-    if head != partial.html.find("</head>") or whole.html[:head] != partial.html[:head]:
+    written = _written_head(partial)
+    if partial.beginning != whole.beginning or (written and written != _written_head(whole)):
         raise _MismatchError
     html, mjml, text = whole.html, whole.mjml, whole.text
     for slug in slugs:
         html = _replace_story(html, partial.html, slug, markup=True)
         mjml = _replace_story(mjml, partial.mjml, slug, markup=True)
         text = _replace_story(text, partial.text, slug, markup=False)
-    return RenderedPage(mjml=mjml, html=html, text=text)
+    return replace(whole, mjml=mjml, html=html, text=text)
+
+
+def _written_head(rendered: RenderedPage) -> str:
+    """What the templates themselves wrote into the head; empty if they skipped it."""
+    return rendered.html[len(rendered.beginning) : rendered.html.find("</head>")]
 
 
 def _replace_story(whole: str, partial: str, slug: str, *, markup: bool) -> str:

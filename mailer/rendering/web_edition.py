@@ -22,10 +22,18 @@ what to say of pictures and texts that AI has to do with."""
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenPage:
-    """A web edition, and the same as ``texts``, which differ wherever two web editions do."""
+    """A web edition, and the same as ``parts`` in JSON, which differ wherever two web editions do."""
 
     web: WebEdition
-    texts: tuple[str, ...]
+    parts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FrozenHead:
+    """A web edition without its sections as plain data, and as JSON together with them but their stories."""
+
+    plain: Mapping[str, Any]
+    json: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +41,10 @@ class _FrozenStory:
     """A story as plain data, and that as JSON: writing all of it again would take half a millisecond."""
 
     plain: Mapping[str, Any]
-    text: str
+    json: bytes
 
 
+_frozen_heads: LatestCache[_FrozenHead] = LatestCache(64)
 _frozen_stories: LatestCache[_FrozenStory] = LatestCache(2000)
 
 # Only the email needs them: the plain text of its other part, and how its theme lays a story out.
@@ -45,28 +54,16 @@ _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html",
 def freeze_page(page: Page) -> FrozenPage:
     """The web edition of ``page``."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
-    head = {
-        "direction": page.direction,
-        "title": page.title,
-        "title_html": str(page.title_html),
-        "issue_html": str(page.issue_html),
-        "period": page.period,
-        "palette": {"light": asdict(page.theme.light), "dark": asdict(page.theme.dark)},
-        "letter": _to_plain(page.letter),
-        "follow": _to_plain(page.follow),
-        "ai": _freeze_ai_phrases(page),
-    }
     sections = [_freeze_section(section) for section in page.sections]
+    head = _freeze_head(page, sections)
     web = {
-        **head,
+        **head.plain,
         "sections": [
             {**section, "stories": [story.plain for story in frozen]}
             for section, frozen in zip(sections, stories, strict=True)
         ],
     }
-    counts = [len(frozen) for frozen in stories]
-    around = json.dumps([head, sections, counts], ensure_ascii=False)
-    return FrozenPage(web=web, texts=(around, *(story.text for frozen in stories for story in frozen)))
+    return FrozenPage(web=web, parts=(head.json, *(story.json for frozen in stories for story in frozen)))
 
 
 def restore_markup(value: Any) -> Any:
@@ -88,6 +85,34 @@ def _restore_entry(name: str, value: Any) -> Any:
 def list_stories(web: WebEdition) -> list[dict[str, Any]]:
     """The stories of the edition in reading order."""
     return [story for section in web["sections"] for story in section["stories"]]
+
+
+def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _FrozenHead:
+    """What is around the stories of ``page``, which is the same while only they change."""
+    counts = [len(section.stories) for section in page.sections]
+    return _frozen_heads.get_or_create(
+        (page.language, page.title),
+        (
+            *(page.direction, page.title_html, page.issue_html, page.period, page.letter, page.follow),
+            *(page.theme.light, page.theme.dark, page.words, page.words_lang, sections, counts),
+        ),
+        lambda: _make_plain_head(page, sections, counts),
+    )
+
+
+def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[int]) -> _FrozenHead:
+    plain = {
+        "direction": page.direction,
+        "title": page.title,
+        "title_html": str(page.title_html),
+        "issue_html": str(page.issue_html),
+        "period": page.period,
+        "palette": {"light": asdict(page.theme.light), "dark": asdict(page.theme.dark)},
+        "letter": _to_plain(page.letter),
+        "follow": _to_plain(page.follow),
+        "ai": _freeze_ai_phrases(page),
+    }
+    return _FrozenHead(plain=plain, json=_encode([plain, sections, counts]))
 
 
 def _freeze_ai_phrases(page: Page) -> Mapping[str, Any]:
@@ -122,7 +147,11 @@ def _make_plain_story(story: StoryView) -> _FrozenStory:
         for entry in fields(story)
         if entry.name not in _ONLY_OF_THE_MAIL
     }
-    return _FrozenStory(plain=plain, text=json.dumps(plain, ensure_ascii=False))
+    return _FrozenStory(plain=plain, json=_encode(plain))
+
+
+def _encode(plain: object) -> bytes:
+    return json.dumps(plain, ensure_ascii=False).encode()
 
 
 def _to_plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, example, given
@@ -68,9 +68,9 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     render_in_worker = incremental.render_in_worker
 
-    def counting(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
+    def counting(page: Page, **options: Any) -> incremental.RenderedPage:
         counts.append(sum(len(section.stories) for section in page.sections))
-        return render_in_worker(page, template=template, overrides=overrides)
+        return render_in_worker(page, **options)
 
     monkeypatch.setattr(incremental, "render_in_worker", counting)
     return counts
@@ -293,7 +293,8 @@ def test_a_theme_may_render_more_than_the_requested_stories(
     (tmp_path / "email").mkdir()
     for name in ("periodical.mjml.j2", "periodical.txt.j2"):
         shipped = (templates.ROOT / "email" / name).read_text(encoding="utf-8")
-        (tmp_path / "email" / name).write_text(shipped.replace("page.whole", "true"), encoding="utf-8")
+        own = shipped.replace("page.whole", "true").replace("page.needs_head", "true")
+        (tmp_path / "email" / name).write_text(own, encoding="utf-8")
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     again = compile_edition(change_some(sample, 3), SETTINGS, overrides=tmp_path)
     assert rendered == [9, 1]
@@ -307,8 +308,8 @@ def test_our_themes_render_only_the_requested_stories(
     answers: list[incremental.RenderedPage] = []
     render_in_worker = incremental.render_in_worker
 
-    def listening(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
-        answers.append(render_in_worker(page, template=template, overrides=overrides))
+    def listening(page: Page, **options: Any) -> incremental.RenderedPage:
+        answers.append(render_in_worker(page, **options))
         return answers[-1]
 
     monkeypatch.setattr(incremental, "render_in_worker", listening)
@@ -319,6 +320,8 @@ def test_our_themes_render_only_the_requested_stories(
     for part in ("html", "text"):
         assert "@@unsubscribe_url@@" in getattr(whole, part)
         assert "@@" not in getattr(few, part).replace("@@stories@@", "").replace("@@number@@", "")
+    assert "prefers-color-scheme" in whole.html
+    assert "prefers-color-scheme" not in few.html
 
 
 def test_an_error_in_one_story_names_the_line_in_the_whole_mail(
@@ -353,6 +356,27 @@ def test_a_story_that_changes_the_head_renders_the_whole_mail(sample: Edition, t
     assert ".z{margin:0}" in again.html
     forget(incremental._cached_renders)
     assert again == compile_edition(changed, SETTINGS, overrides=tmp_path)
+
+
+@pytest.mark.parametrize("is_first_used", [False, True])
+def test_a_component_that_changes_the_head_renders_the_whole_mail(
+    sample: Edition, tmp_path: Path, rendered: list[int], is_first_used: bool
+) -> None:
+    """A story that comes to use it, or uses it no longer: its style sheet in the head comes and goes."""
+    block = tmp_path / "email" / "blocks" / "story.mjml.j2"
+    block.parent.mkdir(parents=True)
+    shipped = (templates.ROOT / "email" / "blocks" / "story.mjml.j2").read_text(encoding="utf-8")
+    picture = '<mj-image fluid-on-mobile="true" src="https://example.org/a.png" alt="" />'
+    block.write_text(f'{shipped}{{% if "!" in story.title %}}{picture}{{% endif %}}', encoding="utf-8")
+    ordinary = next(place for place, story in enumerate(sample.stories) if story.kind == "story")
+    editions = [sample, change_some(sample, ordinary)]
+    first, second = editions[::-1] if is_first_used else editions
+    compile_edition(first, SETTINGS, overrides=tmp_path)
+    again = compile_edition(second, SETTINGS, overrides=tmp_path)
+    assert rendered == [9, 1, 9]
+    assert ("full-width-mobile" in again.html) is not is_first_used
+    forget(incremental._cached_renders)
+    assert again == compile_edition(second, SETTINGS, overrides=tmp_path)
 
 
 @pytest.mark.parametrize("edit", ["change", "add", "remove"])
@@ -422,6 +446,13 @@ class EditedWorkspace:
     def move(self, number: int) -> None:
         self._set(f"stories/{self.stories[number % 4]}", "sector", "education" if number > 4 else "culture")
 
+    def retranslate(self, number: int) -> None:
+        self.draft.translate()
+        for place, name in enumerate(self.stories):
+            version = number if place == number % 4 else 0
+            name = f"stories/{name.removesuffix('.md')}.zh.md"
+            self.draft.write(name, f"---\ntitle: 标题 {version}\n---\n\n这是第 {version} 版。\n")
+
     def reframe(self, number: int) -> None:
         self._set("edition.md", "subject" if number % 2 else "title", f"What we did in year {number}")
 
@@ -462,10 +493,14 @@ class EditedWorkspace:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
 
-    def compile(self) -> tuple[CompiledEdition, tuple[PreparedImage, ...]]:
+    def compile(self) -> list[tuple[CompiledEdition, tuple[PreparedImage, ...]]]:
+        """The mail in each language."""
         edition = read_edition(self.draft.folder, sectors=SECTORS)
-        compiled = compile_edition(edition, self.settings, overrides=self.overrides)
-        return compiled, compiled.images
+        mails = [
+            compile_edition(edition, self.settings, language=language, overrides=self.overrides)
+            for language in edition.languages
+        ]
+        return [(compiled, compiled.images) for compiled in mails]
 
 
 EDITS = (
@@ -473,6 +508,7 @@ EDITS = (
     EditedWorkspace.reword,
     EditedWorkspace.retitle,
     EditedWorkspace.move,
+    EditedWorkspace.retranslate,
     EditedWorkspace.reframe,
     EditedWorkspace.repaint,
     EditedWorkspace.redesign,
@@ -516,6 +552,14 @@ ANY_EDITS = st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 7)), min_s
         (EditedWorkspace.reword, 0),
         (EditedWorkspace.repaint, 2),
         (EditedWorkspace.repaint, 1),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.retranslate, 1),
+        (EditedWorkspace.retranslate, 5),
+        (EditedWorkspace.reword, 1),
+        (EditedWorkspace.retranslate, 2),
     ]
 )
 @example(

@@ -20,6 +20,9 @@ from mailer.rendering.pipeline.mrml_workarounds import apply_workarounds
 
 # The first line of a block states where the following lines come from; removed before rendering.
 _ORIGIN = re.compile(r"<!--@ (.*?) -->")
+# From it on, the head is what templates wrote into it themselves.
+_HEAD_MARK = "<!--@written-->"
+_COMMENT_OR_HEAD = re.compile(r"<!--.*?-->|<mj-head>", re.DOTALL)
 # Declarations, as in a style attribute; each must have a name and a value.
 _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
 # The inliner silently loses anything nested more than 256 deep in the HTML, of which MRML uses some fifteen
@@ -70,8 +73,9 @@ def strip_origins(mjml: str) -> str:
     return _ORIGIN.sub("", mjml.replace("\n<!--@ ", "<!--@ "))
 
 
-def convert_mjml(mjml: str, *, template: str) -> str:
-    """Render ``mjml`` to a complete HTML document, without inlining styles.
+def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
+    """Render ``mjml`` to a complete HTML document, without inlining styles. If it ``marks_head``, then
+    :func:`split_head` must follow.
 
     Raises:
         MjmlError: it is not well-formed, or uses something that is not listed; every error with its line.
@@ -82,7 +86,8 @@ def convert_mjml(mjml: str, *, template: str) -> str:
 
     try:
         # Without fonts={}, MRML links and @imports external web fonts as soon as one is named.
-        html: str = mjml2html(apply_workarounds(strip_origins(mjml)), fonts={})
+        plain = apply_workarounds(strip_origins(mjml))
+        html: str = mjml2html(_mark_head(plain) if marks_head else plain, fonts={})
     except ValueError as error:
         raise MjmlError(f"{template}: the renderer rejects this MJML: {error}.") from error
     left = re.search(r"<(mj-[\w-]+)", html)
@@ -92,6 +97,21 @@ def convert_mjml(mjml: str, *, template: str) -> str:
             "you can use."
         )
     return _wrap_in_main(html)
+
+
+def _mark_head(mjml: str) -> str:
+    """``mjml`` with a mark in its head. MRML ends the head with the content of each ``mj-raw`` in order, so
+    the mark comes after all that components need."""
+    found = _COMMENT_OR_HEAD.finditer(mjml)
+    end = next((match.end() for match in found if match[0] == "<mj-head>"), None)
+    return mjml if end is None else f"{mjml[:end]}<mj-raw>{_HEAD_MARK}</mj-raw>{mjml[end:]}"
+
+
+def split_head(html: str) -> tuple[str, str]:
+    """The beginning of a marked document, up to what templates wrote into its head, and the whole of it
+    without the mark. The beginning depends on the components used, those of stories too."""
+    start, mark, rest = html.partition(_HEAD_MARK)
+    return (start, start + rest) if mark else (html[: html.find("</head>")], html)
 
 
 def _wrap_in_main(html: str) -> str:

@@ -6,8 +6,11 @@ need comes twice: a ``…_html`` field is safe markup with languages marked, the
 it is plain text.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 from markupsafe import Markup
 
@@ -227,6 +230,18 @@ class Page:
             "parts around the sections are then reused, and a template may skip them."
         ),
     ]
+    needs_head: Annotated[
+        bool,
+        Help(
+            "Whether the content of `mj-raw` in the head is needed. It is false when only some stories have "
+            "changed: the head is then reused, and a template may skip these elements, all or none of them."
+        ),
+    ] = True
+
+    def __reduce__(self) -> tuple[Callable[..., "Page"], tuple[bytes, tuple[SectionView, ...]]]:
+        """For pickle: of many pages that are rendered one after the other, only the stories differ."""
+        around = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "sections"}
+        return _unpack_page, (pickle.dumps(around), self.sections)
 
     @property
     def start(self) -> Literal["left", "right"]:
@@ -237,3 +252,13 @@ class Page:
     def end(self) -> Literal["left", "right"]:
         """The side where lines end."""
         return "left" if self.direction == "rtl" else "right"
+
+
+def _unpack_page(around: bytes, sections: tuple[SectionView, ...]) -> Page:
+    return Page(**_unpack_values(around), sections=sections)
+
+
+@lru_cache(maxsize=8)
+def _unpack_values(packed: bytes) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = pickle.loads(packed)  # noqa: S301 - from the program that started us
+    return values

@@ -29,7 +29,7 @@ from mailer.rendering.worker.protocol import (
     RenderLimits,
     RenderRequest,
     ReplyKind,
-    receive_reply,
+    ReplyReader,
     send_request,
 )
 
@@ -56,6 +56,7 @@ class _WorkerProcess:
 
     process: subprocess.Popen[bytes]
     connection: socket.socket
+    replies: ReplyReader
 
     def request(self, pickled: bytes, limits: RenderLimits) -> tuple[str, ReplyKind, list[str]]:
         """Send a pickled request; return the last template named in progress replies, and the final reply.
@@ -70,7 +71,7 @@ class _WorkerProcess:
             self.connection.settimeout(limits.wall_seconds)
             send_request(self.connection, pickled)
             while True:
-                kind, texts = receive_reply(self.connection, max_bytes=limits.reply_bytes, deadline=deadline)
+                kind, texts = self.replies.read_reply(max_bytes=limits.reply_bytes, deadline=deadline)
                 if kind is not ReplyKind.progress:
                     return template, kind, texts
                 template = texts[0]
@@ -190,7 +191,9 @@ class RenderWorker:
         with self._lock:
             self._kill()
 
-    def render(self, page: "Page", *, template: str, overrides: Path | None) -> RenderedPage:
+    def render(
+        self, page: "Page", *, template: str, overrides: Path | None, inline_css: str | None = None
+    ) -> RenderedPage:
         """Like :func:`mailer.rendering.pipeline.renderer.render_page`, within the limits.
 
         Raises:
@@ -202,7 +205,12 @@ class RenderWorker:
         readable = self._readable or folder
         pickled = pickle.dumps(
             RenderRequest(
-                page=page, template=template, overrides=folder, readable=readable, limits=self._limits
+                page=page,
+                template=template,
+                overrides=folder,
+                inline_css=inline_css,
+                readable=readable,
+                limits=self._limits,
             )
         )
         with self._lock:
@@ -233,8 +241,15 @@ class RenderWorker:
             self._kill()
             raise
         if kind in {ReplyKind.rendered, ReplyKind.rendered_mixed}:
-            mjml, html, text = texts
-            return RenderedPage(mjml=mjml, html=html, text=text, stories_isolated=kind is ReplyKind.rendered)
+            mjml, html, text, beginning, inline_css = texts
+            return RenderedPage(
+                mjml=mjml,
+                html=html,
+                text=text,
+                beginning=beginning,
+                inline_css=inline_css,
+                stories_isolated=kind is ReplyKind.rendered,
+            )
         if kind is ReplyKind.template_error:
             raise TemplateError(texts[0])
         if kind is ReplyKind.mjml_error:
@@ -286,7 +301,7 @@ def _start_process() -> _WorkerProcess:
             start_new_session=True,
         )
         cleanup.pop_all()
-    return _WorkerProcess(process, ours)
+    return _WorkerProcess(process, ours, ReplyReader(ours))
 
 
 def find_python() -> str:
@@ -370,9 +385,11 @@ os.register_at_fork(after_in_child=_forget_all_after_fork)
 _shared_worker = RenderWorker()
 
 
-def render_in_worker(page: "Page", *, template: str, overrides: Path | None) -> RenderedPage:
+def render_in_worker(
+    page: "Page", *, template: str, overrides: Path | None, inline_css: str | None = None
+) -> RenderedPage:
     """Like :meth:`RenderWorker.render`, in the worker shared by the whole program."""
-    return _shared_worker.render(page, template=template, overrides=overrides)
+    return _shared_worker.render(page, template=template, overrides=overrides, inline_css=inline_css)
 
 
 def start_worker() -> None:

@@ -26,6 +26,8 @@ from mailer.rendering.worker.protocol import (
 from mailer.rendering.worker.syscall_filter import forbid_system_calls
 
 _MAX_OPEN_FILES = 32
+# New objects before Python looks for cycles among them; its own number is 700, and an email makes thousands.
+_GARBAGE_THRESHOLD = 20_000
 _STATM = Path("/proc/self/statm")
 
 
@@ -35,6 +37,7 @@ def main() -> None:
     warm_up()
     # Objects made by the libraries so far stay alive: garbage collection need not scan them again.
     gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     # So far standard error is a pipe, for the message of a failed start. From now on it is not read.
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -77,6 +80,7 @@ def handle_request(
             request.page,
             template=request.template,
             overrides=request.overrides,
+            inline_css=request.inline_css,
             on_template=lambda name: send_reply(connection, ReplyKind.progress, name),
         )
     except MjmlError as error:
@@ -89,7 +93,8 @@ def handle_request(
         send_reply(connection, ReplyKind.failed, traceback.format_exc())
     else:
         kind = ReplyKind.rendered if rendered.stories_isolated else ReplyKind.rendered_mixed
-        send_reply(connection, kind, rendered.mjml, rendered.html, rendered.text)
+        texts = rendered.mjml, rendered.html, rendered.text, rendered.beginning, rendered.inline_css
+        send_reply(connection, kind, *texts)
     return is_confined
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LENGTH_PREFIX = struct.Struct(">I")
 _MEBIBYTE = 1024 * 1024
+# The least that is asked of the socket at a time, so that a whole reply usually comes at once.
+_PIECE_BYTES = 65_536
 _MAX_REQUEST_BYTES = 256 * _MEBIBYTE
 _MAX_KIND_BYTES = 16
 
@@ -40,12 +42,14 @@ class RenderLimits:
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
     """A page to render, and the limits for it. ``readable`` is the only folder outside the program that the
-    process may read from the first request on; ``overrides`` is in it.
+    process may read from the first request on; ``overrides`` is in it. ``inline_css`` is as in
+    :func:`mailer.rendering.pipeline.renderer.render_page`.
     """
 
     page: "Page"
     template: str
     overrides: Path | None
+    inline_css: str | None
     readable: Path | None
     limits: RenderLimits
 
@@ -57,7 +61,8 @@ class ReplyKind(StrEnum):
     """Rendering has reached a template: its name."""
 
     rendered = "rendered"
-    """The page was rendered, each story mentioned only in its own fragments: MJML, HTML, text."""
+    """The page was rendered, each story mentioned only in its own fragments: MJML, HTML, text, the beginning
+    of the HTML, the rules for style attributes."""
 
     rendered_mixed = "rendered_mixed"
     """Like ``rendered``, but stories are mentioned elsewhere too."""
@@ -77,8 +82,8 @@ class ReplyKind(StrEnum):
 
 _TEXT_COUNTS = {
     ReplyKind.progress: 1,
-    ReplyKind.rendered: 3,
-    ReplyKind.rendered_mixed: 3,
+    ReplyKind.rendered: 5,
+    ReplyKind.rendered_mixed: 5,
     ReplyKind.template_error: 1,
     ReplyKind.mjml_error: 1,
     ReplyKind.out_of_memory: 0,
@@ -102,7 +107,16 @@ def send_request(connection: socket.socket, pickled: bytes) -> None:
 def receive_request(connection: socket.socket) -> bytes | None:
     """Wait for the next pickled :class:`RenderRequest`; None when the other side has closed the
     connection."""
-    return _receive_frame(connection, max_bytes=_MAX_REQUEST_BYTES, deadline=None)
+    head = _receive_bytes(connection, _LENGTH_PREFIX.size)
+    if not head:
+        return None
+    if len(head) < _LENGTH_PREFIX.size:
+        raise ConnectionClosedError
+    length = _read_length(head, _MAX_REQUEST_BYTES)
+    content = _receive_bytes(connection, length)
+    if len(content) < length:
+        raise ConnectionClosedError
+    return content
 
 
 def send_reply(connection: socket.socket, kind: ReplyKind, *texts: str) -> None:
@@ -113,61 +127,63 @@ def send_reply(connection: socket.socket, kind: ReplyKind, *texts: str) -> None:
     )
 
 
-def receive_reply(
-    connection: socket.socket, *, max_bytes: int, deadline: float
-) -> tuple[ReplyKind, list[str]]:
-    """Receive the next reply: its kind and its texts, each of at most ``max_bytes`` bytes.
+class ReplyReader:
+    """Reads the replies that arrive on one connection, which nothing else may read."""
 
-    ``deadline`` is a time of :func:`time.monotonic`.
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._received = bytearray()
 
-    Raises:
-        ConnectionClosedError: the other side closed the connection.
-        ProtocolError: the reply is not part of the protocol, or is too long.
-        TimeoutError: the deadline has passed.
-    """
-    try:
-        kind = ReplyKind(_receive_text(connection, _MAX_KIND_BYTES, deadline))
-        return kind, [_receive_text(connection, max_bytes, deadline) for _ in range(_TEXT_COUNTS[kind])]
-    except ValueError as error:
-        raise ProtocolError("unknown reply") from error
+    def read_reply(self, *, max_bytes: int, deadline: float) -> tuple[ReplyKind, list[str]]:
+        """Wait for the next reply: its kind and its texts, each of at most ``max_bytes`` bytes.
 
+        ``deadline`` is a time of :func:`time.monotonic`.
 
-def _receive_text(connection: socket.socket, max_bytes: int, deadline: float) -> str:
-    content = _receive_frame(connection, max_bytes=max_bytes, deadline=deadline)
-    if content is None:
-        raise ConnectionClosedError
-    return content.decode()
+        Raises:
+            ConnectionClosedError: the other side closed the connection.
+            ProtocolError: the reply is not part of the protocol, or is too long.
+            TimeoutError: the deadline has passed.
+        """
+        try:
+            kind = ReplyKind(self._read_text(_MAX_KIND_BYTES, deadline))
+            return kind, [self._read_text(max_bytes, deadline) for _ in range(_TEXT_COUNTS[kind])]
+        except ValueError as error:
+            raise ProtocolError("unknown reply") from error
+
+    def _read_text(self, max_bytes: int, deadline: float) -> str:
+        length = _read_length(self._read_bytes(_LENGTH_PREFIX.size, deadline), max_bytes)
+        return self._read_bytes(length, deadline).decode()
+
+    def _read_bytes(self, size: int, deadline: float) -> bytes:
+        while (missing := size - len(self._received)) > 0:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._connection.settimeout(left)
+            piece = self._connection.recv(min(max(missing, _PIECE_BYTES), _MEBIBYTE))
+            if not piece:
+                raise ConnectionClosedError
+            self._received += piece
+        content = bytes(self._received[:size])
+        del self._received[:size]
+        return content
 
 
 def _encode_frame(content: bytes) -> bytes:
     return _LENGTH_PREFIX.pack(len(content)) + content
 
 
-def _receive_frame(connection: socket.socket, *, max_bytes: int, deadline: float | None) -> bytes | None:
-    """The next frame, or None if the other side closed the connection before sending one."""
-    head = _receive_bytes(connection, _LENGTH_PREFIX.size, deadline)
-    if not head:
-        return None
-    if len(head) < _LENGTH_PREFIX.size:
-        raise ConnectionClosedError
-    (length,) = _LENGTH_PREFIX.unpack(head)
+def _read_length(prefix: bytes, max_bytes: int) -> int:
+    length: int = _LENGTH_PREFIX.unpack(prefix)[0]
     if length > max_bytes:
         raise ProtocolError(f"a text of {length:,} bytes")
-    content = _receive_bytes(connection, length, deadline)
-    if len(content) < length:
-        raise ConnectionClosedError
-    return content
+    return length
 
 
-def _receive_bytes(connection: socket.socket, size: int, deadline: float | None) -> bytes:
+def _receive_bytes(connection: socket.socket, size: int) -> bytes:
     """``size`` bytes, or fewer if the other side closed the connection."""
     pieces, missing = [], size
     while missing:
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            connection.settimeout(left)
         piece = connection.recv(min(missing, _MEBIBYTE))
         if not piece:
             break

@@ -68,12 +68,48 @@ def test_each_template_is_announced_before_it_is_rendered(page: Page, tmp_path: 
     assert names == ["email/own.mjml.j2", "email/own.inline.css.j2", "email/own.txt.j2"]
 
 
+def test_rules_of_the_whole_email_replace_the_sheet(page: Page, tmp_path: Path) -> None:
+    own, names = write_theme(tmp_path, '<p class="a">x</p>', css="{{ nothing }}"), list[str]()
+    rendered = render_page(
+        page, template="own", overrides=own, inline_css=".a{color:#123456}", on_template=names.append
+    )
+    assert '<p class="a" style="color:#123456">' in rendered.html
+    assert names == ["email/own.mjml.j2", "email/own.txt.j2"]
+
+
 def test_origin_marks_are_used_in_errors_and_removed_from_the_mail(page: Page, tmp_path: Path) -> None:
     own = write_theme(tmp_path, '{{ origin("stories/a.md") }}\n<p>x</p>')
     assert "<!--@" not in render_page(page, template="own", overrides=own).mjml
     write_theme(tmp_path, '{{ origin("stories/a.md") }}\n<mj-image />')
     with pytest.raises(TemplateError, match=r"email/own\.mjml\.j2:3 \(stories/a\.md\): <mj-image>"):
         render_page(page, template="own", overrides=own)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<mj-head>{raw}</mj-head>",
+        "<!-- not <mj-head> --><mj-head><mj-style>.own{{margin:0}}</mj-style>{raw}</mj-head>",
+        "<mj-head>{raw}<!-- <mj-head> --><mj-style>.own{{margin:0}}</mj-style></mj-head>",
+    ],
+)
+def test_the_beginning_of_the_html_has_nothing_that_templates_wrote_into_the_head(
+    page: Page, tmp_path: Path, head: str
+) -> None:
+    own = write_theme(tmp_path, "x")
+    layout = own / "email" / "own.mjml.j2"
+    written = head.format(raw='<mj-raw><meta name="own" content="x" /></mj-raw>')
+    layout.write_text(layout.read_text().replace("<mj-body>", f"{written}<mj-body>"))
+    rendered = render_page(page, template="own", overrides=own)
+    assert "viewport" in rendered.beginning
+    assert (".own{" in rendered.beginning) == ("<mj-style>" in head)
+    assert rendered.html.startswith(f'{rendered.beginning}<meta name="own" content="x">')
+    assert "<!--@" not in rendered.html
+
+
+def test_without_a_head_the_beginning_is_all_that_components_need(page: Page, tmp_path: Path) -> None:
+    rendered = render_page(page, template="own", overrides=write_theme(tmp_path, "x"))
+    assert rendered.html.startswith(f"{rendered.beginning}</head>")
 
 
 def test_rendering_a_page_twice_gives_the_same(page: Page) -> None:

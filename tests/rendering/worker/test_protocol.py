@@ -14,7 +14,7 @@ from mailer.rendering.worker.protocol import (
     ConnectionClosedError,
     ProtocolError,
     ReplyKind,
-    receive_reply,
+    ReplyReader,
     receive_request,
     send_reply,
     send_request,
@@ -31,7 +31,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 def _receive(
     connection: socket.socket, *, max_bytes: int = 1000, seconds: float = 10
 ) -> tuple[ReplyKind, list[str]]:
-    return receive_reply(connection, max_bytes=max_bytes, deadline=time.monotonic() + seconds)
+    return ReplyReader(connection).read_reply(max_bytes=max_bytes, deadline=time.monotonic() + seconds)
 
 
 def _frame(content: bytes) -> bytes:
@@ -41,7 +41,7 @@ def _frame(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "texts"),
     [
-        (ReplyKind.rendered, ["<mjml>", "", "春 😀\n"]),
+        (ReplyKind.rendered, ["<mjml>", "", "春 😀\n", "<!doctype html>", ""]),
         (ReplyKind.progress, ["email/a.mjml.j2"]),
         (ReplyKind.out_of_memory, []),
     ],
@@ -57,10 +57,25 @@ def test_a_reply_arrives_as_it_was_sent(
 def test_a_long_reply_arrives_whole(sockets: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = sockets
     html = "x" * 3_000_000
-    sending = threading.Thread(target=send_reply, args=(theirs, ReplyKind.rendered, html, html, ""))
+    sending = threading.Thread(target=send_reply, args=(theirs, ReplyKind.rendered, html, html, "", "", "x"))
     sending.start()
-    assert _receive(ours, max_bytes=3_000_000) == (ReplyKind.rendered, [html, html, ""])
+    assert _receive(ours, max_bytes=3_000_000) == (ReplyKind.rendered, [html, html, "", "", "x"])
     sending.join()
+
+
+def test_replies_that_arrive_together_are_read_one_by_one(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = sockets
+    send_reply(theirs, ReplyKind.progress, "email/a.mjml.j2")
+    send_reply(theirs, ReplyKind.progress, "email/a.txt.j2")
+    send_reply(theirs, ReplyKind.out_of_memory)
+    replies, deadline = ReplyReader(ours), time.monotonic() + 10
+    assert [replies.read_reply(max_bytes=1000, deadline=deadline) for _ in range(3)] == [
+        (ReplyKind.progress, ["email/a.mjml.j2"]),
+        (ReplyKind.progress, ["email/a.txt.j2"]),
+        (ReplyKind.out_of_memory, []),
+    ]
 
 
 def test_a_request_arrives_and_a_closed_connection_is_none(
