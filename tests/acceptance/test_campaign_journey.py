@@ -193,7 +193,7 @@ def ask_in_a_step(author: Desk, campaign: int) -> None:
     step.get_by_label("People outside the team").fill("Ana Diaz <ana@ministry.example>")
     step.get_by_label("All of them").check()
     author.press("Ask for approval in these steps")
-    author.read("Facts", "It waits for")
+    author.read("Facts", "Waiting for")
 
 
 def await_review_links(server: MisbehavingServer, number: int) -> list[str]:
@@ -234,7 +234,7 @@ def change_story_and_ask_again(author: Desk, campaign: int) -> None:
     author.save()
     author.open(f"/campaigns/{campaign}/approval")
     author.press("Ask for approval")
-    author.read("It waits for")
+    author.read("Waiting for")
 
 
 def approve(reviewer: Desk, path: str) -> None:

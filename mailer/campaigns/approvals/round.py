@@ -1,6 +1,6 @@
 """A round of an approval: one request, and what was answered to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -73,13 +73,26 @@ class Round:
     @cached_property
     def progress(self) -> tuple[StepProgress, ...]:
         """How far each step has come."""
-        given = (GivenAnswer(person=one.person, verdict=one.verdict) for one in self.answers)
-        return evaluate_steps(self.steps, given)
+        return self._evaluate(self.steps, self.answers)
 
     @property
     def current_step(self) -> StepProgress | None:
         """The step whose answers are waited for; None if there is none."""
         return find_current_step(self.progress) if self.is_open else None
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Since when the current step waits: since the answer that fulfilled those before it, or since it was
+        asked for; None if there is no current step."""
+        current, since = self.current_step, self.asked_at
+        if current is None:
+            return None
+        earlier = self.steps[: current.number - 1]
+        for count, answer in enumerate(self.answers):
+            if all(one.is_fulfilled for one in self._evaluate(earlier, self.answers[:count])):
+                break
+            since = answer.at
+        return since
 
     @property
     def approver_names(self) -> tuple[str, ...]:
@@ -106,3 +119,8 @@ class Round:
         people = joint.join(map(str, step.waiting))
         name = f" “{step.step.name}”" if step.step.name else ""
         return f"step {step.number} of {len(self.steps)}{name}: {people}" if len(self.steps) > 1 else people
+
+    @staticmethod
+    def _evaluate(steps: Sequence[ApprovalStep], answers: Iterable[Answer]) -> tuple[StepProgress, ...]:
+        given = (GivenAnswer(person=one.person, verdict=one.verdict) for one in answers)
+        return evaluate_steps(steps, given)

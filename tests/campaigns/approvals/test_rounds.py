@@ -222,6 +222,19 @@ def test_one_answer_per_person_and_request(workspace: Workspace, engine: Engine,
     assert refused.value.fault is AnswerFault.answered
 
 
+def test_a_step_waits_since_the_one_before_it_was_fulfilled(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    amy, bat, mei = (find_person(engine, name).member_id or 0 for name in ("Amy", "Bat", "Mei"))
+    steps = [WantedStep(members=(amy, bat), needs=Needs.all), WantedStep(members=(mei,))]
+    asked = ask(workspace, engine, now, steps=steps)
+    since = [asked.waits_since]
+    for hours, who in enumerate(("Amy", "Bat", "Mei"), start=1):
+        given = answer(workspace, engine, now + timedelta(hours=hours), asked, who)
+        since.append(given.asked.waits_since)
+    assert since == [now, now, now + timedelta(hours=2), None]
+
+
 # --- outside
 
 

@@ -1,5 +1,7 @@
 """Choosing who approves one campaign: members, roles, people outside, one step after the other."""
 
+import re
+
 from mailer.activity.acts import Act
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.approvals.steps import Needs
@@ -21,6 +23,19 @@ def test_steps_are_chosen_and_answered_in_their_order(desk: Desk) -> None:
     assert given.headers["location"].endswith("notice=approval-given")
     assert desk.answer("manager").headers["location"].endswith("notice=approval-complete")
     assert desk.read_campaign().approved_by == "guest X, manager X"
+
+
+def test_the_step_that_waits_says_for_whom_and_since_when(desk: Desk) -> None:
+    guest = str(desk.find_member("guest"))
+    desk.ask_in_steps({"member-1": guest, "role-2": "manager"})
+    words = desk.see("author")
+    assert re.search(r"Waiting for guest X since \d.* Waits for answers .* manager Afterwards", words)
+    words = desk.see("guest")
+    assert re.search(r"Waiting for guest X since \d.* Your turn .* manager Afterwards", words)
+    desk.answer("guest")
+    assert re.search(r"Fulfilled .* Waiting for Stale, manager X since \d.* Your turn", desk.see("manager"))
+    desk.answer("manager")
+    assert "Waiting for" not in desk.see("manager")
 
 
 def test_steps_are_changed_while_answers_are_waited_for(desk: Desk) -> None:

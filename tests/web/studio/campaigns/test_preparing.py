@@ -5,9 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlmodel import Session
 
+from mailer.campaigns.launch import LaunchOptions
+from mailer.campaigns.pending_launches.pending_launch import LaunchRequest, ask_launch, undo_launch
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import save_preparation
+from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.database.team_models import Role
@@ -470,6 +474,60 @@ def test_a_start_that_is_near_waits_on_the_first_page_until_it_is_launched(desk:
     assert "nobody has launched it" not in desk.get("/", Role.guest)
     desk.change_campaign(number, state=CampaignState.scheduled)
     assert "nobody has launched it" not in desk.get("/")
+
+
+def test_an_approved_campaign_waits_on_the_first_page_for_whoever_may_launch_it(desk: Desk) -> None:
+    number = desk.prepare()
+    words = "Is approved, and nobody has launched it yet"
+    assert words not in desk.get("/", Role.approver)
+    desk.change_campaign(number, state=CampaignState.approved)
+    own = desk.get("/", Role.approver).partition("Waits for others")[0]
+    assert words in own
+    assert f'href="/studio/campaigns/{number}/launch">Go on to the launch' in own
+    own, _, of_others = desk.get("/", Role.author).partition("Waits for others")
+    assert words not in own, "an author may not launch it"
+    assert words in of_others
+    assert "Waits for Approver X, Manager X" in of_others
+    assert f'href="/studio/campaigns/{number}">Open the campaign' in of_others
+    assert words not in desk.get("/", Role.guest)
+
+
+def test_an_approved_campaign_whose_start_is_near_waits_once(desk: Desk) -> None:
+    number = desk.prepare()
+    decide(desk, number, start_at=NOW + timedelta(hours=30), start_zone="UTC")
+    desk.change_campaign(number, state=CampaignState.approved)
+    page = desk.get("/", Role.approver)
+    assert page.count("nobody has launched it yet") == 1
+    assert "Is to start 2 March 2026, 15:00 (UTC), and nobody has launched it yet" in page
+    assert f'href="/studio/campaigns/{number}/launch">Go on to the launch' in page
+
+
+def test_an_approved_campaign_does_not_wait_while_its_launch_does(desk: Desk) -> None:
+    number = desk.prepare()
+    desk.change_campaign(number, state=CampaignState.approved)
+    assert desk.author is not None
+    request = LaunchRequest(
+        campaign_id=number,
+        edition=SLUG,
+        segment="all",
+        again=False,
+        counts_clicks=False,
+        options=LaunchOptions(),
+        digest="0" * 64,
+        count=4,
+    )
+    engine = desk.house.studio.engine
+    with Session(engine) as session:
+        now = read_clock(session.connection())
+        asked = ask_launch(session, request, member_id=desk.author.id, needs_second=True, now=now)
+        session.commit()
+    page = desk.get("/", Role.approver)
+    assert "Author X wants to send it to 4 partners" in page
+    assert "nobody has launched it yet" not in page
+    with Session(engine) as session:
+        undo_launch(session, asked.number, now=now)
+        session.commit()
+    assert "Is approved, and nobody has launched it yet" in desk.get("/", Role.approver)
 
 
 def test_a_sender_who_may_not_send_is_mended_in_the_settings(workspace: Workspace) -> None:
