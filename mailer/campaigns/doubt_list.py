@@ -3,6 +3,7 @@
 They are found by an index of what was ever in doubt, so a campaign of a million is as quick as a small one.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 from sqlmodel import col
 
+from mailer.campaigns.doubt_evidence import (
+    DoubtCause,
+    DoubtSettlement,
+    find_doubt_cause,
+    find_doubt_settlement,
+)
 from mailer.campaigns.report.doubts import make_message_id
 from mailer.campaigns.report.reasons import mask_words
 from mailer.database.models import Delivery, DeliveryState
@@ -18,7 +25,7 @@ from mailer.dispatch.liveness import Presence
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 
-_MAX_GROUPS = 20
+_MAX_REASONS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +36,8 @@ class ListedDoubt:
     subscriber_id: int
     email: str
     name: str
+    cause: DoubtCause
+    code: int | None
     reason: str
     attempts: int
     since: datetime
@@ -37,11 +46,22 @@ class ListedDoubt:
 
 @dataclass(frozen=True, kw_only=True)
 class DoubtGroup:
-    """Deliveries that are, or were, in doubt for the same reason; ``state`` is what they are now."""
+    """Deliveries in doubt from the same cause; ``reasons`` are the ledger's words, the most frequent
+    first."""
+
+    cause: DoubtCause
+    number: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettledGroup:
+    """Deliveries that were in doubt and are settled: what they are now, and what has settled them."""
 
     state: DeliveryState
-    words: str
+    settled_by: DoubtSettlement
     number: int
+    reasons: tuple[str, ...]
 
 
 def find_dead_dispatchers(workspace: Workspace, engine: Engine, campaign_id: int) -> set[str]:
@@ -76,6 +96,8 @@ def list_doubts(
             subscriber_id=row.subscriber_id,
             email=row.email,
             name=row.name,
+            cause=find_doubt_cause(row.code, row.reason),
+            code=row.code,
             reason=row.reason,
             attempts=row.attempts,
             since=row.updated_at,
@@ -86,34 +108,47 @@ def list_doubts(
 
 
 def group_doubts(connection: Connection, campaign_id: int, dead: Collection[str] = ()) -> list[DoubtGroup]:
-    """Those in doubt by what is the matter, the most frequent first."""
-    found: dict[str, int] = {}
+    """Those in doubt by how they came to be, the most frequent first."""
+    code, reason = col(Delivery.code), col(Delivery.reason)
+    found: defaultdict[DoubtCause, Counter[str]] = defaultdict(Counter)
     for condition in _list_conditions(campaign_id, dead):
-        statement = select(col(Delivery.reason), func.count()).where(*condition)
-        for reason, number in connection.execute(statement.group_by(col(Delivery.reason))):
-            words = mask_words(reason)
-            found[words] = found.get(words, 0) + number
-    return _sort_groups({(DeliveryState.in_doubt, words): number for words, number in found.items()})
+        statement = select(code, reason, func.count()).where(*condition).group_by(code, reason)
+        for number, words, count in connection.execute(statement):
+            found[find_doubt_cause(number, words)][_tell(number, words)] += count
+    groups = [
+        DoubtGroup(cause=cause, number=counts.total(), reasons=_list_reasons(counts))
+        for cause, counts in found.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.number, group.cause))
 
 
-def group_settled(connection: Connection, campaign_id: int) -> list[DoubtGroup]:
+def group_settled(connection: Connection, campaign_id: int) -> list[SettledGroup]:
     """Those that were in doubt by what has settled them, the most frequent first."""
-    state, reason = col(Delivery.state), col(Delivery.reason)
+    state, code, reason = col(Delivery.state), col(Delivery.code), col(Delivery.reason)
     statement = (
-        select(state, reason, func.count())
+        select(state, code, reason, func.count())
         .where(col(Delivery.campaign_id) == campaign_id, _WAS_DOUBTED, state != DeliveryState.in_doubt)
-        .group_by(state, reason)
+        .group_by(state, code, reason)
     )
-    found: dict[tuple[DeliveryState, str], int] = {}
-    for outcome, words, number in connection.execute(statement):
-        key = (outcome, mask_words(words))
-        found[key] = found.get(key, 0) + number
-    return _sort_groups(found)
+    found: defaultdict[tuple[DeliveryState, DoubtSettlement], Counter[str]] = defaultdict(Counter)
+    for outcome, number, words, count in connection.execute(statement):
+        found[outcome, find_doubt_settlement(outcome, number, words)][_tell(number, words)] += count
+    groups = [
+        SettledGroup(
+            state=outcome, settled_by=settled_by, number=counts.total(), reasons=_list_reasons(counts)
+        )
+        for (outcome, settled_by), counts in found.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.number, group.state, group.settled_by))
 
 
-def _sort_groups(found: dict[tuple[DeliveryState, str], int]) -> list[DoubtGroup]:
-    groups = [DoubtGroup(state=state, words=words, number=number) for (state, words), number in found.items()]
-    return sorted(groups, key=lambda group: (-group.number, group.words))[:_MAX_GROUPS]
+def _tell(code: int | None, reason: str) -> str:
+    """The ledger's words without what differs from reader to reader."""
+    return " ".join(part for part in (str(code or ""), mask_words(reason)) if part)
+
+
+def _list_reasons(counts: Counter[str]) -> tuple[str, ...]:
+    return tuple(words for words, _ in counts.most_common(_MAX_REASONS) if words)
 
 
 def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[ColumnElement[bool], ...]]:
@@ -130,5 +165,5 @@ def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[
 _WAS_DOUBTED: Any = text("delivery.doubted")
 _COLUMNS = (
     *(col(Delivery.id), col(Delivery.subscriber_id), col(Subscriber.email), col(Subscriber.name)),
-    *(col(Delivery.reason), col(Delivery.attempts), col(Delivery.updated_at)),
+    *(col(Delivery.code), col(Delivery.reason), col(Delivery.attempts), col(Delivery.updated_at)),
 )

@@ -26,13 +26,19 @@ from mailer.rendering.recipient import message_id
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
-_NOT_IN_LOG = "not in the relay's log, which covers the whole time"
-_CUT_OFF = "in the relay's log: the connection broke before it was accepted, queue id {}"
-_DECISION_REASONS = {True: "a person decided: it arrived", False: "a person decided: send it again"}
+RELAY_LOG = "in the relay's log"
+DECISIONS: Mapping[bool, str] = {
+    True: "a person decided: it arrived",
+    False: "a person decided: send it again",
+}
+"""Reasons for the ledger: words that say that the log settled it, and what a person has decided."""
+
+_NOT_IN_LOG = f"not {RELAY_LOG}, which covers the whole time"
+_CUT_OFF = f"{RELAY_LOG}: the connection broke before it was accepted, queue id {{}}"
 _RELAY_REASONS: Mapping[RelayStatus, str] = {
-    RelayStatus.queued: "in the relay's log: queue id {}",
-    RelayStatus.delivered: "in the relay's log: queue id {}, accepted by the next server",
-    RelayStatus.bounced: "in the relay's log: queue id {}, refused by the next server (bounced)",
+    RelayStatus.queued: f"{RELAY_LOG}: queue id {{}}",
+    RelayStatus.delivered: f"{RELAY_LOG}: queue id {{}}, accepted by the next server",
+    RelayStatus.bounced: f"{RELAY_LOG}: queue id {{}}, refused by the next server (bounced)",
 }
 RecordResolution = Callable[[Connection, int, int], None]
 """Is told, in the transaction that settles doubts, how many are sent now, and how many queued again."""
@@ -207,7 +213,7 @@ def resolve_chosen(
 def _decide(chosen: Iterable[InDoubtDelivery], *, arrived: bool) -> dict[int, DoubtChange]:
     """The changes that a person decides on."""
     state = DeliveryState.sent if arrived else DeliveryState.queued
-    reason = _DECISION_REASONS[arrived]
+    reason = DECISIONS[arrived]
     return {doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=reason) for doubt in chosen}
 
 

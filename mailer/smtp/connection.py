@@ -28,6 +28,10 @@ _LONG_MESSAGE = _SEND_BUFFER
 _LOGIN_CODES: Final = frozenset({530, 535})
 """Authentication required, or not valid (RFC 4954 §6)."""
 
+CONNECTION_LOST: Final = "connection lost at"
+TIMED_OUT: Final = "timed out"
+"""How the words of an outcome begin if the connection was lost, and how they end if the server was silent."""
+
 _MAX_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
 _UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 _FINAL_DOT: Final = b".\r\n"
@@ -118,7 +122,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def check_timeout(self, now: float) -> None:
         if now > self._deadline:
-            self._connection_failed("timed out")
+            self._connection_failed(TIMED_OUT)
         elif now > self._expires_at and self._offered is None and self._unanswered is None:
             self._quit()
 
@@ -447,7 +451,7 @@ class SmtpConnection(asyncio.Protocol):
                 if self._unanswered is None
                 else Stage.dot
             )
-            self._terminate(_lost_outcome(stage, f"connection lost at {stage.value}: {words}"))
+            self._terminate(_lost_outcome(stage, f"{CONNECTION_LOST} {stage.value}: {words}"))
 
     def _terminate(self, outcome: Outcome | None) -> None:
         self._is_closed, self._deadline = True, float("inf")
@@ -467,7 +471,7 @@ class SmtpConnection(asyncio.Protocol):
     def _classify_loss(self, words: str) -> Outcome:
         """Return how the message ended whose final dot got no reply."""
         if self._unsent_tail:
-            return _lost_outcome(Stage.body, "connection lost at body: the message was not sent completely")
+            return _lost_outcome(Stage.body, f"{CONNECTION_LOST} body: the message was not sent completely")
         return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text=words, reconnect=True)
 
 

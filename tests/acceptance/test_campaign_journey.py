@@ -290,7 +290,7 @@ def check_sum(manager: Desk) -> None:
 def settle_doubts(manager: Desk, campaign: int) -> None:
     """Kim's relay says that he has it; Dorj gets it again."""
     manager.open(f"/campaigns/{campaign}/doubts")
-    manager.read("2 partners may have got it or not")
+    manager.read("2 partners may or may not have got it")
     for name, act in (("Kim", "They have it"), ("Dorj", "Send again")):
         row = manager.page.locator("section").filter(has_text="By name").locator("li").filter(has_text=name)
         row.get_by_role("button", name=act).click()

@@ -31,6 +31,9 @@ PREFERENCES_EVIDENCE = "a choice of preferences through its link"
 RETURN_EVIDENCE = "a return to the list through its link"
 """Evidence that a subscriber has the mail, as :func:`mark_sent_by_evidence` records it."""
 
+PROVED_BY = "proved by "
+"""How the reason of a delivery begins that was sent according to such evidence."""
+
 _IN_DOUBT = (DeliveryState.in_doubt,)
 _BATCH_SIZE = 500
 _COLUMNS: tuple[Any, ...] = (
@@ -59,7 +62,7 @@ def mark_sent_by_evidence(
     ``evidence`` is something that only a recipient of the mail, or a server that accepted it, can have
     caused, in words for the ledger: "a bounce that quotes its Message-ID".
     """
-    reason = f"proved by {evidence}, {format_utc(now)}"
+    reason = f"{PROVED_BY}{evidence}, {format_utc(now)}"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
 

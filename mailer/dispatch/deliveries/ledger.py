@@ -33,7 +33,8 @@ from subscribers.models import Status, Subscriber
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0)
 _BEGUN_STAGES = frozenset({Stage.body, Stage.dot})
-_CRASH_REASON = "The dispatcher stopped before the server's reply was recorded."
+CRASH_REASON = "The dispatcher stopped before the server's reply was recorded."
+"""The reason of a delivery in doubt that a dead dispatcher left."""
 
 
 class LedgerUnreachableError(MailerError):
@@ -229,7 +230,7 @@ class Ledger:
             owned = col(Delivery.owner).in_(dead)
             in_doubt = [DeliveryState.in_doubt]
             queued = _update_state(connection, [DeliveryState.claimed], DeliveryState.queued, owned, **values)
-            values |= {"doubted": True, "reason": _CRASH_REASON}
+            values |= {"doubted": True, "reason": CRASH_REASON}
             queued += _update_state(
                 connection, in_doubt, DeliveryState.queued, owned, _may_resend(), **values
             )

@@ -48,7 +48,10 @@ def add_sending(studio: Studio) -> Sending:
         for places, values in (
             (range(6), {"state": S.sent}),
             (range(6, 8), {"state": S.rejected, "code": 550, "reason": "5.1.1 <x@example.org> unknown"}),
-            (range(8, 10), {"state": S.in_doubt, "doubted": True, "reason": "no reply within 300 s"}),
+            (
+                range(8, 10),
+                {"state": S.in_doubt, "doubted": True, "reason": "connection lost at dot: timed out"},
+            ),
             (range(10, 11), {"state": S.sent, "doubted": True, "reason": "proved by a click"}),
         ):
             chosen = [numbers[place] for place in places]

@@ -1,6 +1,5 @@
 """Who may or may not have got a campaign, by name, and the acts that settle it."""
 
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
+from mailer.campaigns.doubt_evidence import find_held_messages
 from mailer.campaigns.doubt_list import (
     ListedDoubt,
     find_dead_dispatchers,
@@ -21,7 +21,6 @@ from mailer.campaigns.doubt_list import (
 )
 from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
 from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
-from mailer.campaigns.report.reasons import mask_words
 from mailer.database.models import CampaignState
 from mailer.dispatch.postfix_log import PostfixLogError
 from mailer.i18n import gettext_noop
@@ -30,6 +29,7 @@ from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
+from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.web.studio.live.place import load_campaign, read_campaign
 from mailer.web.studio.live.progress_words import DELIVERY_WORDS
 from mailer.web.studio.notices import Notice
@@ -43,29 +43,19 @@ _NO_LOG = gettext_noop("Choose a log of your Postfix relay.")
 _ACTS = {"arrived": True, "again": False}
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupRow:
-    """Some that are, or were, in doubt for the same reason: how many, the reason, and what became of them."""
-
-    words: str
-    number: int
-    state: str
-    tone: str
-
-
 def show_doubts(page: PageDep, campaign: CampaignNumber) -> Response:
     """Show who is in doubt, fifty to a page."""
     return _render(page, campaign, [])
 
 
 def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
-    """Settle one, all for the same reason, or all. Who is not in doubt any more stays as they are."""
+    """Settle one, all from the same cause, or all. Who is not in doubt any more stays as they are."""
     arrived = _ACTS.get(form.get("act"))
     if arrived is None:
         return page.redirect(f"/campaigns/{campaign}/doubts")
     load_campaign(page, campaign)
     state = page.state
-    chosen = _find_chosen(page, campaign, form.get("what"), form.get("words"))
+    chosen = _find_chosen(page, campaign, form.get("what"), form.get("cause"))
     try:
         done = resolve_chosen(
             state.workspace,
@@ -81,12 +71,12 @@ def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Respons
     return _lead_back(page, campaign, done)
 
 
-def _find_chosen(page: StudioPage, campaign: int, what: str, words: str) -> set[int]:
+def _find_chosen(page: StudioPage, campaign: int, what: str, cause: str) -> set[int]:
     """The numbers of the deliveries that a form is about."""
     if what.isascii() and what.isdecimal() and len(what) <= _MAX_DIGITS:
         return {int(what)}
     doubts = _list_all(page, campaign) if what in {"group", "all"} else []
-    return {one.delivery_id for one in doubts if what == "all" or mask_words(one.reason) == words}
+    return {one.delivery_id for one in doubts if what == "all" or one.cause == cause}
 
 
 def _list_all(page: StudioPage, campaign: int) -> list[ListedDoubt]:
@@ -178,7 +168,7 @@ def _render(
         doubts = list_doubts(connection, state.workspace, campaign, dead, after=after, limit=_PAGE + 1)
         groups = group_doubts(connection, campaign, dead)
         settled = group_settled(connection, campaign)
-    translate = page.translator.translate
+        held = find_held_messages(connection, campaign, [one.subscriber_id for one in doubts])
     return page.render(
         "doubts.html",
         status=422 if errors else 200,
@@ -188,15 +178,11 @@ def _render(
         following=doubts[_PAGE - 1].delivery_id if len(doubts) > _PAGE else None,
         total=sum(group.number for group in groups),
         groups=groups,
-        settled=[
-            GroupRow(
-                words=one.words,
-                number=one.number,
-                state=translate(DELIVERY_WORDS[one.state][0]),
-                tone=DELIVERY_WORDS[one.state][1],
-            )
-            for one in settled
-        ],
+        settled=settled,
+        held=held,
+        cause_words=CAUSE_WORDS,
+        settlement_words=SETTLEMENT_WORDS,
+        delivery_words=DELIVERY_WORDS,
         may_send_again=row.state is not CampaignState.cancelled,
         errors=errors,
         told=told,

@@ -1,6 +1,8 @@
 """Who may or may not have got a campaign: named to who may see partners, settled once, by what is known."""
 
+import html
 import http.client
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,17 +12,28 @@ import pytest
 from sqlalchemy import Engine, event, select, update
 from sqlmodel import Session, col
 
+from mailer.campaigns.doubt_evidence import DoubtCause, DoubtSettlement
 from mailer.campaigns.doubt_list import group_doubts, group_settled, list_doubts
 from mailer.campaigns.report.doubts import make_message_id
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.feedback_models import (
+    Consequence,
+    FeedbackEvent,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+)
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.team_models import Role
+from mailer.dispatch.deliveries.ledger import CRASH_REASON
+from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign, read_campaign, read_states
 from tests.factories.postfix_log import Relay
-from tests.web.studio.house import Answer, House, open_house
+from tests.web.studio.house import PREPARED, Answer, House, open_house
 
 S = DeliveryState
+TIMED_OUT = "connection lost at dot: timed out"
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +55,10 @@ def add_doubtful(engine: Engine) -> int:
         found = select(col(Delivery.id)).where(col(Delivery.campaign_id) == number).order_by(col(Delivery.id))
         ids = list(connection.scalars(found))
         for places, values in (
-            ((0, 1, 2), {"state": S.in_doubt, "doubted": True, "reason": "no reply within 300 s"}),
+            ((0, 1, 2), {"state": S.in_doubt, "doubted": True, "reason": TIMED_OUT}),
             (
                 (3,),
-                {"state": S.in_doubt, "doubted": True, "reason": "the process died, 2026-03-01 09:00 UTC"},
+                {"state": S.in_doubt, "doubted": True, "reason": CRASH_REASON},
             ),
             ((4,), {"state": S.sent, "doubted": True, "reason": "proved by an unsubscribe through its link"}),
             ((5,), {"state": S.sent}),
@@ -74,8 +87,9 @@ def test_they_are_named_with_what_is_known_and_not_to_guests(house: House, campa
     page = house.ask("GET", path, Role.author).body.decode()
     for words in (
         "reader0@example.org",
-        "no reply within 300 s",
-        "4 partners may have got it or not",
+        "The mail server did not answer in time.",
+        "Our program stopped while it was sending the message.",
+        "4 partners may or may not have got it",
         "proved by",
     ):
         assert words in page
@@ -84,6 +98,53 @@ def test_they_are_named_with_what_is_known_and_not_to_guests(house: House, campa
     )
     assert "They have it" not in page, "an author settles nothing"
     assert house.ask("GET", path, Role.guest).status == 403
+
+
+def test_what_servers_wrote_stands_below_in_details(house: House, campaign: int) -> None:
+    page = house.ask("GET", f"/campaigns/{campaign}/doubts", Role.author).body.decode()
+    details = re.findall(
+        r"<details>\s*<summary[^>]*>Technical details</summary>(.*?)</details>", page, re.DOTALL
+    )
+    without = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    assert len(details) == 5, "one for each in doubt, and one for those that are settled"
+    for words in (TIMED_OUT, CRASH_REASON, "proved by", "Message-ID"):
+        assert words in html.unescape("".join(details))
+        assert words not in html.unescape(without)
+
+
+def test_a_message_that_came_back_and_waits_is_what_settles_a_doubt(house: House, campaign: int) -> None:
+    now = START + timedelta(hours=1)
+    with Session(house.studio.engine) as session:
+        for number, (state, of) in enumerate(
+            (
+                (FeedbackState.held, campaign),
+                (FeedbackState.held, PREPARED),
+                (FeedbackState.recorded, campaign),
+            ),
+            start=1,
+        ):
+            kind = FeedbackKind.bounce
+            message = FeedbackMessage(fingerprint=str(number), received_at=now, kind=kind, state=state)
+            session.add(message)
+            session.flush()
+            message_id, consequence = message.id or 0, Consequence.held
+            session.add(
+                FeedbackEvent(
+                    message_id=message_id,
+                    subscriber_id=number,
+                    campaign_id=of,
+                    at=now,
+                    consequence=consequence,
+                )
+            )
+        session.commit()
+    page = house.ask("GET", f"/campaigns/{campaign}/doubts", Role.author).body.decode()
+    assert re.findall(r'/feedback/messages/(\d+)">Judge the message', page) == ["1"]
+
+
+def test_each_cause_and_each_settlement_has_words() -> None:
+    assert set(CAUSE_WORDS) == set(DoubtCause)
+    assert set(SETTLEMENT_WORDS) == set(DoubtSettlement)
 
 
 def test_one_is_settled_and_a_second_click_changes_nothing(house: House, campaign: int) -> None:
@@ -98,7 +159,7 @@ def test_one_is_settled_and_a_second_click_changes_nothing(house: House, campaig
 
 def test_all_for_one_reason_are_sent_again_and_the_campaign_goes_on(house: House, campaign: int) -> None:
     engine = house.studio.engine
-    done = settle(house, campaign, what="group", words="no reply within 300 s", act="again")
+    done = settle(house, campaign, what="group", cause="silence", act="again")
     assert done == "doubts-requeued"
     assert (count(engine, S.in_doubt), count(engine, S.queued)) == (1, 3)
     assert read_campaign(engine, campaign).state is CampaignState.sending
@@ -149,7 +210,7 @@ def test_the_log_of_the_relay_settles_what_it_proves(house: House, campaign: int
     log = "\n".join(relay.lines).encode() + b"\n"
     answer = send_log(house, campaign, log)
     assert answer.status == 200
-    assert "The log proves that 1 was taken." in answer.body.decode()
+    assert "The log proves that the relay took 1 message." in answer.body.decode()
     assert "The relay never got 3" in answer.body.decode()
     again = send_log(house, campaign, log, again=True).body.decode()
     assert "3 are sent again." in again
