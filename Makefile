@@ -12,6 +12,9 @@ export PATH := $(PATH):$(CURDIR)/.tools/bin
 MEMORY := $(shell test -w /dev/shm && ! grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && \
   df -k /dev/shm | awk 'NR == 2 && $$4 > 6000000 {print "TMPDIR=/dev/shm"}')
 
+# A file stays in one process, whose tests share servers; those that take longest begin first (tests/conftest.py).
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
+
 .PHONY: help
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +26,7 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 
 .PHONY: test
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
-	$(MEMORY) $(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
+	$(MEMORY) $(BIN)/pytest $(SPREAD) -m "not soak and not judges" $(ARGS)
 
 # Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
 QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
@@ -33,7 +36,7 @@ QUICK := -m "not soak and not judges" -k "not postgres and not browser and not c
 test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
 	@scripts/setup newer
 	@if [ -d .venv-newer ]; then set -x; \
-	  $(MEMORY) .venv-newer/bin/pytest -n auto --dist loadfile $(QUICK) $(ARGS); fi
+	  $(MEMORY) .venv-newer/bin/pytest $(SPREAD) $(QUICK) $(ARGS); fi
 
 .PHONY: bare
 bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")

@@ -1,6 +1,7 @@
 """Fixtures for every test: a database of either kind, a workspace, a fixed time, a clean environment."""
 
 import contextlib
+import gc
 import os
 import shutil
 import uuid
@@ -8,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dns.resolver
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, make_url
 from sqlmodel import Session
 
 from mailer.database import schema
@@ -19,7 +21,14 @@ from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
+from tests.paths import ROOT
 from tests.servers.postgres import find_postgres, running_postgres
+from tests.servers.postgres_databases import PostgresDatabases, create_database, drop_database
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.servers.browser import SharedChromium
 
 SETTINGS = """\
 [sender]
@@ -34,6 +43,39 @@ education = "Education"
 sciences = "Natural Sciences"
 culture = "Culture"
 """
+
+LONGEST = {
+    "acceptance/test_injected_faults.py",
+    "acceptance/test_kills.py",
+    "acceptance/test_pages.py",
+    "acceptance/test_send.py",
+    "acceptance/test_studio_journey.py",
+    "acceptance/test_suppression.py",
+    "campaigns/test_worker.py",
+    "docs/test_documents.py",
+    "feedback/test_kills.py",
+    "privacy/test_erasure.py",
+    "rendering/test_incremental.py",
+    "rendering/worker/test_client.py",
+    "test_package.py",
+    "web/studio/sign_in/test_by_passkey.py",
+    "web/studio/stories/test_autosave.py",
+    "web/studio/test_every_page.py",
+    "web/studio/test_routes.py",
+    "web/test_browser.py",
+}
+"""The test files that take half a minute or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process has to wait in the end for another's."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").as_posix() not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage no more among the tests and modules, a million objects that stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -75,27 +117,28 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> Iterator[str]:
-    """The name of a migrated database that new ones are copied from."""
-    name = f"mailer_template_{uuid.uuid4().hex[:12]}"
-    with _created(postgres_url, name) as url:
+def postgres_databases(postgres_url: str) -> Iterator[PostgresDatabases]:
+    """Migrated databases on that server."""
+    with _created(postgres_url, "template") as url:
         engine = open_engine(url, root=Path.cwd(), durable=False)
         schema.upgrade(engine)
         engine.dispose()
-        yield name
+        databases = PostgresDatabases(postgres_url, str(make_url(url).database))
+        yield databases
+        databases.close()
 
 
 @pytest.fixture
-def postgres_database(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    """The address of a fresh, migrated PostgreSQL database."""
-    with _created(postgres_url, f"mailer_test_{uuid.uuid4().hex[:12]}", template=postgres_template) as url:
+def postgres_database(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    """The address of a migrated PostgreSQL database without any row."""
+    with postgres_databases.lend() as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgres_database(postgres_url: str) -> Iterator[str]:
     """The address of a fresh PostgreSQL database without any table."""
-    with _created(postgres_url, f"mailer_test_{uuid.uuid4().hex[:12]}") as url:
+    with _created(postgres_url, "test") as url:
         yield url
 
 
@@ -167,19 +210,30 @@ def either_workspace(request: pytest.FixtureRequest, workspace: Workspace) -> Wo
     return replace(workspace, settings=workspace.settings.model_copy(update={"database": database}))
 
 
+@pytest.fixture(scope="session")
+def shared_chromium() -> Iterator["SharedChromium"]:
+    # Playwright is slow to import, and most test files need none.
+    from tests.servers.browser import SharedChromium
+
+    shared = SharedChromium()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="module")
+def browser(shared_chromium: "SharedChromium") -> Iterator["Browser"]:
+    """A Chromium; what a test file leaves open in it is closed after the file."""
+    with shared_chromium.lend() as browser:
+        yield browser
+
+
 @contextlib.contextmanager
-def _created(admin: str, name: str, *, template: str = "template0") -> Iterator[str]:
-    """The address of a new database called ``name``, dropped afterwards."""
-    url = make_url(admin).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        # From 15 on, PostgreSQL would write every block of the copy to its log as well.
-        is_recent = (connection.dialect.server_version_info or ()) >= (15,)
-        strategy = "STRATEGY FILE_COPY" if is_recent else ""
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}'))
+def _created(admin: str, purpose: str) -> Iterator[str]:
+    """The address of a new database without any table, dropped afterwards."""
+    name = f"mailer_{purpose}_{uuid.uuid4().hex[:12]}"
+    create_database(admin, name)
     try:
-        yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+        url = make_url(admin).set(drivername="postgresql", database=name)
+        yield url.render_as_string(hide_password=False)
     finally:
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-        engine.dispose()
+        drop_database(admin, name)

@@ -32,7 +32,6 @@ from tests.acceptance.studio_desk import (
 from tests.factories.deliveries import add_campaign, read_campaign, read_states
 from tests.factories.exported_lists import outlook
 from tests.factories.small_edition import SLUG, add_people, write_edition
-from tests.servers.browser import chromium
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Received, Stage
 from tests.servers.process import wait_until
 from tests.web.studio.asked_approval import ask_of_outsider
@@ -44,12 +43,6 @@ PEOPLE = ("Bat", "MN"), ("Kim", "MN"), ("Dorj", "MN"), ("Li", "CN"), ("Sato", "C
 INSIDE = {f"{name.lower()}@partner.example" for name, country in PEOPLE if country != "AT"}
 FIRST, SECOND = "teachers-meet-in-ulaanbaatar", "a-forest-is-counted"
 WRONG, RIGHT = "Forty teachers met for three days.", "Sixty teachers met for three days."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

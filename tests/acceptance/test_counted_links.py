@@ -1,8 +1,8 @@
 """A counted link from the command to the count: sent by SMTP, clicked in a browser, written down."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -20,7 +20,7 @@ from mailer.workspace import Workspace
 from tests.factories.campaigns import make_plan, with_settings, with_smtp
 from tests.factories.clicks import read_clicks
 from tests.factories.small_edition import add_people, write_edition
-from tests.servers.browser import chromium
+from tests.servers.browser import SharedChromium
 from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.web.site import served
 
@@ -36,7 +36,7 @@ class Elsewhere:
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
 
-@contextmanager
+@contextlib.contextmanager
 def elsewhere() -> Iterator[Elsewhere]:
     site = Elsewhere()
 
@@ -79,7 +79,7 @@ def link_to(story: Path, url: str) -> None:
 
 
 def test_a_reader_who_clicks_arrives_and_is_counted_without_a_name(
-    workspace: Workspace, now: datetime
+    workspace: Workspace, now: datetime, shared_chromium: SharedChromium
 ) -> None:
     workspace = with_settings(workspace, web=WebSettings(base_url=OURS))
     engine = workspace.open_database(durable=True)
@@ -92,9 +92,13 @@ def test_a_reader_who_clicks_arrives_and_is_counted_without_a_name(
         # No check lets a link to this machine into an edition.
         with engine.begin() as connection:
             connection.execute(update(CampaignLink).values(url=f"{other.url}/report?a=1&b=é#part"))
-        with served(create_app(workspace)) as running, chromium() as browser:
+        with (
+            served(create_app(workspace)) as running,
+            shared_chromium.lend() as browser,
+            contextlib.closing(browser.new_context(user_agent=PERSON)) as context,
+        ):
             # Chromium without a screen says so, and counts as a program.
-            page = browser.new_page(user_agent=PERSON)
+            page = context.new_page()
             page.goto(f"{running.url}/accessibility")
             page.set_content(html.replace(OURS, running.url))
             page.get_by_role("link", name="The report").click()

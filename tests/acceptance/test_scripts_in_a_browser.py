@@ -36,7 +36,6 @@ from tests.acceptance.campaign_driver import CampaignDriver, addresses
 from tests.factories.hostile_strings import HOSTILE
 from tests.factories.reports import make_report_with_words
 from tests.factories.small_edition import SLUG
-from tests.servers.browser import chromium
 from tests.servers.process import free_port
 from tests.servers.scripted_smtp import ScriptedServer
 from tests.web.report_pages.shown_reports import ShownReports
@@ -54,12 +53,6 @@ RUNS = (
     "<base href=http://evil.example/><img src=x>",
 )
 """Scripts that leave a mark, and what loads something from another site."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 class Watch:

@@ -14,7 +14,6 @@ from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
 from mailer.workspace import Workspace
 from tests.acceptance.studio_desk import Desk, add_story, begin_edition, make_the_first_account, opened_desk
-from tests.servers.browser import chromium
 from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.sign_in.visitor import await_mails, find_link, with_maildir
 
@@ -32,12 +31,6 @@ WORD_HTML = (
     "lfo1'><span style='mso-list:Ignore'>·<span>&nbsp;</span></span>A second<o:p></o:p></p>"
     "<!--EndFragment--></body></html>"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

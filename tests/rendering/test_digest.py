@@ -1,7 +1,6 @@
 """The digest: of each story its title, picture, lead and one way on."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -29,16 +28,9 @@ from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
-from tests.servers.browser import chromium
 
 SETTINGS = sample_settings()
 MAX_BYTES = 45_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @cache

@@ -1,20 +1,18 @@
 """The letters that readers ask for on a page, in the mail programs that open them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from itertools import product
 
 import pytest
 from lxml import html as lxml_html
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import LANGUAGES, load_translator
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.selfservice.transactional_mails import build_transactional_mail
 from tests.factories.sample_edition import sample_settings
-from tests.servers.browser import chromium
 
 NOW = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 # A token may have no hyphen, where a program could break the line.
@@ -40,9 +38,8 @@ def write_letter(kind: TransactionalMailKind, language: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        yield browser.new_page(viewport={"width": 360, "height": 640})
+def page(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 360, "height": 640})
 
 
 def test_a_letter_is_laid_out_by_cells_and_by_nothing_a_webmail_removes() -> None:

@@ -1,5 +1,6 @@
 """A real browser for the tests: the machine's own Chromium, driven by Playwright."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -47,3 +48,39 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
         yield browser
         browser.close()
+
+
+class SharedChromium:
+    """A Chromium that is started when it is first needed, and is lent to one test file after the other."""
+
+    def __init__(self) -> None:
+        self._ending = contextlib.ExitStack()
+        self._browser: Browser | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Browser]:
+        """The browser, with nothing open in it; what is still open in the end is closed."""
+        if self._browser is None or not self._browser.is_connected():
+            self.close()
+            self._browser = self._ending.enter_context(chromium())
+            self._loop = asyncio.get_running_loop()
+        with self._in_its_loop():
+            yield self._browser
+            for context in self._browser.contexts:
+                context.close()
+
+    def close(self) -> None:
+        with self._in_its_loop():
+            self._ending.close()
+        self._browser = None
+
+    @contextlib.contextmanager
+    def _in_its_loop(self) -> Iterator[None]:
+        """Let Playwright have the thread. It leaves its event loop marked as the running one between two
+        calls, and asyncio.run would then refuse to begin in the tests that come after those of a browser."""
+        asyncio._set_running_loop(self._loop)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(None)

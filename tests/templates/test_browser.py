@@ -5,7 +5,6 @@ Left out, saying so, where no Chromium is installed.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,6 @@ from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE
 from tests.judges.colours import READ_COLOURS
 from tests.paths import ROOT
-from tests.servers.browser import chromium
 
 RIGHT_TO_LEFT = ROOT / "tests" / "golden" / "right-to-left"
 SECTORS = (
@@ -73,12 +71,6 @@ def theme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def mail(mails: dict[str, str], theme: str) -> str:
     return mails[theme]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def _open(browser: Browser, mail: str, *, width: int, scheme: Any = "light") -> Page:

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme import load_theme, theme_names
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance
-from tests.servers.browser import chromium
 from tests.templates.story_mail import compile_story, write_story
 
 IMAGES = """\
@@ -30,12 +28,6 @@ images:
   - file: three.jpg
     alt: The last picture
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(params=theme_names())

@@ -16,7 +16,6 @@ from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
-from tests.servers.browser import chromium
 from tests.web.site import (
     add_reader,
     add_sent,
@@ -25,12 +24,6 @@ from tests.web.site import (
     opened_engine,
     served,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

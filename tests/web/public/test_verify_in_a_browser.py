@@ -8,14 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from tests.factories.submitted_mails import Sender, forward_by_outlook, make_sender, turn_links_away
-from tests.servers.browser import chromium
 from tests.web.site import collect_browser_errors, opened_engine, served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

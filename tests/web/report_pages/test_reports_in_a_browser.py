@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.judges.axe import find_faults, is_decided
 from tests.judges.packages import are_installed
-from tests.servers.browser import chromium
 from tests.web.report_pages.shown_reports import REPORTS, TIME_LINES, ShownReports
 from tests.web.site import collect_browser_errors, served
 
@@ -48,12 +47,6 @@ FIND_FAULTS = """() => {
   return faults;
 }"""
 """What overlaps, is cut off or is wider than the page."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from mailer.web.live_app import LiveApp
 from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace
-from tests.servers.browser import chromium
 from tests.servers.process import free_port
 from tests.web.site import collect_browser_errors, opened_engine
 
@@ -98,9 +97,3 @@ def serve_studio(
 def studio(workspace: Workspace) -> Iterator[Studio]:
     with serve_studio(workspace) as studio:
         yield studio
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
@@ -14,7 +14,6 @@ from mailer.database.team_models import Role
 from mailer.doctor.diagnosis import find_bad, find_good
 from mailer.doctor.kept_diagnosis import FILE_NAME, keep_diagnosis, read_diagnosis
 from mailer.web.dependencies import utc_now
-from tests.servers.browser import chromium
 from tests.web.report_pages.test_campaign_page import read_words
 from tests.web.studio.house import House, open_house
 
@@ -84,13 +83,10 @@ def test_a_result_that_cannot_be_read_is_as_if_nobody_had_looked(house: House) -
         assert read(house, "/")
 
 
-def test_a_record_is_selected_by_a_click_and_copied_by_a_button(house: House) -> None:
+def test_a_record_is_selected_by_a_click_and_copied_by_a_button(house: House, browser: Browser) -> None:
     keep_diagnosis(house.studio.workspace, [BAD], now=utc_now())
     cookie = house.cookies[Role.manager].partition("=")[2]
-    with (
-        chromium() as browser,
-        browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context,
-    ):
+    with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         context.add_cookies([{"name": "studio", "value": cookie, "url": house.studio.url}])
         page = context.new_page()
         page.goto(f"{house.studio.url}/doctor")
