@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
@@ -116,6 +117,28 @@ class Asset:
         return self.data, None
 
 
+class _CompiledTemplates(BytecodeCache):
+    """The code of the pages' templates in memory, so that each is compiled once for all apps of a process: a
+    change of the settings makes a new app."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, CodeType]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self._kept.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._kept[bucket.key] = (bucket.checksum, bucket.code)
+
+
+@cache
+def _share_compiled_templates() -> _CompiledTemplates:
+    return _CompiledTemplates()
+
+
 class PageRenderer:
     """Renders the pages of one app. ``prefix`` comes before all paths."""
 
@@ -129,6 +152,7 @@ class PageRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=_share_compiled_templates(),
         )
         # One set of compiled templates serves all languages: the translator is in the context of each page.
         self._environment.install_gettext_callables(  # type: ignore[attr-defined]

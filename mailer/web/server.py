@@ -56,8 +56,31 @@ def serve(app: ASGIApp, *, host: str, port: int, announce: Callable[[str], None]
 
 
 class StoppableServer(uvicorn.Server):
-    """A server that tells its requests when it is to stop. Answers that go on by themselves end then: the
-    server would otherwise wait for them until its patience is over, and cut them off."""
+    """A server that stops as soon as it is told to, and tells its requests. Answers that go on by themselves
+    end then: the server would otherwise wait for them until its patience is over, and cut them off."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Tell it to stop, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            # Its loop may have ended just now.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        # uvicorn looks ten times a second whether it is to stop.
+        self._loop = asyncio.get_running_loop()
+        waiting = {asyncio.ensure_future(super().main_loop()), asyncio.ensure_future(self._told.wait())}
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in pending:
+            one.cancel()
+        for one in done:
+            one.result()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.lifespan.state[_STOPPING] = asyncio.Event()
@@ -65,7 +88,24 @@ class StoppableServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.lifespan.state[_STOPPING].set()
-        await super().shutdown(sockets)
+        if await self._close_unused(sockets or []):
+            await self.lifespan.shutdown()
+        else:
+            await super().shutdown(sockets)
+
+    async def _close_unused(self, sockets: list[socket.socket]) -> bool:
+        """Close the listening sockets if nobody is connected, for whom uvicorn would wait a tenth of a
+        second."""
+        if self.force_exit or self.server_state.connections or self.server_state.tasks:
+            return False
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        # Whoever was accepted before that is known by then.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return not (self.server_state.connections or self.server_state.tasks)
 
 
 def find_stop_event(scope: Scope) -> asyncio.Event:
@@ -79,12 +119,12 @@ class RunningServer:
     """An app served by a thread of this process."""
 
     url: str
-    _server: uvicorn.Server = field(repr=False)
+    _server: StoppableServer = field(repr=False)
     _thread: threading.Thread = field(repr=False)
 
     def stop(self) -> None:
         """Finish requests in progress and release the port. Does nothing if called again."""
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
 
 
@@ -192,7 +232,7 @@ def _listener_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _make_server(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Server:
+def _make_server(app: ASGIApp, limits: ConnectionLimits | None = None) -> StoppableServer:
     limits = limits or limit_by_descriptors(count_descriptors())
     # No access log: the paths of readers' pages contain tokens. No Server header: nobody needs it.
     config = uvicorn.Config(

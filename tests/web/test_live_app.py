@@ -4,13 +4,18 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from jinja2 import Environment
 from starlette.responses import PlainTextResponse, Response
 
 from mailer.live_workspace import LiveWorkspace
 from mailer.web.app import create_app
 from mailer.web.live_app import LiveApp
+from mailer.web.page_renderer import PageRenderer
 from mailer.web.server import start_in_thread
+from mailer.web.studio.app import ROUTES, create_studio_app
 from mailer.workspace import Workspace
 from tests.conftest import SETTINGS
 from tests.servers.process import wait_until
@@ -139,3 +144,21 @@ def test_settings_with_which_no_app_can_be_made_are_tried_once(workspace: Worksp
     finally:
         running.stop()
     assert tried == [False, True]
+
+
+def test_a_second_app_reads_no_signature_and_compiles_no_template_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "http://localhost/studio"
+    first = create_studio_app(workspace, address=address)
+    words = PageRenderer(workspace.settings).render_error(404).body
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(Environment, "_compile", refuse)
+    second = create_studio_app(workspace, address=address)
+    theirs = {route.path: route for route in first.routes if isinstance(route, APIRoute)}
+    ours = {route.path: route for route in second.routes if isinstance(route, APIRoute)}
+    assert all(ours[route.path] is theirs[route.path] for route in ROUTES)
+    assert PageRenderer(workspace.settings).render_error(404).body == words

@@ -1,15 +1,18 @@
 """A server that starts, answers, stops, and gives its port back."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from mailer.web.server import ServerStartError, _listen, serve, start_in_thread
@@ -30,6 +33,27 @@ def test_a_server_responds_once_started_and_frees_its_port_when_stopped() -> Non
     with socket.create_server(("127.0.0.1", urlsplit(running.url).port or 0)):
         pass
     running.stop()
+
+
+def test_a_server_nobody_is_connected_to_stops_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(*_: object) -> None:
+        await asyncio.sleep(3600)
+
+    ended: list[bool] = []
+
+    @asynccontextmanager
+    async def note_the_end(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        ended.append(True)
+
+    # uvicorn looks ten times a second whether it is to stop, and gives connections a tenth to end.
+    monkeypatch.setattr(uvicorn.Server, "main_loop", wait)
+    monkeypatch.setattr(uvicorn.Server, "shutdown", wait)
+    running = start_in_thread(FastAPI(lifespan=note_the_end))
+    stopping = threading.Thread(target=running.stop, daemon=True)
+    stopping.start()
+    stopping.join(20)
+    assert ended == [True]
 
 
 def test_responses_are_not_delayed_by_nagles_algorithm() -> None:
