@@ -43,16 +43,15 @@ class ProviderDirectory:
         self._table = table or load_providers()
         self._clock = clock
         self._monotonic = monotonic
-        self._keys: dict[str, str] = {}
-        self.hosted: Mapping[str, str] = MappingProxyType(self._keys)
-        """The providers' keys by the domains that were looked up; providers' own domains are not in it."""
+        self._keys = {domain: provider.key for domain, provider in self._table.by_domain.items()}
+        self.keys: Mapping[str, str] = MappingProxyType(self._keys)
+        """The providers' keys by domain, in small letters and A-labels, for who asks for every message. A key
+        may be of another version's table, or "" for none."""
         self._read_until: datetime | None = None
         self._refresh_at = float("-inf")
 
     def find_provider(self, domain: str) -> Provider | None:
         """The provider of ``domain``, which is in small letters and A-labels; None if none is known."""
-        if found := self._table.find_provider_of_domain(domain):
-            return found
         # A key of a table that was newer, or older, is none.
         return self._table.by_key.get(self._keys.get(domain, ""))
 
@@ -73,7 +72,7 @@ class ProviderDirectory:
         except SQLAlchemyError:
             return False
         self._read_until = now - _COMMIT_SLACK
-        for own in self._table.domains:
+        for own in self._table.by_domain:
             found.pop(own, None)
         new = {domain: key for domain, key in found.items() if self._keys.get(domain, "") != key}
         self._keys.update(new)

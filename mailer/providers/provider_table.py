@@ -1,7 +1,7 @@
 """The table of providers, ``providers.toml``: read, checked, and searched by MX host and by domain."""
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -36,17 +36,14 @@ class ProviderTableError(ValueError):
 
 
 class ProviderTable:
-    """All providers, by key."""
+    """All providers, by key and by their own domains."""
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.by_key: Mapping[str, Provider] = {each.key: each for each in providers}
         self._by_mx = {end: each for each in self.by_key.values() for end in each.mx}
-        self._by_domain = {domain: each for each in self.by_key.values() for domain in each.domains}
-
-    @property
-    def domains(self) -> Collection[str]:
-        """The providers' own domains."""
-        return self._by_domain.keys()
+        self.by_domain: Mapping[str, Provider] = {
+            domain: each for each in self.by_key.values() for domain in each.domains
+        }
 
     def find_provider_of_mx(self, hosts: Iterable[str]) -> Provider | None:
         """Return the provider that one of ``hosts`` belongs to, or None.
@@ -62,7 +59,7 @@ class ProviderTable:
 
     def find_provider_of_domain(self, domain: str) -> Provider | None:
         """Return the provider whose own ``domain`` it is, in small letters and A-labels; None if nobody's."""
-        return self._by_domain.get(domain)
+        return self.by_domain.get(domain)
 
 
 @cache

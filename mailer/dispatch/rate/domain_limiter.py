@@ -105,6 +105,7 @@ class DomainRateLimiter:
         self._default_rate = self._rates.pop(ANY_DOMAIN, None)
         self._provider_limits = provider_limits or {}
         self._directory = directory if self._provider_limits else None
+        self._provider_keys = {} if self._directory is None else self._directory.keys
         self._clock = clock
         self._monotonic = monotonic
         # Made once: forty thousand domains of a list share these few.
@@ -178,19 +179,19 @@ class DomainRateLimiter:
     def _find_all_limits(self, addresses: Sequence[str]) -> list[_Limits]:
         """What each of the addresses counts with."""
         if self._directory is not None and self._directory.refresh():
-            self._reset_limits(self._directory.hosted)
+            self._reset_limits()
         limits = self._limits
         return [limits[address[address.rfind("@") + 1 :]] for address in addresses]
 
-    def _reset_limits(self, hosted: Mapping[str, str]) -> None:
-        """Forget what domains count with, and set it for those that count only with the provider they are
-        ``hosted`` at."""
+    def _reset_limits(self) -> None:
+        """Forget what domains count with, and set it for those that count with a provider alone."""
         self._limits.clear()
         if self._default_rate is not None:
             return
         # Together: one by one, a list of many domains takes ten times as long.
         alone = self._alone
-        self._limits.update({domain: alone[key] for domain, key in hosted.items() if key in alone})
+        known = self._provider_keys.items()
+        self._limits.update({domain: alone[key] for domain, key in known if key in alone})
         for domain in self._rates:
             self._limits.pop(domain, None)
 
@@ -198,11 +199,10 @@ class DomainRateLimiter:
         domain = domain_of(spelling)
         own_rate = self._rates.get(domain)
         rate = own_rate if own_rate is not None else self._default_rate
-        provider = self._directory.find_provider(domain) if self._directory is not None else None
-        key = "" if provider is None else provider.key
-        limit = self._of_provider.get(key)
+        key = self._provider_keys.get(domain, "")
         if rate is None:
-            return () if limit is None else self._alone[key]
+            return self._alone.get(key, ())
+        limit = self._of_provider.get(key)
         own = BucketLimit(bucket=domain_bucket(domain), name=domain, interval=_find_interval(rate))
         if limit is None:
             return (own,)
