@@ -114,6 +114,9 @@ class Act(StrEnum):
     scheduled_campaign = "scheduled_campaign"
     """They fixed a time at which a campaign starts."""
 
+    rescheduled_campaign = "rescheduled_campaign"
+    """They let a scheduled campaign start at another time."""
+
     paused_campaign = "paused_campaign"
     """They paused a campaign."""
 

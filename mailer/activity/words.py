@@ -44,6 +44,7 @@ ACT_WORDS: Mapping[Act, str] = MappingProxyType(
         Act.commented_on_answer: gettext_noop("Commented on an answer about campaign %(subject)s"),
         Act.launched_campaign: gettext_noop("Launched campaign %(subject)s"),
         Act.scheduled_campaign: gettext_noop("Scheduled campaign %(subject)s"),
+        Act.rescheduled_campaign: gettext_noop("Changed when campaign %(subject)s starts"),
         Act.paused_campaign: gettext_noop("Paused campaign %(subject)s"),
         Act.resumed_campaign: gettext_noop("Resumed campaign %(subject)s"),
         Act.cancelled_campaign: gettext_noop("Cancelled campaign %(subject)s"),

@@ -236,6 +236,9 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         ),
         "campaigns pause": LoggedCommand(act=Act.paused_campaign, campaign="campaign_id"),
         "campaigns cancel": LoggedCommand(act=Act.cancelled_campaign, campaign="campaign_id"),
+        "campaigns reschedule": LoggedCommand(
+            act=Act.rescheduled_campaign, campaign="campaign_id", if_noted=True
+        ),
         "campaigns archive": LoggedCommand(
             act=Act.archived_campaign,
             campaign="campaign_id",

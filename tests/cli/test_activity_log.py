@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -17,7 +18,9 @@ from mailer.cli.activity_log import (
 )
 from mailer.cli.commands.editions import _name_source
 from mailer.database.activity_models import ActivityRecord
+from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
+from tests.factories.deliveries import add_campaign, read_campaign
 from tests.factories.small_edition import SLUG, write_edition
 
 ADDRESS = "mei@example.org"
@@ -185,3 +188,22 @@ def test_a_document_is_named_without_its_folder_and_a_feed_without_its_password(
     assert tell(workspace) == [("imported_edition", "2026-3", "spring.html", "")]
     address = "https://mei:secret@feeds.example.org/all?token=secret"
     assert _name_source(address, is_address=True) == "feeds.example.org"
+
+
+def test_a_scheduled_campaign_gets_another_time_and_the_log_says_from_when_to_when(
+    workspace: Workspace,
+) -> None:
+    engine = workspace.open_database()
+    at = datetime(2096, 3, 2, 1, 0, tzinfo=UTC)
+    add_campaign(engine, 0, edition=SLUG, state=CampaignState.scheduled, scheduled_at=at)
+    moved = run(workspace, "campaigns", "reschedule", "1", "2096-03-02T12:00+08:00")
+    assert moved.exit_code == 0, moved.output
+    assert "Campaign 1 now starts at 2096-03-02 04:00 UTC (2096-03-02 12:00 UTC+08:00)" in moved.stderr
+    assert read_campaign(engine, 1).scheduled_at == at + timedelta(hours=3)
+    line = ("rescheduled_campaign", SLUG, "1", "from 2096-03-02 01:00 UTC to 2096-03-02 04:00 UTC")
+    assert tell(workspace) == [line]
+    assert "already" in run(workspace, "campaigns", "reschedule", "1", "2096-03-02T04:00Z").stderr
+    refused = run(workspace, "campaigns", "reschedule", "1", "2020-01-01T04:00Z")
+    assert (refused.exit_code, "is in the past" in refused.stderr) == (1, True)
+    assert tell(workspace) == [line]
+    engine.dispose()

@@ -1,4 +1,4 @@
-"""The commands of ``mailer campaigns``: list, show, archive, pause, cancel and metrics."""
+"""The commands of ``mailer campaigns``: list, show, archive, pause, reschedule, cancel and metrics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import note_act
 from mailer.cli.commands import approve, campaign_clicks, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
@@ -219,6 +220,40 @@ def cancel(context: CliContext, campaign_id: int) -> None:
     from mailer.campaigns.lifecycle import cancel_campaign
 
     _change_state(context, campaign_id, cancel_campaign, "cancelled")
+
+
+@campaigns.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.argument("time", metavar="TIME")
+@pass_context
+def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
+    """Let a scheduled campaign start at another TIME, such as 2026-12-01T09:00+08:00.
+
+    Without an offset, the time is in this machine's time zone. What is sent and its approval stay as they
+    are.
+    """
+    from mailer.campaigns.reschedule import reschedule_campaign
+    from mailer.campaigns.schedule import parse_start_time
+    from mailer.database.clock import read_clock
+
+    at = parse_start_time(time)
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
+        done = reschedule_campaign(
+            session,
+            campaign_id,
+            at=at,
+            settings=workspace.settings.campaigns,
+            now=read_clock(session.connection()),
+        )
+    if not done.is_moved:
+        say(f"Campaign {campaign_id} starts at {format_utc(done.at)} already.")
+        return
+    note_act(detail=str(done))
+    say(
+        f"Campaign {campaign_id} now starts at {format_utc(done.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}), "
+        f"and not at {format_utc(done.before)}."
+    )
 
 
 def _change_state(context: CliContext, campaign_id: int, change: Callable[..., None], new_state: str) -> None:

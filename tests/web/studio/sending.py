@@ -1,7 +1,9 @@
-"""A campaign that is being sent, two that are prepared, and an outbox: what the pages of sending show."""
+"""A campaign that is being sent, one that is scheduled, two that are prepared, and an outbox: what the pages
+of sending show."""
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -15,7 +17,7 @@ from mailer.campaigns.preparation.preparation_store import (
     find_preparation,
     save_preparation,
 )
-from mailer.database.models import Delivery, DeliveryState
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.web.dependencies import utc_now
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign
@@ -35,6 +37,7 @@ class Sending:
     live: int
     prepared: int
     broken: int
+    scheduled: int
     message: str
 
 
@@ -64,7 +67,31 @@ def add_sending(studio: Studio) -> Sending:
     broken = write_edition(workspace.editions, _BROKEN_EDITION)
     (broken / "stories" / "010-teachers.md").write_text("---\ntitle: A\nsector: none\n---\n\nText.\n")
     prepared = [prepare(studio, edition) for edition in (_OWN_EDITION, _BROKEN_EDITION)]
-    return Sending(live=live, prepared=prepared[0], broken=prepared[1], message=outbox.files[0].name)
+    return Sending(
+        live=live,
+        prepared=prepared[0],
+        broken=prepared[1],
+        scheduled=_schedule(studio),
+        message=outbox.files[0].name,
+    )
+
+
+def _schedule(studio: Studio) -> int:
+    """Add a campaign that starts in two days."""
+    with Session(studio.engine) as session:
+        campaign = Campaign(
+            edition=SENT_EDITION,
+            title="Summer news",
+            subject="Summer news",
+            segment="country:MN",
+            digest="",
+            state=CampaignState.scheduled,
+            created_at=utc_now(),
+            scheduled_at=utc_now() + timedelta(days=2),
+        )
+        session.add(campaign)
+        session.commit()
+        return campaign.id or 0
 
 
 def prepare(studio: Studio, edition: str, segment: str = "all") -> int:

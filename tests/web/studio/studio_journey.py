@@ -586,6 +586,13 @@ _CAMPAIGNS = (
     ),
     Stop(name="when it starts", path="/campaigns/{prepared}/start"),
     Stop(name="when it starts, refused", path="/campaigns/{prepared}/start", act=_choose_past_start),
+    Stop(name="scheduled campaign", path="/campaigns/{scheduled}"),
+    Stop(name="when it starts, scheduled", path="/campaigns/{scheduled}/reschedule"),
+    Stop(
+        name="when it starts, scheduled, refused",
+        path="/campaigns/{scheduled}/reschedule",
+        act=lambda page: _refuse(page, start="2020-01-01T09:00"),
+    ),
     Stop(name="how it is sent", path="/campaigns/{prepared}/options"),
     Stop(
         name="how it is sent, refused",
@@ -739,6 +746,7 @@ class StudioJourney:
             "live": sending.live,
             "prepared": sending.prepared,
             "broken": sending.broken,
+            "scheduled": sending.scheduled,
             "message": quote(sending.message),
             "sent": returns.campaign,
             "approval": asked.campaign,

@@ -189,6 +189,8 @@ MATRIX: Mapping[str, Row] = {
     "POST /campaigns/{campaign}/segment": row(WRITERS, form={"q": "country:MN"}, campaign=_PREPARED),
     "GET /campaigns/{campaign}/start": row(WRITERS, campaign=_PREPARED),
     "POST /campaigns/{campaign}/start": row(WRITERS, form={"when": "launch"}, campaign=_PREPARED),
+    "GET /campaigns/{campaign}/reschedule": row(APPROVERS, 303, campaign=_PREPARED),
+    "POST /campaigns/{campaign}/reschedule": row(APPROVERS, 422, campaign=_PREPARED),
     "GET /campaigns/{campaign}/options": row(WRITERS, campaign=_PREPARED),
     "POST /campaigns/{campaign}/options": row(WRITERS, form={"canary": "5"}, campaign=_PREPARED),
     "GET /campaigns/{campaign}/tests": row(WRITERS, campaign=_PREPARED),

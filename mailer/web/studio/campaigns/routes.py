@@ -8,6 +8,7 @@ from mailer.web.studio.campaigns.campaign_page import show_campaign
 from mailer.web.studio.campaigns.list_page import list_campaigns
 from mailer.web.studio.campaigns.new_page import begin_campaign, show_new_campaign
 from mailer.web.studio.campaigns.options_page import save_options, show_options
+from mailer.web.studio.campaigns.reschedule_page import change_scheduled_start, show_scheduled_start
 from mailer.web.studio.campaigns.segment_page import save_segment, show_segment
 from mailer.web.studio.campaigns.start_page import save_start, show_start
 from mailer.web.studio.campaigns.tests_page import send_campaign_test, show_tests
@@ -33,6 +34,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     StudioRoute(f"{_ONE}/segment", save_segment, POST, Permission.prepare),
     StudioRoute(f"{_ONE}/start", show_start, GET, Permission.prepare),
     StudioRoute(f"{_ONE}/start", save_start, POST, Permission.prepare),
+    StudioRoute(f"{_ONE}/reschedule", show_scheduled_start, GET, Permission.launch),
+    StudioRoute(f"{_ONE}/reschedule", change_scheduled_start, POST, Permission.launch),
     StudioRoute(f"{_ONE}/options", show_options, GET, Permission.prepare),
     StudioRoute(f"{_ONE}/options", save_options, POST, Permission.prepare),
     StudioRoute(f"{_ONE}/tests", show_tests, GET, Permission.prepare),

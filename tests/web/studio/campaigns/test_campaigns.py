@@ -84,6 +84,14 @@ def test_a_row_says_what_to_whom_when_and_by_whom(desk: Desk) -> None:
     assert "Being sent" in page
 
 
+def test_the_list_leads_to_what_is_about_all_campaigns(desk: Desk) -> None:
+    desk.prepare()
+    links = re.findall(r'href="/studio(/[^"]*)"', desk.get("/campaigns").partition("<main")[2])
+    assert {"/reports", "/outbox", "/campaigns/calendar"} <= set(links)
+    # A guest sees no message of a partner.
+    assert "/outbox" not in desk.get("/campaigns", Role.guest).partition("<main")[2]
+
+
 def test_the_calendar_shows_what_was_sent_and_what_is_to_be(desk: Desk) -> None:
     number = desk.prepare()
     form = {"when": "time", "start": "2026-03-31T08:30", "zone": "Asia/Shanghai"}
