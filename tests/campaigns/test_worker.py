@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
+from mailer.campaigns import worker as worker_module
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
 from mailer.campaigns.machines import count_workers
@@ -52,7 +53,14 @@ from tests.web.site import send_request
 
 C = CampaignState
 S = DeliveryState
+POLL_SECONDS = 0.05
+"""How often a worker in the tests looks for work; the others look once a second."""
 PEOPLE = {"bat@example.org", "li@example.org", "kim@example.org", "sato@example.org"}
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "_POLL_SECONDS", POLL_SECONDS)
 
 
 def to_server(workspace: Workspace, url: str) -> Workspace:
@@ -191,7 +199,7 @@ def test_a_paused_campaign_is_left_alone_until_resumed(
     number = start(campaign_workspace, campaign_engine)
     set_campaign_state(campaign_engine, number, C.paused)
     with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
-        time.sleep(1.5)
+        time.sleep(10 * POLL_SECONDS)
         assert server.connections == 0
         with Session(campaign_engine) as session:
             resume_campaign(session, number, now=datetime.now(UTC))
@@ -553,7 +561,7 @@ def test_a_worker_whose_settings_cannot_be_used_leaves_campaigns_alone_and_says_
             assert "mailer.toml has changed and cannot be used" in worker.said[0]
             assert "web.base_url" in worker.said[0]
             resume(campaign_engine, number)
-            time.sleep(1.5)
+            time.sleep(10 * POLL_SECONDS)
             assert server.connections == 0
             assert len(worker.said) == 1
             write_settings(campaign_workspace, server.url)

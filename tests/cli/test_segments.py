@@ -1,6 +1,7 @@
 """Segments as a person types them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,15 @@ from tests.factories.sample_workspace import create_sample_workspace
 EDITION = "unesco-beijing-2021-2"
 
 
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the sample edition and partners, to be copied."""
+    return create_sample_workspace(tmp_path_factory.mktemp("sample") / "W").root
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return create_sample_workspace(tmp_path / "W").root
+def root(sample: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sample, tmp_path / "W"))
 
 
 def run(root: Path, *words: str, code: int = 0) -> Result:

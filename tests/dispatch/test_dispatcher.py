@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy, RateBucket
 from mailer.dispatch.backoff import BackoffPolicy
+from mailer.dispatch.deliveries import ledger as ledger_module
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
@@ -510,8 +511,9 @@ def test_a_rate_applies_to_all_connections_together(engine: Engine, run: Callabl
 
 
 def test_a_ledger_that_fails_stops_everything_and_says_so(
-    engine: Engine, run: Callable[..., RunResult]
+    engine: Engine, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ledger_module, "_RECORD_RETRY_DELAYS", (0.01, 0.01))
     add_campaign(engine, 50)
     with MisbehavingServer() as server:
 

@@ -76,7 +76,7 @@ userdb {{
 }}
 mail_plugins = acl quota
 plugin {{
-  acl = vfile
+  acl = vfile::cache_secs=0
   quota = maildir:User quota
   quota_rule = *:storage={mail.quota_kilobytes}K
 }}

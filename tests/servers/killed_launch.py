@@ -16,12 +16,15 @@ from pathlib import Path
 from sqlalchemy import text
 
 from mailer.campaigns.pending_launches.start import start_due_launches
+from mailer.rendering import edition_compiler, incremental
+from mailer.rendering.pipeline.renderer import render_page, warm_up
 from mailer.workspace import open_workspace
 from tests.factories.deliveries import START, FakeClock
 from tests.servers.fault_injection import DatabaseFault, inject_sqlite_fault
 
 
 def main(root: Path, first: int, last: int) -> None:
+    _render_here()
     pristine = root / "pristine.db"
     shutil.copy(root / "mailer.db", pristine)
     for at in range(first, last + 1):
@@ -33,6 +36,13 @@ def main(root: Path, first: int, last: int) -> None:
             assert _start(root, None, 0) == 0
             told = {"at": at, "fault": fault.value, "killed": killed, **_read(root)}
             sys.stdout.write(f"{json.dumps(told)}\n")
+
+
+def _render_here() -> None:
+    """Render without a process for it, which each of the launches would have to start for itself."""
+    warm_up()
+    edition_compiler.start_worker = lambda: None
+    incremental.render_in_worker = render_page
 
 
 def _start(root: Path, fault: DatabaseFault | None, at: int) -> int:

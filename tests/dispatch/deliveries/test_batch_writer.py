@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from mailer.database.engine import open_engine
 from mailer.database.models import CampaignState, Delivery, DeliveryState
+from mailer.dispatch.deliveries import ledger as ledger_module
 from mailer.dispatch.deliveries.batch_writer import (
     Batch,
     BatchResult,
@@ -441,7 +442,8 @@ def test_the_ledger_survives_the_end_of_its_session(postgres_engine: Engine) -> 
     ledger.close()
 
 
-def test_a_lasting_failure_is_raised(engine: Engine, campaign: int) -> None:
+def test_a_lasting_failure_is_raised(engine: Engine, campaign: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_RECORD_RETRY_DELAYS", (0.01, 0.01))
     ledger = Ledger(engine, campaign, "us", clock=FakeClock())
     ledger.now()
     with engine.begin() as connection:

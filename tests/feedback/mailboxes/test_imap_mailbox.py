@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from mailer.feedback.mailboxes import imap_pass
+from mailer.feedback.mailboxes import imap_connection, imap_pass
 from mailer.feedback.mailboxes.errors import MailboxRefusedError
 from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.imap_connection import ImapConnection, open_imap
@@ -60,6 +60,12 @@ class Reader:
 
     def said_once(self, words: str) -> bool:
         return sum(words in line for line in self.said) == 1
+
+
+@pytest.fixture(autouse=True)
+def _notice_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A reader that waits for the server looks once in so many seconds whether it is to stop.
+    monkeypatch.setattr(imap_connection, "_IDLE_SLICE_SECONDS", 0.05)
 
 
 @pytest.fixture
