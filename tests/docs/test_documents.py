@@ -75,7 +75,7 @@ def test_the_commands_of_the_readme_run_in_the_order_they_stand_and_print_what_i
     write_contacts(tmp_path)
     write_document(tmp_path)
     # These stay until somebody stops them; tests of their own start them.
-    stays = {"preview", "serve", "work"}
+    stays = {"preview", "serve", "studio", "work"}
     with ScriptedServer() as relay:
         for line, output in shown:
             if not stays & set(shlex.split(line)):
