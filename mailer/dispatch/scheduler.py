@@ -89,8 +89,11 @@ class SendScheduler:
         if self._windows is None and self._domains.is_unlimited:
             return Schedule(now=claims)
         opened, closed = self._split_by_window(claims, now)
-        ready, soon, later = [], [], {_WINDOW_CLOSED_REASON: closed} if closed else {}
+        later = {_WINDOW_CLOSED_REASON: closed} if closed else {}
         slots = self._domains.reserve([claim.subscriber.envelope for claim in opened])
+        if slots.count(NO_DELAY) == len(slots):
+            return Schedule(now=opened, later=later)
+        ready, soon = [], []
         for claim, slot in zip(opened, slots, strict=True):
             if slot is NO_DELAY:
                 ready.append(claim)

@@ -181,7 +181,7 @@ class DomainRateLimiter:
         if self._directory is not None and self._directory.refresh():
             self._reset_limits()
         limits = self._limits
-        return [limits[address[address.rfind("@") + 1 :]] for address in addresses]
+        return [limits[address.rpartition("@")[2]] for address in addresses]
 
     def _reset_limits(self) -> None:
         """Forget what domains count with, and set it for those that count with a provider alone."""
