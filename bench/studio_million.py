@@ -63,6 +63,8 @@ _SEARCHES = (
     "/partners?query=country:MN+sector:education",
     "/partners?query=org:institute",
     "/partners?query=tag:press",
+    "/partners?query=country:MN,CN+sector:education,culture",
+    "/partners?country=MN&country=JP&sector=education&sector=culture",
     "/partners?query=sector:education+-tag:press+language:ko",
     "/partners?search=reader4",
     "/partners?search=institute+7",
