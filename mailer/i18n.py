@@ -8,7 +8,7 @@ compiled, and a test ensures that they are complete. (For the fixed phrases of t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from babel.dates import format_date
 from markupsafe import Markup, escape
 
 from locales.countries import country_name
+from locales.phrase import Phrase
+from locales.phrase import gettext_noop as gettext_noop
 from templates import ROOT
 
 LOCALE_FOLDER = ROOT / "locale"
@@ -31,11 +33,6 @@ NATIVE_NAMES: Mapping[str, str] = MappingProxyType(
     {"en": "English", "zh-Hans": "中文", "ja": "日本語", "ko": "한국어", "mn": "Монгол", "fr": "Français"}
 )
 """The short name of each language in that language."""
-
-
-def gettext_noop(message: str) -> str:
-    """Return ``message`` unchanged; marks it for extraction. It is translated when it is shown."""
-    return message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +52,10 @@ class Translator:
         said = self.translations.gettext(message)
         return said % values if values else said
 
+    def say(self, words: str) -> str:
+        """``words`` in this language if they are a phrase, and as they are otherwise."""
+        return words.render(self.translations.gettext) if isinstance(words, Phrase) else words
+
     def translate_html(self, message: str, **values: object) -> Markup:
         """Like :meth:`translate`, for HTML: everything that is not markup is escaped."""
         said = escape(self.translations.gettext(message))
@@ -65,6 +66,11 @@ class Translator:
         if self.tag == SOURCE_LANGUAGE:
             return f"{day.day} {day:%B %Y}"
         return format_date(day, "long", locale=self.tag.replace("-", "_"))
+
+    def format_moment(self, moment: datetime) -> str:
+        """An aware ``moment`` in UTC: 5 March 2027, 09:30 UTC."""
+        moment = moment.astimezone(UTC)
+        return f"{self.format_day(moment.date())}, {moment:%H:%M} UTC"
 
     def name_country(self, code: str, names: Mapping[str, Mapping[str, str]]) -> str:
         """The name of a country; ``names`` are the organisation's own by language, used before CLDR's."""

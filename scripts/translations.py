@@ -37,6 +37,8 @@ def extract_messages() -> Catalog:
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),
+        (ROOT / "subscribers", [("**.py", "python")]),
+        (ROOT / "locales", [("phrase.py", "python")]),
     )
     for folder, methods in places:
         found = extract_from_dir(folder, methods, {"**.html": _OPTIONS["jinja2"]}, keywords=_KEYWORDS)

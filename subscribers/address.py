@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
+from locales.phrase import Phrase, gettext_noop
 from subscribers.errors import AddressError
 
 if TYPE_CHECKING:
     from email_validator import EmailNotValidError
+
+NO_ADDRESS = gettext_noop("it does not look like name@example.org")
+"""The reason why something is no address, if none is better."""
 
 _MAX_LOCAL_BYTES = 64  # RFC 5321, section 4.5.3.1.1; counted in UTF-8 (RFC 6531, section 3.3)
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -52,7 +56,8 @@ def normalise_address(text: str) -> Address:
         raise AddressError(text, _describe_error(stripped, error)) from error
     local = normalize("NFC", valid.local_part)
     if len(local.encode()) > _MAX_LOCAL_BYTES:
-        raise AddressError(text, "it is too long before the @; other than English letters take several bytes")
+        words = gettext_noop("it is too long before the @; other than English letters take several bytes")
+        raise AddressError(text, Phrase(words))
     return Address(
         email=f"{normalize('NFC', local.lower())}@{valid.domain}",
         envelope=f"{local}@{valid.ascii_domain}",
@@ -62,25 +67,26 @@ def normalise_address(text: str) -> Address:
 
 def _reject_unsafe(text: str, stripped: str) -> None:
     if not stripped:
-        raise AddressError(text, "it is empty")
+        raise AddressError(text, Phrase(gettext_noop("it is empty")))
     for char in stripped:
         if category(char) in _INVISIBLE:
-            raise AddressError(text, f"it contains an invisible character (U+{ord(char):04X}); retype it")
+            words = gettext_noop("it contains an invisible character (%(code)s); retype it")
+            raise AddressError(text, Phrase(words, code=f"U+{ord(char):04X}"))
     if stripped.startswith("-"):
         # A mail program that passes the address to a command would read it as an option (CVE-2026-45068).
-        raise AddressError(text, "it begins with a hyphen")
+        raise AddressError(text, Phrase(gettext_noop("it begins with a hyphen")))
 
 
 def _describe_error(stripped: str, error: EmailNotValidError) -> str:
     from email_validator import EmailSyntaxError
 
     if "<" in stripped or ">" in stripped:
-        return "write the address alone, without a name or < and >"
+        return Phrase(gettext_noop("write the address alone, without a name or < and >"))
     if any(char.isspace() for char in stripped) and stripped.count("@") == 1:
-        return "it contains a space"
+        return Phrase(gettext_noop("it contains a space"))
     if stripped.count("@") > 1:
-        return "it contains more than one @; put one address in each cell"
+        return Phrase(gettext_noop("it contains more than one @; put one address in each cell"))
     words = str(error).strip().rstrip(".")
     if not isinstance(error, EmailSyntaxError) or not words:
-        return "it does not look like name@example.org"
+        return Phrase(NO_ADDRESS)
     return words[0].lower() + words[1:]

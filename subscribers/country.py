@@ -1,6 +1,7 @@
 """Countries as partners' files and people write them, as codes. Which one is meant is never guessed."""
 
 from locales.countries import country_name, find_countries, suggest_countries
+from locales.phrase import Phrase, gettext_noop, join_phrases
 from subscribers.errors import CountryError, quote_for_message
 
 
@@ -14,17 +15,20 @@ def resolve_country(text: str) -> str:
     if len(codes) == 1:
         return codes[0]
     if codes:
-        message = f"{quote_for_message(text)} could be {_join_names(codes)}. Use the two-letter code."
-        raise CountryError(text, message, codes)
+        words = gettext_noop("%(text)s could be %(countries)s. Use the two-letter code.")
+        named = Phrase(words, text=quote_for_message(text), countries=_join_names(codes))
+        raise CountryError(text, named, codes)
     candidates = suggest_countries(text)
-    question = f" Did you mean {_join_names(candidates)}?" if candidates else ""
-    raise CountryError(
-        text,
-        f"{quote_for_message(text)} is not a country we know.{question} Use the two-letter code, such as MN.",
-        candidates,
-    )
+    if candidates:
+        words = gettext_noop(
+            "%(text)s is not a country we know. Did you mean %(countries)s? Use the two-letter code, such "
+            "as MN."
+        )
+        asked = Phrase(words, text=quote_for_message(text), countries=_join_names(candidates))
+        raise CountryError(text, asked, candidates)
+    words = gettext_noop("%(text)s is not a country we know. Use the two-letter code, such as MN.")
+    raise CountryError(text, Phrase(words, text=quote_for_message(text)))
 
 
 def _join_names(codes: tuple[str, ...]) -> str:
-    *others, last = [f"{country_name(code)} ({code})" for code in codes]
-    return f"{', '.join(others)} or {last}" if others else last
+    return join_phrases([f"{country_name(code)} ({code})" for code in codes])

@@ -1,13 +1,21 @@
 """The errors of this package, which carry their data.
 
-Every message says what is wrong, where, and what to try next. No message contains a secret.
+Every message says what is wrong, where, and what to try next. No message contains a secret. Those about a row
+of a file are phrases (:class:`locales.phrase.Phrase`), which a page shows in its own language.
 """
 
 from unicodedata import combining, east_asian_width
 
+from locales.phrase import Phrase, gettext_noop
+
 
 class SubscriberError(Exception):
     """The base class: something about the list cannot be done as requested."""
+
+    @property
+    def words(self) -> str:
+        """The message; unlike ``str()``, a phrase stays one."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
 
 
 class AddressError(SubscriberError):
@@ -16,7 +24,8 @@ class AddressError(SubscriberError):
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
         self.reason = reason
-        super().__init__(f"{quote_for_message(text)} is not an address we can write to: {reason}.")
+        words = gettext_noop("%(text)s is not an address we can write to: %(reason)s.")
+        super().__init__(Phrase(words, text=quote_for_message(text), reason=reason))
 
 
 class CountryError(SubscriberError):
@@ -34,7 +43,7 @@ class DetailError(SubscriberError):
     def __init__(self, field: str, reason: str) -> None:
         self.field = field
         self.reason = reason
-        super().__init__(f"{field}: {reason}")
+        super().__init__(Phrase(gettext_noop("%(field)s: %(reason)s"), field=field, reason=reason))
 
 
 class SegmentError(SubscriberError):

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from unicodedata import category, is_normalized, normalize
 
 from locales.languages import canonical_language
+from locales.phrase import Phrase, gettext_noop, join_phrases
 from subscribers.errors import DetailError, quote_for_message
 
 MAX_NAME_LENGTH = 300
@@ -34,7 +35,8 @@ def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
     if not (line.isascii() and line.isprintable()):
         _reject_unprintable(line, field)
     if len(line) > limit:
-        raise DetailError(field, f"it is {len(line)} characters long; the limit is {limit}.")
+        words = gettext_noop("it is %(length)s characters long; the limit is %(limit)s.")
+        raise DetailError(field, Phrase(words, length=len(line), limit=limit))
     return line
 
 
@@ -48,10 +50,8 @@ def clean_language(text: str) -> str | None:
         return None
     tag = canonical_language(text)
     if tag is None:
-        raise DetailError(
-            "language",
-            f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
-        )
+        words = gettext_noop("%(text)s is not a language code. Use one such as en, mn, zh-Hans or pt-BR.")
+        raise DetailError("language", Phrase(words, text=quote_for_message(text)))
     return tag
 
 
@@ -80,13 +80,15 @@ def clean_tag(text: str) -> str:
     """
     tag = normalize("NFC", clean_line(text, "tags", MAX_TAG_LENGTH).lower())
     if len(tag) > MAX_TAG_LENGTH:
-        raise DetailError("tags", f"a tag can have at most {MAX_TAG_LENGTH} characters.")
+        words = gettext_noop("a tag can have at most %(limit)s characters.")
+        raise DetailError("tags", Phrase(words, limit=MAX_TAG_LENGTH))
     if tag[:1] in _FORBIDDEN_AT_TAG_START or not _FORBIDDEN_IN_TAG.isdisjoint(tag):
-        raise DetailError(
-            "tags",
-            f"{quote_for_message(text)} is not a valid tag. A tag cannot contain a comma, semicolon or "
-            "quotation mark, or begin with = + - @ or '.",
+        words = gettext_noop(
+            "%(text)s is not a valid tag. A tag cannot contain a comma, semicolon or quotation mark, or "
+            "begin "
+            "with = + - @ or '."
         )
+        raise DetailError("tags", Phrase(words, text=quote_for_message(text)))
     return tag
 
 
@@ -106,18 +108,19 @@ def _is_clean(text: str) -> bool:
 def _reject_unprintable(line: str, field: str) -> None:
     for char in line:
         if reason := _describe_forbidden(char):
-            raise DetailError(field, f"it contains {reason} (U+{ord(char):04X}). Retype it.")
+            words = gettext_noop("it contains %(what)s (%(code)s). Retype it.")
+            raise DetailError(field, Phrase(words, what=Phrase(reason), code=f"U+{ord(char):04X}"))
 
 
 def _describe_forbidden(char: str) -> str | None:
     if category(char) in {"Cc", "Cs", "Zl", "Zp"}:
-        return "a control character"
+        return gettext_noop("a control character")
     if char in _DIRECTION_MARKS:
-        return "a mark that changes the direction of text"
+        return gettext_noop("a mark that changes the direction of text")
     if char == "\ufffd":
-        return "a replacement character, from a file saved in the wrong encoding"
+        return gettext_noop("a replacement character, from a file saved in the wrong encoding")
     if ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF or char == "\ufeff":
-        return "a code that does not stand for a character"
+        return gettext_noop("a code that does not stand for a character")
     return None
 
 
@@ -127,11 +130,18 @@ def _slugify(name: str) -> str:
 
 def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str:
     near = [slugs[match] for match in get_close_matches(slug, slugs, n=2, cutoff=0.6)]
-    question = f" Did you mean {' or '.join(near)}?" if near else ""
+    text, known = quote_for_message(name), ", ".join(slugs.values())
     if not slugs:
-        return f"{quote_for_message(name)} is not a sector. Set your sectors in mailer.toml under [sectors]."
-    known = ", ".join(slugs.values())
-    return (
-        f"{quote_for_message(name)} is not a sector.{question} Choose from: {known}. "
-        "Separate several with semicolons."
+        words = gettext_noop("%(text)s is not a sector. Set your sectors in mailer.toml under [sectors].")
+        return Phrase(words, text=text)
+    if near:
+        words = gettext_noop(
+            "%(text)s is not a sector. Did you mean %(sectors)s? Choose from: %(known)s. Separate several "
+            "with "
+            "semicolons."
+        )
+        return Phrase(words, text=text, sectors=join_phrases(near), known=known)
+    words = gettext_noop(
+        "%(text)s is not a sector. Choose from: %(known)s. Separate several with semicolons."
     )
+    return Phrase(words, text=text, known=known)

@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo
 
 import templates
+from locales.phrase import Phrase
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, SOURCE_LANGUAGE, load_translator, match_language
 from mailer.rendering.themes.phrases import load_phrases
 from scripts.translations import (
@@ -25,6 +26,13 @@ from scripts.translations import (
 FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
 SAID = extract_messages()
 _FIELD = re.compile(r"%\(\w+\)s|\{\w+\}")
+
+
+def test_phrases_are_said_in_a_language_and_other_words_as_they_are() -> None:
+    french = load_translator("fr")
+    assert french.say(Phrase("Home")) == french.translate("Home") != "Home"
+    assert french.say("Home") == "Home"
+    assert load_translator("en").say(Phrase("%(name)s, %(day)s", name="Ann", day="1 March")) == "Ann, 1 March"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert, select
 from sqlmodel import Session, col
 
 from editions.errors import EditionError
-from mailer.campaigns.content_changes import list_content_changes
+from locales.phrase import Phrase, gettext_noop
+from mailer.campaigns.content_changes import GONE, NEWER_PROGRAM, list_content_changes
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.campaigns.current_content import compile_content, digest_content
 from mailer.database.models import Campaign, CampaignContent, CampaignState, SentTest
@@ -129,12 +130,14 @@ def _list_changes(
     try:
         compiled = compile_content(workspace, edition)
     except (ConfigurationError, EditionError, TemplateError):
-        return (f"{edition} has errors or no longer exists",)
+        return (Phrase(GONE, edition=edition),)
     if digest_content(edition, compiled) == digest:
         return ()
     contents = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
     try:
         frozen = [CompiledEdition.from_bytes(body) for body in connection.scalars(contents)]
     except CompiledVersionError:
-        return ("the program: a newer version compiles editions differently",)
-    return tuple(list_content_changes(frozen, compiled)) or ("the theme, or how the mail is laid out",)
+        return (Phrase(NEWER_PROGRAM),)
+    return tuple(list_content_changes(frozen, compiled)) or (
+        Phrase(gettext_noop("the theme, or how the mail is laid out")),
+    )

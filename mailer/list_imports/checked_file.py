@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from locales.phrase import Phrase, load_phrase
 from mailer.list_imports.choices import ImportChoices
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import ImportFileError
@@ -51,7 +52,8 @@ class CheckedFile:
         return json.dumps(
             {
                 "inspected": self.inspected and asdict(self.inspected),
-                "report": report and report.as_dict(),
+                "report": report
+                and {**report.as_dict(), "refused": [_write_refused(one) for one in report.refused]},
                 "import_id": report and report.import_id,
                 "fault": self.fault,
                 "doubts": self.doubts,
@@ -143,10 +145,21 @@ def _read_inspected(written: dict[str, Any]) -> InspectedFile:
     )
 
 
+def _write_refused(row: RefusedRow) -> dict[str, Any]:
+    """A row with its reason as a phrase, so that it is said in the language of whoever reads it."""
+    written = row.as_dict()
+    return {**written, "reason": row.reason.dump()} if isinstance(row.reason, Phrase) else written
+
+
+def _read_refused(written: dict[str, Any]) -> RefusedRow:
+    reason = written["reason"]
+    return RefusedRow(**{**written, "reason": load_phrase(reason) if isinstance(reason, list) else reason})
+
+
 def _read_report(written: dict[str, Any], import_id: int | None) -> ImportReport:
     return ImportReport(
         **{name: written[name] for name in ("added", "updated", "unchanged", "suppressed")},
-        refused=tuple(RefusedRow(**row) for row in written["refused"]),
+        refused=tuple(_read_refused(row) for row in written["refused"]),
         import_id=import_id,
         parts=tuple(PartReport(**part) for part in written["parts"]),
         notes=tuple(

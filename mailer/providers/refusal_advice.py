@@ -12,28 +12,38 @@ from mailer.reasons.reason_classifier import Refusal, classify_refusal
 
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z]{2,}", re.IGNORECASE)
 _DOCTOR = "Run `mailer doctor` and publish the records it names."
+_RETRY = "You do not need to do anything: it is tried again."
 # By reason: what happened, with the place of the provider's name, and what to do.
 _GENERAL: dict[Reason, tuple[str, str]] = {
-    Reason.no_such_user: ("{} has no such address.", "Nothing: the address is removed."),
+    Reason.no_such_user: (
+        "{} has no such address.",
+        "You do not need to do anything: the address is removed.",
+    ),
     Reason.no_such_host: ("The domain does not exist any more.", "Ask your partner for the new address."),
     Reason.has_moved: ("The person has moved to another address.", "Ask your partner for the new address."),
     Reason.does_not_accept: ("The domain takes no mail at all.", "Ask your partner for another address."),
     Reason.unconfirmed: (
         "{} may not know the address, but does not say so for certain.",
-        "Nothing. If it goes on, the address is removed.",
+        "You do not need to do anything. If it goes on, the address is removed.",
     ),
-    Reason.full: ("The reader's mailbox is full.", "Nothing. Somebody who stays full for long is removed."),
+    Reason.full: (
+        "The reader's mailbox is full.",
+        "You do not need to do anything: somebody who stays full for long is removed.",
+    ),
     Reason.suspended: (
         "The mailbox is disabled or not used.",
-        "Nothing. Somebody whose mailbox stays closed is removed.",
+        "You do not need to do anything: somebody whose mailbox stays closed is removed.",
     ),
     Reason.over_quota: (
         "{} has had too much mail for now.",
-        "Nothing: it is tried again. If it goes on, set a lower rate in [provider_rates].",
+        f"{_RETRY} If it goes on, set a lower rate in [provider_rates].",
     ),
-    Reason.greylisted: ("{} lets unknown senders wait.", "Nothing: it is tried again."),
+    Reason.greylisted: (
+        "{} lets unknown senders wait.",
+        _RETRY,
+    ),
     Reason.too_big: ("The mail is too large for {}.", "Use fewer or smaller pictures, or the form digest."),
-    Reason.content: ("{} refused something in the mail.", "Look at its words, and run `mailer check`."),
+    Reason.content: ("{} refused something in the mail.", "Read its words, and run `mailer check`."),
     Reason.spam: (
         "{} took the mail for spam.",
         f"{_DOCTOR} Ask readers there to add your address to their contacts.",
@@ -47,22 +57,25 @@ _GENERAL: dict[Reason, tuple[str, str]] = {
         "{} has blocked your sending server or domain.",
         "Ask whoever runs the relay to have it taken off the list that the words name.",
     ),
-    Reason.network: ("{} could not be reached.", "Nothing: it is tried again."),
+    Reason.network: ("{} could not be reached.", _RETRY),
     Reason.expired: (
         "The mail was tried for days, and given up.",
         "Ask your partner whether their mail works.",
     ),
     Reason.other: (
         "{} gave no reason that we understand.",
-        "Nothing. If it goes on, ask whoever runs the relay.",
+        "You do not need to do anything. If it goes on, ask whoever runs the relay.",
     ),
-    Reason.complaint: ("The reader reported the mail as spam.", "Nothing: they get no more."),
+    Reason.complaint: (
+        "The reader reported the mail as spam.",
+        "You do not need to do anything: they get no more.",
+    ),
 }
 # Where the fault is not the usual one of the reason.
 _BY_FAULT: dict[tuple[Reason, Fault], tuple[str, str]] = {
     (Reason.over_quota, Fault.reader): (
         "The reader gets too much mail for now, from everybody together.",
-        "Nothing: it is tried again.",
+        _RETRY,
     ),
     (Reason.policy, Fault.provider): (
         "{} does not know the address as one of its own.",
@@ -72,9 +85,12 @@ _BY_FAULT: dict[tuple[Reason, Fault], tuple[str, str]] = {
     (Reason.unconfirmed, Fault.sender): ("{} could not find your own domain.", _DOCTOR),
     (Reason.unconfirmed, Fault.provider): (
         "{} could not check whether the address exists.",
-        "Nothing: it is tried again.",
+        _RETRY,
     ),
-    (Reason.other, Fault.provider): ("{} has a fault of its own.", "Nothing: it is tried again."),
+    (Reason.other, Fault.provider): (
+        "{} has a fault of its own.",
+        _RETRY,
+    ),
 }
 
 

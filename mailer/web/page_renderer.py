@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache, cached_property
 from http import HTTPStatus
 from types import CodeType, MappingProxyType
@@ -161,6 +161,7 @@ class PageRenderer:
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.filters.update(
             day=_format_day,
+            moment=_format_moment,
             address=_format_address,
             mailto=_make_mailto_link,
             ticks=render_backticks,
@@ -253,6 +254,12 @@ def _translate_number(context: Context, one: str, many: str, number: int) -> str
 def _format_day(context: Context, day: date) -> str:
     translator: Translator = context["translator"]
     return translator.format_day(day)
+
+
+@pass_context
+def _format_moment(context: Context, moment: datetime) -> str:
+    translator: Translator = context["translator"]
+    return translator.format_moment(moment)
 
 
 def _format_address(address: str) -> Markup:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import unquote
 
-from subscribers.address import Address, normalise_address
+from locales.phrase import Phrase
+from subscribers.address import NO_ADDRESS, Address, normalise_address
 from subscribers.errors import AddressError
 
 # Spreadsheets and web pages add these without anyone seeing them. The joiners U+200C and U+200D are not here:
@@ -69,7 +70,7 @@ def parse_address_cell(text: str) -> AddressCell:
         if failure is not None and len(rest) == 1:
             raise failure
         normalise_address(text)
-        raise AddressError(text, "it does not look like name@example.org")
+        raise AddressError(text, Phrase(NO_ADDRESS))
     (address, name), *others = found.values()
     return AddressCell(
         address=address, name=name, others=tuple(other for other, _ in others), rest=tuple(rest)

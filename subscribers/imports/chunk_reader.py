@@ -127,7 +127,7 @@ class ChunkReader:
                 continue
             except SubscriberError as error:
                 if not row.is_empty:
-                    chunk.refused.append(RefusedRow(row=number, reason=str(error), file=part.member))
+                    chunk.refused.append(RefusedRow(row=number, reason=error.words, file=part.member))
                 continue
             email, envelope, name, organisation, country, language, sectors, tags = details
             first = first_rows.setdefault(email, number)

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from locales.phrase import Phrase, gettext_noop
 from subscribers.consent.suppression import (
     SuppressionKey,
     lock_suppressions_exclusively,
@@ -188,9 +189,7 @@ class _Importer:
         self.duplicates.update(later)
         # A row that is itself a duplicate was the first of its address within its chunk.
         firsts = ((row, self.duplicates.get(first, first)) for row, first in self.duplicates.items())
-        self._refuse(
-            [RefusedRow(row=row, reason=f"same address as row {first}.", file=file) for row, first in firsts]
-        )
+        self._refuse([RefusedRow(row=row, reason=_name_duplicate(first), file=file) for row, first in firsts])
         self.duplicates.clear()
 
     def _store(self, chunk: Chunk, chunks: ReadAhead[Chunk]) -> None:
@@ -252,3 +251,7 @@ class _Importer:
                 f"{first.reason} Check that it is the right file and that its columns match their titles.",
                 first.row,
             )
+
+
+def _name_duplicate(first: int) -> str:
+    return Phrase(gettext_noop("same address as row %(row)s."), row=first)

@@ -201,4 +201,4 @@ def _parse_country(cell: str) -> str:
     try:
         return resolve_country(cell)
     except CountryError as error:
-        raise DetailError("country", str(error)) from error
+        raise DetailError("country", error.words) from error

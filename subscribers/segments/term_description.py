@@ -1,4 +1,4 @@
-"""Describe one term of a segment in English that follows "partners who": "are in Mongolia or China"."""
+"""Describe one term of a segment by words that follow "partners who": "are in Mongolia or China"."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from locales.countries import country_name
 from locales.languages import canonical_language, language_name
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from subscribers.models import Status
 from subscribers.segments.date_range import DateRange, Period, parse_date_range
 from subscribers.segments.terms import Term, TermKey
@@ -18,37 +19,91 @@ _WITH_ARTICLE = re.compile(
 )
 _STATUS_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        Status.pending: "waiting to confirm",
-        Status.active: "active",
-        Status.paused: "paused",
-        Status.unsubscribed: "unsubscribed",
-        Status.erased: "erased",
-        Status.merged: "merged with another partner",
+        Status.pending: gettext_noop("waiting to confirm"),
+        Status.active: gettext_noop("active"),
+        Status.paused: gettext_noop("paused"),
+        Status.unsubscribed: gettext_noop("unsubscribed"),
+        Status.erased: gettext_noop("erased"),
+        Status.merged: gettext_noop("merged with another partner"),
+    }
+)
+# Each kind of term, and the same of those who are not meant.
+_MESSAGES: Mapping[TermKey, tuple[str, str]] = MappingProxyType(
+    {
+        TermKey.country: (gettext_noop("are in %(countries)s"), gettext_noop("are not in %(countries)s")),
+        TermKey.sector: (gettext_noop("follow %(sectors)s"), gettext_noop("do not follow %(sectors)s")),
+        TermKey.language: (gettext_noop("read %(languages)s"), gettext_noop("do not read %(languages)s")),
+        TermKey.status: (gettext_noop("are %(status)s"), gettext_noop("are not %(status)s")),
+        TermKey.tag: (gettext_noop("are tagged %(tags)s"), gettext_noop("are not tagged %(tags)s")),
+        TermKey.org: (
+            gettext_noop("belong to an organisation with %(words)s in its name"),
+            gettext_noop("do not belong to an organisation with %(words)s in its name"),
+        ),
+        TermKey.joined: (gettext_noop("joined %(time)s"), gettext_noop("did not join %(time)s")),
+        TermKey.got: (gettext_noop("got %(editions)s"), gettext_noop("did not get %(editions)s")),
+        TermKey.consent: (
+            gettext_noop("have %(words)s in their consent record"),
+            gettext_noop("do not have %(words)s in their consent record"),
+        ),
+    }
+)
+_BOUNCED = (
+    gettext_noop("have an address that bounced"),
+    gettext_noop("do not have an address that bounced"),
+)
+_COMPLAINED = (gettext_noop("have complained"), gettext_noop("have not complained"))
+_ON_DAY: Mapping[str, str] = MappingProxyType(
+    {
+        "": gettext_noop("on %(day)s"),
+        ">": gettext_noop("after %(day)s"),
+        ">=": gettext_noop("on or after %(day)s"),
+        "<": gettext_noop("before %(day)s"),
+        "<=": gettext_noop("on or before %(day)s"),
+    }
+)
+_IN_PERIOD: Mapping[str, str] = MappingProxyType(
+    {
+        "": gettext_noop("in %(period)s"),
+        ">": gettext_noop("after %(period)s"),
+        ">=": gettext_noop("in or after %(period)s"),
+        "<": gettext_noop("before %(period)s"),
+        "<=": gettext_noop("in or before %(period)s"),
     }
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """The organisation's own names: ``sectors`` maps slugs to names, ``countries`` codes to names."""
+    """The names for places and sectors in one ``language``, a BCP 47 tag: ``sectors`` maps slugs to names,
+    ``countries`` codes to names; what is missing there has its CLDR name."""
 
     sectors: Mapping[str, str] = field(default_factory=dict)
     countries: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
 
     def sector(self, slug: str) -> str:
         return self.sectors.get(slug) or slug
 
     def country(self, code: str) -> str:
-        """Return the English name, with an article if it takes one."""
-        name = country_name(code, "en", self.countries)
-        return f"the {name}" if _WITH_ARTICLE.fullmatch(name) else name
+        """Return the name, with an article if it takes one in English."""
+        name = country_name(code, self.language, self.countries)
+        return f"the {name}" if self.language == "en" and _WITH_ARTICLE.fullmatch(name) else name
 
+    def name_language(self, tag: str) -> str:
+        known = canonical_language(tag)
+        return f"“{tag}”" if known is None else language_name(known, self.language)
 
-def join_words(words: Sequence[str], joiner: str = "or") -> str:
-    """Join words: ``A``, ``A or B``, ``A, B or C``."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {joiner} {words[-1]}"
+    def format_period(self, period: Period) -> str:
+        """A day, a month or a year: 1 May 2024, May 2024, 2024."""
+        from babel.dates import format_date, format_skeleton
+
+        if self.language == "en":
+            forms = {4: "y", 7: "MMMM y", 10: "d MMMM y"}
+            return format_date(period.first, forms[len(period.text)], locale="en")
+        skeletons = {4: "y", 7: "yMMMM", 10: "yMMMMd"}
+        return format_skeleton(
+            skeletons[len(period.text)], period.first, locale=self.language.replace("-", "_")
+        )
 
 
 def describe_term(term: Term, vocabulary: Vocabulary) -> str:
@@ -56,56 +111,60 @@ def describe_term(term: Term, vocabulary: Vocabulary) -> str:
     return _DESCRIBERS[term.key](term, vocabulary)
 
 
-def describe_countries(term: Term, vocabulary: Vocabulary) -> str:
-    """Describe the countries of a term: "in Mongolia or China"."""
-    return f"in {join_words([vocabulary.country(code) for code in term.values])}"
+def name_countries(term: Term, vocabulary: Vocabulary) -> str:
+    """The countries of a term: "Mongolia or China"."""
+    return join_phrases([vocabulary.country(code) for code in term.values])
+
+
+def name_statuses(values: Sequence[str], words: Mapping[str, str] = _STATUS_WORDS) -> str:
+    """The statuses among ``values`` that ``words`` have: "active or paused"."""
+    return join_phrases([Phrase(words[value]) for value in values if value in words])
 
 
 def _describe_country(term: Term, vocabulary: Vocabulary) -> str:
-    return f"are {_not(term)}{describe_countries(term, vocabulary)}"
+    return _phrase(term, countries=name_countries(term, vocabulary))
 
 
 def _describe_sector(term: Term, vocabulary: Vocabulary) -> str:
-    return f"{_do_not(term)}follow {join_words([vocabulary.sector(slug) for slug in term.values])}"
+    return _phrase(term, sectors=join_phrases([vocabulary.sector(slug) for slug in term.values]))
 
 
-def _describe_language(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}read {join_words([_language_name(tag) for tag in term.values])}"
+def _describe_language(term: Term, vocabulary: Vocabulary) -> str:
+    return _phrase(term, languages=join_phrases([vocabulary.name_language(tag) for tag in term.values]))
 
 
 def _describe_status(term: Term, _: Vocabulary) -> str:
-    being = [_STATUS_WORDS[status] for status in term.values if status in _STATUS_WORDS]
-    said = [f"are {_not(term)}{join_words(being)}"] if being else []
+    being = name_statuses(term.values)
+    said = [_phrase(term, status=being)] if being else []
     if Status.bounced in term.values:
-        said.append(f"{_do_not(term)}have an address that bounced")
+        said.append(Phrase(_BOUNCED[term.negated]))
     if Status.complained in term.values:
-        said.append(f"have {_not(term)}complained")
-    return join_words(said, "and" if term.negated else "or")
+        said.append(Phrase(_COMPLAINED[term.negated]))
+    return join_phrases(said, AND) if term.negated else join_phrases(said)
 
 
 def _describe_tag(term: Term, _: Vocabulary) -> str:
-    return f"are {_not(term)}tagged {_quote_values(term)}"
+    return _phrase(term, tags=_quote_values(term))
 
 
-def _describe_organisation(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}belong to an organisation with {_quote_values(term)} in its name"
+def _describe_words(term: Term, _: Vocabulary) -> str:
+    return _phrase(term, words=_quote_values(term))
 
 
-def _describe_joined(term: Term, _: Vocabulary) -> str:
-    when = join_words([_describe_range(parse_date_range(text)) for text in term.values])
-    return f"did not join {when}" if term.negated else f"joined {when}"
+def _describe_joined(term: Term, vocabulary: Vocabulary) -> str:
+    spans = [_describe_range(parse_date_range(text), vocabulary) for text in term.values]
+    return _phrase(term, time=join_phrases(spans))
 
 
 def _describe_got(term: Term, _: Vocabulary) -> str:
     whole = [value for value in term.values if "/" not in value]
     stories = [value.partition("/") for value in term.values if "/" in value]
-    named = [f"edition {join_words(whole)}"] if whole else []
-    named += [f"the story {story} of edition {edition}" for edition, _, story in stories]
-    return f"{'did not get' if term.negated else 'got'} {join_words(named)}"
-
-
-def _describe_consent(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}have {_quote_values(term)} in their consent record"
+    named = [Phrase(gettext_noop("edition %(editions)s"), editions=join_phrases(whole))] if whole else []
+    named += [
+        Phrase(gettext_noop("the story %(story)s of edition %(edition)s"), story=story, edition=edition)
+        for edition, _, story in stories
+    ]
+    return _phrase(term, editions=join_phrases(named))
 
 
 _DESCRIBERS: Mapping[TermKey, Callable[[Term, Vocabulary], str]] = MappingProxyType(
@@ -115,41 +174,27 @@ _DESCRIBERS: Mapping[TermKey, Callable[[Term, Vocabulary], str]] = MappingProxyT
         TermKey.language: _describe_language,
         TermKey.status: _describe_status,
         TermKey.tag: _describe_tag,
-        TermKey.org: _describe_organisation,
+        TermKey.org: _describe_words,
         TermKey.joined: _describe_joined,
         TermKey.got: _describe_got,
-        TermKey.consent: _describe_consent,
+        TermKey.consent: _describe_words,
     }
 )
 
 
-def _not(term: Term) -> str:
-    return "not " if term.negated else ""
-
-
-def _do_not(term: Term) -> str:
-    return "do not " if term.negated else ""
+def _phrase(term: Term, **parameters: str) -> str:
+    return Phrase(_MESSAGES[term.key][term.negated], **parameters)
 
 
 def _quote_values(term: Term) -> str:
-    return join_words([f"“{value}”" for value in term.values])
+    return join_phrases([f"“{value}”" for value in term.values])
 
 
-def _language_name(tag: str) -> str:
-    known = canonical_language(tag)
-    return f"“{tag}”" if known is None else language_name(known, "en")
-
-
-def _describe_range(span: DateRange) -> str:
+def _describe_range(span: DateRange, vocabulary: Vocabulary) -> str:
+    start = vocabulary.format_period(span.start)
     if span.end is not None:
-        return f"from {_describe_period(span.start)} to {_describe_period(span.end)}"
-    on = "on" if span.start.first == span.start.last else "in"
-    before = {"": on, ">": "after", ">=": f"{on} or after", "<": "before", "<=": f"{on} or before"}
-    return f"{before[span.sign]} {_describe_period(span.start)}"
-
-
-def _describe_period(period: Period) -> str:
-    from babel.dates import format_date
-
-    forms = {4: "y", 7: "MMMM y", 10: "d MMMM y"}
-    return format_date(period.first, forms[len(period.text)], locale="en")
+        end = vocabulary.format_period(span.end)
+        return Phrase(gettext_noop("from %(start)s to %(end)s"), start=start, end=end)
+    if span.start.first == span.start.last:
+        return Phrase(_ON_DAY[span.sign], day=start)
+    return Phrase(_IN_PERIOD[span.sign], period=start)

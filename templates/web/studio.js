@@ -17,13 +17,14 @@ function showTimes(root) {
   const times = root.querySelectorAll("time[data-local]");
   if (!times.length) return;
   const language = document.documentElement.lang.replace(/^en$/, "en-GB");
-  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "long" });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
   const today = new Date().toDateString();
   for (const time of times) {
     const moment = new Date(time.dateTime);
     const isShort = time.dataset.local === "clock" && moment.toDateString() === today;
-    time.textContent = (isShort ? clock : calendar).format(moment);
+    const hour = clock.format(moment);
+    time.textContent = isShort ? hour : `${calendar.format(moment)}, ${hour}`;
     time.removeAttribute("data-local");
   }
 }

@@ -208,7 +208,7 @@ def read_review_link(mail: Received) -> str:
 
 def ask_for_a_change(reviewer: Desk, path: str) -> None:
     reviewer.open(path)
-    reviewer.read("It would go to 5 readers", "You answer as Ana Diaz.")
+    reviewer.read("It would go to 5 partners", "You answer as Ana Diaz.")
     reviewer.page.locator("#words").fill("Sixty teachers, not forty.")
     reviewer.press("Request changes")
     reviewer.read("You asked for changes")

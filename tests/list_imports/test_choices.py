@@ -3,15 +3,20 @@
 import json
 from dataclasses import fields
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locales.phrase import Phrase
 from mailer.list_imports.checked_file import CheckedFile, read_checked_file
 from mailer.list_imports.choices import ImportChoices, read_choices
+from subscribers.errors import SubscriberError
 from subscribers.imports.columns.column_corrections import ColumnUse
+from subscribers.imports.columns.raw_row import RawRow
 from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.file_inspection import InspectedColumn, InspectedFile
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
+from subscribers.imports.row_parser import RowParser
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 PLACES = st.integers(0, 999)
@@ -103,3 +108,24 @@ def test_without_people_nothing_of_a_row_is_left(report: ImportReport, inspected
         "doubts",
         "statuses",
     }
+
+
+def test_the_reason_of_a_refused_row_can_be_translated_after_it_was_kept() -> None:
+    parser = RowParser(["education"])
+    refused = []
+    for number, cells in enumerate((("a b@example.org", ""), ("ann@example.org", "Mongolai")), start=2):
+        row = RawRow(cells[0], "", "", cells[1], "", "", "")
+        with pytest.raises(SubscriberError) as caught:
+            parser.parse(number, row)
+        refused.append(RefusedRow(row=number, reason=caught.value.words))
+    report = ImportReport(added=0, updated=0, unchanged=0, suppressed=0, refused=tuple(refused))
+    kept = read_checked_file(CheckedFile(report=report).write_json()).report
+    assert kept == report
+    names = {"it contains a space": "[1]", "Did you mean": "[2]"}
+
+    def translate(message: str) -> str:
+        return next((new for old, new in names.items() if old in message), message)
+
+    assert kept is not None
+    said = [one.reason.render(translate) for one in kept.refused if isinstance(one.reason, Phrase)]
+    assert said == ['"a b@example.org" is not an address we can write to: [1].', "country: [2]"]

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, insert, select
 from sqlmodel import col
 
+from locales.phrase import Phrase
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.changes import SendingOptions, list_changed_options, list_changes
 from mailer.campaigns.approvals.people import Writers, find_writers
@@ -14,6 +15,7 @@ from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import end_round, find_round, freeze_state
 from mailer.campaigns.approvals.settings_hashes import hash_settings
 from mailer.campaigns.approvals.steps import Person
+from mailer.campaigns.content_changes import GONE
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.database.approval_models import ApprovalAnswer, ApprovalComment, ApprovalVerdict, RoundState
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -74,7 +76,7 @@ def list_round_changes(
     """What has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it has
     errors; in the ``options`` as they are now; and in the settings."""
     if not compiled:
-        return (f"{asked.edition} has errors or no longer exists",)
+        return (Phrase(GONE, edition=asked.edition),)
     changed = list_changed_options(asked.options, options)
     hashes = hash_settings(workspace)
     return (*changed, *list_changes(freeze_state(connection, asked), compiled, hashes))

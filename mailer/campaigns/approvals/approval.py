@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import Session, col
 
 from editions.errors import EditionError
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.changes import (
     FrozenState,
     SendingOptions,
@@ -25,6 +26,7 @@ from mailer.campaigns.approvals.changes import (
 )
 from mailer.campaigns.approvals.rounds import list_approvers
 from mailer.campaigns.approvals.settings_hashes import BINDING, hash_settings
+from mailer.campaigns.content_changes import GONE
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.campaigns.current_content import compile_content
 from mailer.campaigns.plan import Plan, digest_plan
@@ -119,7 +121,9 @@ def find_approval(
             return _with_changes(connection, row)
     nearest = next((row for row in rows if row.segment == plan.segment.text), rows[0])
     if not plan.compiled:
-        return _with_changes(connection, nearest, f"{plan.edition} has errors")
+        return _with_changes(
+            connection, nearest, Phrase(gettext_noop("%(edition)s has errors"), edition=plan.edition)
+        )
     state = _freeze(connection, nearest)
     changes = list_changes(state, plan.compiled, hashes)
     return _with_changes(connection, nearest, *list_changed_options(state.options, options), *changes)
@@ -142,7 +146,7 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
     try:
         compiled = compile_content(workspace, row.edition)
     except (ConfigurationError, EditionError, TemplateError):
-        return _with_changes(connection, row, f"{row.edition} has errors or no longer exists")
+        return _with_changes(connection, row, Phrase(GONE, edition=row.edition))
     hashes = hash_settings(workspace)
     digest = digest_plan(row.edition, row.segment, compiled)
     if not _is_changed(row, digest, hashes=hashes):
@@ -150,7 +154,7 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
     return _with_changes(connection, row, *list_changes(_freeze(connection, row), compiled, hashes))
 
 
-def list_voiding_settings(row: Any, workspace: Workspace) -> list[str]:
+def list_voiding_settings(row: Any, workspace: Workspace) -> list[Phrase]:
     """Return the changed settings that void the approval of a campaign whose content is frozen."""
     return list_changed_settings(_read_settings(row), hash_settings(workspace), only=BINDING)
 

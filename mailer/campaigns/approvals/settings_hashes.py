@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import templates
+from locales.phrase import gettext_noop
 from mailer.workspace import Workspace
 
-THEME = "the theme, its templates or its phrases"
+THEME = gettext_noop("the theme, its templates or its phrases")
 """What stands for the theme among the settings."""
 
 BINDING = (

@@ -2,15 +2,18 @@
 
 import re
 
+from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import read_time_line, report_campaign
-from mailer.web.report.desk import DeskDep
+from mailer.web.report.desk import DeskDep, ReportDesk
 from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.routing import GET, Route
+from subscribers.errors import SubscriberError
+from subscribers.segments.segment_description import describe_segment
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _LARGEST_ID = 2**31 - 1
@@ -34,10 +37,25 @@ def show_campaign(campaign_id: str, desk: DeskDep) -> Response:
             raise UnknownCampaignError(number)
         with desk.read_session() as session:
             found = report_campaign(session, number, desk.workspace, fresh=False)
+            words = _say_segment(session, found.summary.segment, desk)
     except UnknownCampaignError as error:
         return _show_unknown(desk, error)
-    page = describe_campaign(found, vocabulary_of(desk.workspace.settings), now=desk.clock())
+    vocabulary = vocabulary_of(desk.workspace.settings)
+    page = describe_campaign(found, vocabulary, now=desk.clock(), segment_words=words)
     return desk.renderer.render("report_campaign.html", page=page)
+
+
+def _say_segment(session: Session, segment: str, desk: ReportDesk) -> str:
+    """What a segment means; "" if there is none, or it is not valid any more."""
+    settings = desk.workspace.settings
+    try:
+        return (
+            describe_segment(read_segment(segment, settings, session), vocabulary_of(settings))
+            if segment
+            else ""
+        )
+    except SubscriberError:
+        return ""
 
 
 def _show_unknown(desk: DeskDep, error: UnknownCampaignError) -> Response:

@@ -8,7 +8,6 @@ from mailer.campaigns.report import CampaignReport, CampaignSummary
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.i18n import gettext_noop
-from mailer.utc import format_utc
 from mailer.web.report_pages.section import COUNTED_LATE, Section
 from mailer.web.report_pages.sections.checks import describe_checks
 from mailer.web.report_pages.sections.comparison import describe_comparison
@@ -29,50 +28,67 @@ _UNCOUNTED = {
     ReportPart.hand_over: ("hand-over", gettext_noop("Time to hand over")),
     ReportPart.breakdown: ("countries", gettext_noop("By country and sector")),
     ReportPart.reasons: ("reasons", gettext_noop("Why it did not arrive")),
-    ReportPart.departures: ("departures", gettext_noop("Who left, and what readers changed")),
+    ReportPart.departures: ("departures", gettext_noop("Who left, and what partners changed")),
     ReportPart.clicks: ("links", gettext_noop("Links")),
-    ReportPart.lost_organisations: ("organisations", gettext_noop("Organisations without a reader")),
+    ReportPart.lost_organisations: ("organisations", gettext_noop("Organisations without a partner")),
 }
 """The anchors and headings of the parts that may not have been counted yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A term with its description. ``code`` is the same as the program reads it; "" if that is nothing
+    else."""
+
+    term: str
+    words: str
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CampaignPage:
-    """What the page of a campaign shows. ``facts`` are terms with their descriptions; ``state`` is a sentence
-    about where the campaign is, which is ``urgent`` if somebody must do something."""
+    """What the page of a campaign shows. ``state`` is a sentence about where the campaign is, which is
+    ``urgent`` if somebody must do something."""
 
     title: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     state: str
     urgent: bool
     sections: tuple[Section, ...]
 
 
 def describe_campaign(
-    report: CampaignReport, vocabulary: Vocabulary, *, now: datetime, viewer: Viewer = ON_OWN_MACHINE
+    report: CampaignReport,
+    vocabulary: Vocabulary,
+    *,
+    now: datetime,
+    segment_words: str = "",
+    viewer: Viewer = ON_OWN_MACHINE,
 ) -> CampaignPage:
     """Make the page of a campaign from its report, for ``viewer``; ``now`` (aware) tells counted today from
-    before."""
+    before. ``segment_words`` say what its segment means, in the viewer's language."""
     summary = report.summary
     return CampaignPage(
         title=summary.title or summary.edition_label,
-        facts=tuple(_list_facts(summary, viewer)),
+        facts=tuple(_list_facts(summary, segment_words, viewer)),
         state=_describe_state(summary, viewer),
         urgent=summary.state in {CampaignState.paused, CampaignState.cancelled},
         sections=tuple(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
     )
 
 
-def _list_facts(summary: CampaignSummary, viewer: Viewer) -> Iterator[tuple[str, str]]:
-    yield viewer.gettext(gettext_noop("Edition")), summary.edition_label
+def _list_facts(summary: CampaignSummary, segment_words: str, viewer: Viewer) -> Iterator[Fact]:
+    say = viewer.gettext
+    yield Fact(term=say(gettext_noop("Edition")), words=summary.edition_label)
     if summary.subject and summary.subject != summary.title:
-        yield viewer.gettext(gettext_noop("Subject")), summary.subject
-    everybody = viewer.gettext(gettext_noop("everybody on the list"))
-    yield viewer.gettext(gettext_noop("Readers")), summary.segment or everybody
+        yield Fact(term=say(gettext_noop("Subject")), words=summary.subject)
+    words = segment_words or summary.segment or say(gettext_noop("everybody on the list"))
+    code = summary.segment if words != summary.segment else ""
+    yield Fact(term=say(gettext_noop("Partners")), words=words, code=code)
     if summary.launched_at:
-        yield viewer.gettext(gettext_noop("Launched")), viewer.format_moment(summary.launched_at)
+        yield Fact(term=say(gettext_noop("Launched")), words=viewer.format_moment(summary.launched_at))
     if summary.approval:
-        yield viewer.gettext(gettext_noop("Approval")), str(summary.approval)
+        yield Fact(term=say(gettext_noop("Approval")), words=str(summary.approval))
 
 
 def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
@@ -92,7 +108,7 @@ def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
         case CampaignState.cancelled:
             return say(gettext_noop("Cancelled.")) + reason
         case CampaignState.scheduled if summary.timing.scheduled_at:
-            when = format_utc(summary.timing.scheduled_at)
+            when = viewer.format_moment(summary.timing.scheduled_at)
             return say(gettext_noop("Nothing has been sent yet. It starts at %(time)s."), time=when)
         case _:
             return say(gettext_noop("Nothing has been sent yet, so there is nothing to report."))

@@ -27,7 +27,7 @@ _LIST = gettext_noop("The list")
 _ON_LIST = gettext_noop("On the list")
 _CAMPAIGN_WORDS = (gettext_noop("Edition"), gettext_noop("Launched"))
 _CAMPAIGN_NUMBERS = (
-    *(gettext_noop("Readers"), gettext_noop("Sent"), gettext_noop("Refused"), gettext_noop("Left since")),
+    *(gettext_noop("Partners"), gettext_noop("Sent"), gettext_noop("Refused"), gettext_noop("Left since")),
 )
 _MOST_ROWS = 30
 """Campaigns in the tables that are open; older ones are folded, year by year."""
@@ -66,7 +66,7 @@ def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
     lead = viewer.gettext(words, edition=most.edition_label, number=format_number(most.sent or 0))
     lines = (
         Line(
-            label=viewer.gettext(gettext_noop("Readers")),
+            label=viewer.gettext(gettext_noop("Partners")),
             tone=Tone.second,
             values=tuple(one.audience for one in shown),
         ),
@@ -76,7 +76,7 @@ def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
             values=tuple(one.sent for one in shown),
         ),
     )
-    title = viewer.gettext(gettext_noop("Readers of each campaign"))
+    title = viewer.gettext(gettext_noop("Partners of each campaign"))
     return _make_trend("readers", title, lead, shown, lines, viewer)
 
 
@@ -98,7 +98,7 @@ def _describe_losses(found: TimeLine, viewer: Viewer) -> Section:
             values=tuple(_percent(one, one.left) for one in shown),
         ),
     )
-    title = viewer.gettext(gettext_noop("Refused and left, as shares of the readers"))
+    title = viewer.gettext(gettext_noop("Refused and left, as shares of the partners"))
     return _make_trend("losses", title, lead, shown, lines, viewer, unit="%")
 
 

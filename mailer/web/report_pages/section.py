@@ -8,7 +8,7 @@ from markupsafe import Markup
 from mailer.i18n import gettext_noop
 
 COUNTED_LATE = gettext_noop(
-    "Not counted yet: with so many readers this takes a while, so `mailer work` counts it beside its other "
+    "Not counted yet: with so many partners this takes a while, so `mailer work` counts it beside its other "
     "work. Open this page again in some minutes."
 )
 """What a section says in place of its figures."""

@@ -51,7 +51,7 @@ class Viewer:
 
     def count_readers(self, number: int) -> str:
         """The number with its noun: "1 reader", "1,200 readers"."""
-        return self.ngettext("%(num)s reader", "%(num)s readers", number)
+        return self.ngettext("%(num)s partner", "%(num)s partners", number)
 
     def hides(self, number: int) -> bool:
         """Whether a figure is of too few people for somebody who sees none of them."""
@@ -67,7 +67,7 @@ class Viewer:
 
     def format_moment(self, moment: datetime) -> str:
         """``1 March 2026, 09:00 UTC``"""
-        return f"{self.format_day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
+        return self.translator.format_moment(moment)
 
     def format_month(self, moment: datetime) -> str:
         """``March 2026`` in UTC."""

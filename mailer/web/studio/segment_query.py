@@ -1,16 +1,21 @@
-"""A segment as somebody writes it on a page: what it means, or what is wrong and where."""
+"""A segment as somebody writes it on a page, or as it is stored: what it means in the language of the page,
+or what is wrong and where."""
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlmodel import Session
 
 from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.segment_uses import make_lookups
-from mailer.web.studio.page import StudioPage
-from subscribers.errors import SegmentError
+from mailer.i18n import SOURCE_LANGUAGE
+from mailer.web.form_options import list_sectors, own_country_names
+from mailer.web.studio.page import StudioPage, Visit
+from subscribers.errors import SegmentError, SubscriberError
 from subscribers.segments.filters import SegmentFilters, read_filters
 from subscribers.segments.segment import EVERYONE, Segment
 from subscribers.segments.segment_description import describe_segment
+from subscribers.segments.term_description import Vocabulary
 
 QUERY_PARAMETER = "q"
 """The name of the query in the addresses of segments."""
@@ -56,8 +61,31 @@ def read_query(page: StudioPage, session: Session, text: str) -> SegmentQuery:
         filters = read_filters(text, make_lookups(session.connection(), settings))
     except SegmentError as error:
         return SegmentQuery(text=text, problem=_describe_problem(error))
-    in_words = describe_segment(segment, vocabulary_of(settings))
+    in_words = page.translator.say(describe_segment(segment, make_vocabulary(page)))
     return SegmentQuery(text=text, segment=segment, in_words=in_words, filters=filters)
+
+
+def say_segment(visit: Visit, database: Session | Connection, text: str, otherwise: str = "") -> str:
+    """What a segment means, in the language of the page. If it is not valid any more, what was said
+    ``otherwise``, or its text."""
+    try:
+        segment = read_segment(text, visit.settings, database)
+    except SubscriberError:
+        return otherwise or text
+    return visit.translator.say(describe_segment(segment, make_vocabulary(visit)))
+
+
+def make_vocabulary(visit: Visit) -> Vocabulary:
+    """The workspace's own names for sectors and countries, in the language of the page."""
+    translator, settings = visit.translator, visit.settings
+    if translator.tag == SOURCE_LANGUAGE:
+        return vocabulary_of(settings)
+    names = own_country_names(settings)
+    return Vocabulary(
+        sectors=dict(list_sectors(translator, settings)),
+        countries=names.get(translator.tag) or names.get(translator.tag.partition("-")[0]) or {},
+        language=translator.tag,
+    )
 
 
 def _describe_problem(error: SegmentError) -> QueryProblem:

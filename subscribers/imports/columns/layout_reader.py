@@ -10,6 +10,7 @@ from re import Pattern
 from unicodedata import name as character_name
 
 from locales.languages import find_language
+from locales.phrase import Phrase, gettext_noop
 from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formulas
 from subscribers.errors import DetailError, SubscriberError, quote_for_message
 from subscribers.imports.columns.column_layout import ColumnLayout
@@ -90,13 +91,13 @@ class LayoutReader:
         """
         cells = unescape_formulas(fit_width(row.cells, self._width))
         if row.is_empty:
-            raise DetailError("row", "it is empty.")
+            raise DetailError("row", Phrase(gettext_noop("it is empty.")))
         meaning = self.statuses.read(cells)
         if meaning is StatusMeaning.unconfirmed:
-            raise DetailError(
-                "status",
-                "this person never subscribed, or never confirmed the address, so nobody may write to it.",
+            words = gettext_noop(
+                "this person never subscribed, or never confirmed the address, so nobody may write to it."
             )
+            raise DetailError("status", Phrase(words))
         email = self._read_email(cells)
         if reason := SUPPRESS_REASONS.get(meaning):
             return RawRow(email, self._read_name(cells), "", "", "", "", "", reason)
@@ -116,11 +117,12 @@ class LayoutReader:
         usable = [place for place in filled if not is_exchange_name(cells[place])]
         if not usable:
             if filled:
-                raise DetailError(
-                    "email",
-                    f"{quote_for_message(cells[filled[0]], 40)} names a mailbox inside Exchange (E-mail Type "
-                    "EX) and is no address. Look up the address in Outlook and enter it.",
+                words = gettext_noop(
+                    "%(text)s names a mailbox inside Exchange (E-mail Type EX) and is no address. Look up "
+                    "the "
+                    "address in Outlook and enter it."
                 )
+                raise DetailError("email", Phrase(words, text=quote_for_message(cells[filled[0]], 40)))
             return ""
         # The first is imported, and the report names the others, as in a cell with several addresses.
         return cells[usable[0]] if len(usable) == 1 else _ADDRESSES.join(cells[place] for place in usable)
@@ -205,11 +207,11 @@ def fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
     if len(cells) == width:
         return cells
     if any(cell.strip() for cell in cells[width:]):
-        raise DetailError(
-            "row",
-            f"it has {len(cells)} cells but the header has {width}. "
-            "Put a cell that contains the delimiter in quotation marks.",
+        words = gettext_noop(
+            "it has %(number)s cells but the header has %(width)s. Put a cell that contains the delimiter in "
+            "quotation marks."
         )
+        raise DetailError("row", Phrase(words, number=len(cells), width=width))
     # A row may be shorter than the header: spreadsheets omit empty cells at the end.
     return (*cells[:width], *("",) * (width - len(cells)))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from locales.phrase import Phrase, gettext_noop
 from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula
 from subscribers.errors import DetailError
 from subscribers.imports.columns.layout_reader import LayoutReader
@@ -52,11 +53,10 @@ def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
     try:
         known: Any = json.loads(attributes)
     except (ValueError, RecursionError) as error:
-        raise DetailError(
-            "attributes", "this is not JSON. listmonk writes an object here, such as {}."
-        ) from error
+        words = gettext_noop("this is not JSON. listmonk writes an object here, such as {}.")
+        raise DetailError("attributes", Phrase(words)) from error
     if not isinstance(known, dict):
-        raise DetailError("attributes", "this is not a JSON object, such as {}.")
+        raise DetailError("attributes", Phrase(gettext_noop("this is not a JSON object, such as {}.")))
     folded = {str(key).casefold(): value for key, value in known.items()}
     changes: dict[str, Any] = {column: _join_values(folded.get(column)) for column in COLUMNS[2:]}
     return row._replace(**changes)

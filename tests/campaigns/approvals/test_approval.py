@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from locales.phrase import Phrase
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval, find_approval
 from mailer.campaigns.approvals.approve import approve
 from mailer.campaigns.audiences.segments import read_segment
@@ -130,7 +131,9 @@ def test_an_approval_is_for_those_who_do_not_have_the_edition(
 ) -> None:
     approve_now(workspace, engine, now)
     again = make_plan(workspace, engine, now, again=True)
-    with pytest.raises(LaunchRefusedError, match=r"--again, which also sends it.* --again --as NAME`"):
+    with pytest.raises(
+        LaunchRefusedError, match=r"whether those who have it already get it again.* --again --as NAME`"
+    ):
         launch(engine, workspace, again, now=now)
     number = approve(engine, workspace, again, by="Director", now=now).campaign_id
     assert (count_campaigns(engine), read_campaign(engine, number).again) == (1, True)
@@ -281,6 +284,7 @@ def test_any_change_voids_it_and_is_named(
     )
     void = check(engine, changed, approval.campaign_id)
     assert (void.holds, void.changes) == (False, CHANGES[change])
+    assert all(isinstance(one, Phrase) for one in void.changes), "a page could not translate it"
     assert (count_campaigns(engine), read_states(engine)) == (1, {})
 
 

@@ -5,12 +5,15 @@ import re
 import pytest
 from hypothesis import given, settings
 
+from locales.phrase import Phrase
+from scripts.translations import extract_messages
 from subscribers.segments.segment import Segment, parse_segment
 from subscribers.segments.segment_description import describe_segment
 from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
 from subscribers.segments.term_description import Vocabulary
 from tests.subscribers.segments.oracle import SENT, expressions
 
+SAID = frozenset(message.id for message in extract_messages() if isinstance(message.id, str))
 WORDS = Vocabulary(
     sectors={"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"},
     countries={"TW": "Taiwan Province of China"},
@@ -138,3 +141,41 @@ def test_any_combination_is_described_in_one_sentence(tree: Expression) -> None:
     verbs = "are|have|do not|follow|read|belong|joined|did not|got|either|both|at the same time"
     for word in re.findall(r"\b(?:who|either|both|at the same time) (\w+(?: \w+){0,3})", words):
         assert re.match(verbs, word), words
+
+
+def test_the_words_are_translated_and_names_are_those_of_the_vocabulary() -> None:
+    chinese = {
+        "%(status)s partners": "%(status)s的合作伙伴",
+        "active": "活跃",
+        "%(partners)s in %(countries)s": "%(countries)s%(partners)s",
+        "%(first)s or %(last)s": "%(first)s或%(last)s",
+        "who %(predicate)s": "%(predicate)s",
+        "%(partners)s %(clauses)s": "%(clauses)s、%(partners)s",
+        "%(first)s and %(last)s": "%(first)s且%(last)s",
+        "read %(languages)s": "阅读%(languages)s",
+        "joined %(time)s": "%(time)s加入",
+        "in %(period)s": "于%(period)s",
+    }
+    segment = parse_segment("status:active country:MN,CN language:fr joined:2024-05")
+    names = Vocabulary(countries={"CN": "我国"}, language="zh-Hans")
+    words = describe_segment(segment, names)
+    assert isinstance(words, Phrase)
+    said = words.render(lambda message: chinese[message])
+    assert said == "阅读法语且于2024年5月加入、蒙古或我国活跃的合作伙伴"
+
+
+@settings(deadline=None, max_examples=200)
+@given(expressions)
+def test_everything_but_names_is_translated(tree: Expression) -> None:
+    segment = Segment(text=to_text(tree), terms=conjuncts(tree))
+    words = describe_segment(segment, WORDS)
+    assert isinstance(words, Phrase)
+    assert words.render(lambda message: message) == words
+    for message in list_messages(words):
+        assert message in SAID, "no translator would ever see it"
+
+
+def list_messages(phrase: Phrase) -> set[str]:
+    """The messages of a phrase and of all phrases in it."""
+    inner = [one for one in phrase.parameters.values() if isinstance(one, Phrase)]
+    return {phrase.message}.union(*map(list_messages, inner))

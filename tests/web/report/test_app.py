@@ -54,7 +54,7 @@ def test_a_report_shows_what_the_ledger_says(reports: Reports) -> None:
     page = reports.get("/campaigns/1")
     assert page.status == 200
     words = read_words(page.text)
-    assert "9 readers: 7 sent, 1 refused by their mail server, 1 in doubt." in words
+    assert "9 partners: 7 sent, 1 refused by their mail server, 1 in doubt." in words
     assert "9 = 7 sent + 1 rejected + 0 failed + 0 suppressed + 1 in doubt + 0 still to do" in words
     assert "550 5.1.1 no such user <b>here</b>" in words
     assert "reader1@example.org" in words
@@ -122,4 +122,4 @@ def test_a_report_follows_the_campaign(reports: Reports) -> None:
         )
         connection.execute(update(Delivery).where(col(Delivery.id) == 3).values(state=DeliveryState.queued))
     words = read_words(reports.get("/campaigns/1").text)
-    assert "Paused, with 1 reader to go. No relay answers." in words
+    assert "Paused, with 1 partner to go. No relay answers." in words

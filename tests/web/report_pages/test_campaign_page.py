@@ -45,9 +45,9 @@ def test_a_full_report_has_all_its_sections_in_order(shown: ShownReports) -> Non
 
 def test_the_numbers_are_a_sentence_a_table_and_an_equation_that_agree(shown: ShownReports) -> None:
     words = read_words(shown.render("/report/full"))
-    assert "12,404 readers: 11,930 sent, 391 refused by their mail server" in words
+    assert "12,404 partners: 11,930 sent, 391 refused by their mail server" in words
     assert "Sent 11,930 96.2 % Refused by their mail server 391 3.2 %" in words
-    assert "All readers 12,404 100 %" in words
+    assert "All partners 12,404 100 %" in words
     assert "12404 = 11930 sent + 391 rejected + 4 failed + 61 suppressed + 3 in doubt + 15 still" in words
 
 
@@ -62,9 +62,9 @@ def test_numbers_that_do_not_add_up_are_called_so(shown: ShownReports) -> None:
     ("name", "sentence"),
     [
         ("full", "Finished."),
-        ("sending", "It is being sent: 5 readers to go."),
-        ("paused", "Paused, with 5 readers to go. No relay answers."),
-        ("cancelled", "Cancelled. 5 readers never got it."),
+        ("sending", "It is being sent: 5 partners to go."),
+        ("paused", "Paused, with 5 partners to go. No relay answers."),
+        ("cancelled", "Cancelled. 5 partners never got it."),
         ("draft", "Nothing has been sent yet"),
     ],
 )
@@ -78,14 +78,14 @@ def test_a_campaign_that_was_not_launched_has_no_figures(shown: ShownReports) ->
 
 def test_a_campaign_to_nobody_has_an_empty_bar(shown: ShownReports) -> None:
     page = shown.render("/report/empty")
-    assert "All readers 0" in read_words(page)
+    assert "All partners 0" in read_words(page)
     assert "nan" not in page
 
 
 def test_late_parts_are_dated(shown: ShownReports) -> None:
     words = read_words(shown.render("/report/full"))
     assert "By country and sector Counted at 10:32 UTC" in words
-    assert "Who left, and what readers changed Counted on 26 November 2026, 10:40 UTC" in words
+    assert "Who left, and what partners changed Counted on 26 November 2026, 10:40 UTC" in words
     assert words.count("Counted") == 2
 
 
@@ -94,7 +94,7 @@ def test_a_part_that_is_not_counted_yet_says_so_and_shows_no_zero(shown: ShownRe
     words = read_words(page)
     assert words.count("Not counted yet") == 8
     assert "Nobody has left" not in words
-    assert "All readers" not in words
+    assert "All partners" not in words
 
 
 @pytest.mark.parametrize("part", sorted(set(ReportPart) - NEVER_LATE))
@@ -186,8 +186,11 @@ def test_a_refusal_is_told_with_what_it_means_and_whose_fault_it_is(shown: Shown
         )
     )
     words = read_words(shown.render_report(replace(make_empty_report(), reasons=groups)))
-    assert "550 no such user Refused: no such user; dead address The reader’s side 3" in words
+    assert "550 no such user Refused: no such user; dead address The partner’s side 3" in words
     assert "550 5.7.1 is on a blocklist Refused: blocked Ours 3" in words
     assert "the address needs SMTPUTF8 Refused 3" in words
-    assert "The reader’s server has no such address. Nothing: the address is removed." in words
+    assert (
+        "The reader’s server has no such address. You do not need to do anything: the address is removed."
+        in words
+    )
     assert "The reader’s server has blocked your sending server or domain. Ask whoever runs" in words

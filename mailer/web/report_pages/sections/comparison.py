@@ -25,7 +25,7 @@ def describe_comparison(report: CampaignReport, viewer: Viewer) -> Section | Non
     )
     if not comparison.earlier:
         lead = gettext_noop(
-            "No edition was sent to these readers before, so there is nothing to compare it with."
+            "No edition was sent to these partners before, so there is nothing to compare it with."
         )
         return Section(name=_NAME, title=title, lead=viewer.gettext(lead))
     return Section(
@@ -60,7 +60,7 @@ def _make_chart(comparison: Comparison, viewer: Viewer) -> BarChart:
     shown = (comparison.this, *comparison.earlier)
     return BarChart(
         name=_NAME,
-        title=viewer.gettext(gettext_noop("Refused and left since, as shares of all readers")),
+        title=viewer.gettext(gettext_noop("Refused and left since, as shares of all partners")),
         description="; ".join(f"{one.edition_label}: {_describe_shares(one, viewer)}" for one in shown),
         bars=tuple(
             Bar(
@@ -92,7 +92,7 @@ def _make_table(comparison: Comparison, viewer: Viewer) -> Table:
     shown = (comparison.this, *comparison.earlier)
     clicks = any(one.clicks is not None for one in shown)
     columns = (
-        *(gettext_noop("Edition"), gettext_noop("Readers"), gettext_noop("Sent"), gettext_noop("Refused")),
+        *(gettext_noop("Edition"), gettext_noop("Partners"), gettext_noop("Sent"), gettext_noop("Refused")),
         *(gettext_noop("Left"), gettext_noop("Median time")),
         *((gettext_noop("Clicks"),) if clicks else ()),
     )

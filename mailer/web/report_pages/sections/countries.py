@@ -71,7 +71,7 @@ def _describe_largest(found: Breakdown, words: _Words) -> str:
         return ""
     largest = found.rows[0]
     return words.say(
-        gettext_noop("Most readers are in %(country)s: %(number)s of the %(all)s who got it."),
+        gettext_noop("Most partners are in %(country)s: %(number)s of the %(all)s who got it."),
         country=words.name_row(largest),
         number=format_figure(largest.sent),
         all=format_figure(found.total.sent),
@@ -94,7 +94,7 @@ def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words)
     if not found.sectors:
         chart = BarChart(
             name=_NAME,
-            title=words.say(gettext_noop("Readers who got it, by country")),
+            title=words.say(gettext_noop("Partners who got it, by country")),
             description=description,
             bars=tuple(_make_bar(row, words) for row in shown),
         )
@@ -102,7 +102,7 @@ def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words)
         return
     yield from draw_heat_maps(
         name=_NAME,
-        title=words.say(gettext_noop("Readers who got it, by country and sector")),
+        title=words.say(gettext_noop("Partners who got it, by country and sector")),
         description=description,
         columns=words.name_sectors(found),
         rows=tuple(
@@ -124,7 +124,7 @@ def _make_table(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words, *
         *(gettext_noop("Country"), gettext_noop("Got it"), gettext_noop("Not"), gettext_noop("Left since")),
     )
     return Table(
-        caption=words.say(gettext_noop("Readers by country")),
+        caption=words.say(gettext_noop("Partners by country")),
         columns=name_columns(*map(words.say, columns)),
         rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
         total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
@@ -138,7 +138,7 @@ def _make_sector_table(
         return (name, *(format_figure(count) for count in (*row.by_sector, row.no_sector)))
 
     return Table(
-        caption=words.say(gettext_noop("Readers who got it, by country and sector, as a table")),
+        caption=words.say(gettext_noop("Partners who got it, by country and sector, as a table")),
         columns=name_columns(words.say(gettext_noop("Country")), *words.name_sectors(found)),
         rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
         total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),

@@ -25,7 +25,7 @@ _CHOICES = {
     "returned": gettext_noop("Came back after leaving"),
 }
 _LEFT = "departures"
-_CHANGED = gettext_noop("What readers changed through this mail")
+_CHANGED = gettext_noop("What partners changed through this mail")
 
 
 def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) -> Section:
@@ -42,7 +42,7 @@ def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) ->
     ]
     return Section(
         name=_LEFT,
-        title=viewer.gettext(gettext_noop("Who left, and what readers changed")),
+        title=viewer.gettext(gettext_noop("Who left, and what partners changed")),
         lead=_describe_numbers(report, viewer),
         counted=counted,
         figures=tuple(_draw_figures(reasons, changed, viewer)),
@@ -59,7 +59,7 @@ def _make_left_table(report: CampaignReport, viewer: Viewer) -> Table:
     )
     return Table(
         caption=viewer.gettext(gettext_noop("Who has left since the launch")),
-        columns=name_columns("", viewer.gettext(gettext_noop("Readers"))),
+        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
         rows=tuple(make_cells(viewer.gettext(words), format_number(number)) for words, number in rows),
         total=make_cells(viewer.gettext(gettext_noop("Left since")), format_number(left.total)),
     )
@@ -69,8 +69,8 @@ def _describe_numbers(report: CampaignReport, viewer: Viewer) -> str:
     left = report.left
     if left.total:
         words = viewer.ngettext(
-            "%(num)s reader has left since, %(through)s of them through this mail.",
-            "%(num)s readers have left since, %(through)s of them through this mail.",
+            "%(num)s partner has left since, %(through)s of them through this mail.",
+            "%(num)s partners have left since, %(through)s of them through this mail.",
             left.total,
             through=format_number(left.through_mail),
         )
@@ -80,7 +80,7 @@ def _describe_numbers(report: CampaignReport, viewer: Viewer) -> str:
     if not people:
         return words
     changed = viewer.ngettext(
-        "%(num)s reader changed what they get.", "%(num)s readers changed what they get.", people
+        "%(num)s partner changed what they get.", "%(num)s partners changed what they get.", people
     )
     return f"{words}{viewer.translator.sentence_space}{changed}"
 
@@ -123,7 +123,7 @@ def _make_table(caption: str, counts: Mapping[str, Count], viewer: Viewer) -> Ta
         return None
     return Table(
         caption=caption,
-        columns=name_columns("", viewer.gettext(gettext_noop("Readers"))),
+        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
         rows=tuple(make_cells(words, format_figure(count)) for words, count in shown.items()),
     )
 
@@ -133,15 +133,15 @@ def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer)
     lost = report.lost_organisations
     if not (lost and viewer.sees_people):
         return None
-    title = viewer.gettext(gettext_noop("Organisations without a reader"))
-    columns = (gettext_noop("Organisation"), gettext_noop("Readers gone"))
+    title = viewer.gettext(gettext_noop("Organisations without a partner"))
+    columns = (gettext_noop("Organisation"), gettext_noop("Partners gone"))
     return Section(
         name="organisations",
         title=title,
         lead=viewer.ngettext(
-            "%(num)s organisation has nobody on the list any more: the last readers left, or their addresses "
+            "%(num)s organisation has nobody on the list any more: the last partners left, or their "
             "are dead.",
-            "%(num)s organisations have nobody on the list any more: the last readers left, or their "
+            "%(num)s organisations have nobody on the list any more: the last partners left, or their "
             "addresses are dead.",
             len(lost),
         ),

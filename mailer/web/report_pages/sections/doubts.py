@@ -19,8 +19,8 @@ def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
         name="in-doubt",
         title=viewer.gettext(gettext_noop("In doubt")),
         lead=viewer.ngettext(
-            "%(num)s reader may or may not have got it: the connection broke before the answer.",
-            "%(num)s readers may or may not have got it: the connection broke before the answer.",
+            "%(num)s partner may or may not have got it.",
+            "%(num)s partners may or may not have got it.",
             report.summary.counts.in_doubt,
         ),
         tables=(_make_table(report, viewer),) if viewer.sees_people else (),
@@ -31,7 +31,7 @@ def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
 def _make_table(report: CampaignReport, viewer: Viewer) -> Table:
     server = viewer.gettext(gettext_noop("Message-ID, to be found in the server’s log"))
     return Table(
-        caption=viewer.gettext(gettext_noop("Readers in doubt")),
+        caption=viewer.gettext(gettext_noop("Partners in doubt")),
         columns=(
             Column(title=viewer.gettext(gettext_noop("Address"))),
             Column(title=server, kind=CellKind.server),

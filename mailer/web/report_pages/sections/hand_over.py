@@ -82,7 +82,7 @@ def _make_table(found: HandOver, viewer: Viewer) -> Table:
 def _make_place_table(found: HandOver, viewer: Viewer) -> Table:
     first, half, last = gettext_noop("First"), gettext_noop("Half"), gettext_noop("Last")
     return Table(
-        caption=viewer.gettext(gettext_noop("By provider or domain, from five readers")),
+        caption=viewer.gettext(gettext_noop("By provider or domain, from five partners")),
         columns=name_columns(
             viewer.gettext(gettext_noop("Provider or domain")),
             viewer.gettext(gettext_noop("Sent")),

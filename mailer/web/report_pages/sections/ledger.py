@@ -89,11 +89,11 @@ def _make_table(counts: Counts, viewer: Viewer) -> Table:
         for tone, words, number in _list_parts(counts, viewer)
     )
     total = (
-        Cell(text=viewer.gettext(gettext_noop("All readers"))),
+        Cell(text=viewer.gettext(gettext_noop("All partners"))),
         Cell(text=format_number(counts.audience)),
         Cell(text=format_share(counts.audience, counts.audience)),
     )
-    columns = (gettext_noop("Readers"), gettext_noop("Share"))
+    columns = (gettext_noop("Partners"), gettext_noop("Share"))
     return Table(
         caption=viewer.gettext(gettext_noop("What became of every message")),
         columns=name_columns("", *map(viewer.gettext, columns)),

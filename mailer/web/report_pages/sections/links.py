@@ -146,7 +146,7 @@ def _list_countries(found: ClickReport) -> list[ClickCell]:
 
 def _make_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Readers who followed a link, by country")),
+        caption=viewer.gettext(gettext_noop("Partners who followed a link, by country")),
         columns=_name_columns(gettext_noop("Country"), viewer),
         rows=tuple(
             make_cells(

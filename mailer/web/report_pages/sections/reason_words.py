@@ -49,7 +49,7 @@ CAUSE_WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
 
 FAULT_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
     {
-        Fault.reader: gettext_noop("The reader’s side"),
+        Fault.reader: gettext_noop("The partner’s side"),
         Fault.sender: gettext_noop("Ours"),
         Fault.provider: gettext_noop("The provider, or on the way"),
         Fault.nobody: gettext_noop("Nobody’s"),

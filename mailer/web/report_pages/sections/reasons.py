@@ -13,7 +13,7 @@ from mailer.web.report_pages.viewer import Viewer
 
 _MOST_BARS = 8
 _MOST_ROWS = 30
-_FEW = gettext_noop("fewer than five readers")
+_FEW = gettext_noop("fewer than five partners")
 _TONES = {
     DeliveryState.rejected: Tone.bad,
     DeliveryState.failed: Tone.second,
@@ -79,7 +79,7 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
 def _make_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarChart:
     return BarChart(
         name="reasons",
-        title=viewer.gettext(gettext_noop("Why it did not arrive, by number of readers")),
+        title=viewer.gettext(gettext_noop("Why it did not arrive, by number of partners")),
         description=_describe_largest(groups[0], viewer),
         bars=tuple(
             Bar(
@@ -99,7 +99,7 @@ def _make_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table:
             Column(title=viewer.gettext(gettext_noop("Words")), kind=CellKind.server),
             Column(title=viewer.gettext(gettext_noop("What happened"))),
             Column(title=viewer.gettext(gettext_noop("Whose fault"))),
-            Column(title=viewer.gettext(gettext_noop("Readers")), kind=CellKind.number),
+            Column(title=viewer.gettext(gettext_noop("Partners")), kind=CellKind.number),
         ),
         rows=tuple(
             make_cells(

@@ -27,7 +27,7 @@ def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
         return None
     total = sum(group.readers for group in returned.groups)
     lead = viewer.ngettext(
-        "Something came back from %(num)s reader.", "Something came back from %(num)s readers.", total
+        "Something came back from %(num)s partner.", "Something came back from %(num)s partners.", total
     )
     numbers = [one.readers for one in returned.groups] + [one.readers for one in returned.alarms]
     is_hidden = any(viewer.hides(number) for number in numbers)
@@ -51,9 +51,9 @@ def _name_group(group: ReturnedGroup, viewer: Viewer) -> str:
 
 
 def _make_table(returned: Returned, viewer: Viewer) -> Table:
-    columns = (gettext_noop("What came back"), gettext_noop("Readers"))
+    columns = (gettext_noop("What came back"), gettext_noop("Partners"))
     return Table(
-        caption=viewer.gettext(gettext_noop("What came back, by reader")),
+        caption=viewer.gettext(gettext_noop("What came back, by partner")),
         columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
             make_cells(_name_group(group, viewer), viewer.format_people(group.readers))
@@ -68,7 +68,7 @@ def _make_alarm_table(returned: Returned, viewer: Viewer) -> Table:
         columns=(
             Column(title=viewer.gettext(gettext_noop("Words")), kind=CellKind.server),
             Column(title=viewer.gettext(gettext_noop("Last"))),
-            Column(title=viewer.gettext(gettext_noop("Readers")), kind=CellKind.number),
+            Column(title=viewer.gettext(gettext_noop("Partners")), kind=CellKind.number),
         ),
         rows=tuple(
             make_cells(alarm.words, viewer.format_moment(alarm.last_at), viewer.format_people(alarm.readers))
@@ -82,7 +82,7 @@ def _make_chart(returned: Returned, viewer: Viewer) -> BarChart:
     named = [(_name_group(group, viewer), group) for group in returned.groups[:_MOST_BARS]]
     return BarChart(
         name="returned",
-        title=viewer.gettext(gettext_noop("What came back, by number of readers")),
+        title=viewer.gettext(gettext_noop("What came back, by number of partners")),
         description="; ".join(f"{name}: {viewer.format_people(group.readers)}" for name, group in named),
         bars=tuple(
             Bar(

@@ -30,6 +30,7 @@ from mailer.web.studio.approvals.campaign_place import (
     CampaignPlaceDep,
     as_person,
     list_changes_since,
+    say_round,
 )
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.state_words import ROUND_WORDS
@@ -79,6 +80,8 @@ def render_approval(
         shown = _look_up(page, place, session)
         steps = _list_steps(page, session.connection(), shown.asked)
         names = {one.id: one.name for one in list_members(session)}
+        rounds = (shown.asked, *shown.earlier) if shown.asked is not None else ()
+        segment_words = {one.id: say_round(page, session.connection(), one) for one in rounds}
     prepared = place.preparation.decisions.note if place.preparation is not None else ""
     return page.render(
         "approval.html",
@@ -89,6 +92,7 @@ def render_approval(
         asked=shown.asked,
         steps=steps,
         member_names=names,
+        segment_words=segment_words,
         can_ask=_can_ask(page, place, shown),
         can_change_steps=place.is_askable and page.may(Permission.approve),
         is_required=page.settings.campaigns.approval == "required",

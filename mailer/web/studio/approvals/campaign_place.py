@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 from starlette.exceptions import HTTPException
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.answers import list_round_changes
 from mailer.campaigns.approvals.changes import SendingOptions
 from mailer.campaigns.approvals.round import Round
@@ -25,6 +26,7 @@ from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionEr
 from mailer.team.members import Member
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage, Visit
+from mailer.web.studio.segment_query import say_segment
 from subscribers.errors import SubscriberError
 
 _ASKABLE = frozenset(
@@ -138,7 +140,7 @@ def list_changes_since(
     """What has changed since the approval was asked for."""
     options = read_options(page, place, connection)
     if options is None:
-        return ("the segment, which is not chosen or not valid any more",)
+        return (Phrase(gettext_noop("the segment, which is not chosen or not valid any more")),)
     is_frozen = place.state is CampaignState.scheduled or SEPARATOR in place.edition
     compiled = _read_frozen(connection, asked) if is_frozen else compile_current(page, place.edition)
     return list_round_changes(connection, page.state.workspace, asked, compiled=compiled, options=options)
@@ -177,6 +179,11 @@ def find_round_of_place(connection: Connection, place: CampaignPlace, number: st
     if found is None or found.campaign_id != place.number:
         raise HTTPException(404)
     return found
+
+
+def say_round(visit: Visit, connection: Connection, asked: Round) -> str:
+    """Who would get what was asked for, in the language of the page."""
+    return say_segment(visit, connection, asked.options.segment, asked.facts.in_words)
 
 
 def as_person(member: Member) -> Person:

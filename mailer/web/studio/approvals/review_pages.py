@@ -25,7 +25,7 @@ from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.team.attempt_limits import AttemptLimiter, TooManyAttemptsError
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.approvals.campaign_place import find_place, list_changes_since
+from mailer.web.studio.approvals.campaign_place import find_place, list_changes_since, say_round
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail
 from mailer.web.studio.approvals.variant_list import describe_variant, list_variants
@@ -192,6 +192,8 @@ def _render(
     words: str = "",
 ) -> Response:
     asked = review.asked
+    with visit.state.read_session() as session:
+        segment_words = say_round(visit, session.connection(), asked)
     return visit.render(
         "review.html",
         status=status,
@@ -199,6 +201,7 @@ def _render(
         member=None,
         review=review,
         asked=asked,
+        segment_words=segment_words,
         base=visit.make_path(f"/review/{token}"),
         variants=list_variants(asked, visit.request.query_params.get("page", "")),
         texts=_compare_texts(visit, asked) if asked.is_open else (),

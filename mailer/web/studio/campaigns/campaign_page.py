@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
-from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.correction_record import SEPARATOR, find_corrections
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.counts.request import count_deliveries
@@ -16,7 +15,6 @@ from mailer.web.studio.campaigns.campaign_words import (
     STATE_WORDS,
     STATUS_WORDS,
     say_moment,
-    say_segment,
 )
 from mailer.web.studio.campaigns.facts import look_at_campaign
 from mailer.web.studio.campaigns.history import list_history
@@ -24,8 +22,7 @@ from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, r
 from mailer.web.studio.campaigns.sending_hours import describe_hours
 from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone
 from mailer.web.studio.page import PageDep, StudioPage
-from subscribers.errors import SubscriberError
-from subscribers.segments.segment_description import describe_segment
+from mailer.web.studio.segment_query import say_segment
 
 _MAX_CORRECTIONS = 50
 _LINKED = ("approval", "launch", "live", "doubts", "report")
@@ -45,13 +42,8 @@ def _show_checklist(page: StudioPage, place: CampaignPlace, preparation: Prepara
     found = look_at_campaign(page, place, preparation, compiles=compiles)
     decided, settings = preparation.decisions, page.settings
     with page.state.read_session() as session:
-        words = ""
-        if decided.segment is not None and not found.segment_fault:
-            try:
-                segment = read_segment(decided.segment, settings, session)
-                words = describe_segment(segment, vocabulary_of(settings))
-            except SubscriberError:
-                words = ""
+        is_understood = decided.segment is not None and not found.segment_fault
+        words = say_segment(page, session, decided.segment or "") if is_understood else ""
     zone = find_zone(decided.start_zone) or find_team_zone(settings)
     starts = say_moment(decided.start_at, zone, page.translator) if decided.start_at is not None else ""
     state, tone = STATE_WORDS[place.campaign.state]
@@ -81,7 +73,7 @@ def _show_overview(page: StudioPage, place: CampaignPlace) -> Response:
     if page.is_fragment:
         return page.render("campaign_numbers.html", place=place, campaign=campaign, numbers=numbers)
     with page.state.read_session() as session:
-        words = say_segment(campaign.segment, session, page.settings) if campaign.segment else ""
+        words = say_segment(page, session, campaign.segment) if campaign.segment else ""
         history = list_history(session, campaign, page.translator)
         record = find_corrections(session.connection(), [campaign.edition]).get(campaign.edition)
         corrections = _list_corrections(session, campaign)

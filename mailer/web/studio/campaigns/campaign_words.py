@@ -5,16 +5,10 @@ from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
-
-from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.preparation.checklist import ItemStatus
 from mailer.campaigns.preparation.preparation import Decision
 from mailer.database.models import CampaignState
 from mailer.i18n import Translator, gettext_noop
-from mailer.settings import Settings
-from subscribers.errors import SubscriberError
-from subscribers.segments.segment_description import describe_segment
 
 STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
     {
@@ -44,20 +38,12 @@ DECISION_NAMES: Mapping[Decision, str] = MappingProxyType(
         Decision.again: gettext_noop("Again to those who have it"),
         Decision.clicks: gettext_noop("Counting clicks"),
         Decision.start: gettext_noop("When it starts"),
-        Decision.canary: gettext_noop("The first readers"),
+        Decision.canary: gettext_noop("The first partners"),
         Decision.archive: gettext_noop("The public archive"),
         Decision.in_doubt: gettext_noop("Deliveries in doubt"),
         Decision.note: gettext_noop("The note"),
     }
 )
-
-
-def say_segment(segment: str, session: Session, settings: Settings) -> str:
-    """What a segment means, in English as everywhere; its text if it is not valid any more."""
-    try:
-        return describe_segment(read_segment(segment, settings, session), vocabulary_of(settings))
-    except SubscriberError:
-        return segment
 
 
 def say_moment(moment: datetime, zone: ZoneInfo, translator: Translator) -> str:

@@ -15,7 +15,7 @@ _MAX_SHOWN = 100
 _ACTS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
     *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
 }
-_STARTED = gettext_noop("Readers were chosen, and sending began")
+_STARTED = gettext_noop("Partners were chosen, and sending began")
 _FINISHED = gettext_noop("Everything was sent")
 _ENDED = gettext_noop("Sending ended")
 

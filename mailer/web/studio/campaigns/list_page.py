@@ -12,9 +12,10 @@ from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparations
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign
-from mailer.web.studio.campaigns.campaign_words import STATE_WORDS, say_segment
+from mailer.web.studio.campaigns.campaign_words import STATE_WORDS
 from mailer.web.studio.campaigns.place import CampaignPlace, read_title
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.segment_query import say_segment
 
 _ON_PAGE = 30
 _BY = (Act.launched_campaign, Act.scheduled_campaign)
@@ -90,7 +91,7 @@ def _make_row(
         edition=campaign.edition,
         title=read_title(page, place),
         language=campaign.language,
-        segment=say_segment(segment, session, page.settings) if segment else "",
+        segment=say_segment(page, session, segment) if segment else "",
         is_correction=place.is_correction,
         words=words,
         tone=tone,

@@ -17,9 +17,9 @@ from mailer.web.studio.page import PageDep, StudioPage
 
 _MAX_CANARY = 1_000_000
 _MAX_MINUTES = 7 * 24 * 60
-_BAD_CANARY = gettext_noop("Write a number of readers, such as 50, or nothing to send to all at once.")
+_BAD_CANARY = gettext_noop("Write a number of partners, such as 50, or nothing to send to all at once.")
 _BAD_MINUTES = gettext_noop("Write a number of minutes, such as 30, or nothing to wait for a person.")
-_NO_CANARY = gettext_noop("This is the wait after the first readers: say how many they are.")
+_NO_CANARY = gettext_noop("This is the wait after the first partners: say how many they are.")
 _LONG_NOTE = gettext_noop("Use at most %(number)s characters.")
 _FIELDS = ("canary", "minutes", "clicks", "archive", "doubts", "note")
 

@@ -6,10 +6,10 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = gettext_noop("Mail goes out from %(start)s to %(end)s on the reader’s own clock.")
-_DAYS_ONLY = gettext_noop("Mail goes out on these days, on the reader’s own calendar: %(days)s.")
+_HOURS = gettext_noop("Mail goes out from %(start)s to %(end)s on the partner’s own clock.")
+_DAYS_ONLY = gettext_noop("Mail goes out on these days, on the partner’s own calendar: %(days)s.")
 _BOTH = gettext_noop(
-    "Mail goes out from %(start)s to %(end)s on the reader’s own clock, on these days: %(days)s."
+    "Mail goes out from %(start)s to %(end)s on the partner’s own clock, on these days: %(days)s."
 )
 
 

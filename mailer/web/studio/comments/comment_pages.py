@@ -11,7 +11,6 @@ from mailer.comments.story_path import make_story_path
 from mailer.comments.thread_list import ShownThread, list_commented_stories
 from mailer.team.members import list_members
 from mailer.team.roles import Permission
-from mailer.utc import format_utc
 from mailer.web.routing import GET
 from mailer.web.studio.comments.comment_form import CommentForm, new_request, read_number
 from mailer.web.studio.comments.story import CommentedText, find_story, read_passages
@@ -90,7 +89,6 @@ def render_comments(
         story_path=page.make_path(make_story_path(place.edition, place.story).removesuffix("/comments")),
         acts=page.make_path(f"/editions/{place.edition}/comments"),
         new_request=new_request,
-        format_time=format_utc,
     )
 
 

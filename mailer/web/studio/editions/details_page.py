@@ -65,11 +65,11 @@ _PERSONAL_WORDS: Mapping[Personalisation, tuple[str, str]] = {
     Personalisation.off: (gettext_noop("The same for everybody"), ""),
     Personalisation.order: (
         gettext_noop("Own stories first"),
-        gettext_noop("Readers find the stories about what they follow first, and all others after them."),
+        gettext_noop("Partners find the stories about what they follow first, and all others after them."),
     ),
     Personalisation.filter: (
         gettext_noop("Own stories only"),
-        gettext_noop("Readers get the stories about what they follow, and those for everyone."),
+        gettext_noop("Partners get the stories about what they follow, and those for everyone."),
     ),
 }
 

@@ -18,18 +18,18 @@ _WORDS: Mapping[LaunchFaultKind, tuple[str, str]] = MappingProxyType(
             gettext_noop("Change the sender’s settings"),
         ),
         _K.address: (
-            gettext_noop("Readers could not unsubscribe with one click."),
+            gettext_noop("Partners could not unsubscribe with one click."),
             gettext_noop("Change the web settings"),
         ),
         _K.audience: (gettext_noop("Nobody would get it."), gettext_noop("Choose who gets it")),
         _K.trial: (
             gettext_noop("Trial mode is on, so campaigns go to test readers alone."),
-            gettext_noop("See about trial mode"),
+            gettext_noop("See trial mode"),
         ),
-        _K.approval: (gettext_noop("It lacks an approval that counts."), gettext_noop("See its approval")),
-        _K.test: (gettext_noop("It was not tested as it is now."), gettext_noop("Send a test")),
+        _K.approval: (gettext_noop("It has no valid approval."), gettext_noop("See its approval")),
+        _K.test: (gettext_noop("It has not been tested in this form."), gettext_noop("Send a test")),
         _K.running: (
-            gettext_noop("A campaign with this edition goes to these partners already."),
+            gettext_noop("Another campaign is already sending this edition to these partners."),
             gettext_noop("See that campaign"),
         ),
     }

@@ -29,6 +29,7 @@ from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.launches.fault_words import list_faults
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.segment_query import say_segment
 
 _PATIENCE = 0.08
 """How many seconds a page waits for what is not known yet."""
@@ -159,6 +160,7 @@ def _describe(
         "campaign": place.campaign,
         "preparation": place.preparation,
         "readiness": readiness,
+        "segment_words": _say_segment(page, place, readiness),
         "faults": list_faults(readiness, page.translator) if readiness is not None else [],
         "errors": errors,
         "typed": typed,
@@ -179,6 +181,14 @@ def find_readiness(
     if place.preparation is None:
         return None
     return page.state.readiness.check(place.preparation, page.member.name, patience=patience)
+
+
+def _say_segment(page: StudioPage, place: LaunchPlace, readiness: LaunchReadiness | None) -> str:
+    if place.preparation is None or readiness is None:
+        return ""
+    segment = place.preparation.decisions.segment or ""
+    with page.state.read_session() as session:
+        return say_segment(page, session, segment, readiness.in_words)
 
 
 def name_relay(settings: Settings) -> str:

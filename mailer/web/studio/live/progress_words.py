@@ -40,10 +40,10 @@ DELIVERY_WORDS: Mapping[DeliveryState, tuple[str, str]] = MappingProxyType(
 
 _FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
     {
-        Fault.reader: gettext_noop("the partner’s side"),
-        Fault.sender: gettext_noop("ours"),
-        Fault.provider: gettext_noop("the provider, or on the way"),
-        Fault.nobody: gettext_noop("nobody’s"),
+        Fault.reader: gettext_noop("The fault is on the partner’s side."),
+        Fault.sender: gettext_noop("The fault is on our side."),
+        Fault.provider: gettext_noop("The fault is with the provider, or on the way."),
+        Fault.nobody: gettext_noop("Nobody is at fault."),
     }
 )
 _STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
@@ -94,7 +94,7 @@ def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[
     translate = translator.translate
     if progress.state is CampaignState.paused and progress.canary is not None:
         return translate(
-            gettext_noop("Waits after its first %(number)s"), number=str(progress.canary)
+            gettext_noop("Paused after the first %(number)s"), number=str(progress.canary)
         ), "careful"
     if progress.state is CampaignState.sending and not progress.senders:
         return translate(gettext_noop("Waits to be sent")), "careful"

@@ -7,14 +7,10 @@ from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from locales.countries import country_codes
-from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import CampaignReport, read_time_line, report_campaign
 from mailer.database.models import Campaign
-from mailer.i18n import SOURCE_LANGUAGE
 from mailer.team.roles import Permission
-from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.viewer import Viewer
@@ -23,7 +19,7 @@ from mailer.web.studio.campaign_number import CampaignNumber, read_campaign_numb
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.reports.tables import list_tables
 from mailer.web.studio.routing import StudioRoute
-from subscribers.segments.term_description import Vocabulary
+from mailer.web.studio.segment_query import make_vocabulary, say_segment
 
 _MAX_OTHERS = 100
 
@@ -44,7 +40,9 @@ def show_report(page: PageDep, campaign: CampaignNumber) -> Response:
             report = report_campaign(
                 session, campaign, page.state.workspace, fresh=False, compare_with=chosen
             )
-            others = _list_others(session, campaign) if report.summary.launched_at else []
+            others = _list_others(page, session, campaign) if report.summary.launched_at else []
+            segment = report.summary.segment
+            segment_words = say_segment(page, session, segment) if segment else ""
     except UnknownCampaignError as error:
         raise HTTPException(404) from error
     return page.render(
@@ -53,7 +51,7 @@ def show_report(page: PageDep, campaign: CampaignNumber) -> Response:
         campaign=campaign,
         edition=report.summary.edition,
         may_correct=_may_correct(page, report),
-        page=_describe(page, report),
+        page=_describe(page, report, segment_words),
         others=others,
         chosen=chosen if _is_compared(report) else None,
         tables=list_tables(page, report),
@@ -84,25 +82,16 @@ def _may_correct(page: StudioPage, report: CampaignReport) -> bool:
     return is_edition and page.may(Permission.prepare) and page.leads_to("/corrections/new")
 
 
-def _describe(page: StudioPage, report: CampaignReport) -> CampaignPage:
-    vocabulary = _name_places(page)
-    return describe_campaign(report, vocabulary, now=page.state.clock(), viewer=_make_viewer(page))
-
-
-def _name_places(page: StudioPage) -> Vocabulary:
-    """The names of sectors and countries in the language of the page."""
-    if page.translator.tag == SOURCE_LANGUAGE:
-        return vocabulary_of(page.settings)
-    names = own_country_names(page.settings)
-    countries = {code: page.translator.name_country(code, names) for code in country_codes()}
-    return Vocabulary(sectors=dict(list_sectors(page.translator, page.settings)), countries=countries)
+def _describe(page: StudioPage, report: CampaignReport, segment_words: str) -> CampaignPage:
+    now, vocabulary, viewer = page.state.clock(), make_vocabulary(page), _make_viewer(page)
+    return describe_campaign(report, vocabulary, now=now, segment_words=segment_words, viewer=viewer)
 
 
 def _is_compared(report: CampaignReport) -> bool:
     return report.comparison is not None and report.comparison.is_chosen
 
 
-def _list_others(session: Session, campaign: int) -> Sequence[OtherCampaign]:
+def _list_others(page: StudioPage, session: Session, campaign: int) -> Sequence[OtherCampaign]:
     """The campaigns that were launched last, without this one, the newest first."""
     launched = (
         select(Campaign.id, Campaign.edition, Campaign.launched_at)
@@ -111,8 +100,9 @@ def _list_others(session: Session, campaign: int) -> Sequence[OtherCampaign]:
         .limit(_MAX_OTHERS)
     )
     return [
-        OtherCampaign(number=number or 0, label=f"{edition} · {at:%Y-%m-%d}")
+        OtherCampaign(number=number or 0, label=f"{edition} · {page.translator.format_day(at.date())}")
         for number, edition, at in session.exec(launched)
+        if at is not None
     ]
 
 

@@ -21,7 +21,7 @@ TABLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "returned": gettext_noop("What came back"),
         "alarms": gettext_noop("What servers say about the sender"),
         "links": gettext_noop("Links"),
-        "organisations": gettext_noop("Organisations without a reader"),
+        "organisations": gettext_noop("Organisations without a partner"),
         "warnings": gettext_noop("Warnings of the checks"),
     }
 )

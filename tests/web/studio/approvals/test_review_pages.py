@@ -32,7 +32,7 @@ def test_a_reviewer_reads_exactly_this_and_approves_it(desk: Desk, link: str) ->
     with desk.house.unchanged("reading"):
         words = desk.see("", link)
         assert "Is your name right?" in words
-        assert "It would go to 2 readers" in words
+        assert "It would go to 2 partners" in words
         assert desk.house.ask("GET", f"{link}/frame/1").status == 200
         assert desk.house.ask("GET", f"{link}/variants/1").status == 200
     assert desk.house.ask("GET", f"{link}/frame/9").status == 404

@@ -83,7 +83,7 @@ def test_the_checklist_says_how_far_each_item_is_and_what_comes_next(desk: Desk)
     assert "Left out:" in page
     assert "different mails · you have looked at 0" in page
     assert find_main(page) == "Look at the versions"
-    assert "Mail goes out from 08:00 to 18:00 on the reader’s own clock" in page
+    assert "Mail goes out from 08:00 to 18:00 on the partner’s own clock" in page
 
 
 def test_a_page_is_there_before_its_edition_is_compiled_and_asks_for_the_rest(desk: Desk) -> None:
@@ -326,7 +326,7 @@ def test_only_what_was_changed_in_the_options_is_decided(desk: Desk) -> None:
     desk.act(f"/campaigns/{number}/options", {**shown, **was, "canary": "50", "minutes": "2,5"})
     assert desk.read(number).decisions == Decisions(canary=50, canary_minutes=2.5)
     page = desk.get(f"/campaigns/{number}")
-    assert "To 50 readers first, the rest 2.5 minutes later" in page
+    assert "To 50 partners first, the rest 2.5 minutes later" in page
     sent = {"clicks": "yes", "archive": "yes", "doubts": "resend", "note": "Wait for\r\nthe <minister>."}
     desk.act(f"/campaigns/{number}/options", {**shown, **was, **sent})
     decided = desk.read(number).decisions
@@ -343,10 +343,10 @@ def test_only_what_was_changed_in_the_options_is_decided(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"canary": "many"}, "Write a number of readers"),
-        ({"canary": "-1"}, "Write a number of readers"),
-        ({"canary": "٣"}, "Write a number of readers"),
-        ({"canary": "99999999"}, "Write a number of readers"),
+        ({"canary": "many"}, "Write a number of partners"),
+        ({"canary": "-1"}, "Write a number of partners"),
+        ({"canary": "٣"}, "Write a number of partners"),
+        ({"canary": "99999999"}, "Write a number of partners"),
         ({"canary": "5", "minutes": "soon"}, "Write a number of minutes"),
         ({"canary": "5", "minutes": "0"}, "Write a number of minutes"),
         ({"canary": "5", "minutes": "nan"}, "Write a number of minutes"),

@@ -25,7 +25,7 @@ def test_the_contact_sheet_has_each_mail_that_somebody_gets_and_how_many_do(desk
     tags = list_tags(desk, number)
     assert len(tags) >= 3
     assert f"{len(tags)} different mails" in page
-    assert "depending on what readers follow and on their language" in page
+    assert "depending on what partners follow and on their language" in page
     partners = [int(many) for many in re.findall(r"(\d+) partners?</p>", page)]
     assert (len(partners), sum(partners)) == (len(tags), 4)
     assert partners == sorted(partners, reverse=True)

@@ -164,7 +164,7 @@ def test_another_number_at_the_start_is_told_and_typed_anew(house: House, campai
     hurry(house.studio)
     start_due_launches(house.studio.engine, house.studio.workspace)
     page = house.ask("GET", f"/campaigns/{campaign}/launch", Role.approver).body.decode()
-    assert "4 was typed, and when it was to start 5 partners would have got it." in page
+    assert "It was confirmed for 4, but at its start there were 5 partners to send it to." in page
     assert "Nothing was sent" in page
     assert read_states(house.studio.engine) == {}
 

@@ -96,7 +96,7 @@ def test_what_became_of_one_message_is_found_by_those_who_may_see_partners(
     assert "Refused by their server" in refused
     assert "550 5.1.1 &lt;x@example.org&gt; unknown" in refused
     add_campaign(house.studio.engine, ["other@example.org"])
-    assert "not for them" in house.ask("GET", f"{path}other@example.org", Role.author).body.decode()
+    assert "does not go to them" in house.ask("GET", f"{path}other@example.org", Role.author).body.decode()
     assert "Nobody with this address" in house.ask("GET", f"{path}no@example.org", Role.author).body.decode()
     assert "Nobody with this address" in house.ask("GET", f"{path}%00'%22", Role.author).body.decode()
     hidden = house.ask("GET", f"{path}reader8@example.org", Role.guest).body.decode()
@@ -229,7 +229,7 @@ def test_machines_are_shown_with_their_sign_of_life(house: House) -> None:
     with Presence(studio.engine, studio.workspace.root, 0, kind="work-"):
         page = house.ask("GET", "/machines", Role.guest).body.decode()
         assert page.count("Works") == 1
-        assert page.count("No longer there") == 1
+        assert page.count("No sign of life") == 1
         assert "quarantined" in page
         assert "No program is sending" not in page
     assert "No program is sending" in house.ask("GET", "/machines", Role.guest).body.decode()

@@ -177,7 +177,7 @@ def test_whoever_may_not_see_partners_does_not_even_see_the_entry(partners: Part
 
 def test_an_organisation_shows_its_people_and_says_when_no_reader_is_left(partners: PartnerHouse) -> None:
     words = partners.get("/organisations")
-    assert "Closed Institute No reader left 2 people" in words
+    assert "Closed Institute No partner left 2 people" in words
     assert "National Museum 1 person" in words
     assert "Ministry of Education" in partners.get("/organisations?search=ministry")
     assert "Green Office" not in partners.get("/organisations?search=ministry")
@@ -185,6 +185,6 @@ def test_an_organisation_shows_its_people_and_says_when_no_reader_is_left(partne
     page = partners.get(f"/organisations/{quote('Ministry of Education / Боловсролын яам')}")
     assert "Бат-Эрдэнэ" in page
     assert "Learning outdoors : Accepted by their server" in page
-    assert "No reader left" not in page
-    assert "No reader left" in partners.get("/organisations/Closed%20Institute")
+    assert "No partner left" not in page
+    assert "No partner left" in partners.get("/organisations/Closed%20Institute")
     partners.get("/organisations/nobody", status=404)

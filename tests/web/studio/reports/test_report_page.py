@@ -45,7 +45,7 @@ def read(house: House, path: str, who: str = Role.manager) -> str:
 def test_a_report_shows_what_the_ledger_says_and_whom_it_doubts(house: House, returns: Returns) -> None:
     page = read(house, f"/campaigns/{returns.campaign}/report")
     words = read_words(page)
-    assert f"{READERS} readers: 21 sent, 2 refused by their mail server, 1 in doubt." in words
+    assert f"{READERS} partners: 21 sent, 2 refused by their mail server, 1 in doubt." in words
     assert "reader2@example.org" in words
     assert "550 5.1.1 no such user <b>here</b>" in words
     assert {"numbers", "comparison", "reasons", "in-doubt", "departures", "files"} <= set(list_sections(page))
@@ -53,13 +53,27 @@ def test_a_report_shows_what_the_ledger_says_and_whom_it_doubts(house: House, re
     assert "mailer campaigns" not in words
 
 
+def test_a_report_says_its_segment_in_words_and_the_query_beside_them(house: House) -> None:
+    query = "country:MN,CN sector:education"
+    number = add_campaign(
+        house.studio.engine, [], state=CampaignState.finished, launched_at=START, segment=query
+    )
+    page = read(house, f"/campaigns/{number}/report")
+    assert f"partners in Mongolia or China who follow Education · <code>{query}</code>" in page
+    # Its sector is not there any more, so nobody knows what it is called.
+    number = add_campaign(
+        house.studio.engine, [], state=CampaignState.finished, launched_at=START, segment="sector:gone"
+    )
+    assert "<dt>Partners</dt><dd>sector:gone</dd>" in read(house, f"/campaigns/{number}/report")
+
+
 def test_a_guest_sees_the_numbers_and_no_person(house: House, returns: Returns) -> None:
     page = read(house, f"/campaigns/{returns.campaign}/report", Role.guest)
-    assert f"{READERS} readers" in read_words(page)
+    assert f"{READERS} partners" in read_words(page)
     assert "@example.org" not in page
     assert "organisations" not in list_sections(page)
     words = read_words(page)
-    assert "Refused: no such user; dead address The reader’s side –" in words
+    assert "Refused: no such user; dead address The partner’s side –" in words
     assert "Bounce: no such user –" in words
     assert "stands for fewer than five people" in words
     tables = re.findall(r"/report/tables/([\w-]+)", page)

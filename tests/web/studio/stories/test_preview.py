@@ -203,11 +203,11 @@ def test_the_controls_change_what_is_shown(desk: Desk, browser: Browser) -> None
         expect(page.locator(".window.phone")).to_be_visible()
         page.get_by_label("Whole edition").check()
         page.get_by_text("As whom, and in which language").click()
-        page.get_by_label("As this reader").fill("bat@example.org")
-        page.get_by_label("As this reader").press("Enter")
+        page.get_by_label("As this partner").fill("bat@example.org")
+        page.get_by_label("As this partner").press("Enter")
         expect(frame.get_by_text("Dear Bat,")).to_be_attached(timeout=_PATIENCE)
-        page.get_by_label("As this reader").fill("nobody@example.org")
-        page.get_by_label("As this reader").press("Tab")
+        page.get_by_label("As this partner").fill("nobody@example.org")
+        page.get_by_label("As this partner").press("Tab")
         expect(page.locator("#for-error")).to_be_visible(timeout=_PATIENCE)
         assert page.evaluate("history.length") <= 2
 

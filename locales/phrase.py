@@ -1,0 +1,69 @@
+"""Sentences with parameters, which are English until whoever shows them has a translation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+
+def gettext_noop(message: str) -> str:
+    """Return ``message`` unchanged; marks it for extraction. It is translated when it is shown."""
+    return message
+
+
+class Phrase(str):
+    """A phrase in English that keeps the ``message`` and the ``parameters`` which it was made of.
+
+    It is a string, so that logs, files and the command line need not know of it. A parameter may be a phrase
+    itself. ``message`` has to be marked by :func:`gettext_noop` where it is written.
+    """
+
+    message: str
+    parameters: Mapping[str, object]
+
+    def __new__(cls, message: str, **parameters: object) -> Self:
+        phrase = super().__new__(cls, message % parameters if parameters else message)
+        phrase.message, phrase.parameters = message, parameters
+        return phrase
+
+    def dump(self) -> list[Any]:
+        """The phrase for JSON, of which :func:`load_phrase` makes it again."""
+        values = {
+            name: value.dump() if isinstance(value, Phrase) else value
+            for name, value in self.parameters.items()
+        }
+        return [self.message, values]
+
+    def render(self, gettext: Callable[[str], str]) -> str:
+        """The phrase in the language of ``gettext``, which knows messages."""
+        said = gettext(self.message) if self.message else ""
+        values = {
+            name: value.render(gettext) if isinstance(value, Phrase) else value
+            for name, value in self.parameters.items()
+        }
+        return said % values if values else said
+
+
+def load_phrase(written: Sequence[Any]) -> Phrase:
+    """Read what :meth:`Phrase.dump` wrote."""
+    message, values = written
+    return Phrase(
+        message,
+        **{name: load_phrase(value) if isinstance(value, list) else value for name, value in values.items()},
+    )
+
+
+OR = gettext_noop("%(first)s or %(last)s")
+AND = gettext_noop("%(first)s and %(last)s")
+_FURTHER = gettext_noop("%(first)s, %(next)s")
+
+
+def join_phrases(phrases: Sequence[str], joiner: str = OR) -> str:
+    """Join phrases: ``A``, ``A or B``, ``A, B or C``; ``joiner`` is the message for the last two."""
+    if not phrases:
+        return ""
+    *others, last = phrases
+    if not others:
+        return last
+    joined = others[0]
+    for phrase in others[1:]:
+        joined = Phrase(_FURTHER, first=joined, next=phrase)
+    return Phrase(joiner, first=joined, last=last)
