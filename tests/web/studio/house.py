@@ -52,6 +52,7 @@ class House:
     studio: Studio
     cookies: Mapping[str, str]
     pristine: Path
+    rows: "WatchedRows | None" = None
 
     def ask(
         self,
@@ -106,7 +107,13 @@ class House:
         later = (".", "mailer.db-", "doctor.json")
         names = sorted(path.name for path in root.iterdir() if not path.name.startswith(later))
         settings = (root / "mailer.toml").read_bytes()
-        return {**files, "the workspace": names, "mailer.toml": settings, **_dump(root / "mailer.db")}
+        return {**files, "the workspace": names, "mailer.toml": settings, **self._read_rows()}
+
+    def _read_rows(self) -> dict[str, list[dict[str, object]]]:
+        if self.rows is not None:
+            return self.rows.read()
+        with _connect(self.studio.workspace.root / "mailer.db") as connection:
+            return _dump(connection)
 
     @contextlib.contextmanager
     def unchanged(self, reason: str) -> Iterator[None]:
@@ -150,13 +157,31 @@ def _connect(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _dump(path: Path) -> dict[str, list[dict[str, object]]]:
-    with _connect(path) as connection:
-        connection.row_factory = sqlite3.Row
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        tables = {
-            name: [dict(one) for one in connection.execute(f'SELECT * FROM "{name}"')] for (name,) in found
-        }
+class WatchedRows:
+    """The rows of all tables, read again only if somebody has committed something meanwhile."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._version = -1
+        self._rows: dict[str, list[dict[str, object]]] = {}
+
+    def read(self) -> dict[str, list[dict[str, object]]]:
+        while (version := self._read_version()) != self._version:
+            self._rows, self._version = _dump(self._connection), version
+        return self._rows
+
+    def _read_version(self) -> int:
+        """A number that every commit of another connection changes."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _dump(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    tables: dict[str, list[dict[str, object]]] = {}
+    for (name,) in found:
+        rows = connection.execute(f'SELECT * FROM "{name}"')
+        columns = [column[0] for column in rows.description]
+        tables[name] = [dict(zip(columns, row, strict=True)) for row in rows]
     # A thread deletes the sessions that have ended, and those of who has left.
     gone = {one["id"] for one in tables["team_member"] if one["removed_at"]}
     tables["team_session"] = [
@@ -204,7 +229,7 @@ def _add_import(session: Session, workspace: Workspace, member_id: int) -> None:
 def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
     """Serve a Studio with two editions and a member of each role."""
     workspace = _make_workspace(folder / "workspace", sqlite_template)
-    with serve_studio(workspace) as studio:
+    with serve_studio(workspace) as studio, _connect(workspace.root / "mailer.db") as watching:
         cookies = {role.value: studio.sign_in(studio.add_member(role, f"{role.value} X")) for role in Role}
         with Session(studio.engine) as session:
             session.add(
@@ -233,6 +258,8 @@ def open_house(folder: Path, sqlite_template: Path) -> Iterator[House]:
             session.flush()
             begin_preparation(session, SLUG, title="News", member_id=None, now=utc_now())
             session.commit()
-        house = House(studio=studio, cookies=cookies, pristine=folder / "pristine")
+        house = House(
+            studio=studio, cookies=cookies, pristine=folder / "pristine", rows=WatchedRows(watching)
+        )
         house.keep()
         yield house
