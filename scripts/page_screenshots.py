@@ -1,6 +1,6 @@
 """The readers' pages on a phone: one reader's walk through all of them, in each of their languages.
 
-Every page is pictured in each language, by day and by night in turn, and the pictures make one sheet.
+A page is pictured in each language or in two, by day and by night in turn, and the pictures make one sheet.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _TEMPLATE_NAMES = {
 }
 """Names of pages in the walk that differ from the template."""
 
-SHORT_PAGES = (
+IN_TWO_LANGUAGES = (
     "check_email",
     "export",
     "confirm_address",
@@ -79,8 +79,23 @@ SHORT_PAGES = (
     "test_link",
     "unknown_link",
     "sign_up_waits",
+    "reason_recorded",
+    "not_subscribed",
+    "resubscribed",
+    "saved",
+    "data_requests",
+    "change_address",
+    "request_link",
+    "verified_fake",
+    "error",
+    "unsubscribed",
+    "erase",
+    "confirm_sign_up",
+    "editions",
+    "verified",
 )
-"""Pages with a sentence or two."""
+"""Pages in English and one other language: those of a sentence or two, and those that are like another one.
+All pages in six languages would make the documents too heavy."""
 
 _STORY = "cop15-kunming"
 _IN_A_ROW = 3
@@ -139,11 +154,11 @@ def _picture_story(browser: Browser, address: str) -> Image.Image:
 
 
 def choose_languages(name: str) -> tuple[str, ...]:
-    """The languages a page is pictured in: all of them, or for a brief one English and another in turn."""
-    if name not in SHORT_PAGES:
+    """The languages a page is pictured in: all of them, or English and another in turn."""
+    if name not in IN_TWO_LANGUAGES:
         return LANGUAGES
     source, *others = LANGUAGES
-    return source, others[SHORT_PAGES.index(name) % len(others)]
+    return source, others[IN_TWO_LANGUAGES.index(name) % len(others)]
 
 
 def describe_pages() -> Iterator[str]:
@@ -154,12 +169,12 @@ def describe_pages() -> Iterator[str]:
     )
     yield (
         "\n## The readers' pages\n\nOn a phone, by day and by night: English, Chinese and Japanese above, "
-        "Korean, Mongolian and French below; pages of a sentence or two in English and one of the others.\n"
+        "Korean, Mongolian and French below; some pages in English and one of the others.\n"
     )
     for name, title in TITLES.items():
         tags = choose_languages(name)
         names = [Locale.parse(tag, sep="-").get_language_name("en") for tag in tags]
-        languages = "six languages" if name not in SHORT_PAGES else " and ".join(map(str, names))
+        languages = "six languages" if name not in IN_TWO_LANGUAGES else " and ".join(map(str, names))
         yield f"\n### {title}\n\n![{title}, in {languages}](images/page-{name}.png)\n"
 
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser
 
 from mailer.demo.walkthrough import run_walkthrough
-from mailer.dispatch.deliveries.counts import Counts
 from mailer.web.local_access import LocalAccess
 from mailer.web.report.app import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from scripts.image_grid import put_beside, save_drawing
+from scripts.silent_output import SilentOutput
 from tests.web.report_pages.shown_reports import ShownReports
 
 TITLES = {
@@ -34,19 +33,6 @@ _PAPER = (794, 1123)
 """A4 at 96 dots to an inch, in pixels."""
 _MARGIN = 57
 _LAST_CAMPAIGN = 3
-
-
-class _SilentOutput:
-    """Shows nothing of the demo."""
-
-    def step(self, title: str) -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-    def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None: ...
-
-    def progress(self, _: str) -> AbstractContextManager[Callable[[Counts], None]]:
-        return nullcontext(lambda _: None)
 
 
 def take_reports(browser: Browser, root: Path, output: Path) -> None:
@@ -75,7 +61,7 @@ def _take_demo(browser: Browser, picture: Path) -> None:
         root = Path(temporary) / "demo"
         # Playwright has a loop of its own in this thread.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(run_walkthrough, root, _SilentOutput()).result()
+            thread.submit(run_walkthrough, root, SilentOutput()).result()
         access = LocalAccess(opening_path=f"/campaigns/{_LAST_CAMPAIGN}")
         app = create_report_app(open_workspace(root, environ={}), access=access)
         running = start_in_thread(app)

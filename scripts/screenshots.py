@@ -26,6 +26,7 @@ from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
+from scripts.campaign_screenshots import describe_campaigns, take_campaigns
 from scripts.doctor_screenshots import describe_doctor, take_doctor
 from scripts.image_grid import put_below, save_drawing
 from scripts.mail_screenshots import describe_mails, take_mails
@@ -159,6 +160,7 @@ def describe_gallery() -> Iterator[str]:
     yield from describe_pages()
     yield from describe_reports()
     yield from describe_studio()
+    yield from describe_campaigns()
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:
@@ -203,6 +205,7 @@ _TAKERS: Mapping[str, Callable[[Browser, Path, Path], None]] = {
     "mails": take_mails,
     "reports": take_reports,
     "studio": take_studio,
+    "campaigns": take_campaigns,
 }
 
 

@@ -117,6 +117,15 @@ def test_every_mailer_command_a_page_names_exists(document: str) -> None:
             command = command.commands[word]
 
 
+def test_every_picture_is_shown_and_all_weigh_at_most_five_megabytes() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    documents = "".join(
+        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    )
+    assert [file.name for file in pictures if f"images/{file.name})" not in documents] == []
+    assert sum(file.stat().st_size for file in pictures) <= 5_000_000
+
+
 # --- help ---------------------------------------------------------------------------------------------------
 
 
