@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mailer.database import schema
 from mailer.database.team_models import Role
 from mailer.team.members import Member
 from mailer.workspace import Workspace, open_workspace, write_keys
@@ -98,21 +97,18 @@ def change_field(fields: list[tuple[str, str]], name: str, value: str) -> list[t
     return [(key, value if key == name else old) for key, old in fields]
 
 
-def make_workspace(root: Path) -> Workspace:
-    """A workspace with a database, in the folder ``root``."""
+def make_workspace(root: Path, database: Path) -> Workspace:
+    """A workspace in the folder ``root``, with a copy of ``database``."""
     (root / "mailer.toml").write_text(SETTINGS, encoding="utf-8")
     write_keys(root / "keys.toml")
-    workspace = open_workspace(root, environ={})
-    engine = workspace.open_database()
-    schema.upgrade(engine)
-    engine.dispose()
-    return workspace
+    shutil.copy(database, root / "mailer.db")
+    return open_workspace(root, environ={})
 
 
 @pytest.fixture(scope="module")
-def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def shared_studio(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Studio]:
     """One Studio for the tests of a file: starting it takes longer than most of them."""
-    with serve_studio(make_workspace(tmp_path_factory.mktemp("studio"))) as studio:
+    with serve_studio(make_workspace(tmp_path_factory.mktemp("studio"), sqlite_template)) as studio:
         yield studio
 
 

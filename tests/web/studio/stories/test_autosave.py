@@ -3,6 +3,7 @@ is away, input methods, and without a mouse."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -27,8 +28,11 @@ def valve() -> Valve:
 
 
 @pytest.fixture(scope="module")
-def shared_studio(tmp_path_factory: pytest.TempPathFactory, valve: Valve) -> Iterator[Studio]:
-    with serve_studio(make_workspace(tmp_path_factory.mktemp("studio")), valve.wrap) as studio:
+def shared_studio(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, valve: Valve
+) -> Iterator[Studio]:
+    workspace = make_workspace(tmp_path_factory.mktemp("studio"), sqlite_template)
+    with serve_studio(workspace, valve.wrap) as studio:
         yield studio
 
 
