@@ -284,5 +284,5 @@ def test_trial_mode_is_shown_and_ended_by_a_manager_once_the_doctor_finds_nothin
         assert "until the set-up is proven" in house.ask("GET", "/trial", Role.manager).body.decode()
         refused = house.ask("POST", "/trial/end", Role.manager)
         assert refused.status == 422
-        assert "Trial mode goes on: the doctor finds" in refused.body.decode()
+        assert "Trial mode stays on: the doctor found" in refused.body.decode()
         assert list_acts(studio) == []
