@@ -1,8 +1,7 @@
 """Telling people by mail, once, that an approval waits for them, and whoever asked how it ended.
 
-As for links to Studio (:mod:`mailer.team.sign_in_mails`), whoever sends a mail claims its row by postponing
-the next attempt, and a mail in doubt is not sent again. Who has answered meanwhile gets none. The secret in
-the link of an outside reviewer is made as their mail is, and kept by its digest alone.
+A mail in doubt is not sent again, as with links to Studio. Who has answered meanwhile gets none. The secret
+in the link of an outside reviewer is made as their mail is, and kept by its digest alone.
 """
 
 from collections.abc import Callable
@@ -10,29 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from mailer.campaigns.approvals.reviewers import make_link, name_reviewer
 from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
-from mailer.database.engine import open_session
-from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
-from mailer.dispatch.single_mail import sign_and_send_mail
-from mailer.errors import ConfigurationError
+from mailer.dispatch.mail_attempts import AttemptPolicy
+from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, MailRun
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter
-from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.team.members import find_member
-from mailer.team.sign_in_mails import MailRun
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
-_ATTEMPTS = AttemptPolicy(
-    lease=timedelta(minutes=10), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
-)
 _KEPT = timedelta(days=3)
 _SHOWN_LENGTH = 300
 
@@ -69,15 +61,17 @@ _CHANGES = MailText(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ClaimedMail:
-    mail_id: int
+class _Mail:
     text: MailText
     email: str
     language: str
     path: str
     values: dict[str, str]
     asked_at: datetime
-    attempts: int
+
+    @property
+    def envelope(self) -> str:
+        return normalise_address(self.email).envelope
 
 
 def send_due_approval_mails(
@@ -89,48 +83,29 @@ def send_due_approval_mails(
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> MailRun:
     """Send every mail that is due. ``address`` is where people open Studio."""
-    sent, problem, former = 0, None, 0
-    # One that is found twice is being claimed by another process.
-    while not is_stopped() and (mail_id := _find_due(engine, clock())) not in {None, former}:
-        former = mail_id or 0
-        claimed = _claim_mail(engine, former, clock())
-        if claimed is None:
-            continue
-        outcome = _send(workspace, engine, claimed, address, clock)
-        sent += outcome.verdict is Verdict.sent
-        problem = outcome.reason if outcome.verdict in {Verdict.give_back, Verdict.stop} else ""
-    return MailRun(sent=sent, problem=problem)
+
+    def build(claimed: ClaimedMail[_Mail], now: datetime) -> bytes:
+        mail = claimed.mail
+        return build_letter(
+            mail.text,
+            "studio-approval",
+            envelope=mail.envelope,
+            url=f"{address}{mail.path}",
+            translator=load_translator(match_language([mail.language]) or SOURCE_LANGUAGE),
+            settings=workspace.settings,
+            mail_id=claimed.number,
+            requested_at=mail.asked_at,
+            now=now,
+            values=mail.values,
+        )
+
+    return _KIND.send_due(workspace, engine, build, clock=clock, is_stopped=is_stopped)
 
 
-def _find_due(engine: Engine, now: datetime) -> int | None:
-    with open_session(engine, read_only=True) as session:
-        due = select(ApprovalMail.id).where(ApprovalMail.not_before <= now)
-        return session.exec(due.order_by(col(ApprovalMail.not_before), col(ApprovalMail.id)).limit(1)).first()
-
-
-def _claim_mail(engine: Engine, mail_id: int, now: datetime) -> _ClaimedMail | None:
-    """Claim a mail that is due; None if it must not be sent or another has it."""
-    with open_session(engine) as session:
-        due = select(ApprovalMail).where(ApprovalMail.id == mail_id, ApprovalMail.not_before <= now)
-        mail = session.exec(due.with_for_update(skip_locked=True)).first()
-        if mail is None:
-            return None
-        is_over = now - mail.asked_at > _KEPT or was_interrupted_twice(mail)
-        claimed = None if is_over else _describe(session, mail, now)
-        if claimed is None:
-            session.delete(mail)
-            session.commit()
-            return None
-        _ATTEMPTS.claim(mail, now)
-        session.add(mail)
-        session.commit()
-        return claimed
-
-
-def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _ClaimedMail | None:
+def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _Mail | None:
     """What a mail says, and to whom; None if nobody needs it any more."""
     asked = find_round(session.connection(), mail.round_id)
-    if asked is None:
+    if asked is None or now - mail.asked_at > _KEPT:
         return None
     person = _find_recipient(session, mail)
     if person is None:
@@ -146,15 +121,13 @@ def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _ClaimedMa
         text, path = _ASKED, f"/campaigns/{asked.campaign_id}/approval"
     if text is None:
         return None
-    return _ClaimedMail(
-        mail_id=mail.id or 0,
+    return _Mail(
         text=text,
         email=email,
         language=language,
         path=path,
         values=_list_values(asked, mail.kind),
         asked_at=mail.asked_at,
-        attempts=mail.attempts + 1,
     )
 
 
@@ -203,31 +176,11 @@ def _list_values(asked: Round, kind: ApprovalMailKind) -> dict[str, str]:
     return {"asker": asked.asked_by, "title": asked.facts.title, "people": people, "words": shown}
 
 
-def _send(
-    workspace: Workspace, engine: Engine, claimed: _ClaimedMail, address: str, clock: Callable[[], datetime]
-) -> Outcome:
-    settings, now = workspace.settings, clock()
-    envelope = normalise_address(claimed.email).envelope
-    translator = load_translator(match_language([claimed.language]) or SOURCE_LANGUAGE)
-    try:
-        message = build_letter(
-            claimed.text,
-            "studio-approval",
-            envelope=envelope,
-            url=f"{address}{claimed.path}",
-            translator=translator,
-            settings=settings,
-            mail_id=claimed.mail_id,
-            requested_at=claimed.asked_at,
-            now=now,
-            values=claimed.values,
-        )
-        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
-    except ConfigurationError as error:
-        outcome = make_unsent_outcome(error)
-    row = col(ApprovalMail.id) == claimed.mail_id
-    with engine.begin() as connection:
-        _ATTEMPTS.record_outcome(
-            connection, ApprovalMail, row, outcome, attempts=claimed.attempts, now=clock()
-        )
-    return outcome
+_KIND = MailKind(
+    table=ApprovalMail,
+    number=col(ApprovalMail.id),
+    attempts=AttemptPolicy(
+        lease=timedelta(minutes=10), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
+    ),
+    describe=_describe,
+)

@@ -28,10 +28,10 @@ from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import plan_campaign
 from mailer.database.approval_models import ApprovalMail, ApprovalReviewer, ApprovalVerdict
 from mailer.database.team_models import Role
+from mailer.dispatch.waiting_mails import MailRun
 from mailer.settings import SmtpSettings
 from mailer.team.members import add_member
 from mailer.team.membership import remove_member
-from mailer.team.sign_in_mails import MailRun
 from mailer.workspace import Workspace
 from subscribers.segments.segment import parse_segment
 from tests.factories.small_edition import SLUG, add_people, write_edition

@@ -10,12 +10,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.engine import open_session
+from mailer.dispatch.waiting_mails import MailRun
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.attempt_limits import forget_studio_attempts
 from mailer.team.member_data import delete_credentials_of_leavers
 from mailer.team.sessions import delete_old_sessions
 from mailer.team.sign_in_links import delete_old_links
-from mailer.team.sign_in_mails import MailRun, delete_old_mails, send_due_mails
+from mailer.team.sign_in_mails import delete_old_mails, send_due_mails
 from mailer.workspace import Workspace
 
 _POLL_SECONDS = 5.0

@@ -10,18 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-from sqlmodel import Session, col, delete, select
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session, col, delete
 
-from mailer.database.engine import open_session
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail
-from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.mail_attempts import AttemptPolicy
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.single_mail import sign_and_send_mail
+from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, MailRun
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.smtp.probe import ProbeError, probe_server
-from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.team.invitations import find_inviter
 from mailer.team.members import Member, find_member_by_address
 from mailer.team.secret import digest_secret
@@ -30,34 +28,24 @@ from mailer.team.sign_in_links import create_link
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
-_ATTEMPTS = AttemptPolicy(
-    lease=timedelta(minutes=10), first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=5)
-)
 # Who asked for a link an hour ago has asked again or gone home; who was invited has not.
 _KEPT = {SignInLinkPurpose.sign_in: timedelta(hours=1), SignInLinkPurpose.invitation: timedelta(days=3)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimedMail:
-    """A claimed mail, ready to be sent; ``secret`` is that of its link."""
+class SignInLetter:
+    """A mail with a link, ready to be sent; ``secret`` is that of its link."""
 
-    mail_id: int
     purpose: SignInLinkPurpose
     member: Member
     secret: str
     language: str
     inviter: str
     asked_at: datetime
-    attempts: int
 
-
-@dataclass(frozen=True, kw_only=True)
-class MailRun:
-    """What became of the mails that were due. ``sent`` counts those that the relay has. ``problem`` says why
-    the last that was tried did not leave, "" if it did; None if none was tried."""
-
-    sent: int = 0
-    problem: str | None = None
+    @property
+    def envelope(self) -> str:
+        return normalise_address(self.member.email).envelope
 
 
 def queue_link(
@@ -87,56 +75,36 @@ def send_due_mails(
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> MailRun:
     """Send every mail that is due. ``address`` is where people open Studio."""
-    sent, problem, former = 0, None, 0
-    # One that is found twice is being claimed by another process.
-    while not is_stopped() and (mail_id := _find_due(engine, clock())) not in {None, former}:
-        former = mail_id or 0
-        claimed = claim_mail(engine, former, clock())
-        if claimed is None:
-            # As much is asked of the relay for a stranger's address, so that what the sign-in page says of
-            # the relay does not depend on whose address was typed.
-            problem = _probe_relays(workspace)
-            continue
-        outcome = _send(workspace, engine, claimed, address, clock)
-        sent += outcome.verdict is Verdict.sent
-        problem = outcome.reason if outcome.verdict in {Verdict.give_back, Verdict.stop} else ""
-    return MailRun(sent=sent, problem=problem)
 
-
-def claim_mail(engine: Engine, mail_id: int, now: datetime) -> ClaimedMail | None:
-    """Claim a mail that is due and make its link; None if it must not be sent or another has it."""
-    with open_session(engine) as session:
-        due = select(SignInMail).where(SignInMail.id == mail_id, SignInMail.not_before <= now)
-        mail = session.exec(due.with_for_update(skip_locked=True)).first()
-        if mail is None:
-            return None
-        member = find_member_by_address(session, mail.email)
-        if member is None or now - mail.asked_at > _KEPT[mail.purpose] or was_interrupted_twice(mail):
-            session.delete(mail)
-            session.commit()
-            return None
-        secret = create_link(
-            session,
-            mail.purpose,
+    def build(claimed: ClaimedMail[SignInLetter], now: datetime) -> bytes:
+        letter = claimed.mail
+        return build_sign_in_letter(
+            letter.purpose,
+            envelope=letter.envelope,
+            url=f"{address}/link/{letter.secret}",
+            translator=load_translator(letter.language),
+            settings=workspace.settings,
+            mail_id=claimed.number,
+            requested_at=letter.asked_at,
             now=now,
-            member_id=member.id,
-            browser_digest=mail.browser_digest,
-            next_path=mail.next_path,
+            inviter=letter.inviter,
         )
-        _ATTEMPTS.claim(mail, now)
-        session.add(mail)
-        claimed = ClaimedMail(
-            mail_id=mail_id,
-            purpose=mail.purpose,
-            member=member,
-            secret=secret,
-            language=match_language([member.language, mail.language]) or SOURCE_LANGUAGE,
-            inviter=find_inviter(session, member.id),
-            asked_at=mail.asked_at,
-            attempts=mail.attempts,
-        )
-        session.commit()
-        return claimed
+
+    return _KIND.send_due(
+        workspace,
+        engine,
+        build,
+        clock=clock,
+        is_stopped=is_stopped,
+        # As much is asked of the relay for a stranger's address, so that what the sign-in page says of the
+        # relay does not depend on whose address was typed.
+        on_nothing=lambda: _probe_relays(workspace),
+    )
+
+
+def claim_mail(engine: Engine, mail_id: int, now: datetime) -> ClaimedMail[SignInLetter] | None:
+    """Claim a mail that is due and make its link; None if it must not be sent or another has it."""
+    return _KIND.claim(engine, mail_id, now)
 
 
 def delete_old_mails(session: Session, *, now: datetime) -> None:
@@ -146,10 +114,44 @@ def delete_old_mails(session: Session, *, now: datetime) -> None:
         session.exec(delete(SignInMail).where(is_old, col(SignInMail.not_before) <= now))
 
 
-def _find_due(engine: Engine, now: datetime) -> int | None:
-    with open_session(engine, read_only=True) as session:
-        due = select(SignInMail.id).where(SignInMail.not_before <= now)
-        return session.exec(due.order_by(col(SignInMail.not_before), col(SignInMail.id)).limit(1)).first()
+def _describe(session: Session, mail: SignInMail, now: datetime) -> SignInLetter | None:
+    """Make the link of a mail; None if it must not be sent."""
+    member = find_member_by_address(session, mail.email)
+    if member is None or now - mail.asked_at > _KEPT[mail.purpose]:
+        return None
+    secret = create_link(
+        session,
+        mail.purpose,
+        now=now,
+        member_id=member.id,
+        browser_digest=mail.browser_digest,
+        next_path=mail.next_path,
+    )
+    return SignInLetter(
+        purpose=mail.purpose,
+        member=member,
+        secret=secret,
+        language=match_language([member.language, mail.language]) or SOURCE_LANGUAGE,
+        inviter=find_inviter(session, member.id),
+        asked_at=mail.asked_at,
+    )
+
+
+def _delete_link(connection: Connection, letter: SignInLetter) -> None:
+    """Delete the link of an attempt that failed: the next has one of its own."""
+    digest = digest_secret(letter.secret)
+    connection.execute(delete(SignInLink).where(col(SignInLink.digest) == digest))
+
+
+_KIND = MailKind(
+    table=SignInMail,
+    number=col(SignInMail.id),
+    attempts=AttemptPolicy(
+        lease=timedelta(minutes=10), first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=5)
+    ),
+    describe=_describe,
+    take_back=_delete_link,
+)
 
 
 def _probe_relays(workspace: Workspace) -> str:
@@ -167,39 +169,3 @@ def _probe_relays(workspace: Workspace) -> str:
         else:
             return ""
     return problem
-
-
-def _send(
-    workspace: Workspace, engine: Engine, claimed: ClaimedMail, address: str, clock: Callable[[], datetime]
-) -> Outcome:
-    settings, now = workspace.settings, clock()
-    envelope = normalise_address(claimed.member.email).envelope
-    try:
-        message = build_sign_in_letter(
-            claimed.purpose,
-            envelope=envelope,
-            url=f"{address}/link/{claimed.secret}",
-            translator=load_translator(claimed.language),
-            settings=settings,
-            mail_id=claimed.mail_id,
-            requested_at=claimed.asked_at,
-            now=now,
-            inviter=claimed.inviter,
-        )
-        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
-    except ConfigurationError as error:
-        outcome = make_unsent_outcome(error)
-    _record_outcome(engine, claimed, outcome, clock())
-    return outcome
-
-
-def _record_outcome(engine: Engine, claimed: ClaimedMail, outcome: Outcome, now: datetime) -> None:
-    """Delete the row of a mail that is finished, or schedule the next attempt, with a link of its own."""
-    with engine.begin() as connection:
-        row = col(SignInMail.id) == claimed.mail_id
-        is_finished = _ATTEMPTS.record_outcome(
-            connection, SignInMail, row, outcome, attempts=claimed.attempts, now=now
-        )
-        if not is_finished:
-            digest = digest_secret(claimed.secret)
-            connection.execute(delete(SignInLink).where(col(SignInLink.digest) == digest))

@@ -17,8 +17,8 @@ from mailer.comments.mentions import mark_read
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
 from mailer.database.comment_models import CommentMail
 from mailer.database.team_models import TeamMember
+from mailer.dispatch.waiting_mails import MailRun
 from mailer.settings import SmtpSettings
-from mailer.team.sign_in_mails import MailRun
 from mailer.workspace import Workspace
 from tests.comments.conftest import Office, open_office
 

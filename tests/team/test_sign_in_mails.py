@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail, TeamInvitation
 from mailer.database.team_models import Role, TeamMember
+from mailer.dispatch.waiting_mails import MailRun
 from mailer.settings import SmtpSettings
 from mailer.team.invitations import (
     accept_invitation,
@@ -19,7 +20,7 @@ from mailer.team.invitations import (
 )
 from mailer.team.members import Member, TeamError, add_member
 from mailer.team.secret import digest_secret
-from mailer.team.sign_in_mails import MailRun, claim_mail, delete_old_mails, queue_link, send_due_mails
+from mailer.team.sign_in_mails import claim_mail, delete_old_mails, queue_link, send_due_mails
 from mailer.workspace import Workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer, Rule, Stage
 from tests.web.site import opened_engine
