@@ -1,6 +1,5 @@
 """Approvals: what they bind to, what voids them and with which words, and what is launched by them."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from mailer.workspace import Workspace
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.saved_segments import save_segment as save_segment
+from tests.campaigns.approvals.calls_at_once import run_together
 from tests.factories.campaigns import count_campaigns, with_sender, with_settings
 from tests.factories.deliveries import FakeClock, read_campaign, read_states
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
@@ -536,25 +536,6 @@ def test_a_setting_that_changed_before_its_hour_cancels_it(
 
 
 # --- races
-
-
-def run_together(*calls: Callable[[], object]) -> list[object]:
-    """What ``calls`` return or raise, made at once."""
-    found: list[object] = []
-
-    def run(call: Callable[[], object]) -> None:
-        try:
-            found.append(call())
-        except (LaunchRefusedError, ApprovalRefusedError) as error:
-            found.append(error)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == len(calls)
-    return found
 
 
 def test_ten_who_approve_at_once_approve_one_campaign(

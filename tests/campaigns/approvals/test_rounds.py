@@ -1,8 +1,7 @@
 """Asking and answering under the launch lock: on both databases, whatever happens at the same moment, nothing
 is sent that was not approved."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
-from mailer.campaigns.approvals.approval import ApprovalRefusedError, check_approval
+from mailer.campaigns.approvals.approval import check_approval
 from mailer.campaigns.approvals.people import list_colleagues
 from mailer.campaigns.approvals.request import Asker, ask_for_approval
 from mailer.campaigns.approvals.reviewers import LINK_LIFETIME, find_review, list_reviewers, make_link
@@ -34,6 +33,7 @@ from mailer.settings import CampaignSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
+from tests.campaigns.approvals.calls_at_once import run_together
 from tests.factories.campaigns import with_settings
 from tests.factories.deliveries import FakeClock, read_campaign, read_states
 from tests.factories.small_edition import SLUG, add_people, write_edition
@@ -112,24 +112,6 @@ def answer(
             words=words,
             now=now,
         )
-
-
-def run_together(*calls: Callable[[], object]) -> list[object]:
-    found: list[object] = []
-
-    def run(call: Callable[[], object]) -> None:
-        try:
-            found.append(call())
-        except (LaunchRefusedError, ApprovalRefusedError) as error:
-            found.append(error)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == len(calls)
-    return found
 
 
 # --- what is approved is what was asked for
