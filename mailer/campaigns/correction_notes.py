@@ -15,7 +15,7 @@ from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
 from editions.source.schema import NoteHeader, NoteTranslation
 from locales.languages import canonical_language
-from mailer.atomic_write import write_atomically
+from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import MailerError
 from mailer.workspace import Workspace
 
@@ -96,21 +96,12 @@ def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNot
     """
     folder = find_folder(workspace, edition, story)
     folder.mkdir(parents=True, exist_ok=True)
-    number = max((place.number for place in list_notes(workspace, edition, story)), default=0)
-    while True:
-        number += 1
+    # Of two who write at once, the second gets the next number.
+    with locked_folder(folder):
+        number = max((place.number for place in list_notes(workspace, edition, story)), default=0) + 1
         place = NotePlace(edition=edition, story=story, number=number)
-        try:
-            # Of two who write at once, the second gets the next number.
-            place.find_file(workspace).touch(mode=0o600, exist_ok=False)
-        except FileExistsError:
-            continue
-        try:
-            write_note(workspace, place, note)
-        except OSError:
-            place.find_file(workspace).unlink(missing_ok=True)
-            raise
-        return place
+        write_note(workspace, place, note)
+    return place
 
 
 def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> None:

@@ -46,12 +46,12 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
     if faults := find_faults(note, sent, page.translator):
         return _render_form(page, edition, sent, note, place=None, errors=faults)
     try:
-        place = create_note(page.state.workspace, edition, sent.slug, note)
+        with page.state.write_session() as session:
+            place = create_note(page.state.workspace, edition, sent.slug, note)
+            _record(page, session, place)
     except OSError as error:
         faults = [("", page.translator.translate(_NOT_WRITTEN, reason=error.strerror or str(error)))]
         return _render_form(page, edition, sent, note, place=None, errors=faults)
-    with page.state.write_session() as session:
-        _record(page, session, place)
     return page.redirect(make_correction_path(place), Notice.correction_saved)
 
 
