@@ -1,7 +1,7 @@
 """Send an edition to colleagues as a test: the real mail, counted nowhere, with links that change nothing."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,12 @@ from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
 from mailer.campaigns.example_sender import find_example_sender
 from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.tested_content import record_tests
+from mailer.campaigns.tested_content import begin_tests, end_tests
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.direct_send import RelayOutcome, send_mails
 from mailer.dispatch.dkim_signer import load_signer
-from mailer.errors import MailerError
+from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import match_language
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.headers import format_phrase, plain_phrase
@@ -172,9 +172,14 @@ def send_test(
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     mails = list(_build_mails(workspace, plan, shown, readers, now))
-    outcomes = send_mails(workspace.settings.smtp, workspace.root, mails)
+    numbers = _begin(engine, plan, readers, by=by, now=now)
+    try:
+        outcomes = send_mails(workspace.settings.smtp, workspace.root, mails)
+    except ConfigurationError:
+        _end(engine, numbers, (), plan, now)
+        raise
     results = tuple(_make_result(reader, outcomes[reader.email]) for reader in readers)
-    _record(engine, plan, [result.address for result in results if result.is_sent], by=by, now=now)
+    _end(engine, numbers, results, plan, now)
     mail = plan.mail_in(choose_language(shown.language, plan.languages))
     return SentTests(
         subject=_label_subject(workspace.settings, shown, mail.subject),
@@ -304,14 +309,25 @@ def _make_result(reader: Address, sent: RelayOutcome) -> ReaderResult:
     )
 
 
-def _record(engine: Engine, plan: Plan, addresses: Sequence[str], *, by: str, now: datetime) -> None:
-    """Record the test, with a draft of the edition if no campaign has this content yet."""
-    if not addresses:
-        return
+def _begin(
+    engine: Engine, plan: Plan, readers: Sequence[Address], *, by: str, now: datetime
+) -> Mapping[str, int]:
+    """Record that the test is about to be sent; return the number of each address's."""
+    addresses = [reader.email for reader in readers]
+    with engine.begin() as connection:
+        return begin_tests(connection, plan.edition, plan.content_digest, addresses, by=by, now=now)
+
+
+def _end(
+    engine: Engine, numbers: Mapping[str, int], results: Sequence[ReaderResult], plan: Plan, now: datetime
+) -> None:
+    """Record what became of the test, with a draft of the edition if no campaign has this content yet."""
+    sent = {numbers[one.address] for one in results if one.is_sent}
+    in_doubt = {numbers[one.address] for one in results if one.verdict is Verdict.in_doubt}
     with engine.begin() as connection:
         acquire_launch_lock(connection, plan.edition)
-        record_tests(connection, plan.edition, plan.content_digest, addresses, by=by, now=now)
-        if not _has_campaign(connection, plan):
+        end_tests(connection, sent=sent, not_sent=set(numbers.values()) - sent - in_doubt)
+        if sent and not _has_campaign(connection, plan):
             write_tested_draft(connection, plan, now)
 
 

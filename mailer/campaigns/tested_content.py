@@ -1,11 +1,11 @@
 """Which content of an edition was tested, by whom and when, and whether it is still the same."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import Session, col
 
 from editions.errors import EditionError
@@ -62,7 +62,7 @@ class CampaignTest:
     test_ahead: bool
 
 
-def record_tests(
+def begin_tests(
     connection: Connection,
     edition: str,
     content_digest: str,
@@ -70,28 +70,41 @@ def record_tests(
     *,
     by: str,
     now: datetime,
-) -> None:
-    """Record that the content was sent to ``addresses`` as a test. The caller commits."""
-    connection.execute(
-        insert(SentTest),
-        [
-            {
-                "edition": edition,
-                "content_digest": content_digest,
-                "address": address,
-                "sent_by": by,
-                "sent_at": now,
-            }
-            for address in addresses
-        ],
-    )
+) -> Mapping[str, int]:
+    """Record that the content is about to be sent to ``addresses`` as a test; return the number of each.
+
+    The caller commits before it sends, as with the deliveries of a campaign, so that a test whose sender dies
+    is in doubt and not forgotten.
+    """
+    rows = [
+        {
+            "edition": edition,
+            "content_digest": content_digest,
+            "address": address,
+            "sent_by": by,
+            "sent_at": now,
+            "is_in_doubt": True,
+        }
+        for address in addresses
+    ]
+    made = connection.execute(insert(SentTest).returning(col(SentTest.address), col(SentTest.id)), rows)
+    return {address: number or 0 for address, number in made}
+
+
+def end_tests(connection: Connection, *, sent: Collection[int], not_sent: Collection[int]) -> None:
+    """Record which tests a relay has accepted, and forget those that nobody got; the others stay in doubt.
+    The caller commits."""
+    number = col(SentTest.id)
+    connection.execute(update(SentTest).where(number.in_(sent)).values(is_in_doubt=False))
+    connection.execute(delete(SentTest).where(number.in_(not_sent)))
 
 
 def find_test(connection: Connection, edition: str, content_digest: str) -> ContentTest | None:
-    """Find the last test of a content; None if it was not tested."""
+    """Find the last test of a content that a relay took; None if there is none."""
     tests = (
         select(col(SentTest.sent_by), col(SentTest.sent_at), col(SentTest.address))
         .where(col(SentTest.edition) == edition, col(SentTest.content_digest) == content_digest)
+        .where(~col(SentTest.is_in_doubt))
         .order_by(col(SentTest.sent_at).desc(), col(SentTest.id))
     )
     rows = connection.execute(tests).all() if content_digest else []

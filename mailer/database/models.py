@@ -184,10 +184,11 @@ class CampaignContent(SQLModel, table=True):
 
 
 class SentTest(SQLModel, table=True):
-    """A test of an edition that a relay accepted for one address.
+    """A test of an edition that a relay accepted for one address, or may have accepted.
 
     ``content_digest`` is that of the content that was tested, as with campaigns. ``sent_by`` is the name of
-    the person who sent it. ``address`` is "" once the retention period is over.
+    the person who sent it. ``address`` is "" once the retention period is over. ``is_in_doubt`` is True while
+    it is being sent, and stays so if the line breaks or the program dies before the relay's answer is known.
     """
 
     __tablename__: ClassVar[str] = "test_send"
@@ -199,6 +200,7 @@ class SentTest(SQLModel, table=True):
     address: str = Field(max_length=320)
     sent_by: str = Field(default="", max_length=200)
     sent_at: datetime
+    is_in_doubt: bool = False
 
 
 class TrialChange(SQLModel, table=True):

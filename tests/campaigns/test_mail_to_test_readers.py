@@ -24,7 +24,8 @@ from mailer.campaigns.mail_to_test_readers import (
     send_test,
 )
 from mailer.campaigns.tested_content import check_test, find_test
-from mailer.database.models import Campaign, CampaignState, Delivery
+from mailer.database.models import Campaign, CampaignState, Delivery, SentTest
+from mailer.errors import ConfigurationError
 from mailer.settings import CampaignSettings, FeedbackSettings
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.archive_store import find_content, list_editions
@@ -34,7 +35,7 @@ from subscribers.errors import UnknownSubscriberError
 from subscribers.models import ConsentEvent
 from tests.factories.campaigns import count_campaigns, make_plan, with_sender, with_settings, with_smtp
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
-from tests.servers.scripted_smtp import ScriptedServer, answering
+from tests.servers.scripted_smtp import Act, ScriptedServer, answering
 
 NOBODY = ShownMail()
 LINK = re.compile(r"https?://[^\s<>\"]+/[up]/[^\s<>\"]+")
@@ -198,6 +199,49 @@ def test_what_became_of_each_address_is_told_and_only_what_was_sent_counts(
         test = find_test(connection, SLUG, plan.content_digest)
     assert test is not None
     assert (test.by, test.addresses) == ("Mei Lin", ("me@office.example",))
+
+
+def list_tests(engine: Engine) -> list[tuple[str, bool]]:
+    """The tests that are written down: to whom, and whether they are in doubt."""
+    with Session(engine) as session:
+        return [(one.address, one.is_in_doubt) for one in session.exec(select(SentTest))]
+
+
+def test_a_test_is_in_doubt_from_before_it_is_sent_until_the_relay_has_answered(
+    workspace: Workspace, campaign_engine: Engine, now: datetime, server: ScriptedServer
+) -> None:
+    seen = []
+
+    def watch(verb: str, _: str) -> None:
+        if verb == "BODY":
+            seen.append(list_tests(campaign_engine))
+
+    server.script = watch
+    send_it(workspace, campaign_engine, now)
+    # Whoever dies here leaves this behind.
+    assert seen == [[("me@office.example", True)]]
+    assert list_tests(campaign_engine) == [("me@office.example", False)]
+
+
+def test_a_test_stays_in_doubt_if_the_line_breaks_before_the_answer(
+    workspace: Workspace, campaign_engine: Engine, now: datetime, server: ScriptedServer
+) -> None:
+    server.script = answering((".", "me@", Act.abort))
+    (result,) = send_it(workspace, campaign_engine, now, "me@office.example").results
+    assert result.outcome == "in doubt"
+    assert list_tests(campaign_engine) == [("me@office.example", True)]
+    plan = make_plan(workspace, campaign_engine, now)
+    with campaign_engine.connect() as connection:
+        assert find_test(connection, SLUG, plan.content_digest) is None
+
+
+def test_a_test_that_no_relay_can_be_asked_for_is_not_in_doubt(
+    workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    nowhere = with_smtp(workspace, "smtp://mei@127.0.0.1")
+    with pytest.raises(ConfigurationError):
+        send_it(nowhere, campaign_engine, now)
+    assert list_tests(campaign_engine) == []
 
 
 def test_a_relay_that_takes_no_mail_of_ours_leaves_the_edition_untested(

@@ -150,7 +150,7 @@ def _find_last_campaign(session: Session, preparation: Preparation) -> LastCampa
 
 
 def _find_older_test(session: Session, edition: str) -> datetime | None:
-    tests = select(SentTest.sent_at).where(SentTest.edition == edition)
+    tests = select(SentTest.sent_at).where(SentTest.edition == edition, ~col(SentTest.is_in_doubt))
     return session.exec(tests.order_by(col(SentTest.id).desc()).limit(1)).first()
 
 

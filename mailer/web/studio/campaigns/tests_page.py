@@ -25,6 +25,7 @@ from mailer.campaigns.preparation.preparation import Preparation
 from mailer.database.models import SentTest
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
+from mailer.smtp.reply_classifier import Verdict
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
@@ -47,12 +48,14 @@ _LATER = gettext_noop(
 
 @dataclass(frozen=True, kw_only=True)
 class ShownTest:
-    """A test as it was sent at one moment: to whom, by whom, and whether it was ``current`` content."""
+    """A test as it was sent at one moment: to whom, by whom, whether it was ``current`` content, and whether
+    nobody knows if they have it."""
 
     sent_at: datetime
     by: str
     addresses: Sequence[str]
     current: bool
+    is_in_doubt: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +84,11 @@ def send_campaign_test(
         )
     except (RefusedTestError, MailerError, ConfigurationError, SubscriberError) as error:
         return _render(page, place, preparation, sent, [("addresses", str(error))])
-    failed = [result for result in done.results if not result.is_sent]
+    failed = [one for one in done.results if not one.is_sent and one.verdict is not Verdict.in_doubt]
     if not failed:
-        return page.redirect(f"{place.path}/tests", Notice.test_sent)
+        # The page names those who are in doubt.
+        notice = Notice.test_sent if done.number_sent == len(done.results) else None
+        return page.redirect(f"{place.path}/tests", notice)
     translate = page.translator.translate
     words = [
         translate(_LATER if one.outcome == "deferred" else _NOT_SENT, address=one.address, reply=one.reply)
@@ -171,17 +176,19 @@ def _list_tests(session: Session, edition: str, digest: str) -> list[ShownTest]:
         .order_by(col(SentTest.id).desc())
         .limit(_MAX_SHOWN)
     ).all()
-    together: dict[tuple[datetime, str, str], list[str]] = {}
+    together: dict[tuple[datetime, str, str, bool], list[str]] = {}
     for row in rows:
-        together.setdefault((row.sent_at, row.sent_by, row.content_digest), []).append(row.address)
+        key = (row.sent_at, row.sent_by, row.content_digest, row.is_in_doubt)
+        together.setdefault(key, []).append(row.address)
     return [
         ShownTest(
             sent_at=at,
             by=by,
             addresses=sorted(filter(None, addresses)),
             current=bool(digest) and of == digest,
+            is_in_doubt=is_in_doubt,
         )
-        for (at, by, of), addresses in together.items()
+        for (at, by, of, is_in_doubt), addresses in together.items()
     ]
 
 

@@ -10,7 +10,7 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.tested_content import find_test
 from subscribers.segments.segment import parse_segment
 from tests.factories.small_edition import SLUG
-from tests.servers.scripted_smtp import answering
+from tests.servers.scripted_smtp import Act, answering
 from tests.web.studio.campaigns.conftest import NOW, Desk
 
 
@@ -101,6 +101,18 @@ def test_who_did_not_get_it_is_named_with_the_servers_words_and_stays_in_the_for
     assert "full@office.example did not get it yet. Send it again in a few minutes." in page
     assert ">gone@office.example\nfull@office.example</textarea>" in page
     assert desk.relay.recipients == ["ann@office.example"]
+
+
+def test_who_may_have_it_or_not_is_named_and_not_told_that_they_did_not_get_it(desk: Desk) -> None:
+    number = desk.prepare()
+    desk.relay.script = answering((".", "ann@", Act.abort))
+    path = f"/campaigns/{number}/tests"
+    assert desk.act(path, {"addresses": "ann@office.example", "request": new_request()}) == path
+    page = desk.get(path)
+    assert "In doubt: it may have arrived" in page
+    assert "ann@office.example" in page
+    assert "did not get it" not in page
+    assert "As it would be sent now" not in page
 
 
 @pytest.mark.parametrize(
