@@ -60,9 +60,7 @@ class _FaultInjector:
         self.fault, self.at, self.seen = fault, at, 0
         self.lock = threading.Lock()
 
-    def around(self, connection: sqlite3.Connection, sql: str, call: Callable[[], Any]) -> Any:
-        if not _WRITE.match(sql) or (sql.strip().upper() == "COMMIT" and not connection.in_transaction):
-            return call()
+    def around(self, call: Callable[[], Any]) -> Any:
         with self.lock:
             self.seen += 1
             is_it = self.seen == self.at
@@ -80,12 +78,28 @@ def inject_sqlite_fault(fault: DatabaseFault, at: int) -> _FaultInjector:
     """Instrument every SQLite connection this process opens from now on."""
     injector = _FaultInjector(fault, at)
 
+    def around(connection: sqlite3.Connection, sql: str, call: Callable[[], Any]) -> Any:
+        return injector.around(call) if is_write(connection, sql) else call()
+
+    watch_sqlite(around)
+    return injector
+
+
+def is_write(connection: sqlite3.Connection, sql: str) -> bool:
+    """Whether a statement changes something, or commits what others have changed."""
+    return bool(_WRITE.match(sql)) and (sql.strip().upper() != "COMMIT" or connection.in_transaction)
+
+
+def watch_sqlite(around: Callable[[sqlite3.Connection, str, Callable[[], Any]], Any]) -> None:
+    """Let ``around`` make each call of every SQLite connection that this process opens from now on: it gets
+    the connection, the statement, and the call itself."""
+
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *rest: Any) -> Any:
-            return injector.around(self.connection, sql, lambda: sqlite3.Cursor.execute(self, sql, *rest))
+            return around(self.connection, sql, lambda: sqlite3.Cursor.execute(self, sql, *rest))
 
         def executemany(self, sql: str, *rest: Any) -> Any:
-            return injector.around(self.connection, sql, lambda: sqlite3.Cursor.executemany(self, sql, *rest))
+            return around(self.connection, sql, lambda: sqlite3.Cursor.executemany(self, sql, *rest))
 
     class Connection(sqlite3.Connection):
         def cursor(self, factory: Any = Cursor) -> Any:
@@ -98,7 +112,7 @@ def inject_sqlite_fault(fault: DatabaseFault, at: int) -> _FaultInjector:
             return self.cursor().executemany(sql, *rest)
 
         def commit(self) -> None:
-            injector.around(self, "COMMIT", lambda: sqlite3.Connection.commit(self))
+            around(self, "COMMIT", lambda: sqlite3.Connection.commit(self))
 
     connect = sqlite3.connect
 
@@ -106,7 +120,6 @@ def inject_sqlite_fault(fault: DatabaseFault, at: int) -> _FaultInjector:
         return connect(*words, **{"factory": Connection, **named})
 
     sqlite3.connect = sqlite3.dbapi2.connect = watched  # type: ignore[assignment]
-    return injector
 
 
 class ForkServer:

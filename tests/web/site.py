@@ -203,11 +203,11 @@ def collect_browser_errors(page: Page) -> list[str]:
     return errors
 
 
-def write_form_data(fields: Mapping[str, bytes]) -> tuple[bytes, str]:
+def write_form_data(fields: Mapping[str, bytes], *, file_name: str = "mail.eml") -> tuple[bytes, str]:
     """The body and the type of a form with files, as a browser sends it."""
     boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
     parts = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="mail.eml"\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n'
         "Content-Type: message/rfc822\r\n\r\n".encode()
         + value
         + b"\r\n"
