@@ -111,12 +111,19 @@ _THE_SAME = frozenset(
         "Imports",
         "Invitations",
         "Machines",
+        "Menu",
         "Messages",
         "Note",
     }
     | {"Organisation", "Organisations", "Original", "Pages", "Passage", "Portrait", "Segment", "Segments"}
     | {"Signatures", "Tests", "Version %(number)s", "Versions", "spam"}
     | {"%(width)s × %(height)s pixels", "%(size)s kB", "%(readers)s: %(parts)s."}
+    | {
+        "%(change)s (%(languages)s)",
+        "%(field)s: %(reason)s",
+        "%(first)s, %(next)s",
+        "%(partners)s %(clauses)s",
+    }
 )
 """What a translation may leave as it is: names, keys, and words that a language shares with English."""
 

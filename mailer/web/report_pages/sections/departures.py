@@ -140,7 +140,7 @@ def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer)
         title=title,
         lead=viewer.ngettext(
             "%(num)s organisation has nobody on the list any more: the last partners left, or their "
-            "are dead.",
+            "addresses are dead.",
             "%(num)s organisations have nobody on the list any more: the last partners left, or their "
             "addresses are dead.",
             len(lost),
