@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, case, func, select, text
 from sqlmodel import col
 
 from mailer.campaigns.report.reasons import ReasonGroup, make_reason_group, mask_words
@@ -120,23 +120,28 @@ class LedgerCounter:
         return self._blocks
 
     def _count_block(self, connection: Connection, block: _Block) -> None:
-        is_held = col(Delivery.owner).is_not(None)
-        kinds = (col(Delivery.state), is_held, col(Delivery.code), col(Delivery.reason))
-        rows = connection.execute(
-            select(*kinds, func.count())
+        # Nobody reads why a message was sent, and each would be a group of its own: ten thousand rows that
+        # Python would read once a second, while every page of this process waits.
+        is_told = col(Delivery.state).in_(sorted(_TOLD_STATES))
+        deliveries = (
+            select(
+                col(Delivery.state).label("state"),
+                col(Delivery.owner).is_not(None).label("is_held"),
+                case((is_told, col(Delivery.code))).label("code"),
+                case((is_told, col(Delivery.reason)), else_="").label("reason"),
+            )
             # With the sign, the campaign's index is not used, which has all of its rows.
             .where(
                 text("+delivery.campaign_id = :campaign").bindparams(campaign=self._campaign_id),
                 col(Delivery.id).between(block.first, block.last),
             )
-            .group_by(*kinds)
+            .subquery()
         )
+        counted = select(*deliveries.c, func.count().label("number")).group_by(*deliveries.c)
         found: Counter[_Kind] = Counter()
-        for state, held, code, reason, number in rows:
-            # Nobody reads why a message was sent, and each would be a group of its own.
-            told = state in _TOLD_STATES
-            words = mask_words(reason)[:_MAX_LENGTH] if told else ""
-            found[_Kind(state, bool(held), code if told else None, words)] += number
+        for row in connection.execute(counted):
+            words = mask_words(row.reason)[:_MAX_LENGTH]
+            found[_Kind(row.state, bool(row.is_held), row.code, words)] += row.number
         block.found, block.serial = found, self._serial
 
     def _add_up(self) -> LedgerCount:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, event, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlmodel import col
 
 from mailer.campaigns.progress import ledger_counter
@@ -67,6 +67,24 @@ def test_the_numbers_are_those_of_the_ledger(engine: Engine, small_blocks: None)
     expected = {(s, r, 3 if s is S.in_doubt else n, d) for s, r, n, d in expected}
     assert groups == expected
     assert count.on_way == 3
+
+
+def test_messages_that_were_sent_are_one_row_however_their_servers_put_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = add_campaign(engine, 40)
+    with engine.begin() as connection:
+        for place, number in enumerate(connection.scalars(select(col(Delivery.id)))):
+            said = {"state": S.sent, "code": 250, "reason": f"2.0.0 Ok: queued as {place:09X}"}
+            connection.execute(update(Delivery).where(col(Delivery.id) == number).values(said))
+    put(engine, campaign, [3, 4], "rejected")
+    read: list[str] = []
+    mask = ledger_counter.mask_words
+    monkeypatch.setattr(ledger_counter, "mask_words", lambda words: read.append(words) or mask(words))
+    with engine.connect() as connection:
+        count = LedgerCounter(campaign).count_all(connection)
+    assert (count.counts.sent, count.counts.rejected, len(count.groups)) == (38, 2, 1)
+    assert len(read) == 2
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
