@@ -9,7 +9,8 @@ from tests.acceptance.killed_journey import Journey
 from tests.servers.process import wait_until
 
 HOST = "news.example.org"
-PEOPLE = tuple(f"Partner {number}" for number in range(1, 31))
+NAMED = ("Bat", "Kim", "Dorj", "Li")
+PEOPLE = (*NAMED, *(f"Partner {number}" for number in range(1, 27)))
 LIST = "name,email,country\n" + "".join(
     f"{name},{name.replace(' ', '').lower()}@partner.example,MN\n" for name in PEOPLE
 )
@@ -20,13 +21,14 @@ Plan = Callable[[], tuple[FormBrowser, SentForm]]
 
 
 class Team:
-    """Mei, the manager, who does all of it."""
+    """Mei, the manager, who does most of it; Ben, who approves; and Ana, who is asked from outside."""
 
     def __init__(self, journey: Journey, port: int) -> None:
         self.journey = journey
         self._port = port
-        self.mei = self.visitor()
+        self.mei, self.ben, self.ana = self.visitor(), self.visitor(), self.visitor()
         self.campaign = 0
+        self.sent_again: set[str] = set()
 
     def visitor(self) -> FormBrowser:
         """The browser of somebody who is not signed in."""
