@@ -1,7 +1,7 @@
 """What the command line makes of a campaign that the team has prepared in Studio."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def read(root: Path, *words: str) -> Any:
 
 
 @pytest.fixture
-def prepare(workspace: Workspace) -> Prepare:
+def prepare(workspace: Workspace) -> Iterator[Prepare]:
     """Prepares the small edition in Studio, with some decisions."""
     write_edition(workspace.editions)
     engine = workspace.open_database()
@@ -50,7 +50,8 @@ def prepare(workspace: Workspace) -> Prepare:
             session.commit()
             return begun.campaign_id
 
-    return decide
+    yield decide
+    engine.dispose()
 
 
 def load(workspace: Workspace, number: int) -> Campaign:
