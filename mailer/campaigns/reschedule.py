@@ -24,7 +24,10 @@ class OtherStartError(MailerError):
 
     def __init__(self, campaign_id: int, at: datetime) -> None:
         self.at = at
-        super().__init__(f"Campaign {campaign_id} starts at {format_utc(at)} meanwhile. Nothing was changed.")
+        super().__init__(
+            f"Campaign {campaign_id} starts at {format_utc(at)} meanwhile: somebody else has moved it. "
+            "Nothing was changed. If it is still to start at your time, choose that again."
+        )
 
 
 class EarlierStartError(MailerError):
