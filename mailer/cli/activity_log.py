@@ -1,8 +1,8 @@
 """What people do on the command line, for the team's log: one table, and one place that writes it down.
 
 Each command that changes something, or takes people's data away, has a line in :data:`LOGGED_COMMANDS`; those
-that launch or schedule write their own at that moment, since they go on for hours. A test demands that every
-command is in one of the three tables here.
+that launch or schedule write their own at that moment, since they go on for hours, and those that erase in
+their transaction. A test demands that every command is in one of the three tables here.
 """
 
 from __future__ import annotations
@@ -159,6 +159,14 @@ def log_act(
         )
 
 
+def record_erasure(session: Session, *, now: datetime) -> None:
+    """Write down that the user of this machine erases a person, without the address: it is to be nowhere.
+    The caller commits, together with the erasure."""
+    from mailer.activity.record import Actor, record_activity
+
+    record_activity(session, Actor.from_command_line(find_user()), Act.erased_person, now=now)
+
+
 def _write(
     workspace: Workspace,
     context: CliContext,
@@ -261,7 +269,6 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
         "subscribers export": LoggedCommand(
             act=Act.exported_subscribers, detail=lambda given: f"{given['query']}, as {given['form']}"
         ),
-        "studio erase": LoggedCommand(act=Act.erased_person),
         "studio invite": LoggedCommand(
             act=Act.invited_member, subject="address", detail=lambda given: f"as {given['role']}"
         ),
@@ -295,8 +302,6 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
             act=Act.unsuppressed_address, subject="address", when=_is("confirm")
         ),
         "subscribers data": LoggedCommand(act=Act.exported_person, subject="address"),
-        # Without the address: it is to be nowhere.
-        "subscribers erase": LoggedCommand(act=Act.erased_person, when=_is("confirm"), even_if_stopped=True),
         "subscribers prune": LoggedCommand(
             act=Act.pruned_list,
             when=lambda given: given["confirm"] and not given["dry_run"],
@@ -330,11 +335,13 @@ SELF_LOGGED_COMMANDS = frozenset(
         "send",
         "correct",
         "subscribers reconfirm",
+        "subscribers erase",
+        "studio erase",
         "campaigns resume",
         "campaigns report",
     }
 )
-"""The commands that call :func:`log_act` themselves, for what they do besides the table or instead of it."""
+"""The commands that write their lines themselves, for what they do besides the table or instead of it."""
 
 UNLOGGED_COMMANDS: Mapping[str, str] = MappingProxyType(
     {

@@ -5,7 +5,7 @@ overwritten. After a crash the same command finishes the work: before the commit
 list, and after it the keyed hash says that the address was erased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,11 +107,13 @@ def erase_person(
     now: datetime,
     source: str = "",
     evidence: str = "",
+    on_erased: Callable[[Session], None] = lambda _: None,
 ) -> ErasureReport:
     """Erase the person with ``address``. Calling it again finishes what a crash or a failure left behind.
 
     Their deliveries stay counted, and a keyed hash of the address stays so that no import brings them back.
-    Other addresses of theirs that were merged with this one are erased with it.
+    Other addresses of theirs that were merged with this one are erased with it. ``on_erased`` is called in
+    the transaction that takes them off the list, to write down there who did it.
 
     Raises:
         SubscriberError: the address is invalid, or neither on the list nor erased from it.
@@ -122,7 +124,14 @@ def erase_person(
         person = _find_person(session, workspace, address)
         personal_text = None if person is None else _collect_text_of_all(session, person)
     files = erase_files_and_rows(
-        workspace, engine, address, method=method, now=now, source=source, evidence=evidence
+        workspace,
+        engine,
+        address,
+        method=method,
+        now=now,
+        source=source,
+        evidence=evidence,
+        on_erased=on_erased,
     )
     overwrite_freed_pages(engine, personal_text)
     return ErasureReport(files=files, resumed=person is None, out_of_reach=list_out_of_reach(engine))
@@ -137,9 +146,10 @@ def erase_files_and_rows(
     now: datetime,
     source: str = "",
     evidence: str = "",
+    on_erased: Callable[[Session], None] = lambda _: None,
 ) -> tuple[FileMatch, ...]:
     """Erase a person from the files and the list, with other addresses that were merged with theirs; return
-    the files that named them.
+    the files that named them. ``on_erased`` is called in the transaction that takes them off the list.
 
     Freed pages are not overwritten yet. A caller that erases many people does that once at the end, with
     :func:`overwrite_freed_pages`.
@@ -148,15 +158,31 @@ def erase_files_and_rows(
         SubscriberError: the address is invalid, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned; the list is unchanged.
     """
-    how = {"method": method, "source": source, "evidence": evidence}
-    # The one who stands for the others comes last: found again, they lead to what an interruption left.
-    *merged, last = _list_addresses(workspace, engine, address)
-    found = [match for one in merged for match in _erase_one(workspace, engine, one, now=now, **how)]
-    return (*found, *_erase_one(workspace, engine, last, now=now, **how))
+    cleaned = [
+        (one, *clean_files_naming(workspace, engine, one))
+        for one in _list_addresses(workspace, engine, address)
+    ]
+    with open_session(engine) as session:
+        for one, person, matcher, _ in cleaned:
+            if person is not None:
+                _erase_rows(
+                    session,
+                    workspace,
+                    one,
+                    matcher,
+                    method=method,
+                    now=now,
+                    source=source,
+                    evidence=evidence,
+                )
+            mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
+        on_erased(session)
+        session.commit()
+    return tuple(match for *_, files in cleaned for match in files)
 
 
 def _list_addresses(workspace: Workspace, engine: Engine, address: str) -> list[str]:
-    """The addresses to erase: those that were merged, and whose they are now."""
+    """The addresses to erase: those that were merged, and last that of whom they are now."""
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
         return [address] if person is None else [one.email for one in _list_people(session, person)]
@@ -166,34 +192,6 @@ def _list_people(session: Session, person: Subscriber) -> list[Subscriber]:
     """Those who were merged with a person, and last the one who stands for them."""
     kept = find_kept_subscriber(session, person)
     return [*list_merged_subscribers(session, kept.id or 0), kept]
-
-
-def _erase_one(
-    workspace: Workspace,
-    engine: Engine,
-    address: str,
-    *,
-    method: str,
-    now: datetime,
-    source: str,
-    evidence: str,
-) -> tuple[FileMatch, ...]:
-    person, matcher, files = clean_files_naming(workspace, engine, address)
-    with open_session(engine) as session:
-        if person is not None:
-            _erase_rows(
-                session,
-                workspace,
-                address,
-                matcher,
-                method=method,
-                now=now,
-                source=source,
-                evidence=evidence,
-            )
-        mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
-        session.commit()
-    return files
 
 
 def clean_files_naming(

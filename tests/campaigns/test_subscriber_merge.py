@@ -15,7 +15,7 @@ from mailer.campaigns.subscriber_merge import SubscriberMerge, apply_merge, prev
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.privacy.data_export import export_personal_data
-from mailer.privacy.erasure import erase_person
+from mailer.privacy.erasure import ErasureError, erase_person
 from mailer.selfservice.unsubscribe import read_subscription, unsubscribe_by_link
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.workspace import Workspace
@@ -248,6 +248,28 @@ def test_erasing_the_person_erases_both_addresses(
     raw = b"".join(path.read_bytes() for path in workspace.root.parent.glob("mailer.db*"))
     assert KEPT.encode() not in raw
     assert OTHER.encode() not in raw
+
+
+@pytest.mark.parametrize("unwritable", [KEPT, OTHER])
+def test_a_file_that_cannot_be_cleaned_keeps_both_addresses_on_the_list(
+    sqlite_engine: Engine,
+    workspace: Workspace,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    unwritable: str,
+) -> None:
+    add_both(sqlite_engine)
+    merge(sqlite_engine, workspace.keys.suppression)
+    (workspace.root / "notes.csv").write_text(f"email\n{unwritable}\n")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("mailer.privacy.erasure.clean_file", refuse)
+    with pytest.raises(ErasureError, match="so nothing was erased"):
+        erase_person(workspace, sqlite_engine, KEPT, method="studio", now=now)
+    with Session(sqlite_engine) as session:
+        assert {one.email for one in session.exec(select(Subscriber))} == {KEPT, OTHER}
 
 
 def test_of_two_who_merge_a_pair_at_the_same_moment_one_does(engine: Engine) -> None:

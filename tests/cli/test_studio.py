@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
+from sqlmodel import Session, select
 
+from mailer.activity.acts import Act
 from mailer.campaigns.machines import count_workers
 from mailer.cli import mailer
 from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext
+from mailer.database.activity_models import ActivityRecord
 from mailer.settings import StudioSettings
 from mailer.workspace import Workspace
 from tests.servers.process import free_port, wait_until
@@ -72,6 +75,8 @@ def test_who_has_left_is_erased_and_who_has_not_is_not(workspace: Workspace) -> 
     assert erased.exit_code == 0, erased.output
     with opened_engine(workspace) as engine:
         assert "mei@example" not in repr(dump_tables(engine))
+        with Session(engine) as session:
+            assert session.exec(select(ActivityRecord.act)).all()[-1] == Act.erased_person
 
 
 def test_serving_a_studio_that_has_nobody_says_how_to_begin(

@@ -29,6 +29,7 @@ from mailer.cli import mailer
 from mailer.comments.passages import Anchor
 from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database import secure_delete
+from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import (
     FeedbackEvent,
     FeedbackKind,
@@ -388,6 +389,18 @@ class PulledPlugError(Exception):
     """The machine stopped here."""
 
 
+def cut_off(monkeypatch: pytest.MonkeyPatch, place: str, when: str) -> None:
+    """Let an erasure stop before or after the step ``place``."""
+    real: Callable[..., object] = getattr(erasure_module, place)
+
+    def pull(*args: object, **kwargs: object) -> object:
+        if when == "after":
+            real(*args, **kwargs)
+        raise PulledPlugError
+
+    monkeypatch.setattr(erasure_module, place, pull)
+
+
 CUTS = ("_clean_files", "_erase_rows", "mask_addresses", "overwrite_freed_pages")
 
 
@@ -397,21 +410,29 @@ def test_an_erasure_that_was_cut_off_is_finished_by_saying_it_again(
     workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch, place: str, when: str
 ) -> None:
     live(workspace, engine)
-    real: Callable[..., object] = getattr(erasure_module, place)
-
-    def pull(*args: object, **kwargs: object) -> object:
-        if when == "after":
-            real(*args, **kwargs)
-        raise PulledPlugError
-
     with monkeypatch.context() as patched:
-        patched.setattr(erasure_module, place, pull)
+        cut_off(patched, place, when)
         with pytest.raises(PulledPlugError):
             erase(workspace, engine)
     erase(workspace, engine)
     assert list_holders(workspace.root) == {}
     assert not any(trace in dump(engine) for trace in TRACES)
     assert erase(workspace, engine).resumed
+
+
+@pytest.mark.parametrize("place", CUTS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_erasure_that_was_cut_off_has_its_line_in_the_log_as_soon_as_they_are_off_the_list(
+    workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch, place: str, when: str
+) -> None:
+    live(workspace, engine)
+    cut_off(monkeypatch, place, when)
+    assert isinstance(run(workspace, "subscribers", "erase", ADDRESS, "--confirm").exception, PulledPlugError)
+    with Session(engine) as opened:
+        left = opened.exec(select(Subscriber).where(Subscriber.email == EMAIL)).all()
+        lines = opened.exec(select(ActivityRecord).where(ActivityRecord.act == Act.erased_person)).all()
+    assert len(lines) == (0 if left else 1)
+    assert bool(left) == (place != "overwrite_freed_pages")
 
 
 def test_erasing_is_repeated_for_an_address_that_had_bounced_before(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import record_erasure
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
@@ -116,7 +117,15 @@ def erase(context: CliContext, address: str, confirm: bool) -> None:
             else:
                 say(f"Would erase {address}. This cannot be undone. Add --confirm to do it.")
             return
-        erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        erasure = erase_person(
+            workspace,
+            engine,
+            address,
+            method="command line",
+            now=now,
+            on_erased=lambda session: record_erasure(session, now=now),
+        )
     _print_files(erasure, done=True)
     say(f"{address} is erased. This program cannot reach: {'; '.join(erasure.out_of_reach)}.")
     if erasure.remaining_files:

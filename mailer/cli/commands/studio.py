@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli.activity_log import record_erasure
 from mailer.cli.background_work import work_beside
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, say
@@ -110,6 +111,7 @@ def erase(context: CliContext, address: str) -> None:
     with context.open_database(workspace) as engine:
         with open_session(engine) as session:
             erase_member(session, address)
+            record_erasure(session, now=_read_now(session))
             session.commit()
         overwrite_freed_pages(engine)
     say("Erased. Backups still have the name until they are deleted.")

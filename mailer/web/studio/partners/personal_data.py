@@ -82,22 +82,20 @@ def erase(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Respons
             method=METHOD,
             now=state.clock(),
             source=f"by {page.member.name}",
+            on_erased=lambda session: _note(page, session),
         )
     except UnknownSubscriberError:
         return page.redirect(f"/partners/{subscriber}", Notice.nothing_changed)
     except ErasureError:
         return _render(page, subscriber, address, [("", translate(_NOT_CLEANED))])
     except IncompleteErasureError:
-        _note(page)
         return _render(page, subscriber, address, [("", translate(_INCOMPLETE))])
-    _note(page)
     return page.redirect(f"/partners/{subscriber}", Notice.partner_erased)
 
 
-def _note(page: StudioPage) -> None:
-    # Without the address: it is to be nowhere. Erasing has transactions of its own, which end before this.
-    with page.state.write_session() as session:
-        record_activity(session, page.actor, Act.erased_person, now=page.state.clock())
+def _note(page: StudioPage, session: Session) -> None:
+    # Without the address: it is to be nowhere.
+    record_activity(session, page.actor, Act.erased_person, now=page.state.clock())
 
 
 def _find_somebody(session: Session, number: int) -> Subscriber:
