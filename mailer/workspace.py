@@ -51,6 +51,11 @@ class Workspace:
         return self.root / "uploads"
 
     @property
+    def acts(self) -> Path:
+        """The folder of the acts that change files and have no line in the log yet."""
+        return self.root / "run" / "acts"
+
+    @property
     def template_overrides(self) -> Path | None:
         """The folder of the workspace's own templates, which override the built-in ones; None if there is
         none.

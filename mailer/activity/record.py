@@ -32,6 +32,42 @@ class Actor:
         return cls(name=user)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ActivityLine:
+    """A line of the log: who did what, and when.
+
+    ``edition`` is the slug of the edition that it was about, if any; ``subject`` is what else: a story's
+    slug, an address, a campaign's number, a file's name. ``detail`` is for what a person who reads the log
+    later would ask, such as "author → approver". Never put a secret in it, nor the address of an erased
+    person.
+    """
+
+    actor: Actor
+    act: Act
+    at: datetime
+    edition: str = ""
+    subject: str = ""
+    detail: str = ""
+
+
+def record_line(session: Session, line: ActivityLine) -> None:
+    """Write down what was done. The caller commits, together with the act.
+
+    Texts that are too long are shortened; line breaks and characters that no database stores become spaces.
+    """
+    session.add(
+        ActivityRecord(
+            at=line.at,
+            member_id=line.actor.member_id,
+            act=line.act.value,
+            name=_clean_text(line.actor.name, 200),
+            edition=_clean_text(line.edition, 200),
+            subject=_clean_text(line.subject, 400),
+            detail=_clean_text(line.detail, 1000),
+        )
+    )
+
+
 def record_activity(
     session: Session,
     actor: Actor,
@@ -42,25 +78,10 @@ def record_activity(
     detail: str = "",
     now: datetime,
 ) -> None:
-    """Write down that ``actor`` did ``act``. The caller commits, together with the act.
-
-    ``edition`` is the slug of the edition that it was about, if any; ``subject`` is what else: a story's
-    slug, an address, a campaign's number, a file's name. ``detail`` is for what a person who reads the log
-    later would ask, such as "author → approver". Texts that are too long are shortened; line breaks and
-    characters that no database stores become spaces. Never pass a secret, nor the address of an erased
-    person.
-    """
-    session.add(
-        ActivityRecord(
-            at=now,
-            member_id=actor.member_id,
-            act=act.value,
-            name=_clean_text(actor.name, 200),
-            edition=_clean_text(edition, 200),
-            subject=_clean_text(subject, 400),
-            detail=_clean_text(detail, 1000),
-        )
-    )
+    """Write down that ``actor`` did ``act``, in a line with these values. The caller commits, together with
+    the act."""
+    line = ActivityLine(actor=actor, act=act, edition=edition, subject=subject, detail=detail, at=now)
+    record_line(session, line)
 
 
 def _clean_text(text: str, length: int) -> str:

@@ -58,6 +58,10 @@ class NotePlace:
         """The file of the note in its own language."""
         return find_folder(workspace, self.edition, self.story) / f"{self.number}.md"
 
+    def find_translation(self, workspace: Workspace, tag: str) -> Path:
+        """The file of the same note in the language ``tag``."""
+        return self.find_file(workspace).with_name(f"{self.number}.{tag}.md")
+
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenNote:
@@ -98,10 +102,19 @@ def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNot
     folder.mkdir(parents=True, exist_ok=True)
     # Of two who write at once, the second gets the next number.
     with locked_folder(folder):
-        number = max((place.number for place in list_notes(workspace, edition, story)), default=0) + 1
-        place = NotePlace(edition=edition, story=story, number=number)
+        place = find_next_place(workspace, edition, story)
         write_note(workspace, place, note)
     return place
+
+
+def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:
+    """Where the next note on a story will be, if nobody else writes one meanwhile.
+
+    Raises:
+        NoteMissingError: one of the names is none that a file can have.
+    """
+    number = max((place.number for place in list_notes(workspace, edition, story)), default=0) + 1
+    return NotePlace(edition=edition, story=story, number=number)
 
 
 def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> None:
@@ -113,7 +126,7 @@ def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> Non
     file = place.find_file(workspace)
     kept = {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
     for tag, draft in kept.items():
-        write_atomically(file.with_name(f"{place.number}.{tag}.md"), _format(draft).encode())
+        write_atomically(place.find_translation(workspace, tag), _format(draft).encode())
     write_atomically(file, _format(note.own).encode())
     for other, tag in _list_translations(file):
         if tag not in kept:

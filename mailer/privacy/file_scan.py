@@ -144,6 +144,8 @@ def _choose_action(
         return FileAction.shorten, "a list with a row about them"
     if suffix == ".json" and _is_data_export(path, matcher):
         return FileAction.delete, "an export of their data"
+    if path.parent == workspace.acts:
+        return FileAction.mask, "an interrupted act that names them"
     if path.is_relative_to(workspace.editions):
         return FileAction.leave, "an edition names them: edit it if the name must go"
     if path.is_relative_to(workspace.corrections):

@@ -165,8 +165,10 @@ def record_sitting(
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
     changed = ChangedFile(name=file.name, text=file.text)
     latest = find_latest(session, edition, file.place)
-    goes_on = kind is RevisionKind.written and latest is not None
-    if latest is None or not (goes_on and _goes_on(latest.revision, member, sitting, now)):
+    goes_on = kind is RevisionKind.written and continues_sitting(
+        latest, member=member, sitting=sitting, now=now
+    )
+    if latest is None or not goes_on:
         record_change(
             session,
             edition,
@@ -198,8 +200,12 @@ def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> No
     )
 
 
-def _goes_on(revision: EditionRevision, member: Member, sitting: str, now: datetime) -> bool:
-    """Whether an entry is of this sitting and can go on; a clock that was set back begins another."""
+def continues_sitting(latest: LatestRevision | None, *, member: Member, sitting: str, now: datetime) -> bool:
+    """Whether what ``member`` writes goes into the latest entry: it is of this sitting, nobody came between,
+    and it has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
+    if latest is None:
+        return False
+    revision = latest.revision
     same = revision.kind is RevisionKind.written and revision.member_id == member.id
     is_theirs = same and bool(sitting) and revision.sitting == sitting
     return is_theirs and revision.began_at <= now <= revision.ended_at + SITTING_GAP

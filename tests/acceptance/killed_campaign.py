@@ -222,6 +222,7 @@ def correct(team: Team) -> None:
             fill=team.form(new, "Save, and show the email", values),
             count=lambda: len(list(folder.glob("[0-9].md"))),
             says=lambda: "Seventy" in team.words(path),
+            act=Act.wrote_correction,
             again=False,
         )
     )

@@ -38,9 +38,9 @@ _MOMENTS = 250
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """A form that somebody sends. ``count`` is how many of what it makes there are, of which it adds one;
-    ``says`` is whether the pages say that it is done. ``act`` is what the log then has, where the log is
-    written in one transaction with what is done. ``again`` is whether the same form may be sent once more, by
-    a browser that never got the answer, and must add nothing. ``kills`` is how often the server is killed."""
+    ``says`` is whether the pages say that it is done. ``act`` is what the log then has. ``again`` is whether
+    the same form may be sent once more, by a browser that never got the answer, and must add nothing.
+    ``kills`` is how often the server is killed."""
 
     name: str
     fill: Callable[[], tuple[FormBrowser, SentForm]]

@@ -159,6 +159,7 @@ def write(team: Team) -> None:
             fill=team.form("/editions/new/empty", "Make edition", {"slug": EDITION, "title": "News"}),
             count=lambda: int((folder / "edition.md").is_file()),
             says=lambda: EDITION in team.words("/editions"),
+            act=Act.created_edition,
         )
     )
     values = {"subject": "What we did", "preheader": "Teachers: what we did this spring."}
@@ -168,6 +169,7 @@ def write(team: Team) -> None:
             fill=team.form(f"/editions/{EDITION}/details", "Save details", values),
             count=lambda: int("What we did" in (folder / "edition.md").read_text("utf-8")),
             says=lambda: "What we did" in team.mei.open(f"/studio/editions/{EDITION}/details").source,
+            act=Act.changed_details,
         )
     )
     values = {"title": TITLE, "sector": "education"}
@@ -177,6 +179,7 @@ def write(team: Team) -> None:
             fill=team.form(f"/editions/{EDITION}/new-story", "Add story", values),
             count=lambda: int(bool(team.read_story())),
             says=lambda: TITLE in team.words(f"/editions/{EDITION}"),
+            act=Act.added_story,
         )
     )
     path = f"/editions/{EDITION}/stories/{STORY}"
@@ -186,6 +189,7 @@ def write(team: Team) -> None:
             fill=team.form(path, "Save", {"body": TEXT}),
             count=lambda: int(TEXT in team.read_story()),
             says=lambda: TEXT in team.mei.open(f"/studio{path}").source,
+            act=Act.wrote_text,
             kills=6,
         )
     )

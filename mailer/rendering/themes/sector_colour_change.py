@@ -24,7 +24,7 @@ class ColourError(TemplateError):
 def find_own_colour(root: Path, theme: str, sector: str) -> ColourPair | None:
     """The colours that the workspace in ``root`` gives a sector; None if it leaves that to the theme."""
     try:
-        values = tomllib.loads(_find_file(root, theme).read_text(encoding="utf-8"))
+        values = tomllib.loads(find_theme_file(root, theme).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     found = find_value(values, ("sections", sector))
@@ -44,7 +44,7 @@ def change_sector_colour(
     """
     if colours is not None:
         _check(root, theme, sector, colours)
-    file = _find_file(root, theme)
+    file = find_theme_file(root, theme)
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked_folder(root):
         if find_own_colour(root, theme, sector) != was:
@@ -54,7 +54,8 @@ def change_sector_colour(
         write_atomically(file, change_toml(text, {("sections", sector): value}).encode(), mode=_FILE_MODE)
 
 
-def _find_file(root: Path, theme: str) -> Path:
+def find_theme_file(root: Path, theme: str) -> Path:
+    """The file of the workspace in ``root`` for what it changes in a theme, whether or not there is one."""
     return root / "templates" / "email" / f"{theme}.toml"
 
 

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from editions.cache import BoundedCache
+from mailer.activity.act_journal import record_interrupted_acts
 from mailer.approval_mails import send_due_approval_mails
 from mailer.campaigns.outbox_reader import OutboxReader
 from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
@@ -205,6 +206,7 @@ async def _open_state(
     runner.start()
     readiness.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
+    await asyncio.to_thread(record_interrupted_acts, workspace, engine)
     try:
         yield state
     finally:

@@ -1,10 +1,9 @@
 """What can be done with a correction: it becomes a campaign, or is thrown away."""
 
-from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import ActivityLine, record_line
 from mailer.campaigns.correction_notes import delete_note
 from mailer.campaigns.correction_plan import NoteError, StoryNotSentError
 from mailer.campaigns.correction_record import CorrectionConflictError
@@ -12,6 +11,7 @@ from mailer.campaigns.prepared_correction import prepare_correction
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.routing import POST
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction
 from mailer.web.studio.corrections.place import CorrectionDep, CorrectionPlace
 from mailer.web.studio.notices import Notice
@@ -36,7 +36,7 @@ def prepare(page: PageDep, correction: CorrectionDep) -> Response:
             return render_correction(page, correction, errors=[("", words) for words in errors])
         with page.state.write_session() as session:
             prepared = prepare_correction(session, planned, member_id=page.member.id, now=now)
-            _record(page, session, Act.prepared_correction, correction)
+            record_line(session, _make_line(page, Act.prepared_correction, correction))
     except CorrectionConflictError:
         return render_correction(page, correction, errors=[("", page.translator.translate(_TAKEN))])
     except (NoteError, StoryNotSentError) as error:
@@ -54,8 +54,9 @@ def discard(page: PageDep, correction: CorrectionDep) -> Response:
     if not correction.is_open:
         return page.redirect(correction.path)
     try:
-        with page.state.write_session() as session:
-            _record(page, session, Act.discarded_correction, correction)
+        line = _make_line(page, Act.discarded_correction, correction)
+        with announced_session(page, [line], correction.place.find_file(page.state.workspace)) as session:
+            record_line(session, line)
             delete_note(page.state.workspace, correction.place)
     except OSError as error:
         words = page.translator.translate(_NOT_DELETED, reason=error.strerror or str(error))
@@ -66,17 +67,9 @@ def discard(page: PageDep, correction: CorrectionDep) -> Response:
     )
 
 
-def _record(page: StudioPage, session: Session, act: Act, correction: CorrectionPlace) -> None:
+def _make_line(page: StudioPage, act: Act, correction: CorrectionPlace) -> ActivityLine:
     place = correction.place
-    record_activity(
-        session,
-        page.actor,
-        act,
-        edition=place.edition,
-        subject=place.story,
-        detail=str(place.number),
-        now=page.state.clock(),
-    )
+    return make_line(page, act, edition=place.edition, subject=place.story, detail=str(place.number))
 
 
 _PATH = "/corrections/{edition}/{story}/{number}"

@@ -1,18 +1,26 @@
 """Choosing the story that is corrected, and writing the note."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
-from mailer.campaigns.correction_notes import NoteDraft, NotePlace, WrittenNote, create_note, write_note
+from mailer.activity.record import ActivityLine, record_line
+from mailer.campaigns.correction_notes import (
+    NoteDraft,
+    NotePlace,
+    WrittenNote,
+    create_note,
+    find_next_place,
+    write_note,
+)
 from mailer.campaigns.sent_stories import SentStory, list_sent_stories
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.corrections.note_form import find_faults, list_fields, read_note_form
 from mailer.web.studio.corrections.place import (
     CorrectionDep,
@@ -45,10 +53,13 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
     note = read_note_form(form, sent, _NO_TRANSLATIONS)
     if faults := find_faults(note, sent, page.translator):
         return _render_form(page, edition, sent, note, place=None, errors=faults)
+    workspace = page.state.workspace
+    expected = find_next_place(workspace, edition, sent.slug)
+    line = _make_line(page, expected)
     try:
-        with page.state.write_session() as session:
-            place = create_note(page.state.workspace, edition, sent.slug, note)
-            _record(page, session, place)
+        with announced_session(page, [line], expected.find_file(workspace)) as session:
+            place = create_note(workspace, edition, sent.slug, note)
+            record_line(session, replace(line, detail=str(place.number)))
     except OSError as error:
         faults = [("", page.translator.translate(_NOT_WRITTEN, reason=error.strerror or str(error)))]
         return _render_form(page, edition, sent, note, place=None, errors=faults)
@@ -80,24 +91,21 @@ def change_note(page: PageDep, correction: CorrectionDep, form: OwnFormDep) -> R
 
 
 def _write(page: StudioPage, correction: CorrectionPlace, note: WrittenNote) -> list[tuple[str, str]]:
+    workspace, place = page.state.workspace, correction.place
+    translations = (place.find_translation(workspace, tag) for tag in note.translations)
+    line = _make_line(page, place)
     try:
-        with page.state.write_session() as session:
-            _record(page, session, correction.place)
-            write_note(page.state.workspace, correction.place, note)
+        with announced_session(page, [line], place.find_file(workspace), *translations) as session:
+            record_line(session, line)
+            write_note(workspace, place, note)
     except OSError as error:
         return [("", page.translator.translate(_NOT_WRITTEN, reason=error.strerror or str(error)))]
     return []
 
 
-def _record(page: StudioPage, session: Session, place: NotePlace) -> None:
-    record_activity(
-        session,
-        page.actor,
-        Act.wrote_correction,
-        edition=place.edition,
-        subject=place.story,
-        detail=str(place.number),
-        now=page.state.clock(),
+def _make_line(page: StudioPage, place: NotePlace) -> ActivityLine:
+    return make_line(
+        page, Act.wrote_correction, edition=place.edition, subject=place.story, detail=str(place.number)
     )
 
 

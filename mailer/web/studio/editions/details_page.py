@@ -19,6 +19,7 @@ from editions.source.folder import EDITION_FILE
 from editions.source.schema import EditionHeader
 from locales.languages import canonical_language
 from mailer.activity.acts import Act
+from mailer.activity.record import record_line
 from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme import theme_names
@@ -26,8 +27,8 @@ from mailer.revisions.edition_file import EditionFile, EditionFileError, read_ed
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
-from mailer.web.studio.editions.act_log import log_act
 from mailer.web.studio.editions.detail_fields import (
     INTRODUCTION,
     list_changed_groups,
@@ -161,7 +162,9 @@ def _is_date(day: str) -> bool:
 def _save(
     page: StudioPage, edition: str, file: EditionFile, text: str, *, sitting: str, attempt: int
 ) -> Saved | Conflict:
-    with page.state.write_session() as session:
+    line = make_line(page, Act.changed_details, edition=edition)
+    folder = page.state.workspace.edition_folder(edition)
+    with announced_session(page, [line], folder / EDITION_FILE) as session:
         result = save_edition_file(
             page.state.workspace,
             session,
@@ -172,10 +175,10 @@ def _save(
             member=page.member,
             sitting=sitting[:64],
             sequence=attempt,
-            now=page.state.clock(),
+            now=line.at,
         )
         if isinstance(result, Saved) and text != file.text:
-            log_act(page, session, Act.changed_details, edition)
+            record_line(session, line)
         return result
 
 

@@ -3,7 +3,9 @@
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,11 @@ from typing import TYPE_CHECKING
 from editions.changes.edition_copy import CopyChoice, copy_edition, create_empty_edition
 from editions.imports.remote_file import Fetch
 from editions.unsafe_characters import remove_unsafe_characters
+from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
+from mailer.activity.record import ActivityLine, record_line
 from mailer.atomic_write import write_atomically
-from mailer.web.studio.editions.act_log import log_act
+from mailer.web.studio.act_log import make_line
 from mailer.web.studio.page import StudioPage
 
 if TYPE_CHECKING:
@@ -48,15 +52,16 @@ def make_example(page: StudioPage, slug: str) -> None:
     from editions.skeleton.create import create_skeleton
 
     settings = page.settings
-    create_skeleton(
-        page.state.workspace.editions,
-        slug,
-        organisation=settings.sender.organisation,
-        sectors=settings.sectors,
-        countries=settings.countries,
-        today=find_today(page),
-    )
-    _log(page, Act.created_edition, slug)
+    with _announced(page, make_line(page, Act.created_edition, edition=slug)) as line:
+        create_skeleton(
+            page.state.workspace.editions,
+            slug,
+            organisation=settings.sender.organisation,
+            sectors=settings.sectors,
+            countries=settings.countries,
+            today=find_today(page),
+        )
+        _record(page, line)
 
 
 def make_empty(page: StudioPage, slug: str, *, title: str, language: str) -> None:
@@ -66,10 +71,10 @@ def make_empty(page: StudioPage, slug: str, *, title: str, language: str) -> Non
         NewEditionError: it cannot have this name.
         OSError: it cannot be written.
     """
-    create_empty_edition(
-        page.state.workspace.editions, slug, title=title, language=language, today=find_today(page)
-    )
-    _log(page, Act.created_edition, slug)
+    editions, today = page.state.workspace.editions, find_today(page)
+    with _announced(page, make_line(page, Act.created_edition, edition=slug)) as line:
+        create_empty_edition(editions, slug, title=title, language=language, today=today)
+        _record(page, line)
 
 
 def make_copy(page: StudioPage, source: str, slug: str, choice: CopyChoice) -> None:
@@ -79,8 +84,9 @@ def make_copy(page: StudioPage, source: str, slug: str, choice: CopyChoice) -> N
         NewEditionError: it cannot have this name, or ``source`` cannot be read.
         OSError: it cannot be written.
     """
-    copy_edition(page.state.workspace.editions, source, slug, choice, today=find_today(page))
-    _log(page, Act.created_edition, slug)
+    with _announced(page, make_line(page, Act.created_edition, edition=slug)) as line:
+        copy_edition(page.state.workspace.editions, source, slug, choice, today=find_today(page))
+        _record(page, line)
 
 
 def import_file(page: StudioPage, content: bytes, file_name: str, choice: ImportChoice) -> str:
@@ -93,8 +99,10 @@ def import_file(page: StudioPage, content: bytes, file_name: str, choice: Import
     """
     from editions.imports.importer import import_document
 
-    with tempfile.TemporaryDirectory(prefix="mailer-import-") as folder:
-        path = Path(folder, clean_file_name(file_name))
+    name = clean_file_name(file_name)
+    line = make_line(page, Act.imported_edition, edition=choice.slug, subject=name)
+    with _announced(page, line), tempfile.TemporaryDirectory(prefix="mailer-import-") as folder:
+        path = Path(folder, name)
         path.write_bytes(content)
         imported = import_document(
             path,
@@ -105,8 +113,8 @@ def import_file(page: StudioPage, content: bytes, file_name: str, choice: Import
             stories_at=choice.stories_at,
             today=find_today(page),
         )
-    _keep_report(imported.folder, _describe(imported, path.name))
-    _log(page, Act.imported_edition, imported.slug, path.name)
+        _keep_report(imported.folder, _describe(imported, name))
+        _record(page, replace(line, edition=imported.slug))
     return imported.slug
 
 
@@ -120,18 +128,20 @@ def import_address(page: StudioPage, address: str, choice: ImportChoice, fetch: 
     """
     from editions.imports.importer import import_feed
 
-    imported = import_feed(
-        address,
-        page.state.workspace.editions,
-        fetch,
-        slug=choice.slug,
-        language=choice.language,
-        sectors=page.settings.sectors,
-        since=choice.since,
-        today=find_today(page),
-    )
-    _keep_report(imported.folder, _describe(imported, address))
-    _log(page, Act.imported_edition, imported.slug, address)
+    line = make_line(page, Act.imported_edition, edition=choice.slug, subject=address)
+    with _announced(page, line):
+        imported = import_feed(
+            address,
+            page.state.workspace.editions,
+            fetch,
+            slug=choice.slug,
+            language=choice.language,
+            sectors=page.settings.sectors,
+            since=choice.since,
+            today=find_today(page),
+        )
+        _keep_report(imported.folder, _describe(imported, address))
+        _record(page, replace(line, edition=imported.slug))
     return imported.slug
 
 
@@ -173,6 +183,15 @@ def _keep_report(folder: Path, report: dict[str, object]) -> None:
     write_atomically(folder / REPORT_FILE, data, mode=_REPORT_MODE)
 
 
-def _log(page: StudioPage, act: Act, edition: str, subject: str = "") -> None:
+@contextmanager
+def _announced(page: StudioPage, line: ActivityLine) -> Iterator[ActivityLine]:
+    """Announce ``line`` for a block that makes an edition and records the line. What an imported edition is
+    called may be known only then."""
+    editions = page.state.workspace.editions
+    with announce_acts(page.state.workspace, [line], [editions / line.edition if line.edition else editions]):
+        yield line
+
+
+def _record(page: StudioPage, line: ActivityLine) -> None:
     with page.state.write_session() as session:
-        log_act(page, session, act, edition, subject)
+        record_line(session, line)

@@ -11,24 +11,27 @@ from editions.changes.file_moves import FileMove, apply_moves, finish_moves
 from editions.changes.front_matter_change import change_front_matter
 from editions.changes.story_order import list_numbered_stories, plan_new_story, plan_story_move
 from editions.errors import StoryOrderError
+from editions.source.folder import STORIES_FOLDER
+from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
+from mailer.activity.record import ActivityLine, record_line
 from mailer.database.revision_models import RevisionKind
-from mailer.revisions.edition_file import EditionFileError, encode_text, read_edition_file
+from mailer.revisions.edition_file import EditionFileError, encode_text, list_story_names, read_edition_file
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
 from mailer.revisions.revision_log import ChangedFile, record_change
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
-from mailer.web.studio.editions.act_log import log_act
 from mailer.web.studio.page import StudioPage
 
 _EMPTY_STORY = "---\ntitle: x\n---\n\n"
 
 
 @contextmanager
-def change_stories(page: StudioPage, edition: str) -> Iterator[tuple[Session, Path]]:
+def change_stories(page: StudioPage, edition: str, *lines: ActivityLine) -> Iterator[tuple[Session, Path]]:
     """Change the stories of an edition while nobody else does: the session of the change, and the folder.
-    Renames that a kill interrupted are finished first.
+    Renames that a kill interrupted are finished first. ``lines`` are what the block records.
 
     Raises:
         HTTPException: 404, there is no such edition.
@@ -36,8 +39,9 @@ def change_stories(page: StudioPage, edition: str) -> Iterator[tuple[Session, Pa
     folder = find_edition_folder(page, edition)
     with page.state.write_session() as session, lock_edition(page.state.workspace, session, edition):
         finish_moves(folder)
-        yield session, folder
-        session.commit()
+        with announce_acts(page.state.workspace, lines, [folder / STORIES_FOLDER]):
+            yield session, folder
+            session.commit()
 
 
 def move_story(page: StudioPage, edition: str, slug: str, *, before: str = "", after: str = "") -> None:
@@ -47,7 +51,8 @@ def move_story(page: StudioPage, edition: str, slug: str, *, before: str = "", a
         StoryOrderError: one of them is gone, or there is no room.
         OSError: a file cannot be renamed; the order is as before.
     """
-    with change_stories(page, edition) as (session, folder):
+    line = make_line(page, Act.moved_story, edition=edition, subject=slug)
+    with change_stories(page, edition, line) as (session, folder):
         stories = list_numbered_stories(folder)
         if after:
             others = [story.slug for story in stories if story.slug != slug]
@@ -57,7 +62,7 @@ def move_story(page: StudioPage, edition: str, slug: str, *, before: str = "", a
         apply_moves(folder, moves)
         _record_moves(page, session, edition, folder, moves)
         if moves:
-            log_act(page, session, Act.moved_story, edition, slug)
+            record_line(session, line)
 
 
 def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: str, kind: str) -> None:
@@ -72,7 +77,8 @@ def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: 
         _EMPTY_STORY,
         {"title": title, "sector": sector, "kind": kind if kind != "story" else None},
     )
-    with change_stories(page, edition) as (session, folder):
+    line = make_line(page, Act.added_story, edition=edition, subject=slug)
+    with change_stories(page, edition, line) as (session, folder):
         name, moves = plan_new_story(list_numbered_stories(folder), slug)
         apply_moves(folder, moves)
         _record_moves(page, session, edition, folder, moves)
@@ -81,7 +87,7 @@ def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: 
         except FileChangedError as error:
             raise StoryOrderError(slug, "taken-slug", f"there is a file {name} already.") from error
         _record(page, session, edition, RevisionKind.added, [ChangedFile(name=name, text=text)])
-        log_act(page, session, Act.added_story, edition, slug)
+        record_line(session, line)
 
 
 def remove_story(page: StudioPage, edition: str, slug: str) -> None:
@@ -96,11 +102,12 @@ def remove_story(page: StudioPage, edition: str, slug: str) -> None:
     with change_stories(page, edition) as (_, folder):
         if all(story.slug != slug for story in list_numbered_stories(folder)):
             raise HTTPException(404)
-    with page.state.write_session() as session:
-        remove_all_texts(
-            page.state.workspace, session, edition, slug, member=page.member, now=page.state.clock()
-        )
-        log_act(page, session, Act.removed_story, edition, slug)
+        # The original, which goes last.
+        file = folder / list_story_names(folder, slug)[0]
+    line = make_line(page, Act.removed_story, edition=edition, subject=slug)
+    with announced_session(page, [line], file) as session:
+        remove_all_texts(page.state.workspace, session, edition, slug, member=page.member, now=line.at)
+        record_line(session, line)
 
 
 def _record_moves(

@@ -1,7 +1,7 @@
 """Two texts of the history, compared, and bringing an earlier one back."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from sqlmodel import Session
@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import record_line
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import HistoryEntry, find_entry, find_entry_before, list_history, read_text
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlace, TextPlaceDep
 from mailer.web.studio.notices import Notice
@@ -73,30 +74,25 @@ def show_comparison(page: PageDep, place: TextPlaceDep) -> Response:
 
 def restore_text(page: PageDep, place: TextPlaceDep, form: OwnFormDep) -> Response:
     """Make an earlier text the file's again. If the file changes at the same moment, both are shown."""
-    with page.state.write_session() as session:
+    with page.state.read_session() as session:
         entry = _find_entry(session, place, form.get("number"))
-        now = page.state.clock()
+    name = place.file.name if place.file is not None else entry.name
+    line = make_line(page, Act.restored_text, edition=place.edition, subject=name)
+    with announced_session(page, [line], place.folder / name) as session:
         outcome = save_edition_file(
             page.state.workspace,
             session,
             place.edition,
-            place.file.name if place.file is not None else entry.name,
+            name,
             read_text(session, place.edition, entry),
             base=form.get("base") if place.file is not None else "",
             member=page.member,
             sitting=f"restored {entry.number}",
-            now=now,
+            now=line.at,
             kind=RevisionKind.restored,
         )
         if not isinstance(outcome, Conflict):
-            record_activity(
-                session,
-                page.actor,
-                Act.restored_text,
-                edition=place.edition,
-                subject=outcome.name,
-                now=now,
-            )
+            record_line(session, replace(line, subject=outcome.name))
     if isinstance(outcome, Conflict):
         return page.redirect(f"{place.edition_path}/conflicts/{outcome.number}")
     return page.redirect(f"{place.path}/history", Notice.text_restored)

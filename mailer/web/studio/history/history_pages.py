@@ -3,13 +3,15 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from editions.source.folder import STORIES_FOLDER
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import record_line
 from mailer.revisions.edition_file import EditionFileError, list_story_slugs
 from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.web.forms import OwnFormDep
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path
@@ -53,12 +55,12 @@ def show_edition_history(page: PageDep, edition: str) -> Response:
 
 def restore_removed_story(page: PageDep, edition: str, form: OwnFormDep) -> Response:
     """Bring a removed story back."""
-    find_edition_folder(page, edition)
-    story, now = form.get("story"), page.state.clock()
+    folder, story = find_edition_folder(page, edition), form.get("story")
+    line = make_line(page, Act.restored_story, edition=edition, subject=story)
     try:
-        with page.state.write_session() as session:
-            restore_story(page.state.workspace, session, edition, story, member=page.member, now=now)
-            record_activity(session, page.actor, Act.restored_story, edition=edition, subject=story, now=now)
+        with announced_session(page, [line], folder / STORIES_FOLDER) as session:
+            restore_story(page.state.workspace, session, edition, story, member=page.member, now=line.at)
+            record_line(session, line)
     except EditionFileError as error:
         words = page.translator.translations.gettext(error.message)
         said = words % error.values if error.values else words

@@ -16,7 +16,7 @@ from editions.images.prepare import prepare_image
 from editions.images.used import MIN_STORY_IMAGE_WIDTH
 from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_save import Conflict, Saved
 from mailer.team.roles import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.routing import GET, POST
@@ -26,6 +26,7 @@ from mailer.web.studio.pictures.picture_form import PictureForm, fill_picture_fo
 from mailer.web.studio.pictures.place import PicturePlace, PlaceKind
 from mailer.web.studio.pictures.story_picture import StoryPicture, find_picture
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.text_save import TextSave, open_save, save_text
 from mailer.web.upload import UploadedForm, read_uploaded_form
 
 _HEADINGS: Mapping[PlaceKind, str] = {
@@ -169,19 +170,19 @@ def _write(
 def _save_text(
     page: StudioPage, picture: StoryPicture, text: str, sitting: str, attempt: int
 ) -> Saved | Conflict:
-    with page.state.write_session() as session:
-        return save_edition_file(
-            page.state.workspace,
-            session,
-            picture.story.edition,
-            picture.story.file.name,
-            text,
-            base=picture.story.file.digest,
-            member=page.member,
-            sitting=sitting,
-            sequence=attempt,
-            now=page.state.clock(),
-        )
+    save = TextSave(
+        page=page,
+        folder=picture.story.folder,
+        edition=picture.story.edition,
+        name=picture.story.file.name,
+        text=text,
+        base=picture.story.file.digest,
+        sitting=sitting,
+        sequence=attempt,
+        now=page.state.clock(),
+    )
+    with open_save(save) as session:
+        return save_text(session, save)
 
 
 def _render(

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from editions.new_edition import make_slug
 from editions.source.schema import FIXED_SECTIONS, EditionHeader
+from mailer.activity.acts import Act
+from mailer.activity.record import record_line
 from mailer.campaigns.sector_uses import MOST_COUNTED, SectorUse, count_followers, count_sector_use
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
@@ -15,6 +17,7 @@ from mailer.rendering.themes.sector_colour_change import (
     ColourPair,
     change_sector_colour,
     find_own_colour,
+    find_theme_file,
 )
 from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.theme import load_theme
@@ -22,11 +25,12 @@ from mailer.settings.changes.setting import Setting, SettingKind
 from mailer.settings.changes.settings_file import read_settings_file
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
 from mailer.web.forms import OwnFormDep
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm
 from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.settings_save import find_fault, find_workspace, record_change, save_changes
+from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
 from mailer.web.studio.settings.words import Words
 from subscribers.errors import SubscriberError
 from subscribers.validation import clean_line
@@ -115,13 +119,18 @@ def color_sector(page: PageDep, sector: str, form: OwnFormDep) -> Response:
     if form.get("own") != "true":
         wanted = None
     was = form.get("was").partition(" ")
+    file = find_theme_file(root, _THEME)
+    line = make_line(
+        page, Act.changed_settings, subject=f"{file.relative_to(root).as_posix()} sections.{sector}"
+    )
     try:
-        change_sector_colour(root, _THEME, sector, wanted, was=(was[0], was[2]) if was[2] else None)
+        with announced_session(page, [line], file) as session:
+            record_line(session, line)
+            change_sector_colour(root, _THEME, sector, wanted, was=(was[0], was[2]) if was[2] else None)
     except OSError as error:
         return _show_colour_fault(page, sector, error.strerror or str(error))
     except (MailerError, ConfigurationError) as error:
         return _show_colour_fault(page, sector, str(error))
-    record_change(page, f"templates/email/{_THEME}.toml sections.{sector}")
     return page.redirect(f"/settings/sectors/{sector}", Notice.settings_saved)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import record_line
 from mailer.dispatch.usable_settings import check_usable
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings
@@ -12,6 +12,8 @@ from mailer.settings.changes.settings_file import change_settings
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_splicer import TomlChanges
 from mailer.settings.changes.toml_writer import write_keys
+from mailer.settings.mailer_toml import SETTINGS_FILE
+from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.page import StudioPage
 from mailer.workspace import Workspace
 
@@ -29,14 +31,10 @@ def save_changes(
         ConfigurationError: they could not be changed, as :func:`change_settings` says.
     """
     workspace = page.state.workspace
-    with page.state.write_session() as session:
-        record_activity(
-            session,
-            page.actor,
-            Act.changed_settings,
-            subject=", ".join(map(write_keys, dict.fromkeys((*changes, *(orders or {}))))),
-            now=page.state.clock(),
-        )
+    keys = ", ".join(map(write_keys, dict.fromkeys((*changes, *(orders or {})))))
+    line = make_line(page, Act.changed_settings, subject=keys)
+    with announced_session(page, [line], workspace.root / SETTINGS_FILE) as session:
+        record_line(session, line)
         # The line first: if it cannot be written, neither are the settings.
         session.flush()
         settings = change_settings(
@@ -49,12 +47,6 @@ def save_changes(
         )
     page.state.live.refresh()
     return settings
-
-
-def record_change(page: StudioPage, what: str) -> None:
-    """Write down that something was changed that is not in mailer.toml."""
-    with page.state.write_session() as session:
-        record_activity(session, page.actor, Act.changed_settings, subject=what, now=page.state.clock())
 
 
 def find_workspace(page: StudioPage) -> Workspace:

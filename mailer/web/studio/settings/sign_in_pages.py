@@ -1,12 +1,15 @@
 """Signing in to a relay or the mailbox without a password, as `mailer login` does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import ActivityLine, record_line
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.oauth.errors import OAuthError, SignInRequiredError
@@ -16,6 +19,7 @@ from mailer.oauth.login import end_sign_in
 from mailer.oauth.pending_sign_in import PendingSignIns, choose_way
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.web.forms import OwnFormDep
+from mailer.web.studio.act_log import make_line
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.settings_save import find_workspace
@@ -37,11 +41,13 @@ def begin_sign_in(page: PageDep, sign_in: str) -> Response:
     found = _find(page, sign_in)
     require_confirmed(page)
     try:
-        grant = _list_pending(page).begin(found, now=page.state.clock())
+        with _announced(page, found, Act.signed_in_relay) as line:
+            grant = _list_pending(page).begin(found, now=page.state.clock())
+            _record_grant(page, line, grant)
     except (OAuthError, ConfigurationError) as error:
         return _render(page, found, [("", str(error))], status=409)
     if grant is not None:
-        return _finish(page, found, grant)
+        return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_in_relay)
     return page.redirect(f"/settings/sign-ins/{sign_in}")
 
 
@@ -53,12 +59,14 @@ def finish_sign_in(page: PageDep, sign_in: str, form: OwnFormDep) -> Response:
     if pending is None:
         return _render(page, found, [("", page.translator.translate(_ENDED))])
     try:
-        grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
+        with _announced(page, found, Act.signed_in_relay) as line:
+            grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
+            _record_grant(page, line, grant)
     except (OAuthError, ConfigurationError) as error:
         return _render(page, found, [("address" if pending.request else "", str(error))])
     if grant is None:
         return _render(page, found, [("", page.translator.translate(_NOT_YET))], status=409)
-    return _finish(page, found, grant)
+    return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_in_relay)
 
 
 def delete_sign_in(page: PageDep, sign_in: str) -> Response:
@@ -66,21 +74,17 @@ def delete_sign_in(page: PageDep, sign_in: str) -> Response:
     found = _find(page, sign_in)
     require_confirmed(page)
     try:
-        done = end_sign_in(found, find_workspace(page).root)
+        with _announced(page, found, Act.signed_out_relay) as line:
+            done = end_sign_in(found, find_workspace(page).root)
+            if done.was_there:
+                _record(page, line)
     except (OSError, ConfigurationError) as error:
         return _render(page, found, [("", str(error))], status=409)
-    if done.was_there:
-        _record(page, found, Act.signed_out_relay)
     return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_out_relay)
 
 
 def _list_pending(page: StudioPage) -> PendingSignIns:
     return PendingSignIns(root=find_workspace(page).root)
-
-
-def _finish(page: StudioPage, found: SignIn, grant: Grant) -> Response:
-    _record(page, found, Act.signed_in_relay, grant.account)
-    return page.redirect(f"/settings/sign-ins/{found.name}", Notice.signed_in_relay)
 
 
 def _find(page: StudioPage, name: str) -> SignIn:
@@ -93,9 +97,23 @@ def _find(page: StudioPage, name: str) -> SignIn:
     return found
 
 
-def _record(page: StudioPage, found: SignIn, act: Act, account: str = "") -> None:
+@contextmanager
+def _announced(page: StudioPage, found: SignIn, act: Act) -> Iterator[ActivityLine]:
+    """Announce the line of a block that may keep a sign-in or end it, and then records the line."""
+    line = make_line(page, act, subject=found.name)
+    file = GrantStore(root=find_workspace(page).root).find_path(found.name)
+    with announce_acts(page.state.workspace, [line], [file]):
+        yield line
+
+
+def _record_grant(page: StudioPage, line: ActivityLine, grant: Grant | None) -> None:
+    if grant is not None:
+        _record(page, replace(line, detail=grant.account))
+
+
+def _record(page: StudioPage, line: ActivityLine) -> None:
     with page.state.write_session() as session:
-        record_activity(session, page.actor, act, subject=found.name, detail=account, now=page.state.clock())
+        record_line(session, line)
 
 
 def _render(

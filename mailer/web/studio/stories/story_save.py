@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
 from editions.source.text_file import normalise_line_ends
-from mailer.activity.acts import Act
-from mailer.activity.record import Actor, record_activity
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
-from mailer.revisions.revision_log import LatestRevision, find_latest, find_text
+from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.revision_log import find_text
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import ComposedText, StoryDraft, compose_text
 from mailer.web.studio.story_place import StoryPlace
+from mailer.web.studio.text_save import TextSave, open_save, save_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,36 +51,17 @@ def save_draft(page: StudioPage, place: StoryPlace, draft: StoryDraft) -> SavedS
         TextRefusedError: no file can have this text.
     """
     composed = compose_draft(page, place, draft)
-    now = page.state.clock()
-    with page.state.write_session() as session:
-        latest = find_latest(session, place.edition, place.file.place)
-        outcome = save_edition_file(
-            page.state.workspace,
-            session,
-            place.edition,
-            place.file.name,
-            normalise_line_ends(composed.text),
-            base=draft.base,
-            member=page.member,
-            sitting=draft.sitting,
-            sequence=draft.sequence,
-            now=now,
-        )
-        if isinstance(outcome, Saved) and _begins_sitting(session, place, latest):
-            record_activity(
-                session,
-                Actor.from_member(page.member),
-                Act.wrote_text,
-                edition=place.edition,
-                subject=place.file.name,
-                now=now,
-            )
+    save = TextSave(
+        page=page,
+        folder=place.folder,
+        edition=place.edition,
+        name=place.file.name,
+        text=normalise_line_ends(composed.text),
+        base=draft.base,
+        sitting=draft.sitting,
+        sequence=draft.sequence,
+        now=page.state.clock(),
+    )
+    with open_save(save) as session:
+        outcome = save_text(session, save)
     return SavedStory(outcome=outcome, adjusted=composed.adjusted)
-
-
-def _begins_sitting(session: Session, place: StoryPlace, before: LatestRevision | None) -> bool:
-    """Whether the save just made an entry of the history: one sitting is one line of the log too."""
-    after = find_latest(session, place.edition, place.file.place)
-    if after is None or after.revision.member_id is None:
-        return False
-    return before is None or after.revision.id != before.revision.id

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.activity.record import record_line
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_file import (
     EditionFileError,
@@ -17,6 +18,7 @@ from mailer.revisions.edition_file import (
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.translations.base_texts import digest_original, record_base
 from mailer.translations.states import ORIGINAL_KEY
+from mailer.web.studio.act_log import make_line
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.translations.composition import read_front
 
@@ -42,6 +44,23 @@ def save_changes(
 ) -> list[tuple[str, int]]:
     """Write each file that is what it was; return the names of the others, each with the number under which
     its new text is kept."""
+    line = make_line(
+        page,
+        Act.imported_translations,
+        edition=edition,
+        subject=file_name,
+        detail=", ".join(change.name for change in changes),
+    )
+    with announce_acts(page.state.workspace, [line], [folder / change.name for change in changes]):
+        kept = _save_each(page, folder, edition, changes, sitting=sitting)
+        with page.state.write_session() as session:
+            record_line(session, line)
+    return kept
+
+
+def _save_each(
+    page: StudioPage, folder: Path, edition: str, changes: Sequence[FileChange], *, sitting: str
+) -> list[tuple[str, int]]:
     kept = []
     for change in changes:
         with page.state.write_session() as session:
@@ -63,16 +82,6 @@ def save_changes(
             elif (original := _find_original(folder, change)) is not None:
                 place = parse_file_name(change.name)
                 record_base(session, edition, place, original, now=page.state.clock())
-    with page.state.write_session() as session:
-        record_activity(
-            session,
-            page.actor,
-            Act.imported_translations,
-            edition=edition,
-            subject=file_name,
-            detail=", ".join(change.name for change in changes),
-            now=page.state.clock(),
-        )
     return kept
 
 

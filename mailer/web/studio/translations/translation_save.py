@@ -8,9 +8,9 @@ from sqlmodel import Session
 from editions.source.document import read_document
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
-from mailer.revisions.revision_log import find_latest, find_text
+from mailer.activity.record import record_line
+from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.revision_log import find_text
 from mailer.translations.base_texts import (
     digest_original,
     find_base_text,
@@ -24,6 +24,7 @@ from mailer.translations.states import (
     assess_translation,
 )
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.text_save import TextSave, open_save, save_text
 from mailer.web.studio.translations.composition import (
     NEW_FILE,
     TranslationDraft,
@@ -68,10 +69,21 @@ def save_draft(
         place.story,
         translated_from=translated_from,
     )
-    with page.state.write_session() as session:
-        outcome = _write(session, page, place, draft, composed.text)
+    save = TextSave(
+        page=page,
+        folder=place.original.folder,
+        edition=place.edition,
+        name=place.name,
+        text=composed.text,
+        base=draft.story.base,
+        sitting=draft.story.sitting,
+        sequence=draft.story.sequence,
+        now=page.state.clock(),
+    )
+    with open_save(save, [Act.confirmed_translation] if is_confirmed else []) as session:
+        outcome = save_text(session, save)
         if isinstance(outcome, Saved):
-            _record(session, page, place, composed.text, is_confirmed=is_confirmed)
+            _record(session, save, place, is_confirmed=is_confirmed)
     return SavedTranslation(outcome=outcome, adjusted=composed.adjusted, is_confirmed=is_confirmed)
 
 
@@ -87,48 +99,16 @@ def _find_before(page: StudioPage, place: TranslationPlace, draft: TranslationDr
         return find_text(session, place.edition, base) or place.file.text
 
 
-def _write(
-    session: Session, page: StudioPage, place: TranslationPlace, draft: TranslationDraft, text: str
-) -> Saved | Conflict:
-    """Write the file. One sitting is one line of the log, however often it is saved."""
-    before = find_latest(session, place.edition, place.file_place)
-    outcome = save_edition_file(
-        page.state.workspace,
-        session,
-        place.edition,
-        place.name,
-        text,
-        base=draft.story.base,
-        member=page.member,
-        sitting=draft.story.sitting,
-        sequence=draft.story.sequence,
-        now=page.state.clock(),
-    )
-    after = find_latest(session, place.edition, place.file_place)
-    begins = after is not None and (before is None or after.revision.id != before.revision.id)
-    if isinstance(outcome, Saved) and begins:
-        _log(session, page, place, Act.wrote_text)
-    return outcome
-
-
-def _record(
-    session: Session, page: StudioPage, place: TranslationPlace, text: str, *, is_confirmed: bool
-) -> None:
+def _record(session: Session, save: TextSave, place: TranslationPlace, *, is_confirmed: bool) -> None:
     """Keep what the original says, if the translation was made from that."""
     original = place.original.file.text
-    if read_front(text).text(ORIGINAL_KEY) != digest_original(original):
+    if read_front(save.text).text(ORIGINAL_KEY) != digest_original(original):
         return
-    texts = assess(place, text).open_texts
+    texts = assess(place, save.text).open_texts
     same = {found.digest for found in texts if not found.is_missing} if is_confirmed else None
-    record_base(session, place.edition, place.file_place, original, now=page.state.clock(), same_texts=same)
+    record_base(session, save.edition, place.file_place, original, now=save.now, same_texts=same)
     if is_confirmed:
-        _log(session, page, place, Act.confirmed_translation)
-
-
-def _log(session: Session, page: StudioPage, place: TranslationPlace, act: Act) -> None:
-    record_activity(
-        session, page.actor, act, edition=place.edition, subject=place.name, now=page.state.clock()
-    )
+        record_line(session, save.make_line(Act.confirmed_translation))
 
 
 def assess(place: TranslationPlace, text: str, same_texts: Collection[str] = ()) -> TranslationStatus:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
+from sqlmodel import Session, select
 
 from editions.crop import Crop, Focus, ImageShape
 from editions.model import PeopleShown
 from editions.reader import read_edition
+from mailer.activity.acts import Act
+from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role
 from tests.factories.draft_edition import Draft
 from tests.web.studio.conftest import Studio
@@ -62,6 +65,9 @@ def test_a_picture_is_uploaded_described_and_cropped(
     assert image.crop.focus.x < 5  # type: ignore[attr-defined]
     after = (draft.folder / STORY).read_text("utf-8")
     assert after.partition("\n---\n")[2] == before.partition("\n---\n")[2]
+    with Session(studio.engine) as session:
+        lines = session.exec(select(ActivityRecord.act, ActivityRecord.edition, ActivityRecord.subject)).all()
+    assert lines == [(Act.wrote_text, "2021-2", STORY)]
 
 
 def test_a_picture_is_chosen_and_taken_out_without_javascript(
