@@ -17,7 +17,7 @@ from mailer.campaigns.report.comparison import Comparison, compare_campaign
 from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
 from mailer.campaigns.report.hand_over import HandOver
 from mailer.campaigns.report.lost_organisations import LostOrganisation
-from mailer.campaigns.report.part_reader import PartReader, is_cheap
+from mailer.campaigns.report.part_reader import PartReader, choose_source
 from mailer.campaigns.report.part_store import DepartureFigures
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.report.returned import Returned, read_returned
@@ -109,8 +109,7 @@ def report_campaign(
         connection=connection,
         campaign_id=campaign_id,
         sectors=tuple(workspace.settings.sectors),
-        counts=fresh or is_cheap(connection, campaign.audience),
-        is_planned=campaign.launched_at is None,
+        source=choose_source(connection, campaign, fresh=fresh),
     )
     counts = reader.read(ReportPart.ledger, Counts(audience=campaign.audience))
     nobody = DepartureFigures(left=Departures(), bounced=0, choices=None)

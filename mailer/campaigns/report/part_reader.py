@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from mailer.campaigns.report.hand_over import measure_hand_over
 from mailer.campaigns.report.lost_organisations import list_lost_organisations
 from mailer.campaigns.report.part_store import DepartureFigures, StoredPart, read_parts
 from mailer.campaigns.report.reasons import group_reasons
-from mailer.database.models import Delivery, DeliveryState
+from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.dead_addresses import METHOD, name_campaign
 from mailer.dispatch.deliveries.counts import count_deliveries
@@ -62,11 +63,29 @@ def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, 
     return CAMPAIGN_PARTS[part](connection, campaign_id, ()) if is_cheap(connection, audience) else None
 
 
+class FigureSource(StrEnum):
+    """Where the figures of a campaign come from."""
+
+    rows = "rows"
+    """They are counted at this moment."""
+
+    store = "store"
+    """They are as they were counted last."""
+
+    nowhere = "nowhere"
+    """There are none: nobody belongs to a campaign before its launch."""
+
+
+def choose_source(connection: Connection, campaign: Campaign, *, fresh: bool) -> FigureSource:
+    """Where the figures of a campaign come from. ``fresh`` are those of this moment, whatever that costs."""
+    if fresh or is_cheap(connection, campaign.audience):
+        return FigureSource.rows
+    return FigureSource.nowhere if campaign.launched_at is None else FigureSource.store
+
+
 @dataclass
 class PartReader:
-    """Reads the parts of one campaign. With ``counts``, they are counted at this moment; otherwise they are
-    read as they were counted last, and of a campaign that ``is_planned``, to which nobody belongs before its
-    launch, all are empty.
+    """Reads the parts of one campaign from ``source``.
 
     Afterwards ``counted_at`` has the moments of those that were read, ``uncounted`` those that nobody has
     counted yet.
@@ -75,18 +94,22 @@ class PartReader:
     connection: Connection
     campaign_id: int
     sectors: Sequence[str]
-    counts: bool
-    is_planned: bool = False
+    source: FigureSource
     counted_at: dict[ReportPart, datetime] = field(default_factory=dict)
     uncounted: set[ReportPart] = field(default_factory=set)
     _stored: Mapping[ReportPart, StoredPart] | None = None
 
     def read(self, part: ReportPart, missing: Any) -> Any:
-        """The value of ``part``, or ``missing`` if nobody has counted it yet."""
-        if self.counts:
-            return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
-        if self.is_planned:
-            return missing
+        """The value of ``part``, or ``missing`` if there is none yet."""
+        match self.source:
+            case FigureSource.rows:
+                return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
+            case FigureSource.nowhere:
+                return missing
+            case FigureSource.store:
+                return self._read_stored(part, missing)
+
+    def _read_stored(self, part: ReportPart, missing: Any) -> Any:
         if self._stored is None:
             found = read_parts(self.connection, [self.campaign_id], CAMPAIGN_PARTS)
             self._stored = found.get(self.campaign_id, {})
