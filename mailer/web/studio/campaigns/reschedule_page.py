@@ -12,16 +12,14 @@ from mailer.database.clock import read_clock
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.campaigns.campaign_words import say_moment
-from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, read_title
-from mailer.web.studio.campaigns.sending_hours import describe_hours
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep
 from mailer.web.studio.campaigns.start_time import (
-    TypedStart,
+    StartForm,
     WrongStartError,
     fill_start,
-    name_zones,
     read_start,
     read_typed_start,
+    render_start,
 )
 from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone
 from mailer.web.studio.notices import Notice
@@ -41,7 +39,7 @@ def show_scheduled_start(page: PageDep, place: CampaignPlaceDep) -> Response:
         return page.redirect(place.path)
     decided = place.preparation.decisions if place.preparation is not None else None
     zone = (find_zone(decided.start_zone) if decided else None) or find_team_zone(page.settings)
-    return _render(page, place, fill_start(at, zone), at)
+    return _render(page, place, StartForm(typed=fill_start(at, zone)), seen=at)
 
 
 def change_scheduled_start(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
@@ -67,13 +65,16 @@ def change_scheduled_start(page: PageDep, place: CampaignPlaceDep, form: OwnForm
     except CampaignStateError:
         return page.redirect(place.path, Notice.campaign_changed)
     except WrongStartError as error:
-        return _render(page, place, typed, seen, [(error.field, error.words)], status=422)
+        refused = StartForm(typed=typed, errors=[(error.field, error.words)], status=422)
+        return _render(page, place, refused, seen=seen)
     except EarlierStartError:
         words = page.translator.translate(_EARLIER)
-        return _render(page, place, typed, seen, [("start", words)], status=422)
+        refused = StartForm(typed=typed, errors=[("start", words)], status=422)
+        return _render(page, place, refused, seen=seen)
     except OtherStartError as error:
         words = page.translator.translate(_OTHER)
-        return _render(page, place, typed, error.at, [("start", words)], status=409, theirs=error.at)
+        refused = StartForm(typed=typed, errors=[("start", words)], status=409, theirs=error.at)
+        return _render(page, place, refused, seen=error.at)
     return page.redirect(place.path, Notice.decisions_saved)
 
 
@@ -85,27 +86,5 @@ def _read_seen(form: Form) -> datetime | None:
         return None
 
 
-def _render(
-    page: StudioPage,
-    place: CampaignPlace,
-    typed: TypedStart,
-    seen: datetime | None,
-    errors: list[tuple[str, str]] | None = None,
-    *,
-    status: int = 200,
-    theirs: datetime | None = None,
-) -> Response:
-    zone = find_zone(typed.zone) or find_team_zone(page.settings)
-    return page.render(
-        "campaign_reschedule.html",
-        status=status,
-        section="campaigns",
-        place=place,
-        title=read_title(page, place),
-        typed=typed,
-        seen=seen,
-        zones=name_zones(page, typed.zone, page.state.clock()),
-        hours=describe_hours(page.translator, page.settings),
-        theirs_words=say_moment(theirs, zone, page.translator) if theirs is not None else "",
-        errors=errors or [],
-    )
+def _render(page: StudioPage, place: CampaignPlace, form: StartForm, *, seen: datetime | None) -> Response:
+    return render_start(page, "campaign_reschedule.html", place, form, seen=seen)

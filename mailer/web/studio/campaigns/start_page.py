@@ -7,17 +7,15 @@ from starlette.responses import Response
 
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.campaigns.campaign_words import say_moment
 from mailer.web.studio.campaigns.decision_form import DecisionsRefusedError, save_decisions
-from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
-from mailer.web.studio.campaigns.sending_hours import describe_hours
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep
 from mailer.web.studio.campaigns.start_time import (
-    TypedStart,
+    StartForm,
     WrongStartError,
     fill_start,
-    name_zones,
     read_start,
     read_typed_start,
+    render_start,
 )
 from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone
 from mailer.web.studio.notices import Notice
@@ -31,7 +29,7 @@ def show_start(page: PageDep, place: CampaignPlaceDep, preparation: PreparationD
     decided = preparation.decisions
     zone = find_zone(decided.start_zone) or find_team_zone(page.settings)
     when = _AT_LAUNCH if decided.start_at is None else _AT_TIME
-    return _render(page, place, when, fill_start(decided.start_at, zone), decided)
+    return _render(page, place, when, StartForm(typed=fill_start(decided.start_at, zone)), was=decided)
 
 
 def save_start(
@@ -47,13 +45,15 @@ def save_start(
         try:
             at, zone = read_start(page, typed, page.state.clock())
         except WrongStartError as error:
-            return _render(page, place, when, typed, was, [(error.field, error.words)], status=422)
+            refused = StartForm(typed=typed, errors=[(error.field, error.words)], status=422)
+            return _render(page, place, when, refused, was=was)
         wanted = replace(was, start_at=at, start_zone=zone.key)
     try:
         save_decisions(page, preparation, was, wanted)
     except DecisionsRefusedError as error:
         theirs = error.theirs.decisions
-        return _render(page, place, when, typed, theirs, [("when", error.words)], status=409, theirs=theirs)
+        refused = StartForm(typed=typed, errors=[("when", error.words)], status=409, theirs=theirs.start_at)
+        return _render(page, place, when, refused, was=theirs, theirs=theirs)
     return page.redirect(place.path, Notice.decisions_saved)
 
 
@@ -71,32 +71,12 @@ def _read_was(form: Form, now: Decisions) -> Decisions:
 
 def _render(
     page: StudioPage,
-    place: CampaignPlaceDep,
+    place: CampaignPlace,
     when: str,
-    typed: TypedStart,
-    was: Decisions,
-    errors: list[tuple[str, str]] | None = None,
+    form: StartForm,
     *,
-    status: int = 200,
+    was: Decisions,
     theirs: Decisions | None = None,
 ) -> Response:
     """Show the form; ``when`` is "launch" or "time"."""
-    theirs_words = ""
-    if theirs is not None and theirs.start_at is not None:
-        zone = find_zone(theirs.start_zone) or find_team_zone(page.settings)
-        theirs_words = say_moment(theirs.start_at, zone, page.translator)
-    return page.render(
-        "campaign_start.html",
-        status=status,
-        section="campaigns",
-        place=place,
-        title=read_title(page, place),
-        when=when,
-        typed=typed,
-        was=was,
-        zones=name_zones(page, typed.zone, page.state.clock()),
-        hours=describe_hours(page.translator, page.settings),
-        theirs=theirs,
-        theirs_words=theirs_words,
-        errors=errors or [],
-    )
+    return render_start(page, "campaign_start.html", place, form, when=when, was=was, theirs=theirs)

@@ -1,14 +1,19 @@
 """The day and time at which a campaign is to start, as a form has them: on the clocks of a place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
 
 from mailer.campaigns.schedule import ScheduleError, StartTimeFault, parse_start_time
 from mailer.i18n import gettext_noop
 from mailer.web.forms import Form
 from mailer.web.studio.campaigns.campaign_words import name_zone, say_moment
-from mailer.web.studio.campaigns.team_zone import find_zone, list_zones
+from mailer.web.studio.campaigns.place import CampaignPlace, read_title
+from mailer.web.studio.campaigns.sending_hours import describe_hours
+from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone, list_zones
 from mailer.web.studio.page import StudioPage
 
 _FAULTS = {
@@ -79,6 +84,33 @@ def explain_fault(page: StudioPage, fault: StartTimeFault, zone: ZoneInfo, now: 
     return page.translator.translate(_FAULTS[fault], now=say_moment(now, zone, page.translator))
 
 
-def name_zones(page: StudioPage, chosen: str, now: datetime) -> list[tuple[str, str]]:
-    """The zones to choose from, each with what it is called."""
-    return [(zone.key, name_zone(zone, now)) for zone in list_zones(page.settings, chosen)]
+@dataclass(frozen=True, kw_only=True)
+class StartForm:
+    """A form for a day and time as it is shown: what was ``typed``, what is wrong with it by field, and the
+    moment that somebody else has chosen meanwhile, if any."""
+
+    typed: TypedStart
+    errors: Sequence[tuple[str, str]] = ()
+    status: int = 200
+    theirs: datetime | None = None
+
+
+def render_start(
+    page: StudioPage, template: str, place: CampaignPlace, form: StartForm, **values: object
+) -> Response:
+    """Render a page with a form for a day and time. ``values`` are what its template needs besides."""
+    zone = find_zone(form.typed.zone) or find_team_zone(page.settings)
+    now = page.state.clock()
+    return page.render(
+        template,
+        status=form.status,
+        section="campaigns",
+        place=place,
+        title=read_title(page, place),
+        typed=form.typed,
+        zones=[(one.key, name_zone(one, now)) for one in list_zones(page.settings, form.typed.zone)],
+        hours=describe_hours(page.translator, page.settings),
+        theirs_words=say_moment(form.theirs, zone, page.translator) if form.theirs is not None else "",
+        errors=form.errors,
+        **values,
+    )
