@@ -4,11 +4,9 @@ A mail in doubt is not sent again, as with links to Studio. Who has answered mea
 in the link of an outside reviewer is made as their mail is, and kept by its digest alone.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
 from sqlmodel import Session, col
 
 from mailer.campaigns.approvals.reviewers import make_link, name_reviewer
@@ -17,16 +15,14 @@ from mailer.campaigns.approvals.rounds import find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
 from mailer.dispatch.mail_attempts import AttemptPolicy
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, MailRun
+from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
-from mailer.selfservice.transactional_mails import MailText, build_letter
+from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import find_member
-from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
 _KEPT = timedelta(days=3)
-_SHOWN_LENGTH = 300
 
 _ASKED = MailText(
     subject=gettext_noop("Your approval is asked for"),
@@ -74,14 +70,7 @@ class _Mail:
         return normalise_address(self.email).envelope
 
 
-def send_due_approval_mails(
-    workspace: Workspace,
-    engine: Engine,
-    *,
-    address: str,
-    clock: Callable[[], datetime],
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> MailRun:
+def send_due_approval_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
     def build(claimed: ClaimedMail[_Mail], now: datetime) -> bytes:
@@ -92,14 +81,14 @@ def send_due_approval_mails(
             envelope=mail.envelope,
             url=f"{address}{mail.path}",
             translator=load_translator(match_language([mail.language]) or SOURCE_LANGUAGE),
-            settings=workspace.settings,
+            settings=run.workspace.settings,
             mail_id=claimed.number,
             requested_at=mail.asked_at,
             now=now,
             values=mail.values,
         )
 
-    return _KIND.send_due(workspace, engine, build, clock=clock, is_stopped=is_stopped)
+    return _KIND.send_due(run, build)
 
 
 def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _Mail | None:
@@ -171,9 +160,8 @@ def _list_values(asked: Round, kind: ApprovalMailKind) -> dict[str, str]:
         people, words = refusals[-1].person.name, refusals[-1].words
     else:
         people, words = ", ".join(asked.approver_names), ""
-    words = " ".join(words.split())
-    shown = words if len(words) <= _SHOWN_LENGTH else f"{words[: _SHOWN_LENGTH - 1]}…"
-    return {"asker": asked.asked_by, "title": asked.facts.title, "people": people, "words": shown}
+    values = {"asker": asked.asked_by, "title": asked.facts.title, "people": people}
+    return {**values, "words": quote_words(words)}
 
 
 _KIND = MailKind(

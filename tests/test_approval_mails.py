@@ -28,7 +28,7 @@ from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import plan_campaign
 from mailer.database.approval_models import ApprovalMail, ApprovalReviewer, ApprovalVerdict
 from mailer.database.team_models import Role
-from mailer.dispatch.waiting_mails import MailRun
+from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings
 from mailer.team.members import add_member
 from mailer.team.membership import remove_member
@@ -84,12 +84,12 @@ class Post:
                 now=self.now,
             )
 
-    def send(self, url: str = "") -> MailRun:
+    def send(self, url: str = "") -> QueueRunResult:
         smtp = SmtpSettings(url=url or f"maildir:{self.folder}")
         settings = self.workspace.settings.model_copy(update={"smtp": smtp})
-        return send_due_approval_mails(
-            replace(self.workspace, settings=settings), self.engine, address=ADDRESS, clock=lambda: self.now
-        )
+        workspace = replace(self.workspace, settings=settings)
+        run = QueueRun(workspace=workspace, engine=self.engine, clock=lambda: self.now)
+        return send_due_approval_mails(run, address=ADDRESS)
 
     def read(self) -> dict[str, EmailMessage]:
         """The mails that arrived since the last look, by the address they went to."""
@@ -125,13 +125,13 @@ def read_plain(mail: EmailMessage) -> str:
 
 def test_those_who_may_approve_are_told_once_and_whoever_asked_of_the_outcome(post: Post) -> None:
     asked = post.ask()
-    assert post.send() == MailRun(sent=2, problem="")
+    assert post.send() == QueueRunResult(sent=2, problem="")
     mails = post.read()
     assert mails.keys() == {"bat@example.org", "mei@example.org"}
     plain = read_plain(mails["bat@example.org"])
     assert "Amy asks you to approve “Partner News” before it is sent. It goes out on Friday." in plain
     assert f"{ADDRESS}/campaigns/{asked.campaign_id}/approval" in plain
-    assert post.send() == MailRun(sent=0, problem=None)
+    assert post.send() == QueueRunResult(sent=0, problem=None)
     post.answer(asked, "Bat")
     assert post.send().sent == 1
     (outcome,) = post.read().values()

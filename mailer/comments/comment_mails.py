@@ -3,28 +3,25 @@
 A mail in doubt is not sent again, as with links to Studio. Who has read the comment meanwhile gets none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.comments.story_path import make_story_path
 from mailer.database.comment_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
 from mailer.dispatch.mail_attempts import AttemptPolicy
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, MailRun
+from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
-from mailer.selfservice.transactional_mails import MailText, build_letter
+from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import Member, find_member
-from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
 # Somebody who is writing a comment often mends it at once, or deletes it.
 _DELAY = timedelta(minutes=1)
 _KEPT = timedelta(days=2)
-_SHOWN_LENGTH = 300
 _TEXT = MailText(
     subject=gettext_noop("A comment mentions you"),
     body=gettext_noop("%(author)s writes about “%(title)s”: %(words)s"),
@@ -55,14 +52,7 @@ def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: da
     session.flush()
 
 
-def send_due_comment_mails(
-    workspace: Workspace,
-    engine: Engine,
-    *,
-    address: str,
-    clock: Callable[[], datetime],
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> MailRun:
+def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
     def build(claimed: ClaimedMail[_Mail], now: datetime) -> bytes:
@@ -73,14 +63,14 @@ def send_due_comment_mails(
             envelope=mail.envelope,
             url=f"{address}{mail.path}",
             translator=load_translator(match_language([mail.member.language]) or SOURCE_LANGUAGE),
-            settings=workspace.settings,
+            settings=run.workspace.settings,
             mail_id=claimed.number,
             requested_at=mail.asked_at,
             now=now,
             values={"author": mail.author, "title": mail.title, "words": mail.words},
         )
 
-    return _KIND.send_due(workspace, engine, build, clock=clock, is_stopped=is_stopped)
+    return _KIND.send_due(run, build)
 
 
 def _describe(session: Session, mail: CommentMail, now: datetime) -> _Mail | None:
@@ -99,12 +89,11 @@ def _describe(session: Session, mail: CommentMail, now: datetime) -> _Mail | Non
     is_over = mention.read_at or comment.deleted_at or thread.resolved_at
     if member is None or is_over:
         return None
-    words = " ".join(comment.text.split())
     return _Mail(
         member=member,
         author=author.name,
         title=thread.title or thread.story or thread.edition,
-        words=words if len(words) <= _SHOWN_LENGTH else f"{words[: _SHOWN_LENGTH - 1]}…",
+        words=quote_words(comment.text),
         path=f"{make_story_path(thread.edition, thread.story)}#thread-{thread.id}",
         asked_at=mail.asked_at,
     )

@@ -39,7 +39,18 @@ _MailT = TypeVar("_MailT", bound=AddressedMail)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MailRun:
+class QueueRun:
+    """One run through the mails that wait: the workspace and the database they are in, the time, and whether
+    to stop before the next."""
+
+    workspace: Workspace
+    engine: Engine
+    clock: Callable[[], datetime]
+    is_stopped: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRunResult:
     """What became of the mails that were due. ``sent`` counts those that the relay has. ``problem`` says why
     the last that was tried did not leave, "" if it did; None if none was tried."""
 
@@ -77,29 +88,26 @@ class MailKind(Generic[_RowT, _MailT]):
 
     def send_due(
         self,
-        workspace: Workspace,
-        engine: Engine,
+        run: QueueRun,
         build: Callable[[ClaimedMail[_MailT], datetime], bytes],
         *,
-        clock: Callable[[], datetime],
-        is_stopped: Callable[[], bool],
         on_nothing: Callable[[], str | None] = lambda: None,
-    ) -> MailRun:
+    ) -> QueueRunResult:
         """Send every mail that is due, as ``build`` makes it. ``on_nothing`` is asked for the problem if one
         must not be sent; None leaves it as it was."""
         sent, problem, former = 0, None, 0
         # One that is found twice is being claimed by another process.
-        while not is_stopped() and (number := self._find_due(engine, clock())) not in {None, former}:
+        while not run.is_stopped() and (number := self._find_due(run)) not in {None, former}:
             former = number or 0
-            claimed = self.claim(engine, former, clock())
+            claimed = self.claim(run.engine, former, run.clock())
             if claimed is None:
                 told = on_nothing()
                 problem = problem if told is None else told
                 continue
-            outcome = self._send(workspace, engine, claimed, build, clock)
+            outcome = self._send(run, claimed, build)
             sent += outcome.verdict is Verdict.sent
             problem = outcome.reason if outcome.verdict in {Verdict.give_back, Verdict.stop} else ""
-        return MailRun(sent=sent, problem=problem)
+        return QueueRunResult(sent=sent, problem=problem)
 
     def claim(self, engine: Engine, number: int, now: datetime) -> ClaimedMail[_MailT] | None:
         """Claim a mail that is due; None if it must not be sent, and is forgotten, or if another has it."""
@@ -119,33 +127,33 @@ class MailKind(Generic[_RowT, _MailT]):
             session.commit()
             return claimed
 
-    def _find_due(self, engine: Engine, now: datetime) -> int | None:
+    def _find_due(self, run: QueueRun) -> int | None:
         not_before = col(self.table.not_before)
-        with open_session(engine, read_only=True) as session:
-            due = select(self.number).where(not_before <= now).order_by(not_before, self.number)
+        with open_session(run.engine, read_only=True) as session:
+            due = select(self.number).where(not_before <= run.clock()).order_by(not_before, self.number)
             return session.exec(due.limit(1)).first()
 
     def _send(
         self,
-        workspace: Workspace,
-        engine: Engine,
+        run: QueueRun,
         claimed: ClaimedMail[_MailT],
         build: Callable[[ClaimedMail[_MailT], datetime], bytes],
-        clock: Callable[[], datetime],
     ) -> Outcome:
-        settings, now = workspace.settings, clock()
-        envelope = claimed.mail.envelope
+        settings, now = run.workspace.settings, run.clock()
         try:
-            message = build(claimed, now)
             outcome = sign_and_send_mail(
-                settings, workspace.root, recipient=envelope, message=message, now=now
+                settings,
+                run.workspace.root,
+                recipient=claimed.mail.envelope,
+                message=build(claimed, now),
+                now=now,
             )
         except ConfigurationError as error:
             outcome = make_unsent_outcome(error)
         row = self.number == claimed.number
-        with engine.begin() as connection:
+        with run.engine.begin() as connection:
             is_finished = self.attempts.record_outcome(
-                connection, self.table, row, outcome, attempts=claimed.attempts, now=clock()
+                connection, self.table, row, outcome, attempts=claimed.attempts, now=run.clock()
             )
             if not is_finished:
                 self.take_back(connection, claimed.mail)

@@ -24,6 +24,7 @@ from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 
+_QUOTED_LENGTH = 300
 _TEMPLATE_FOLDER = ROOT / "web" / "transactional_mails"
 
 
@@ -139,6 +140,12 @@ def build_transactional_mail(
         requested_at=requested_at,
         now=now,
     )
+
+
+def quote_words(words: str) -> str:
+    """What a letter quotes of a text that somebody has written: its beginning, on one line."""
+    line = " ".join(words.split())
+    return line if len(line) <= _QUOTED_LENGTH else f"{line[: _QUOTED_LENGTH - 1]}…"
 
 
 def build_letter(

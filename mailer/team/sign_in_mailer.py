@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.engine import open_session
-from mailer.dispatch.waiting_mails import MailRun
+from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.attempt_limits import forget_studio_attempts
 from mailer.team.member_data import delete_credentials_of_leavers
@@ -29,15 +29,7 @@ _log = logging.getLogger(__name__)
 class MailSender(Protocol):
     """Sends all mails of a kind that are due, such as :func:`~mailer.team.sign_in_mails.send_due_mails`."""
 
-    def __call__(
-        self,
-        workspace: Workspace,
-        engine: Engine,
-        *,
-        address: str,
-        clock: Callable[[], datetime],
-        is_stopped: Callable[[], bool],
-    ) -> MailRun: ...
+    def __call__(self, run: QueueRun, *, address: str) -> QueueRunResult: ...
 
 
 class SignInMailer:
@@ -99,16 +91,16 @@ class SignInMailer:
             self._woken.wait(_POLL_SECONDS)
 
     def _send(self) -> None:
+        run = QueueRun(
+            workspace=self._workspace,
+            engine=self._engine,
+            clock=self._clock,
+            is_stopped=self._stopped.is_set,
+        )
         for send in self._senders:
-            run = send(
-                self._workspace,
-                self._engine,
-                address=self._address,
-                clock=self._clock,
-                is_stopped=self._stopped.is_set,
-            )
-            if run.problem is not None:
-                self._report(run.problem)
+            result = send(run, address=self._address)
+            if result.problem is not None:
+                self._report(result.problem)
 
     def _report(self, problem: str) -> None:
         if problem and problem != self._problem:

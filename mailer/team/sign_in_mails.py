@@ -6,7 +6,6 @@ holds up nothing. The secret of the link is made then and never stored, so each 
 own. A mail in doubt is not sent again, as in :mod:`mailer.selfservice.mail_worker`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +15,7 @@ from sqlmodel import Session, col, delete
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail
 from mailer.dispatch.mail_attempts import AttemptPolicy
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, MailRun
+from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.smtp.probe import ProbeError, probe_server
@@ -66,14 +65,7 @@ def queue_link(
     session.flush()
 
 
-def send_due_mails(
-    workspace: Workspace,
-    engine: Engine,
-    *,
-    address: str,
-    clock: Callable[[], datetime],
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> MailRun:
+def send_due_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
     def build(claimed: ClaimedMail[SignInLetter], now: datetime) -> bytes:
@@ -83,7 +75,7 @@ def send_due_mails(
             envelope=letter.envelope,
             url=f"{address}/link/{letter.secret}",
             translator=load_translator(letter.language),
-            settings=workspace.settings,
+            settings=run.workspace.settings,
             mail_id=claimed.number,
             requested_at=letter.asked_at,
             now=now,
@@ -91,14 +83,11 @@ def send_due_mails(
         )
 
     return _KIND.send_due(
-        workspace,
-        engine,
+        run,
         build,
-        clock=clock,
-        is_stopped=is_stopped,
         # As much is asked of the relay for a stranger's address, so that what the sign-in page says of the
         # relay does not depend on whose address was typed.
-        on_nothing=lambda: _probe_relays(workspace),
+        on_nothing=lambda: _probe_relays(run.workspace),
     )
 
 

@@ -17,7 +17,7 @@ from mailer.comments.mentions import mark_read
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
 from mailer.database.comment_models import CommentMail
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.waiting_mails import MailRun
+from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from tests.comments.conftest import Office, open_office
@@ -40,17 +40,16 @@ class Post:
         smtp = SmtpSettings(url=url)
         return replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
 
-    def send(self, workspace: Workspace | None = None, **later: float) -> MailRun:
+    def send(self, workspace: Workspace | None = None, **later: float) -> QueueRunResult:
         """Send what is due after some time."""
         self.session.commit()
         self.office.pass_time(**later)
-        engine = self.session.get_bind()
-        return send_due_comment_mails(
-            workspace or self.workspace,
-            engine,  # type: ignore[arg-type]
-            address=ADDRESS,
+        run = QueueRun(
+            workspace=workspace or self.workspace,
+            engine=self.session.get_bind(),  # type: ignore[arg-type]
             clock=lambda: self.office.now,
         )
+        return send_due_comment_mails(run, address=ADDRESS)
 
     def read(self) -> list[EmailMessage]:
         if not self.folder.exists():
@@ -74,9 +73,9 @@ def post(workspace: Workspace, now: datetime, tmp_path: Path) -> Iterator[Post]:
 
 def test_a_mention_is_mailed_once_and_not_at_once(post: Post) -> None:
     thread = post.office.comment(post.office.ann, "@Bo is it\nsixty? <b>Now</b>")
-    assert post.send(seconds=59) == MailRun(sent=0, problem=None)
-    assert post.send(seconds=1) == MailRun(sent=1, problem="")
-    assert post.send(days=1) == MailRun(sent=0, problem=None)
+    assert post.send(seconds=59) == QueueRunResult(sent=0, problem=None)
+    assert post.send(seconds=1) == QueueRunResult(sent=1, problem="")
+    assert post.send(days=1) == QueueRunResult(sent=0, problem=None)
     [mail] = post.read()
     assert (mail["To"], mail["Subject"]) == ("bo@example.org", "A comment mentions you")
     assert mail["Auto-Submitted"] == "auto-replied"

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail, TeamInvitation
 from mailer.database.team_models import Role, TeamMember
-from mailer.dispatch.waiting_mails import MailRun
+from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings
 from mailer.team.invitations import (
     accept_invitation,
@@ -55,8 +55,9 @@ def ask(engine: Engine, email: str = "ann@example.org") -> None:
         session.commit()
 
 
-def send(workspace: Workspace, engine: Engine, after: timedelta = timedelta(0)) -> MailRun:
-    return send_due_mails(workspace, engine, address=ADDRESS, clock=lambda: NOW + after)
+def send(workspace: Workspace, engine: Engine, after: timedelta = timedelta(0)) -> QueueRunResult:
+    run = QueueRun(workspace=workspace, engine=engine, clock=lambda: NOW + after)
+    return send_due_mails(run, address=ADDRESS)
 
 
 def count_rows(engine: Engine, model: type[SignInMail] | type[SignInLink]) -> int:
@@ -72,8 +73,8 @@ def with_relay(workspace: Workspace, port: int) -> Workspace:
 @pytest.mark.usefixtures("ann")
 def test_a_link_is_mailed_once_and_only_its_digest_is_kept(workspace: Workspace, engine: Engine) -> None:
     ask(engine)
-    assert send(workspace, engine) == MailRun(sent=1, problem="")
-    assert send(workspace, engine) == MailRun()
+    assert send(workspace, engine) == QueueRunResult(sent=1, problem="")
+    assert send(workspace, engine) == QueueRunResult()
     (mail,) = read_mails(workspace)
     secret = find_link(mail).removeprefix("/link/")
     assert (mail["Subject"], mail["Content-Language"]) != ("", "en")
@@ -106,8 +107,8 @@ def test_while_the_relay_refuses_it_waits_and_each_attempt_has_a_link_of_its_own
         assert first.sent == 0
         assert "later" in (first.problem or "")
         assert (count_rows(engine, SignInMail), count_rows(engine, SignInLink)) == (1, 0)
-        assert send(relayed, engine, timedelta(seconds=14)) == MailRun()
-        assert send(relayed, engine, timedelta(seconds=15)) == MailRun(sent=1, problem="")
+        assert send(relayed, engine, timedelta(seconds=14)) == QueueRunResult()
+        assert send(relayed, engine, timedelta(seconds=15)) == QueueRunResult(sent=1, problem="")
         assert (count_rows(engine, SignInMail), count_rows(engine, SignInLink)) == (0, 1)
         assert len(relay.received) == 1
 
