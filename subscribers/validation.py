@@ -4,7 +4,7 @@ Each function takes text as entered and returns the value to store, or raises an
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from unicodedata import category, is_normalized, normalize
 
@@ -38,6 +38,19 @@ def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
         words = gettext_noop("it is %(length)s characters long; the limit is %(limit)s.")
         raise DetailError(field, Phrase(words, length=len(line), limit=limit))
     return line
+
+
+def are_clean_lines(texts: Sequence[str]) -> bool:
+    """Return whether a few calls for all of ``texts`` prove that :func:`clean_line` changes none of them."""
+    lines = "\n".join(texts)
+    return (
+        "".join(texts).isprintable()
+        and not any(spaces in lines for spaces in ("  ", "\n ", " \n"))
+        and not lines.startswith(" ")
+        and not lines.endswith(" ")
+        and max(map(len, texts), default=0) <= MAX_NAME_LENGTH
+        and (lines.isascii() or ("\ufffd" not in lines and is_normalized("NFC", lines)))
+    )
 
 
 def clean_language(text: str) -> str | None:

@@ -1,16 +1,19 @@
 """Read the rows of a file into chunks that are ready for the staging table."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress
+from operator import itemgetter
 from typing import Any
 
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
+from subscribers.imports.columns.own_columns import OwnColumns
 from subscribers.imports.columns.raw_row import RawRow
 from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
+from subscribers.imports.files.batched_rows import BATCH_SIZE, RowBatch
 from subscribers.imports.import_report import (
     ImportNote,
     PartReport,
@@ -18,6 +21,7 @@ from subscribers.imports.import_report import (
     describe_statuses,
     describe_unused_values,
 )
+from subscribers.imports.ordinary_rows import OrdinaryRowParser
 from subscribers.imports.row_parser import ParsedRow, RowParser, SubscriberDetails
 from subscribers.imports.suppressed_rows import SuppressedRow
 
@@ -48,6 +52,22 @@ class Chunk:
         """Whether it is big enough to suggest a large import."""
         return len(self.rows) > CHUNK_SIZE // 2
 
+    def drop_duplicates(self) -> None:
+        """Move all but the first row of each address from ``rows`` to ``duplicates``."""
+        if len(set(map(_get_email, self.rows))) == len(self.rows):
+            return
+        first_rows: dict[str, int] = {}
+        rows, self.rows = self.rows, []
+        for row in rows:
+            first = first_rows.setdefault(_get_email(row), row[0])
+            if first == row[0]:
+                self.rows.append(row)
+            else:
+                self.duplicates.append((row[0], first))
+
+
+_get_email = itemgetter(2)
+
 
 def _sample(raw: RawRow) -> dict[str, str]:
     return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
@@ -70,6 +90,7 @@ class ChunkReader:
 
     def __init__(self, *, parser: RowParser, key: SuppressionKey | None, offset: int) -> None:
         self._parser = parser
+        self._ordinary = OrdinaryRowParser(parser)
         self._key = key
         self._offset = offset
         self._lists = _ListNumbers()
@@ -106,55 +127,83 @@ class ChunkReader:
     def _read_chunk(self, part: FilePart) -> Chunk | None:
         """Read the next rows, None at the end.
 
-        Each row is parsed and released before the next is read: keeping many rows alive makes Python's
-        garbage collector traverse all objects again and again.
+        They are parsed and released by the batch: keeping many rows alive makes Python's garbage collector
+        traverse all objects again and again.
         """
         chunk = Chunk()
-        pick_cells, parse_ordinary = part.mapping.pick_cells, self._parser.parse_ordinary
-        samples, lists, offset, key = self._samples, self._lists, self._offset, self._key
-        first_rows: dict[str, int] = {}
-        row: SheetRow | None = None
-        for row in islice(part.rows, CHUNK_SIZE):
-            number, cells = row
-            try:
-                details = None
-                if pick_cells is not None and len(samples) == _SAMPLE_ROWS:
-                    details = parse_ordinary(pick_cells(cells))
-                if details is None and (details := self._parse(row, part, chunk)) is None:
-                    continue
-            except UnknownStatusError:
-                # Nothing is stored if there is one; all values are named at the end of the file.
-                continue
-            except SubscriberError as error:
-                if not row.is_empty:
-                    chunk.refused.append(RefusedRow(row=number, reason=error.words, file=part.member))
-                continue
-            email, envelope, name, organisation, country, language, sectors, tags = details
-            first = first_rows.setdefault(email, number)
-            if first != number:
-                chunk.duplicates.append((number, first))
-                continue
-            values = (
-                number,
-                offset + number,
-                email,
-                envelope,
-                name,
-                organisation,
-                country,
-                language,
-                lists[sectors],
-                lists[tags],
-            )
-            chunk.rows.append((*values, key.digest(email)) if key else values)
-        if row is None:
+        left = CHUNK_SIZE
+        while (batch := part.rows.take(min(left, BATCH_SIZE if self._has_samples else _SAMPLE_ROWS))).numbers:
+            if part.mapping.own is not None and self._has_samples:
+                self._read_ordinary(batch, part.mapping.own, part, chunk)
+            else:
+                self._read_any(batch, part, chunk)
+            chunk.last = batch.numbers[-1]
+            left -= len(batch.numbers)
+        if not chunk.last:
             return None
-        chunk.last = row.number
-        chunk.lists = lists.take_new()
+        chunk.drop_duplicates()
+        chunk.lists = self._lists.take_new()
         return chunk
 
+    @property
+    def _has_samples(self) -> bool:
+        return len(self._samples) == _SAMPLE_ROWS
+
+    def _read_ordinary(self, batch: RowBatch, columns: OwnColumns, part: FilePart, chunk: Chunk) -> None:
+        details, odd = self._ordinary.parse(columns, batch.cells)
+        numbers = batch.numbers
+        are_kept = [True] * len(numbers)
+        for place in odd:
+            if found := self._parse(batch.make_row(place), part, chunk):
+                for values, value in zip(details, found, strict=True):
+                    values[place] = value
+            else:
+                are_kept[place] = False
+        if not all(are_kept):
+            numbers, *details = (list(compress(values, are_kept)) for values in (numbers, *details))
+        self._add(numbers, details, chunk)
+
+    def _read_any(self, batch: RowBatch, part: FilePart, chunk: Chunk) -> None:
+        rows = map(batch.make_row, range(len(batch.numbers)))
+        found = [(row.number, self._parse(row, part, chunk)) for row in rows]
+        if parsed := [(number, *details) for number, details in found if details]:
+            numbers, *details = zip(*parsed, strict=True)
+            self._add(numbers, details, chunk)
+
+    def _add(self, numbers: Sequence[int], details: Sequence[Sequence[Any]], chunk: Chunk) -> None:
+        """Add rows to ``chunk``, whose details are given by column."""
+        email, envelope, name, organisation, country, language, sectors, tags = details
+        rows: Iterator[tuple[Any, ...]] = zip(
+            numbers,
+            map(self._offset.__add__, numbers),
+            email,
+            envelope,
+            name,
+            organisation,
+            country,
+            language,
+            map(self._lists.__getitem__, sectors),
+            map(self._lists.__getitem__, tags),
+            *([map(self._key.digest, email)] if self._key else []),
+            strict=True,
+        )
+        chunk.rows.extend(rows)
+
     def _parse(self, row: SheetRow, part: FilePart, chunk: Chunk) -> SubscriberDetails | None:
-        """Parse a row of any kind; None if its address is suppressed, which is added to ``chunk``."""
+        """Parse a row of any kind; None if it is refused or empty, or its address is suppressed, which is
+        added to ``chunk``.
+        """
+        try:
+            return self._parse_usable(row, part, chunk)
+        except UnknownStatusError:
+            # Nothing is stored if there is one; all values are named at the end of the file.
+            return None
+        except SubscriberError as error:
+            if not row.is_empty:
+                chunk.refused.append(RefusedRow(row=row.number, reason=error.words, file=part.member))
+            return None
+
+    def _parse_usable(self, row: SheetRow, part: FilePart, chunk: Chunk) -> SubscriberDetails | None:
         raw = part.mapping.read_row(row)
         parsed = self._parser.parse(row.number, raw)
         samples = self._samples if parsed.suppress_reason is None else self._left

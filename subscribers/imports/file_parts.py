@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from subscribers.csv_format import SheetRow
@@ -12,6 +12,7 @@ from subscribers.imports.columns.column_corrections import ColumnCorrections
 from subscribers.imports.columns.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.columns.mapping_file import ColumnsFile
 from subscribers.imports.files.address_lines import has_address_lines, read_address_lines
+from subscribers.imports.files.batched_rows import BatchedRows, batch_rows
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import FileSource, make_file_source
@@ -79,7 +80,7 @@ class FilePart:
     form: str
     certain: bool
     mapping: ColumnMapping
-    rows: Iterator[SheetRow] = field(repr=False)
+    rows: BatchedRows = field(repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -133,7 +134,7 @@ def _map_part(part: RawPart, options: ReadOptions, sectors: Collection[str]) -> 
         form=part.form,
         certain=part.certain,
         mapping=mapping,
-        rows=chain(part.first[mapping.first :], part.rows),
+        rows=batch_rows(part.first[mapping.first :], part.rows),
         notes=part.notes,
     )
 

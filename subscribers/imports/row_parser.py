@@ -2,8 +2,7 @@
 
 A list of a million people contains forty countries, six languages and a few thousand domains and
 organisations, so the values of cells are cached. Ordinary addresses take a fast path, which is tested against
-the rules of :mod:`subscribers.address` with addresses of every kind, and so do ordinary rows of our own
-columns.
+the rules of :mod:`subscribers.address` with addresses of every kind.
 """
 
 import re
@@ -14,7 +13,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from subscribers.address import Address, normalise_address
 from subscribers.country import resolve_country
-from subscribers.csv_format import SEPARATOR, unescape_formulas
+from subscribers.csv_format import SEPARATOR
 from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
 from subscribers.imports.address_cell import parse_address_cell
 from subscribers.imports.columns.raw_row import RawRow
@@ -24,8 +23,10 @@ from subscribers.validation import clean_language, clean_line, clean_sectors, cl
 Parsed = TypeVar("Parsed")
 
 _MAX_CACHED = 20_000
-# normalise_address neither changes nor refuses a local part like this.
-_ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII)
+ORDINARY_LOCAL = "[A-Za-z0-9]++(?:[._+-][A-Za-z0-9]++)*+"
+"""A local part that normalise_address neither changes nor refuses, as a regular expression."""
+
+_ORDINARY_LOCAL = re.compile(ORDINARY_LOCAL)
 # It only lower-cases a domain like this, unless the last label is reserved.
 _ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
 _MAX_LOCAL, _MAX_DOMAIN, _MAX_ADDRESS = 64, 253, 254
@@ -59,15 +60,15 @@ class ParsedRow(NamedTuple):
 
 
 class RowParser:
-    """Parses rows for a workspace with these sectors."""
+    """Parses rows for a workspace with these sectors. Its caches give the value of a cell, unescaped."""
 
     def __init__(self, sectors: Collection[str]) -> None:
-        self._domain = _Cache(_parse_domain)
-        self._organisation = _Cache(lambda cell: clean_line(cell, "organisation"))
-        self._country = _Cache(_parse_country)
-        self._language = _Cache(lambda cell: clean_language(cell) or "")
-        self._sectors = _Cache(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
-        self._tags = _Cache(lambda cell: clean_tags(cell.split(SEPARATOR)))
+        self._domain = CellCache(_parse_domain)
+        self.organisation = CellCache(lambda cell: clean_line(cell, "organisation"))
+        self.country = CellCache(_parse_country)
+        self.language = CellCache(lambda cell: clean_language(cell) or "")
+        self.sectors = CellCache(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
+        self.tags = CellCache(lambda cell: clean_tags(cell.split(SEPARATOR)))
 
     def parse(self, number: int, row: RawRow) -> ParsedRow:
         """Parse the row with that number.
@@ -80,29 +81,6 @@ class RowParser:
         except AddressError:
             return self._parse_with_address_cell(number, row)
         return self._parse_details(number, row, email, envelope)
-
-    def parse_ordinary(self, cells: tuple[str, ...]) -> SubscriberDetails | None:
-        """Parse the cells of our own columns, in their order and as written, as :meth:`parse` would; None if
-        the address takes more.
-
-        A fifth of reading a file was to pack each row into a raw and a parsed one and to unpack it.
-
-        Raises:
-            SubscriberError: the row is refused; the message says why.
-        """
-        text, name, organisation, country, sectors, language, tags = unescape_formulas(cells)
-        address = self._parse_ordinary_address(text)
-        if address is None:
-            return None
-        return (
-            *address,
-            clean_line(name, "name"),
-            self._organisation[organisation],
-            self._country[country],
-            self._language[language],
-            self._sectors[sectors],
-            self._tags[tags],
-        )
 
     def _parse_with_address_cell(self, number: int, row: RawRow) -> ParsedRow:
         cell = parse_address_cell(row.email)
@@ -122,11 +100,11 @@ class RowParser:
             email,
             envelope,
             clean_line(row.name, "name"),
-            self._organisation[row.organisation],
-            self._country[row.country],
-            self._language[row.language],
-            self._sectors[row.sectors],
-            self._tags[row.tags],
+            self.organisation[row.organisation],
+            self.country[row.country],
+            self.language[row.language],
+            self.sectors[row.sectors],
+            self.tags[row.tags],
             None,
         )
 
@@ -136,12 +114,13 @@ class RowParser:
         Raises:
             AddressError: as there.
         """
-        if ordinary := self._parse_ordinary_address(text):
+        if ordinary := self.parse_ordinary_address(text):
             return ordinary
         address: Address = normalise_address(text)
         return address.email, address.envelope
 
-    def _parse_ordinary_address(self, text: str) -> tuple[str, str] | None:
+    def parse_ordinary_address(self, text: str) -> tuple[str, str] | None:
+        """As :meth:`parse_address`, but None for an address that is not ordinary, which may be right."""
         local, _, domain = text.partition("@")
         if not _ORDINARY_LOCAL.fullmatch(local) or len(local) > _MAX_LOCAL or len(text) > _MAX_ADDRESS:
             return None
@@ -154,7 +133,7 @@ class RowParser:
         return f"{local.lower()}@{email}", f"{local}@{envelope}"
 
 
-class _Cache(dict[str, Parsed]):
+class CellCache(dict[str, Parsed]):
     """A cache of a function's results by cell, errors included, which is emptied when it is full.
 
     It is a dictionary, because a million cells are looked up in it.

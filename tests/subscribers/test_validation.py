@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers.errors import DetailError
-from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tag, clean_tags
+from subscribers.validation import (
+    are_clean_lines,
+    clean_language,
+    clean_line,
+    clean_sectors,
+    clean_tag,
+    clean_tags,
+)
 
 SECTORS = {"education": "Education", "natural-sciences": "Natural Sciences", "social_human": "Social"}
 
@@ -67,6 +74,19 @@ def test_a_tidy_line_stays_as_it_is(text: str) -> None:
     assert clean_line(line, "name") == line
     assert unicodedata.is_normalized("NFC", line)
     assert not set(line) & set("\0\r\n\t\u2028\u2029")
+
+
+@given(
+    st.lists(st.text(max_size=6) | st.text(" aé\u0301\ufffd\n", max_size=4) | st.just("x" * 301), max_size=4)
+)
+def test_lines_that_pass_together_are_clean(texts: list[str]) -> None:
+    if are_clean_lines(texts):
+        assert [clean_line(text, "name") for text in texts] == texts
+
+
+def test_ordinary_names_pass_together() -> None:
+    assert are_clean_lines([])
+    assert are_clean_lines(["", "Ann Li", "Zoë O'Brien-Ü.", "陈晓", "x" * 300])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from operator import itemgetter
 from types import MappingProxyType
 
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
@@ -17,10 +16,11 @@ from subscribers.imports.columns.column_guess import describe_doubt, doubtful_co
 from subscribers.imports.columns.column_layout import ColumnLayout
 from subscribers.imports.columns.header_row import HeaderRow, find_header
 from subscribers.imports.columns.known_formats import KnownFormat, find_known_format
-from subscribers.imports.columns.layout_reader import LayoutReader, fit_width
+from subscribers.imports.columns.layout_reader import LayoutReader
 from subscribers.imports.columns.listmonk_rows import make_listmonk_reader, map_listmonk_columns
 from subscribers.imports.columns.mapping_file import ColumnsFile
 from subscribers.imports.columns.mapping_text import write_columns_text
+from subscribers.imports.columns.own_columns import OwnColumns, find_own_columns
 from subscribers.imports.columns.raw_row import RawRow
 from subscribers.imports.columns.status_columns import StatusColumn, StatusColumnCount
 from subscribers.imports.columns.status_guess import guess_statuses, make_status_column
@@ -110,10 +110,6 @@ _MAILCHIMP_MEANINGS: Mapping[MailchimpFile, StatusMeaning] = MappingProxyType(
 )
 
 
-PickCells = Callable[[tuple[str, ...]], tuple[str, ...]]
-"""Returns the cells of a row in the order of our columns, as they are written; "" for a missing column."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
     """How to convert rows.
@@ -124,9 +120,9 @@ class ColumnMapping:
     suppress an address. ``reader`` counts what rows say of leaving; None for files that say nothing of it.
     ``layout`` is for writing a columns file, None where there is none to write.
 
-    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused, and so does
-    ``pick_cells``, which only puts cells into the order of our columns; it is None where that is not all
-    that reading a row takes.
+    ``own`` are our own columns, None if the file has others.
+
+    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused.
     """
 
     maker: str
@@ -138,7 +134,7 @@ class ColumnMapping:
     notes: tuple[str, ...] = ()
     reader: LayoutReader | None = field(default=None, repr=False)
     layout: ColumnLayout | None = None
-    pick_cells: PickCells | None = field(default=None, repr=False)
+    own: OwnColumns | None = None
 
     @property
     def suppresses_all(self) -> bool:
@@ -183,8 +179,9 @@ def find_mapping(
             complete.
     """
     said = corrections or ColumnCorrections()
-    if columns_file is None and said == ColumnCorrections() and rows and (own := _find_own(rows[0], name)):
-        return own
+    may_be_own = columns_file is None and said == ColumnCorrections() and len(rows) > 0
+    if may_be_own and (own := find_own_columns(rows[0], name)):
+        return _map_own(own)
     header = find_header(rows, name, wanted=columns_file.header if columns_file else said.header)
     cells = [row.cells for row in rows[header.first :] if not row.is_empty]
     if columns_file is not None:
@@ -194,49 +191,20 @@ def find_mapping(
     return _map_by_guess(header, cells, name, mailchimp_file, sectors, said)
 
 
-def _find_own(row: SheetRow, name: str) -> ColumnMapping | None:
-    """Return the mapping of a first row that has our columns and no other, None for other files."""
-    titles = [cell.strip().removeprefix("\ufeff") for cell in row.cells]
-    while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
-        titles.pop()
-    columns = [title.casefold() for title in titles]
-    if not titles or not set(columns) <= set(COLUMNS):
-        return None
-    for column in columns:
-        if columns.count(column) > 1:
-            raise ImportFileError(
-                name, f'the column "{column}" appears twice. Remove one of them.', row.number
-            )
-    if "email" not in columns:
-        raise ImportFileError(name, "there is no email column, and it is required.", row.number)
-    places = {column: columns.index(column) for column in COLUMNS if column in columns}
-    pick_cells = _make_picker(len(titles), places)
-
+def _map_own(own: OwnColumns) -> ColumnMapping:
     def read_row(row: SheetRow) -> RawRow:
-        cells = unescape_formulas(pick_cells(row.cells))
+        cells = unescape_formulas(own.pick_cells(row.cells))
         email, name, organisation, country, sectors, language, tags = cells
         return RawRow(email, name, organisation, country, sectors, language, tags)
 
     return ColumnMapping(
         maker=OWN,
-        meaning={column: (titles[place],) for column, place in places.items()},
+        meaning={column: (own.titles[place],) for column, place in own.places.items()},
         unused=(),
         may_suppress=False,
         read_row=read_row,
-        pick_cells=pick_cells,
+        own=own,
     )
-
-
-def _make_picker(width: int, places: Mapping[str, int]) -> PickCells:
-    # A missing column is read from one past the last, where an empty cell is added.
-    pick: PickCells = itemgetter(*(places.get(column, width) for column in COLUMNS))
-    if places == {column: place for place, column in enumerate(COLUMNS)}:
-        return lambda cells: cells if len(cells) == width else fit_width(cells, width)
-
-    def pick_cells(cells: tuple[str, ...]) -> tuple[str, ...]:
-        return pick((*fit_width(cells, width), ""))
-
-    return pick_cells
 
 
 def _map_listmonk(

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
-from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
+from subscribers.imports.files.batched_rows import BATCH_SIZE, BatchedRows, RowBatch
 from subscribers.imports.files.file_source import FileSource
 
 DELIMITERS = ",;\t|"
@@ -38,27 +38,42 @@ def detect_delimiter(source: FileSource, encoding: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: _rate_delimiter(sample, delimiter))
 
 
-def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> Iterator[SheetRow]:
+def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> BatchedRows:
     """Every row of ``source``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has
     verified. A first line that only declares the delimiter counts as a row, and is left out.
 
-    Raises:
+    Reading them raises:
         ImportFileError: its quotation marks do not match, or it has too many columns.
     """
+    return BatchedRows(_read_batches(source, encoding=encoding, delimiter=delimiter))
+
+
+def _read_batches(source: FileSource, *, encoding: str, delimiter: str) -> Iterator[RowBatch]:
+    error: csv.Error | None = None
     with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
-        number = before = _skip_separator_line(stream)
+        last = _skip_separator_line(stream)
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        try:
-            for number, cells in enumerate(reader, start=before + 1):
-                if len(cells) > MAX_COLUMNS:
-                    raise ImportFileError(
-                        source.name,
-                        f"it has {len(cells):,} columns; the limit is {MAX_COLUMNS:,}.",
-                        number,
-                    )
-                yield SheetRow(number, tuple(cells))
-        except csv.Error as error:
-            raise ImportFileError(source.name, _describe_quote_error(error), number + 1) from error
+        while error is None:
+            rows: list[list[str]] = []
+            try:
+                rows.extend(islice(reader, BATCH_SIZE))
+            except csv.Error as found:
+                error = found
+            if max(map(len, rows), default=0) > MAX_COLUMNS:
+                raise _describe_wide_row(source.name, last, rows)
+            if rows:
+                yield RowBatch(range(last + 1, last + 1 + len(rows)), rows)
+                last += len(rows)
+            elif error is None:
+                return
+        raise ImportFileError(source.name, _describe_quote_error(error), last + 1) from error
+
+
+def _describe_wide_row(name: str, last: int, rows: Sequence[Sequence[str]]) -> ImportFileError:
+    number, width = next(
+        (number, len(cells)) for number, cells in enumerate(rows, start=last + 1) if len(cells) > MAX_COLUMNS
+    )
+    return ImportFileError(name, f"it has {width:,} columns; the limit is {MAX_COLUMNS:,}.", number)
 
 
 def _skip_separator_line(stream: TextIO) -> int:

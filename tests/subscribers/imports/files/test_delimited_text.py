@@ -143,6 +143,9 @@ def test_a_line_longer_than_any_row_is_refused_before_it_fills_the_memory(tmp_pa
         ),
         ('email,name\na@example.org,"Ann" Li\n', 2, "after a closing quotation mark"),
         ('"email,name\n' + "a@example.org,Ann\n" * 20_000, 1, "opened in this row and never closed"),
+        ("email\n" + "a@example.org\n" * 1200 + '"x', 1202, "opened in this row and never closed"),
+        ("email\n" + "a@example.org\n" * 499 + '"x', 501, "opened in this row and never closed"),
+        ("email\n" + "a@example.org\n" * 1200 + "," * 1000, 1202, "1,001 columns; the limit is 1,000"),
     ],
 )
 def test_unbalanced_quotation_marks_are_refused_with_the_row(
@@ -151,6 +154,27 @@ def test_unbalanced_quotation_marks_are_refused_with_the_row(
     with pytest.raises(ImportFileError, match=reason) as caught:
         read(write(tmp_path, text))
     assert caught.value.row == row
+
+
+def test_rows_above_an_unbalanced_quotation_mark_are_read(tmp_path: Path) -> None:
+    rows = read_delimited(
+        make_file_source(write(tmp_path, 'email\na@example.org\n"x')), encoding="utf-8", delimiter=","
+    )
+    assert [next(rows).number, next(rows).number] == [1, 2]
+    with pytest.raises(ImportFileError, match="never closed"):
+        next(rows)
+
+
+def test_rows_are_taken_one_by_one_or_many_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "".join(f"p{number}@example.org\n" for number in range(1, 1403)))
+    rows = read_delimited(make_file_source(path), encoding="utf-8", delimiter=",")
+    taken = [next(rows), next(rows)]
+    while (batch := rows.take(300)).numbers:
+        assert len(batch.numbers) == len(batch.cells) <= 300
+        taken += map(batch.make_row, range(len(batch.numbers)))
+        if one := next(rows, None):
+            taken.append(one)
+    assert taken == [SheetRow(number, (f"p{number}@example.org",)) for number in range(1, 1403)]
 
 
 def test_quotation_marks_inside_an_unquoted_cell_are_text(tmp_path: Path) -> None:
