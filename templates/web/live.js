@@ -4,8 +4,21 @@
 const live = document.getElementById("live");
 let source;
 
+function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+// What may be done follows from the state and from who looks, so it is no part of what all are told.
+async function renewActs(state) {
+  if (!state || state === live.dataset.state) return;
+  live.dataset.state = state;
+  const answer = await fetch(location.href);
+  const acts = parse(await answer.text()).getElementById("live-acts");
+  if (acts) document.getElementById("live-acts").replaceWith(acts);
+}
+
 function show(html) {
-  const parsed = new DOMParser().parseFromString(html, "text/html").body;
+  const parsed = parse(html).body;
   const before = [...live.children];
   const ids = new Set([...parsed.children].map((part) => part.id));
   [...parsed.children].forEach((part, place) => {
@@ -14,6 +27,7 @@ function show(html) {
     else if (old.innerHTML !== part.innerHTML && !old.contains(document.activeElement)) old.replaceWith(part);
   });
   for (const old of before) if (!ids.has(old.id)) old.remove();
+  renewActs(document.getElementById("live-state")?.dataset.state).catch(() => {});
   document.dispatchEvent(new CustomEvent("htmx:after:swap"));
 }
 

@@ -130,7 +130,7 @@ def pause(team: Team) -> None:
             name="pausing",
             fill=team.form(live, "Pause sending"),
             count=lambda: journey.number(Campaign, Campaign.state == CampaignState.paused),
-            says=lambda: team.mei.open(f"/studio{live}").has_button("Send to the rest"),
+            says=lambda: team.mei.open(f"/studio{live}").has_button("Go on sending"),
             act=Act.paused_campaign,
         )
     )
@@ -170,9 +170,9 @@ def resume(team: Team) -> None:
     journey.walk(
         Step(
             name="resuming",
-            fill=team.form(live, "Send to the rest"),
+            fill=team.form(live, "Go on sending"),
             count=lambda: journey.number(Campaign, Campaign.state != CampaignState.paused),
-            says=lambda: not team.mei.open(f"/studio{live}").has_button("Send to the rest"),
+            says=lambda: not team.mei.open(f"/studio{live}").has_button("Go on sending"),
             act=Act.resumed_campaign,
         )
     )

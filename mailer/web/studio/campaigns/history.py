@@ -14,6 +14,8 @@ from mailer.i18n import Translator, gettext_noop
 _MAX_SHOWN = 100
 _ACTS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
     *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
+    *(Act.asked_launch, Act.undid_launch, Act.asked_for_approval, Act.withdrew_request),
+    *(Act.changed_approval_steps, Act.requested_changes),
 }
 _STARTED = gettext_noop("Partners were chosen, and sending began")
 _FINISHED = gettext_noop("Everything was sent")

@@ -27,6 +27,7 @@ from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.launches.fault_words import list_faults
+from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_query import say_segment
@@ -146,9 +147,12 @@ def _lead_on(page: StudioPage, place: LaunchPlace) -> Response:
     """Lead the browser to where the campaign is now: htmx follows this header, and a person the redirect."""
     number = place.pending.campaign_id if place.pending is not None else place.campaign.id
     target = f"/campaigns/{number}/live" if not place.is_launchable else place.path
+    # Another window may have undone it, or this one: its question may be answered after its own act.
+    is_undone = place.pending is not None and place.pending.state is PendingLaunchState.undone
+    notice = Notice.launch_undone if is_undone and place.is_launchable else None
     if not page.is_fragment:
-        return page.redirect(target)
-    return Response(status_code=204, headers={"hx-redirect": page.make_path(target)})
+        return page.redirect(target, notice)
+    return Response(status_code=204, headers={"hx-redirect": page.make_path(target, notice)})
 
 
 def _describe(

@@ -23,6 +23,8 @@ TERM_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What the terms of a campaign's sum are called."""
+_NEVER_SENT = gettext_noop("do not get it")
+"""What is called the rest of a campaign that was cancelled."""
 
 DELIVERY_WORDS: Mapping[DeliveryState, tuple[str, str]] = MappingProxyType(
     {
@@ -105,8 +107,11 @@ def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[
 def list_terms(progress: CampaignProgress, translator: Translator) -> list[Term]:
     """The terms of the sum, but for those that are nothing and seldom are anything."""
     always = {"sent", "rejected", "queued"}
+    words = TERM_WORDS
+    if progress.state is CampaignState.cancelled:
+        words = {**TERM_WORDS, "queued": _NEVER_SENT, "deferred": _NEVER_SENT}
     return [
-        Term(name=name, words=translator.translate(TERM_WORDS[name]), number=number)
+        Term(name=name, words=translator.translate(words[name]), number=number)
         for name, number in progress.list_terms()
         if number or name in always
     ]

@@ -135,7 +135,8 @@ def test_a_campaign_that_is_sent_shows_its_numbers_and_what_happened(desk: Desk)
             detail="to country:MN,CN",
             now=NOW,
         )
-        record_activity(session, actor, Act.wrote_text, edition=SLUG, subject=str(number), now=NOW)
+        for act in (Act.wrote_text, Act.asked_for_approval, Act.requested_changes, Act.undid_launch):
+            record_activity(session, actor, act, edition=SLUG, subject=str(number), now=NOW)
         session.commit()
     page = desk.get(f"/campaigns/{number}", Role.guest)
     assert "partners in Mongolia or China" in page
@@ -143,6 +144,8 @@ def test_a_campaign_that_is_sent_shows_its_numbers_and_what_happened(desk: Desk)
     assert f"Launched campaign {number}" in page
     assert "to country:MN,CN" in page
     assert f"Wrote {number}" not in page
+    for words in ("Asked for the approval of", "Asked for changes to", "Undid the launch of"):
+        assert f"{words} campaign {number}" in page
     fragment = desk.get_fragment(f"/campaigns/{number}", Role.guest)
     assert fragment.strip().startswith('<span id="numbers"')
 

@@ -118,6 +118,8 @@ def test_it_is_undone_within_ten_seconds_and_not_afterwards(house: House, campai
     ask_launch(house, campaign, "4")
     undone = house.ask("POST", f"{path}/undo", Role.manager, form={"number": "1"})
     assert undone.headers["location"].endswith("launch?notice=launch-undone")
+    late = house.ask("GET", f"{path}/pending", Role.manager, hx_request="true")
+    assert late.headers["hx-redirect"].endswith("launch?notice=launch-undone"), "a question that comes after"
     hurry(house.studio)
     assert start_due_launches(house.studio.engine, house.studio.workspace) == []
     ask_launch(house, campaign, "4")

@@ -179,6 +179,7 @@ def test_pausing_and_going_on_are_written_down_once(house: House, campaign: int)
         answer = house.ask("POST", f"{path}/pause", Role.author)
         assert answer.headers["location"].endswith(f"{path}/live?notice=campaign-paused")
     assert read_campaign(house.studio.engine, campaign).state is CampaignState.paused
+    assert "Go on sending" in house.ask("GET", f"{path}/live", Role.approver).body.decode()
     assert house.ask("POST", f"{path}/resume", Role.author).status == 403
     for _ in range(2):
         house.ask("POST", f"{path}/resume", Role.approver)
@@ -210,6 +211,9 @@ def test_a_cancelled_campaign_stays_cancelled_and_says_so(house: House, campaign
     page = house.ask("GET", f"/campaigns/{campaign}/live", Role.approver).body.decode()
     assert "Cancelled" in page
     assert "Pause sending" not in page
+    assert "Read the report" in page
+    assert "do not get it" in page
+    assert "still to send" not in page
 
 
 def test_a_campaign_that_is_not_launched_has_another_page(house: House) -> None:
@@ -251,6 +255,8 @@ def test_the_page_follows_by_itself_and_is_paused_on_a_phone_without_script(
         with studio.engine.begin() as connection:
             connection.execute(update(Campaign).values(state=CampaignState.finished, finished_at=utc_now()))
         expect(page.locator("#live-state")).to_contain_text("Finished")
+        expect(page.locator(".acts")).to_have_text("Read the report")
+        expect(page.locator("#address")).to_have_value("half an addr")
     with studio.engine.begin() as again:
         again.execute(update(Campaign).values(state=CampaignState.sending, finished_at=None))
     phone = {"viewport": {"width": 390, "height": 780}, "java_script_enabled": False}
