@@ -23,11 +23,17 @@ def find_example_sender(settings: Settings) -> str:
     named = f"{', '.join(same[:-1])} and {same[-1]} are" if len(same) > 1 else f"{same[0]} is"
     fault = (
         f"[sender] {named} still that of the sample, so readers would get mail in the name of another body. "
-        "Write your own in mailer.toml."
+        "Write your own in mailer.toml, or in Studio under Settings, Sender."
     )
     if set(same) <= set(_IDENTITY):
-        return f"{fault} If you are that body, add is_sample_body = true."
+        return f"{fault} If you are that body, say so there, or add is_sample_body = true."
     return fault
+
+
+def shows_sample_body(settings: Settings) -> bool:
+    """Whether the sender's name, organisation or postal address is that of the body which the sample shows."""
+    sender, example = settings.sender, _read_example()
+    return any(key in example and _normalise(getattr(sender, key)) == example[key] for key in _IDENTITY)
 
 
 @cache

@@ -91,6 +91,24 @@ def list_open_rounds(connection: Connection) -> tuple[Round, ...]:
     return _complete(connection, _select_rounds(connection, *_IS_OPEN))
 
 
+def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, ...]:
+    """The rounds in which somebody asked for changes, and that were not asked for again, the newest first."""
+    newest = (
+        select(func.max(col(ApprovalRound.id)))
+        .where(col(ApprovalRound.campaign_id) == col(Campaign.id))
+        .correlate(Campaign)
+        .scalar_subquery()
+    )
+    rows = _select_rounds(
+        connection,
+        col(ApprovalRound.state) == RoundState.changes_requested,
+        col(Campaign.state).in_(_WAITING_STATES),
+        col(ApprovalRound.id) == newest,
+        limit=limit,
+    )
+    return _complete(connection, rows)
+
+
 def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
     """The content that was asked for, its own language first.
 

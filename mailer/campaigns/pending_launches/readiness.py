@@ -151,8 +151,10 @@ def _find_plan_faults(workspace: Workspace, plan: Plan) -> Iterator[LaunchFault]
     if plan.errors or not plan.compiled:
         yield LaunchFault(kind=kind.content, words=_join(plan.errors))
     for problem in plan.launch_problems:
-        is_setting = problem.path == SETTINGS_FILE
-        yield LaunchFault(kind=kind.sender if is_setting else kind.content, words=str(problem))
+        if problem.path == SETTINGS_FILE:
+            yield LaunchFault(kind=kind.sender, words=problem.message)
+        else:
+            yield LaunchFault(kind=kind.content, words=_join((problem,)))
     if not plan.audience:
         left_out = ", ".join(f"{number:,} {reason}" for reason, number in plan.left_out.items())
         yield LaunchFault(kind=kind.audience, words=left_out)
@@ -190,4 +192,5 @@ def _find_ledger_faults(
 
 
 def _join(problems: tuple[Problem, ...]) -> str:
-    return "\n".join(str(problem) for problem in problems)
+    """Each with its place; the code of a check says nothing to who launches."""
+    return "\n".join(f"{one.path}:{one.line}: {one.message}" for one in problems)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from mailer.campaigns.approvals.mail_queue import list_asked
+from mailer.campaigns.approvals.round import Round
+from mailer.campaigns.approvals.rounds import list_returned_rounds
 from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
@@ -14,6 +16,31 @@ _MAX_SHOWN = 20
 
 
 def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
+    yield from _list_open(page)
+    if page.may(Permission.prepare):
+        with page.state.read_session() as session:
+            returned = list_returned_rounds(session.connection(), limit=_MAX_SHOWN)
+        for asked in returned:
+            yield _describe_returned(page, asked)
+
+
+def _describe_returned(page: StudioPage, asked: Round) -> WaitingItem:
+    """What somebody wants changed waits for whoever asked for the approval."""
+    translate = page.translator.translate
+    is_own = asked.member_id in {page.member.id, None}
+    names = ", ".join(dict.fromkeys(one.person.name for one in asked.answers if not one.approves))
+    return WaitingItem(
+        title=asked.facts.title,
+        words=translate(gettext_noop("Changes are asked for")),
+        act=translate(gettext_noop("See what they say")),
+        path=f"/campaigns/{asked.campaign_id}/approval",
+        tone="wrong",
+        detail=translate(gettext_noop("asked for by %(name)s")) % {"name": names} if names else "",
+        waits_for="" if is_own else asked.asked_by,
+    )
+
+
+def _list_open(page: StudioPage) -> Iterator[WaitingItem]:
     translate = page.translator.translate
     with page.state.read_session() as session:
         connection = session.connection()

@@ -34,12 +34,12 @@ _WORDS: Mapping[LaunchFaultKind, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
-_PATHS: Mapping[LaunchFaultKind, str] = MappingProxyType(
+FAULT_PATHS: Mapping[LaunchFaultKind, str] = MappingProxyType(
     {
         _K.segment: "/campaigns/{campaign}",
         _K.content: "/editions/{edition}/problems",
         _K.sender: "/settings/sender",
-        _K.address: "/settings/web",
+        _K.address: "/settings/pages",
         _K.audience: "/campaigns/{campaign}",
         _K.trial: "/trial",
         _K.approval: "/campaigns/{campaign}/approval",
@@ -47,6 +47,7 @@ _PATHS: Mapping[LaunchFaultKind, str] = MappingProxyType(
         _K.running: "/campaigns",
     }
 )
+"""Where each of them is mended, below /studio."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def list_faults(readiness: LaunchReadiness, translator: Translator) -> list[Faul
 
 def _describe(fault: LaunchFault, readiness: LaunchReadiness, translator: Translator) -> FaultRow:
     words, act = _WORDS[fault.kind]
-    path = _PATHS[fault.kind].format(
+    path = FAULT_PATHS[fault.kind].format(
         campaign=readiness.preparation.campaign_id, edition=quote(readiness.preparation.edition, safe="")
     )
     if fault.campaign_id is not None:

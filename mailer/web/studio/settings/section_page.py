@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.campaigns.example_sender import shows_sample_body
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm
@@ -13,6 +14,9 @@ from mailer.web.studio.settings.sections import SECTIONS, Section
 from mailer.web.studio.settings.settings_save import find_fault
 from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+
+_SAMPLE_BODY = "sender.is_sample_body"
+"""Asked only of those who write as the body that the sample shows."""
 
 
 def show_section(page: PageDep, section: str) -> Response:
@@ -31,9 +35,10 @@ def _make_form(page: StudioPage, name: str) -> FieldForm:
     section = SECTIONS.get(name)
     if section is None or section.path:
         raise HTTPException(404)
+    hidden = {_SAMPLE_BODY} if not shows_sample_body(page.settings) else set()
     return FieldForm(
         page=page,
-        settings=section.settings,
+        settings=tuple(one for one in section.settings if one.name not in hidden),
         show=lambda fields, errors, status: _render(page, section, fields, errors, status),
         path=f"/settings/{name}",
     )

@@ -48,7 +48,7 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="sender",
                 title=gettext_noop("Sender"),
                 about=gettext_noop("Who the mail is from, and where answers go."),
-                settings=_choose_settings("sender", leave_out=frozenset({"is_sample_body"})),
+                settings=list_settings("sender"),
             ),
             Section(
                 name="sectors",

@@ -45,6 +45,10 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             gettext_noop("Name of the list"),
             gettext_noop("Mail programs sort by it. Such as newsletter.example.org. Do not change it later."),
         ),
+        "sender.is_sample_body": Words(
+            gettext_noop("We are the organisation that the sample shows"),
+            gettext_noop("Only then may its name and its postal address stand here."),
+        ),
         "web.base_url": Words(
             gettext_noop("Public address"),
             gettext_noop(

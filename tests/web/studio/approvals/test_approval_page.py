@@ -206,6 +206,19 @@ def test_the_first_page_names_it_for_whom_it_waits(desk: Desk) -> None:
     assert "Your approval is asked for" not in desk.see("manager", "/")
 
 
+def test_changes_that_are_asked_for_wait_for_whoever_asked_until_they_ask_again(desk: Desk) -> None:
+    desk.ask_for_approval("author")
+    desk.answer("approver", "changes_requested", "The number of teachers is wrong.")
+    own, of_others = desk.see("author", "/"), desk.see("manager", "/")
+    assert "Changes are asked for" in own
+    assert "asked for by approver X" in own
+    assert "Waits for author X" not in own
+    assert "Waits for author X" in of_others
+    assert "Changes are asked for" not in desk.see("guest", "/")
+    desk.ask_for_approval("author")
+    assert "Changes are asked for" not in desk.see("author", "/")
+
+
 @pytest.mark.parametrize("fault", AnswerFault)
 def test_every_fault_has_words(fault: AnswerFault) -> None:
     assert FAULT_WORDS[fault]

@@ -545,4 +545,6 @@ def test_a_sender_who_may_not_send_is_mended_in_the_settings(workspace: Workspac
         assert read_statuses(page)["Edition"] == "In the way"
         assert "still that of the sample" in page
         assert find_main(page) == "", "an author may not change the settings"
-        assert find_main(desk.get_fragment(path, Role.manager)) == "See the settings"
+        own = desk.get_fragment(path, Role.manager)
+        assert find_main(own) == "See the settings"
+        assert 'class="button main" href="/studio/settings/sender"' in own

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text as sql
 from sqlmodel import Session
 
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings
@@ -49,6 +50,18 @@ def test_each_setting_is_on_one_page_at_most() -> None:
     # These have pages of their own, or need a restart and are changed in the file.
     special = {"database", "sectors", "sector_names", "countries", "country_names", "time_zones"}
     assert set(Settings.model_fields) - {name.split(".")[0] for name in names} == special | {"subject_labels"}
+
+
+def test_the_body_that_the_sample_shows_says_so_on_the_page_of_the_sender(desk: Desk) -> None:
+    name = "sender.is_sample_body"
+    assert name not in dict(desk.open_form("/settings/sender"))
+    desk.fill("/settings/sender", {"sender.organisation": "UNESCO Beijing Office"})
+    page = desk.get("/settings/sender").body.decode()
+    box, hint = page.index(f'name="{name}"'), page.index(f'id="{name}-hint"')
+    assert page.index("Name of the list") < box < hint < page.index("Save settings"), "a hint follows its box"
+    desk.fill("/settings/sender", {name: "true"})
+    assert desk.settings.sender.is_sample_body
+    assert find_example_sender(desk.settings) == ""
 
 
 @pytest.mark.parametrize("section", FORMS)
