@@ -31,7 +31,7 @@ def find_example_sender(settings: Settings) -> str:
 
 
 def shows_sample_body(settings: Settings) -> bool:
-    """Whether the sender's name, organisation or postal address is that of the body which the sample shows."""
+    """Whether the sender's name, organisation or postal address is that of the body in the sample."""
     sender, example = settings.sender, _read_example()
     return any(key in example and _normalise(getattr(sender, key)) == example[key] for key in _IDENTITY)
 

@@ -19,9 +19,11 @@ ROLE_NAMES: Mapping[Role, str] = MappingProxyType(
 ROLE_HINTS: Mapping[Role, str] = MappingProxyType(
     {
         Role.guest: gettext_noop("Reads everything that is written, and comments."),
-        Role.author: gettext_noop("Also writes and changes editions, stories, pictures and translations."),
-        Role.approver: gettext_noop("Also approves editions for sending."),
-        Role.manager: gettext_noop("Also decides who belongs to the team, and sees the log."),
+        Role.author: gettext_noop("Also writes editions, sees and changes partners, and prepares campaigns."),
+        Role.approver: gettext_noop("Also approves, launches and cancels campaigns."),
+        Role.manager: gettext_noop(
+            "Also decides about the team and the settings, takes the list away, and sees the log."
+        ),
     }
 )
 """What it lets a member do, beside the roles before it."""

@@ -79,6 +79,7 @@ class Visit:
             "may": self._make_may(),
             "may_open": self.may_open,
             "notice": notice,
+            "is_here_alone": self.state.is_here_alone,
             "section": "",
         }
         page = self.state.renderer.render(

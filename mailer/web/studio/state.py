@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from sqlalchemy import Engine
@@ -35,6 +36,11 @@ PATH = "/studio"
 
 _SECURE_COOKIE = "__Host-studio"
 _LOCAL_COOKIE = "studio"
+
+
+def leads_here_alone(address: str) -> bool:
+    """Whether a browser on another machine would look for ``address`` on its own."""
+    return urlsplit(address).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,11 @@ class StudioState:
     def is_https(self) -> bool:
         """Whether browsers reach it by https, so that its cookie never goes over an open line."""
         return self.address.startswith("https://")
+
+    @property
+    def is_here_alone(self) -> bool:
+        """Whether its address leads to it on this machine alone, so that a mailed link does, too."""
+        return leads_here_alone(self.address)
 
     @property
     def cookie_name(self) -> str:

@@ -1,6 +1,7 @@
-"""One word for one thing: Studio says partner of everybody on the list."""
+"""One word for one thing: partner for everybody on the list; and no words of the settings' file."""
 
 import re
+from collections.abc import Iterator
 
 from scripts.translations import extract_messages
 
@@ -18,11 +19,18 @@ _OF_READING = (
 """Where somebody writes or translates for whoever will read it."""
 
 
-def test_pages_of_the_team_say_reader_only_of_who_reads_a_text() -> None:
+def list_words() -> Iterator[str]:
     for message in extract_messages():
-        if not any(_TEAM_PAGES.search(place) for place, _ in message.locations):
-            continue
-        forms = [message.id] if isinstance(message.id, str) else message.id
-        for words in forms:
-            said = re.sub(r"%\(\w+\)s|\b[Tt]est readers\b", "", words)
-            assert not re.search(r"\b[Rr]eaders?\b", said) or any(one in words for one in _OF_READING), words
+        if any(_TEAM_PAGES.search(place) for place, _ in message.locations):
+            yield from [message.id] if isinstance(message.id, str) else message.id
+
+
+def test_pages_of_the_team_say_reader_only_of_who_reads_a_text() -> None:
+    for words in list_words():
+        said = re.sub(r"%\(\w+\)s|\b[Tt]est readers\b", "", words)
+        assert not re.search(r"\b[Rr]eaders?\b", said) or any(one in words for one in _OF_READING), words
+
+
+def test_pages_of_the_team_ask_for_no_line_of_the_settings_and_no_option_of_a_command() -> None:
+    for words in list_words():
+        assert not re.search(r"\[[a-z_]+\](?!\()|\b[a-z]+_[a-z]+ = |\s--[a-z]", words), words

@@ -45,7 +45,8 @@ def test_the_whole_way_from_asking_to_approved(desk: Desk) -> None:
     campaign = desk.read_campaign()
     assert (campaign.state, campaign.approved_by) == (CampaignState.approved, "approver X")
     assert "Well done." in desk.see("guest")
-    assert "Go on to the launch" in desk.see("approver")
+    page = desk.house.ask("GET", desk.path, "approver").body.decode()
+    assert f'class="button main" href="/studio/campaigns/{desk.number}/launch"' in page
     assert "Go on to the launch" not in desk.see("author"), "an author may not launch"
     assert list_mails(desk) == [(ApprovalMailKind.answered, desk.find_member("author"))]
     assert desk.list_acts() == [Act.asked_for_approval, Act.approved_campaign]
@@ -74,6 +75,7 @@ def test_changes_are_asked_for_with_words_and_end_the_request(desk: Desk) -> Non
     refused = desk.answer("approver", "changes_requested")
     assert refused.status == 422
     assert 'href="#words"' in refused.body.decode()
+    assert 'aria-describedby="words-hint words-error" aria-invalid="true"' in refused.body.decode()
     desk.answer("approver", "changes_requested", "The number of teachers is wrong.")
     words = desk.see("author")
     assert "Changes are asked for" in words

@@ -20,7 +20,7 @@ def test_an_empty_workspace_leads_to_the_first_edition(author: StudioClient) -> 
     page = author.get("/editions")
     assert page.status == 200
     assert "There is no edition yet." in page.text
-    assert 'href="/studio/editions/new"' in page.text
+    assert 'class="button main" href="/studio/editions/new"' in page.text
 
 
 def test_each_edition_has_its_cover_its_languages_and_its_state(

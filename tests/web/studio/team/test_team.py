@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -11,6 +12,7 @@ from mailer.database.team_models import Role, TeamMember
 from mailer.team.invitations import accept_invitation, invite_member
 from mailer.team.members import find_member_by_address
 from mailer.web.dependencies import utc_now
+from mailer.web.studio.state import leads_here_alone
 from tests.web.studio.conftest import Studio
 
 
@@ -23,10 +25,26 @@ def list_acts(studio: Studio) -> list[tuple[str, str, str, str]]:
 def invite(page: Page, address: str, name: str, role: str) -> None:
     page.get_by_role("link", name="Team", exact=True).click()
     page.get_by_role("link", name="Invite a person").click()
+    expect(page.locator("main")).to_contain_text("Studio can be opened on this machine alone")
+    expect(page.get_by_label("Author")).to_have_accessible_name(re.compile("changes partners"))
     page.get_by_label("Their email address").fill(address)
     page.get_by_label("Their name").fill(name)
     page.get_by_label(role).check()
     page.get_by_role("button", name="Invite this person").click()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_so"),
+    [
+        ("http://localhost:8028/studio", True),
+        ("http://127.0.0.1:8025/studio", True),
+        ("http://[::1]:8025/studio", True),
+        ("https://news.example.org/studio", False),
+        ("http://localhost.example.org/studio", False),
+    ],
+)
+def test_a_mailed_link_is_known_to_lead_nowhere_else(address: str, is_so: bool) -> None:
+    assert leads_here_alone(address) is is_so
 
 
 def test_a_manager_invites_a_person_changes_their_role_and_removes_them(
