@@ -113,7 +113,7 @@ def test_what_waits_leads_to_where_it_is_settled(studio: Studio, browser: Browse
 
 def test_a_comment_that_speaks_to_a_member_waits_for_them_alone(studio: Studio, browser: Browser) -> None:
     write_edition(studio.workspace.editions)
-    mei, ann = studio.add_member(Role.manager, "Mei Manager"), studio.add_member(Role.author, "Ann Author")
+    mei, ann = studio.add_member(Role.approver, "Mei Manager"), studio.add_member(Role.author, "Ann Author")
     with Session(studio.engine) as session:
         begin_thread(
             session,
