@@ -52,6 +52,7 @@ def test_it_shows_nothing_else_of_studio(desk: Desk, link: str) -> None:
     page = desk.house.ask("GET", link).body.decode()
     for other in ("/partners", "/campaigns", "/editions", "/team", "/log", "Sign out", "@example"):
         assert other not in page
+    assert 'href="/studio/"' not in page, "it would lead to a page that signs in"
     # The people on the list are a number.
     assert "country:MN" not in page
 

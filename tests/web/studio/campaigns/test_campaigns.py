@@ -101,6 +101,7 @@ def test_the_calendar_shows_what_was_sent_and_what_is_to_be(desk: Desk) -> None:
     add_campaigns(desk, 1, state=CampaignState.scheduled, title="Later", **scheduled)
     page = desk.get("/campaigns/calendar", Role.guest)
     assert "March 2026" in page
+    assert "There is no campaign in this month." not in page
     assert "Times are those of Asia/Shanghai, UTC+8." in page
     days = dict(re.findall(r"<td[^>]*>\s*<time datetime=\"([\d-]+)\">(.*?)</td>", page, re.DOTALL))
     assert "By night" in days["2026-03-03"], "the day is that of the team's clocks"
@@ -115,7 +116,11 @@ def test_the_calendar_shows_what_was_sent_and_what_is_to_be(desk: Desk) -> None:
 
 
 def test_the_calendar_shows_any_month_and_this_one_for_nonsense(desk: Desk) -> None:
-    assert "February 2024" in desk.get("/campaigns/calendar?month=2024-02")
+    empty = desk.get("/campaigns/calendar?month=2024-02")
+    assert "February 2024" in empty
+    assert "There is no campaign in this month." in empty, "a phone shows the days with one alone"
+    assert "/settings/studio" not in empty
+    assert "/settings/studio" in desk.get("/campaigns/calendar", Role.manager), "where its clocks are chosen"
     for text in ("2026-13", "soon", "%00", "99999-1", "2026-3x", "-1"):
         assert "March 2026" in desk.get(f"/campaigns/calendar?month={text}")
     assert 'rel="prev"' not in desk.get("/campaigns/calendar?month=0001-01")
