@@ -9,6 +9,7 @@ for byte. That is every page with the first text, and a third of them with each 
 none of what is hostile.
 """
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -169,6 +170,14 @@ class Watch:
         self.page.on("console", lambda message: self._read(message.text))
         self.page.on("pageerror", lambda error: self.faults.append(f"script error {error}"))
 
+    def forget(self) -> None:
+        """Leave the page that is open, and forget what it and the ones before it have kept."""
+        self.faults.clear()
+        self.page.context.clear_cookies()
+        with contextlib.suppress(BrowserError):
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+
     def _dismiss(self, dialog: Dialog) -> None:
         if dialog.type != "beforeunload":
             self.faults.append(f"dialog {dialog.message}")
@@ -233,16 +242,23 @@ def judged(house: House) -> Iterator[Judged]:
         yield Judged(client=client)
 
 
-@pytest.fixture
-def watch(house: House, judged: Judged, browser: Browser) -> Iterator[Watch]:
+@pytest.fixture(scope="module")
+def tab(judged: Judged, browser: Browser) -> Iterator[Watch]:
+    """A page that stays open: to open one costs as much as to load ten."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(120_000)
+    yield Watch(context, judged)
+    context.close()
+
+
+@pytest.fixture
+def watch(house: House, tab: Watch) -> Iterator[Watch]:
+    tab.forget()
     name, _, secret = house.cookies[Role.manager].partition("=")
-    context.add_cookies([{"name": name, "value": secret, "domain": "localhost", "path": "/"}])
+    tab.page.context.add_cookies([{"name": name, "value": secret, "domain": "localhost", "path": "/"}])
     try:
-        yield Watch(context, judged)
+        yield tab
     finally:
-        context.close()
         house.restore()
 
 
