@@ -32,6 +32,7 @@ from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_subscribers
 from tests.factories.small_edition import SLUG, write_edition
 from tests.paths import ROOT
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.process import wait_until
 
 PROJECT = ROOT
@@ -64,6 +65,9 @@ class CampaignDriver:
     doubted: set[str] = field(default_factory=set)
     """The Message-IDs that were ever reported in doubt."""
 
+    template: ForkTemplate | None = None
+    """What `mailer` is forked from, where it is started so often that the start of Python would count."""
+
     def launch(self, addresses: Iterable[str], *, edition: str = SLUG, rate: float | None = None) -> None:
         """Put ``addresses`` on the list and launch ``edition`` to all of them, without sending yet."""
         if edition == SLUG:
@@ -87,10 +91,13 @@ class CampaignDriver:
             **smtp,
         }
 
-    def start(self, *words: str, **environ: str) -> "subprocess.Popen[str]":
+    def start(self, *words: str, **environ: str) -> "subprocess.Popen[str] | ForkedProgram":
         """Start `mailer` with ``words`` in a separate process."""
+        words = ("-C", str(self.workspace.root), *words)
+        if self.template is not None:
+            return self.template.start(words, self.environ | environ)
         return subprocess.Popen(
-            [sys.executable, "-m", "mailer", "-C", str(self.workspace.root), *words],
+            [sys.executable, "-m", "mailer", *words],
             env=self.environ | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,6 +107,7 @@ class CampaignDriver:
     def run(self, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         process = self.start(*words, **environ)
         out, err = process.communicate(timeout=600)
+        assert process.returncode is not None
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def send_here(self, *, resend_in_doubt: bool = False) -> RunResult:

@@ -1,35 +1,44 @@
 """`mailer send --confirm` killed repeatedly with SIGKILL while it sends, then run to the end."""
 
 import json
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.factories.sample_workspace import create_sample_workspace
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.smtp_sink import Sink, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
 
 
-def mailer(root: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "mailer", "-C", str(root), *words]
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """Who calls `mailer` on a workspace that sends to a sink."""
 
+    root: Path
+    sink: Sink
+    template: ForkTemplate
 
-def run(root: Path, url: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        mailer(root, *words),
-        env={"MAILER_SMTP__URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    def start(self, *words: str) -> ForkedProgram:
+        return self.template.start(("-C", str(self.root), *words), {"MAILER_SMTP__URL": self.sink.url})
+
+    def run(self, *words: str) -> str:
+        """Run a command that succeeds; return what it says."""
+        process = self.start(*words)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        return out
+
+    def show(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads(self.run("campaigns", "show", "1", "--json"))
+        return found
 
 
 def make_workspace(root: Path, partners: int) -> None:
@@ -40,33 +49,20 @@ def make_workspace(root: Path, partners: int) -> None:
         rest.unlink()
     people = root / "people.csv"
     people.write_text("email,country\n" + "".join(f"desk{n}@example.org,MN\n" for n in range(partners)))
-    for words in (("db", "upgrade"), ("subscribers", "import", str(people))):
-        subprocess.run(mailer(root, *words), check=True, capture_output=True)
 
 
-def kill_in_the_middle(root: Path, sink: Sink, words: tuple[str, ...], at_least: int) -> bool:
+def kill_in_the_middle(operator: Operator, words: tuple[str, ...], at_least: int) -> bool:
     """Start the command and kill it once the sink has ``at_least`` messages; False if it ended first."""
-    command = subprocess.Popen(
-        mailer(root, *words),
-        env={"MAILER_SMTP__URL": sink.url},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while command.poll() is None and sum(1 for _ in sink.folder.iterdir()) < at_least:
-        time.sleep(0.002)
+    command = operator.start(*words)
+    # To list thousands of files takes a while, and more often would leave the command no processor.
+    while command.poll() is None and len(os.listdir(operator.sink.folder)) < at_least:  # noqa: PTH208
+        time.sleep(0.02)
     time.sleep(random.uniform(0, 0.05))
-    command.send_signal(signal.SIGKILL)
+    command.kill()
     return command.wait() == -signal.SIGKILL
 
 
-def show(root: Path) -> dict[str, int]:
-    found: dict[str, int] = json.loads(
-        run(root, "smtp://127.0.0.1:9", "campaigns", "show", "1", "--json").stdout
-    )
-    return found
-
-
-def kill_repeatedly(root: Path, sink: Sink, *, partners: int, kills: int) -> set[str]:
+def kill_repeatedly(operator: Operator, *, partners: int, kills: int) -> set[str]:
     """Kill the campaign ``kills`` times, by `send` and `resume` in turn; return the Message-IDs in doubt."""
     doubted: set[str] = set()
     done = 0
@@ -76,38 +72,41 @@ def kill_repeatedly(root: Path, sink: Sink, *, partners: int, kills: int) -> set
             if turn % 2 == 0
             else ("campaigns", "resume", "1")
         )
-        done += kill_in_the_middle(root, sink, words, at_least=(turn + 1) * partners // (kills + 2))
-        report = json.loads(run(root, sink.url, "campaigns", "report", "1", "--json").stdout)
+        done += kill_in_the_middle(operator, words, at_least=(turn + 1) * partners // (kills + 2))
+        report = json.loads(operator.run("campaigns", "report", "1", "--json"))
         doubted |= {delivery["message_id"] for delivery in report["in_doubt"]}
     assert done == kills, "the campaign was over before it could be killed often enough"
     return doubted
 
 
-def check_no_reader_is_lost(root: Path, sink: Sink, partners: int) -> None:
-    shown = show(root)
+def check_no_reader_is_lost(operator: Operator, partners: int) -> None:
+    shown = operator.show()
     assert shown["audience"] == partners
     assert shown["audience"] == sum(
         shown[name] for name in ("sent", "rejected", "failed", "suppressed", "in_doubt", "deferred", "queued")
     )
     assert shown["queued"] == shown["deferred"] == shown["rejected"] == shown["failed"] == 0
-    assert len(set(sink.recipients())) >= shown["sent"]
+    assert len(set(operator.sink.recipients())) >= shown["sent"]
 
 
 def crash(tmp_path: Path, *, partners: int, kills: int) -> None:
     root = tmp_path / "W"
     make_workspace(root, partners)
-    with smtp_sink() as sink:
-        doubted = kill_repeatedly(root, sink, partners=partners, kills=kills)
+    with smtp_sink() as sink, ForkTemplate() as template:
+        operator = Operator(root=root, sink=sink, template=template)
+        operator.run("db", "upgrade")
+        operator.run("subscribers", "import", str(root / "people.csv"))
+        doubted = kill_repeatedly(operator, partners=partners, kills=kills)
 
-        assert run(root, sink.url, "campaigns", "resume", "1").returncode == 0
-        check_no_reader_is_lost(root, sink, partners)
-        held = show(root)
+        operator.run("campaigns", "resume", "1")
+        check_no_reader_is_lost(operator, partners)
+        held = operator.show()
         assert held["sent"] + held["in_doubt"] == partners
         assert [ident for ident, times in Counter(sink.message_ids()).items() if times > 1] == []
 
-        assert run(root, sink.url, "campaigns", "resume", "1", "--resend-in-doubt").returncode == 0
-        check_no_reader_is_lost(root, sink, partners)
-        assert show(root)["sent"] == partners
+        operator.run("campaigns", "resume", "1", "--resend-in-doubt")
+        check_no_reader_is_lost(operator, partners)
+        assert operator.show()["sent"] == partners
         assert set(sink.recipients()) == {f"desk{n}@example.org" for n in range(partners)}
         duplicates = {ident for ident, times in Counter(sink.message_ids()).items() if times > 1}
         assert duplicates <= doubted

@@ -10,6 +10,7 @@ import pytest
 
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import CampaignDriver, S, addresses
+from tests.servers.forked_programs import ForkTemplate
 from tests.servers.process import wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
 
@@ -95,4 +96,5 @@ def test_fifty_kills_among_ten_thousand_lose_no_reader_and_name_every_duplicate(
     driver: CampaignDriver, figure: Figure, workers: int
 ) -> None:
     rate = 600 if workers > 1 else None
-    show_kills(driver, figure, readers=10_000, kills=50, workers=workers, rate=rate)
+    with ForkTemplate() as driver.template:
+        show_kills(driver, figure, readers=10_000, kills=50, workers=workers, rate=rate)

@@ -27,6 +27,7 @@ from tests.factories.feedback import (
     set_feedback,
     sign,
 )
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.imap_server import ImapServer, imap_server
 from tests.servers.process import wait_until
 
@@ -74,25 +75,25 @@ class ForkedReader:
         self._process.join()
 
 
-def start_reading(driver: CampaignDriver, server: ImapServer) -> "subprocess.Popen[str]":
+def start_reading(driver: CampaignDriver, server: ImapServer) -> "subprocess.Popen[str] | ForkedProgram":
     return driver.start(
         "work", MAILER_FEEDBACK__IMAP=server.url, MAILER_FEEDBACK__PASSWORD_FILE=str(server.password_file)
     )
 
 
-def end(process: "ForkedReader | subprocess.Popen[str]") -> None:
+def end(process: "ForkedReader | subprocess.Popen[str] | ForkedProgram") -> None:
     """Kill a reader, and close what it wrote to."""
     process.kill()
-    if isinstance(process, subprocess.Popen):
-        process.communicate()
-    else:
+    if isinstance(process, ForkedReader):
         process.wait()
+    else:
+        process.communicate()
 
 
 def show_kills(
     driver: CampaignDriver,
     server: ImapServer,
-    start: "Callable[[], ForkedReader | subprocess.Popen[str]]",
+    start: "Callable[[], ForkedReader | subprocess.Popen[str] | ForkedProgram]",
     *,
     readers: int,
     kills: int,
@@ -133,7 +134,8 @@ def test_a_reader_that_is_killed_loses_no_message_and_counts_none_twice(
 
 @pytest.mark.soak
 def test_twenty_kills(driver: CampaignDriver, server: ImapServer, figure: Figure) -> None:
-    figure(show_kills(driver, server, lambda: start_reading(driver, server), readers=1500, kills=20))
+    with ForkTemplate() as driver.template:
+        figure(show_kills(driver, server, lambda: start_reading(driver, server), readers=1500, kills=20))
 
 
 @pytest.mark.soak

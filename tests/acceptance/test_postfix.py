@@ -13,6 +13,7 @@ from mailer.rendering.return_addresses import find_token
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.acceptance.campaign_driver import CampaignDriver, S, addresses
+from tests.servers.forked_programs import ForkTemplate
 from tests.servers.postfix import PASSWORD, Relay, postfix_mailboxes, postfix_relay
 from tests.servers.process import wait_until
 from tests.servers.smtp_sink import smtp_sink
@@ -154,4 +155,5 @@ def test_the_log_of_postfix_agrees_with_the_ledger_on_two_thousand(
 def test_after_ten_kills_the_log_of_postfix_tells_who_has_it(
     driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
-    show_resolving(driver, relay, figure, readers=2000, kills=10)
+    with ForkTemplate() as driver.template:
+        show_resolving(driver, relay, figure, readers=2000, kills=10)

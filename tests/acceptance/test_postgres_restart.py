@@ -14,6 +14,7 @@ from mailer.database import schema
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import CampaignDriver, addresses
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.postgres import Cluster, find_postgres, postgres_cluster
 from tests.servers.process import wait_until
 from tests.servers.smtp_sink import smtp_sink
@@ -49,7 +50,7 @@ class Worker:
         self.process = self._start()
         self.starts = 1
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> "subprocess.Popen[str] | ForkedProgram":
         return self.driver.start("campaigns", "resume", "1")
 
     def has_sent(self, number: int) -> bool:
@@ -108,4 +109,5 @@ def test_restarts_of_postgresql_lose_no_reader(
 def test_twenty_restarts_of_postgresql_lose_no_reader(
     driver: CampaignDriver, cluster: Cluster, figure: Figure
 ) -> None:
-    show_restarts(driver, cluster, figure, readers=6000, restarts=20)
+    with ForkTemplate() as driver.template:
+        show_restarts(driver, cluster, figure, readers=6000, restarts=20)

@@ -1,5 +1,6 @@
 """Sending processes killed with SIGKILL, again and again, and what the server received."""
 
+import os
 import random
 import subprocess
 import sys
@@ -14,40 +15,36 @@ from sqlmodel import Session, col
 from mailer.campaigns.lifecycle import reopen_for_doubts
 from mailer.database.models import Delivery, DeliveryState, InDoubtPolicy
 from tests.factories.deliveries import add_campaign, read_deliveries, read_states
+from tests.paths import ROOT
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.process import wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
 
 S = DeliveryState
 
-# A process of its own: it opens the database durably and dispatches campaign 1, as `mailer send` does.
-PROGRAM = """
-import sys
-from pathlib import Path
-from mailer.database.engine import open_engine
-from mailer.dispatch.dispatcher import dispatch
-from mailer.dispatch.relays import open_relays
-from mailer.settings import SenderSettings, Settings, SmtpSettings
-from tests.factories.deliveries import build_plain
-url, root, smtp, again = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "resend"
-sender = SenderSettings(name="N", address="news@example.org", organisation="O", postal_address="1 Street")
-settings = Settings(sender=sender, smtp=SmtpSettings(url=smtp, connections=4))
-result = dispatch(open_engine(url, root=root, durable=True), 1, relays=open_relays(settings, root),
-                  settings=settings, root=root, build_message=build_plain, resend_in_doubt=again)
-print(result.outcome.value)
-"""
-
 
 class Killer:
     """Starts dispatchers on a campaign, kills them, and keeps the addresses that were ever in doubt."""
 
-    def __init__(self, engine: Engine, url: str, root: Path, sink: Sink) -> None:
+    def __init__(
+        self, engine: Engine, url: str, root: Path, sink: Sink, template: ForkTemplate | None = None
+    ) -> None:
         self.engine = engine
         self.sink = sink
-        self.command = [sys.executable, "-c", PROGRAM, url, str(root), sink.url]
+        self.template = template
+        self.words = [url, str(root), sink.url]
         self.doubted: set[str] = set()
 
-    def start(self, how: str = "hold") -> "subprocess.Popen[str]":
-        return subprocess.Popen([*self.command, how], stdout=subprocess.PIPE, text=True)
+    def start(self, how: str = "hold") -> "subprocess.Popen[str] | ForkedProgram":
+        words = [*self.words, how]
+        if self.template is not None:
+            return self.template.start(words, os.environ)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.dispatch.killed_dispatcher", *words],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
 
     def count_sent(self) -> int:
         with self.engine.connect().execution_options(read_only=True) as connection:
@@ -96,10 +93,19 @@ class Killer:
         return Counter(self.sink.recipients())
 
 
-def crash(engine: Engine, url: str, root: Path, *, readers: int, kills: int, policy: InDoubtPolicy) -> None:
+def crash(
+    engine: Engine,
+    url: str,
+    root: Path,
+    *,
+    readers: int,
+    kills: int,
+    policy: InDoubtPolicy,
+    template: ForkTemplate | None = None,
+) -> None:
     add_campaign(engine, readers, in_doubt_policy=policy)
     with smtp_sink() as sink:
-        killer = Killer(engine, url, root, sink)
+        killer = Killer(engine, url, root, sink, template)
         for turn in range(kills):
             killer.kill_in_the_middle(at_least=(turn + 1) * readers // (kills + 2))
         killer.finish()
@@ -133,14 +139,6 @@ def resend_what_is_in_doubt(killer: Killer) -> None:
         killer.finish("resend")
 
 
-@pytest.mark.soak
-def test_ten_kills_lose_nobody_and_every_duplicate_was_in_doubt(
-    sqlite_engine: Engine, sqlite_database: str, tmp_path: Path
-) -> None:
-    hold = InDoubtPolicy.hold
-    crash(sqlite_engine, sqlite_database, tmp_path, readers=2000, kills=10, policy=hold)
-
-
 def test_kills_of_a_campaign_that_resends_lose_nobody_and_every_duplicate_was_in_doubt(
     engine: Engine, database: str, tmp_path: Path
 ) -> None:
@@ -152,7 +150,8 @@ def test_kills_of_a_campaign_that_resends_lose_nobody_and_every_duplicate_was_in
 def test_fifty_kills_lose_nobody_and_every_duplicate_was_in_doubt(
     engine: Engine, database: str, tmp_path: Path, policy: InDoubtPolicy
 ) -> None:
-    crash(engine, database, tmp_path, readers=10_000, kills=50, policy=policy)
+    with ForkTemplate("tests.dispatch.killed_dispatcher:main") as template:
+        crash(engine, database, tmp_path, readers=10_000, kills=50, policy=policy, template=template)
 
 
 def test_when_one_of_several_processes_is_killed_nobody_gets_two_copies(

@@ -1,11 +1,11 @@
 """A program that saves a story again and again until it is killed, and says what it was told is saved.
 
-Run as ``python -m tests.revisions.killed_writer WORKSPACE MEMBER``; it prints one line for each save that was
-committed.
+Its words are the workspace and the number of the member; it prints one line for each save that was committed.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from mailer.workspace import open_workspace
 from tests.revisions.conftest import EDITION, STORY
 
 
-def main() -> None:
-    workspace = open_workspace(Path(sys.argv[1]), environ={})
+def main(words: Sequence[str]) -> None:
+    root, number = words
+    workspace = open_workspace(Path(root), environ={})
     engine = workspace.open_database()
     with Session(engine) as session:
-        member = find_member(session, int(sys.argv[2]))
+        member = find_member(session, int(number))
     assert member is not None
     folder = workspace.editions / EDITION
     for count in range(1, 1_000_000):
@@ -48,7 +49,3 @@ def main() -> None:
 def make_text(process: int, count: int) -> str:
     """A text of some length whose end tells that it is whole."""
     return f"---\ntitle: Save {count} of {process}\n---\n" + "All of it. " * 2000 + f"\n\nEnd {count}\n"
-
-
-if __name__ == "__main__":
-    main()

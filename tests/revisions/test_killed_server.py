@@ -1,10 +1,9 @@
 """A server that is killed at any moment leaves a whole file, and every text that it said was saved."""
 
+import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -16,31 +15,25 @@ from mailer.revisions.edition_save import Saved
 from mailer.revisions.history import list_history, read_text
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
-from tests.paths import ROOT
 from tests.revisions.conftest import BEFORE, EDITION, Desk
 from tests.revisions.killed_writer import make_text
+from tests.servers.forked_programs import ForkTemplate
+from tests.servers.process import wait_until
 
 
-def kill_while_saving(desk: Desk, member: Member, chance: random.Random) -> tuple[int, int]:
+def kill_while_saving(
+    desk: Desk, member: Member, chance: random.Random, template: ForkTemplate
+) -> tuple[int, int]:
     """Start a writer, kill it at a random moment after its first save, and return its number and how often it
     was told that its text is saved."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.revisions.killed_writer",
-        str(desk.workspace.root),
-        str(member.id),
-    ]
-    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert writer.stdout is not None
-    told = [writer.stdout.readline()]
+    writer = template.start((str(desk.workspace.root), str(member.id)), os.environ)
+    wait_until(lambda: "\n" in writer.read() or writer.poll() is not None, what="a save", seconds=60)
     time.sleep(chance.uniform(0, 0.06))
-    writer.send_signal(signal.SIGKILL)
-    told += writer.stdout.readlines()
-    writer.wait()
-    writer.stdout.close()
+    writer.kill()
+    told, err = writer.communicate()
+    assert writer.returncode == -signal.SIGKILL, err
     # The last line may be cut off by the kill itself.
-    lines = [line for line in told if line.endswith("\n")]
+    lines = [line for line in told.splitlines(keepends=True) if line.endswith("\n")]
     assert lines
     assert all(line.strip().isdecimal() for line in lines), lines
     return writer.pid, int(lines[-1])
@@ -62,9 +55,10 @@ def check_nothing_is_lost(desk: Desk, process: int, last: int) -> None:
 
 def check_kills(desk: Desk, ann: Member, *, times: int) -> None:
     chance = random.Random(20261127)
-    for _ in range(times):
-        process, last = kill_while_saving(desk, ann, chance)
-        check_nothing_is_lost(desk, process, last)
+    with ForkTemplate("tests.revisions.killed_writer:main") as template:
+        for _ in range(times):
+            process, last = kill_while_saving(desk, ann, chance, template)
+            check_nothing_is_lost(desk, process, last)
     saved = desk.save(ann, f"{BEFORE}After all.\n", base=desk.read().digest)
     assert isinstance(saved, Saved)
     with Session(desk.engine) as session:

@@ -5,6 +5,7 @@ has no hooks: a place is a write to SQLite, or a change of a file's name, by whi
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -20,11 +21,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from mailer.web.page_renderer import PageRenderer
+from mailer.web.site import create_site
+from mailer.workspace import open_workspace
 from tests.paths import ROOT
 from tests.servers.fault_injection import is_write, watch_sqlite
 from tests.servers.process import can_connect, wait_until
 
 _MODULES = (
+    "mailer.campaigns.metrics",
     "mailer.campaigns.report.report_worker",
     "mailer.campaigns.stop_signals",
     "mailer.campaigns.worker",
@@ -32,8 +37,11 @@ _MODULES = (
     "mailer.feedback.worker",
     "mailer.selfservice.mail_worker",
     "mailer.web.live_app",
+    "mailer.web.metrics",
     "mailer.web.server",
     "mailer.web.site",
+    "uvicorn.lifespan.on",
+    "uvloop",
 )
 _FILE_ACTS = frozenset({"os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate"})
 
@@ -188,8 +196,10 @@ def main() -> None:
         importlib.import_module(module)
     # Nobody waits for the children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
         order = json.loads(line)
+        if not number:
+            _warm_up(order["root"])
         with socket.create_server(("127.0.0.1", 0)) as listener:
             child = os.fork()
             if child == 0:
@@ -197,6 +207,17 @@ def main() -> None:
             told = {"pid": child, "control": listener.getsockname()[1]}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def _warm_up(root: str) -> None:
+    """Do once what each server would do for itself: read the endpoints, and compile the pages."""
+    workspace = open_workspace(Path(root), environ={})
+    create_site(workspace)
+    environment = PageRenderer(workspace.settings)._environment
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _serve(listener: socket.socket, root: str, port: int, log: str) -> None:
