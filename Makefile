@@ -8,6 +8,9 @@ CODE := locales editions subscribers templates mailer tests scripts bench
 # A uv that scripts/setup fetched, for the tests that build the package.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
+# Where it is set, each program that the tests start would compile all of ours that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Most of what the tests write are databases of a moment, for which a disk makes them wait: in memory, if there is room.
 MEMORY := $(shell test -w /dev/shm && ! grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && \
   df -k /dev/shm | awk 'NR == 2 && $$4 > 6000000 {print "TMPDIR=/dev/shm"}')
@@ -42,9 +45,10 @@ test-newer: setup servers ## The quick tests again, on the newest Python here, i
 bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
 	scripts/bare $(or $(ROOT),/var/tmp/partner-mailer-bare) $(RELEASES)
 
+# One test at a time: in longer portions, those that take longest would wait for each other in one process.
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
-	$(MEMORY) $(BIN)/pytest -n auto --dist load -m soak $(ARGS)
+	$(MEMORY) $(BIN)/pytest -n auto --dist load --maxschedchunk 1 -m soak $(ARGS)
 
 .PHONY: judge
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)

@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -66,10 +67,20 @@ LONGEST = {
 }
 """The test files that take half a minute or more."""
 
+MANY_SOAKS = 50
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process has to wait in the end for another's."""
-    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").as_posix() not in LONGEST)
+    """Begin with the files that take longest, so that no process has to wait in the end for another's. Of the
+    soak tests, those of a file that has many take seconds each, and fill what the long ones leave.
+    """
+    soaks = Counter(item.path for item in items if item.get_closest_marker("soak"))
+
+    def come_late(item: pytest.Item) -> tuple[bool, bool]:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        return soaks[item.path] > MANY_SOAKS, name not in LONGEST
+
+    items.sort(key=come_late)
 
 
 def pytest_collection_finish() -> None:
