@@ -53,7 +53,12 @@ def load_phrase(written: Sequence[Any]) -> Phrase:
 
 OR = gettext_noop("%(first)s or %(last)s")
 AND = gettext_noop("%(first)s and %(last)s")
-_FURTHER = gettext_noop("%(first)s, %(next)s")
+SENTENCES = gettext_noop("%(first)s %(next)s")
+"""Two sentences, one after the other."""
+AFTER_PLACE = gettext_noop("%(place)s: %(words)s")
+"""A file or a host, and what is said of it."""
+FURTHER = gettext_noop("%(first)s, %(next)s")
+"""Two of several things."""
 
 
 def join_phrases(phrases: Sequence[str], joiner: str = OR) -> str:
@@ -65,5 +70,5 @@ def join_phrases(phrases: Sequence[str], joiner: str = OR) -> str:
         return last
     joined = others[0]
     for phrase in others[1:]:
-        joined = Phrase(_FURTHER, first=joined, next=phrase)
+        joined = Phrase(FURTHER, first=joined, next=phrase)
     return Phrase(joiner, first=joined, last=last)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
 from types import MappingProxyType
 
 from babel import Locale, UnknownLocaleError
@@ -21,6 +22,7 @@ from markupsafe import Markup, escape
 from locales.countries import country_name
 from locales.phrase import Phrase
 from locales.phrase import gettext_noop as gettext_noop
+from locales.phrase_book import PhraseBook
 from templates import ROOT
 
 LOCALE_FOLDER = ROOT / "locale"
@@ -56,6 +58,27 @@ class Translator:
         """``words`` in this language if they are a phrase, and as they are otherwise."""
         return words.render(self.translations.gettext) if isinstance(words, Phrase) else words
 
+    def find_words(self, text: str) -> str | None:
+        """``text``, English that the program wrote, in this language, line by line; None if a line of it
+        is in no catalogue: a server's words, or a name.
+        """
+        if self.tag == SOURCE_LANGUAGE:
+            return text
+        book = _load_phrase_book(self.tag)
+        said = []
+        for line in text.split("\n"):
+            found = book.find(line.strip()) if line.strip() else Phrase("")
+            if found is None:
+                return None
+            said.append(line[: len(line) - len(line.lstrip())] + self.say(found))
+        return "\n".join(said)
+
+    def say_again(self, text: str) -> str:
+        """``text``, English that the program has written, in this language, as far as that is known."""
+        return "\n".join(
+            line if (said := self.find_words(line)) is None else said for line in text.split("\n")
+        )
+
     def translate_html(self, message: str, **values: object) -> Markup:
         """Like :meth:`translate`, for HTML: everything that is not markup is escaped."""
         said = escape(self.translations.gettext(message))
@@ -87,9 +110,22 @@ def load_translator(tag: str) -> Translator:
     """
     if tag == SOURCE_LANGUAGE:
         return Translator(tag=tag, translations=NullTranslations())
-    path = LOCALE_FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.mo"
-    with path.open("rb") as file:
+    with _find_catalogue(tag).open("rb") as file:
         return Translator(tag=tag, translations=GNUTranslations(file))
+
+
+@cache
+def _load_phrase_book(tag: str) -> PhraseBook:
+    """The messages that the catalogue of ``tag`` has, but for those that differ by a number."""
+    # Imported late: it takes a while, and English pages do not need it.
+    from babel.messages.mofile import read_mo
+
+    with _find_catalogue(tag).open("rb") as file:
+        return PhraseBook(one.id for one in read_mo(file) if one.id and isinstance(one.id, str))
+
+
+def _find_catalogue(tag: str) -> Path:
+    return LOCALE_FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.mo"
 
 
 def match_language(wanted: Iterable[str], available: Iterable[str] = LANGUAGES) -> str | None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import sys
+import tomllib
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
@@ -21,7 +24,14 @@ from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
-_ROOMS = ("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity")
+_ROOMS = (
+    *("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity"),
+    *("checks", "dispatch", "doctor", "feedback", "list_imports", "oauth", "providers", "settings", "smtp"),
+)
+_TABLES = {
+    "providers/providers.toml": ("means", "advice"),
+}
+"""Tables with sentences, and the keys of those."""
 _KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 
 
@@ -37,6 +47,8 @@ def extract_messages() -> Catalog:
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),
+        (ROOT / "mailer" / "database", [("restore.py", "python")]),
+        (ROOT / "editions", [("**.py", "python")]),
         (ROOT / "subscribers", [("**.py", "python")]),
         (ROOT / "locales", [("phrase.py", "python")]),
     )
@@ -47,7 +59,24 @@ def extract_messages() -> Catalog:
             said.add(
                 message, locations=[(f"{folder.name}/{name}", None)], auto_comments=comments, context=context
             )
+    for path, keys in _TABLES.items():
+        table = tomllib.loads((ROOT / "mailer" / path).read_text(encoding="utf-8"))
+        for message in dict.fromkeys(_list_sentences(table, keys)):
+            said.add(message, locations=[(f"mailer/{path}", None)])
     return said
+
+
+def _list_sentences(value: Any, keys: Collection[str]) -> Iterator[str]:
+    """The texts under ``keys`` in a table, wherever they stand."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _list_sentences(one, keys)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key in keys and isinstance(one, str):
+                yield one
+            else:
+                yield from _list_sentences(one, keys)
 
 
 def find_file(tag: str, ending: str) -> Path:

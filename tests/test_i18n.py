@@ -121,6 +121,8 @@ _THE_SAME = frozenset(
     | {
         "%(change)s (%(languages)s)",
         "%(field)s: %(reason)s",
+        "%(place)s: %(words)s",
+        "%(first)s %(next)s",
         "%(first)s, %(next)s",
         "%(partners)s %(clauses)s",
     }

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 
 import templates
+from locales.phrase import gettext_noop
 from mailer.settings import Settings
 
+_SAY_SO = gettext_noop("If you are that body, say so there, or add is_sample_body = true.")
 _ADDRESSES = ("address", "reply_to", "bounces_to", "list_id")
 """At a domain reserved for examples, so they are nobody's."""
 _IDENTITY = ("name", "organisation", "postal_address")
@@ -20,13 +22,20 @@ def find_example_sender(settings: Settings) -> str:
     same = [key for key in keys if key in example and _normalise(getattr(sender, key)) == example[key]]
     if not same:
         return ""
-    named = f"{', '.join(same[:-1])} and {same[-1]} are" if len(same) > 1 else f"{same[0]} is"
-    fault = (
-        f"[sender] {named} still that of the sample, so readers would get mail in the name of another body. "
-        "Write your own in mailer.toml, or in Studio under Settings, Sender."
+    words = (
+        gettext_noop(
+            "[sender] %(keys)s are still that of the sample, so readers would get mail in the name "
+            "of another body. Write your own in mailer.toml, or in Studio under Settings, Sender."
+        )
+        if len(same) > 1
+        else gettext_noop(
+            "[sender] %(keys)s is still that of the sample, so readers would get mail in the name of another "
+            "body. Write your own in mailer.toml, or in Studio under Settings, Sender."
+        )
     )
+    fault = words % {"keys": " and ".join([*([", ".join(same[:-1])] if len(same) > 1 else []), same[-1]])}
     if set(same) <= set(_IDENTITY):
-        return f"{fault} If you are that body, say so there, or add is_sample_body = true."
+        return f"{fault} {_SAY_SO}"
     return fault
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import find_approval
 from mailer.campaigns.approvals.approval_fault import find_approval_fault
 from mailer.campaigns.audiences.left_out import ALREADY_SENT
@@ -162,11 +163,19 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
     # Sending again must not release the readers who wait for the canary.
     if found.state is CampaignState.paused and found.canary is not None:
         raise LaunchRefusedError(
-            f"Campaign {found.id} is paused after its canary: {found.reason} To send to the rest, run "
-            f"`mailer campaigns resume {found.id}`."
+            Phrase(
+                gettext_noop(
+                    "Campaign %(id)s is paused after its canary: %(reason)s To send to the rest, run `mailer "
+                    "campaigns resume %(id)s`."
+                ),
+                id=found.id,
+                reason=found.reason,
+            )
         )
     if found.state is CampaignState.paused and is_held(found.reason):
-        raise LaunchRefusedError(f"Campaign {found.id} is paused. {found.reason}")
+        raise LaunchRefusedError(
+            Phrase(gettext_noop("Campaign %(id)s is paused. %(reason)s"), id=found.id, reason=found.reason)
+        )
     changes: dict[str, Any] = {}
     if options.rate is not None:
         changes["rate"] = options.rate

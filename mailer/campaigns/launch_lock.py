@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
@@ -29,20 +30,36 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
     """
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
-            f"[web] base_url is {settings.web.base_url}, but one-click unsubscribe requires https "
-            "(RFC 8058 §3.1). Set it to the public https address of `mailer serve`."
+            Phrase(
+                gettext_noop(
+                    "[web] base_url is %(base_url)s, but one-click unsubscribe requires https (RFC 8058 "
+                    "§3.1). Set it to the public https address of `mailer serve`."
+                ),
+                base_url=settings.web.base_url,
+            )
         )
     if fault := find_missing_identity(settings):
         raise LaunchRefusedError(fault)
     if plan.launch_problems:
         complaints = "\n".join(str(problem) for problem in plan.launch_problems)
-        raise LaunchRefusedError(f"{plan.edition} cannot be sent yet, and was not.\n{complaints}")
+        raise LaunchRefusedError(
+            Phrase(
+                gettext_noop("%(edition)s cannot be sent yet, and was not.\n%(complaints)s"),
+                edition=plan.edition,
+                complaints=complaints,
+            )
+        )
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
-            f"{plan.edition} has errors, so it was not sent. Fix them; `mailer check {plan.edition}` lists "
-            "them "
-            f"all.\n{complaints}"
+            Phrase(
+                gettext_noop(
+                    "%(edition)s has errors, so it was not sent. Fix them; `mailer check %(edition)s` lists "
+                    "them all.\n%(complaints)s"
+                ),
+                edition=plan.edition,
+                complaints=complaints,
+            )
         )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
@@ -58,7 +59,7 @@ def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None
         CampaignStateError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
-    words = f"Paused by hand, {format_utc(now)}."
+    words = Phrase(gettext_noop("Paused by hand, %(time)s."), time=format_utc(now))
     if campaign.state is not CampaignState.paused:
         _change_state(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
     elif campaign.canary_until is not None:
@@ -123,7 +124,7 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
-        words = f"Cancelled by hand, {format_utc(now)}."
+        words = Phrase(gettext_noop("Cancelled by hand, %(time)s."), time=format_utc(now))
         _change_state(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 

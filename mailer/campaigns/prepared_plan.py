@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.named_plan import plan_named_campaign
 from mailer.campaigns.plan import Plan
@@ -19,8 +20,13 @@ class NoSegmentError(MailerError):
     def __init__(self, campaign_id: int) -> None:
         self.campaign_id = campaign_id
         super().__init__(
-            f"Nobody has chosen yet who gets campaign {campaign_id}. Choose its segment in Studio, or give "
-            "--segment."
+            Phrase(
+                gettext_noop(
+                    "Nobody has chosen yet who gets campaign %(campaign_id)s. Choose its segment in Studio, "
+                    "or give --segment."
+                ),
+                campaign_id=campaign_id,
+            )
         )
 
 

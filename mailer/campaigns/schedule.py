@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import list_voiding_settings
 from mailer.campaigns.approvals.approval_fault import approve_edition_command, describe_round
 from mailer.campaigns.audiences.compliance import find_missing_identity
@@ -271,7 +272,13 @@ def _insert_audience(
     try:
         segment = read_segment(row.segment, workspace.settings, connection)
     except SubscriberError as error:
-        return stop(CampaignState.cancelled, f"The segment was not valid when the campaign was due: {error}")
+        return stop(
+            CampaignState.cancelled,
+            Phrase(
+                gettext_noop("The segment was not valid when the campaign was due: %(error)s"),
+                error=str(error),
+            ),
+        )
     if fault := find_trial_fault(
         connection, workspace.settings, segment, row.edition, today=now.date(), again=row.again
     ):
@@ -279,18 +286,27 @@ def _insert_audience(
     addressed = _ScheduledAudience(edition=row.edition, segment=segment, again=row.again)
     audience = insert_deliveries(connection, campaign_id, addressed, now, workspace.settings.law)
     if audience == 0:
-        return stop(CampaignState.cancelled, "No reader would have got it when the campaign was due.")
+        return stop(
+            CampaignState.cancelled, gettext_noop("No reader would have got it when the campaign was due.")
+        )
     if not workspace.settings.web.supports_one_click:
-        words = (
-            f"[web] base_url is {workspace.settings.web.base_url}, but one-click unsubscribe requires https."
+        words = Phrase(
+            gettext_noop("[web] base_url is %(base_url)s, but one-click unsubscribe requires https."),
+            base_url=workspace.settings.web.base_url,
         )
         return stop(
             CampaignState.paused,
-            f"{words} Fix it, then run `mailer campaigns resume {campaign_id}`.",
+            Phrase(
+                gettext_noop("%(words)s Fix it, then run `mailer campaigns resume %(campaign_id)s`."),
+                words=words,
+                campaign_id=campaign_id,
+            ),
             audience,
         )
     if fault := find_missing_identity(workspace.settings) or find_example_sender(workspace.settings):
-        again = f"Then run `mailer campaigns resume {campaign_id}`."
+        again = Phrase(
+            gettext_noop("Then run `mailer campaigns resume %(campaign_id)s`."), campaign_id=campaign_id
+        )
         return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
     enqueue_jobs(connection, campaign_id, audience)
@@ -311,21 +327,37 @@ def _find_void_approval(
     options = {"again": row.again, "counts_clicks": row.counts_clicks, "by_default": by_default}
     approve = f"`{approve_edition_command(row.edition, row.segment, **options)}`"
     if row.approved_digest and row.approved_digest != row.digest:
-        return (
-            f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."
+        return Phrase(
+            gettext_noop(
+                "What was approved is not what was scheduled. Approve it with %(approve)s, then schedule "
+                "it again."
+            ),
+            approve=approve,
         )
     if row.approved_digest:
         changes = "; ".join(list_voiding_settings(row, workspace))
         return changes and (
-            f"This has changed since it was approved: {changes}. Approve it with {approve}, then schedule it "
-            "again."
+            Phrase(
+                gettext_noop(
+                    "This has changed since it was approved: %(changes)s. Approve it with %(approve)s, then "
+                    "schedule it again."
+                ),
+                changes=changes,
+                approve=approve,
+            )
         )
     if workspace.settings.campaigns.approval == "required":
         if waiting := describe_round(connection, row.edition, row.digest, is_starting=True):
-            return f"An approval was required when the campaign was due. {waiting}"
-        return (
-            "An approval was required when the campaign was due, but there was none. "
-            f"Approve it with {approve}, then schedule it again."
+            return Phrase(
+                gettext_noop("An approval was required when the campaign was due. %(waiting)s"),
+                waiting=waiting,
+            )
+        return Phrase(
+            gettext_noop(
+                "An approval was required when the campaign was due, but there was none. Approve it with "
+                "%(approve)s, then schedule it again."
+            ),
+            approve=approve,
         )
     return ""
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, and_, func, insert, select
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.database.models import TrialChange
 from mailer.errors import MailerError
@@ -126,12 +127,19 @@ def find_trial_fault(
     count = connection.execute(select(func.count()).select_from(Subscriber).where(and_(audience, others)))
     if not (number := count.scalar_one()):
         return ""
-    readers = "1 reader is" if number == 1 else f"{number:,} readers are"
-    return (
-        f"This workspace is in trial mode, and {readers} not in [campaigns] test_readers. Send a test "
-        f"with `mailer send {edition} --test ADDRESS`. When `mailer doctor` finds nothing bad, end trial "
-        "mode with `mailer trial end --by NAME`."
+    words = (
+        gettext_noop("This workspace is in trial mode, and 1 reader is not in [campaigns] test_readers.")
+        if number == 1
+        else gettext_noop(
+            "This workspace is in trial mode, and %(number)s readers are not in [campaigns] test_readers."
+        )
+        % {"number": f"{number:,}"}
     )
+    advice = gettext_noop(
+        "Send a test with `mailer send %(edition)s --test ADDRESS`. When `mailer doctor` finds nothing bad, "
+        "end trial mode with `mailer trial end --by NAME`."
+    )
+    return f"{words} {advice % {'edition': edition}}"
 
 
 def _list_test_readers(settings: Settings) -> list[str]:

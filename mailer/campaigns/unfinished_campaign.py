@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.plan import Plan
 from mailer.database.models import Campaign, CampaignState
@@ -66,34 +67,59 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
 def _explain_earlier_version(number: int, state: CampaignState, edition: str) -> str:
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
-        return (
-            f"Campaign {number} has already scheduled an earlier version of {edition} for this segment. "
-            f"Cancel it with {cancel}, then schedule the new version."
+        return Phrase(
+            gettext_noop(
+                "Campaign %(number)s has already scheduled an earlier version of %(edition)s for this "
+                "segment. Cancel it with %(cancel)s, then schedule the new version."
+            ),
+            number=number,
+            edition=edition,
+            cancel=cancel,
         )
-    return (
-        f"Campaign {number} is sending an earlier version of {edition} to this segment and is not finished. "
-        f"Finish it with `mailer campaigns resume {number}`, or cancel it with {cancel}."
+    return Phrase(
+        gettext_noop(
+            "Campaign %(number)s is sending an earlier version of %(edition)s to this segment and is "
+            "not finished. Finish it with `mailer campaigns resume %(number)s`, or cancel it with "
+            "%(cancel)s."
+        ),
+        number=number,
+        edition=edition,
+        cancel=cancel,
     )
 
 
 def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bool) -> str:
-    does = "counts clicks" if counts_clicks else "does not count clicks"
+    does = gettext_noop("counts clicks") if counts_clicks else gettext_noop("does not count clicks")
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
-        return (
-            f"Campaign {number} has scheduled this edition for this segment and {does}. Cancel it with "
-            f"{cancel}, then schedule it again."
+        return Phrase(
+            gettext_noop(
+                "Campaign %(number)s has scheduled this edition for this segment and %(does)s. Cancel it "
+                "with %(cancel)s, then schedule it again."
+            ),
+            number=number,
+            does=does,
+            cancel=cancel,
         )
     option = "--count-clicks" if counts_clicks else "--no-count-clicks"
-    return (
-        f"Campaign {number} is sending this edition to this segment and {does}, which cannot change once it "
-        f"has started. Continue it with {option}, or cancel it with {cancel}."
+    return Phrase(
+        gettext_noop(
+            "Campaign %(number)s is sending this edition to this segment and %(does)s, which cannot "
+            "change once it has started. Continue it with %(option)s, or cancel it with %(cancel)s."
+        ),
+        number=number,
+        does=does,
+        option=option,
+        cancel=cancel,
     )
 
 
 def explain_gone(campaign_id: int) -> str:
     """Why a campaign is not launched that was approved when we looked, and is not now."""
-    return (
-        f"Campaign {campaign_id} was cancelled or launched at the same moment. "
-        f"`mailer campaigns show {campaign_id}` says which."
+    return Phrase(
+        gettext_noop(
+            "Campaign %(campaign_id)s was cancelled or launched at the same moment. `mailer "
+            "campaigns show %(campaign_id)s` says which."
+        ),
+        campaign_id=campaign_id,
     )

@@ -8,24 +8,28 @@ import sqlite3
 from datetime import datetime
 from typing import Final
 
+from locales.phrase import gettext_noop
 from mailer.utc import format_utc
 
 _RESTORED: Final = "The database was restored from a backup"
-_SENDING: Final = (
-    f"{_RESTORED} made on {{at}}, while this campaign was being sent. Readers who got it after that are "
-    "queued again. Compare with the relay's log, then resume or cancel the campaign."
+_SENDING: Final = gettext_noop(
+    "The database was restored from a backup made on %(at)s, while this campaign was being "
+    "sent. Readers who got it after that are queued again. Compare with the relay's log, "
+    "then resume or cancel the campaign."
 )
-_WAITING: Final = (
-    f"{_RESTORED} made on {{at}}, while this campaign waited for the end of its canary. If the rest got it "
-    "after that, cancel the campaign; otherwise resume it."
+_WAITING: Final = gettext_noop(
+    "The database was restored from a backup made on %(at)s, while this campaign waited for "
+    "the end of its canary. If the rest got it after that, cancel the campaign; otherwise "
+    "resume it."
 )
-_PENDING: Final = (
-    f"{_RESTORED} made on {{at}}, when this launch waited for its time. If the campaign was sent after that, "
-    "do not send it again; otherwise launch it again."
+_PENDING: Final = gettext_noop(
+    "The database was restored from a backup made on %(at)s, when this launch waited for its "
+    "time. If the campaign was sent after that, do not send it again; otherwise launch it "
+    "again."
 )
-_SCHEDULED: Final = (
-    f"{_RESTORED} made on {{at}}, when this campaign was scheduled. If it was sent after that, "
-    "do not send it again; otherwise schedule it again."
+_SCHEDULED: Final = gettext_noop(
+    "The database was restored from a backup made on %(at)s, when this campaign was "
+    "scheduled. If it was sent after that, do not send it again; otherwise schedule it again."
 )
 
 
@@ -43,24 +47,24 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
     copy.execute(
         "UPDATE campaign SET state_reason = ?, canary_until = NULL "
         "WHERE state = 'paused' AND canary_until IS NOT NULL",
-        (_WAITING.format(at=at),),
+        (_WAITING % {"at": at},),
     )
     copy.execute(
         "UPDATE campaign SET state = 'paused', state_reason = ? WHERE state = 'sending'",
-        (_SENDING.format(at=at),),
+        (_SENDING % {"at": at},),
     )
     copy.execute(
         "UPDATE campaign SET state_reason = ?, scheduled_at = NULL, state = "
         "CASE WHEN approved_digest <> '' AND approved_digest = digest THEN 'approved' ELSE 'draft' END "
         "WHERE state = 'scheduled'",
-        (_SCHEDULED.format(at=at),),
+        (_SCHEDULED % {"at": at},),
     )
     if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending_launch'").fetchone():
         # The copy may be one of an older program's database, made before it is upgraded.
         copy.execute(
             "UPDATE pending_launch SET state = 'refused', reason = ? "
             "WHERE state = 'waiting' OR state = 'unconfirmed'",
-            (_PENDING.format(at=at),),
+            (_PENDING % {"at": at},),
         )
     copy.commit()
     # What is in a write-ahead log would not be part of the file.

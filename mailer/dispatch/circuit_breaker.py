@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Final
 
+from locales.phrase import gettext_noop
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, is_dead_address
 
 _WINDOW_SIZE = 25
@@ -87,29 +88,29 @@ class CircuitBreaker:
         return deliveries
 
     def _explain_dead(self) -> str:
-        return (
-            f"Of the first {self._first} addresses, {len(self._dead)} were refused as dead, more than "
-            f"{self._share:.0%}. They are back in the queue. Check the report: is the list old, or is the "
-            "relay refusing valid addresses? If you resume, they are tried once more and a second refusal is "
-            "final."
-        )
+        return gettext_noop(
+            "Of the first %(first)s addresses, %(number)s were refused as dead, more than %(share)s. "
+            "They are back in the queue. Check the report: is the list old, or is the relay refusing "
+            "valid addresses? If you resume, they are tried once more and a second refusal is final."
+        ) % {"first": self._first, "number": len(self._dead), "share": f"{self._share:.0%}"}
 
 
 def explain_trip(outcome: Outcome) -> str:
     """Explain why the campaign stopped, with the last ``outcome`` as the example."""
-    return (
-        f"{_TRIP_THRESHOLD} of the last {_WINDOW_SIZE} messages could not be built, or were refused for "
-        "reasons that have nothing to do with the recipient. They are back in the queue. The last reason: "
-        f"{outcome.reason}"
-    )
+    return gettext_noop(
+        "%(number)s of the last %(last)s messages could not be built, or were "
+        "refused for reasons that have nothing to do with the recipient. They are back in the "
+        "queue. The last reason: %(reason)s"
+    ) % {"number": _TRIP_THRESHOLD, "last": _WINDOW_SIZE, "reason": outcome.reason}
 
 
 def _explain_alike(outcome: Outcome) -> str:
-    return (
-        f"{_TRIP_THRESHOLD} of the last {_WINDOW_SIZE} addresses were refused as dead in the same words, "
-        "which suggests that the relay refuses every address. They are back in the queue. If you resume, "
-        f"they are tried once more and a second refusal is final. The last reason: {outcome.reason}"
-    )
+    return gettext_noop(
+        "%(number)s of the last %(last)s addresses were refused as dead in the "
+        "same words, which suggests that the relay refuses every address. They are back in the "
+        "queue. If you resume, they are tried once more and a second refusal is final. The last "
+        "reason: %(reason)s"
+    ) % {"number": _TRIP_THRESHOLD, "last": _WINDOW_SIZE, "reason": outcome.reason}
 
 
 def _classify_failure(outcome: Outcome, attempts: int) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from locales.phrase import gettext_noop
 from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
 from mailer.dispatch.rate.throttle import AdaptiveThrottle
 from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
@@ -160,8 +161,13 @@ class Relays:
         state.last_failure = outcome.reason
         if is_too_many or state.is_probed:
             times = relay.backoff.failures
-            count = f"failed {times} times in a row" if times > 1 else "failed again"
-            self._start_quarantine(state, outcome.reason, f"The mail server {count}: {outcome.reason}")
+            words = (
+                gettext_noop("The mail server failed %(times)s times in a row: %(reason)s")
+                if times > 1
+                else gettext_noop("The mail server failed again: %(reason)s")
+            )
+            told = words % {"times": times, "reason": outcome.reason}
+            self._start_quarantine(state, outcome.reason, told)
 
     def report_refusal(self, relay: Relay, outcome: Outcome) -> None:
         """Quarantine the relay: it will not send for us."""
@@ -234,18 +240,41 @@ class Relays:
         state, now = self._states[relay.name], self._monotonic()
         if (quarantine := state.quarantine) is not None:
             start = _format_time(quarantine.since)
-            since = f"relay {relay.name} has been set aside since {start}: {quarantine.reason}"
-            if state.is_probed:
-                return f"{since}; one connection is testing it now"
-            return f"{since}; next try {self._format_time_in(quarantine.next_try - now)}"
+            words = (
+                gettext_noop(
+                    "relay %(relay)s has been set aside since %(start)s: %(reason)s; one connection is "
+                    "testing it now"
+                )
+                if state.is_probed
+                else gettext_noop(
+                    "relay %(relay)s has been set aside since %(start)s: %(reason)s; next try %(next)s"
+                )
+            )
+            return words % {
+                "relay": relay.name,
+                "start": start,
+                "reason": quarantine.reason,
+                "next": self._format_time_in(quarantine.next_try - now),
+            }
         if state.paused_until > now:
             until = self._format_time_in(state.paused_until - now)
-            return f"relay {relay.name} is paused until {until}: {state.pause_reason}"
+            words = gettext_noop("relay %(relay)s is paused until %(until)s: %(reason)s")
+            return words % {"relay": relay.name, "until": until, "reason": state.pause_reason}
         if (wait := relay.backoff.seconds_to_wait()) > 0:
             times = relay.backoff.failures
-            count = "once" if times == 1 else f"{times} times in a row"
-            next_try = self._format_time_in(wait)
-            return f"relay {relay.name} failed {count}: {state.last_failure}; next try {next_try}"
+            words = (
+                gettext_noop("relay %(relay)s failed once: %(reason)s; next try %(next)s")
+                if times == 1
+                else gettext_noop(
+                    "relay %(relay)s failed %(times)s times in a row: %(reason)s; next try %(next)s"
+                )
+            )
+            return words % {
+                "relay": relay.name,
+                "times": times,
+                "reason": state.last_failure,
+                "next": self._format_time_in(wait),
+            }
         return ""
 
     def _format_time_in(self, seconds: float) -> str:

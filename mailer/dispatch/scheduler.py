@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from locales.phrase import gettext_noop
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.rate.batch_slots import NO_DELAY
 from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
@@ -15,7 +16,7 @@ from mailer.dispatch.relays import Relay
 _PAUSE_SECONDS = 60.0
 """A day ends by the database's clock, which may be changed, so it is asked again."""
 
-_WINDOW_CLOSED_REASON = "It is outside the sending hours where the subscriber lives."
+_WINDOW_CLOSED_REASON = gettext_noop("It is outside the sending hours where the subscriber lives.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,9 @@ class SendScheduler:
             elif slot.not_before is None:
                 soon.append((claim, slot.seconds))
             else:
-                reason = f"{slot.held_by} accepts no more at the moment."
+                reason = gettext_noop("%(held_by)s accepts no more at the moment.") % {
+                    "held_by": slot.held_by
+                }
                 later.setdefault(reason, []).append((claim, slot.not_before))
         return Schedule(now=ready, soon=soon, later=later)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.providers.provider import KnownRefusal, Provider
 from mailer.providers.provider_table import ProviderTable, load_providers
 from mailer.reasons.fault import Fault
@@ -11,84 +12,108 @@ from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import Refusal, classify_refusal
 
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z]{2,}", re.IGNORECASE)
-_DOCTOR = "Run `mailer doctor` and publish the records it names."
-_RETRY = "You do not need to do anything: it is tried again."
+_FIELD = re.compile(r"%\(provider\)s")
+_SERVER = gettext_noop("the reader's server")
+_SERVER_FIRST = gettext_noop("The reader's server")
+_DOCTOR = gettext_noop("Run `mailer doctor` and publish the records it names.")
+_RETRY = gettext_noop("You do not need to do anything: it is tried again.")
 # By reason: what happened, with the place of the provider's name, and what to do.
 _GENERAL: dict[Reason, tuple[str, str]] = {
     Reason.no_such_user: (
-        "{} has no such address.",
-        "You do not need to do anything: the address is removed.",
+        gettext_noop("%(provider)s has no such address."),
+        gettext_noop("You do not need to do anything: the address is removed."),
     ),
-    Reason.no_such_host: ("The domain does not exist any more.", "Ask your partner for the new address."),
-    Reason.has_moved: ("The person has moved to another address.", "Ask your partner for the new address."),
-    Reason.does_not_accept: ("The domain takes no mail at all.", "Ask your partner for another address."),
+    Reason.no_such_host: (
+        gettext_noop("The domain does not exist any more."),
+        gettext_noop("Ask your partner for the new address."),
+    ),
+    Reason.has_moved: (
+        gettext_noop("The person has moved to another address."),
+        gettext_noop("Ask your partner for the new address."),
+    ),
+    Reason.does_not_accept: (
+        gettext_noop("The domain takes no mail at all."),
+        gettext_noop("Ask your partner for another address."),
+    ),
     Reason.unconfirmed: (
-        "{} may not know the address, but does not say so for certain.",
-        "You do not need to do anything. If it goes on, the address is removed.",
+        gettext_noop("%(provider)s may not know the address, but does not say so for certain."),
+        gettext_noop("You do not need to do anything. If it goes on, the address is removed."),
     ),
     Reason.full: (
-        "The reader's mailbox is full.",
-        "You do not need to do anything: somebody who stays full for long is removed.",
+        gettext_noop("The reader's mailbox is full."),
+        gettext_noop("You do not need to do anything: somebody who stays full for long is removed."),
     ),
     Reason.suspended: (
-        "The mailbox is disabled or not used.",
-        "You do not need to do anything: somebody whose mailbox stays closed is removed.",
+        gettext_noop("The mailbox is disabled or not used."),
+        gettext_noop("You do not need to do anything: somebody whose mailbox stays closed is removed."),
     ),
     Reason.over_quota: (
-        "{} has had too much mail for now.",
-        f"{_RETRY} If it goes on, set a lower rate in [provider_rates].",
+        gettext_noop("%(provider)s has had too much mail for now."),
+        _RETRY + " " + gettext_noop("If it goes on, set a lower rate in [provider_rates]."),
     ),
     Reason.greylisted: (
-        "{} lets unknown senders wait.",
+        gettext_noop("%(provider)s lets unknown senders wait."),
         _RETRY,
     ),
-    Reason.too_big: ("The mail is too large for {}.", "Use fewer or smaller pictures, or the form digest."),
-    Reason.content: ("{} refused something in the mail.", "Read its words, and run `mailer check`."),
+    Reason.too_big: (
+        gettext_noop("The mail is too large for %(provider)s."),
+        gettext_noop("Use fewer or smaller pictures, or the form digest."),
+    ),
+    Reason.content: (
+        gettext_noop("%(provider)s refused something in the mail."),
+        gettext_noop("Read its words, and run `mailer check`."),
+    ),
     Reason.spam: (
-        "{} took the mail for spam.",
-        f"{_DOCTOR} Ask readers there to add your address to their contacts.",
+        gettext_noop("%(provider)s took the mail for spam."),
+        _DOCTOR + " " + gettext_noop("Ask readers there to add your address to their contacts."),
     ),
     Reason.policy: (
-        "A rule of {} or of the reader's organisation refused the mail.",
-        "Ask your partner to have their IT allow your address.",
+        gettext_noop("A rule of %(provider)s or of the reader's organisation refused the mail."),
+        gettext_noop("Ask your partner to have their IT allow your address."),
     ),
-    Reason.authentication: ("{} could not tell that the mail is from you.", _DOCTOR),
+    Reason.authentication: (gettext_noop("%(provider)s could not tell that the mail is from you."), _DOCTOR),
     Reason.blocked: (
-        "{} has blocked your sending server or domain.",
-        "Ask whoever runs the relay to have it taken off the list that the words name.",
+        gettext_noop("%(provider)s has blocked your sending server or domain."),
+        gettext_noop("Ask whoever runs the relay to have it taken off the list that the words name."),
     ),
-    Reason.network: ("{} could not be reached.", _RETRY),
+    Reason.network: (gettext_noop("%(provider)s could not be reached."), _RETRY),
     Reason.expired: (
-        "The mail was tried for days, and given up.",
-        "Ask your partner whether their mail works.",
+        gettext_noop("The mail was tried for days, and given up."),
+        gettext_noop("Ask your partner whether their mail works."),
     ),
     Reason.other: (
-        "{} gave no reason that we understand.",
-        "You do not need to do anything. If it goes on, ask whoever runs the relay.",
+        gettext_noop("%(provider)s gave no reason that we understand."),
+        gettext_noop("You do not need to do anything. If it goes on, ask whoever runs the relay."),
     ),
     Reason.complaint: (
-        "The reader reported the mail as spam.",
-        "You do not need to do anything: they get no more.",
+        gettext_noop("The reader reported the mail as spam."),
+        gettext_noop("You do not need to do anything: they get no more."),
     ),
 }
 # Where the fault is not the usual one of the reason.
 _BY_FAULT: dict[tuple[Reason, Fault], tuple[str, str]] = {
     (Reason.over_quota, Fault.reader): (
-        "The reader gets too much mail for now, from everybody together.",
+        gettext_noop("The reader gets too much mail for now, from everybody together."),
         _RETRY,
     ),
     (Reason.policy, Fault.provider): (
-        "{} does not know the address as one of its own.",
-        "Tell your partner that their mail is set up wrongly.",
+        gettext_noop("%(provider)s does not know the address as one of its own."),
+        gettext_noop("Tell your partner that their mail is set up wrongly."),
     ),
-    (Reason.policy, Fault.sender): ("{} does not accept your sender's address or mail.", _DOCTOR),
-    (Reason.unconfirmed, Fault.sender): ("{} could not find your own domain.", _DOCTOR),
+    (Reason.policy, Fault.sender): (
+        gettext_noop("%(provider)s does not accept your sender's address or mail."),
+        _DOCTOR,
+    ),
+    (Reason.unconfirmed, Fault.sender): (
+        gettext_noop("%(provider)s could not find your own domain."),
+        _DOCTOR,
+    ),
     (Reason.unconfirmed, Fault.provider): (
-        "{} could not check whether the address exists.",
+        gettext_noop("%(provider)s could not check whether the address exists."),
         _RETRY,
     ),
     (Reason.other, Fault.provider): (
-        "{} has a fault of its own.",
+        gettext_noop("%(provider)s has a fault of its own."),
         _RETRY,
     ),
 }
@@ -131,8 +156,10 @@ def explain_refusal(
 
 def _explain_generally(refusal: Refusal, provider: Provider | None) -> tuple[str, str]:
     means, advice = _BY_FAULT.get((refusal.reason, refusal.fault), _GENERAL[refusal.reason])
-    told = means.format(provider.name if provider else "the reader's server")
-    return told[:1].upper() + told[1:], advice
+    if not _FIELD.search(means):
+        return means, advice
+    nobody = _SERVER_FIRST if means.startswith("%") else _SERVER
+    return Phrase(means, provider=provider.name if provider else Phrase(nobody)), advice
 
 
 def _find_provider(words: str, host: str, table: ProviderTable) -> Provider | None:

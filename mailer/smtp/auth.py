@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from locales.phrase import gettext_noop
 from mailer.smtp.interfaces import ConnectionFailedError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
@@ -81,7 +82,10 @@ class TokenFile:
             return read_first_line(self.path)
         except (OSError, ValueError) as error:
             raise _auth_failed(
-                f"token_file: {self.path} cannot be read or is empty. Its first line must be the OAuth token"
+                gettext_noop(
+                    "token_file: %(path)s cannot be read or is empty. Its first line must be the OAuth token"
+                )
+                % {"path": self.path}
             ) from error
 
     async def replace(self, refused: str) -> str:
@@ -157,14 +161,19 @@ def choose_mechanism(
             return mechanism
     if not names:
         raise _auth_failed(
-            "the server does not offer authentication on this port. Use its submission port (587 or 465), or "
-            "remove the user from the url"
+            gettext_noop(
+                "the server does not offer authentication on this port. Use its submission port (587 or "
+                "465), or remove the user from the url"
+            )
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "oauth or token_file"
     raise _auth_failed(
-        f"the server offers {there}; only {ours} can be used with these settings. To use another, "
-        f"set {missing}"
+        gettext_noop(
+            "the server offers %(there)s; only %(ours)s can be used with these settings. To use "
+            "another, set %(missing)s"
+        )
+        % {"there": there, "ours": ours, "missing": missing}
     )
 
 
@@ -174,15 +183,22 @@ def _require_mechanism(
     asked = f'auth = "{mechanism.name}"'
     if mechanism not in names:
         raise _auth_failed(
-            f"{asked} needs {mechanism}, which the server does not offer. It offers: {there}. "
-            'Set auth = "auto"'
+            gettext_noop(
+                "%(asked)s needs %(mechanism)s, which the server does not offer. It offers: %(there)s. "
+                'Set auth = "auto"'
+            )
+            % {"asked": asked, "mechanism": mechanism, "there": there}
         )
     if mechanism.takes_token and not has_token:
         raise _auth_failed(
-            f"{asked} needs a token. Set oauth, or token_file to the file that holds the token"
+            gettext_noop("%(asked)s needs a token. Set oauth, or token_file to the file that holds the token")
+            % {"asked": asked}
         )
     if not mechanism.takes_token and not has_password:
-        raise _auth_failed(f"{asked} needs a password. Set password_file to the file that holds it")
+        raise _auth_failed(
+            gettext_noop("%(asked)s needs a password. Set password_file to the file that holds it")
+            % {"asked": asked}
+        )
     return mechanism
 
 
@@ -245,8 +261,11 @@ def start_exchange(mechanism: AuthMechanism, credentials: Credentials, token: st
     responses = [_encode(text) for text in _RESPONSES[mechanism](credentials.user, secret)]
     if any(len(response) > _MAX_RESPONSE_LENGTH for response in responses):
         raise _auth_failed(
-            f"the password or token is longer than the {_MAX_RESPONSE_LENGTH:,} octets of RFC 4954. "
-            "Check what its file contains"
+            gettext_noop(
+                "the password or token is longer than the %(octets)s octets of RFC 4954. "
+                "Check what its file contains"
+            )
+            % {"octets": f"{_MAX_RESPONSE_LENGTH:,}"}
         )
     return AuthExchange(mechanism, responses, secret)
 
@@ -281,7 +300,7 @@ def _decode_error(challenge: str) -> str:
         words = ", ".join(f"{key} {value}" for key, value in said.items())
     except (binascii.Error, ValueError, AttributeError):
         words = ""
-    return clean_reply_text(words) or "the server did not accept the token"
+    return clean_reply_text(words) or gettext_noop("the server did not accept the token")
 
 
 def _auth_failed(words: str) -> ConnectionFailedError:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
+from locales.phrase import gettext_noop
 from mailer.smtp.errors import MalformedReplyError
 from mailer.smtp.interfaces import MessageSource, OutgoingMessage
 from mailer.smtp.options import SmtpOptions
@@ -263,7 +264,10 @@ class SmtpConnection(asyncio.Protocol):
         if self._is_closed:
             if may_send:
                 self._source.report(
-                    message, _lost_outcome(Stage.data, "the connection was lost before the message was sent")
+                    message,
+                    _lost_outcome(
+                        Stage.data, gettext_noop("the connection was lost before the message was sent")
+                    ),
                 )
             return
         if not may_send:
@@ -404,11 +408,11 @@ class SmtpConnection(asyncio.Protocol):
         The server is not asked.
         """
         if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient + message.envelope_id):
-            return "the address contains characters that an SMTP command cannot carry"
+            return gettext_noop("the address contains characters that an SMTP command cannot carry")
         if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(message):
-            return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
+            return gettext_noop("the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer")
         if "8BITMIME" not in self.capabilities.keywords and not message.payload.isascii():
-            return "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
+            return gettext_noop("the message needs 8BITMIME (RFC 6152), which the mail server does not offer")
         return ""
 
     def _send_commands(self, commands: bytes, stages: tuple[Stage, ...]) -> None:
@@ -471,7 +475,10 @@ class SmtpConnection(asyncio.Protocol):
     def _classify_loss(self, words: str) -> Outcome:
         """Return how the message ended whose final dot got no reply."""
         if self._unsent_tail:
-            return _lost_outcome(Stage.body, f"{CONNECTION_LOST} body: the message was not sent completely")
+            return _lost_outcome(
+                Stage.body,
+                f"{CONNECTION_LOST} body: the message was not sent completely",
+            )
         return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text=words, reconnect=True)
 
 

@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from locales.phrase import gettext_noop
+
 
 class Stage(StrEnum):
     """How far the delivery of a message had come."""
@@ -103,23 +105,23 @@ class Outcome(NamedTuple):
     @property
     def summary(self) -> str:
         """Why a campaign must stop, as shown to people."""
-        return f"{_STAGE_SUMMARIES[self.stage]}: {self.reason}"
+        return _STAGE_SUMMARIES[self.stage] % {"reason": self.reason}
 
 
 _RECIPIENT_STAGES: Final = frozenset({Stage.rcpt, Stage.data, Stage.body, Stage.dot})
 
 _STAGE_SUMMARIES: Final = {
-    Stage.build: "The message cannot be built",
-    Stage.connect: "The mail server cannot be used",
-    Stage.tls: "The connection cannot be secured",
-    Stage.login: "The mail server refuses the login",
-    Stage.sign_in: "The mailer cannot sign in to the mail server",
-    Stage.reset: "The mail server cannot be used",
-    Stage.mail: "The mail server refuses the sender",
-    Stage.rcpt: "The mail server refuses to send for us",
-    Stage.data: "The mail server refuses the message",
-    Stage.body: "The mail server refuses the message",
-    Stage.dot: "The mail server refuses the message",
+    Stage.build: gettext_noop("The message cannot be built: %(reason)s"),
+    Stage.connect: gettext_noop("The mail server cannot be used: %(reason)s"),
+    Stage.tls: gettext_noop("The connection cannot be secured: %(reason)s"),
+    Stage.login: gettext_noop("The mail server refuses the login: %(reason)s"),
+    Stage.sign_in: gettext_noop("The mailer cannot sign in to the mail server: %(reason)s"),
+    Stage.reset: gettext_noop("The mail server cannot be used: %(reason)s"),
+    Stage.mail: gettext_noop("The mail server refuses the sender: %(reason)s"),
+    Stage.rcpt: gettext_noop("The mail server refuses to send for us: %(reason)s"),
+    Stage.data: gettext_noop("The mail server refuses the message: %(reason)s"),
+    Stage.body: gettext_noop("The mail server refuses the message: %(reason)s"),
+    Stage.dot: gettext_noop("The mail server refuses the message: %(reason)s"),
 }
 
 

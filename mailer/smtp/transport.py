@@ -5,6 +5,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 
+from locales.phrase import gettext_noop
 from mailer.smtp.auth import (
     AuthExchange,
     AuthMechanism,
@@ -96,7 +97,10 @@ class SmtpTransport:
         except ssl.SSLCertVerificationError as error:
             raise self._untrusted(error) from error
         except socket.gaierror as error:
-            words = f"the host name {self._options.host} cannot be resolved ({error.strerror})"
+            words = gettext_noop("the host name %(host)s cannot be resolved (%(strerror)s)") % {
+                "host": self._options.host,
+                "strerror": error.strerror,
+            }
             raise self._temporary_failure(Stage.connect, words) from error
         except (OSError, UnicodeError, TimeoutError) as error:
             raise self._temporary_failure(Stage.connect, _describe_error(error)) from error
@@ -120,14 +124,15 @@ class SmtpTransport:
             return capabilities
         if "STARTTLS" not in capabilities:
             if self._options.starttls == "require":
-                words = 'the server does not offer STARTTLS, which starttls = "require" needs'
+                words = gettext_noop('the server does not offer STARTTLS, which starttls = "require" needs')
                 raise self._permanent_failure(Stage.tls, words)
             return capabilities
         await self._command(connection, b"STARTTLS", Stage.tls, {220})
         if connection.has_unread_data:
             # An attacker may have added replies to the clear text that we would take for the server's.
             raise self._permanent_failure(
-                Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"
+                Stage.tls,
+                gettext_noop("the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"),
             )
         await self._upgrade_to_tls(connection)
         # What was offered in clear text may not be the server's own offer (RFC 3207 §4.2).
@@ -146,7 +151,7 @@ class SmtpTransport:
         except (OSError, TimeoutError) as error:
             raise self._temporary_failure(Stage.tls, _describe_error(error)) from error
         if transport is None:
-            raise self._temporary_failure(Stage.tls, "the connection was lost")
+            raise self._temporary_failure(Stage.tls, gettext_noop("the connection was lost"))
         connection.transport = transport
 
     async def _authenticate(
@@ -160,8 +165,10 @@ class SmtpTransport:
         if not (is_encrypted or self._options.starttls == "never" or self._options.is_loopback):
             raise self._permanent_failure(
                 Stage.login,
-                "the server does not offer encryption, and the password is not sent in clear text. "
-                'To send it anyway, set starttls = "never"',
+                gettext_noop(
+                    "the server does not offer encryption, and the password is not sent in clear text. To "
+                    'send it anyway, set starttls = "never"'
+                ),
             )
         mechanism = choose_mechanism(
             capabilities.auth_mechanisms,
@@ -234,7 +241,7 @@ class SmtpTransport:
         except TimeoutError as error:
             raise self._temporary_failure(stage, "timed out") from error
         if reply is None:
-            raise self._temporary_failure(stage, "the server closed the connection")
+            raise self._temporary_failure(stage, gettext_noop("the server closed the connection"))
         return reply
 
     def _require_code(self, reply: Reply, stage: Stage, good: set[int], explanation: str = "") -> None:

@@ -4,6 +4,7 @@ import shlex
 
 from sqlalchemy import Connection
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import Approval
 from mailer.campaigns.approvals.approver_name import is_named
 from mailer.campaigns.approvals.rounds import find_round_of
@@ -30,16 +31,26 @@ def find_approval_fault(
     if is_missing and (waiting := describe_round(connection, plan.edition, plan.digest)):
         return waiting
     if approval is None:
-        return (
-            f"{plan.edition} needs an approval for this segment before it is sent ([campaigns] approval). "
-            f"Read it, then approve it with {command}."
+        return Phrase(
+            gettext_noop(
+                "%(edition)s needs an approval for this segment before it is sent ([campaigns] "
+                "approval). Read it, then approve it with %(command)s."
+            ),
+            edition=plan.edition,
+            command=command,
         )
-    given = f"{plan.edition} was approved by {approval.by}"
     if not approval.holds:
-        return (
-            f"{given} on {format_utc(approval.at)}, but it has changed since, so the approval no longer "
-            f"counts ([campaigns] approval). Changed since: {approval.changes_as_text}. "
-            f"Read the changes, then approve it again with {command}."
+        return Phrase(
+            gettext_noop(
+                "%(edition)s was approved by %(by)s on %(time)s, but it has changed since, so the "
+                "approval no longer counts ([campaigns] approval). Changed since: %(changes)s. Read the "
+                "changes, then approve it again with %(command)s."
+            ),
+            edition=plan.edition,
+            by=approval.by,
+            time=format_utc(approval.at),
+            changes=approval.changes_as_text,
+            command=command,
         )
     return _find_same_person(settings, plan, approval, launched_by, command)
 
@@ -51,16 +62,26 @@ def describe_round(connection: Connection, edition: str, digest: str, *, is_star
     if asked is None:
         return ""
     if asked.is_open:
-        so_far = f" {', '.join(asked.approver_names)} approved it." if asked.approver_names else ""
-        return (
-            f"{edition} is not approved yet ([campaigns] approval).{so_far} It waits for "
-            f"{asked.describe_missing()}."
+        message = gettext_noop(
+            "%(edition)s is not approved yet ([campaigns] approval). It waits for %(missing)s."
         )
+        if asked.approver_names:
+            message = gettext_noop(
+                "%(edition)s is not approved yet ([campaigns] approval). %(names)s approved it. It waits for "
+                "%(missing)s."
+            )
+        names, missing = ", ".join(asked.approver_names), asked.describe_missing()
+        return Phrase(message, edition=edition, names=names, missing=missing)
     if asked.state is RoundState.changes_requested:
         refusal = next(one for one in reversed(asked.answers) if not one.approves)
-        return (
-            f"{refusal.person.name} asked for changes to {edition}: “{refusal.words}”. Change it, then "
-            "ask for its approval again."
+        return Phrase(
+            gettext_noop(
+                "%(name)s asked for changes to %(edition)s: “%(words)s”. Change it, then ask for its "
+                "approval again."
+            ),
+            name=refusal.person.name,
+            edition=edition,
+            words=refusal.words,
         )
     return ""
 
@@ -71,16 +92,28 @@ def _find_same_person(
     """Why the approval is not that of another person, where it has to be; "" if it is."""
     if settings.campaigns.approval_by != "another":
         return ""
-    given = f"{plan.edition} was approved by {approval.by}"
-    rule = 'Another person must approve it ([campaigns] approval_by = "another")'
+    values = {"edition": plan.edition, "by": approval.by, "command": command}
     if any(is_named(one, plan.authors) for one in approval.people):
-        return f"{given}, who is one of its authors. {rule}: {command}."
+        return Phrase(
+            gettext_noop(
+                "%(edition)s was approved by %(by)s, who is one of its authors. Another person must "
+                'approve it ([campaigns] approval_by = "another"): %(command)s.'
+            ),
+            **values,
+        )
     if not launched_by.strip():
-        return f"{rule}, and it is not known who is launching it. Add --by and your name."
+        return gettext_noop(
+            'Another person must approve it ([campaigns] approval_by = "another"), and it is not '
+            "known who is launching it. Add --by and your name."
+        )
     if is_named(launched_by, approval.people):
-        return (
-            f"{given}, who is also launching it. {rule}: {command}. Or let another person launch it, with "
-            "--by and their name."
+        return Phrase(
+            gettext_noop(
+                "%(edition)s was approved by %(by)s, who is also launching it. Another person must "
+                'approve it ([campaigns] approval_by = "another"): %(command)s. Or let another person '
+                "launch it, with --by and their name."
+            ),
+            **values,
         )
     return ""
 

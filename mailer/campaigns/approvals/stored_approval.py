@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError
 from mailer.campaigns.approvals.request import find_or_write_campaign, refuse_unscheduled
 from mailer.campaigns.approvals.round import Round
@@ -117,7 +118,12 @@ def _cancel_replaced(connection: Connection, plan: Plan, number: int, now: datet
         *(col(Campaign.edition) == plan.edition, col(Campaign.segment) == plan.segment.text),
         col(Campaign.id) != number,
     )
-    reason = f"The edition has changed since it was approved; campaign {number} was approved instead."
+    reason = Phrase(
+        gettext_noop(
+            "The edition has changed since it was approved; campaign %(number)s was approved instead."
+        ),
+        number=number,
+    )
     for replaced in connection.scalars(older).all():
         change_campaign_state(
             connection, replaced or 0, CampaignState.cancelled, reason=reason, finished_at=now

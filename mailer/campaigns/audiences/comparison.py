@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlmodel import Session, col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.compared_audience import ComparedAudience, read_audience
 from mailer.campaigns.audiences.segments import has_delivery, has_got, vocabulary_of
 from mailer.database.models import Delivery, DeliveryState
@@ -28,22 +29,22 @@ from subscribers.segments.term_description import Vocabulary
 from subscribers.segments.terms import TermKey
 
 _DELIVERY_REASONS = (
-    ("their mail server refused it", (DeliveryState.rejected,)),
-    ("their message failed", (DeliveryState.failed,)),
-    ("left before their turn", (DeliveryState.suppressed,)),
+    (gettext_noop("their mail server refused it"), (DeliveryState.rejected,)),
+    (gettext_noop("their message failed"), (DeliveryState.failed,)),
+    (gettext_noop("left before their turn"), (DeliveryState.suppressed,)),
     (
-        "are still waiting for their turn",
+        gettext_noop("are still waiting for their turn"),
         (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred),
     ),
 )
 _STATUS_REASONS = (
     ("unsubscribed", Status.unsubscribed),
-    ("bounced: the address does not work", Status.bounced),
+    (gettext_noop("bounced: the address does not work"), Status.bounced),
     ("complained", Status.complained),
     ("were erased", Status.erased),
-    ("were merged with another partner", Status.merged),
+    (gettext_noop("were merged with another partner"), Status.merged),
     ("are paused", Status.paused),
-    ("have not confirmed", Status.pending),
+    (gettext_noop("have not confirmed"), Status.pending),
 )
 _CHANGEABLE_KEYS = frozenset({TermKey.country, TermKey.sector, TermKey.language, TermKey.tag, TermKey.org})
 _VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
@@ -195,7 +196,11 @@ class _AbsenceReasons:
             *(_delivery_reasons(audience) if audience.was_sent else _status_reasons(audience, today)),
             *self._unmatched_terms(vocabulary),
         ]
-        last = "returned, or changed their choices since" if audience.was_sent else "for another reason"
+        last = (
+            gettext_noop("returned, or changed their choices since")
+            if audience.was_sent
+            else gettext_noop("for another reason")
+        )
         self.reasons = (*(words for words, _ in reasons), last)
         conditions = [(condition, literal(number)) for number, (_, condition) in enumerate(reasons)]
         end = literal(len(reasons))
@@ -223,7 +228,7 @@ def _delivery_reasons(audience: ComparedAudience) -> Iterator[tuple[str, ColumnE
     ours = col(Delivery.campaign_id).in_(audience.campaigns)
     for words, states in _DELIVERY_REASONS:
         yield words, has_delivery(ours, col(Delivery.state).in_(states))
-    yield "had the edition from another campaign", has_got(audience.editions)
+    yield gettext_noop("had the edition from another campaign"), has_got(audience.editions)
     if audience.since is not None:
         yield "joined since", col(Subscriber.created_at) >= audience.since
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, func, select
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.settings import LawSettings, Settings
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
@@ -116,7 +117,7 @@ class HeldBack:
     @property
     def reason(self) -> str:
         """The reason, in the words of the plan."""
-        return f"in {self.country} without consent on record"
+        return Phrase(gettext_noop("in %(country)s without consent on record"), country=self.country)
 
     def __str__(self) -> str:
         law = f" ({self.rule.law})" if self.rule else ""
@@ -192,9 +193,12 @@ def find_missing_identity(settings: Settings) -> str:
     ]
     if not empty:
         return ""
-    return (
-        f"[sender] {' and '.join(empty)} missing: the law of most countries requires the sender's name and "
-        "postal address in every mail. Add what is missing to mailer.toml."
+    return Phrase(
+        gettext_noop(
+            "[sender] %(names)s missing: the law of most countries requires the sender's name and "
+            "postal address in every mail. Add what is missing to mailer.toml."
+        ),
+        names=" and ".join(empty),
     )
 
 

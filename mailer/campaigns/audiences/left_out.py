@@ -6,11 +6,12 @@ from datetime import date
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.recipient_selection import already_has
 from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment, eligible
 
-ALREADY_SENT = "already have this edition"
+ALREADY_SENT = gettext_noop("already have this edition")
 """Why somebody is left out who has the edition, unless it is sent to them again."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, or_, update
 from sqlmodel import Session, col, select
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
@@ -34,8 +35,8 @@ LAUNCHABLE_STATES = (CampaignState.draft, CampaignState.tested, CampaignState.ap
 """The states of a campaign that a launch can be asked on."""
 
 _ACTIVE_STATES = (PendingLaunchState.unconfirmed, PendingLaunchState.waiting)
-_NO_SECOND = "Nobody confirmed it within an hour."
-_NO_WORKER = "No program was sending when its time had come, nor in the ten minutes after it."
+_NO_SECOND = gettext_noop("Nobody confirmed it within an hour.")
+_NO_WORKER = gettext_noop("No program was sending when its time had come, nor in the ten minutes after it.")
 
 
 class PendingLaunchError(MailerError):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from editions.errors import EditionError
 from editions.problem import Problem
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import Approval, find_approval
 from mailer.campaigns.approvals.approval_fault import find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
@@ -26,6 +27,11 @@ from mailer.settings import SETTINGS_FILE
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 
+_RUNNING = {
+    CampaignState.scheduled: gettext_noop("Campaign %(number)s is scheduled."),
+    CampaignState.sending: gettext_noop("Campaign %(number)s is sending."),
+    CampaignState.paused: gettext_noop("Campaign %(number)s is paused."),
+}
 _NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
 
 
@@ -144,7 +150,10 @@ def _find_plan_faults(workspace: Workspace, plan: Plan) -> Iterator[LaunchFault]
     if not settings.web.supports_one_click:
         yield LaunchFault(
             kind=kind.address,
-            words=f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe requires https.",
+            words=Phrase(
+                gettext_noop("[web] base_url is %(base_url)s, and one-click unsubscribe requires https."),
+                base_url=settings.web.base_url,
+            ),
         )
     if (fault := find_missing_identity(settings)) and not plan.launch_problems:
         yield LaunchFault(kind=kind.sender, words=fault)
@@ -178,7 +187,7 @@ def _find_ledger_faults(
         yield LaunchFault(kind=kind.running, words=str(error), campaign_id=number)
     else:
         if running is not None:
-            words = f"Campaign {running.id} is {running.state.value}."
+            words = Phrase(_RUNNING[running.state], number=running.id)
             yield LaunchFault(kind=kind.running, words=words, campaign_id=running.id)
     trial = find_trial_fault(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, exists, or_, select, update
 from sqlmodel import Session, col
 
 from editions.errors import EditionError
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import LaunchOptions, launch_plan
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
@@ -35,14 +36,14 @@ from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 
-_CHANGED = (
-    "The edition, its translations or the theme have changed since the number was typed, so it was not sent. "
-    "Look at what has changed, then launch it again."
+_CHANGED = gettext_noop(
+    "The edition, its translations or the theme have changed since the number was typed, so "
+    "it was not sent. Look at what has changed, then launch it again."
 )
 
-_PREPARED_OTHERWISE = (
-    "What the team has decided about this campaign was changed since the number was typed, so it was not "
-    "sent. Look at it, then launch it again."
+_PREPARED_OTHERWISE = gettext_noop(
+    "What the team has decided about this campaign was changed since the number was typed, "
+    "so it was not sent. Look at it, then launch it again."
 )
 
 
@@ -65,8 +66,14 @@ class _OtherCountError(MailerError):
     def __init__(self, typed: int, found: int) -> None:
         self.found = found
         super().__init__(
-            f"{typed:,} readers would have got it when the number was typed, and {found:,} when it was to "
-            "start, so it was not sent. Type the new number to launch it."
+            Phrase(
+                gettext_noop(
+                    "%(typed)s readers would have got it when the number was typed, and %(found)s when it "
+                    "was to start, so it was not sent. Type the new number to launch it."
+                ),
+                typed=f"{typed:,}",
+                found=f"{found:,}",
+            )
         )
 
 
@@ -206,7 +213,7 @@ def _name_people(connection: Connection, pending: PendingLaunch) -> LaunchOption
     }
     for number in numbers:
         if number not in rows or rows[number].removed_at is not None:
-            raise LaunchRefusedError("Who launched it does not belong to the team any more.")
+            raise LaunchRefusedError(gettext_noop("Who launched it does not belong to the team any more."))
     names = [rows[number].name for number in numbers]
     return replace(pending.request.options, by=names[0], confirmed_by=names[1] if len(names) > 1 else "")
 
@@ -221,7 +228,9 @@ def _launch_now(
 ) -> int:
     running = find_unfinished_campaign(connection, plan)
     if running is not None:
-        raise LaunchRefusedError(f"Campaign {running.id} already sends this edition to this segment.")
+        raise LaunchRefusedError(
+            Phrase(gettext_noop("Campaign %(id)s already sends this edition to this segment."), id=running.id)
+        )
     campaign_id = launch_plan(connection, workspace, plan, now=now, options=options)
     audience = connection.execute(
         select(col(Campaign.audience)).where(col(Campaign.id) == campaign_id)

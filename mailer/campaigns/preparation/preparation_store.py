@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.preparation.preparation import (
     Decision,
@@ -157,7 +158,10 @@ def reopen_campaign(connection: Connection, campaign_id: int, now: datetime) -> 
         if connection.scalar(prepared.where(col(CampaignPreparation.campaign_id) == other)) is not None:
             raise AlreadyPreparedError(edition, other)
         # It was made by a test alone, which is recorded by its content and goes on counting.
-        words = f"Campaign {campaign_id} is the draft of this edition again."
+        words = Phrase(
+            gettext_noop("Campaign %(campaign_id)s is the draft of this edition again."),
+            campaign_id=campaign_id,
+        )
         change_campaign_state(connection, other, CampaignState.cancelled, reason=words, finished_at=now)
     unapproved: dict[str, Any] = dict.fromkeys(("approved_by", "approved_digest", "approved_settings"), "")
     is_approved = col(Campaign.state) == CampaignState.approved

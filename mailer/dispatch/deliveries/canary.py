@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from locales.phrase import gettext_noop
 from mailer.database.models import Campaign
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.utc import format_utc
@@ -78,15 +79,27 @@ class Canary:
     def explain(self, numbers: CampaignProgress, until: datetime | None, now: datetime) -> str:
         """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it
         does."""
-        first = f"The canary of {numbers.attempted:,} is complete: {_describe_counts(numbers.counts)}."
-        command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.untouched:,}"
+        first = gettext_noop("The canary of %(number)s is complete: %(counts)s.") % {
+            "number": f"{numbers.attempted:,}",
+            "counts": _describe_counts(numbers.counts),
+        }
+        values = {"campaign": self.campaign_id, "number": f"{numbers.untouched:,}"}
         if until is not None:
             moment = f"{until:%H:%M} UTC" if until.date() == now.date() else format_utc(until)
-            continues = f"The campaign continues automatically at {moment}"
-            return f"{first} {continues}; to send to {rest} now, run {command}."
+            words = gettext_noop(
+                "The campaign continues automatically at %(moment)s; to send to the other %(number)s "
+                "now, run `mailer campaigns resume %(campaign)s`."
+            )
+            return f"{first} {words % {**values, 'moment': moment}}"
         if self.is_suspicious(numbers):
-            first += f" More than {self.halt_at_rejected:.0%} were rejected."
-        return f"{first} Check the results, then run {command} to send to {rest}."
+            first += " " + gettext_noop("More than %(share)s were rejected.") % {
+                "share": f"{self.halt_at_rejected:.0%}"
+            }
+        words = gettext_noop(
+            "Check the results, then run `mailer campaigns resume %(campaign)s` to send to the other "
+            "%(number)s."
+        )
+        return f"{first} {words % values}"
 
 
 def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECTED) -> Canary | None:
@@ -104,12 +117,11 @@ def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECT
 
 def _describe_counts(counts: Counts) -> str:
     """The counts that are not zero, and always the number sent."""
-    others = {
-        "rejected": counts.rejected,
-        "failed": counts.failed,
-        "in doubt": counts.in_doubt,
-        "put off by the server": counts.deferred,
-    }
-    return ", ".join(
-        [f"{counts.sent:,} sent", *(f"{number:,} {name}" for name, number in others.items() if number)]
+    others = (
+        (gettext_noop("%(number)s rejected"), counts.rejected),
+        (gettext_noop("%(number)s failed"), counts.failed),
+        (gettext_noop("%(number)s in doubt"), counts.in_doubt),
+        (gettext_noop("%(number)s put off by the server"), counts.deferred),
     )
+    told = [(gettext_noop("%(number)s sent"), counts.sent), *(one for one in others if one[1])]
+    return ", ".join(words % {"number": f"{number:,}"} for words, number in told)

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, fun
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.database.clock import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.backoff import compute_backoff
@@ -33,7 +34,7 @@ from subscribers.models import Status, Subscriber
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0)
 _BEGUN_STAGES = frozenset({Stage.body, Stage.dot})
-CRASH_REASON = "The dispatcher stopped before the server's reply was recorded."
+CRASH_REASON = gettext_noop("The dispatcher stopped before the server's reply was recorded.")
 """The reason of a delivery in doubt that a dead dispatcher left."""
 
 
@@ -43,8 +44,12 @@ class LedgerUnreachableError(MailerError):
     def __init__(self, error: Exception) -> None:
         words = str(getattr(error, "orig", None) or error).strip()
         super().__init__(
-            f"The database failed while sending: {words}. Sending has stopped. Fix the database, then resume "
-            "the campaign. A message whose outcome could not be recorded is then listed as in doubt."
+            gettext_noop(
+                "The database failed while sending: %(words)s. Sending has stopped. Fix the database, "
+                "then resume the campaign. A message whose outcome could not be recorded is then listed "
+                "as in doubt."
+            )
+            % {"words": words}
         )
 
 
@@ -338,7 +343,10 @@ class Ledger:
         since = claim.deferred_since or now
         values = [("deferrals", tries), ("deferred_since", since), ("code", outcome.code)]
         if now - since >= self._retry_for:
-            reason = f"gave up after {tries} attempts: {outcome.text}"
+            reason = gettext_noop("gave up after %(tries)s attempts: %(text)s") % {
+                "tries": tries,
+                "text": outcome.text,
+            }
             return Transition(claim.delivery_id, DeliveryState.failed, True, (*values, ("reason", reason)))
         wait = outcome.retry_after or compute_backoff(claim.deferrals, self._random)
         values += [("reason", outcome.text), ("not_before", now + wait)]

@@ -15,6 +15,7 @@ from datetime import time as time_of_day
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import RateBucket
 from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
@@ -57,10 +58,9 @@ class DailyLimitReached:
     @property
     def reason(self) -> str:
         """The same, for people."""
-        return (
-            f"The warm-up allows {self.limit:,} messages today; the rest are sent after midnight "
-            f"({format_utc(self.until)})."
-        )
+        return gettext_noop(
+            "The warm-up allows %(limit)s messages today; the rest are sent after midnight (%(time)s)."
+        ) % {"limit": f"{self.limit:,}", "time": format_utc(self.until)}
 
 
 def warm_up_limit(settings: WarmUpSettings) -> Callable[[date], int]:

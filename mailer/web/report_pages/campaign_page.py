@@ -94,7 +94,7 @@ def _list_facts(summary: CampaignSummary, segment_words: str, viewer: Viewer) ->
 def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
     say = viewer.gettext
     rest = viewer.count_readers(summary.counts.still_to_do)
-    reason = f" {summary.reason}" if summary.reason else ""
+    reason = f" {viewer.translator.say_again(summary.reason)}" if summary.reason else ""
     match summary.state:
         case CampaignState.finished:
             return say(gettext_noop("Finished."))

@@ -45,7 +45,7 @@ def _describe_largest(group: ReasonGroup, viewer: Viewer) -> str:
         gettext_noop("Most often (%(readers)s): %(state)s, “%(reason)s”."),
         readers=viewer.gettext(_FEW) if viewer.hides(group.number) else viewer.count_readers(group.number),
         state=viewer.gettext(STATE_WORDS[group.state]).lower(),
-        reason=_name_cause(group, viewer) or group.reason,
+        reason=_name_cause(group, viewer) or viewer.translator.say_again(group.reason),
     )
 
 
@@ -62,7 +62,7 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
         )
     for advice in list_advice(report.reasons):
         # With the apostrophes that pages have.
-        yield advice.replace("'", "’")
+        yield viewer.translator.say_again(advice).replace("'", "’")
     rest = len(report.reasons) - _MOST_ROWS
     if rest > 0 and viewer.has_terminal:
         command = f"`mailer campaigns report {report.summary.id} --json`"

@@ -1,0 +1,85 @@
+"""What the program has written in English and kept is read in every language of the pages."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import pytest
+
+from mailer.database import restore
+from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
+from mailer.dispatch.deliveries.canary import CampaignProgress, Canary
+from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries.ledger import CRASH_REASON
+from mailer.dispatch.rate.limiter import DailyLimitReached
+from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
+from mailer.providers.provider_table import load_providers
+from mailer.providers.refusal_advice import explain_refusal
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+
+FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
+NOW = datetime(2027, 3, 5, 9, 30, tzinfo=UTC)
+REFUSED = Outcome(Verdict.rejected, Stage.rcpt, 550, "5.1.1 nobody")
+
+
+def list_pause_reasons() -> Iterator[str]:
+    """One of each kind, from what decides it."""
+    yield explain_trip(REFUSED)
+    breaker = CircuitBreaker(first=2)
+    for number in range(2):
+        breaker.record(number, REFUSED)
+    yield breaker.reason
+    breaker = CircuitBreaker(handed_over=500)
+    for number in range(25):
+        breaker.record(number, REFUSED)
+    yield breaker.reason
+    counts = Counts(audience=500, sent=90, rejected=20, failed=1, in_doubt=2, deferred=3, queued=384)
+    progress = CampaignProgress(counts=counts)
+    canary = Canary(campaign_id=7, size=100, minutes=30)
+    yield canary.explain(progress, None, NOW)
+    yield canary.explain(progress, NOW + timedelta(minutes=30), NOW)
+    yield DailyLimitReached(limit=1000, until=NOW).reason
+    for stage in Stage:
+        yield Outcome(Verdict.stop, stage, 535, "5.7.8 no").summary
+        yield Outcome(Verdict.stop, stage, text="mx.example.org:587: the connection was lost").summary
+    yield from (restore._SENDING % {"at": "1 March"}, restore._WAITING % {"at": "1 March"})
+    yield from (restore._PENDING % {"at": "1 March"}, restore._SCHEDULED % {"at": "1 March"})
+    yield CRASH_REASON
+
+
+def list_meanings() -> Iterator[str]:
+    """What refusals mean and what to do, as the report joins it."""
+    for provider in load_providers().by_key.values():
+        for refusal in provider.refusals:
+            yield f"{refusal.means} {refusal.advice}"
+    for host in ("", "mx1.qq.com"):
+        for words in (
+            "550 no such user",
+            "452 mailbox full",
+            "554 spam",
+            "421 try later",
+            "550 5.7.1 no",
+            "xyz",
+        ):
+            told = explain_refusal(words, host=host)
+            yield f"{told.means} {told.advice}"
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_no_sentence_of_a_pause_or_of_a_refusal_stays_english(tag: str) -> None:
+    translator = load_translator(tag)
+    for text in dict.fromkeys(chain(list_pause_reasons(), list_meanings())):
+        said = translator.find_words(text)
+        assert said is not None, text
+        assert said != text
+        for word in (" the ", " is ", " was ", " were ", "The ", "You ", " rejected", " sent"):
+            assert word not in said, (word, said)
+
+
+def test_a_servers_own_words_are_no_sentence_of_ours() -> None:
+    french = load_translator("fr")
+    assert french.find_words("550 5.1.1 user unknown") is None
+    assert french.say_again("550 5.1.1 user unknown\nThe mailbox is disabled.") == (
+        "550 5.1.1 user unknown\nLa boîte est désactivée."
+    )
+    assert load_translator("en").find_words("550 5.1.1 user unknown") == "550 5.1.1 user unknown"
