@@ -7,7 +7,7 @@ from editions.rich_text.nodes import Text
 from editions.source.front_matter import FrontMatter
 from editions.translation_exchange.body_units import list_body_units
 from editions.translation_exchange.edition_texts import TranslatedFile, list_translated_files
-from editions.translation_exchange.fields import Field, list_edition_fields, list_story_fields
+from editions.translation_exchange.fields import list_fields
 from editions.translation_exchange.unit import Exchange, FileUnits, Texts, TranslationUnit
 
 
@@ -38,14 +38,9 @@ def make_units(file: TranslatedFile) -> FileUnits:
     )
 
 
-def list_fields(file: TranslatedFile) -> Iterator[Field]:
-    """The texts in the front matter of ``file``, each with a note for the translator."""
-    return list_story_fields(file.front_matter) if file.is_story else list_edition_fields(file.front_matter)
-
-
 def _list_units(file: TranslatedFile) -> Iterator[TranslationUnit]:
     translation = file.read_translation()
-    for path, note in list_fields(file):
+    for path, note in list_fields(file.front_matter, is_story=file.is_story):
         is_markdown = path[0] == "introductions"
         yield TranslationUnit(
             id=".".join(map(str, path)),

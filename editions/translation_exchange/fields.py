@@ -1,75 +1,79 @@
 """The texts in front matter that are translated: where they stand, and what they are for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath, YamlValue
+from editions.translatable_texts import TextForm, TranslatableText, list_translatable_texts
 
-_PICTURE = (
-    ("alt", "Description of {0}, for readers who cannot see it"),
-    ("caption", "Text below {0}"),
-    ("credit", "Who made {0}"),
+_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "date": "The day, as readers see it",
+        "lead": "Summary in a digest",
+        "period": "The period it covers",
+        "subject": "Subject of the email, at most 70 characters",
+        "preheader": "What inboxes show after the subject, 40 to 130 characters",
+        "letter.title": "Heading of the letter",
+        "letter.name": "Who signs the letter, if written otherwise",
+        "letter.titles": "A line below the name",
+        "read_more.what": "Words of a link: “Read more: …”",
+        "button.what": "Words of the button",
+        "video.what": "Words of the link to a video: “Watch: …”",
+    }
 )
-_STORY = (
-    ("title", "Heading of the story"),
-    ("date", "The day, as readers see it"),
-    ("lead", "Summary in a digest"),
+_PICTURE_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "alt": "Description of {0}, for readers who cannot see it",
+        "caption": "Text below {0}",
+        "credit": "Who made {0}",
+    }
 )
-_EDITION = (
-    ("title", "Name of the newsletter"),
-    ("period", "The period it covers"),
-    ("subject", "Subject of the email, at most 70 characters"),
-    ("preheader", "What inboxes show after the subject, 40 to 130 characters"),
+_PICTURES: Mapping[str, str] = MappingProxyType(
+    {
+        "image": "the picture",
+        "images": "further picture {0}",
+        "video": "the video’s picture",
+        "letter.portrait": "the portrait",
+    }
 )
 
 Field = tuple[KeyPath, str]
 """The keys that lead to a text, and a note for the translator."""
 
 
-def list_story_fields(front_matter: FrontMatter) -> Iterator[Field]:
-    """The texts in the front matter of a story."""
-    yield from _list_present(front_matter, (), _STORY)
-    yield from _list_picture(front_matter, ("image",), "the picture")
-    for number, path in enumerate(_item_paths(front_matter, "images"), 1):
-        yield from _list_picture(front_matter, path, f"further picture {number}")
-    for path in _item_paths(front_matter, "read_more"):
-        yield from _list_present(front_matter, path, (("what", "Words of a link: “Read more: …”"),))
-    yield from _list_present(front_matter, ("button",), (("what", "Words of the button"),))
-    yield from _list_present(
-        front_matter, ("video",), (("what", "Words of the link to a video: “Watch: …”"),)
-    )
-    yield from _list_picture(front_matter, ("video",), "the video’s picture")
+def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[Field]:
+    """The texts in the front matter of a story, or of the edition itself, that a translator gets: all but the
+    addresses of links."""
+    for text in list_translatable_texts(front_matter, is_story=is_story):
+        if text.path[-1] != "url":
+            note = _describe(text.path, is_story=is_story)
+            yield from ((path, note) for path in _list_places(front_matter, text))
 
 
-def list_edition_fields(front_matter: FrontMatter) -> Iterator[Field]:
-    """The texts in the front matter of the edition itself."""
-    yield from _list_present(front_matter, (), _EDITION)
-    letter = (("title", "Heading of the letter"), ("name", "Who signs the letter, if written otherwise"))
-    yield from _list_present(front_matter, ("letter",), letter)
-    titles = front_matter.value("letter", "titles")
-    for number in range(len(titles) if isinstance(titles, list) else 0):
-        yield ("letter", "titles", number), "A line below the name"
-    yield from _list_picture(front_matter, ("letter", "portrait"), "the portrait")
-    sections = front_matter.value("introductions")
-    for section in sections if isinstance(sections, dict) else ():
-        yield ("introductions", section), f"Introduction of the section {section}, in Markdown"
+def _describe(path: KeyPath, *, is_story: bool) -> str:
+    keys = [key for key in path if isinstance(key, str)]
+    if path == ("title",):
+        return "Heading of the story" if is_story else "Name of the newsletter"
+    if path[0] == "introductions":
+        return f"Introduction of the section {path[-1]}, in Markdown"
+    if (note := _PICTURE_NOTES.get(keys[-1])) is not None:
+        number = next((key + 1 for key in path if isinstance(key, int)), 0)
+        return note.format(_PICTURES[".".join(keys[:-1])].format(number))
+    return _NOTES[".".join(keys)]
 
 
-def _list_picture(front_matter: FrontMatter, path: KeyPath, what: str) -> Iterator[Field]:
-    yield from _list_present(front_matter, path, [(key, note.format(what)) for key, note in _PICTURE])
-
-
-def _list_present(
-    front_matter: FrontMatter, path: KeyPath, keys: Sequence[tuple[str, str]]
-) -> Iterator[Field]:
-    for key, note in keys:
-        if front_matter.text(*path, key):
-            yield (*path, key), note
-
-
-def _item_paths(front_matter: FrontMatter, key: str) -> list[KeyPath]:
-    return front_matter.item_paths(key) if front_matter.value(key) else []
+def _list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[KeyPath]:
+    """Where a text is: a single item may stand without a list, and of several lines, each is a text."""
+    path = text.path
+    if text.form is TextForm.lines:
+        lines = front_matter.value(*path)
+        yield from ((*path, number) for number in range(len(lines) if isinstance(lines, list) else 0))
+    elif len(path) > 1 and path[1] == 0 and not isinstance(front_matter.value(path[0]), list):
+        yield (path[0], *path[2:])
+    else:
+        yield path
 
 
 def apply_fields(

@@ -14,8 +14,8 @@ from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
 from editions.translation_exchange.body_units import fill_body
 from editions.translation_exchange.edition_texts import TranslatedFile, list_translated_files
-from editions.translation_exchange.exporter import list_fields, make_units
-from editions.translation_exchange.fields import apply_fields
+from editions.translation_exchange.exporter import make_units
+from editions.translation_exchange.fields import apply_fields, list_fields
 from editions.translation_exchange.unit import (
     FileUnits,
     ReturnedUnit,
@@ -135,7 +135,8 @@ class _Import:
 def _write_translation(file: TranslatedFile, known: FileUnits, units: Mapping[str, ReturnedUnit]) -> str:
     now = file.read_translation()
     text = file.text if file.text is not None else _NEW_FILE
-    paths: dict[str, KeyPath] = {".".join(map(str, path)): path for path, _ in list_fields(file)}
+    written = list_fields(file.front_matter, is_story=file.is_story)
+    paths: dict[str, KeyPath] = {".".join(map(str, path)): path for path, _ in written}
     fields = {
         path: " ".join(plain_text(units[name].target).split())
         for name, path in paths.items()
