@@ -14,7 +14,7 @@ from mailer.database.engine import open_session
 from mailer.database.team_models import TeamMember, TeamSession
 from tests.acceptance import killed_preparation
 from tests.acceptance.killed_journey import Step
-from tests.acceptance.killed_team import EDITION, STORY, Plan, Team
+from tests.acceptance.killed_team import Plan, Team
 from tests.servers.process import wait_until
 
 BEN, ANA = "ben@example.org", "ana@ministry.example"
@@ -59,10 +59,7 @@ def _join(team: Team) -> None:
             kills=3,
         )
     )
-    if "sign-in" in team.ben.open("/studio/").path:
-        # The answer with the cookie of the session was lost with the server.
-        team.ben.send(team.form(link, "Sign in", who=team.ben)()[1])
-    assert team.ben.open("/studio/").path == "/studio/"
+    team.sign_in_again(team.ben, link)
 
 
 def get_approval(team: Team) -> None:
@@ -85,7 +82,7 @@ def get_approval(team: Team) -> None:
         Act.requested_changes,
     )
     assert asked in team.words(path)
-    _change_story(team)
+    killed_preparation.save_story(team, RIGHT)
     _ask_again(team, path)
     again = team.await_link(ANA, "review")
     _answer(
@@ -135,18 +132,6 @@ def _ask(team: Team, fill: Plan) -> None:
 def _answer(team: Team, name: str, fill: Plan, says: Callable[[], bool], act: Act) -> None:
     journey = team.journey
     journey.walk(Step(name=name, fill=fill, count=lambda: journey.number(ApprovalAnswer), says=says, act=act))
-
-
-def _change_story(team: Team) -> None:
-    path = f"/editions/{EDITION}/stories/{STORY}"
-    team.journey.walk(
-        Step(
-            name="changing the story",
-            fill=team.form(path, "Save", {"body": RIGHT}),
-            count=lambda: int(RIGHT in team.read_story()),
-            says=lambda: RIGHT in team.mei.open(f"/studio{path}").source,
-        )
-    )
 
 
 STEPS = (begin, get_approval)

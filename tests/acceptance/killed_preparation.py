@@ -61,10 +61,7 @@ def sign_in(team: Team) -> None:
             again=False,
         )
     )
-    if "sign-in" in team.mei.open("/studio/").path:
-        # The answer with the cookie of the session was lost with the server.
-        team.mei.send(team.form(link, "Sign in")()[1])
-    assert team.mei.open("/studio/").path == "/studio/"
+    team.sign_in_again(team.mei, link)
 
 
 def _ask_once_more(team: Team) -> str:
@@ -182,13 +179,17 @@ def write(team: Team) -> None:
             act=Act.added_story,
         )
     )
+    save_story(team, TEXT)
+
+
+def save_story(team: Team, text: str) -> None:
     path = f"/editions/{EDITION}/stories/{STORY}"
     team.journey.walk(
         Step(
             name="saving a story",
-            fill=team.form(path, "Save", {"body": TEXT}),
-            count=lambda: int(TEXT in team.read_story()),
-            says=lambda: TEXT in team.mei.open(f"/studio{path}").source,
+            fill=team.form(path, "Save", {"body": text}),
+            count=lambda: int(text in team.read_story()),
+            says=lambda: text in team.mei.open(f"/studio{path}").source,
             act=Act.wrote_text,
             kills=6,
         )

@@ -71,6 +71,13 @@ class Team:
         wait_until(is_there, what=f"{button} at {path}", seconds=120)
         return found[-1]
 
+    def sign_in_again(self, browser: FormBrowser, link: str) -> None:
+        """Follow a link to sign in once more if the answer with the session's cookie was lost with the
+        server."""
+        if "sign-in" in browser.open("/studio/").path:
+            browser.send(self.form(link, "Sign in", who=browser)()[1])
+        assert browser.open("/studio/").path == "/studio/"
+
     def read_story(self) -> str:
         files = list((self.journey.workspace.editions / EDITION / "stories").glob(f"*-{STORY}.md"))
         return files[0].read_text("utf-8") if files else ""

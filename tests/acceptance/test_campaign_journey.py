@@ -2,9 +2,7 @@
 mail server that puts off, refuses and hangs up; without JavaScript to the live page; and on a phone."""
 
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -14,7 +12,6 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import update
 from sqlmodel import col
 
-from mailer.campaigns.worker import run_worker
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.database.team_models import Role
@@ -32,6 +29,7 @@ from tests.acceptance.studio_desk import (
 from tests.factories.deliveries import add_campaign, read_campaign, read_states
 from tests.factories.exported_lists import outlook
 from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.servers.campaign_worker import working
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Received, Stage
 from tests.servers.process import wait_until
 from tests.web.studio.asked_approval import ask_of_outsider
@@ -64,19 +62,6 @@ def studio(workspace: Workspace, server: MisbehavingServer) -> Iterator[Studio]:
     file.write_text(file.read_text("utf-8") + relay, "utf-8")
     with serve_studio(open_workspace(workspace.root, environ={})) as studio:
         yield studio
-
-
-@contextmanager
-def working(workspace: Workspace) -> Iterator[None]:
-    stop = threading.Event()
-    words = {"stop": stop, "say": lambda _: None}
-    worker = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        worker.join()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])

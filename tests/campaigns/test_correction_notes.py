@@ -57,7 +57,8 @@ def is_one_line(text: str) -> bool:
 lines = st.text(min_size=1, max_size=60).map(lambda text: " ".join(text.split())).filter(is_one_line)
 
 
-@settings(max_examples=40)
+# Each example is written to the disk, which may take long.
+@settings(max_examples=40, deadline=None)
 @given(was=lines, right=lines)
 def test_what_is_written_in_a_form_is_what_the_note_says(folder: Workspace, was: str, right: str) -> None:
     note = WrittenNote(own=NoteDraft(was=was, right=right, explanation="So it is."))

@@ -6,11 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,7 +21,7 @@ from mailer.campaigns.lifecycle import resume_campaign
 from mailer.campaigns.machines import count_workers
 from mailer.campaigns.schedule import schedule_campaign
 from mailer.campaigns.send import send_campaign
-from mailer.campaigns.worker import find_workable, requeue_in_doubt, run_worker
+from mailer.campaigns.worker import find_workable, requeue_in_doubt
 from mailer.database.models import (
     Campaign,
     CampaignContent,
@@ -32,7 +30,6 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
-from mailer.live_workspace import LiveWorkspace
 from mailer.workspace import Workspace, open_workspace
 from tests.conftest import SETTINGS
 from tests.factories.campaigns import make_plan, with_smtp
@@ -46,6 +43,7 @@ from tests.factories.deliveries import (
     set_campaign_state,
 )
 from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.servers.campaign_worker import Working, working
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.process import free_port, wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
@@ -79,28 +77,6 @@ def start(workspace: Workspace, engine: Engine, terms: LaunchOptions = LaunchOpt
 
 def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
     return read_campaign(engine, number).state is state
-
-
-@dataclass
-class Working:
-    """A worker in a thread of the test: what it said, and how to stop it."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    said: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]:
-    worker = Working()
-    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": use_jobs}
-    thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def mailer(
@@ -507,21 +483,9 @@ def write_settings(workspace: Workspace, url: str, more: str = "") -> None:
     draft.replace(workspace.root / "mailer.toml")
 
 
-@contextmanager
-def working_live(workspace: Workspace) -> Iterator[Working]:
+def working_live(workspace: Workspace) -> AbstractContextManager[Working]:
     """A worker that opened the workspace as `mailer serve` does."""
-    worker = Working()
-    opened = open_workspace(workspace.root, environ={})
-    live = LiveWorkspace(opened, say=worker.said.append, environ={})
-    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": False, "live": live}
-    thread = threading.Thread(target=run_worker, args=(opened,), kwargs=words)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
+    return working(open_workspace(workspace.root, environ={}), use_jobs=False, watches_settings=True)
 
 
 def resume(engine: Engine, number: int) -> None:
@@ -536,7 +500,10 @@ def test_a_worker_takes_up_a_resumed_campaign_with_the_settings_on_disk(
     number = start(campaign_workspace, campaign_engine)
     write_settings(campaign_workspace, f"smtp://127.0.0.1:{free_port()}")
     set_campaign_state(campaign_engine, number, C.paused)
-    with working_live(campaign_workspace) as worker, MisbehavingServer() as server:
+    with (
+        working_live(campaign_workspace) as worker,
+        MisbehavingServer() as server,
+    ):
         wait_until(lambda: count_working(campaign_engine) == 1, what="the worker")
         write_settings(campaign_workspace, server.url)
         resume(campaign_engine, number)

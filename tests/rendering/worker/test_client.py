@@ -88,6 +88,8 @@ def test_an_error_in_a_template_has_the_same_text_as_in_our_own_process(
     own = write_theme(tmp_path, "one\n{{ page.tilte }}")
     with pytest.raises(TemplateError) as here:
         render_page(page, template="own", overrides=own)
+    # The process starts with what it renders first.
+    _assert_works(process, page, tmp_path)
     before = process.pid
     assert _render_error(process, page, tmp_path, "one\n{{ page.tilte }}") == str(here.value)
     assert process.pid == before

@@ -17,7 +17,6 @@ from sqlmodel import Session, col
 from mailer.campaigns.pending_launches.start import start_due_launches
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
-from mailer.campaigns.worker import run_worker
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, DeliveryState
@@ -28,6 +27,7 @@ from mailer.web.studio.launches.fault_words import FAULT_PATHS
 from mailer.workspace import Workspace, open_workspace
 from tests.factories.deliveries import add_subscribers, read_campaign, read_states
 from tests.factories.small_edition import add_people, write_edition
+from tests.servers.campaign_worker import working
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import wait_until
 from tests.web.studio.conftest import Studio, serve_studio
@@ -229,20 +229,6 @@ def test_a_second_person_confirms_what_the_first_has_asked_for(
         (started,) = start_due_launches(studio.engine, studio.workspace)
         assert started.has_started, started.reason
         assert list_acts(studio) == ["asked_launch", "launched_campaign"]
-
-
-@contextmanager
-def working(workspace: Workspace) -> Iterator[None]:
-    """A worker in a thread of the test."""
-    stop = threading.Event()
-    words = {"stop": stop, "say": lambda _: None}
-    worker = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        worker.join()
 
 
 def test_a_campaign_is_launched_and_sent_to_a_server_that_defers_refuses_and_drops(
