@@ -14,6 +14,7 @@ from babel.dates import format_skeleton
 from editions.errors import NewEditionError
 from editions.source.folder import is_slug
 from locales.languages import find_locale
+from locales.phrase import gettext_noop
 
 # A letter or digit first, then anything that does not end the value or begin a comment.
 _PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
@@ -94,8 +95,10 @@ def create_edition_folder(editions: Path, slug: str, *, advice: str) -> Iterator
         raise NewEditionError(
             slug,
             "bad-folder-name",
-            "the name becomes a folder and part of a web address. Use letters, digits and hyphens, "
-            "as in 2021-2.",
+            gettext_noop(
+                "the name becomes a folder and part of a web address. Use letters, digits and "
+                "hyphens, as in 2021-2."
+            ),
         )
     _reject_existing(target, advice)
     editions.mkdir(parents=True, exist_ok=True)
@@ -115,6 +118,9 @@ def _reject_existing(target: Path, advice: str) -> None:
         raise NewEditionError(
             target.name,
             "edition-exists",
-            f"{target.parent} already has an edition of that name, and editions are never overwritten. "
-            f"Choose another name: {advice}",
+            gettext_noop(
+                "%(parent)s already has an edition of that name, and editions are never "
+                "overwritten. Choose another name: %(advice)s"
+            )
+            % {"parent": target.parent, "advice": advice},
         )

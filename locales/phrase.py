@@ -19,7 +19,7 @@ class Phrase(str):
     message: str
     parameters: Mapping[str, object]
 
-    def __new__(cls, message: str, **parameters: object) -> Self:
+    def __new__(cls, message: str, /, **parameters: object) -> Self:
         phrase = super().__new__(cls, message % parameters if parameters else message)
         phrase.message, phrase.parameters = message, parameters
         return phrase

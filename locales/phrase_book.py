@@ -14,9 +14,10 @@ from locales.phrase import AFTER_PLACE, FURTHER, SENTENCES, Phrase
 _FIELD = re.compile(r"%\((\w+)\)s")
 _NUMBER = re.compile(r"[\d.,:%+ -]+")
 # With fewer letters of its own, a message could be taken for the beginning of somebody's own sentence.
-_ENOUGH_LETTERS = 12
+_ENOUGH_LETTERS = 10
 _MOST_CHARACTERS = 4000
 _MOST_SENTENCES = 12
+_PLACE = re.compile(r"[^\s,]+(?:, [^\s,]+)*|row \d+")
 _SENTENCE_END = re.compile(r"[.?!] (?=\S)")
 
 
@@ -104,10 +105,10 @@ class _Reading:
         return None
 
     def _find_parts(self, text: str) -> Phrase | None:
-        """Several sentences one after the other, or a place without a space and what is said of it."""
+        """Several sentences one after the other, or places of one word each and what is said of them."""
         place, colon, rest = text.partition(": ")
-        if colon and " " not in place and (found := self.find(rest)):
-            return Phrase(AFTER_PLACE, place=place, words=found)
+        if colon and _PLACE.fullmatch(place) and (found := self.find(rest)):
+            return Phrase(AFTER_PLACE, place=self._find_whole(place) or place, words=found)
         ends = list(islice(_SENTENCE_END.finditer(text), _MOST_SENTENCES + 1))
         if len(ends) > _MOST_SENTENCES:
             return None

@@ -59,7 +59,8 @@ class SegmentError(SubscriberError):
         self.reason = reason
         # Starts on a new line, so that a prefix such as "Error: " does not shift the query against its caret.
         place = f"  {_one_line(text)}\n  {_padding(text[:position])}^"
-        super().__init__(f"The segment cannot be understood:\n{place}\n{reason}")
+        introduction = gettext_noop("The segment cannot be understood:")
+        super().__init__(f"{introduction}\n{place}\n{reason}")
 
 
 class ImportFileError(SubscriberError):

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
+from editions.reader import inspect_edition
 from mailer.database import restore
 from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
 from mailer.dispatch.deliveries.canary import CampaignProgress, Canary
@@ -16,6 +18,8 @@ from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.providers.provider_table import load_providers
 from mailer.providers.refusal_advice import explain_refusal
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from subscribers.errors import SegmentError
+from subscribers.segments.segment import parse_segment
 
 FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
 NOW = datetime(2027, 3, 5, 9, 30, tzinfo=UTC)
@@ -73,6 +77,64 @@ def test_no_sentence_of_a_pause_or_of_a_refusal_stays_english(tag: str) -> None:
         assert said is not None, text
         assert said != text
         for word in (" the ", " is ", " was ", " were ", "The ", "You ", " rejected", " sent"):
+            assert word not in said, (word, said)
+
+
+FAULTY = {
+    "edition.md": "---\ntitle: [One, two]\nsubject: BIG NEWS FOR ALL\npersonalise: never\nlanguage: english\n"
+    "letter:\n  title: Dear friends\ncolour: blue\n---\n",
+    "edition.zh.md": "---\ntitle: 新闻\n---\n",
+    "stories/010-first.md": "---\ntitle: First\nsector: none\ncountries: [mn, XX]\nkind: tale\n---\n\n",
+    "stories/010-second.md": "---\ntitle: Second\nimage:\n  file: none.jpg\n  alt: IMG_1234.jpg\n---\n\n"
+    "See [here](http://bit.ly/x) and [^note] and :smile: and {{ name }}.\n\n- [ ] Task\n",
+    "stories/020-third.mn.md": "---\ntitle: Гурав\n---\n\nБичвэр.\n",
+    "stories/030-fourth.md": '---\ntitle: "Fourth\n---\n\nText.\n',
+    "stories/040-fifth.md": "No front matter.\n",
+    "stories/Other file.md": "---\ntitle: Other\n---\n",
+    "notes.txt": "Not part of it.\n",
+}
+"""The files of an edition with many faults."""
+
+QUERIES = (
+    *("secto:education", "country:", "country:Mongolia", "(country:MN", "country:MN)", "sector:a,"),
+    *(
+        "language:english",
+        "status:activ",
+        '"ministry',
+        "all country:MN",
+        "joined:2024-13",
+        "joined:2024..2023",
+    ),
+    *("or country:MN", "()", "ministry", "segment:nothing", "consent:", "got:2020-1", "-", "a:b:c (x"),
+)
+
+
+def list_edition_problems(folder: Path) -> Iterator[str]:
+    for name, text in FAULTY.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    inspection = inspect_edition(folder, sectors={"education": "Education"})
+    yield from (problem.message for problem in inspection.problems)
+
+
+def list_query_problems() -> Iterator[str]:
+    for query in QUERIES:
+        with pytest.raises(SegmentError) as caught:
+            parse_segment(query)
+        yield caught.value.reason
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_no_problem_of_an_edition_or_of_a_query_stays_english(tag: str, tmp_path: Path) -> None:
+    translator = load_translator(tag)
+    problems = dict.fromkeys([*list_edition_problems(tmp_path / "2021-2"), *list_query_problems()])
+    assert len(problems) > 30
+    for text in problems:
+        said = translator.find_words(text)
+        assert said is not None, text
+        assert said != text
+        for word in (" the ", " is ", " was ", "The ", "Write ", "Add ", "Choose "):
             assert word not in said, (word, said)
 
 

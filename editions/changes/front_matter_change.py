@@ -15,6 +15,7 @@ from editions.source.schema import EditionHeader, StoryHeader
 from editions.source.text_file import normalise_line_ends
 from editions.source.yaml_parser import YamlParser, YamlValue, parse_yaml
 from editions.unsafe_characters import mask_unsafe_characters, remove_unsafe_characters
+from locales.phrase import gettext_noop
 
 FieldChanges: TypeAlias = "Mapping[str, YamlValue | None]"
 """A new value for each key; None takes it out."""
@@ -86,8 +87,11 @@ def change_front_matter(
         raise FrontMatterError(
             _FIRST_LINE,
             "yaml-syntax",
-            f"the front matter is written in a way in which {', '.join(sorted(touched))} cannot be changed "
-            "alone. Change the file itself.",
+            gettext_noop(
+                "the front matter is written in a way in which %(names)s cannot be changed "
+                "alone. Change the file itself."
+            )
+            % {"names": ", ".join(sorted(touched))},
         )
     return text[: found.start] + written + text[found.end :]
 
@@ -98,14 +102,18 @@ def _find_front_matter(text: str) -> _Fenced:
         begins = re.match(r"\ufeff?---[^\S\r\n]*[\r\n]", text)
         raise (
             FrontMatterError(
-                1, "open-front-matter", "the front matter is not closed. Add a line --- after the last key."
+                1,
+                "open-front-matter",
+                gettext_noop("the front matter is not closed. Add a line --- after the last key."),
             )
             if begins
             else FrontMatterError(
                 1,
                 "no-front-matter",
-                "the file does not begin with front matter. Begin with a line ---, then `title: …` and the "
-                "other keys, then another line ---.",
+                gettext_noop(
+                    "the file does not begin with front matter. Begin with a line ---, then `title: "
+                    "…` and the other keys, then another line ---."
+                ),
             )
         )
     start, end = found.span("yaml")
@@ -147,8 +155,11 @@ def _change_value(old: YamlValue, path: list[str], value: YamlValue, whole: str)
         raise FrontMatterError(
             _FIRST_LINE,
             "wrong-type",
-            f"`{whole}` cannot be set, because `{whole.partition('.')[0]}` is not followed by indented keys. "
-            "Change the file itself.",
+            gettext_noop(
+                "`%(key)s` cannot be set, because `%(table)s` is not followed by indented "
+                "keys. Change the file itself."
+            )
+            % {"key": whole, "table": whole.partition(".")[0]},
         )
     inner = dict(old) if isinstance(old, dict) else {}
     changed = _change_value(inner.get(first, ""), others, value, whole)

@@ -12,6 +12,7 @@ from pathlib import Path
 from editions.changes.file_moves import FileMove
 from editions.errors import StoryOrderError
 from editions.source.folder import STORIES_FOLDER
+from locales.phrase import gettext_noop
 
 MAX_STORIES = 999
 _STEP = 10
@@ -81,7 +82,11 @@ def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tu
         StoryOrderError: there is a story with this slug, or there are too many.
     """
     if any(story.slug == slug for story in stories):
-        raise StoryOrderError(slug, "taken-slug", f"there is a story with the name {slug} already.")
+        raise StoryOrderError(
+            slug,
+            "taken-slug",
+            gettext_noop("there is a story with the name %(slug)s already.") % {"slug": slug},
+        )
     number = _find_free_number(stories, len(stories))
     if number is not None:
         return f"{STORIES_FOLDER}/{number:03d}-{slug}.md", ()
@@ -94,7 +99,11 @@ def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tu
 def _find_story(stories: Sequence[NumberedStory], slug: str) -> NumberedStory:
     found = next((story for story in stories if story.slug == slug), None)
     if found is None:
-        raise StoryOrderError(slug, "no-story", f"there is no story {slug} in this edition any more.")
+        raise StoryOrderError(
+            slug,
+            "no-story",
+            gettext_noop("there is no story %(slug)s in this edition any more.") % {"slug": slug},
+        )
     return found
 
 
@@ -106,7 +115,8 @@ def _check_slugs(stories: Sequence[NumberedStory]) -> None:
             raise StoryOrderError(
                 story.slug,
                 "duplicate-slug",
-                f"two stories have the name {story.slug}. Rename the file of one of them first.",
+                gettext_noop("two stories have the name %(slug)s. Rename the file of one of them first.")
+                % {"slug": story.slug},
             )
         seen.add(story.slug)
 
@@ -144,7 +154,8 @@ def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) ->
         raise StoryOrderError(
             stories[-1].slug,
             "too-many-stories",
-            f"an edition has room for {MAX_STORIES} stories. Make another edition.",
+            gettext_noop("an edition has room for %(most)s stories. Make another edition.")
+            % {"most": MAX_STORIES},
         )
     step = min(_STEP, MAX_STORIES // (len(stories) + 1))
     place = len(stories) if before is None else list(stories).index(before)

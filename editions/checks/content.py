@@ -21,6 +21,7 @@ from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.folder import STORIES_FOLDER
 from editions.source.yaml_parser import YamlValue
+from locales.phrase import gettext_noop
 
 MERGE_TAG_DELIMITER = "@@"
 """Begins and ends the places of an email that are filled in for each reader; not allowed in text."""
@@ -128,8 +129,11 @@ def _check_merge_tag_delimiter(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "reserved-sign",
-            f"{MERGE_TAG_DELIMITER} marks a place that is filled in for each reader, so it cannot appear in "
-            "the text. Write a single @.",
+            gettext_noop(
+                "%(sign)s marks a place that is filled in for each reader, so it cannot "
+                "appear in the text. Write a single @."
+            )
+            % {"sign": MERGE_TAG_DELIMITER},
         )
 
 
@@ -161,24 +165,32 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
             document,
             line,
             "alt-is-file-name",
-            f"the alt text {alt!r} is a file name, which screen readers would read out. "
-            "Describe what the picture shows.",
+            gettext_noop(
+                "the alt text %(alt)s is a file name, which screen readers would read out. Describe what "
+                "the picture shows."
+            )
+            % {"alt": f"{alt!r}"},
         )
     if caption and alt.casefold() == caption.casefold():
         yield _error(
             document,
             line,
             "alt-repeats-caption",
-            "the alt text repeats the caption, so people using a screen reader would hear it twice. "
-            "Describe what the picture shows.",
+            gettext_noop(
+                "the alt text repeats the caption, so people using a screen reader would hear it twice. "
+                "Describe what the picture shows."
+            ),
         )
     if len(alt) > _MAX_ALT_LENGTH:
         yield _warning(
             document,
             line,
             "long-alt",
-            f"the alt text has {len(alt)} characters, and a screen reader reads it without a pause. "
-            f"Keep it to {_MAX_ALT_LENGTH}, and put the rest in the caption or the body.",
+            gettext_noop(
+                "the alt text has %(number)s characters, and a screen reader reads it without a pause. "
+                "Keep it to %(most)s, and put the rest in the caption or the body."
+            )
+            % {"number": len(alt), "most": _MAX_ALT_LENGTH},
         )
 
 
@@ -189,16 +201,22 @@ def _check_links(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 line,
                 "vague-link",
-                f"“{text}” does not say where the link goes, and screen readers list links on their own. "
-                "Describe what the link leads to.",
+                gettext_noop(
+                    "“%(text)s” does not say where the link goes, and screen readers list links on their "
+                    "own. Describe what the link leads to."
+                )
+                % {"text": text},
             )
         elif _BARE_URL.fullmatch(text):
             yield _warning(
                 document,
                 line,
                 "bare-link",
-                f"screen readers read the address {text} out letter by letter. Write [text]({text}), with "
-                "text that says what it is.",
+                gettext_noop(
+                    "screen readers read the address %(text)s out letter by letter. Write [text](%(text)s), "
+                    "with text that says what it is."
+                )
+                % {"text": text},
             )
 
 
@@ -211,16 +229,22 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
             document,
             line,
             "short-link",
-            f"{url} is a shortened link: readers cannot see where it leads, and spam filters count it "
-            "against the email. Use the address of the page itself.",
+            gettext_noop(
+                "%(url)s is a shortened link: readers cannot see where it leads, and spam filters count "
+                "it against the email. Use the address of the page itself."
+            )
+            % {"url": url},
         )
     elif url.lower().startswith("http://"):
         yield _warning(
             document,
             line,
             "plain-http",
-            f"the link {url} is not encrypted, and browsers warn about such pages. Try it with https://, and "
-            "use that if the page opens.",
+            gettext_noop(
+                "the link %(url)s is not encrypted, and browsers warn about such pages. Try it with "
+                "https://, and use that if the page opens."
+            )
+            % {"url": url},
         )
 
 
@@ -230,15 +254,18 @@ def _check_body(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front_matter.body_line,
             "empty-story",
-            "the story has no text. Write it below the front matter.",
+            gettext_noop("the story has no text. Write it below the front matter."),
         )
     if document.body.word_count > _MAX_STORY_WORDS:
         yield _warning(
             document,
             document.front_matter.body_line,
             "long-story",
-            f"the story has {document.body.word_count} words, and few people read more than "
-            f"{_MAX_STORY_WORDS}. Shorten it, and link to the rest with read_more.",
+            gettext_noop(
+                "the story has %(number)s words, and few people read more than %(most)s. "
+                "Shorten it, and link to the rest with read_more."
+            )
+            % {"number": document.body.word_count, "most": _MAX_STORY_WORDS},
         )
 
 
@@ -251,15 +278,19 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front_matter.line_of("letter"),
             "empty-letter",
-            "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
+            gettext_noop(
+                "the letter has a heading but no text. Write it below the front matter, or delete `letter`."
+            ),
         )
     if "letter" not in document.front_matter.values and document.has_text:
         yield _error(
             document,
             document.front_matter.body_line,
             "letter-without-heading",
-            "the body is the letter, but the letter has no heading. Add `letter` to the front matter, or "
-            "delete the body.",
+            gettext_noop(
+                "the body is the letter, but the letter has no heading. Add `letter` to the front "
+                "matter, or delete the body."
+            ),
         )
 
 
@@ -272,24 +303,30 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "long-subject",
-            f"the subject has {columns} characters, and inboxes will cut it off. "
-            f"Keep it to {_MAX_SUBJECT_WIDTH}.",
+            gettext_noop(
+                "the subject has %(columns)s characters, and inboxes will cut it off. Keep it to %(most)s."
+            )
+            % {"columns": columns, "most": _MAX_SUBJECT_WIDTH},
         )
     if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
         yield _warning(
             document,
             line,
             "shouting-subject",
-            "the subject is all in capitals, which spam filters count against the email. "
-            "Use lower-case letters too.",
+            gettext_noop(
+                "the subject is all in capitals, which spam filters count against the email. Use "
+                "lower-case letters too."
+            ),
         )
     if _ADVERTISING.search(subject):
         yield _warning(
             document,
             line,
             "loud-subject",
-            "the subject sounds like an advertisement, which spam filters count against the email. "
-            "Say what is in the email, without exclamation marks or promises.",
+            gettext_noop(
+                "the subject sounds like an advertisement, which spam filters count against the email. "
+                "Say what is in the email, without exclamation marks or promises."
+            ),
         )
     yield from _check_preheader(document, subject, preheader)
 
@@ -307,16 +344,22 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
             document,
             line,
             "preheader-repeats-subject",
-            "the preheader repeats the subject, and inboxes show the two side by side. "
-            "Say what else is in the email.",
+            gettext_noop(
+                "the preheader repeats the subject, and inboxes show the two side by side. Say what else "
+                "is in the email."
+            ),
         )
     if not fewest <= columns <= most:
         yield _warning(
             document,
             line,
             "preheader-length",
-            f"the preheader has {columns} characters. With fewer than {fewest}, inboxes add the first words "
-            f"of the email; with more than {most}, they cut it off. Write {fewest} to {most}.",
+            gettext_noop(
+                "the preheader has %(columns)s characters. With fewer than %(fewest)s, inboxes add the "
+                "first words of the email; with more than %(most)s, they cut it off. Write %(fewest)s to "
+                "%(most)s."
+            )
+            % {"columns": columns, "fewest": fewest, "most": most},
         )
 
 
@@ -332,8 +375,11 @@ def _check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 line,
                 "check-without-reason",
-                f"`{key_path[1]}` is switched off without a reason, and the person who approves the campaign "
-                "needs one. Write it after the code.",
+                gettext_noop(
+                    "`%(code)s` is switched off without a reason, and the person who approves the "
+                    "campaign needs one. Write it after the code."
+                )
+                % {"code": key_path[1]},
             )
 
 
@@ -350,8 +396,11 @@ def _check_duplicate_link_texts(
                     document,
                     link.line,
                     "same-link-words",
-                    f"“{link.text}” leads to a different page here than in {where}:{first.line}, and screen "
-                    "readers read both links out the same. Say in each what it leads to.",
+                    gettext_noop(
+                        "“%(text)s” leads to a different page here than in %(where)s:%(line)s, and screen "
+                        "readers read both links out the same. Say in each what it leads to."
+                    )
+                    % {"text": link.text, "where": where, "line": first.line},
                 )
 
 

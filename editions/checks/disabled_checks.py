@@ -7,6 +7,7 @@ from editions.checks.registry import Check
 from editions.problem import Level, Problem
 from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
+from locales.phrase import gettext_noop
 
 CHECKS_KEY = "checks"
 
@@ -58,13 +59,14 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
     for switch in disabled:
         check = checks.get(switch.code)
         if check is None:
-            reason = f"there is no check `{switch.code}`. Write the code shown in brackets after a problem."
+            reason = gettext_noop(
+                "there is no check `%(code)s`. Write the code shown in brackets after a problem."
+            ) % {"code": switch.code}
             problems.append(_problem(switch, "unknown-check", reason))
         elif check.essential:
-            reason = (
-                f"`{switch.code}` protects your readers and cannot be switched off. Delete this line. "
-                f"Why: {check.why}"
-            )
+            reason = gettext_noop(
+                "`%(code)s` protects your readers and cannot be switched off. Delete this line. Why: %(why)s"
+            ) % {"code": switch.code, "why": check.why}
             problems.append(_problem(switch, "essential-check", reason))
     return problems
 

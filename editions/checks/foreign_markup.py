@@ -12,6 +12,7 @@ from editions.markdown.code_mask import mask_code, mask_code_spans
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.yaml_parser import KeyPath
+from locales.phrase import gettext_noop
 
 _MERGE_TAG = re.compile(
     r"""(?<!\\)(?:
@@ -57,8 +58,11 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 number,
                 "task-list",
-                f"readers would see `{task['box']}` as it is, because an email has no boxes to tick. "
-                "Delete the brackets, or say in words what is done.",
+                gettext_noop(
+                    "readers would see `%(box)s` as it is, because an email has no boxes to tick. Delete "
+                    "the brackets, or say in words what is done."
+                )
+                % {"box": task["box"]},
             )
     yield from _check_titles(document)
 
@@ -80,9 +84,12 @@ def _check_merge_tags(document: AnyDocument, number: int, line: str) -> Iterator
             document,
             number,
             "foreign-merge-tag",
-            f"`{tag}` looks like a merge tag of another program, and readers would see it as it is. Delete "
-            "it: the greeting with the reader's name and the links to unsubscribe are added for you. If "
-            "readers are meant to see it, put it between backticks in the body.",
+            gettext_noop(
+                "`%(tag)s` looks like a merge tag of another program, and readers would see it as it is. "
+                "Delete it: the greeting with the reader's name and the links to unsubscribe are added "
+                "for you. If readers are meant to see it, put it between backticks in the body."
+            )
+            % {"tag": tag},
         )
 
 
@@ -94,8 +101,11 @@ def _check_emoji(document: AnyDocument, number: int, line: str) -> Iterator[Prob
                 document,
                 number,
                 "emoji-name",
-                f"readers would see the letters `:{name}:`. Write the character {emoji} itself, or leave "
-                "it out.",
+                gettext_noop(
+                    "readers would see the letters `:%(name)s:`. Write the character %(emoji)s itself, or "
+                    "leave it out."
+                )
+                % {"name": name, "emoji": emoji},
             )
 
 
@@ -108,8 +118,11 @@ def _check_titles(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 front_matter.line_of(*key_path),
                 "markup-in-title",
-                f"`{'.'.join(map(str, key_path))}` is sent as it is written, so readers would see the signs "
-                f"in {found[0]!r}. Write the words alone.",
+                gettext_noop(
+                    "`%(key)s` is sent as it is written, so readers would see the signs in %(signs)s. "
+                    "Write the words alone."
+                )
+                % {"key": ".".join(map(str, key_path)), "signs": f"{found[0]!r}"},
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from editions.checks.foreign_markup import read_prose
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
+from locales.phrase import gettext_noop
 
 _REFERENCE = re.compile(r"(?<![\\!])\[\^(?P<name>[^\]\s\\^]+)\](?![(\[])")
 _NOTE = re.compile(r" {0,3}\[\^(?P<name>[^\]\s\\^]+)\]:")
@@ -27,8 +28,11 @@ def check_notes(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 number,
                 "note-missing",
-                f"`[^{found['name']}]` cannot refer to a footnote here: only the body has footnotes. "
-                "Move the mark into the body, or write the words out.",
+                gettext_noop(
+                    "`[^%(name)s]` cannot refer to a footnote here: only the body has footnotes. Move the "
+                    "mark into the body, or write the words out."
+                )
+                % {"name": found["name"]},
             )
 
 
@@ -59,16 +63,23 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
             document,
             references[name],
             "note-missing",
-            f"`[^{name}]` refers to a footnote, but there is none of that name in this text, so readers "
-            f"would see the signs themselves. Write a line `[^{name}]: …` at the end, or delete the mark.",
+            gettext_noop(
+                "`[^%(name)s]` refers to a footnote, but there is none of that name in this text, so "
+                "readers would see the signs themselves. Write a line `[^%(name)s]: …` at the end, or "
+                "delete the mark."
+            )
+            % {"name": name},
         )
     for name in sorted(notes.keys() - references.keys()):
         yield _problem(
             document,
             notes[name],
             "note-unused",
-            f"nothing refers to the footnote `[^{name}]`, so it is not sent. Write `[^{name}]` after the "
-            "words it explains, or delete it.",
+            gettext_noop(
+                "nothing refers to the footnote `[^%(name)s]`, so it is not sent. Write `[^%(name)s]` "
+                "after the words it explains, or delete it."
+            )
+            % {"name": name},
         )
 
 

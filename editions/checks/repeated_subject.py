@@ -12,12 +12,26 @@ from editions.source.folder import EDITION_FILE, is_slug
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_text_file
 from locales.languages import canonical_language
+from locales.phrase import gettext_noop
 
 _DATE = re.compile(r"^date:\s*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
 _NUMBER = re.compile(r"^number:\s*(.*)$", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]+")
 _TRANSLATION = re.compile(r"edition\.([^.]+)\.md")
 # Of four words, one may differ: “News from Beijing, spring” and “News from Beijing, autumn”.
+_SAME, _NEARLY = "the same as", "nearly the same as"
+_MESSAGES = {
+    _SAME: gettext_noop(
+        "the subject is the same as that of the edition before, %(name)s: “%(subject)s”. Inboxes put the "
+        "mails of one sender together, and readers take it for the one they know. Name what is new in this "
+        "edition."
+    ),
+    _NEARLY: gettext_noop(
+        "the subject is nearly the same as that of the edition before, %(name)s: “%(subject)s”. Inboxes put "
+        "the mails of one sender together, and readers take it for the one they know. Name what is new in "
+        "this edition."
+    ),
+}
 _SAME_WORDS, _FEWEST_WORDS = 0.75, 4
 _SAME_LETTERS = 0.85
 
@@ -51,9 +65,7 @@ def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
             line=line,
             level=Level.warning,
             code="repeated-subject",
-            message=f"the subject is {how} that of the edition before, {last.folder.name}: "
-            f"“{subjects[language]}”. Inboxes put the mails of one sender together, and readers take it for "
-            "the one they know. Name what is new in this edition.",
+            message=_MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
         )
         for language, name, line, subject in _read_subjects(current.folder)
         if language in subjects and (how := compare_subjects(subject, subjects[language]))
@@ -109,10 +121,10 @@ def compare_subjects(one: str, other: str) -> str:
     """
     first, second = (_WORD.findall(unicodedata.normalize("NFKC", text).casefold()) for text in (one, other))
     if not first or not second:
-        return "the same as" if one == other else ""
+        return _SAME if one == other else ""
     if first == second:
-        return "the same as" if one == other else "nearly the same as"
+        return _SAME if one == other else _NEARLY
     words = SequenceMatcher(None, first, second, autojunk=False).ratio()
     letters = SequenceMatcher(None, " ".join(first), " ".join(second), autojunk=False).ratio()
     alike = (words >= _SAME_WORDS and len(first) >= _FEWEST_WORDS) or letters >= _SAME_LETTERS
-    return "nearly the same as" if alike else ""
+    return _NEARLY if alike else ""

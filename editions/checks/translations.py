@@ -13,12 +13,35 @@ from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
 from editions.translatable_texts import BODY, find_open_texts
+from locales.phrase import gettext_noop
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONG = 6
 """How many words a paragraph has that nobody leaves untranslated on purpose."""
 _SHOWN = 60
-_NAMES = {"image": "picture", "images": "further picture", "video": "video"}
+_WHOSE = {"image": gettext_noop("the picture"), "video": gettext_noop("the video")}
+_NO_ORIGINAL = {
+    "image": gettext_noop(
+        "%(name)s has no picture, so this text would not be used. Delete it here, or add `image` there."
+    ),
+    "images": gettext_noop(
+        "%(name)s has no further picture, so this text would not be used. Delete it here, or add `images` "
+        "there."
+    ),
+    "video": gettext_noop(
+        "%(name)s has no video, so this text would not be used. Delete it here, or add `video` there."
+    ),
+}
+_UNTRANSLATED = {
+    "alt": gettext_noop(
+        "%(whose)s's alt text is not translated, so readers will get it in %(language)s. Add `alt: …` under "
+        "`%(ours)s`."
+    ),
+    "caption": gettext_noop(
+        "%(whose)s's caption is not translated, so readers will get it in %(language)s. Add `caption: …` "
+        "under `%(ours)s`."
+    ),
+}
 
 # Without it, reading an edition in seven languages after a change to one story takes more than twice as long.
 _checked_translations: LatestCache[tuple[Problem, ...]] = LatestCache(5000)
@@ -76,8 +99,11 @@ def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
                 name,
                 1,
                 "incomplete-translation",
-                f"not yet translated into {language}: {named}. Until then, its readers get the edition in "
-                f"{own or 'another language'}. Add what is missing.",
+                gettext_noop(
+                    "not yet translated into %(language)s: %(named)s. Until then, its readers get the "
+                    "edition in %(other)s. Add what is missing."
+                )
+                % {"language": language, "named": named, "other": own or gettext_noop("another language")},
             )
 
 
@@ -87,8 +113,11 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
             translation.name,
             1,
             "own-language",
-            f"this is a translation into {translation.language}, the language of {original.name} itself. "
-            "Delete one of the two.",
+            gettext_noop(
+                "this is a translation into %(language)s, the language of %(name)s itself. Delete one of "
+                "the two."
+            )
+            % {"language": translation.language, "name": original.name},
             Level.error,
         )
     digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
@@ -97,8 +126,11 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
             translation.name,
             translation.front_matter.line_of("translated_from"),
             "original-changed",
-            f"{original.name} has changed since it was translated. Compare the two, "
-            f"then write `translated_from: {digest}`.",
+            gettext_noop(
+                "%(name)s has changed since it was translated. Compare the two, then write "
+                "`translated_from: %(digest)s`."
+            )
+            % {"name": original.name, "digest": digest},
         )
 
 
@@ -110,13 +142,28 @@ def _check_paragraphs(
     same = [text.original for text in texts if text.key == BODY and not text.is_missing]
     long = [text for text in same if _count_words(text) >= _LONG]
     if long and original.language != translation.language:
-        many = "a paragraph is" if len(long) == 1 else f"{len(long)} paragraphs are"
+        words = (
+            gettext_noop(
+                "a paragraph is still as in %(name)s (“%(text)s”), so readers will get it in %(language)s. "
+                "Translate it."
+            )
+            if len(long) == 1
+            else gettext_noop(
+                "%(number)s paragraphs are still as in %(name)s (“%(text)s”), so readers will get it in "
+                "%(language)s. Translate it."
+            )
+        )
         yield _problem(
             translation.name,
             translation.front_matter.body_line,
             "untranslated-text",
-            f"{many} still as in {original.name} (“{_shorten(long[0])}”), so readers will get it in "
-            f"{original.language}. Translate it.",
+            words
+            % {
+                "number": len(long),
+                "name": original.name,
+                "text": _shorten(long[0]),
+                "language": original.language,
+            },
         )
 
 
@@ -146,8 +193,7 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
                 translation.name,
                 translated.line_of(*ours),
                 "image-without-original",
-                f"{original.name} has no {_NAMES[key]}, so this text would not be used. Delete it here, or "
-                f"add `{key}` there.",
+                _NO_ORIGINAL[key] % {"name": original.name},
                 Level.error,
             )
 
@@ -157,18 +203,17 @@ def _check_image_texts(
 ) -> Iterator[Problem]:
     # The further pictures are only told apart by their files.
     whose = (
-        f"the {_NAMES[str(theirs[0])]}"
+        _WHOSE[str(theirs[0])]
         if len(theirs) == 1 and theirs[0] != "images"
         else original.front_matter.text(*theirs, "file")
     )
-    for key, what in (("alt", "alt text"), ("caption", "caption")):
+    for key, message in _UNTRANSLATED.items():
         if original.front_matter.text(*theirs, key) and not translation.front_matter.text(*ours, key):
             yield _problem(
                 translation.name,
                 translation.front_matter.line_of(*ours),
                 f"untranslated-{key}",
-                f"{whose}'s {what} is not translated, so readers will get it in {original.language}. "
-                f"Add `{key}: …` under `{ours[0]}`.",
+                message % {"whose": whose, "language": original.language, "ours": ours[0]},
             )
 
 
@@ -178,16 +223,21 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             translation.name,
             1,
             "untranslated-links",
-            f"the links below the story are not translated, so readers will get them in "
-            f"{original.language}. Add `read_more` here too.",
+            gettext_noop(
+                "the links below the story are not translated, so readers will get them in %(language)s. "
+                "Add `read_more` here too."
+            )
+            % {"language": original.language},
         )
     if original.front_matter.value("button") and not translation.front_matter.value("button"):
         yield _problem(
             translation.name,
             1,
             "untranslated-links",
-            f"the button is not translated, so readers will get it in {original.language}. Add `button` here "
-            "too.",
+            gettext_noop(
+                "the button is not translated, so readers will get it in %(language)s. Add `button` here too."
+            )
+            % {"language": original.language},
         )
     theirs = original.front_matter.item_paths("read_more")
     for place, ours in enumerate(translation.front_matter.item_paths("read_more")):
@@ -198,8 +248,11 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
                 translation.name,
                 translation.front_matter.line_of(*ours),
                 "missing-key",
-                f"the link “{written}” has no address, and {original.name} has no link in the same place to "
-                "take it from. Add a line `url: …`.",
+                gettext_noop(
+                    "the link “%(written)s” has no address, and %(name)s has no link in the same place to "
+                    "take it from. Add a line `url: …`."
+                )
+                % {"written": written, "name": original.name},
                 Level.error,
             )
 

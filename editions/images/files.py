@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from editions.errors import ImageError
 from editions.source.folder import IMAGES_FOLDER, leads_outside
+from locales.phrase import gettext_noop
 
 FORMATS = ("JPEG", "PNG", "GIF")
 """The formats that every email program shows, by Pillow's names."""
@@ -46,14 +47,14 @@ _PILLOW_ERRORS = (
     zlib.error,
 )
 
-_NOT_SHOWN = "email programs do not show it"
+_NOT_SHOWN = gettext_noop("email programs do not show it")
 _SIGNATURES = (
-    (0, b"RIFF", "WebP", "Outlook for Windows does not show it"),
-    (0, b"<svg", "SVG", "Gmail and Outlook do not show it"),
-    (0, b"<?xml", "SVG", "Gmail and Outlook do not show it"),
-    (4, b"ftyphei", "HEIC", "only Apple's programs show it"),
-    (4, b"ftypmif1", "HEIC", "only Apple's programs show it"),
-    (4, b"ftypavif", "AVIF", "Outlook does not show it"),
+    (0, b"RIFF", "WebP", gettext_noop("Outlook for Windows does not show it")),
+    (0, b"<svg", "SVG", gettext_noop("Gmail and Outlook do not show it")),
+    (0, b"<?xml", "SVG", gettext_noop("Gmail and Outlook do not show it")),
+    (4, b"ftyphei", "HEIC", gettext_noop("only Apple's programs show it")),
+    (4, b"ftypmif1", "HEIC", gettext_noop("only Apple's programs show it")),
+    (4, b"ftypavif", "AVIF", gettext_noop("Outlook does not show it")),
     (0, b"II*\0", "TIFF", _NOT_SHOWN),
     (0, b"MM\0*", "TIFF", _NOT_SHOWN),
     (0, b"BM", "BMP", _NOT_SHOWN),
@@ -71,8 +72,11 @@ def locate_image(folder: Path, name: str) -> Path:
         raise ImageError(
             name,
             "image-path",
-            f"{name!r} is not a plain file name. Pictures must be in {IMAGES_FOLDER}/: write the file's name "
-            "alone.",
+            gettext_noop(
+                "%(name)s is not a plain file name. Pictures must be in %(folder)s/: "
+                "write the file's name alone."
+            )
+            % {"name": f"{name!r}", "folder": IMAGES_FOLDER},
         )
     path = folder / f"{IMAGES_FOLDER}/{name}"
     try:
@@ -83,11 +87,18 @@ def locate_image(folder: Path, name: str) -> Path:
         raise ImageError(
             name,
             "outside-folder",
-            f"{name} is a link to a file outside the edition's folder. Replace it with a copy of the file.",
+            gettext_noop(
+                "%(name)s is a link to a file outside the edition's folder. Replace it with a "
+                "copy of the file."
+            )
+            % {"name": name},
         )
     if not exists:
         raise ImageError(
-            name, "missing-image", f"{IMAGES_FOLDER}/{name} does not exist. {_suggest_file(folder, name)}"
+            name,
+            "missing-image",
+            gettext_noop("%(folder)s/%(name)s does not exist. %(advice)s")
+            % {"folder": IMAGES_FOLDER, "name": name, "advice": _suggest_file(folder, name)},
         )
     return path
 
@@ -99,8 +110,8 @@ def _suggest_file(folder: Path, name: str) -> str:
         names = {}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     if close:
-        return f"Did you mean {names[close[0]]}?"
-    return f"Put the picture into {IMAGES_FOLDER}/, or correct the name."
+        return gettext_noop("Did you mean %(choice)s?") % {"choice": names[close[0]]}
+    return gettext_noop("Put the picture into %(folder)s/, or correct the name.") % {"folder": IMAGES_FOLDER}
 
 
 def read_image_file(path: Path) -> bytes:
@@ -120,7 +131,8 @@ def read_image_file(path: Path) -> bytes:
         raise ImageError(
             path.name,
             "image-too-large",
-            f"{path.name} is larger than {_MAX_BYTES // 1_000_000} MB. Save a smaller copy.",
+            gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy.")
+            % {"name": path.name, "most": _MAX_BYTES // 1000000},
         )
     return content
 
@@ -157,21 +169,32 @@ def _too_many_pixels_error(name: str) -> ImageError:
     return ImageError(
         name,
         "image-too-large",
-        f"{name} has more than {_MAX_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
+        gettext_noop("%(name)s has more than %(most)s million pixels. Save a smaller copy.")
+        % {"name": name, "most": _MAX_PIXELS // 1000000},
     )
 
 
 def _format_error(name: str, content: bytes) -> ImageError:
     start = content[:32]
     if not start:
-        return ImageError(name, "broken-image", f"{name} is empty. Export or download it again.")
+        return ImageError(
+            name,
+            "broken-image",
+            gettext_noop("%(name)s is empty. Export or download it again.") % {"name": name},
+        )
     for offset, signature, kind, why in _SIGNATURES:
         if start[offset:].startswith(signature) and (kind != "WebP" or start[8:12] == b"WEBP"):
-            return ImageError(name, "image-format", f"{name} is {kind}, and {why}. Save it as JPEG or PNG.")
+            return ImageError(
+                name,
+                "image-format",
+                gettext_noop("%(name)s is %(kind)s, and %(why)s. Save it as JPEG or PNG.")
+                % {"name": name, "kind": kind, "why": why},
+            )
     return ImageError(
         name,
         "image-format",
-        f"{name} is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG.",
+        gettext_noop("%(name)s is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG.")
+        % {"name": name},
     )
 
 
@@ -180,10 +203,14 @@ def broken_image_error(name: str, error: BaseException) -> ImageError:
         return ImageError(
             name,
             "unreadable-file",
-            f"{name} cannot be read ({error.strerror}). Check its permissions and try again.",
+            gettext_noop("%(name)s cannot be read (%(error)s). Check its permissions and try again.")
+            % {"name": name, "error": error.strerror},
         )
     return ImageError(
         name,
         "broken-image",
-        f"{name} is damaged and cannot be read completely ({error}). Export or download it again.",
+        gettext_noop(
+            "%(name)s is damaged and cannot be read completely (%(error)s). Export or download it again."
+        )
+        % {"name": name, "error": error},
     )

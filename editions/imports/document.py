@@ -16,6 +16,7 @@ from editions.imports.html.tree import HEADINGS
 from editions.imports.language_detector import detect_language
 from editions.imports.omissions import BEFORE_HEADING, OmissionLog
 from editions.imports.source_document import SourceDocument, SourceImage
+from locales.phrase import gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,10 @@ def _reject(source: SourceDocument, level: int, levels: Mapping[int, int]) -> No
         raise DocumentError(
             source.name,
             "no-stories",
-            "there is no text in it, and no picture. Check that this is the right file, and save it again.",
+            gettext_noop(
+                "there is no text in it, and no picture. Check that this is the right file, and "
+                "save it again."
+            ),
         )
     used = " and ".join(f"{count} of level {each}" for each, count in sorted(levels.items()))
     raise DocumentError(

@@ -8,9 +8,10 @@ from typing import NoReturn
 
 from editions.errors import DocumentError
 from editions.imports.zip_archive import ZIP_ERRORS
+from locales.phrase import gettext_noop
 
 _START_BYTES = 4096
-_AS_DOCX = "Open it in Word, save it as .docx and import that."
+_AS_DOCX = gettext_noop("Open it in Word, save it as .docx and import that.")
 _OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _MAX_OLE_BYTES = 16_000_000
@@ -59,13 +60,15 @@ _ODT_KINDS = frozenset(
     f"application/vnd.oasis.opendocument.text{kind}" for kind in ("", "-template", "-web", "-master")
 )
 _OTHER_KINDS = {
-    "application/vnd.oasis.opendocument.spreadsheet": "this is an OpenDocument spreadsheet. Copy its text "
-    "into a text document and import that.",
-    "application/vnd.oasis.opendocument.presentation": "this is an OpenDocument presentation. Copy its text "
-    "into a text document and import that.",
-    "application/epub+zip": "this is an e-book (EPUB). Import the document it was made from.",
+    "application/vnd.oasis.opendocument.spreadsheet": gettext_noop(
+        "this is an OpenDocument spreadsheet. Copy its text into a text document and import that."
+    ),
+    "application/vnd.oasis.opendocument.presentation": gettext_noop(
+        "this is an OpenDocument presentation. Copy its text into a text document and import that."
+    ),
+    "application/epub+zip": gettext_noop("this is an e-book (EPUB). Import the document it was made from."),
 }
-_NOT_A_DOCUMENT = (
+_NOT_A_DOCUMENT = gettext_noop(
     "this is not a Word document, and not an OpenDocument text or a web page either. "
     "Open it in the program it was made with, save it as .docx and import that."
 )
@@ -96,7 +99,7 @@ def detect_format(path: Path) -> FileFormat:
         if start.startswith(_OLE_SIGNATURE):
             _reject_ole(path, start + file.read(_MAX_OLE_BYTES))
     if not start:
-        _reject(path, "the file is empty. Copy or download it again.")
+        _reject(path, gettext_noop("the file is empty. Copy or download it again."))
     for signature, what in _OTHER_SIGNATURES:
         if start.startswith(signature):
             _reject(path, f"this is {what}")
@@ -150,8 +153,10 @@ def _reject_ole(path: Path, data: bytes) -> None:
         raise DocumentError(
             path.name,
             "protected-document",
-            "it is protected by a password. Open it in Word, remove the password, save it and import it "
-            "again.",
+            gettext_noop(
+                "it is protected by a password. Open it in Word, remove the password, save it "
+                "and import it again."
+            ),
         )
     _reject(path, f"this is an old .doc, not a .docx. {_AS_DOCX}")
 

@@ -11,6 +11,7 @@ from editions.skeleton.examples import edition_example, story_examples
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_text_file, text_digest
+from locales.phrase import gettext_noop
 
 _KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "name"))
 """What the example sets in edition.md for its writer to replace."""
@@ -30,7 +31,9 @@ def find_example_remains(folder: Path) -> Iterator[Problem]:
         found, _ = read_front_matter(file)
         if text_digest(found.body) in _example_bodies():
             yield _problem(
-                name, found.body_line, "this is the text of the example. Write your own, or delete it."
+                name,
+                found.body_line,
+                gettext_noop("this is the text of the example. Write your own, or delete it."),
             )
         if name == EDITION_FILE:
             yield from _find_values(found)
@@ -39,7 +42,7 @@ def find_example_remains(folder: Path) -> Iterator[Problem]:
 def _find_values(found: FrontMatter) -> Iterator[Problem]:
     for path, value in _example_values().items():
         if found.text(*path) == value:
-            what = f"`{'.'.join(path)}` is that of the example. Write your own."
+            what = gettext_noop("`%(key)s` is that of the example. Write your own.") % {"key": ".".join(path)}
             yield _problem(EDITION_FILE, found.line_of(*path), what)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from editions.problem import Level, Problem
 from editions.source.file_stamp import FileStamp, stamp_from_stat
 from locales.languages import canonical_language
+from locales.phrase import gettext_noop
 
 EDITION_FILE = "edition.md"
 STORIES_FOLDER = "stories"
@@ -23,6 +24,14 @@ _STORY_FILE = re.compile(
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Left behind by file managers.
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+
+_STRAY_STORY = gettext_noop(
+    "this file is not part of the edition and will not be sent. Move it into %(folder)s/ if it is a story."
+)
+_STRAY_PICTURE = gettext_noop(
+    "this file is not part of the edition and will not be sent. Move it into %(folder)s/."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,20 +153,27 @@ class _FolderScanner:
             self.report(
                 ".",
                 "bad-folder-name",
-                f"the folder's name {slug!r} becomes part of a web address, and has characters that a web "
-                "address cannot have. Use letters, digits and hyphens, as in 2021-2.",
+                gettext_noop(
+                    "the folder's name %(slug)s becomes part of a web address, and has characters that a web "
+                    "address cannot have. Use letters, digits and hyphens, as in 2021-2."
+                )
+                % {"slug": f"{slug!r}"},
             )
         if EDITION_FILE not in names:
             self.report(
                 EDITION_FILE,
                 "missing-edition-file",
-                f"{EDITION_FILE} is missing, so the email has no title and no subject. Write it.",
+                gettext_noop("%(file)s is missing, so the email has no title and no subject. Write it.")
+                % {"file": EDITION_FILE},
             )
         if STORIES_FOLDER not in names:
             self.report(
                 STORIES_FOLDER,
                 "no-stories",
-                f"the folder {STORIES_FOLDER}/ is missing, so there are no stories to send. Write a story.",
+                gettext_noop(
+                    "the folder %(folder)s/ is missing, so there are no stories to send. Write a story."
+                )
+                % {"folder": STORIES_FOLDER},
             )
 
     def sort_root_files(self, names: list[str]) -> dict[str, str]:
@@ -189,7 +205,7 @@ class _FolderScanner:
             self.report(
                 STORIES_FOLDER,
                 "no-stories",
-                "there are no stories here, so there is nothing to send. Write one.",
+                gettext_noop("there are no stories here, so there is nothing to send. Write one."),
             )
         return tuple(
             StoryFiles(
@@ -204,28 +220,35 @@ class _FolderScanner:
             self.report(
                 path,
                 "unknown-language",
-                f"{tag!r} in the file's name is not a known language tag, so no reader would get this. "
-                "Use a tag such as zh, mn, ja, ko or fr.",
+                gettext_noop(
+                    "%(tag)s in the file's name is not a known language tag, so no reader would get this. "
+                    "Use a tag such as zh, mn, ja, ko or fr."
+                )
+                % {"tag": f"{tag!r}"},
             )
         elif language in translations:
             self.report(
                 path,
                 "duplicate-translation",
-                f"{translations[language]} is a translation into {language} too. Keep one of them.",
+                gettext_noop("%(other)s is a translation into %(language)s too. Keep one of them.")
+                % {"other": translations[language], "language": language},
             )
         else:
             translations[language] = path
 
     def _report_unexpected(self, name: str) -> None:
-        where = "out of the edition's folder"
+        message = gettext_noop(
+            "this file is not part of the edition and will not be sent. Move it out of the edition's folder."
+        )
+        folder = ""
         if name.endswith(".md"):
-            where = f"into {STORIES_FOLDER}/ if it is a story"
+            message, folder = _STRAY_STORY, STORIES_FOLDER
         elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
-            where = f"into {IMAGES_FOLDER}/"
+            message, folder = _STRAY_PICTURE, IMAGES_FOLDER
         self.report(
             name,
             "stray-file",
-            f"this file is not part of the edition and will not be sent. Move it {where}.",
+            message % {"folder": folder},
             Level.warning,
         )
 
@@ -235,15 +258,19 @@ class _FolderScanner:
             self.report(
                 path,
                 "stray-file",
-                "this file is not a story and will not be sent. Move it elsewhere.",
+                gettext_noop("this file is not a story and will not be sent. Move it elsewhere."),
                 Level.warning,
             )
             return
         self.report(
             path,
             "story-name",
-            "the name of a story's file is three digits for its place, a hyphen, and a slug of lower-case "
-            f"letters, digits and hyphens. Rename this file, for example to {self._suggest_name(name)}.",
+            gettext_noop(
+                "the name of a story's file is three digits for its place, a hyphen, and a slug of "
+                "lower-case letters, digits and hyphens. Rename this file, for example to "
+                "%(name)s."
+            )
+            % {"name": self._suggest_name(name)},
         )
 
     def _suggest_name(self, name: str) -> str:
@@ -267,16 +294,19 @@ class _FolderScanner:
                 continue
             like = [path for (_, other), path in originals.items() if other == slug]
             advice = (
-                f"Did you mean {like[0]}? Give both the same number."
+                gettext_noop("Did you mean %(name)s? Give both the same number.") % {"name": like[0]}
                 if like
-                else "Write the story, or delete this file."
+                else gettext_noop("Write the story, or delete this file.")
             )
             for path in by_language.values():
                 self.report(
                     path,
                     "orphan-translation",
-                    f"this is a translation of {STORIES_FOLDER}/{number}-{slug}.md, which does not exist. "
-                    f"{advice}",
+                    gettext_noop(
+                        "this is a translation of %(folder)s/%(number)s-%(slug)s.md, which does not "
+                        "exist. %(advice)s"
+                    )
+                    % {"folder": STORIES_FOLDER, "number": number, "slug": slug, "advice": advice},
                 )
 
     def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
@@ -287,15 +317,21 @@ class _FolderScanner:
                 self.report(
                     path,
                     "duplicate-number",
-                    f"{numbers[number]} has the number {number} too, so it is not clear which comes first. "
-                    "Change one of the numbers.",
+                    gettext_noop(
+                        "%(other)s has the number %(number)s too, so it is not clear which comes first. "
+                        "Change one of the numbers."
+                    )
+                    % {"other": numbers[number], "number": number},
                 )
             if slug in slugs:
                 self.report(
                     path,
                     "duplicate-slug",
-                    f"{slugs[slug]} has the slug {slug} too, so links could not tell the two apart. "
-                    "Rename one of them.",
+                    gettext_noop(
+                        "%(other)s has the slug %(slug)s too, so links could not tell the two apart. "
+                        "Rename one of them."
+                    )
+                    % {"other": slugs[slug], "slug": slug},
                 )
             numbers.setdefault(number, path)
             slugs.setdefault(slug, path)

@@ -7,6 +7,7 @@ from editions.cache import BoundedCache
 from editions.problem import Level, Problem
 from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
+from locales.phrase import gettext_noop
 
 _FENCE = "---"
 # Parsing YAML takes longer than the rest of a file, and authors mostly change bodies.
@@ -64,8 +65,10 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
             _problem(
                 file.name,
                 "no-front-matter",
-                "the file does not begin with front matter, so it has no title. "
-                "Begin with a line ---, then `title: …` and the other keys, then another line ---.",
+                gettext_noop(
+                    "the file does not begin with front matter, so it has no title. Begin with a line ---, "
+                    "then `title: …` and the other keys, then another line ---."
+                ),
             )
         ]
     end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
@@ -74,7 +77,10 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
             _problem(
                 file.name,
                 "open-front-matter",
-                "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
+                gettext_noop(
+                    "the front matter is not closed, so the file has no body. Add a line --- after the last "
+                    "key."
+                ),
             )
         ]
     written = "\n".join(lines[1:end])

@@ -27,6 +27,7 @@ from editions.markdown.links import find_link_fault
 from editions.model import AiOrigin, EditionForm, PeopleShown, Personalisation, StoryKind
 from locales.countries import country_name, is_country, suggest_countries
 from locales.languages import canonical_language
+from locales.phrase import gettext_noop
 
 FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
 
@@ -40,9 +41,13 @@ def suggest_choice(value: str, known: Iterable[str]) -> str:
     """Advice after an error about ``value``: the likeliest of the ``known`` values, or all of them."""
     choices = sorted(known)
     if not choices:
-        return "There are none yet."
+        return gettext_noop("There are none yet.")
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
-    return f"Did you mean `{close[0]}`?" if close else f"Choose one of: {', '.join(choices)}."
+    return (
+        gettext_noop("Did you mean `%(choice)s`?") % {"choice": close[0]}
+        if close
+        else gettext_noop("Choose one of: %(choices)s.") % {"choices": ", ".join(choices)}
+    )
 
 
 def _join_lines(value: str) -> str:
@@ -60,7 +65,10 @@ def _check_language(value: str) -> str:
     if tag is None:
         raise validation_error(
             "unknown-language",
-            f"{value!r} is not a known language tag. Write en, zh-Hans, mn, ja, ko or fr, for example.",
+            gettext_noop(
+                "%(value)s is not a known language tag. Write en, zh-Hans, mn, ja, ko or fr, for example."
+            )
+            % {"value": f"{value!r}"},
         )
     return tag
 
@@ -81,7 +89,9 @@ def _check_date(value: Any) -> Any:
 
 def _reject_date(value: str) -> Any:
     raise validation_error(
-        "bad-date", f"{value!r} is not a valid date. Write year-month-day, as in 2021-12-31."
+        "bad-date",
+        gettext_noop("%(value)s is not a valid date. Write year-month-day, as in 2021-12-31.")
+        % {"value": f"{value!r}"},
     )
 
 
@@ -92,18 +102,23 @@ def _check_country(value: str) -> str:
     if codes == (value.upper(),):
         raise validation_error(
             "country-case",
-            f"{value!r} must be written in capitals. Write {codes[0]} ({country_name(codes[0])}).",
+            gettext_noop("%(value)s must be written in capitals. Write %(code)s (%(country)s).")
+            % {"value": f"{value!r}", "code": codes[0], "country": country_name(codes[0])},
         )
     if not codes:
         raise validation_error(
             "unknown-country",
-            f"{value!r} is not a country code, so it would match no reader. "
-            "Use the two letters of ISO 3166-1, such as MN.",
+            gettext_noop(
+                "%(value)s is not a country code, so it would match no reader. Use the two letters of "
+                "ISO 3166-1, such as MN."
+            )
+            % {"value": f"{value!r}"},
         )
     likely = " or ".join(f"{code} ({country_name(code)})" for code in codes)
     raise validation_error(
         "unknown-country",
-        f"{value!r} is not a country code, so it would match no reader. Did you mean {likely}?",
+        gettext_noop("%(value)s is not a country code, so it would match no reader. Did you mean %(likely)s?")
+        % {"value": f"{value!r}", "likely": likely},
     )
 
 
@@ -112,8 +127,11 @@ def _check_sector(value: str, info: ValidationInfo) -> str:
     if value not in sectors:
         raise validation_error(
             "unknown-sector",
-            f"{value!r} is not one of the sectors in mailer.toml. {suggest_choice(value, sectors)} "
-            "For office news, leave the line out.",
+            gettext_noop(
+                "%(value)s is not one of the sectors in mailer.toml. %(advice)s For office news, "
+                "leave the line out."
+            )
+            % {"value": f"{value!r}", "advice": suggest_choice(value, sectors)},
         )
     return value
 
@@ -123,8 +141,8 @@ def _check_section(value: str, info: ValidationInfo) -> str:
     if value not in sections:
         raise validation_error(
             "unknown-section",
-            f"{value!r} is not a section, so readers would not see this text. "
-            f"{suggest_choice(value, sections)}",
+            gettext_noop("%(value)s is not a section, so readers would not see this text. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, sections)},
         )
     return value
 
@@ -132,7 +150,9 @@ def _check_section(value: str, info: ValidationInfo) -> str:
 def _check_kind(value: Any) -> Any:
     if isinstance(value, str) and value not in list(StoryKind):
         raise validation_error(
-            "unknown-kind", f"{value!r} is not a kind of story. {suggest_choice(value, StoryKind)}"
+            "unknown-kind",
+            gettext_noop("%(value)s is not a kind of story. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, StoryKind)},
         )
     return value
 
@@ -140,7 +160,9 @@ def _check_kind(value: Any) -> Any:
 def _check_ai(value: Any) -> Any:
     if isinstance(value, str) and value not in list(AiOrigin):
         raise validation_error(
-            "unknown-ai", f"{value!r} is not something AI can have done. {suggest_choice(value, AiOrigin)}"
+            "unknown-ai",
+            gettext_noop("%(value)s is not something AI can have done. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, AiOrigin)},
         )
     return value
 
@@ -153,7 +175,8 @@ def _check_people(value: Any) -> Any:
     if isinstance(value, str) and value not in list(PeopleShown):
         raise validation_error(
             "unknown-people",
-            f"{value!r} does not say whether people are shown. {suggest_choice(value, PeopleShown)}",
+            gettext_noop("%(value)s does not say whether people are shown. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, PeopleShown)},
         )
     return value
 
@@ -162,7 +185,8 @@ def _check_shape(value: Any) -> Any:
     if isinstance(value, str) and value not in list(ImageShape):
         raise validation_error(
             "unknown-shape",
-            f"{value!r} is not a shape to crop a picture to. {suggest_choice(value, ImageShape)}",
+            gettext_noop("%(value)s is not a shape to crop a picture to. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, ImageShape)},
         )
     return value
 
@@ -174,8 +198,11 @@ def _read_focus(value: Any) -> Any:
     if found is None or max(map(int, found.groups())) > 100:
         raise validation_error(
             "bad-focus",
-            f"{value!r} is not a point of the picture. Write per cent from the left and from the top, such "
-            "as 50 30.",
+            gettext_noop(
+                "%(value)s is not a point of the picture. Write per cent from the left and from the top, "
+                "such as 50 30."
+            )
+            % {"value": f"{value!r}"},
         )
     return Focus(x=int(found[1]), y=int(found[2]))
 
@@ -184,7 +211,8 @@ def _check_personalisation(value: Any) -> Any:
     if isinstance(value, str) and value not in list(Personalisation):
         raise validation_error(
             "unknown-personalisation",
-            f"{value!r} is not a way to personalise. {suggest_choice(value, Personalisation)}",
+            gettext_noop("%(value)s is not a way to personalise. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, Personalisation)},
         )
     return value
 
@@ -192,7 +220,9 @@ def _check_personalisation(value: Any) -> Any:
 def _check_form(value: Any) -> Any:
     if isinstance(value, str) and value not in list(EditionForm):
         raise validation_error(
-            "unknown-form", f"{value!r} is not a form of an edition. {suggest_choice(value, EditionForm)}"
+            "unknown-form",
+            gettext_noop("%(value)s is not a form of an edition. %(advice)s")
+            % {"value": f"{value!r}", "advice": suggest_choice(value, EditionForm)},
         )
     return value
 
@@ -201,8 +231,11 @@ def _check_template_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
         raise validation_error(
             "bad-template",
-            f"{value!r} is not a valid template name. Use lower-case letters, digits and hyphens, "
-            "as in periodical.",
+            gettext_noop(
+                "%(value)s is not a valid template name. Use lower-case letters, digits and hyphens, as "
+                "in periodical."
+            )
+            % {"value": f"{value!r}"},
         )
     return value
 
@@ -251,8 +284,10 @@ class _FrontMatterModel(BaseModel):
 class ImageHeader(_FrontMatterModel):
     """A picture, by its file name in ``images/``."""
 
-    file: SingleLine = Field(description="The picture's file in images/, such as forum.jpg.")
-    alt: SingleLine = Field(description="A description of the picture for readers who cannot see it.")
+    file: SingleLine = Field(description=gettext_noop("The picture's file in images/, such as forum.jpg."))
+    alt: SingleLine = Field(
+        description=gettext_noop("A description of the picture for readers who cannot see it.")
+    )
     caption: SingleLine = Field(default="", description="The text below the picture.")
     credit: SingleLine = Field(default="", description="Who made the picture.")
     ai: AiStatement = Field(
@@ -290,14 +325,18 @@ class ImageTranslation(_FrontMatterModel):
 class ReadMoreHeader(_FrontMatterModel):
     """A link below a story."""
 
-    what: SingleLine = Field(description="What the page is: it completes the words “Read more: …”.")
-    url: Url = Field(description="The page's address, beginning with https://.")
+    what: SingleLine = Field(
+        description=gettext_noop("What the page is: it completes the words “Read more: …”.")
+    )
+    url: Url = Field(description=gettext_noop("The page's address, beginning with https://."))
 
 
 class ReadMoreTranslation(_FrontMatterModel):
     """A link below a story in another language."""
 
-    what: SingleLine = Field(description="What the page is: it completes the words “Read more: …”.")
+    what: SingleLine = Field(
+        description=gettext_noop("What the page is: it completes the words “Read more: …”.")
+    )
     url: Url | None = Field(
         default=None, description="The page's address, if it is another one than in the original."
     )
@@ -306,14 +345,16 @@ class ReadMoreTranslation(_FrontMatterModel):
 class ButtonHeader(_FrontMatterModel):
     """A button below a story."""
 
-    what: SingleLine = Field(description="What the button says, such as Register for the forum.")
-    url: Url = Field(description="The page's address, beginning with https://.")
+    what: SingleLine = Field(
+        description=gettext_noop("What the button says, such as Register for the forum.")
+    )
+    url: Url = Field(description=gettext_noop("The page's address, beginning with https://."))
 
 
 class ButtonTranslation(_FrontMatterModel):
     """A button in another language."""
 
-    what: SingleLine = Field(description="What the button says, in this language.")
+    what: SingleLine = Field(description=gettext_noop("What the button says, in this language."))
     url: Url | None = Field(
         default=None, description="The page's address, if it is another one than in the original."
     )
@@ -322,9 +363,13 @@ class ButtonTranslation(_FrontMatterModel):
 class VideoHeader(ImageHeader):
     """A video: a still picture that links to its page."""
 
-    file: SingleLine = Field(description="A still picture of the video, in images/, such as forum.jpg.")
-    what: SingleLine = Field(description="What the video is: it completes the words “Watch: …”.")
-    url: Url = Field(description="The video's page, beginning with https://.")
+    file: SingleLine = Field(
+        description=gettext_noop("A still picture of the video, in images/, such as forum.jpg.")
+    )
+    what: SingleLine = Field(
+        description=gettext_noop("What the video is: it completes the words “Watch: …”.")
+    )
+    url: Url = Field(description=gettext_noop("The video's page, beginning with https://."))
     duration: SingleLine = Field(default="", description="How long it is, such as 3:20.")
 
 
@@ -340,8 +385,8 @@ class VideoTranslation(ImageTranslation):
 class FollowHeader(_FrontMatterModel):
     """An account where readers can follow the office."""
 
-    name: SingleLine = Field(description="The network, such as WeChat.")
-    handle: SingleLine = Field(description="The account's name there.")
+    name: SingleLine = Field(description=gettext_noop("The network, such as WeChat."))
+    handle: SingleLine = Field(description=gettext_noop("The account's name there."))
     url: Url | None = Field(
         default=None, description="The account's page, beginning with https://, if there is one."
     )
@@ -350,8 +395,8 @@ class FollowHeader(_FrontMatterModel):
 class LetterHeader(_FrontMatterModel):
     """The letter's heading and who signs it."""
 
-    title: SingleLine = Field(description="The letter's heading.")
-    name: SingleLine = Field(description="Who signs the letter.")
+    title: SingleLine = Field(description=gettext_noop("The letter's heading."))
+    name: SingleLine = Field(description=gettext_noop("Who signs the letter."))
     titles: list[SingleLine] = Field(default_factory=list, description="The lines below the name.")
     portrait: ImageHeader | None = Field(default=None, description="A picture of the person who signs.")
 
@@ -359,7 +404,7 @@ class LetterHeader(_FrontMatterModel):
 class LetterTranslation(_FrontMatterModel):
     """The letter's heading and who signs it, in another language."""
 
-    title: SingleLine = Field(description="The letter's heading.")
+    title: SingleLine = Field(description=gettext_noop("The letter's heading."))
     name: SingleLine = Field(default="", description="Who signs the letter, if written otherwise.")
     titles: list[SingleLine] = Field(
         default_factory=list, description="The lines below the name, in this language."
@@ -372,14 +417,16 @@ class LetterTranslation(_FrontMatterModel):
 class EditionHeader(_FrontMatterModel):
     """The front matter of ``edition.md``."""
 
-    title: SingleLine = Field(description="The newsletter's name, as the masthead shows it.")
-    number: SingleLine = Field(description="The number of the issue, such as 2021-2.")
-    period: SingleLine = Field(description="The period it covers, such as September to December 2021.")
-    date: IsoDate = Field(description="The day of issue, as in 2021-12-31.")
-    language: LanguageTag = Field(description="The language it is written in, such as en.")
-    subject: SingleLine = Field(description="The email's subject, at most 70 characters.")
+    title: SingleLine = Field(description=gettext_noop("The newsletter's name, as the masthead shows it."))
+    number: SingleLine = Field(description=gettext_noop("The number of the issue, such as 2021-2."))
+    period: SingleLine = Field(
+        description=gettext_noop("The period it covers, such as September to December 2021.")
+    )
+    date: IsoDate = Field(description=gettext_noop("The day of issue, as in 2021-12-31."))
+    language: LanguageTag = Field(description=gettext_noop("The language it is written in, such as en."))
+    subject: SingleLine = Field(description=gettext_noop("The email's subject, at most 70 characters."))
     preheader: SingleLine = Field(
-        description="The text inboxes show after the subject, 40 to 130 characters."
+        description=gettext_noop("The text inboxes show after the subject, 40 to 130 characters.")
     )
     template: Annotated[SingleLine, AfterValidator(_check_template_name)] = Field(
         default="periodical", description="The theme, which decides how it looks."
@@ -416,11 +463,13 @@ class EditionHeader(_FrontMatterModel):
 class EditionTranslation(_FrontMatterModel):
     """The front matter of ``edition.<language>.md``."""
 
-    title: SingleLine = Field(description="The newsletter's name in this language.")
+    title: SingleLine = Field(description=gettext_noop("The newsletter's name in this language."))
     period: SingleLine = Field(default="", description="The period it covers, in this language.")
-    subject: SingleLine = Field(description="The email's subject in this language, at most 70 characters.")
+    subject: SingleLine = Field(
+        description=gettext_noop("The email's subject in this language, at most 70 characters.")
+    )
     preheader: SingleLine = Field(
-        description="The text inboxes show after the subject, 40 to 130 characters."
+        description=gettext_noop("The text inboxes show after the subject, 40 to 130 characters.")
     )
     letter: LetterTranslation | None = Field(
         default=None, description="The letter's heading in this language."
@@ -436,7 +485,7 @@ class EditionTranslation(_FrontMatterModel):
 class StoryHeader(_FrontMatterModel):
     """The front matter of ``stories/NNN-slug.md``."""
 
-    title: SingleLine = Field(description="The story's heading.")
+    title: SingleLine = Field(description=gettext_noop("The story's heading."))
     sector: SectorSlug | None = Field(
         default=None, description="One of the sectors in mailer.toml; leave it out for office news."
     )
@@ -472,7 +521,7 @@ class StoryHeader(_FrontMatterModel):
 class StoryTranslation(_FrontMatterModel):
     """The front matter of ``stories/NNN-slug.<language>.md``."""
 
-    title: SingleLine = Field(description="The story's heading in this language.")
+    title: SingleLine = Field(description=gettext_noop("The story's heading in this language."))
     date: SingleLine = Field(default="", description="The day as shown to readers, in this language.")
     lead: SingleLine = Field(
         default="",
@@ -497,8 +546,8 @@ class StoryTranslation(_FrontMatterModel):
 
 # `is` is a word of Python's own, so these two cannot be written as classes.
 _NOTE_KEYS: dict[str, Any] = {
-    "was": (SingleLine, Field(description="What was said, in the story's own words.")),
-    "is": (SingleLine, Field(description="What is right instead.")),
+    "was": (SingleLine, Field(description=gettext_noop("What was said, in the story's own words."))),
+    "is": (SingleLine, Field(description=gettext_noop("What is right instead."))),
     "title": (
         SingleLine,
         Field(default="", description="The story's heading, if it was not sent in the note's language."),

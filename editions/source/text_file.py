@@ -10,6 +10,7 @@ from editions.problem import Level, Problem
 from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
+from locales.phrase import gettext_noop
 
 MAX_BYTES = 1_000_000
 """The most bytes a Markdown file may have. An email must stay below 100 kB, so this is generous."""
@@ -69,7 +70,13 @@ def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return None, [
-                _problem(name, 1, "not-utf-8", f"the file is {encoding}, not UTF-8. Save it again as UTF-8.")
+                _problem(
+                    name,
+                    1,
+                    "not-utf-8",
+                    gettext_noop("the file is %(encoding)s, not UTF-8. Save it again as UTF-8.")
+                    % {"encoding": encoding},
+                )
             ]
     try:
         text = data.decode("utf-8")
@@ -98,14 +105,17 @@ def _check_and_stamp(folder: Path, name: str) -> FileStamp:
         if leads_outside(folder, name):
             raise _RejectedFileError(
                 "outside-folder",
-                "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
+                gettext_noop(
+                    "this is a link to a file outside the edition's folder. Replace it with a copy of the "
+                    "file."
+                ),
             )
         stamp = stamp_file(folder / name)
     except (OSError, RuntimeError) as error:
         raise _unreadable_file_error(error) from error
     if not stat.S_ISREG(stamp.mode):
         raise _RejectedFileError(
-            "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
+            "unreadable-file", gettext_noop("this is not an ordinary file. Put a Markdown file in its place.")
         )
     return stamp
 
@@ -113,7 +123,9 @@ def _check_and_stamp(folder: Path, name: str) -> FileStamp:
 def _unreadable_file_error(error: Exception) -> _RejectedFileError:
     why = getattr(error, "strerror", None) or "its links form a loop"
     return _RejectedFileError(
-        "unreadable-file", f"the file cannot be read ({why}). Check its permissions and try again."
+        "unreadable-file",
+        gettext_noop("the file cannot be read (%(why)s). Check its permissions and try again.")
+        % {"why": why},
     )
 
 
@@ -126,8 +138,11 @@ def _read_bytes(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise _RejectedFileError(
             "file-too-large",
-            f"the file is larger than {MAX_BYTES // 1_000_000} MB, too large for a story. "
-            "Put pictures into images/ and keep only text here.",
+            gettext_noop(
+                "the file is larger than %(most)s MB, too large for a story. Put pictures into images/ "
+                "and keep only text here."
+            )
+            % {"most": MAX_BYTES // 1000000},
         )
     return data
 
@@ -138,8 +153,10 @@ def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Prob
         name,
         line,
         "not-utf-8",
-        f"the file is not UTF-8: byte 0x{data[error.start]:02X} on this line is not valid. "
-        "Save it again as UTF-8.",
+        gettext_noop(
+            "the file is not UTF-8: byte 0x%(byte)s on this line is not valid. Save it again as UTF-8."
+        )
+        % {"byte": f"{data[error.start]:02X}"},
     )
 
 

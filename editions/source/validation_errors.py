@@ -9,18 +9,20 @@ from pydantic_core import ErrorDetails
 
 from editions.problem import Level, Problem
 from editions.source.front_matter import FrontMatter
+from locales.phrase import gettext_noop
 
 H = TypeVar("H", bound=BaseModel)
 
+_TEXT = "text"
 _EXPECTED = {
-    "string_type": "text",
-    "list_type": "a list",
-    "dict_type": "followed by indented keys",
-    "model_type": "followed by indented keys",
-    "model_attributes_type": "followed by indented keys",
-    "bool_type": "yes or no",
-    "bool_parsing": "yes or no",
-    "date_type": "a date, as in 2021-12-31",
+    "string_type": _TEXT,
+    "list_type": gettext_noop("a list"),
+    "dict_type": gettext_noop("followed by indented keys"),
+    "model_type": gettext_noop("followed by indented keys"),
+    "model_attributes_type": gettext_noop("followed by indented keys"),
+    "bool_type": gettext_noop("yes or no"),
+    "bool_parsing": gettext_noop("yes or no"),
+    "date_type": gettext_noop("a date, as in 2021-12-31"),
 }
 
 
@@ -52,7 +54,16 @@ def _to_problem(
     elif kind in _EXPECTED:
         code = "wrong-type"
         expected = _describe_expected(schema, key_path, kind)
-        message = f"`{dotted}` must be {expected}. {_describe_value(front_matter, key_path)}"
+        words = (
+            gettext_noop("`%(key_path)s` must be text. %(found)s")
+            if expected == _TEXT
+            else gettext_noop("`%(key_path)s` must be %(expected)s. %(found)s")
+        )
+        message = words % {
+            "key_path": dotted,
+            "expected": expected,
+            "found": _describe_value(front_matter, key_path),
+        }
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(
@@ -62,30 +73,45 @@ def _to_problem(
 
 def _explain_missing(schema: type[BaseModel], key_path: tuple[int | str, ...], dotted: str) -> str:
     field = _model_at(schema, key_path[:-1]).model_fields[str(key_path[-1])]
-    return f"`{dotted}` is missing or empty. {field.description} Add a line `{key_path[-1]}: …`."
+    return gettext_noop("`%(key_path)s` is missing or empty. %(description)s Add a line `%(key)s: …`.") % {
+        "key_path": dotted,
+        "description": field.description,
+        "key": key_path[-1],
+    }
 
 
 def _explain_unknown(schema: type[BaseModel], key_path: tuple[int | str, ...], dotted: str) -> str:
     known = list(_model_at(schema, key_path[:-1]).model_fields)
     close = get_close_matches(str(key_path[-1]).lower(), known, n=1, cutoff=0.6)
-    advice = f"Did you mean `{close[0]}`?" if close else f"Use one of: {', '.join(known)}."
-    return f"`{dotted}` is not a key of this file, so it would be ignored. {advice}"
+    advice = (
+        gettext_noop("Did you mean `%(key)s`?") % {"key": close[0]}
+        if close
+        else gettext_noop("Use one of: %(keys)s.") % {"keys": ", ".join(known)}
+    )
+    return gettext_noop("`%(key_path)s` is not a key of this file, so it would be ignored. %(advice)s") % {
+        "key_path": dotted,
+        "advice": advice,
+    }
 
 
 def _describe_expected(schema: type[BaseModel], key_path: tuple[int | str, ...], kind: str) -> str:
     field = _model_at(schema, key_path[:-1]).model_fields.get(str(key_path[-1]))
     model = None if field is None else find_model(field.annotation)
     if model is None:
-        return f"{_EXPECTED[kind]}, such as [one, two]" if kind == "list_type" else _EXPECTED[kind]
+        return gettext_noop("a list, such as [one, two]") if kind == "list_type" else _EXPECTED[kind]
     keys = [key for key, inner in model.model_fields.items() if inner.is_required()]
-    return f"followed by indented keys, one on each line: `{'`, `'.join(keys or model.model_fields)}`"
+    return gettext_noop("followed by indented keys, one on each line: `%(keys)s`") % {
+        "keys": "`, `".join(keys or model.model_fields)
+    }
 
 
 def _describe_value(front_matter: FrontMatter, key_path: tuple[int | str, ...]) -> str:
     value = front_matter.value(*key_path)
     if isinstance(value, str):
-        return f"It is the text {value!r}."
-    return "It is a list." if isinstance(value, list) else "It is followed by keys."
+        return gettext_noop("It is the text %(value)s.") % {"value": f"{value!r}"}
+    return (
+        gettext_noop("It is a list.") if isinstance(value, list) else gettext_noop("It is followed by keys.")
+    )
 
 
 def _dotted_path(key_path: tuple[int | str, ...]) -> str:

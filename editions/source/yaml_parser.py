@@ -23,6 +23,7 @@ from ruamel.yaml.events import (
 
 from editions.problem import Level, Problem
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
+from locales.phrase import gettext_noop
 
 YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -37,23 +38,33 @@ _MAX_DEPTH = 6
 _HINTS = (
     (
         "mapping values are not allowed",
-        "Put quotes around a value that contains a colon and a space, and indent neighbouring keys alike",
+        gettext_noop(
+            "Put quotes around a value that contains a colon and a space, and indent neighbouring keys alike"
+        ),
     ),
-    ("'\\t'", "Indent with spaces: YAML does not allow tabs"),
-    ("cannot start any token", "Put quotes around a value that begins with @, %, ` or another symbol"),
-    ("unexpected end of stream", "A quotation mark is opened but not closed"),
-    ("could not find expected ':'", "Write each line as `key: value`, with a space after the colon"),
-    ("expected ',' or", "End a list on one line with a closing bracket, as in [CN, MN]"),
+    ("'\\t'", gettext_noop("Indent with spaces: YAML does not allow tabs")),
+    (
+        "cannot start any token",
+        gettext_noop("Put quotes around a value that begins with @, %, ` or another symbol"),
+    ),
+    ("unexpected end of stream", gettext_noop("A quotation mark is opened but not closed")),
+    (
+        "could not find expected ':'",
+        gettext_noop("Write each line as `key: value`, with a space after the colon"),
+    ),
+    ("expected ',' or", gettext_noop("End a list on one line with a closing bracket, as in [CN, MN]")),
     (
         "expected <block end>",
-        "A line is indented differently from its neighbours, or text follows a closing quotation mark",
+        gettext_noop(
+            "A line is indented differently from its neighbours, or text follows a closing quotation mark"
+        ),
     ),
     (
         "unknown escape",
-        "Double a backslash within double quotes, or use single quotes",
+        gettext_noop("Double a backslash within double quotes, or use single quotes"),
     ),
 )
-_NO_HINT = "Compare the line with its neighbours: `key: value`, indented with spaces"
+_NO_HINT = gettext_noop("Compare the line with its neighbours: `key: value`, indented with spaces")
 
 
 class YamlParser:
@@ -80,8 +91,10 @@ class YamlParser:
             self.report(
                 max(self.lines.values(), default=self._first_line),
                 "yaml-syntax",
-                "the front matter is not valid YAML: an escape such as \\UFFFFFFFF is not a character. "
-                "Write the character itself.",
+                gettext_noop(
+                    "the front matter is not valid YAML: an escape such as \\UFFFFFFFF is not a character. "
+                    "Write the character itself."
+                ),
             )
 
     def report(self, line: int, code: str, message: str) -> None:
@@ -99,7 +112,7 @@ class YamlParser:
             raise _RejectedYamlError(
                 self._line(event),
                 "no-keys",
-                "the front matter has no keys. Write lines such as `title: Our year`.",
+                gettext_noop("the front matter has no keys. Write lines such as `title: Our year`."),
             )
         values = self._parse_mapping(event, ())
         next(self._events)
@@ -107,7 +120,7 @@ class YamlParser:
             raise _RejectedYamlError(
                 self._line(event),
                 "yaml-syntax",
-                "the front matter continues after a line `...`. Delete that line.",
+                gettext_noop("the front matter continues after a line `...`. Delete that line."),
             )
         return values
 
@@ -117,7 +130,10 @@ class YamlParser:
             raise _RejectedYamlError(
                 self._line(event),
                 "yaml-too-deep",
-                f"this is nested more than {_MAX_DEPTH} levels deep, and no key needs that. Write it flat.",
+                gettext_noop(
+                    "this is nested more than %(levels)s levels deep, and no key needs that. Write it flat."
+                )
+                % {"levels": _MAX_DEPTH},
             )
         if isinstance(event, MappingStartEvent):
             return self._parse_mapping(event, key_path)
@@ -138,7 +154,10 @@ class YamlParser:
                 self.report(
                     line,
                     "duplicate-key",
-                    f"`{key}` is given twice (first on line {first[key]}), so one would be lost. Keep one.",
+                    gettext_noop(
+                        "`%(key)s` is given twice (first on line %(first)s), so one would be lost. Keep one."
+                    )
+                    % {"key": key, "first": first[key]},
                 )
             elif not _is_blank(value):
                 values[key] = value
@@ -169,7 +188,7 @@ class YamlParser:
         self._reject_references(event)
         if not isinstance(event, ScalarEvent):
             raise _RejectedYamlError(
-                self._line(event), "yaml-syntax", "a key must be one word, such as `title`."
+                self._line(event), "yaml-syntax", gettext_noop("a key must be one word, such as `title`.")
             )
         return remove_unsafe_characters(str(event.value))
 
@@ -179,14 +198,19 @@ class YamlParser:
             raise _RejectedYamlError(
                 self._line(event),
                 "yaml-anchor",
-                "anchors (&) and aliases (*) are not allowed, because a few lines of them can fill the "
-                "memory. Write the value out, or put quotes around it.",
+                gettext_noop(
+                    "anchors (&) and aliases (*) are not allowed, because a few lines of them can fill the "
+                    "memory. Write the value out, or put quotes around it."
+                ),
             )
         if getattr(event, "tag", None) is not None:
             raise _RejectedYamlError(
                 self._line(event),
                 "yaml-tag",
-                "tags (!) are not allowed, because every value is plain text. Put quotes around the value.",
+                gettext_noop(
+                    "tags (!) are not allowed, because every value is plain text. Put quotes around the "
+                    "value."
+                ),
             )
 
     def _line(self, event: Event) -> int:
@@ -203,7 +227,12 @@ class YamlParser:
             mark = error.context_mark if opened else error.problem_mark or error.context_mark
             line += int(mark.line) if mark else 0
         hint = next((hint for words, hint in _HINTS if words in message), _NO_HINT)
-        self.report(line, "yaml-syntax", f"the front matter is not valid YAML: {message}. {hint}.")
+        self.report(
+            line,
+            "yaml-syntax",
+            gettext_noop("the front matter is not valid YAML: %(message)s. %(hint)s.")
+            % {"message": message, "hint": hint},
+        )
 
 
 class _RejectedYamlError(Exception):
@@ -221,7 +250,8 @@ def parse_yaml(text: str, *, name: str, first_line: int) -> YamlParser:
         reading.report(
             first_line,
             "front-matter-too-large",
-            f"the front matter has more than {_MAX_CHARACTERS:,} characters. Put long texts into the body.",
+            gettext_noop("the front matter has more than %(most)s characters. Put long texts into the body.")
+            % {"most": f"{_MAX_CHARACTERS:,}"},
         )
     else:
         reading.parse(text)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from editions.problem import Problem
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -137,10 +138,15 @@ def _describe_others(others: Sequence[SourceLine]) -> str:
         return ""
     shown = [f"{path}:{line}" for path, line in others[:_MAX_OTHER_LINES]]
     if more := len(others) - len(shown):
-        shown.append(f"{more} more {'place' if more == 1 else 'places'}")
+        words = (
+            gettext_noop("The same at %(places)s and 1 more place.")
+            if more == 1
+            else gettext_noop("The same at %(places)s and %(number)s more places.")
+        )
+        return " " + words % {"places": ", ".join(shown), "number": more}
     *most, last = shown
     named = f"{', '.join(most)} and {last}" if most else last
-    return f" The same at {named}."
+    return " " + gettext_noop("The same at %(places)s.") % {"places": named}
 
 
 def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:
@@ -148,14 +154,20 @@ def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -
     languages = {mail.language for mail in found}
     alike = [mail for mail in mails if mail.language in languages]
     if len(found) < len(alike):
-        named = (
-            f", such as {worst.variant}"
-            if worst.variant and len(found) > 1
-            else f" ({worst.variant})"
-            if worst.variant
-            else ""
-        )
-        return f"{', '.join(sorted(languages))}, {len({*map(id, found)})} of {len(alike)} variants{named}: "
+        message = gettext_noop("%(languages)s, %(number)s of %(total)s variants: %(words)s")
+        if worst.variant and len(found) > 1:
+            message = gettext_noop(
+                "%(languages)s, %(number)s of %(total)s variants, such as %(variant)s: %(words)s"
+            )
+        elif worst.variant:
+            message = gettext_noop("%(languages)s, %(number)s of %(total)s variants (%(variant)s): %(words)s")
+        return message % {
+            "languages": ", ".join(sorted(languages)),
+            "number": len({*map(id, found)}),
+            "total": len(alike),
+            "variant": worst.variant,
+            "words": "",
+        }
     if len(languages) > 1 and len(found) == len(mails):
         return ""
     return f"{', '.join(sorted(languages))}: "

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
+from locales.phrase import gettext_noop
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import (
     Consequence,
@@ -184,7 +185,8 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
     if message.judged_by:
         raise ReviewError(
             ReviewFault.judged,
-            f"Message {number} was judged by {message.judged_by}: {message.judgement}.",
+            gettext_noop("Message %(number)s was judged by %(judged_by)s: %(judgement)s.")
+            % {"number": number, "judged_by": message.judged_by, "judgement": message.judgement},
             judged_by=message.judged_by,
         )
     raise ReviewError(
@@ -197,8 +199,11 @@ def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
     if kept.raw is None or len(kept.raw) < kept.size:
         raise ReviewError(
             ReviewFault.cut,
-            f"Message {kept.number} cannot go on: only its beginning is kept here. Forward it from the "
-            "mailbox's quarantine folder, then judge it with --as ignore.",
+            gettext_noop(
+                "Message %(number)s cannot go on: only its beginning is kept here. Forward it "
+                "from the mailbox's quarantine folder, then judge it with --as ignore."
+            )
+            % {"number": kept.number},
         )
     session.connection().execute(
         update(FeedbackMessage)

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 
 from sqlmodel import Session, col, delete, update
 
+from locales.phrase import gettext_noop
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.status_changes import (
     ConsentContext,
@@ -175,7 +176,9 @@ def merge_subscribers(
     kept, gone = (locked[number] for number in found)
     plan = _make_plan(_read_side(session, kept, key), _read_side(session, gone, key), take)
     if digest and digest != plan.digest:
-        raise MergeError("One of the two has changed in the meantime. Look at what would be kept once more.")
+        raise MergeError(
+            gettext_noop("One of the two has changed in the meantime. Look at what would be kept once more.")
+        )
     said = context.get("evidence", "")
     _store_result(session, kept, plan, context["now"])
     _carry_decision(session, kept, plan, key, context)
@@ -245,8 +248,11 @@ def _refuse_unfit(kept: MergeSide, other: MergeSide) -> None:
             raise MergeError("One of the two was erased. There is nothing left to merge.")
     if kept.status is Status.pending:
         raise MergeError(
-            f"{kept.email} has not confirmed its sign-up yet, and may never do so. Keep {other.email} "
-            "instead, or wait until it is confirmed."
+            gettext_noop(
+                "%(email)s has not confirmed its sign-up yet, and may never do so. Keep "
+                "%(other)s instead, or wait until it is confirmed."
+            )
+            % {"email": kept.email, "other": other.email}
         )
 
 

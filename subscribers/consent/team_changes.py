@@ -12,6 +12,7 @@ from typing import Unpack
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, delete
 
+from locales.phrase import gettext_noop
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import (
     ConsentContext,
@@ -165,7 +166,11 @@ def pause_subscriber(
     """
     subscriber = _lock(session, address)
     if until is not None and until <= context["now"].date():
-        raise DetailError("until", f"{until} is not in the future. Give the day on which mail resumes.")
+        raise DetailError(
+            "until",
+            gettext_noop("%(until)s is not in the future. Give the day on which mail resumes.")
+            % {"until": until},
+        )
     if subscriber.status not in {Status.active, Status.paused}:
         raise StatusError(f"{subscriber.email} is {subscriber.status}, so there is no mail to pause.")
     if subscriber.paused_until == until and (subscriber.status is Status.paused) == (until is not None):

@@ -6,6 +6,7 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any
 
+from locales.phrase import gettext_noop
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
@@ -73,15 +74,23 @@ def _sample(raw: RawRow) -> dict[str, str]:
     return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
 
 
+_OTHERS = {
+    (False, False): gettext_noop("%(address)s also has %(others)s, which was not imported."),
+    (False, True): gettext_noop("%(address)s also has %(others)s, which were not imported."),
+    (True, False): gettext_noop("%(address)s also has %(others)s, which gets no mail either."),
+    (True, True): gettext_noop("%(address)s also has %(others)s, which get no mail either."),
+}
+"""What is noted of further addresses: by whether they are suppressed, and whether they are many."""
+
+
 def _describe_others(row: ParsedRow) -> str:
     """Name the further addresses of a row."""
     sentences = []
     if row.others:
-        fate = "gets no mail either" if row.suppress_reason else "was not imported"
-        if len(row.others) > 1:
-            fate = "get no mail either" if row.suppress_reason else "were not imported"
-        sentences.append(f"{row.email} also has {', '.join(row.others)}, which {fate}.")
-    sentences.extend(f"{quote_for_message(text)} is not an address we can write to." for text in row.unusable)
+        message = _OTHERS[bool(row.suppress_reason), len(row.others) > 1]
+        sentences.append(message % {"address": row.email, "others": ", ".join(row.others)})
+    unusable = gettext_noop("%(text)s is not an address we can write to.")
+    sentences.extend(unusable % {"text": quote_for_message(text)} for text in row.unusable)
     return " ".join(sentences)
 
 

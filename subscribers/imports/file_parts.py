@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.columns.column_corrections import ColumnCorrections
@@ -159,7 +160,8 @@ def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
     if options.sheet is not None:
         raise ImportFileError(
             name,
-            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}.",
+            gettext_noop("it has no sheets, so there is no sheet %(text)s.")
+            % {"text": quote_for_message(options.sheet)},
             advice="Leave out --sheet, or sheet in the file for --columns.",
         )
 
@@ -170,7 +172,10 @@ def _read_workbook(workbook: Workbook, options: ReadOptions) -> RawPart:
     return RawPart(
         name=workbook.file,
         member="",
-        form=f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
+        form=gettext_noop("%(form)s, sheet %(text)s")
+        % {"form": workbook.form, "text": quote_for_message(chosen.name)}
+        if several
+        else workbook.form,
         first=list(islice(chosen.rows, LOOKED_AT)),
         rows=chosen.rows,
         sheets=tuple(sheet.name for sheet in workbook.sheets),
@@ -184,7 +189,7 @@ def _read_members(archive: ZipArchive, options: ReadOptions) -> Iterator[RawPart
         name for name in archive.names if name.lower().endswith(_TEXT_SUFFIXES) and "__MACOSX" not in name
     ]
     if not names:
-        raise ImportFileError(archive.name, "there is no CSV file in the archive.")
+        raise ImportFileError(archive.name, gettext_noop("there is no CSV file in the archive."))
     for name in sorted(names):
         yield _read_text(
             archive.member(name), options, member=name, mailchimp_file=_detect_mailchimp_file(name)
@@ -211,19 +216,28 @@ def _read_text(
     if not (detected.certain or options.accepts_likely_encoding):
         raise ImportFileError(
             source.name,
-            f"its encoding is probably {detected.label}, but this is not certain, so nothing was imported.",
+            gettext_noop(
+                "its encoding is probably %(label)s, but this is not certain, so nothing was imported."
+            )
+            % {"label": detected.label},
             advice="Check the names with --dry-run. If they are right, import it with --encoding "
             f"{encoding}.",
         )
     delimiter = ""
     if is_vcard(source, encoding):
-        form, rows = f"vCard, {detected.label}", read_vcards(source, encoding=encoding)
+        form, rows = (
+            gettext_noop("vCard, %(label)s") % {"label": detected.label},
+            read_vcards(source, encoding=encoding),
+        )
     elif has_address_lines(source, encoding):
-        form, rows = f"list of addresses, {detected.label}", read_address_lines(source, encoding=encoding)
+        form, rows = (
+            gettext_noop("list of addresses, %(label)s") % {"label": detected.label},
+            read_address_lines(source, encoding=encoding),
+        )
     else:
         delimiter = options.delimiter or detect_delimiter(source, encoding)
         between = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-        form = f"CSV, {detected.label}, {between}"
+        form = gettext_noop("CSV, %(label)s, %(delimiter)s") % {"label": detected.label, "delimiter": between}
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
     return RawPart(
         name=source.name,

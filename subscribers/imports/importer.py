@@ -153,7 +153,12 @@ class _Importer:
     def _count_unshown_notes(self) -> tuple[ImportNote, ...]:
         if not self.unshown_notes:
             return ()
-        return (ImportNote(text=f"{self.unshown_notes:,} more rows have further addresses, not imported."),)
+        return (
+            ImportNote(
+                text=gettext_noop("%(number)s more rows have further addresses, not imported.")
+                % {"number": f"{self.unshown_notes:,}"}
+            ),
+        )
 
     def run(self, parts: Sequence[FilePart], on_progress: OnProgress) -> None:
         may_suppress = any(part.mapping.may_suppress for part in parts)
@@ -246,8 +251,12 @@ class _Importer:
             first = min(self.refused, key=lambda refusal: refusal.row)
             raise ImportFileError(
                 self.batch.source,
-                f"more than {_MAX_REFUSED:,} rows cannot be used, so nothing was imported. The first error: "
-                f"{first.reason} Check that it is the right file and that its columns match their titles.",
+                gettext_noop(
+                    "more than %(most)s rows cannot be used, so nothing was imported. The "
+                    "first error: %(reason)s Check that it is the right file and that its columns "
+                    "match their titles."
+                )
+                % {"most": f"{_MAX_REFUSED:,}", "reason": first.reason},
                 first.row,
             )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from unicodedata import normalize
 
+from locales.phrase import gettext_noop
+
 _SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 # Other years are typing errors, and the day after 9999-12-31 cannot be represented.
@@ -66,11 +68,16 @@ def parse_date_range(text: str) -> DateRange:
     first, dots, last = rest.partition("..")
     if dots and sign:
         raise ValueError(
-            f'"{text}" has both a sign and an end date. Use only one of them, as in 2024-01..2024-06.'
+            gettext_noop(
+                '"%(text)s" has both a sign and an end date. Use only one of them, as in 2024-01..2024-06.'
+            )
+            % {"text": text}
         )
     start, end = _parse_period(first, text), _parse_period(last, text) if dots else None
     if end is not None and end.last < start.first:
-        raise ValueError(f'"{text}" ends before it begins. Write the earlier date first.')
+        raise ValueError(
+            gettext_noop('"%(text)s" ends before it begins. Write the earlier date first.') % {"text": text}
+        )
     return DateRange(sign=_SIGN_ALIASES.get(sign, sign), start=start, end=end)
 
 
@@ -78,16 +85,23 @@ def _parse_period(words: str, whole: str) -> Period:
     match = _PERIOD.fullmatch(words.strip())
     if match is None:
         raise ValueError(
-            f'"{whole}" is not a date. Write a day, a month or a year, such as >2024-01-31, 2024-05 or '
-            "2023..2024-06."
+            gettext_noop(
+                '"%(whole)s" is not a date. Write a day, a month or a year, such as >2024-01-31, '
+                "2024-05 or 2023..2024-06."
+            )
+            % {"whole": whole}
         )
     year, month, day = (int(part or 0) for part in match.groups())
     if year not in _YEARS:
-        raise ValueError(f"The year {year} is out of range. Use one from 1900 to 2200.")
+        raise ValueError(
+            gettext_noop("The year %(year)s is out of range. Use one from 1900 to 2200.") % {"year": year}
+        )
     try:
         first = date(year, month or 1, day or 1)
     except ValueError as error:
-        raise ValueError(f"{words.strip()} is not a date in the calendar.") from error
+        raise ValueError(
+            gettext_noop("%(words)s is not a date in the calendar.") % {"words": words.strip()}
+        ) from error
     if day:
         return Period(text=first.isoformat(), first=first, last=first)
     last = date(year, month or 12, calendar.monthrange(year, month or 12)[1])

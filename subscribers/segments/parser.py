@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import NoReturn, TypeVar
 from unicodedata import normalize
 
+from locales.phrase import gettext_noop
 from subscribers.errors import SegmentError
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.syntax_tree import BooleanOperator, Expression, depth, join, negate, to_text, walk
@@ -38,8 +39,9 @@ _OPENING = "(（"
 _CLOSING = ")）"
 _QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "＂": "＂", "“": "”", "「": "」"})
 _WORD = re.compile(r"[^\s()（）]+")
-_KEYS_SENTENCE = f"Choose from: {', '.join(KEYS)}."
+_KEYS_SENTENCE = gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(KEYS)}
 _IN_SAVED = "In the saved segment"
+_SAVED_REASON = gettext_noop('In the saved segment "%(name)s": %(reason)s')
 
 _Item = TypeVar("_Item")
 
@@ -89,11 +91,19 @@ def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) ->
     tree = reader.parse()
     # The expanded text has the same limits, so that it can be stored and parsed again.
     if sum(len(term.values) for term in walk(tree)) > MAX_VALUES:
-        reader.fail(f"A segment can have at most {MAX_VALUES} values in all. Use fewer.", 0)
+        reader.fail(
+            gettext_noop("A segment can have at most %(most)s values in all. Use fewer.")
+            % {"most": MAX_VALUES},
+            0,
+        )
     if depth(tree) > MAX_DEPTH:
-        reader.fail(f"Groups can be nested at most {MAX_DEPTH} deep.", 0)
+        reader.fail(gettext_noop("Groups can be nested at most %(most)s deep.") % {"most": MAX_DEPTH}, 0)
     if reader.named and len(to_text(tree)) > MAX_LENGTH:
-        reader.fail(f"With its saved segments expanded, it is longer than {MAX_LENGTH} characters.", 0)
+        reader.fail(
+            gettext_noop("With its saved segments expanded, it is longer than %(most)s characters.")
+            % {"most": MAX_LENGTH},
+            0,
+        )
     return ParsedExpression(
         tree=tree,
         named=frozenset(reader.named),
@@ -116,10 +126,18 @@ class _Parser:
         self.parts: list[WrittenPart] = []
         self.is_joined_by_or = False
         if len(text) > MAX_LENGTH:
-            raise SegmentError(text[:60], 60, f"A segment can have at most {MAX_LENGTH} characters.")
+            raise SegmentError(
+                text[:60],
+                60,
+                gettext_noop("A segment can have at most %(most)s characters.") % {"most": MAX_LENGTH},
+            )
         for place, char in enumerate(text):
             if not (char.isprintable() or char.isspace()):
-                self.fail(f"There is an invisible character here (U+{ord(char):04X}). Delete it.", place)
+                self.fail(
+                    gettext_noop("There is an invisible character here (U+%(code)s). Delete it.")
+                    % {"code": f"{ord(char):04X}"},
+                    place,
+                )
 
     @property
     def char(self) -> str:
@@ -129,7 +147,7 @@ class _Parser:
     def parse(self) -> Expression:
         expression = self.parse_or()
         if self.char:
-            self.fail("This parenthesis has no opening one. Delete it, or add one before it.")
+            self.fail(gettext_noop("This parenthesis has no opening one. Delete it, or add one before it."))
         return expression
 
     def parse_or(self) -> Expression:
@@ -160,18 +178,18 @@ class _Parser:
         self.position += negated
         expression = self.parse_group() if self.char and self.char in _OPENING else self.parse_term()
         if self.char and not self.char.isspace() and self.char not in _CLOSING:
-            self.fail("Put a space here, between one term and the next.")
+            self.fail(gettext_noop("Put a space here, between one term and the next."))
         return negate(expression) if negated else expression
 
     def parse_group(self) -> Expression:
         self.open_parentheses.append(self.position)
         if len(self.open_parentheses) > MAX_DEPTH:
-            self.fail(f"Parentheses can be nested at most {MAX_DEPTH} deep.")
+            self.fail(gettext_noop("Parentheses can be nested at most %(most)s deep.") % {"most": MAX_DEPTH})
         self.position += 1
         expression = self.parse_or()
         start = self.open_parentheses.pop()
         if not self.char:
-            self.fail("This parenthesis is never closed.", start)
+            self.fail(gettext_noop("This parenthesis is never closed."), start)
         self.position += 1
         return expression
 
@@ -200,7 +218,11 @@ class _Parser:
             self.fail(_describe_stray_word(_WORD.match(self.text, start), word), start)
         key = normalize("NFKC", word).casefold()
         if key not in KEYS:
-            self.fail(f'There is no key "{word}".{did_you_mean(word, KEYS)} {_KEYS_SENTENCE}', start)
+            self.fail(
+                gettext_noop('There is no key "%(word)s".') % {"word": word}
+                + f"{did_you_mean(word, KEYS)} {_KEYS_SENTENCE}",
+                start,
+            )
         self.position += 1
         return key
 
@@ -215,28 +237,41 @@ class _Parser:
         """Return what a saved segment means now."""
         start, name = self.position, normalize("NFC", self.parse_word(SAVED_KEY).strip()).casefold()
         if self.lookups.saved is None:
-            self.fail("Saved segments cannot be used here. Write out what this one stands for.", start)
+            self.fail(
+                gettext_noop("Saved segments cannot be used here. Write out what this one stands for."), start
+            )
         text = self.lookups.saved.find(name)
         self.named.add(name)
         self.names.append(SavedName(name=name, start=start, end=self.position))
         if text is None:
             names = self.lookups.saved.names()
-            none = "None has been saved yet. To save one: mailer segments save NAME QUERY"
+            none = gettext_noop("None has been saved yet. To save one: mailer segments save NAME QUERY")
             self.fail(
-                f'No segment is saved as "{name}".{did_you_mean(name, names)} {list_choices(names, none)}',
+                gettext_noop('No segment is saved as "%(name)s".') % {"name": name}
+                + f"{did_you_mean(name, names)} {list_choices(names, none)}",
                 start,
             )
         path = (*self.path, name)
         if name in self.path:
-            self.fail(f"This saved segment refers to itself: {' → '.join(path[path.index(name) :])}.", start)
+            self.fail(
+                gettext_noop("This saved segment refers to itself: %(names)s.")
+                % {"names": " → ".join(path[path.index(name) :])},
+                start,
+            )
         if len(path) > MAX_DEPTH:
-            self.fail(f"Saved segments can refer to each other at most {MAX_DEPTH} deep.", start)
+            self.fail(
+                gettext_noop("Saved segments can refer to each other at most %(most)s deep.")
+                % {"most": MAX_DEPTH},
+                start,
+            )
         try:
             return parse_expression(text, self.lookups, path).tree
         except SegmentError as error:
             if error.reason.startswith(_IN_SAVED):
                 raise
-            raise SegmentError(error.text, error.position, f'{_IN_SAVED} "{name}": {error.reason}') from error
+            raise SegmentError(
+                error.text, error.position, _SAVED_REASON % {"name": name, "reason": error.reason}
+            ) from error
 
     def parse_word(self, key: str) -> str:
         """Read a value, in quotation marks or not."""
@@ -244,7 +279,10 @@ class _Parser:
         word = self.parse_quoted() if self.char and self.char in _QUOTES else self.parse_bare()
         if not word.strip():
             self.fail(
-                f"A value is missing here. Write it as in {EXAMPLES[key]}, with no spaces around : and ,.",
+                gettext_noop(
+                    "A value is missing here. Write it as in %(example)s, with no spaces around : and ,."
+                )
+                % {"example": EXAMPLES[key]},
                 start,
             )
         return word
@@ -255,7 +293,7 @@ class _Parser:
         opened: list[int] = []
         while self.char and not self.char.isspace() and self.char not in _COMMAS:
             if self.char in _QUOTES:
-                self.fail("Quotation marks must enclose a whole value.")
+                self.fail(gettext_noop("Quotation marks must enclose a whole value."))
             if self.char in _CLOSING and not opened:
                 break
             if self.char in _OPENING:
@@ -265,8 +303,11 @@ class _Parser:
             self.position += 1
         if opened:
             self.fail(
-                "This parenthesis is not closed within its value. Separate alternatives with commas, as in "
-                "country:MN,CN. Parentheses group whole terms, as in (country:MN or tag:press).",
+                gettext_noop(
+                    "This parenthesis is not closed within its value. Separate alternatives with "
+                    "commas, as in country:MN,CN. Parentheses group whole terms, as in (country:MN "
+                    "or tag:press)."
+                ),
                 opened[0],
             )
         return self.text[start : self.position]
@@ -275,7 +316,7 @@ class _Parser:
         start = self.position
         end = self.text.find(_QUOTES[self.char], start + 1)
         if end < 0:
-            self.fail("This quotation mark is never closed.", start)
+            self.fail(gettext_noop("This quotation mark is never closed."), start)
         self.position = end + 1
         return self.text[start + 1 : end]
 
@@ -298,10 +339,14 @@ class _Parser:
 
     def describe_missing_term(self) -> str:
         if self.is_at_or():
-            return 'A term is missing before this "or", which joins two terms, as in country:MN or tag:press.'
+            return gettext_noop(
+                'A term is missing before this "or", which joins two terms, as in country:MN or tag:press.'
+            )
         if self.char:
-            return "These parentheses are empty. Write a term in them, or delete them."
-        return f"A term is missing here, such as {EXAMPLES[TermKey.country]}."
+            return gettext_noop("These parentheses are empty. Write a term in them, or delete them.")
+        return gettext_noop("A term is missing here, such as %(example)s.") % {
+            "example": EXAMPLES[TermKey.country]
+        }
 
     def fail(self, reason: str, position: int | None = None) -> NoReturn:
         raise SegmentError(self.text, self.position if position is None else position, reason)
@@ -311,16 +356,18 @@ def _describe_stray_word(stray: re.Match[str] | None, word: str) -> str:
     whole = stray.group() if stray else ""
     folded = normalize("NFKC", word).casefold()
     if folded in {"and", "not"}:
-        return (
-            'Terms side by side already mean "and". Write "or" between two terms for "or", and a hyphen '
-            'for "not", as in -tag:press.'
+        return gettext_noop(
+            'Terms side by side already mean "and". Write "or" between two terms for "or", '
+            'and a hyphen for "not", as in -tag:press.'
         )
     if folded == EVERYONE:
-        return f'"{word}" means everyone and cannot be combined with other terms.'
+        return gettext_noop('"%(word)s" means everyone and cannot be combined with other terms.') % {
+            "word": word
+        }
     if not word:
         shown = f'"{whole}"' if whole else "A hyphen alone"
-        return (
-            f"{shown} is not a term. A term is a key, a colon and values, "
-            f"such as {EXAMPLES[TermKey.country]}."
-        )
-    return f'"{whole}" has no key and colon. Write it as in {EXAMPLES[TermKey.country]}. {_KEYS_SENTENCE}'
+        return gettext_noop(
+            "%(shown)s is not a term. A term is a key, a colon and values, such as %(example)s."
+        ) % {"shown": shown, "example": EXAMPLES[TermKey.country]}
+    words = gettext_noop('"%(whole)s" has no key and colon. Write it as in %(example)s.')
+    return f"{words % {'whole': whole, 'example': EXAMPLES[TermKey.country]}} {_KEYS_SENTENCE}"

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
 from subscribers.segments.lookups import Lookups
@@ -73,10 +74,11 @@ def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
     if row is None:
         names = SavedSegmentStore(connection).names()
         there_are = list_choices(
-            names, "None has been saved yet. To save one: mailer segments save NAME QUERY"
+            names, gettext_noop("None has been saved yet. To save one: mailer segments save NAME QUERY")
         )
         raise SavedSegmentError(
-            f"No segment is saved as {quote_for_message(name)}.{did_you_mean(name, names)} {there_are}"
+            gettext_noop("No segment is saved as %(text)s.") % {"text": quote_for_message(name)}
+            + f"{did_you_mean(name, names)} {there_are}"
         )
     return NamedSegment(**row._mapping)
 
@@ -92,7 +94,10 @@ def save_segment(
     """
     key, written = _validate_name(name), text.strip()
     if written.casefold() in {"", EVERYONE}:
-        raise SavedSegmentError(f'"{EVERYONE}" already means everyone and does not need another name.')
+        raise SavedSegmentError(
+            gettext_noop('"%(word)s" already means everyone and does not need another name.')
+            % {"word": EVERYONE}
+        )
     before = next((saved for saved in list_saved_segments(connection) if saved.name == key), None)
     parse_expression(written, lookups, (key,))
     if before is None:
@@ -113,8 +118,8 @@ def delete_segment(connection: Connection, name: str, lookups: Lookups) -> Named
     others = [other for other in list_saved_segments(connection) if _is_part_of(saved.name, other, lookups)]
     if others:
         raise SavedSegmentError(
-            f'"{saved.name}" is used in {", ".join(other.name for other in others)}. '
-            "First save those without it, or delete them."
+            gettext_noop('"%(name)s" is used in %(names)s. First save those without it, or delete them.')
+            % {"name": saved.name, "names": ", ".join(other.name for other in others)}
         )
     connection.execute(delete(SavedSegment).where(col(SavedSegment.name) == saved.name))
     return saved
@@ -137,7 +142,8 @@ def rename_segment(
     all_saved = list_saved_segments(connection)
     if any(other.name == key for other in all_saved):
         raise SavedSegmentError(
-            f'Another segment is saved as "{key}". Choose another name, or delete that one.'
+            gettext_noop('Another segment is saved as "%(key)s". Choose another name, or delete that one.')
+            % {"key": key}
         )
     texts = {other.name: _replace_name(other, saved.name, key, lookups) for other in all_saved}
     for other in all_saved:
@@ -148,7 +154,9 @@ def rename_segment(
     try:
         connection.execute(renamed.values(name=key, updated_at=now))
     except IntegrityError as error:
-        raise SavedSegmentError(f'Someone else has just saved "{key}". Choose another name.') from error
+        raise SavedSegmentError(
+            gettext_noop('Someone else has just saved "%(key)s". Choose another name.') % {"key": key}
+        ) from error
     return find_saved_segment(connection, key)
 
 
@@ -160,8 +168,11 @@ def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: Lookup
         if name not in other.text.casefold():
             return other.text
         raise SavedSegmentError(
-            f'"{other.name}" may use "{name}" and can no longer be read, so nothing was renamed. '
-            f"Correct or delete {other.name} first."
+            gettext_noop(
+                '"%(name)s" may use "%(other)s" and can no longer be read, so nothing was '
+                "renamed. Correct or delete %(name)s first."
+            )
+            % {"name": other.name, "other": name}
         ) from error
     text = other.text
     for place in reversed(places):
@@ -191,11 +202,17 @@ def _validate_name(name: str) -> str:
     folded = _normalise_name(name)
     if not _NAME.fullmatch(folded) or len(folded) > _MAX_NAME_LENGTH:
         raise SavedSegmentError(
-            f"{quote_for_message(name)} is not a valid name. Use at most {_MAX_NAME_LENGTH} letters, "
-            "digits and - . _, such as east-asia."
+            gettext_noop(
+                "%(text)s is not a valid name. Use at most %(most)s letters, digits "
+                "and - . _, such as east-asia."
+            )
+            % {"text": quote_for_message(name), "most": _MAX_NAME_LENGTH}
         )
     if folded in _RESERVED:
-        raise SavedSegmentError(f'"{folded}" is the name of a page in Studio. Choose another name.')
+        raise SavedSegmentError(
+            gettext_noop('"%(name)s" is the name of a page in Studio. Choose another name.')
+            % {"name": folded}
+        )
     return folded
 
 

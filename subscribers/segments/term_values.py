@@ -7,6 +7,7 @@ from types import MappingProxyType
 from unicodedata import normalize
 
 from locales.countries import is_country
+from locales.phrase import gettext_noop
 from subscribers.country import resolve_country
 from subscribers.errors import CountryError, DetailError
 from subscribers.models import ConsentEvent, Status
@@ -51,7 +52,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     # Only suggest the second if it is about as similar as the first.
     if len(near) == 2 and not get_close_matches(word.casefold(), near[1:], cutoff=0.75):
         near.pop()
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    return " " + gettext_noop("Did you mean %(names)s?") % {"names": " or ".join(near)} if near else ""
 
 
 def list_choices(names: Iterable[str], none: str) -> str:
@@ -61,7 +62,10 @@ def list_choices(names: Iterable[str], none: str) -> str:
         return none
     more = len(all_names) - _MAX_LISTED
     shown = ", ".join(all_names[:_MAX_LISTED])
-    return f"Choose from: {shown}{f' and {more} more' if more > 0 else ''}."
+    if more > 0:
+        words = gettext_noop("Choose from: %(names)s and %(number)s more.")
+        return words % {"names": shown, "number": more}
+    return gettext_noop("Choose from: %(names)s.") % {"names": shown}
 
 
 def _parse_country(word: str, _: Lookups) -> str:
@@ -72,7 +76,10 @@ def _parse_country(word: str, _: Lookups) -> str:
         meant = resolve_country(word)
     except CountryError as error:
         raise ValueError(str(error)) from error
-    raise ValueError(f'Write countries as two-letter codes: for "{word}", use {meant}.')
+    raise ValueError(
+        gettext_noop('Write countries as two-letter codes: for "%(word)s", use %(meant)s.')
+        % {"word": word, "meant": meant}
+    )
 
 
 def _parse_sector(word: str, lookups: Lookups) -> str:
@@ -83,17 +90,23 @@ def _parse_sector(word: str, lookups: Lookups) -> str:
         if sector.casefold() == slug:
             return sector
     there_are = (
-        f"Choose from: {', '.join(lookups.sectors)}."
+        gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(lookups.sectors)}
         if lookups.sectors
-        else "No sectors are set in mailer.toml under [sectors]."
+        else gettext_noop("No sectors are set in mailer.toml under [sectors].")
     )
-    raise ValueError(f'There is no sector "{word}".{did_you_mean(slug, lookups.sectors)} {there_are}')
+    raise ValueError(
+        gettext_noop('There is no sector "%(word)s".') % {"word": word}
+        + f"{did_you_mean(slug, lookups.sectors)} {there_are}"
+    )
 
 
 def _parse_language(word: str, _: Lookups) -> str:
     tag = word.strip().lower().replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f'"{word}" is not a language code. Use one such as en, mn or zh-Hans.')
+        raise ValueError(
+            gettext_noop('"%(word)s" is not a language code. Use one such as en, mn or zh-Hans.')
+            % {"word": word}
+        )
     return tag
 
 
@@ -102,7 +115,9 @@ def _parse_status(word: str, _: Lookups) -> str:
     if status in Status.__members__:
         return status
     raise ValueError(
-        f'There is no status "{word}".{did_you_mean(status, Status)} Choose from: {", ".join(Status)}.'
+        gettext_noop('There is no status "%(word)s".') % {"word": word}
+        + f"{did_you_mean(status, Status)} "
+        + gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(Status)}
     )
 
 
@@ -119,7 +134,7 @@ def _parse_organisation(word: str, _: Lookups) -> str:
     except DetailError as error:
         raise ValueError(error.reason) from error
     if '"' in words:
-        raise ValueError("You cannot search for a quotation mark. Leave it out.")
+        raise ValueError(gettext_noop("You cannot search for a quotation mark. Leave it out."))
     return words
 
 
@@ -129,17 +144,26 @@ def _parse_joined(word: str, _: Lookups) -> str:
 
 def _parse_edition(word: str, lookups: Lookups) -> str:
     if lookups.deliveries is None:
-        raise ValueError("got: cannot be used here, because deliveries are not known. Leave it out.")
+        raise ValueError(
+            gettext_noop("got: cannot be used here, because deliveries are not known. Leave it out.")
+        )
     deliveries = lookups.deliveries
     (name, slash, story), editions = word.strip().partition("/"), deliveries.editions()
     if name not in editions:
-        there_are = list_choices(editions, "No campaign has been created yet.")
+        there_are = list_choices(editions, gettext_noop("No campaign has been created yet."))
         near = did_you_mean(name, editions)
-        raise ValueError(f'No campaign has sent the edition "{name}".{near} {there_are}')
+        raise ValueError(
+            gettext_noop('No campaign has sent the edition "%(name)s".') % {"name": name}
+            + f"{near} {there_are}"
+        )
     if slash and story not in (stories := deliveries.stories(name)):
-        there_are = list_choices(stories, "Its content is no longer known.")
+        there_are = list_choices(stories, gettext_noop("Its content is no longer known."))
         near = did_you_mean(story, stories)
-        raise ValueError(f'The edition {name} was not sent with a story "{story}".{near} {there_are}')
+        raise ValueError(
+            gettext_noop('The edition %(name)s was not sent with a story "%(story)s".')
+            % {"name": name, "story": story}
+            + f"{near} {there_are}"
+        )
     return name + slash + story
 
 
@@ -150,11 +174,17 @@ def _parse_consent(word: str, _: Lookups) -> str:
     # Any method can be in a record, so only near misses of known words are taken for mistakes.
     near = get_close_matches(said, (*ConsentEvent, *_METHODS), n=1, cutoff=0.8)
     if near:
-        raise ValueError(f'"{word}" is not in any consent record. Did you mean {near[0]}?')
+        raise ValueError(
+            gettext_noop('"%(word)s" is not in any consent record. Did you mean %(near)s?')
+            % {"word": word, "near": near[0]}
+        )
     if not _METHOD.fullmatch(said):
         raise ValueError(
-            f'"{word}" is not a consent event or method. Use an event ({", ".join(ConsentEvent)}) or a '
-            f"method, such as {', '.join(_METHODS)}."
+            gettext_noop(
+                '"%(word)s" is not a consent event or method. Use an event (%(names)s) or a '
+                "method, such as %(methods)s."
+            )
+            % {"word": word, "names": ", ".join(ConsentEvent), "methods": ", ".join(_METHODS)}
         )
     return said
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
@@ -116,6 +117,9 @@ def _check_identity(mail: ParsedMail) -> Iterator[Finding]:
             if "".join(words.split()) not in squeezed:
                 yield finding(
                     "no-postal-address",
-                    f"the {part} part does not contain your {what}, which the law of most countries "
-                    "requires. Add it to the footer.",
+                    gettext_noop(
+                        "the %(part)s part does not contain your %(what)s, which the law of most countries "
+                        "requires. Add it to the footer."
+                    )
+                    % {"part": part, "what": what},
                 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
@@ -11,9 +12,9 @@ _MIN_LARGE_CONTRAST = 3.0
 _LARGE = 24
 _LARGE_BOLD = 18.66
 _KINDS = {
-    Appearance.bare: "in programs that drop style sheets",
-    Appearance.light: "on a light background",
-    Appearance.dark: "in dark mode",
+    Appearance.bare: gettext_noop("in programs that drop style sheets"),
+    Appearance.light: gettext_noop("on a light background"),
+    Appearance.dark: gettext_noop("in dark mode"),
 }
 
 
@@ -43,9 +44,18 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
                 told.add((colour, background))
                 yield finding(
                     "low-contrast",
-                    f"“{excerpt(run.text)}” is {colour} on {background} {_KINDS[appearance]}: the contrast "
-                    f"is {ratio:.2f}:1, and text of this size needs {least:g}:1. Choose colours with more "
-                    "contrast.",
+                    gettext_noop(
+                        "“%(words)s” is %(colour)s on %(background)s %(where)s: the contrast is %(ratio)s:1, "
+                        "and text of this size needs %(least)s:1. Choose colours with more contrast."
+                    )
+                    % {
+                        "words": excerpt(run.text),
+                        "colour": colour,
+                        "background": background,
+                        "where": _KINDS[appearance],
+                        "ratio": f"{ratio:.2f}",
+                        "least": f"{least:g}",
+                    },
                     key=f"{colour} {background}",
                     place=mail.place_of(run.node, run.text),
                 )

@@ -4,6 +4,7 @@ preheader."""
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -37,9 +38,17 @@ def check_first_words(mail: ParsedMail) -> Iterator[Finding]:
         if read == _FIRST and content < _LEAST:
             yield finding(
                 "late-content",
-                f"of the first {_FIRST} letters of the {part} part, {content} say what is in this edition: "
-                f"“{excerpt(' '.join(first), 80)}”. iOS and Gmail summarise an email by its first words. "
-                "Move addresses, explanations and links about the email itself to the end of the template.",
+                gettext_noop(
+                    "of the first %(first)s letters of the %(part)s part, %(content)s say what is in this "
+                    "edition: “%(words)s”. iOS and Gmail summarise an email by its first words. Move "
+                    "addresses, explanations and links about the email itself to the end of the template."
+                )
+                % {
+                    "first": _FIRST,
+                    "part": part,
+                    "content": content,
+                    "words": excerpt(" ".join(first), 80),
+                },
                 key=part,
                 weight=_LEAST - content,
             )

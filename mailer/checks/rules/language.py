@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from editions.markdown.lang_spans import mark_languages_in_text
 from locales.languages import canonical_language, language_name
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
 from mailer.rendering.themes.theme import Theme
@@ -58,8 +59,15 @@ def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
         for language, words in _find_foreign_runs(run):
             yield finding(
                 "unmarked-language",
-                f"screen readers read “{excerpt(words)}” with the voice for "
-                f'{run.node.language or "no language"}. Put it in an element with lang="{language}".',
+                gettext_noop(
+                    "screen readers read “%(words)s” with the voice for %(voice)s. Put it in an element "
+                    'with lang="%(language)s".'
+                )
+                % {
+                    "words": excerpt(words),
+                    "voice": run.node.language or "no language",
+                    "language": language,
+                },
                 place=mail.place_of(run.node, words),
             )
 
@@ -70,9 +78,16 @@ def check_phrases(mail: ParsedMail) -> Iterator[Finding]:
     if spoken and spoken != wanted:
         yield finding(
             "no-words",
-            "phrases such as “Read more” and “Unsubscribe” are not available in "
-            f"{_name_language(wanted)}, so they appear in {_name_language(spoken)}. Add "
-            f"templates/email/words/{wanted}.toml to the workspace; docs/templates.md lists its keys.",
+            gettext_noop(
+                "phrases such as “Read more” and “Unsubscribe” are not available in %(language)s, "
+                "so they appear in %(other)s. Add templates/email/words/%(tag)s.toml to the "
+                "workspace; docs/templates.md lists its keys."
+            )
+            % {
+                "language": _name_language(wanted),
+                "other": _name_language(spoken),
+                "tag": wanted,
+            },
         )
 
 

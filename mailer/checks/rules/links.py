@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from editions.checks.content import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -21,15 +22,21 @@ def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
         if not link.text and not pictures:
             yield finding(
                 "silent-link",
-                f"a link to {excerpt(target, 60)} has no text, so readers cannot follow it. Add text "
-                "that says where it goes.",
+                gettext_noop(
+                    "a link to %(address)s has no text, so readers cannot follow it. Add text that says "
+                    "where it goes."
+                )
+                % {"address": excerpt(target, 60)},
                 place=mail.place_of(link),
             )
         elif is_vague_link_text(link.text):
             yield finding(
                 "vague-link",
-                f"“{link.text}” means nothing when a screen reader lists the links. Say what the link "
-                "leads to.",
+                gettext_noop(
+                    "“%(text)s” means nothing when a screen reader lists the links. Say what the link leads "
+                    "to."
+                )
+                % {"text": link.text},
                 place=mail.place_of(link),
             )
 
@@ -45,7 +52,8 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
         if target.strip() in {"", "#"}:
             yield finding(
                 "link-to-nowhere",
-                f"the link “{words}” has no address. Add one, or remove the link.",
+                gettext_noop("the link “%(words)s” has no address. Add one, or remove the link.")
+                % {"words": words},
                 place=mail.place_of(link),
             )
         elif target.startswith("#"):
@@ -90,13 +98,19 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[Findin
     elif uses_link_shortener(target):
         yield finding(
             "short-link",
-            f"“{words}” goes through a link shortener, {target}. Use the address of the page itself.",
+            gettext_noop(
+                "“%(words)s” goes through a link shortener, %(target)s. Use the address of the page itself."
+            )
+            % {"words": words, "target": target},
             place=place,
         )
     elif target.lower().startswith("http://"):
         yield finding(
             "plain-http",
-            f"the link “{words}”, {target}, is not encrypted. Check whether it works with https://.",
+            gettext_noop(
+                "the link “%(words)s”, %(target)s, is not encrypted. Check whether it works with https://."
+            )
+            % {"words": words, "target": target},
             place=place,
         )
 
@@ -128,9 +142,11 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
             odd = kinds[min(kinds)][0]
             yield finding(
                 "uneven-tags",
-                f"links to {host} have different utm_ parameters, so their visits are counted "
-                f"separately; {odd.get('href')} is one of them. Give all of them the same "
-                "parameters, or none.",
+                gettext_noop(
+                    "links to %(host)s have different utm_ parameters, so their visits are counted "
+                    "separately; %(example)s is one of them. Give all of them the same parameters, or none."
+                )
+                % {"host": host, "example": odd.get("href")},
                 key=host,
                 place=mail.place_of(odd),
             )

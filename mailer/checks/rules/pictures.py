@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -33,16 +34,22 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
         if alt is None:
             yield finding(
                 "no-alt",
-                f"the picture {_name(source)} has no alt, so screen readers read out its file name. "
-                'Describe what it shows, or write alt="" if it is decoration.',
+                gettext_noop(
+                    "the picture %(name)s has no alt, so screen readers read out its file name. Describe "
+                    'what it shows, or write alt="" if it is decoration.'
+                )
+                % {"name": _name(source)},
                 place=mail.place_of(picture),
             )
         link = picture.closest("a")
         if link is not None and not link.text and alt and _GENERIC.fullmatch(alt.strip()):
             yield finding(
                 "linked-picture",
-                f"the picture “{excerpt(alt)}” is a link but does not say where it goes. Describe the "
-                "destination in its alt text.",
+                gettext_noop(
+                    "the picture “%(words)s” is a link but does not say where it goes. Describe the "
+                    "destination in its alt text."
+                )
+                % {"words": excerpt(alt)},
                 place=mail.place_of(picture),
             )
 
@@ -100,11 +107,25 @@ def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> It
     widest = max(width, _PHONE_WIDTH) if _is_fluid(picture) else width
     if ratio >= least and round(image.width / widest, 1) <= most:
         return
-    what = "is blurred on high-density screens" if ratio < least else "is heavier than any screen can show"
+    what = (
+        gettext_noop("is blurred on high-density screens")
+        if ratio < least
+        else gettext_noop("is heavier than any screen can show")
+    )
     yield finding(
         "picture-density",
-        f"the picture {name} is {image.width} pixels wide and shown at {width}, {ratio:.1f} for each, "
-        f"and {what}. Use a file about {2 * width} pixels wide.",
+        gettext_noop(
+            "the picture %(name)s is %(width)s pixels wide and shown at %(shown)s, %(ratio)s for "
+            "each, and %(what)s. Use a file about %(size)s pixels wide."
+        )
+        % {
+            "name": name,
+            "width": image.width,
+            "shown": width,
+            "ratio": f"{ratio:.1f}",
+            "what": what,
+            "size": 2 * width,
+        },
         place=mail.place_of(picture),
     )
 
@@ -141,8 +162,11 @@ def check_weight(mail: ParsedMail) -> Iterator[Finding]:
         if size > _MAX_PICTURE_BYTES:
             yield finding(
                 "heavy-picture",
-                f"the picture {name} is {size // 1000:,} kB, which loads slowly on a phone. Export it at "
-                f"less than {_MAX_PICTURE_BYTES // 1000} kB.",
+                gettext_noop(
+                    "the picture %(name)s is %(size)s kB, which loads slowly on a phone. Export it at less "
+                    "than %(most)s kB."
+                )
+                % {"name": name, "size": f"{size // 1000:,}", "most": _MAX_PICTURE_BYTES // 1000},
                 place=mail.place_of(used[name]),
             )
     total = sum(sizes.values()) + len(mail.source.html.encode())
@@ -150,10 +174,14 @@ def check_weight(mail: ParsedMail) -> Iterator[Finding]:
         code = "mail-overweight" if total > _MAX_MAIL_BYTES else "mail-heavy"
         yield finding(
             code,
-            f"the email and its pictures total {total // 1000:,} kB, and many people read it on a phone "
-            "and pay for the data. Keep it below "
-            f"{(_MAX_MAIL_BYTES if total > _MAX_MAIL_BYTES else _WARN_MAIL_BYTES) // 1000:,} kB: use "
-            "fewer or smaller pictures.",
+            gettext_noop(
+                "the email and its pictures total %(size)s kB, and many people read it on a phone and "
+                "pay for the data. Keep it below %(most)s kB: use fewer or smaller pictures."
+            )
+            % {
+                "size": f"{total // 1000:,}",
+                "most": f"{(_MAX_MAIL_BYTES if total > _MAX_MAIL_BYTES else _WARN_MAIL_BYTES) // 1000:,}",
+            },
             key="",
             weight=total,
         )
@@ -168,9 +196,12 @@ def check_text_ratio(mail: ParsedMail) -> Iterator[Finding]:
     if letters < _FEWEST_LETTERS or letters < _FEWEST_PER_AREA * area:
         yield finding(
             "image-only",
-            f"the email has {letters} characters of text and {len(pictures)} pictures. Readers who block "
-            "pictures see no news, and spam filters reject such email. Write what the pictures say as "
-            "text.",
+            gettext_noop(
+                "the email has %(letters)s characters of text and %(number)s pictures. Readers who block "
+                "pictures see no news, and spam filters reject such email. Write what the pictures say "
+                "as text."
+            )
+            % {"letters": letters, "number": len(pictures)},
             key="",
             weight=-letters,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.rendering.body.counted_links import measure_growth
@@ -18,20 +19,29 @@ def check_size(mail: ParsedMail) -> Iterator[Finding]:
     size = len(mail.source.html.encode())
     if mail.source.counts_clicks:
         size += measure_growth(mail.source.html, mail.source.base_url)
+    values = {"size": f"{size:,}", "most": f"{MAX_HTML_BYTES:,}"}
     if size > MAX_HTML_BYTES:
         yield finding(
             "mail-too-large",
-            f"the email has {size:,} bytes of HTML, more than the {MAX_HTML_BYTES:,} that Gmail shows: "
-            "it would hide the rest, including the unsubscribe link. Shorten stories, or move some to "
-            f"the next edition.{_name_longest_story(mail)}",
+            gettext_noop(
+                "the email has %(size)s bytes of HTML, more than the %(most)s that Gmail "
+                "shows: it would hide the rest, including the unsubscribe link. Shorten stories, or move "
+                "some to the next edition."
+            )
+            % values
+            + _name_longest_story(mail),
             key="",
             weight=size,
         )
     elif size > WARN_HTML_BYTES:
         yield finding(
             "mail-large",
-            f"the email has {size:,} bytes of HTML, close to the {MAX_HTML_BYTES:,} that Gmail shows. It "
-            f"can be sent, but a longer text or translation might not fit.{_name_longest_story(mail)}",
+            gettext_noop(
+                "the email has %(size)s bytes of HTML, close to the %(most)s that Gmail shows. "
+                "It can be sent, but a longer text or translation might not fit."
+            )
+            % values
+            + _name_longest_story(mail),
             key="",
             weight=size,
         )
@@ -44,4 +54,7 @@ def _name_longest_story(mail: ParsedMail) -> str:
         return ""
     sizes = {span.slug: len(mail.source.html[span.start : span.end].encode()) for span in spans}
     longest = max(sizes, key=lambda slug: sizes[slug])
-    return f" The longest story is {longest}, with {sizes[longest]:,} of them."
+    return " " + gettext_noop("The longest story is %(longest)s, with %(bytes)s of them.") % {
+        "longest": longest,
+        "bytes": f"{sizes[longest]:,}",
+    }

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -100,8 +101,11 @@ def check_headings(mail: ParsedMail) -> Iterator[Finding]:
         if after > before + 1:
             yield finding(
                 "heading-leap",
-                f"“{excerpt(heading.text)}” skips from heading level {before} to {after}, as if a "
-                f"section were missing. Make it <h{before + 1}>.",
+                gettext_noop(
+                    "“%(words)s” skips from heading level %(before)s to %(after)s, as if a section were "
+                    "missing. Make it <h%(level)s>."
+                )
+                % {"words": excerpt(heading.text), "before": before, "after": after, "level": before + 1},
                 place=mail.place_of(heading),
             )
     for heading in headings:

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from locales.phrase import gettext_noop
 from mailer.atomic_write import sync_folder, write_atomically
 from mailer.errors import ConfigurationError
 
@@ -26,7 +27,9 @@ def write_secret(root: Path, name: str, secret: str) -> Path:
     """
     assert _NAME.fullmatch(name), name  # noqa: S101 - names are made by the program
     if not secret.strip() or len(secret) > _MAX_LENGTH or not secret.isprintable():
-        raise ConfigurationError("This is empty, too long, or has characters that cannot be typed.")
+        raise ConfigurationError(
+            gettext_noop("This is empty, too long, or has characters that cannot be typed.")
+        )
     folder = root / SECRETS_FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from locales.phrase import gettext_noop
 from mailer.atomic_write import atomic_file, locked_folder, remove_left_behind, sync_folder
 from mailer.errors import ConfigurationError
 from mailer.settings.changes.toml_nodes import TomlPath
@@ -26,7 +27,10 @@ class OvertakenError(ConfigurationError):
     def __init__(self, current: Mapping[TomlPath, Any]) -> None:
         self.current = current
         names = ", ".join(sorted(map(write_keys, current)))
-        super().__init__(f"Somebody else has changed {names} meanwhile. Nothing was changed; try again.")
+        super().__init__(
+            gettext_noop("Somebody else has changed %(names)s meanwhile. Nothing was changed; try again.")
+            % {"names": names}
+        )
 
 
 class OverriddenError(ConfigurationError):
@@ -124,8 +128,11 @@ def _refuse_overridden(changes: TomlChanges, environ: Mapping[str, str]) -> None
         section, key = (*path, "", "")[:2]
         if (variable := overrides.get((str(section), str(key)))) is not None:
             raise OverriddenError(
-                f"{write_keys(path)} is set by the variable {variable}, which overrides the file. Change the "
-                "variable where this program is started."
+                gettext_noop(
+                    "%(key)s is set by the variable %(variable)s, which overrides the file. "
+                    "Change the variable where this program is started."
+                )
+                % {"key": write_keys(path), "variable": variable}
             )
 
 

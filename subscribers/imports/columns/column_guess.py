@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from locales.countries import find_countries
 from locales.languages import find_language
+from locales.phrase import gettext_noop
 from subscribers.errors import quote_for_message
 from subscribers.imports.columns.column_layout import ColumnLayout
 from subscribers.imports.columns.column_titles import (
@@ -57,7 +58,9 @@ def guess_layout(
 
 def describe_doubt(title: str) -> str:
     """Say why a column that says yes and no must be asked about."""
-    return f"The column {quote_for_message(title)} says yes or no, and may say who wants mail."
+    return gettext_noop("The column %(text)s says yes or no, and may say who wants mail.") % {
+        "text": quote_for_message(title)
+    }
 
 
 def doubtful_columns(titles: Sequence[str], places: Sequence[int]) -> tuple[StatusColumn, ...]:
@@ -189,7 +192,10 @@ class _Guess:
             return found
         if found:
             titles = ", ".join(quote_for_message(self._titles[place]) for place in found)
-            self._doubts.append(f"There are addresses under {titles}, and it is not certain whose.")
+            self._doubts.append(
+                gettext_noop("There are addresses under %(titles)s, and it is not certain whose.")
+                % {"titles": titles}
+            )
             self._places["email"] = (found[0],)
         return []
 

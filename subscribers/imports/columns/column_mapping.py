@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
 from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.columns.column_corrections import (
@@ -77,7 +78,8 @@ class UnknownStatusesError(ImportFileError):
         )
         super().__init__(
             name,
-            f"nothing was imported, because it is not clear who left: {named}.",
+            gettext_noop("nothing was imported, because it is not clear who left: %(values)s.")
+            % {"values": named},
             advice="Say what each value means: save the following as columns.toml, enter the values, and "
             "import with --columns columns.toml. A column that is not about leaving goes into "
             f"[status] as ignored = [{quote_for_message(unknown[0].title)}].",
@@ -248,7 +250,8 @@ def _map_by_columns_file(
         if " ".join(title.split()).casefold() not in folded:
             raise ImportFileError(
                 name,
-                f"there is no column {quote_for_message(title)}, although {columns_file.name} names it.",
+                gettext_noop("there is no column %(text)s, although %(name)s names it.")
+                % {"text": quote_for_message(title), "name": columns_file.name},
                 header.number or 1,
             )
         return folded.index(" ".join(title.split()).casefold())
@@ -331,8 +334,11 @@ def _add_file_meaning(
         meaning = find_left_stem(name.rpartition("/")[2].rpartition(".")[0])
         if meaning is not None:
             note = (
-                f"The name of the file says {meaning.value}, and no column says otherwise, so nobody in it "
-                "gets mail. If that is wrong, rename the file.",
+                gettext_noop(
+                    "The name of the file says %(value)s, and no column says otherwise, so nobody in "
+                    "it gets mail. If that is wrong, rename the file."
+                )
+                % {"value": meaning.value},
             )
     meaning = corrections.file_meaning or meaning
     if meaning is None or meaning in {StatusMeaning.active, StatusMeaning.nothing}:
@@ -362,20 +368,28 @@ def _make_mapping(maker: str, header: HeaderRow, layout: ColumnLayout, reader: L
 
 def _describe_header(header: HeaderRow) -> tuple[str, ...]:
     if header.number == 0:
-        return ("No row names the columns, so they were told by what is in them; the first row counts.",)
+        return (
+            gettext_noop(
+                "No row names the columns, so they were told by what is in them; the first row counts."
+            ),
+        )
     if not header.skipped:
         return ()
     first, last = header.skipped[0], header.skipped[-1]
-    rows = f"Row {first}" if first == last else f"Rows {first} to {last}"
-    return (f"{rows} above the header (row {header.number}) {'was' if first == last else 'were'} skipped.",)
+    words = (
+        gettext_noop("Row %(first)s above the header (row %(number)s) was skipped.")
+        if first == last
+        else gettext_noop("Rows %(first)s to %(last)s above the header (row %(number)s) were skipped.")
+    )
+    return (words % {"first": first, "last": last, "number": header.number},)
 
 
 def _describe_missing_email(header: HeaderRow) -> str:
     if header.number == 0:
-        return "There are no titles, and no column is full of addresses."
-    return (
-        "There is no email column, and it is required: no title names one, and no column is full of "
-        "addresses."
+        return gettext_noop("There are no titles, and no column is full of addresses.")
+    return gettext_noop(
+        "There is no email column, and it is required: no title names one, and no column "
+        "is full of addresses."
     )
 
 

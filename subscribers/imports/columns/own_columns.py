@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.columns.layout_reader import fit_width
@@ -52,9 +53,12 @@ def find_own_columns(row: SheetRow, name: str) -> OwnColumns | None:
     for column in columns:
         if columns.count(column) > 1:
             raise ImportFileError(
-                name, f'the column "{column}" appears twice. Remove one of them.', row.number
+                name,
+                gettext_noop('the column "%(column)s" appears twice. Remove one of them.')
+                % {"column": column},
+                row.number,
             )
     if "email" not in columns:
-        raise ImportFileError(name, "there is no email column, and it is required.", row.number)
+        raise ImportFileError(name, gettext_noop("there is no email column, and it is required."), row.number)
     places = {column: columns.index(column) for column in COLUMNS if column in columns}
     return OwnColumns(titles=tuple(titles), places=places)

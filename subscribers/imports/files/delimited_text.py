@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.batched_rows import BATCH_SIZE, BatchedRows, RowBatch
 from subscribers.imports.files.file_source import FileSource
@@ -73,7 +74,12 @@ def _describe_wide_row(name: str, last: int, rows: Sequence[Sequence[str]]) -> I
     number, width = next(
         (number, len(cells)) for number, cells in enumerate(rows, start=last + 1) if len(cells) > MAX_COLUMNS
     )
-    return ImportFileError(name, f"it has {width:,} columns; the limit is {MAX_COLUMNS:,}.", number)
+    return ImportFileError(
+        name,
+        gettext_noop("it has %(number)s columns; the limit is %(most)s.")
+        % {"number": f"{width:,}", "most": f"{MAX_COLUMNS:,}"},
+        number,
+    )
 
 
 def _skip_separator_line(stream: TextIO) -> int:
@@ -113,8 +119,10 @@ def _read_sample(sample: str, delimiter: str) -> Sequence[list[str]]:
 
 def _describe_quote_error(error: csv.Error) -> str:
     if "expected after" in str(error):
-        return 'there is text after a closing quotation mark. Double any quotation mark inside a cell: "".'
-    return (
-        "a quotation mark is opened in this row and never closed. Close it or, if it is part of the text, "
-        'double it: "".'
+        return gettext_noop(
+            'there is text after a closing quotation mark. Double any quotation mark inside a cell: "".'
+        )
+    return gettext_noop(
+        "a quotation mark is opened in this row and never closed. Close it or, if it is "
+        'part of the text, double it: "".'
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from posixpath import dirname, join, normpath
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.excel_values import is_date_format
 from subscribers.imports.files.file_source import FileSource
@@ -61,7 +62,11 @@ class ExcelPackage:
         name = self._names.get(path.lower())
         if name is None:
             raise ImportFileError(
-                self.file, f"it is damaged: its part {path} is missing. Open it in Excel and save it again."
+                self.file,
+                gettext_noop(
+                    "it is damaged: its part %(path)s is missing. Open it in Excel and save it again."
+                )
+                % {"path": path},
             )
         return self._archive.member(name)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.excel_package import ExcelPackage
@@ -68,14 +69,18 @@ def _find_merged(sheet: FileSource, file: str) -> list[MergedRange]:
     with sheet.open() as stream:
         while block := stream.read(BLOCK_BYTES * 16):
             if b"\0" in block:
-                raise ImportFileError(file, "one of its sheets is not in UTF-8. Save the workbook again.")
+                raise ImportFileError(
+                    file, gettext_noop("one of its sheets is not in UTF-8. Save the workbook again.")
+                )
             text = rest + block
             for letters, first, last in _MERGED.findall(text) if b"mergeCell" in text else ():
                 if int(last) > int(first):
                     found.add((int(first), _column_index(letters.decode()), int(last)))
             if len(found) > _MAX_MERGED:
                 raise ImportFileError(
-                    file, f"more than {_MAX_MERGED:,} of its cells are merged. Save it as CSV UTF-8."
+                    file,
+                    gettext_noop("more than %(most)s of its cells are merged. Save it as CSV UTF-8.")
+                    % {"most": f"{_MAX_MERGED:,}"},
                 )
             rest = text[-_MAX_MERGED_BYTES:]
     return [

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 
 
@@ -32,5 +33,7 @@ def make_file_source(path: Path, name: str = "") -> FileSource:
         with path.open("rb") as stream:
             size = stream.seek(0, 2)
     except OSError as error:
-        raise ImportFileError(name or path.name, f"it cannot be read: {error.strerror}.") from error
+        raise ImportFileError(
+            name or path.name, gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror}
+        ) from error
     return FileSource(name=name or path.name, size=size, open=lambda: path.open("rb"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.excel_values import format_number
@@ -57,7 +58,9 @@ def open_open_document(archive: ZipArchive) -> Workbook:
         ImportFileError: it is damaged, or protected by a password.
     """
     if _is_encrypted(archive):
-        raise ImportFileError(archive.name, "it is protected by a password. Save it without one.")
+        raise ImportFileError(
+            archive.name, gettext_noop("it is protected by a password. Save it without one.")
+        )
     content = archive.member(_CONTENT)
     overview = _OverviewHandler(archive.name)
     read_xml(content, archive.name, overview)
@@ -101,7 +104,10 @@ class _OverviewHandler:
         elif name == _SHEET and not self._sheet_depth:
             self._sheet_depth = self.depth
             if len(self.sheets) == MAX_SHEETS:
-                raise ImportFileError(self._file, f"it has more than {MAX_SHEETS:,} sheets.")
+                raise ImportFileError(
+                    self._file,
+                    gettext_noop("it has more than %(most)s sheets.") % {"most": f"{MAX_SHEETS:,}"},
+                )
             self.sheets.append(
                 (attributes.get(f"{_TABLE}name", ""), attributes.get(f"{_TABLE}style-name", ""), False)
             )

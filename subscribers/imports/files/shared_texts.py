@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Mapping
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.excel_values import unescape_text
 from subscribers.imports.files.xml_stream import CellText
@@ -62,6 +63,9 @@ class SharedTexts:
         if len(self._bytes) > _MAX_SHARED_BYTES or len(self._ends) > _MAX_SHARED_TEXTS:
             raise ImportFileError(
                 self._file,
-                f"it has more than {_MAX_SHARED_TEXTS:,} different texts, or {_MAX_SHARED_BYTES >> 20} MB of "
-                "them. Save the list's sheet as CSV.",
+                gettext_noop(
+                    "it has more than %(most)s different texts, or %(megabytes)s MB of them. "
+                    "Save the list's sheet as CSV."
+                )
+                % {"most": f"{_MAX_SHARED_TEXTS:,}", "megabytes": _MAX_SHARED_BYTES >> 20},
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.delimited_text import MAX_COLUMNS
@@ -69,7 +70,10 @@ class SheetRowBuilder:
         if number <= self._last_row:
             raise ImportFileError(
                 self.file,
-                f"its rows are not in order (row {number:,}). Open it in Excel or LibreOffice and save it.",
+                gettext_noop(
+                    "its rows are not in order (row %(number)s). Open it in Excel or LibreOffice and save it."
+                )
+                % {"number": f"{number:,}"},
             )
         self._last_row = last = number + repeated - 1
         if not self._cells:
@@ -107,7 +111,16 @@ class SheetRowBuilder:
     def _describe_extent(self, columns: int, rows: int) -> ImportFileError:
         return ImportFileError(
             self.file,
-            f"a sheet reaches to column {columns:,} and row {rows:,}; the limits are {MAX_COLUMNS:,} "
-            f"columns, {MAX_ROWS:,} rows and {_MAX_CELLS:,} cells. Copy the list into a new workbook, or "
-            "save it as CSV.",
+            gettext_noop(
+                "a sheet reaches to column %(columns)s and row %(rows)s; the limits are "
+                "%(most_columns)s columns, %(most_rows)s rows and %(most_cells)s cells. Copy the "
+                "list into a new workbook, or save it as CSV."
+            )
+            % {
+                "columns": f"{columns:,}",
+                "rows": f"{rows:,}",
+                "most_columns": f"{MAX_COLUMNS:,}",
+                "most_rows": f"{MAX_ROWS:,}",
+                "most_cells": f"{_MAX_CELLS:,}",
+            },
         )

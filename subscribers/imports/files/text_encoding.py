@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.file_source import FileSource
 
@@ -88,7 +89,10 @@ def _lookup_codec(source: FileSource, wanted: str) -> str:
     except LookupError as error:
         raise ImportFileError(
             source.name,
-            f'unknown encoding "{wanted}". Use one such as utf-8, gb18030, cp932, cp949 or cp1252.',
+            gettext_noop(
+                'unknown encoding "%(wanted)s". Use one such as utf-8, gb18030, cp932, cp949 or cp1252.'
+            )
+            % {"wanted": wanted},
         ) from error
     return "utf-8-sig" if name == "utf-8" else name
 
@@ -106,7 +110,7 @@ def _verify(source: FileSource, encoding: TextEncoding) -> TextEncoding:
     if (line := _find_undecodable_line(source, encoding.encoding)) is not None:
         raise ImportFileError(
             source.name,
-            f"line {line} is not {encoding.label} text.",
+            gettext_noop("line %(line)s is not %(label)s text.") % {"line": line, "label": encoding.label},
             advice="Give the right encoding with --encoding, often gb18030, cp932, cp949 or cp1252.",
         )
     return encoding
@@ -140,11 +144,15 @@ def _read_blocks(source: FileSource) -> Iterator[bytes]:
                 if len(block) == _BLOCK and b"\n" not in block and b"\r" not in block:
                     raise ImportFileError(
                         source.name,
-                        "a line is longer than a million bytes, so this is not a list of people.",
+                        gettext_noop(
+                            "a line is longer than a million bytes, so this is not a list of people."
+                        ),
                     )
                 yield block
     except OSError as error:
-        raise ImportFileError(source.name, f"it cannot be read: {error.strerror}.") from error
+        raise ImportFileError(
+            source.name, gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror}
+        ) from error
 
 
 def _guess_encoding(source: FileSource) -> TextEncoding:
@@ -193,7 +201,8 @@ def _refuse_broken_utf_8(source: FileSource, cells: list[bytes]) -> None:
         line = _find_undecodable_line(source, "utf-8")
         raise ImportFileError(
             source.name,
-            f"line {line} contains bytes that are not UTF-8, unlike the rest of the file.",
+            gettext_noop("line %(line)s contains bytes that are not UTF-8, unlike the rest of the file.")
+            % {"line": line},
             advice="Fix that line, or give the encoding of the whole file with --encoding.",
         )
 

@@ -7,51 +7,60 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from locales.phrase import gettext_noop
 from subscribers.imports.files.file_source import FileSource
 from subscribers.imports.files.zip_archive import ZipArchive
 
-_NUMBERS = "it is a Numbers document of Apple. In Numbers, choose File > Export To > Excel."
-_COPY = "Copy its table into a spreadsheet, and save that as .xlsx."
-_SAVE = "Open it in Excel or LibreOffice, and save it as .xlsx or as CSV UTF-8."
+_NUMBERS = gettext_noop("it is a Numbers document of Apple. In Numbers, choose File > Export To > Excel.")
+_COPY = gettext_noop("Copy its table into a spreadsheet, and save that as .xlsx.")
+_SAVE = gettext_noop("Open it in Excel or LibreOffice, and save it as .xlsx or as CSV UTF-8.")
 _START = 1 << 16
 _BLOCK = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0"
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "it is a PDF document, which has no rows to read. Ask for the list as a spreadsheet."),
-    (b"{\\rtf", "it is a text document (RTF). Save the list as a spreadsheet or as CSV UTF-8."),
-    (b"\x1f\x8b", "it is a compressed file (gzip). Unpack it first."),
-    (b"7z\xbc\xaf\x27\x1c", "it is an archive (7z). Unpack it first."),
-    (b"Rar!", "it is an archive (RAR). Unpack it first."),
-    (b"SQLite format 3\0", "it is a database (SQLite). Export the list from it as CSV."),
-    (b"\x89PNG", "it is a picture. Ask for the list as a spreadsheet."),
-    (b"\xff\xd8\xff", "it is a picture. Ask for the list as a spreadsheet."),
-    (b"\x09\x08\x10\0\0\x06\x05\0", f"it is an Excel 97 workbook (.xls). {_SAVE}"),
+    (
+        b"%PDF-",
+        gettext_noop("it is a PDF document, which has no rows to read. Ask for the list as a spreadsheet."),
+    ),
+    (b"{\\rtf", gettext_noop("it is a text document (RTF). Save the list as a spreadsheet or as CSV UTF-8.")),
+    (b"\x1f\x8b", gettext_noop("it is a compressed file (gzip). Unpack it first.")),
+    (b"7z\xbc\xaf\x27\x1c", gettext_noop("it is an archive (7z). Unpack it first.")),
+    (b"Rar!", gettext_noop("it is an archive (RAR). Unpack it first.")),
+    (b"SQLite format 3\0", gettext_noop("it is a database (SQLite). Export the list from it as CSV.")),
+    (b"\x89PNG", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
+    (b"\xff\xd8\xff", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
+    (b"\x09\x08\x10\0\0\x06\x05\0", gettext_noop("it is an Excel 97 workbook (.xls).") + " " + _SAVE),
 )
 _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"urn:schemas-microsoft-com:office:spreadsheet"),
-        f"it is an “XML Spreadsheet 2003” of Excel, whatever its name says. {_SAVE}",
+        gettext_noop("it is an “XML Spreadsheet 2003” of Excel, whatever its name says.") + " " + _SAVE,
     ),
     (
         re.compile(r"<office:document[\s>]"),
-        "it is a “Flat XML” document of LibreOffice. Save it as .ods, .xlsx or CSV UTF-8.",
+        gettext_noop("it is a “Flat XML” document of LibreOffice. Save it as .ods, .xlsx or CSV UTF-8."),
     ),
     (
         re.compile(r"<(?:!doctype html|html|head|body|table|meta)[\s>]", re.IGNORECASE),
-        f"it is a web page (HTML), whatever its name says. {_SAVE}",
+        gettext_noop("it is a web page (HTML), whatever its name says.") + " " + _SAVE,
     ),
-    (re.compile(r"^\s*<\?xml\b"), "it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
+    (
+        re.compile(r"^\s*<\?xml\b"),
+        gettext_noop("it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
+    ),
 )
 _SHORTCUT = re.compile(r'^\s*\{\s*"[^{}]*docs\.google\.com/spreadsheets', re.DOTALL)
 _WEB_ARCHIVE = re.compile(r"^MIME-Version:.{1,500}multipart/related", re.DOTALL | re.IGNORECASE)
 _JSON = re.compile(r'^\s*(?:\[\s*)?\{\s*"')
 _DOCUMENTS: Mapping[str, str] = MappingProxyType(
     {
-        "xl/workbook.bin": f"it is a binary workbook (.xlsb). {_SAVE}",
+        "xl/workbook.bin": gettext_noop("it is a binary workbook (.xlsb).") + " " + _SAVE,
         "Index/Document.iwa": _NUMBERS,
         "Index.zip": _NUMBERS,
-        "word/document.xml": f"it is a Word document. {_COPY}",
-        "ppt/presentation.xml": "it is a PowerPoint presentation. Ask for the list as a spreadsheet.",
+        "word/document.xml": gettext_noop("it is a Word document.") + " " + _COPY,
+        "ppt/presentation.xml": gettext_noop(
+            "it is a PowerPoint presentation. Ask for the list as a spreadsheet."
+        ),
     }
 )
 
@@ -69,13 +78,15 @@ def describe_unsupported(source: FileSource) -> str | None:
     if text.lstrip().startswith("<"):
         return next((words for pattern, words in _MARKUP if pattern.search(text)), None)
     if _WEB_ARCHIVE.search(text):
-        return f"it is a web page with its pictures (MHTML), whatever its name says. {_SAVE}"
-    if _SHORTCUT.search(text):
         return (
+            gettext_noop("it is a web page with its pictures (MHTML), whatever its name says.") + " " + _SAVE
+        )
+    if _SHORTCUT.search(text):
+        return gettext_noop(
             "it is a shortcut to Google Sheets. In Google Sheets, choose File > Download > Microsoft Excel."
         )
     if _JSON.search(text):
-        return "it is a JSON file. Export the list as CSV or .xlsx."
+        return gettext_noop("it is a JSON file. Export the list as CSV or .xlsx.")
     return None
 
 
@@ -83,18 +94,22 @@ def describe_unsupported_archive(archive: ZipArchive) -> str | None:
     """Return the same for an archive, None if it may be one of lists."""
     found = next((words for name, words in _DOCUMENTS.items() if name in archive.names), None)
     if found is None and "mimetype" in archive.names and "content.xml" in archive.names:
-        return f"it is a text document, not a spreadsheet. {_COPY}"
+        return gettext_noop("it is a text document, not a spreadsheet.") + " " + _COPY
     return found
 
 
 def _describe_ole(source: FileSource) -> str:
     """Tell apart what Office 97 kept in one kind of container, by the name of the main stream."""
     names = {
-        "EncryptedPackage": "it is an Excel workbook protected by a password. Save it without one.",
-        "Workbook": f"it is an Excel 97 workbook (.xls). {_SAVE}",
-        "Book": f"it is an Excel 95 workbook (.xls). {_SAVE}",
-        "WordDocument": f"it is a Word document (.doc). {_COPY}",
-        "__properties_version1.0": "it is a message saved by Outlook (.msg). Save the list attached to it.",
+        "EncryptedPackage": gettext_noop(
+            "it is an Excel workbook protected by a password. Save it without one."
+        ),
+        "Workbook": gettext_noop("it is an Excel 97 workbook (.xls).") + " " + _SAVE,
+        "Book": gettext_noop("it is an Excel 95 workbook (.xls).") + " " + _SAVE,
+        "WordDocument": gettext_noop("it is a Word document (.doc).") + " " + _COPY,
+        "__properties_version1.0": gettext_noop(
+            "it is a message saved by Outlook (.msg). Save the list attached to it."
+        ),
     }
     found: set[str] = set()
     rest = b""
@@ -105,5 +120,5 @@ def _describe_ole(source: FileSource) -> str:
             rest = text[-64:]
     return next(
         (words for name, words in names.items() if name in found),
-        f"it is an Excel 97 workbook (.xls). {_SAVE}",
+        gettext_noop("it is an Excel 97 workbook (.xls).") + " " + _SAVE,
     )

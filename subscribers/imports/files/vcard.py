@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.file_source import FileSource
@@ -95,7 +96,7 @@ def _read_cards(source: FileSource, encoding: str) -> Iterator[Card]:
             card[name].append(value)
         follows_agent = name == "AGENT"
     if card is not None:
-        raise ImportFileError(source.name, "a card has no end (END:VCARD).")
+        raise ImportFileError(source.name, gettext_noop("a card has no end (END:VCARD)."))
 
 
 def _read_preference(parameters: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
 
@@ -50,7 +51,7 @@ def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
         return ChosenSheet(name=sheet.name, rows=sheet.read_rows(), unread=())
     filled = [sheet for sheet in workbook.sheets if sheet.has_rows()]
     if not filled:
-        raise ImportFileError(workbook.file, "none of its sheets has any rows.")
+        raise ImportFileError(workbook.file, gettext_noop("none of its sheets has any rows."))
     chosen = min(filled, key=lambda sheet: sheet.hidden)
     return ChosenSheet(
         name=chosen.name,
@@ -61,8 +62,17 @@ def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
 
 def describe_unread(names: tuple[str, ...]) -> str:
     """Return a sentence that names the sheets that were not read."""
-    number = "1 further sheet was" if len(names) == 1 else f"{len(names):,} further sheets were"
-    return f"{number} not read: {_list_names(names)}. To import one of them, choose it with --sheet NAME."
+    words = (
+        gettext_noop(
+            "1 further sheet was not read: %(names)s. To import one of them, choose it with --sheet NAME."
+        )
+        if len(names) == 1
+        else gettext_noop(
+            "%(number)s further sheets were not read: %(names)s. To import one of them, choose it with "
+            "--sheet NAME."
+        )
+    )
+    return words % {"number": f"{len(names):,}", "names": _list_names(names)}
 
 
 def _find_sheet(workbook: Workbook, wanted: str) -> Sheet:
@@ -72,7 +82,9 @@ def _find_sheet(workbook: Workbook, wanted: str) -> Sheet:
     if (found := next(chain(exact, similar), None)) is None:
         names = _list_names(tuple(sheet.name for sheet in workbook.sheets))
         raise ImportFileError(
-            workbook.file, f"there is no sheet {quote_for_message(wanted)}. Its sheets are: {names}."
+            workbook.file,
+            gettext_noop("there is no sheet %(text)s. Its sheets are: %(names)s.")
+            % {"text": quote_for_message(wanted), "names": names},
         )
     return found
 

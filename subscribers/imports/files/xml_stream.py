@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 from xml.parsers import expat
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.file_source import FileSource
 
@@ -51,7 +52,10 @@ class CellText:
         # Empty pieces take memory too.
         self._length += len(piece) + 1
         if self._length > MAX_TEXT_LENGTH:
-            raise ImportFileError(self._file, f"a cell has more than {MAX_TEXT_LENGTH:,} characters.")
+            raise ImportFileError(
+                self._file,
+                gettext_noop("a cell has more than %(most)s characters.") % {"most": f"{MAX_TEXT_LENGTH:,}"},
+            )
         self._pieces.append(piece)
 
     def take(self, separator: str = "") -> str:
@@ -77,7 +81,9 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
 
     def refuse_declaration(*_: object) -> None:
         # Entities can be copies of each other, and files of this machine; no spreadsheet has any.
-        raise ImportFileError(file, "its XML declares a document type, which no spreadsheet does.")
+        raise ImportFileError(
+            file, gettext_noop("its XML declares a document type, which no spreadsheet does.")
+        )
 
     parser.StartDoctypeDeclHandler = refuse_declaration
     fed = 0
@@ -95,8 +101,11 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
                 ):
                     raise ImportFileError(
                         file,
-                        f"its part {title} is not what a spreadsheet program writes. Open it in Excel or "
-                        "LibreOffice and save it again.",
+                        gettext_noop(
+                            "its part %(title)s is not what a spreadsheet program writes. Open it in Excel "
+                            "or LibreOffice and save it again."
+                        )
+                        % {"title": title},
                     )
                 yield
             parser.Parse(b"", True)
@@ -104,7 +113,10 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
     except expat.ExpatError as error:
         raise ImportFileError(
             file,
-            f"it is damaged: {title}, {error}. Open it in Excel or LibreOffice and save it again.",
+            gettext_noop(
+                "it is damaged: %(title)s, %(error)s. Open it in Excel or LibreOffice and save it again."
+            )
+            % {"title": title, "error": error},
         ) from error
 
 

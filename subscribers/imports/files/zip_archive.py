@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
+from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.file_source import FileSource
 
@@ -58,40 +59,59 @@ def open_archive(source: FileSource) -> Iterator[ZipArchive]:
             yield ZipArchive(name=source.name, zip=opened)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
         raise ImportFileError(
-            source.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
+            source.name,
+            gettext_noop("the archive is damaged: %(error)s. Download it again.")
+            % {"error": str(error).rstrip(".")},
         ) from error
     except OSError as error:
-        raise ImportFileError(source.name, f"it cannot be read: {error.strerror}.") from error
+        raise ImportFileError(
+            source.name, gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror}
+        ) from error
 
 
 def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > _MAX_MEMBERS:
-        raise ImportFileError(name, f"the archive has {len(members):,} files; the limit is {_MAX_MEMBERS:,}.")
+        raise ImportFileError(
+            name,
+            gettext_noop("the archive has %(number)s files; the limit is %(most)s.")
+            % {"number": f"{len(members):,}", "most": f"{_MAX_MEMBERS:,}"},
+        )
     whole = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if whole > _MAX_BYTES or (whole > _SMALL_BYTES and whole > packed * _MAX_RATIO):
         raise ImportFileError(
-            name, f"the archive of {packed:,} bytes claims to hold {whole:,}, so it was not opened."
+            name,
+            gettext_noop("the archive of %(packed)s bytes claims to hold %(whole)s, so it was not opened.")
+            % {"packed": f"{packed:,}", "whole": f"{whole:,}"},
         )
     for member in members:
         if member.file_size > _SMALL_BYTES and member.file_size > member.compress_size * _MAX_RATIO:
             raise ImportFileError(
                 name,
-                f"the archive's file {member.filename!r} of {member.compress_size:,} bytes claims to hold "
-                f"{member.file_size:,}, so the archive was not opened.",
+                gettext_noop(
+                    "the archive's file %(name)s of %(packed)s bytes claims to hold "
+                    "%(whole)s, so the archive was not opened."
+                )
+                % {
+                    "name": f"{member.filename!r}",
+                    "packed": f"{member.compress_size:,}",
+                    "whole": f"{member.file_size:,}",
+                },
             )
         if reason := _describe_hostile(member):
             raise ImportFileError(
-                name, f"the archive's file {member.filename!r} {reason}, so the archive was not opened."
+                name,
+                gettext_noop("the archive's file %(name)s %(reason)s, so the archive was not opened.")
+                % {"name": f"{member.filename!r}", "reason": reason},
             )
 
 
 def _describe_hostile(member: zipfile.ZipInfo) -> str | None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if ".." in path.parts or path.is_absolute() or PureWindowsPath(member.filename).drive:
-        return "has a name that points outside the archive"
+        return gettext_noop("has a name that points outside the archive")
     if stat.S_ISLNK(member.external_attr >> 16):
-        return "is a link to another file"
+        return gettext_noop("is a link to another file")
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     return None

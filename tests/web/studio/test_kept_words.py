@@ -1,8 +1,9 @@
 """What was written in English and kept is shown in the language of whoever reads the page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,16 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import Role
 from mailer.dispatch.circuit_breaker import explain_trip
+from mailer.i18n import load_translator
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.web.dependencies import utc_now
+from mailer.web.studio.app import ROUTES
 from tests.factories.deliveries import add_campaign
+from tests.factories.small_edition import write_edition
 from tests.servers.process import wait_until
-from tests.web.studio.house import House, open_house
+from tests.web.studio.house import SLUG, House, open_house
+from tests.web.studio.sending import add_sending
+from tests.web.studio.sent_edition import SENT_EDITION
 
 _MARKED = re.compile(r'<(?!code)(\w+)[^>]* lang="en"[^>]*>(.*?)</\1>', re.DOTALL)
 
@@ -104,3 +110,76 @@ def test_words_of_others_stay_and_are_marked(house: House) -> None:
         connection.execute(changed.values(state=CampaignState.paused, state_reason="Somebody's <own> words"))
     page = read(house, f"/campaigns/{number}/live", "Somebody's &lt;own&gt; words")
     assert list_english(page) == ["Somebody's &lt;own&gt; words"]
+
+
+def test_problems_of_an_edition_are_said_in_the_readers_language(house: House) -> None:
+    story = house.studio.workspace.editions / SLUG / "stories" / "010-teachers.md"
+    story.write_text("---\ntitle: A\nsector: none\ncolour: blue\n---\n\n", encoding="utf-8")
+    page = read(house, f"/editions/{SLUG}/problems", "n'est pas l'un des secteurs de mailer.toml")
+    assert "n'est pas une clé de ce fichier" in page
+    assert list_english(page) == []
+
+
+def test_what_is_wrong_with_a_query_is_said_in_the_readers_language(house: House) -> None:
+    page = read(house, "/segments/new?q=secto:education", "Il n'y a pas de clé « secto »")
+    assert "Vouliez-vous dire sector ?" in page
+    assert list_english(page) == []
+
+
+class _TextParser(HTMLParser):
+    """The texts of a page and of its attributes, but for what is no sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._passed_over: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if self._passed_over or tag in {"script", "style", "code", "textarea"}:
+            if tag not in _VOID:
+                self._passed_over.append(tag)
+            return
+        self.texts += [named[name] or "" for name in ("title", "aria-label", "placeholder") if name in named]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._passed_over and tag not in _VOID:
+            self._passed_over.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._passed_over:
+            self.texts.append(" ".join(data.split()))
+
+
+_VOID = {"br", "hr", "img", "input", "link", "meta", "source", "wbr", "path", "rect", "circle", "col"}
+_OTHER_PAGES = {"/sign-in/organisation", "/sign-in/organisation/back", "/account/data"}
+
+
+def list_pages(campaigns: Sequence[int]) -> Iterator[str]:
+    """The pages of Studio that need no more than an edition, a story or a campaign."""
+    for route in ROUTES:
+        if "GET" not in route.methods or route.path in _OTHER_PAGES:
+            continue
+        for number in campaigns if "{campaign}" in route.path else [0]:
+            path = route.path.replace("{edition}", SLUG).replace("{story}", "010-teachers")
+            path = path.replace("{campaign}", str(number)).replace("{language}", "zh-Hans")
+            if "{" not in path and not path.endswith(("/events", "/frame", ".docx", ".xlf")):
+                yield path
+
+
+def test_no_sentence_of_ours_is_english_on_pages_in_another_language(house: House) -> None:
+    write_edition(house.studio.workspace.editions, SENT_EDITION)
+    sending = add_sending(house.studio)
+    french = load_translator("fr")
+    walked = 0
+    for path in list_pages([sending.live, sending.prepared, sending.broken, sending.scheduled]):
+        answer = house.ask("GET", path, Role.manager, accept_language="fr")
+        if answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
+            continue
+        parser = _TextParser()
+        parser.feed(answer.body.decode())
+        walked += 1
+        for text in parser.texts:
+            said = french.find_words(text) if text.count(" ") > 1 else None
+            assert said is None or said == text, (path, text)
+    assert walked > 80
