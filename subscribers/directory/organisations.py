@@ -4,11 +4,12 @@ An organisation is what people's entries say, letter by letter; two spellings ar
 the next name is one step in an index, however many people share it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, literal, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from subscribers.directory.search_order import begins_with, list_spellings
@@ -67,7 +68,7 @@ def read_organisation_page(session: Session, search: str, *, after: Cursor | Non
             break
     rows = found[:PAGE_LENGTH]
     return OrganisationPage(
-        rows=tuple(_describe(session, name) for _, name in rows),
+        rows=_describe_all(session, [cursor.subscriber_id for cursor, _ in rows]),
         next=rows[-1][0] if len(found) > PAGE_LENGTH else cut,
         is_cut=len(found) <= PAGE_LENGTH and cut is not None,
     )
@@ -77,8 +78,8 @@ def find_organisation(session: Session, name: str) -> Organisation | None:
     """Return the organisation with exactly this name; None if nobody belongs to it."""
     if not name or "\0" in name:
         return None
-    found = _describe(session, name)
-    return found if found.people else None
+    one = session.scalar(select(func.min(col(Subscriber.id))).where(col(Subscriber.organisation) == name))
+    return None if one is None else next(iter(_describe_all(session, [one])), None)
 
 
 def list_people(session: Session, name: str, *, after_id: int = 0, limit: int) -> Sequence[Subscriber]:
@@ -94,15 +95,23 @@ def list_other_spellings(session: Session, name: str) -> list[str]:
     return sorted(session.scalars(wanted))
 
 
-def _describe(session: Session, name: str) -> Organisation:
-    theirs = col(Subscriber.organisation) == name
-    people = select(col(Subscriber.id)).where(theirs).limit(MAX_COUNTED + 1).subquery()
-    readers = select(col(Subscriber.id)).where(theirs, col(Subscriber.status).in_(_READERS)).limit(1)
-    return Organisation(
-        name=name,
-        people=session.scalar(select(func.count()).select_from(people)) or 0,
-        has_reader=session.scalar(readers) is not None,
+def _describe_all(session: Session, people: Sequence[int]) -> tuple[Organisation, ...]:
+    """Describe the organisation of each of these people, in this order, by one statement for all."""
+    theirs = aliased(Subscriber)
+    same = col(theirs.organisation) == col(Subscriber.organisation)
+    some = select(col(theirs.id)).where(same).limit(MAX_COUNTED + 1).correlate(Subscriber).subquery()
+    wanted = select(
+        col(Subscriber.id),
+        col(Subscriber.organisation),
+        select(func.count()).select_from(some).correlate(Subscriber).scalar_subquery(),
+        exists().where(same, col(theirs.status).in_(_READERS)).correlate(Subscriber),
     )
+    rows = session.execute(wanted.where(col(Subscriber.id).in_(people)))
+    found = {
+        number: Organisation(name=name, people=count, has_reader=has_reader)
+        for number, name, count, has_reader in rows
+    }
+    return tuple(found[number] for number in people if number in found)
 
 
 def _find_name(session: Session, cursor: Cursor) -> str:
@@ -110,17 +119,23 @@ def _find_name(session: Session, cursor: Cursor) -> str:
     return session.scalar(wanted) or ""
 
 
-def _list_names(session: Session, prefix: str, start: str) -> Iterator[tuple[str, int]]:
-    """Yield at most one name more than a page has, each with the ID of one of its people."""
-    name = start
-    for _ in range(PAGE_LENGTH + 1):
-        column = col(Subscriber.organisation)
-        wanted = _in_order(column > name, begins_with(column, prefix)).limit(1)
-        row = session.execute(wanted).first()
-        if row is None:
-            return
-        name = row[0]
-        yield name, row[1]
+def _list_names(session: Session, prefix: str, start: str) -> list[tuple[str, int]]:
+    """List at most one name more than a page has, each with the ID of one of its people.
+
+    One statement goes from name to name. A statement for each name was 51 waits for the database, which on
+    a busy machine came to a second.
+    """
+    column, one = col(Subscriber.organisation), aliased(Subscriber)
+    first = select(func.min(column).label("name"), literal(1).label("place"))
+    names = first.where(column > start, begins_with(column, prefix)).cte("names", recursive=True)
+    following = select(func.min(col(one.organisation))).where(
+        col(one.organisation) > names.c.name, begins_with(col(one.organisation), prefix)
+    )
+    further = select(following.correlate(names).scalar_subquery(), names.c.place + 1)
+    names = names.union_all(further.where(names.c.name.is_not(None), names.c.place <= PAGE_LENGTH))
+    number = select(func.min(col(Subscriber.id))).where(column == names.c.name).scalar_subquery()
+    listed = select(names.c.name, number).where(names.c.name.is_not(None)).order_by(names.c.place)
+    return [(name, number) for name, number in session.execute(listed)]
 
 
 def _search_names(
