@@ -15,6 +15,7 @@ from editions.model import Edition
 from editions.problem import Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.audiences.segments import has_delivery, read_segment
 from mailer.campaigns.audiences.story_recipients import StoryCampaign, find_story_campaigns
@@ -51,7 +52,10 @@ class NoteError(MailerError):
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
         complaints = "\n".join(str(problem) for problem in problems)
-        super().__init__(f"{file} has errors, so no correction was made of it.\n{complaints}")
+        super().__init__(
+            gettext_noop("%(file)s has errors, so no correction was made of it.\n%(complaints)s")
+            % {"file": file, "complaints": complaints}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -217,8 +217,10 @@ def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> Non
     """
     if settings.launch_by == "two" and not options.confirmed_by:
         raise LaunchRefusedError(
-            'Two people launch a campaign here ([campaigns] launch_by = "two"): one asks for it in Studio, '
-            "and another confirms it there."
+            gettext_noop(
+                'Two people launch a campaign here ([campaigns] launch_by = "two"): one asks for '
+                "it in Studio, and another confirms it there."
+            )
         )
 
 
@@ -256,8 +258,12 @@ def find_or_create_campaign(
 def _require_test(connection: Connection, plan: Plan) -> None:
     if find_test(connection, plan.edition, plan.content_digest) is None:
         raise LaunchRefusedError(
-            f"{plan.edition} as it is now was not tested, and must be before it is sent ([campaigns] "
-            f"require_test). Send a test with `mailer send {plan.edition} --test ADDRESS`."
+            gettext_noop(
+                "%(edition)s as it is now was not tested, and must be before it is sent "
+                "([campaigns] require_test). Send a test with `mailer send %(edition)s --test "
+                "ADDRESS`."
+            )
+            % {"edition": plan.edition}
         )
 
 

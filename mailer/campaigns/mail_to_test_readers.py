@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, exists, select
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import Cohort, load_reader
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
@@ -44,9 +45,9 @@ MARK = "[Test]"
 """Before the subject of a test. Not translated: it is for the people who make the newsletter."""
 
 _NO_MAIL_EVER = {
-    ConsentEvent.erased: "its owner was erased",
-    ConsentEvent.complained: "its owner reported a mail as spam",
-    ConsentEvent.suppressed: "the team put it on the suppression list",
+    ConsentEvent.erased: gettext_noop("its owner was erased"),
+    ConsentEvent.complained: gettext_noop("its owner reported a mail as spam"),
+    ConsentEvent.suppressed: gettext_noop("the team put it on the suppression list"),
 }
 
 
@@ -197,8 +198,11 @@ def _refuse_unfit(workspace: Workspace, plan: Plan) -> None:
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise RefusedTestError(
-            f"{plan.edition} has errors, so no test was sent. Fix them; `mailer check {plan.edition}` lists "
-            f"them all.\n{complaints}"
+            gettext_noop(
+                "%(edition)s has errors, so no test was sent. Fix them; `mailer check "
+                "%(edition)s` lists them all.\n%(complaints)s"
+            )
+            % {"edition": plan.edition, "complaints": complaints}
         )
 
 
@@ -210,8 +214,11 @@ def _refuse_suppressed(engine: Engine, workspace: Workspace, readers: Sequence[A
             found = read_suppression(session, workspace.keys.suppression, reader.email)
             if found is not None and found.reason in _NO_MAIL_EVER:
                 raise RefusedTestError(
-                    f"{reader.email} must not get mail, not even a test: {_NO_MAIL_EVER[found.reason]}. "
-                    "No test was sent. Leave this address out."
+                    gettext_noop(
+                        "%(email)s must not get mail, not even a test: %(why)s. No test was "
+                        "sent. Leave this address out."
+                    )
+                    % {"email": reader.email, "why": _NO_MAIL_EVER[found.reason]}
                 )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from editions.correction_note import inspect_note
+from locales.phrase import gettext_noop
 from mailer.campaigns.correction_notes import NoteMissingError, NotePlace, list_notes
 from mailer.campaigns.correction_plan import CorrectionPlan, digest_note, plan_correction
 from mailer.campaigns.correction_record import SEPARATOR, CorrectionRecord, find_corrections
@@ -52,8 +53,11 @@ def plan_written_correction(
     place = None if record is None else find_note_of(workspace, record)
     if record is None or place is None:
         raise NoteMissingError(
-            f"The note of {name} is not in the folder corrections/, or says something else now. Send it with "
-            "`mailer correct` and its note, or write the correction again."
+            gettext_noop(
+                "The note of %(name)s is not in the folder corrections/, or says something else "
+                "now. Send it with `mailer correct` and its note, or write the correction again."
+            )
+            % {"name": name}
         )
     return plan_correction(
         workspace, engine, record.edition, record.story, place.find_file(workspace), now=now

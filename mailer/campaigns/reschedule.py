@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import update
 from sqlmodel import Session, col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.campaigns.schedule import ScheduleError
 from mailer.database.models import Campaign, CampaignState
@@ -25,8 +26,12 @@ class OtherStartError(MailerError):
     def __init__(self, campaign_id: int, at: datetime) -> None:
         self.at = at
         super().__init__(
-            f"Campaign {campaign_id} starts at {format_utc(at)} meanwhile: somebody else has moved it. "
-            "Nothing was changed. If it is still to start at your time, choose that again."
+            gettext_noop(
+                "Campaign %(campaign_id)s starts at %(time)s meanwhile: somebody else has moved "
+                "it. Nothing was changed. If it is still to start at your time, choose that "
+                "again."
+            )
+            % {"campaign_id": campaign_id, "time": format_utc(at)}
         )
 
 
@@ -35,9 +40,12 @@ class EarlierStartError(MailerError):
 
     def __init__(self, campaign_id: int, at: datetime) -> None:
         super().__init__(
-            f"Campaign {campaign_id} starts at {format_utc(at)}. Two people launch a campaign here "
-            '([campaigns] launch_by = "two"), so one alone can only put it off. Choose a later time, or '
-            "cancel it and let two people launch it again."
+            gettext_noop(
+                "Campaign %(campaign_id)s starts at %(time)s. Two people launch a campaign here "
+                '([campaigns] launch_by = "two"), so one alone can only put it off. Choose a '
+                "later time, or cancel it and let two people launch it again."
+            )
+            % {"campaign_id": campaign_id, "time": format_utc(at)}
         )
 
 
@@ -83,8 +91,10 @@ def reschedule_campaign(
         raise OtherStartError(campaign_id, before)
     if at <= now:
         raise ScheduleError(
-            f"{format_utc(at, seconds=True)} is in the past: by the database's clock it is "
-            f"{format_utc(now, seconds=True)}. Choose a later time."
+            gettext_noop(
+                "%(time)s is in the past: by the database's clock it is %(now)s. Choose a later time."
+            )
+            % {"time": format_utc(at, seconds=True), "now": format_utc(now, seconds=True)}
         )
     if settings.launch_by == "two" and at < before:
         raise EarlierStartError(campaign_id, before)

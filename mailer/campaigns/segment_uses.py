@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.audiences.segments import DeliveryHistory
 from mailer.campaigns.preparation.preparation import PREPARED_STATES
 from mailer.database.models import Campaign, CampaignState
@@ -137,8 +138,11 @@ def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved:
     if uses.named_in:
         drafts = ", ".join(f"{use.edition} (campaign {use.campaign_id})" for use in uses.named_in)
         raise SavedSegmentError(
-            f'"{saved.name}" is named in a campaign that is being prepared: {drafts}. '
-            "First choose another segment there."
+            gettext_noop(
+                '"%(name)s" is named in a campaign that is being prepared: %(drafts)s. First '
+                "choose another segment there."
+            )
+            % {"name": saved.name, "drafts": drafts}
         )
 
 

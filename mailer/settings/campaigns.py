@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section, SingleLineText
 
 MAX_APPROVAL_STEPS = 5
@@ -38,13 +39,16 @@ class ApprovalStepSettings(Section):
     def _check_addresses(cls, people: tuple[str, ...]) -> tuple[str, ...]:
         for person in people:
             if "@" not in parseaddr(person)[1]:
-                raise ValueError(f"{person!r} has no address. Write it as ana@example.org")
+                raise ValueError(
+                    gettext_noop("%(person)s has no address. Write it as ana@example.org")
+                    % {"person": f"{person!r}"}
+                )
         return people
 
     @model_validator(mode="after")
     def _check_people(self) -> Self:
         if not (self.members or self.roles or self.reviewers):
-            raise ValueError("a step asks nobody. Give it members, roles or reviewers")
+            raise ValueError(gettext_noop("a step asks nobody. Give it members, roles or reviewers"))
         return self
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import Section
@@ -25,79 +26,103 @@ class FeedbackSettings(Section):
 
     bounce_address: str = Field(
         default="",
-        description="The address that bounces come back to, such as bounce@news.example.org. Each message "
-        "has its own: a token of 50 characters stands before the @. By default, none: bounces go to "
-        "`[sender] bounces_to`, and nobody reads whose they are.",
+        description=gettext_noop(
+            "The address that bounces come back to, such as bounce@news.example.org. Each "
+            "message has its own: a token of 50 characters stands before the @. By default, "
+            "none: bounces go to `[sender] bounces_to`, and nobody reads whose they are."
+        ),
     )
     leave_address: str = Field(
         default="",
-        description="The address at which a mail unsubscribes its reader, such as leave@news.example.org; "
-        "made like bounce_address. By default, none: mail programs only offer the web page.",
+        description=gettext_noop(
+            "The address at which a mail unsubscribes its reader, such as "
+            "leave@news.example.org; made like bounce_address. By default, none: mail "
+            "programs only offer the web page."
+        ),
     )
     complaint_address: str = Field(
         default="",
-        description="The address to which any mail provider may report that a reader called a message spam "
-        "(RFC 9477), such as complaints@news.example.org. It must arrive in the mailbox that is read here, "
-        "and its domain must be the sender's, or below it. By default, none: only providers where you have "
-        "registered report.",
+        description=gettext_noop(
+            "The address to which any mail provider may report that a reader called a "
+            "message spam (RFC 9477), such as complaints@news.example.org. It must arrive in "
+            "the mailbox that is read here, and its domain must be the sender's, or below "
+            "it. By default, none: only providers where you have registered report."
+        ),
     )
     delimiter: Literal["+", "-", "=", "_", "."] = Field(
         default="+",
-        description="What stands between the address and the token: the one for which your mail server "
-        "delivers to the address before it.",
+        description=gettext_noop(
+            "What stands between the address and the token: the one for which your mail "
+            "server delivers to the address before it."
+        ),
     )
     imap: str = Field(
         default="",
-        description="The mailbox where it arrives, such as imaps://user@mail.example.org/INBOX. imap:// "
-        "without TLS is only for this machine.",
+        description=gettext_noop(
+            "The mailbox where it arrives, such as imaps://user@mail.example.org/INBOX. "
+            "imap:// without TLS is only for this machine."
+        ),
     )
     password_file: Path | None = Field(
         default=None, description="A file with the mailbox's password on its first line."
     )
     token_file: Path | None = Field(
-        default=None, description="A file with an OAuth token on its first line, read at every login."
+        default=None,
+        description=gettext_noop("A file with an OAuth token on its first line, read at every login."),
     )
     oauth: OAuthSettings | None = Field(
         default=None, description="Signing in to the mailbox without a password; `mailer login feedback`."
     )
     maildir: Path | None = Field(
-        default=None, description="A Maildir on this machine where it arrives, instead of a mailbox."
+        default=None,
+        description=gettext_noop("A Maildir on this machine where it arrives, instead of a mailbox."),
     )
     lmtp: str = Field(
         default="",
-        description="Where `mailer serve` and `mailer work` accept it by LMTP from your mail server: "
-        "127.0.0.1:2424, or the path of a Unix socket. By default, nowhere.",
+        description=gettext_noop(
+            "Where `mailer serve` and `mailer work` accept it by LMTP from your mail server: "
+            "127.0.0.1:2424, or the path of a Unix socket. By default, nowhere."
+        ),
     )
     quarantine_folder: str = Field(
         default="Quarantine",
         min_length=1,
-        description="The folder of the mailbox to which messages go that are not understood.",
+        description=gettext_noop("The folder of the mailbox to which messages go that are not understood."),
     )
     processed_folder: str = Field(
         default="Processed",
-        description="The folder of the mailbox to which messages go that were understood and recorded. If "
-        "empty, they are deleted.",
+        description=gettext_noop(
+            "The folder of the mailbox to which messages go that were understood and "
+            "recorded. If empty, they are deleted."
+        ),
     )
     shared_mailbox: bool = Field(
         default=False,
-        description="Whether people use this mailbox, too. Then only what is about the newsletter is "
-        "recorded and moved: bounces, complaints, automatic replies and mails to leave_address. Replies are "
-        "not forwarded, since whoever reads them is there. Always so for the mailbox that replies go to.",
+        description=gettext_noop(
+            "Whether people use this mailbox, too. Then only what is about the newsletter is "
+            "recorded and moved: bounces, complaints, automatic replies and mails to "
+            "leave_address. Replies are not forwarded, since whoever reads them is there. "
+            "Always so for the mailbox that replies go to."
+        ),
     )
     successors: bool = Field(
         default=False,
-        description="Whether automatic replies are asked for, and read for a person who followed a reader; "
-        "`mailer feedback successors` proposes them.",
+        description=gettext_noop(
+            "Whether automatic replies are asked for, and read for a person who followed a "
+            "reader; `mailer feedback successors` proposes them."
+        ),
     )
     soft_bounces: int = Field(
         default=5,
         ge=1,
-        description="How many bounces of a full or suspended mailbox stop the mail to it.",
+        description=gettext_noop("How many bounces of a full or suspended mailbox stop the mail to it."),
     )
     soft_bounce_days: int = Field(
         default=30,
         ge=1,
-        description="Over at least how many days, from the first of them to the last, they came back.",
+        description=gettext_noop(
+            "Over at least how many days, from the first of them to the last, they came back."
+        ),
     )
     webhooks: WebhooksSettings = Field(
         default=WebhooksSettings(), description="The webhooks of mail providers, a table for each."
@@ -109,14 +134,22 @@ class FeedbackSettings(Section):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username):
             raise ValueError(
-                f"{value!r} is not a mailbox. Write, for example, imaps://user@mail.example.org/INBOX"
+                gettext_noop(
+                    "%(value)s is not a mailbox. Write, for example, imaps://user@mail.example.org/INBOX"
+                )
+                % {"value": f"{value!r}"}
             )
         if parts.password is not None:
             raise ValueError(
-                "a password must not stand in the address. Put it into a file, and name that in password_file"
+                gettext_noop(
+                    "a password must not stand in the address. Put it into a file, and name that in "
+                    "password_file"
+                )
             )
         if parts.scheme == "imap" and parts.hostname not in LOOPBACK_HOSTS:
-            raise ValueError(f"{value!r} would be read without TLS. Write imaps://")
+            raise ValueError(
+                gettext_noop("%(value)s would be read without TLS. Write imaps://") % {"value": f"{value!r}"}
+            )
         return value
 
     @field_validator("lmtp")
@@ -133,18 +166,25 @@ class FeedbackSettings(Section):
                 _check_address(key, address, self.delimiter)
         if self.complaint_address and not _ADDRESS.fullmatch(self.complaint_address):
             raise ValueError(
-                f"complaint_address: {self.complaint_address!r} is not a plain address. Write, for example, "
-                "complaints@news.example.org"
+                gettext_noop(
+                    "complaint_address: %(address)s is not a plain address. Write, for "
+                    "example, complaints@news.example.org"
+                )
+                % {"address": f"{self.complaint_address!r}"}
             )
         if self.complaint_address and self.complaint_address.casefold() == self.leave_address.casefold():
             raise ValueError(
-                "complaint_address and leave_address are the same. Give each its own, so that no report is "
-                "taken for a wish to leave"
+                gettext_noop(
+                    "complaint_address and leave_address are the same. Give each its own, so that no "
+                    "report is taken for a wish to leave"
+                )
             )
         if self.bounce_address and self.bounce_address.casefold() == self.leave_address.casefold():
             raise ValueError(
-                "bounce_address and leave_address are the same. Give each its own, so that no bounce is "
-                "taken for a wish to leave"
+                gettext_noop(
+                    "bounce_address and leave_address are the same. Give each its own, so that no "
+                    "bounce is taken for a wish to leave"
+                )
             )
         return self
 
@@ -153,14 +193,30 @@ def _check_address(key: str, address: str, delimiter: str) -> None:
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise ValueError(
-            f"{key}: {address!r} is not a plain address. Write, for example, bounce@news.example.org"
+            gettext_noop(
+                "%(key)s: %(address)s is not a plain address. Write, for example, bounce@news.example.org"
+            )
+            % {"key": key, "address": f"{address!r}"}
         )
     room = _MAX_LOCAL_PART - MAIL_TOKEN_LENGTH - len(delimiter)
     if len(match[1]) > room:
         raise ValueError(
-            f"{key}: {match[1]!r} is too long, because a token of {MAIL_TOKEN_LENGTH} characters "
-            f"follows it and mail servers take {_MAX_LOCAL_PART} before the @. Choose at most {room} "
-            f"characters, such as {'bounce' if key == 'bounce_address' else 'leave'}"
+            gettext_noop(
+                "%(key)s: %(address)s is too long, because a token of %(token)s "
+                "characters follows it and mail servers take %(most)s before the @. "
+                "Choose at most %(room)s characters, such as %(value)s"
+            )
+            % {
+                "key": key,
+                "address": f"{match[1]!r}",
+                "token": MAIL_TOKEN_LENGTH,
+                "most": _MAX_LOCAL_PART,
+                "room": room,
+                "value": "bounce" if key == "bounce_address" else "leave",
+            }
         )
     if len(address) + len(delimiter) + MAIL_TOKEN_LENGTH > _MAX_ADDRESS:
-        raise ValueError(f"{key}: {address!r} is too long. Choose a shorter domain")
+        raise ValueError(
+            gettext_noop("%(key)s: %(address)s is too long. Choose a shorter domain")
+            % {"key": key, "address": f"{address!r}"}
+        )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section
 from mailer.settings.web import LOOPBACK_HOSTS
 
@@ -67,7 +68,10 @@ class OAuthSettings(Section):
     @classmethod
     def _check_tenant(cls, value: str) -> str:
         if value and not _TENANT.fullmatch(value):
-            raise ValueError(f"{value!r} is neither the ID of a directory nor a domain")
+            raise ValueError(
+                gettext_noop("%(value)s is neither the ID of a directory nor a domain")
+                % {"value": f"{value!r}"}
+            )
         return value
 
     @field_validator("authorization_url", "device_url", "token_url", "revocation_url")
@@ -77,7 +81,8 @@ class OAuthSettings(Section):
         is_local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
         if value and not (parts.hostname and (parts.scheme == "https" or is_local)):
             raise ValueError(
-                f"{value!r} must begin with https://, so that nobody reads the tokens on the way"
+                gettext_noop("%(value)s must begin with https://, so that nobody reads the tokens on the way")
+                % {"value": f"{value!r}"}
             )
         return value
 

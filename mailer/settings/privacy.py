@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section
 
 
@@ -20,7 +21,10 @@ class LawSettings(Section):
     @classmethod
     def _check_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]:
-            raise ValueError(f"{wrong[0]!r} is not a country code. Use two capital letters, such as JP")
+            raise ValueError(
+                gettext_noop("%(value)s is not a country code. Use two capital letters, such as JP")
+                % {"value": f"{wrong[0]!r}"}
+            )
         return codes
 
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from locales.phrase import gettext_noop
+
 
 class Section(BaseModel):
     """One section: unknown keys are errors, and nothing in it changes."""
@@ -13,7 +15,7 @@ class Section(BaseModel):
 
 def _normalise_line(name: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
-        raise ValueError("must not contain control characters")
+        raise ValueError(gettext_noop("must not contain control characters"))
     return " ".join(name.split())
 
 

@@ -4,6 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section, SingleLineText
 
 
@@ -38,7 +39,10 @@ class SenderSettings(Section):
     @classmethod
     def _check_language(cls, tag: str) -> str:
         if tag and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", tag):
-            raise ValueError(f"{tag!r} is not a language code. Use, for example, fr, mn or zh-Hans")
+            raise ValueError(
+                gettext_noop("%(tag)s is not a language code. Use, for example, fr, mn or zh-Hans")
+                % {"tag": f"{tag!r}"}
+            )
         return tag
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, IPvAnyAddress
 
+from locales.phrase import gettext_noop
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import Section
 
@@ -82,29 +83,38 @@ class SmtpSettings(Section):
         default=None, description="Signing in without a password; `mailer login` does it."
     )
     auth: Literal["auto", "plain", "login", "xoauth2", "oauthbearer"] = Field(
-        default="auto", description="The login mechanism; auto uses the best one the server offers."
+        default="auto",
+        description=gettext_noop("The login mechanism; auto uses the best one the server offers."),
     )
     starttls: Literal["require", "if-offered", "never"] = Field(
         default="if-offered", description="Whether an smtp:// connection must, may or must not switch to TLS."
     )
     pipelining: bool = Field(
         default=True,
-        description="Send commands without waiting for each reply, if the server allows it (RFC 2920).",
+        description=gettext_noop(
+            "Send commands without waiting for each reply, if the server allows it (RFC 2920)."
+        ),
     )
     connections: int = Field(
-        default=5, ge=1, le=50, description="The number of connections open at the same time."
+        default=5, ge=1, le=50, description=gettext_noop("The number of connections open at the same time.")
     )
     messages_per_connection: int = Field(default=50, ge=1, description="Reconnect after this many messages.")
-    connection_minutes: float = Field(default=5, gt=0, description="Reconnect after this many minutes.")
+    connection_minutes: float = Field(
+        default=5, gt=0, description=gettext_noop("Reconnect after this many minutes.")
+    )
     timeout: float = Field(
         default=300,
         gt=0,
-        description="Seconds to wait for most replies (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA).",
+        description=gettext_noop(
+            "Seconds to wait for most replies (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA)."
+        ),
     )
     final_timeout: float = Field(
         default=600,
         gt=0,
-        description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).",
+        description=gettext_noop(
+            "Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes)."
+        ),
     )
     rate: float | None = Field(
         default=None, gt=0, description="At most this many messages per second, from all machines together."

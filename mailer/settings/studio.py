@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section, SingleLineText
 from mailer.settings.web import LOOPBACK_HOSTS
 
@@ -40,7 +41,10 @@ class OpenIdSettings(Section):
         is_local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
         if not (parts.hostname and (parts.scheme == "https" or is_local)) or parts.query or parts.fragment:
             raise ValueError(
-                f"{value!r} must begin with https:// and be exactly what the provider calls its issuer"
+                gettext_noop(
+                    "%(value)s must begin with https:// and be exactly what the provider calls its issuer"
+                )
+                % {"value": f"{value!r}"}
             )
         return value
 
@@ -49,7 +53,10 @@ class OpenIdSettings(Section):
     def _check_domains(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         for value in values:
             if "@" in value or "." not in value or value != value.strip().lower():
-                raise ValueError(f"{value!r} is not a domain. Write, for example, example.org")
+                raise ValueError(
+                    gettext_noop("%(value)s is not a domain. Write, for example, example.org")
+                    % {"value": f"{value!r}"}
+                )
         return values
 
 
@@ -57,7 +64,10 @@ def _check_zone(name: str) -> str:
     try:
         return name and ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone. Write, for example, Asia/Shanghai") from error
+        raise ValueError(
+            gettext_noop("%(name)s is no time zone. Write, for example, Asia/Shanghai")
+            % {"name": f"{name!r}"}
+        ) from error
 
 
 class StudioSettings(Section):

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address, parse_network
 from mailer.settings.section import Section
 
@@ -67,8 +68,11 @@ class WebSettings(Section):
     def _check_accessibility_contact(cls, value: str) -> str:
         if value and not _CONTACT.fullmatch(value):
             raise ValueError(
-                f"accessibility_contact: {value!r} is neither an email address nor an address that begins "
-                "with https://. Write, for example, access@example.org"
+                gettext_noop(
+                    "accessibility_contact: %(value)s is neither an email address nor an address "
+                    "that begins with https://. Write, for example, access@example.org"
+                )
+                % {"value": f"{value!r}"}
             )
         return value
 
@@ -83,7 +87,9 @@ class WebSettings(Section):
     def _check_base_url(self) -> Self:
         parts = urlsplit(self.base_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc or self.base_url.endswith("/"):
-            raise ValueError("base_url must look like https://news.example.org, without a slash at the end")
+            raise ValueError(
+                gettext_noop("base_url must look like https://news.example.org, without a slash at the end")
+            )
         return self
 
     @property

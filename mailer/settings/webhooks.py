@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from locales.phrase import gettext_noop
 from mailer.settings.section import Section
 
 TOPIC_ARN = re.compile(
@@ -29,8 +30,11 @@ class SesWebhookSettings(Section):
     def _check_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [topic for topic in topics if not TOPIC_ARN.fullmatch(topic)]:
             raise ValueError(
-                f"{wrong[0]!r} is not the ARN of an SNS topic. Write, for example, "
-                "arn:aws:sns:eu-west-1:123456789012:feedback"
+                gettext_noop(
+                    "%(value)s is not the ARN of an SNS topic. Write, for example, "
+                    "arn:aws:sns:eu-west-1:123456789012:feedback"
+                )
+                % {"value": f"{wrong[0]!r}"}
             )
         return topics
 
@@ -52,8 +56,10 @@ class SendGridWebhookSettings(Section):
         # A public key on the curve P-256 is 91 bytes of DER, which begin with a sequence.
         if len(key) != 91 or key[0] != 0x30:
             raise ValueError(
-                "this is not SendGrid's verification key. Copy it from Settings, Mail Settings, Event "
-                "Webhooks; it begins with MFkw"
+                gettext_noop(
+                    "this is not SendGrid's verification key. Copy it from Settings, Mail Settings, "
+                    "Event Webhooks; it begins with MFkw"
+                )
             )
         return text
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError, find_approval
 from mailer.campaigns.approvals.changes import SendingOptions
 from mailer.campaigns.approvals.facts import gather_facts
@@ -77,7 +78,8 @@ def ask_for_approval(
     held = find_approval(connection, workspace, plan, states=[waiting])
     if held is not None and held.holds:
         raise ApprovalRefusedError(
-            f"{plan.edition} is approved as it is: {held}. There is nothing to ask for."
+            gettext_noop("%(edition)s is approved as it is: %(held)s. There is nothing to ask for.")
+            % {"edition": plan.edition, "held": held}
         )
     wanted = choose_steps(connection, workspace.settings, plan) if steps is None else tuple(steps)
     former = find_open_round(connection, plan.edition, plan.segment.text)

@@ -7,6 +7,7 @@ from email.utils import parseaddr
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.people import Colleague, list_colleagues
 from mailer.campaigns.approvals.reviewers import list_reviewers
@@ -69,8 +70,11 @@ def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Colleague]) -> W
         found = next((one.id for one in colleagues if one.email.casefold() == wanted), None)
         if found is None:
             raise ConfigurationError(
-                f"[[campaigns.approval_steps]] asks {address}, who does not belong to the team. Invite them "
-                f"with `mailer studio invite {wanted}`, or name somebody else."
+                gettext_noop(
+                    "[[campaigns.approval_steps]] asks %(address)s, who does not belong to the team. "
+                    "Invite them with `mailer studio invite %(wanted)s`, or name somebody else."
+                )
+                % {"address": address, "wanted": wanted}
             )
         members.append(found)
     return WantedStep(
@@ -117,15 +121,19 @@ def change_steps(connection: Connection, asked: Round, steps: Sequence[WantedSte
         ApprovalRefusedError: the round has ended, nobody is asked, or all steps would be fulfilled at once.
     """
     if not asked.is_open:
-        raise ApprovalRefusedError("This request has ended. Ask for the approval again, with other steps.")
+        raise ApprovalRefusedError(
+            gettext_noop("This request has ended. Ask for the approval again, with other steps.")
+        )
     store_steps(connection, asked.id, steps)
     own = update(ApprovalRound).where(col(ApprovalRound.id) == asked.id)
     connection.execute(own.values(has_own_steps=True))
     changed = find_round(connection, asked.id)
     if changed is None or find_current_step(changed.progress) is None:
         raise ApprovalRefusedError(
-            "With these steps, it would be approved at once. Leave a step in that somebody still has to "
-            "answer."
+            gettext_noop(
+                "With these steps, it would be approved at once. Leave a step in that somebody "
+                "still has to answer."
+            )
         )
     return changed
 
@@ -161,7 +169,9 @@ def store_steps(connection: Connection, round_id: int, steps: Sequence[WantedSte
         ApprovalRefusedError: a step asks nobody.
     """
     if not steps or not all(step.members or step.roles or step.reviewers for step in steps):
-        raise ApprovalRefusedError("Each step has to ask somebody: a member, a role, or a person outside.")
+        raise ApprovalRefusedError(
+            gettext_noop("Each step has to ask somebody: a member, a role, or a person outside.")
+        )
     names = {one.id: one.name for one in list_colleagues(connection)}
     reviewers = _keep_reviewers(connection, round_id, [one for step in steps for one in step.reviewers])
     stored = [
