@@ -61,7 +61,8 @@ def recover(driver: CampaignDriver, server: ScriptedServer) -> int:
     driver.resume_here()
     driver.note_doubts()
     driver.check(server.message_ids())
-    driver.resume_here(resend_in_doubt=True)
+    if driver.count().sent < driver.count().audience:
+        driver.resume_here(resend_in_doubt=True)
     return driver.check_end(server.message_ids())
 
 
