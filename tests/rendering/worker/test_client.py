@@ -441,13 +441,15 @@ def test_starting_twice_starts_one_process(page: Page, tmp_path: Path) -> None:
         assert process.pid is None
 
 
-def test_threads_can_share_a_worker(page: Page, tmp_path: Path) -> None:
-    with RenderWorker() as process, ThreadPoolExecutor(8) as threads:
-        folders = [write_theme(tmp_path / str(number), f"<p>{number}</p>") for number in range(24)]
+@pytest.mark.parametrize(("number", "is_replaced"), [(24, False), (6, True)])
+def test_threads_can_share_a_worker(page: Page, tmp_path: Path, number: int, is_replaced: bool) -> None:
+    readable = None if is_replaced else tmp_path
+    with RenderWorker(readable=readable) as process, ThreadPoolExecutor(8) as threads:
+        folders = [write_theme(tmp_path / str(one), f"<p>{one}</p>") for one in range(number)]
         rendered = threads.map(
             lambda folder: process.render(page, template="own", overrides=folder).html, folders
         )
-        assert all(f"<p>{number}</p>" in html for number, html in enumerate(rendered))
+        assert all(f"<p>{one}</p>" in html for one, html in enumerate(rendered))
 
 
 def _run(program: str, folder: Path) -> str:
