@@ -136,16 +136,16 @@ class Act(StrEnum):
     """They mailed the report on a campaign."""
 
     wrote_correction = "wrote_correction"
-    """Wrote a correction of a story."""
+    """They wrote a correction of a story."""
 
     discarded_correction = "discarded_correction"
-    """Threw a correction away that was not sent."""
+    """They threw away a correction that was not sent."""
 
     prepared_correction = "prepared_correction"
-    """Made a campaign of a correction."""
+    """They made a campaign of a correction."""
 
     asked_doctor = "asked_doctor"
-    """Had the doctor look at the workspace."""
+    """They had the doctor look at the workspace."""
 
     exported_report = "exported_report"
     """They wrote a campaign's report, or its deliveries, to a file."""

@@ -40,13 +40,10 @@ class SectorUse:
 
 def count_sector_use(session: Session, settings: Settings, editions: Path, sector: str) -> SectorUse:
     """Count what uses ``sector``. It reads the head of every story in ``editions``."""
-    stories = [_is_about(path, sector) for path in _list_stories(editions)]
-    folders = {
-        path.parent.parent for path, found in zip(_list_stories(editions), stories, strict=True) if found
-    }
+    stories = [path for path in _list_stories(editions) if _is_about(path, sector)]
     return SectorUse(
-        stories=sum(stories),
-        editions=len(folders),
+        stories=len(stories),
+        editions=len({path.parent.parent for path in stories}),
         subscribers=count_followers(session, sector),
         segments=tuple(_find_segments(session, settings, sector)),
     )

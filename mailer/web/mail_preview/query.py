@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from mailer.web.plain_number import read_number
+
 
 class ShownWindows(StrEnum):
     """Which windows the page shows."""
@@ -100,7 +102,6 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 def parse_query(query: Mapping[str, str]) -> PreviewQuery:
     """Parse a query; an unknown value becomes the default."""
-    number = query.get("n", "1")
     return PreviewQuery(
         show=_parse_choice(ShownWindows, query.get("show"), ShownWindows.both),
         scheme=_parse_choice(ColourScheme, query.get("scheme"), ColourScheme.light),
@@ -108,7 +109,7 @@ def parse_query(query: Mapping[str, str]) -> PreviewQuery:
         form=_parse_choice(ShownForm, query.get("form"), ShownForm.own),
         address=query.get("for", "").strip(),
         segment=query.get("segment", "").strip(),
-        n=int(number) if number.isdecimal() and len(number) < 9 and int(number) > 0 else 1,
+        n=read_number(query.get("n", ""), digits=8) or 1,
         language=query.get("language", ""),
     )
 

@@ -20,6 +20,7 @@ from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.routing import POST
 from mailer.web.studio.approvals.approval_page import render_approval
 from mailer.web.studio.approvals.campaign_place import (
@@ -91,14 +92,14 @@ def post_withdrawal(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) ->
 def post_comment(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
     """Comment on somebody's answer."""
     text, number = form.get("text"), form.get("answer")
-    is_number = number.isascii() and number.isdecimal() and len(number) <= 9
+    answer = read_number(number)
     try:
         with page.state.engine.begin() as connection:
             asked = find_round_of_place(connection, place, form.get("round"))
-            is_there = is_number and add_comment(
+            is_there = answer is not None and add_comment(
                 connection,
                 asked,
-                int(number),
+                answer,
                 as_person(page.member),
                 text,
                 request=form.get("request")[:64],

@@ -24,6 +24,7 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.team.members import Member
+from mailer.web.plain_number import read_number
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage, Visit
 from mailer.web.studio.segment_query import say_segment
@@ -172,8 +173,8 @@ def find_round_of_place(connection: Connection, place: CampaignPlace, number: st
         HTTPException: 404, there is no such round.
     """
     if number:
-        is_number = number.isascii() and number.isdecimal() and len(number) <= 9
-        found = find_round(connection, int(number)) if is_number else None
+        row = read_number(number)
+        found = find_round(connection, row) if row is not None else None
     else:
         found = find_last_round(connection, place.number)
     if found is None or found.campaign_id != place.number:

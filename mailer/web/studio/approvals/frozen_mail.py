@@ -13,6 +13,7 @@ from mailer.rendering.recipient import anonymous_reader
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
+from mailer.web.plain_number import read_number
 from mailer.web.security import make_mail_policy
 from mailer.web.studio.page import Visit
 
@@ -36,9 +37,10 @@ def read_variant_number(text: str) -> int:
     Raises:
         HTTPException: 404, it is none.
     """
-    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+    number = read_number(text, digits=6)
+    if number is None:
         raise HTTPException(404)
-    return int(text)
+    return number
 
 
 def show_frozen_mail(visit: Visit, asked: Round, number: str, media_path: str) -> Response:

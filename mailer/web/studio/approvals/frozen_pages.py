@@ -6,7 +6,7 @@ from starlette.responses import Response
 from mailer.campaigns.approvals.round import Round
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.approvals.campaign_place import CampaignPlaceDep, find_round_of_place
+from mailer.web.studio.approvals.campaign_place import CampaignPlace, CampaignPlaceDep, find_round_of_place
 from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail
 from mailer.web.studio.approvals.variant_list import describe_variant
 from mailer.web.studio.page import PageDep, StudioPage
@@ -43,7 +43,7 @@ def show_image(number: str, name: str, page: PageDep, place: CampaignPlaceDep) -
     return show_frozen_image(page, name)
 
 
-def _find_round(page: StudioPage, place: CampaignPlaceDep, number: str) -> Round:
+def _find_round(page: StudioPage, place: CampaignPlace, number: str) -> Round:
     with page.state.read_session() as session:
         return find_round_of_place(session.connection(), place, number)
 

@@ -25,6 +25,7 @@ from mailer.team.members import list_members
 from mailer.team.role_words import ROLE_NAMES
 from mailer.team.roles import Permission
 from mailer.web.forms import Form, OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.approvals.acts import ask, lock_campaign, record
 from mailer.web.studio.approvals.campaign_place import CampaignPlace, CampaignPlaceDep
@@ -137,13 +138,13 @@ def _read_form(form: Form, number: int) -> StepForm:
     def read_all(name: str) -> list[str]:
         return [value for key, value in form.fields if key == f"{name}-{number}"]
 
-    members = (int(one) for one in read_all("member") if one.isascii() and one.isdecimal() and len(one) <= 9)
+    members = (read_number(one) for one in read_all("member"))
     needs = form.get(f"needs-{number}")
     return StepForm(
         number=number,
         name=" ".join(form.get(f"name-{number}").split())[:100],
         needs=Needs(needs) if needs in list(Needs) else Needs.any,
-        members=frozenset(members),
+        members=frozenset(one for one in members if one is not None),
         roles=frozenset(Role(one) for one in read_all("role") if one in [role.value for role in _ROLES]),
         reviewers=form.get(f"reviewers-{number}").replace("\r\n", "\n"),
     )

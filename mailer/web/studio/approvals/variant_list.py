@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from locales.languages import language_name
 from mailer.campaigns.approvals.round import Round
+from mailer.web.plain_number import read_number
 
 PAGE_SIZE = 12
 """Frames on one page: each is a mail of up to 100 kB, loaded as it comes into sight."""
@@ -35,8 +36,7 @@ def list_variants(asked: Round, wanted: str = "") -> VariantPage:
     """The variants of a round, those of most readers first; ``wanted`` is the page in the address."""
     found = asked.facts.variants
     pages = max(1, -(-len(found) // PAGE_SIZE))
-    is_number = wanted.isascii() and wanted.isdecimal() and len(wanted) <= 6
-    number = min(max(int(wanted), 1), pages) if is_number else 1
+    number = min(max(read_number(wanted, digits=6) or 1, 1), pages)
     first = (number - 1) * PAGE_SIZE
     shown = tuple(
         describe_variant(asked, place + 1) for place in range(first, min(first + PAGE_SIZE, len(found)))

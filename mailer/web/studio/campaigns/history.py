@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from mailer.activity.acts import Act
 from mailer.activity.words import ACT_WORDS
 from mailer.database.activity_models import ActivityRecord
-from mailer.database.models import Campaign
+from mailer.database.models import Campaign, CampaignState
 from mailer.i18n import Translator, gettext_noop
 
 _MAX_SHOWN = 100
@@ -52,6 +52,6 @@ def list_history(session: Session, campaign: Campaign, translator: Translator) -
     if campaign.launched_at is not None:
         entries.append(HistoryEntry(at=campaign.launched_at, words=translator.translate(_STARTED)))
     if campaign.finished_at is not None:
-        words = _FINISHED if campaign.state.value == "finished" else _ENDED
+        words = _FINISHED if campaign.state is CampaignState.finished else _ENDED
         entries.append(HistoryEntry(at=campaign.finished_at, words=translator.translate(words)))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)

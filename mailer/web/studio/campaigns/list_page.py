@@ -12,6 +12,7 @@ from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparations
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign
+from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.campaign_words import STATE_WORDS
 from mailer.web.studio.campaigns.place import CampaignPlace, read_title
 from mailer.web.studio.page import PageDep, StudioPage
@@ -43,8 +44,7 @@ class CampaignRow:
 
 def list_campaigns(page: PageDep) -> Response:
     """Show a page of the campaigns: those before the number in the address."""
-    text = page.request.query_params.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    before = read_number(page.request.query_params.get("before", ""))
     found = select(Campaign).order_by(col(Campaign.id).desc()).limit(_ON_PAGE + 1)
     if before:
         found = found.where(col(Campaign.id) < before)

@@ -17,6 +17,7 @@ from mailer.campaigns.preparation.preparation_store import (
 from mailer.campaigns.segment_uses import find_segment_name, make_lookups
 from mailer.i18n import gettext_noop
 from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.decision_form import describe_changes
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.notices import Notice
@@ -97,9 +98,8 @@ def _render(
     page: StudioPage, chosen: str, text: str, errors: list[tuple[str, str]] | None = None
 ) -> Response:
     slugs = page.state.summaries.list_slugs()
-    asked = page.request.query_params.get("page", "1")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-    start = (max(1, number) - 1) * _ON_PAGE
+    number = max(1, read_number(page.request.query_params.get("page", ""), digits=5) or 1)
+    start = (number - 1) * _ON_PAGE
     shown = slugs[start : start + _ON_PAGE]
     if chosen in slugs and chosen not in shown:
         shown = [chosen, *shown]
@@ -114,7 +114,7 @@ def _render(
         chosen=chosen if chosen in slugs else (shown[0] if len(shown) == 1 else ""),
         query=query if text.strip() and query.segment is not None else None,
         segment_name=name,
-        number=max(1, number),
+        number=number,
         has_more=len(slugs) > start + _ON_PAGE,
         errors=errors or [],
     )

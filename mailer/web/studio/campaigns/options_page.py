@@ -10,8 +10,9 @@ from mailer.database.models import InDoubtPolicy
 from mailer.i18n import gettext_noop
 from mailer.settings import CampaignSettings
 from mailer.web.forms import Form, OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.decision_form import DecisionsRefusedError, save_decisions
-from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 
@@ -106,8 +107,8 @@ def _find_errors(page: StudioPage, sent: OptionsForm) -> list[tuple[str, str]]:
 
 
 def _read_canary(text: str) -> int | None:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
-    return number if 0 <= number <= _MAX_CANARY else None
+    number = read_number(text)
+    return number if number is not None and number <= _MAX_CANARY else None
 
 
 def _read_minutes(text: str) -> float | None:
@@ -139,7 +140,7 @@ def _apply(decided: Decisions, before: OptionsForm, after: OptionsForm) -> Decis
 
 def _render(
     page: StudioPage,
-    place: CampaignPlaceDep,
+    place: CampaignPlace,
     sent: OptionsForm,
     was: OptionsForm,
     errors: list[tuple[str, str]] | None = None,

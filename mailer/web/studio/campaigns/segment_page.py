@@ -10,9 +10,9 @@ from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.segment_uses import find_segment_name, make_lookups
 from mailer.counts.request import count_audience
 from mailer.i18n import gettext_noop
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.campaigns.decision_form import DecisionsRefusedError, save_decisions
-from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
@@ -75,7 +75,7 @@ def save_segment(
     return page.redirect(place.path, Notice.decisions_saved)
 
 
-def _read_was(form: OwnFormDep, now: Decisions) -> Decisions:
+def _read_was(form: Form, now: Decisions) -> Decisions:
     """What the form began from; a field that it does not have counts as it is now."""
     names = dict(form.fields)
     segment = names["was-segment"] or None if "was-segment" in names else now.segment
@@ -101,7 +101,7 @@ def _understand(page: StudioPage, session: Session, written: WrittenQuery) -> Se
 
 def _render(
     page: StudioPage,
-    place: CampaignPlaceDep,
+    place: CampaignPlace,
     session: Session,
     preparation: Preparation,
     written: WrittenQuery,

@@ -27,8 +27,8 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.form_options import own_language_name
-from mailer.web.forms import OwnFormDep
-from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.campaigns.versions import MailVersionShown, PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
@@ -98,7 +98,7 @@ def send_campaign_test(
     return _render(page, place, preparation, left, [("addresses", text) for text in words])
 
 
-def _name_form(page: StudioPage, preparation: Preparation, form: OwnFormDep) -> str:
+def _name_form(page: StudioPage, preparation: Preparation, form: Form) -> str:
     """A name for the form as this member has it of this campaign; "" for one without a number."""
     request = form.get("request")[:64]
     return request and f"{page.member.id} {preparation.campaign_id} {request}"
@@ -194,7 +194,7 @@ def _list_tests(session: Session, edition: str, digest: str) -> list[ShownTest]:
 
 def _render(
     page: StudioPage,
-    place: CampaignPlaceDep,
+    place: CampaignPlace,
     preparation: Preparation,
     sent: SendTestForm,
     errors: list[tuple[str, str]] | None = None,

@@ -10,6 +10,7 @@ from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
+from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.campaigns.versions import MailVersionShown, PreparedMail, look_at_mail, make_reader
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
@@ -22,10 +23,10 @@ _ON_SHEET = 12
 def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
     """Show the contact sheet: a page, or for htmx the sheet alone."""
     mail = look_at_mail(page, preparation, compiles=True)
-    number = page.request.query_params.get("page", "1")
     last = max(1, -(-len(mail.versions) // _ON_SHEET))
-    current = min(int(number), last) if number.isascii() and number.isdigit() and len(number) < 6 else 1
-    start = (max(current, 1) - 1) * _ON_SHEET
+    wanted = read_number(page.request.query_params.get("page", ""), digits=5) or 1
+    current = min(wanted, last)
+    start = (current - 1) * _ON_SHEET
     return page.render(
         "campaign_contact_sheet.html" if page.is_fragment else "campaign_versions.html",
         section="campaigns",
@@ -33,7 +34,7 @@ def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: Preparati
         title=read_title(page, place),
         mail=mail,
         shown=mail.versions[start : start + _ON_SHEET],
-        current=max(current, 1),
+        current=current,
         last=last,
         languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
     )

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from mailer.revisions.presence import list_present_by_edition
 from mailer.web.form_options import own_language_name
+from mailer.web.plain_number import read_number
 from mailer.web.studio.edition_summaries import EditionSummary
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
 from mailer.web.studio.editions.last_writers import LastWriter, find_last_writers
@@ -51,9 +52,10 @@ def list_editions(page: PageDep, request: Request) -> Response:
 
 
 def _read_number(written: str) -> int:
-    if not (written.isascii() and written.isdecimal() and 0 < len(written) < 7 and int(written)):
+    number = read_number(written, digits=6)
+    if not number:
         raise HTTPException(404)
-    return int(written)
+    return number
 
 
 def _make_cards(page: StudioPage, slugs: Sequence[str]) -> list[EditionCard]:

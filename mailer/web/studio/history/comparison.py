@@ -16,6 +16,7 @@ from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import HistoryEntry, find_entry, find_entry_before, list_history, read_text
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlace, TextPlaceDep
@@ -23,7 +24,6 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep
 
 _NOW = "now"
-_MAX_DIGITS = 9
 _LOOKED_BACK = 100
 
 
@@ -108,8 +108,8 @@ def _find_text(session: Session, place: TextPlace, number: str) -> ComparedText:
 
 
 def _find_entry(session: Session, place: TextPlace, number: str) -> HistoryEntry:
-    is_number = number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS
-    entry = find_entry(session, place.edition, place.place, int(number)) if is_number else None
+    row = read_number(number)
+    entry = find_entry(session, place.edition, place.place, row) if row is not None else None
     if entry is None or not entry.has_text:
         raise HTTPException(404)
     return entry

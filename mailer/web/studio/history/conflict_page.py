@@ -15,6 +15,7 @@ from mailer.revisions.history import HistoryEntry, list_history
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved, find_unsaved
 from mailer.web.forms import Form, OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.conflict_parts import read_choices, show_parts
 from mailer.web.studio.history.text_place import find_text_place, make_text_path
@@ -24,8 +25,6 @@ from mailer.web.studio.page import PageDep, StudioPage
 CHOOSE = gettext_noop("Choose a text for each place that both have changed.")
 CHANGED_AGAIN = gettext_noop("The text has changed again. This is how it is now; choose once more.")
 NOT_WRITTEN = gettext_noop("The text could not be written (%(why)s). It is still kept here.")
-
-_MAX_DIGITS = 9
 
 
 def show_conflict(page: PageDep, edition: str, number: str) -> Response:
@@ -121,9 +120,9 @@ def _leave(page: StudioPage, unsaved: Unsaved, notice: Notice) -> Response:
 
 def _find_conflict(page: StudioPage, edition: str, number: str) -> OpenConflict:
     find_edition_folder(page, edition)
-    is_number = number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS
+    row = read_number(number)
     with page.state.read_session() as session:
-        unsaved = find_unsaved(session, edition, int(number)) if is_number else None
+        unsaved = find_unsaved(session, edition, row) if row is not None else None
     if unsaved is None:
         raise HTTPException(404)
     return open_conflict(page.state.workspace, unsaved)

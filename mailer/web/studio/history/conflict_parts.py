@@ -7,9 +7,9 @@ from itertools import groupby
 from editions.text_diff.merge import MergeChoice, MergeKind, MergePart
 from editions.text_diff.words import WordChange, compare_words
 from mailer.web.forms import Form
+from mailer.web.plain_number import read_number
 
 _CHOICE = "choice-"
-_MAX_DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,11 @@ def read_choices(form: Form, parts: Sequence[MergePart]) -> dict[int, MergeChoic
     """Read which text was chosen for each conflict; what is no choice is left out."""
     choices = {}
     for name, value in form.fields:
-        number = name.removeprefix(_CHOICE)
-        is_number = name.startswith(_CHOICE) and number.isascii() and number.isdecimal()
-        if not is_number or len(number) > _MAX_DIGITS or value not in list(MergeChoice):
+        number = read_number(name.removeprefix(_CHOICE)) if name.startswith(_CHOICE) else None
+        if number is None or value not in list(MergeChoice):
             continue
-        if int(number) < len(parts) and parts[int(number)].kind is MergeKind.conflict:
-            choices[int(number)] = MergeChoice(value)
+        if number < len(parts) and parts[number].kind is MergeKind.conflict:
+            choices[number] = MergeChoice(value)
     return choices
 
 

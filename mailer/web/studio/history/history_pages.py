@@ -6,11 +6,13 @@ from starlette.responses import Response
 from editions.source.folder import STORIES_FOLDER
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
+from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_file import EditionFileError, list_story_slugs
 from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.studio.act_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.entry_words import KIND_WORDS
@@ -19,19 +21,18 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 
 _ON_PAGE = 30
-_MAX_DIGITS = 9
 
 
 def show_history(page: PageDep, place: TextPlaceDep) -> Response:
     """Show the entries about one text, the newest first."""
-    before = _read_number(page)
+    before = read_number(page.request.query_params.get("before", ""))
     with page.state.read_session() as session:
         entries = list_history(session, place.edition, place.place, before=before, limit=_ON_PAGE + 1)
         unsaved = list_unsaved(session, place.edition, place.place)
     if not entries and place.file is None:
         raise HTTPException(404)
     digest = place.file.digest if place.file is not None else ""
-    latest = next((entry for entry in entries if entry.kind.value != "set-aside"), None)
+    latest = next((entry for entry in entries if entry.kind is not RevisionKind.set_aside), None)
     is_changed = before is None and place.file is not None and (latest is None or latest.digest != digest)
     current = next((entry.number for entry in entries if entry.digest == digest and digest), None)
     return page.render(
@@ -72,7 +73,7 @@ def _render_edition_history(
     page: StudioPage, edition: str, *, status: int = 200, errors: list[tuple[str, str]] | None = None
 ) -> Response:
     folder = find_edition_folder(page, edition)
-    before = _read_number(page)
+    before = read_number(page.request.query_params.get("before", ""))
     with page.state.read_session() as session:
         groups = list_edition_history(session, edition, before=before, limit=_ON_PAGE + 1)
         removed = list_removed_stories(session, edition, list_story_slugs(folder))
@@ -91,9 +92,3 @@ def _render_edition_history(
         make_text_path=make_text_path,
         errors=errors or [],
     )
-
-
-def _read_number(page: StudioPage) -> int | None:
-    written = page.request.query_params.get("before", "")
-    is_number = written.isascii() and written.isdecimal() and len(written) <= _MAX_DIGITS
-    return int(written) if is_number else None

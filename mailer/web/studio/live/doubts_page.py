@@ -27,6 +27,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
@@ -73,8 +74,9 @@ def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Respons
 
 def _find_chosen(page: StudioPage, campaign: int, what: str, cause: str) -> set[int]:
     """The numbers of the deliveries that a form is about."""
-    if what.isascii() and what.isdecimal() and len(what) <= _MAX_DIGITS:
-        return {int(what)}
+    number = read_number(what, digits=_MAX_DIGITS)
+    if number is not None:
+        return {number}
     doubts = _list_all(page, campaign) if what in {"group", "all"} else []
     return {one.delivery_id for one in doubts if what == "all" or one.cause == cause}
 
@@ -160,8 +162,7 @@ def _render(
 ) -> Response:
     row = load_campaign(page, campaign)
     state = page.state
-    given = page.request.query_params.get("after", "")
-    after = int(given) if given.isascii() and given.isdecimal() and len(given) <= _MAX_DIGITS else 0
+    after = read_number(page.request.query_params.get("after", ""), digits=_MAX_DIGITS) or 0
     dead = find_dead_dispatchers(state.workspace, state.engine, campaign)
     with state.read_session() as session:
         connection = session.connection()

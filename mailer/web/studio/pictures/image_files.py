@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from editions.crop import Crop, Focus, ImageShape
 from mailer.team.roles import Permission
+from mailer.web.plain_number import read_number
 from mailer.web.routing import GET
 from mailer.web.studio.edition_image import answer_with_image
 from mailer.web.studio.page import PageDep
@@ -28,9 +29,9 @@ def show_image(edition: str, file: str, page: PageDep) -> Response:
 def _read_crop(shape: str, focus: str) -> Crop | None:
     if shape not in list(ImageShape):
         return None
-    x, _, y = focus.partition("-")
-    is_point = all(part.isdecimal() and len(part) <= 3 and int(part) <= 100 for part in (x, y))
-    return Crop(shape=ImageShape(shape), focus=Focus(x=int(x), y=int(y)) if is_point else Focus())
+    x, y = (read_number(part) for part in focus.partition("-")[::2])
+    is_point = x is not None and y is not None and max(x, y) <= 100
+    return Crop(shape=ImageShape(shape), focus=Focus(x=x or 0, y=y or 0) if is_point else Focus())
 
 
 ROUTES = (StudioRoute("/editions/{edition}/pictures/{file}", show_image, GET, Permission.read),)

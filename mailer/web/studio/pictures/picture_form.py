@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from editions.crop import CENTRE, Crop, Focus, ImageShape
 from editions.model import AiOrigin, PeopleShown
 from mailer.i18n import gettext_noop
+from mailer.web.plain_number import read_number
 from mailer.web.upload import UploadedForm
 
 MAX_ALT = 500
@@ -91,4 +92,5 @@ def fill_picture_form(written: Mapping[str, str], *, label: AiOrigin | None = No
 
 
 def _read_percent(text: str) -> int:
-    return min(100, int(text)) if text.isdecimal() and len(text) <= 3 else 50
+    number = read_number(text)
+    return 50 if number is None else min(100, number)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath, YamlValue
+from mailer.web.plain_number import read_number
 
 MAX_FURTHER = 20
 
@@ -62,9 +63,10 @@ def parse_place(text: str, *, is_letter: bool) -> PicturePlace | None:
         return PicturePlace(kind=PlaceKind.portrait) if text in {"", "portrait"} else None
     if text in {"", "image", "video"}:
         return PicturePlace(kind=PlaceKind(text or "image"))
-    if kind == "images" and number.isdecimal() and len(number) < 4 and int(number) < MAX_FURTHER:
-        return PicturePlace(kind=PlaceKind.images, number=int(number))
-    return None
+    further = read_number(number) if kind == "images" else None
+    if further is None or further >= MAX_FURTHER:
+        return None
+    return PicturePlace(kind=PlaceKind.images, number=further)
 
 
 def list_further(front_matter: FrontMatter) -> list[Mapping[str, YamlValue]]:

@@ -16,6 +16,7 @@ from editions.rich_text.document_writer import write_document
 from editions.rich_text.errors import DocumentSchemaError
 from editions.source.text_file import normalise_line_ends
 from mailer.web.forms import Form
+from mailer.web.plain_number import read_number
 from mailer.web.studio.stories.fields import (
     LETTER_FIELDS,
     STORY_FIELDS,
@@ -29,7 +30,6 @@ from mailer.web.studio.stories.fields import (
 _FENCE = "---"
 _SITTING = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MAX_SEQUENCE_DIGITS = 9
 
 
 class SplitText(NamedTuple):
@@ -76,11 +76,10 @@ def read_draft(form: Form, story: str) -> StoryDraft:
     """Read what the form of a story, or of the letter, sent."""
     given = dict(form.fields)
     sitting, base, sequence = (given.get(name, "") for name in ("sitting", "base", "sequence"))
-    has_number = sequence.isascii() and sequence.isdecimal() and len(sequence) <= _MAX_SEQUENCE_DIGITS
     return StoryDraft(
         base=base if _DIGEST.fullmatch(base) else "0",
         sitting=sitting if _SITTING.fullmatch(sitting) else "",
-        sequence=int(sequence) if has_number else 0,
+        sequence=read_number(sequence) or 0,
         values=read_form_values(form, list_fields(story)),
         document=given.get("document"),
         body=given.get("body"),
