@@ -10,7 +10,8 @@ import click
 
 from mailer.activity.acts import Act
 from mailer.cli.activity_log import log_act
-from mailer.cli.commands import send
+from mailer.cli.campaign_run import launch_and_send
+from mailer.cli.commands.send import preview_plan
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.send_options import (
@@ -108,7 +109,7 @@ def _preview(
     if not as_json:
         _tell_audience(planned)
     found = {name: value for name, value in planned.as_dict().items() if name not in planned.plan.as_dict()}
-    send.preview_plan(
+    preview_plan(
         context,
         workspace,
         planned.plan,
@@ -154,7 +155,7 @@ def _send(
 ) -> None:
     if not as_json:
         _tell_audience(planned)
-    send.launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
+    launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
 
 
 def _approve(

@@ -9,7 +9,8 @@ import click
 
 from mailer.activity.acts import Act
 from mailer.cli.activity_log import log_act
-from mailer.cli.commands import send
+from mailer.cli.campaign_run import launch_and_send
+from mailer.cli.commands.send import preview_plan
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
@@ -102,12 +103,10 @@ def reconfirm(
         _tell(planned)
     if confirm:
         options = LaunchOptions(rate=rate, canary=0, archived=False, by=by)
-        send.launch_and_send(
-            context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json
-        )
+        launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
     else:
         more = {"answer_by": planned.answer_by.isoformat()}
-        send.preview_plan(
+        preview_plan(
             context,
             workspace,
             planned.plan,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +10,17 @@ import click
 
 from mailer.activity.acts import Act
 from mailer.cli.activity_log import log_act
+from mailer.cli.campaign_run import (
+    durable_engine,
+    launch_and_send,
+    leave_to_workers,
+    schedule_plan,
+    send_in_foreground,
+)
 from mailer.cli.commands.send_to_test_readers import check_test_options, send_test
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit_json, json_option, say
 from mailer.cli.plan_output import print_approval, print_outbox, print_test, print_variants, tell_plan
 from mailer.cli.prepared_send import AT_ONCE, SendOptions, fill_options
 from mailer.cli.send_options import (
@@ -28,14 +33,9 @@ from mailer.cli.send_options import (
     rate_option,
     wait_option,
 )
-from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import Plan
-    from mailer.dispatch.run_result import RunResult
     from mailer.workspace import Workspace
 
 
@@ -209,7 +209,7 @@ def send(
         by=by,
     )
     if confirm and chosen.start is not None:
-        _schedule(context, workspace, plan, chosen.start, terms, as_json=as_json)
+        schedule_plan(context, workspace, plan, chosen.start, terms, as_json=as_json)
     elif confirm:
         launch_and_send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
@@ -249,11 +249,11 @@ def resume(
     log_act(context, Act.resumed_campaign, campaign_id=campaign_id, detail=again)
     if detach:
         if resend_in_doubt:
-            with _durable_engine(workspace) as engine:
+            with durable_engine(workspace) as engine:
                 requeue_in_doubt(engine, campaign_id)
-        _leave_to_workers(context, workspace, campaign_id, as_json=as_json)
+        leave_to_workers(context, workspace, campaign_id, as_json=as_json)
         return
-    _send_in_foreground(
+    send_in_foreground(
         context, workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt
     )
 
@@ -305,184 +305,3 @@ def preview_plan(
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())
-
-
-def launch_and_send(
-    context: CliContext,
-    workspace: Workspace,
-    plan: Plan,
-    options: LaunchOptions,
-    *,
-    wait: bool,
-    detach: bool,
-    as_json: bool,
-) -> None:
-    """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
-    from mailer.campaigns.launch import launch_or_continue
-
-    with _durable_engine(workspace) as engine:
-        launched = launch_or_continue(engine, workspace, plan, options=options, now=datetime.now(UTC))
-    # Now, not at the end: sending may take hours, and may be killed.
-    log_act(
-        context, Act.launched_campaign, campaign_id=launched.campaign_id, detail=f"to {plan.segment_label}"
-    )
-    if launched.continued:
-        say(
-            f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
-            "finished. Continuing it."
-        )
-    if detach:
-        _leave_to_workers(context, workspace, launched.campaign_id, as_json=as_json)
-    else:
-        _send_in_foreground(context, workspace, launched.campaign_id, wait=wait, as_json=as_json)
-
-
-def _schedule(
-    context: CliContext,
-    workspace: Workspace,
-    plan: Plan,
-    at: datetime,
-    options: LaunchOptions,
-    *,
-    as_json: bool,
-) -> None:
-    from mailer.campaigns.schedule import schedule_campaign
-
-    with _durable_engine(workspace) as engine:
-        scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
-    log_act(
-        context,
-        Act.scheduled_campaign,
-        campaign_id=scheduled.campaign_id,
-        detail=f"at {format_utc(scheduled.at)}",
-    )
-    say(
-        f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
-        f"{format_utc(scheduled.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
-        "now on; its readers are chosen when it starts."
-    )
-    _leave_to_workers(context, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
-
-
-def _leave_to_workers(
-    context: CliContext, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
-) -> None:
-    """Print which processes will send the campaign, or that none is running yet."""
-    from mailer.campaigns.machines import count_workers
-    from mailer.campaigns.report import describe_counts, summarise_campaign
-    from mailer.database.engine import open_session
-
-    with context.open_database(workspace) as engine:
-        workers = count_workers(workspace, engine)
-        with open_session(engine, read_only=True) as session:
-            summary = summarise_campaign(session, campaign_id)
-    if as_json:
-        start = {} if at is None else {"scheduled_at": at.isoformat()}
-        emit_json({**summary.as_dict(), **start, "workers": workers})
-    elif at is None:
-        emit(describe_counts(summary.counts))
-        emit(summary.counts.equation())
-    if workers:
-        processes = "1 process is" if workers == 1 else f"{workers} processes are"
-        say(
-            f"Campaign {campaign_id} is sent in the background: {processes} running (`mailer work` or "
-            f"`mailer serve`). To follow it: {context.command_line('campaigns', 'show', str(campaign_id))}"
-        )
-    else:
-        say(
-            f"Campaign {campaign_id} is waiting: no process is running to send it. Start "
-            f"`{context.command_line('work')}` or `{context.command_line('serve')}`."
-        )
-
-
-@contextmanager
-def _durable_engine(workspace: Workspace) -> Iterator[Engine]:
-    """The database, set up so that every commit survives a power cut."""
-    engine = workspace.open_database(durable=True)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _send_in_foreground(
-    context: CliContext,
-    workspace: Workspace,
-    campaign_id: int,
-    *,
-    wait: bool,
-    as_json: bool,
-    resend_in_doubt: bool = False,
-) -> None:
-    """Send in the foreground, print the result, and exit with 1 if the campaign stopped early."""
-    from mailer.campaigns.send import send_campaign
-    from mailer.cli.progress import show_progress
-
-    with show_progress(f"Campaign {campaign_id}") as on_progress:
-        result = send_campaign(
-            workspace, campaign_id, on_progress=on_progress, wait=wait, resend_in_doubt=resend_in_doubt
-        )
-    if result.counts.rejected or result.counts.failed:
-        _record_refusals(workspace, campaign_id)
-    until = _read_canary_end(workspace, campaign_id)
-    if as_json:
-        emit_json(
-            {
-                **result.counts.as_dict(),
-                "id": campaign_id,
-                "state": str(result.state),
-                "reason": result.reason,
-            }
-        )
-    else:
-        _print_result(context, campaign_id, result, until)
-    if result.needs_attention and until is None:
-        sys.exit(1)
-
-
-def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
-    """Count refusals with what comes back, once the campaign has ended. A process that runs in the background
-    does the same for its own campaigns; each refusal counts once."""
-    from mailer.feedback.context import FeedbackContext
-    from mailer.feedback.refusals import record_refusals
-
-    with _durable_engine(workspace) as engine:
-        context = FeedbackContext(workspace=workspace, engine=engine)
-        record_refusals(context, campaign_id, now=datetime.now(UTC))
-
-
-def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
-    """When the campaign resumes by itself after its canary; None if it does not."""
-    from mailer.campaigns.lifecycle import find_campaign
-    from mailer.database.engine import open_session
-
-    with _durable_engine(workspace) as engine, open_session(engine, read_only=True) as session:
-        return find_campaign(session, campaign_id).canary_until
-
-
-def _print_result(
-    context: CliContext, campaign_id: int, result: RunResult, canary_until: datetime | None
-) -> None:
-    from mailer.campaigns.report import describe_counts
-
-    resume = context.command_line("campaigns", "resume", str(campaign_id))
-    emit(f"Campaign {campaign_id}, {describe_counts(result.counts)}")
-    emit(result.counts.equation())
-    if result.reason:
-        say(f"Campaign {campaign_id} is {result.state}: {result.reason}")
-    if canary_until is not None:
-        say(
-            f"The rest are sent from {format_utc(canary_until)}, if `mailer work` or `mailer serve` "
-            f"is running then. To send to them now: {resume}"
-        )
-    if result.counts.in_doubt:
-        say(
-            f"{result.counts.in_doubt} in doubt: they may or may not have got it. To send again: {resume} "
-            "--resend-in-doubt"
-        )
-    if result.next_try is not None:
-        say(
-            f"{result.counts.deferred} deferred: they can be tried again from "
-            f"{format_utc(result.next_try)}, with: {resume}"
-        )
-    say(f"For the details: {context.command_line('campaigns', 'report', str(campaign_id))}")
