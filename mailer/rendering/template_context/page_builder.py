@@ -1,7 +1,7 @@
 """Builds the :class:`~mailer.rendering.template_context.page.Page` for a template from an edition and the
 settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +204,10 @@ class PageBuilder:
         )
         read_more = self.phrases.read_more
         links = tuple(self._build_link(link, text, read_more) for link in text.read_more or story.read_more)
+        pictures = tuple(
+            self._build_picture(image, words, text.language, prepared)
+            for image, words, prepared in zip(story.images, text.images, further, strict=True)
+        )
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -219,32 +223,25 @@ class PageBuilder:
             where_html=embed_html(self._mark_text(where), self.language, text.language),
             date=text.date or story.date,
             picture=view,
-            gallery=arrange_gallery(
-                tuple(
-                    self._build_picture(image, words, text.language, prepared)
-                    for image, words, prepared in zip(story.images, text.images, further, strict=True)
-                ),
-                self.theme,
-            ),
+            gallery=arrange_gallery(pictures, self.theme),
             links=links,
             button=self._build_button(story, text) if text.button else None,
             video=self._build_video(story.video, text, still) if story.video and still else None,
             ai=story.ai or "",
-            wraps=view is not None
-            and (
-                text.has_wide_table
-                or is_longer_than_picture(text.text, [link.label for link in links], view, self._columns)
-            ),
+            wraps=view is not None and self._wraps(text, links, view),
             lead=text.lead,
             lead_html=self._mark_text(text.lead, text.language),
-            url=story_url(
-                self.settings.web.base_url,
-                self.edition.slug,
-                self.language,
-                story.slug,
-                MergeTag.version.placeholder,
-            ),
+            url=self._make_story_url(story),
         )
+
+    def _wraps(self, text: StoryText, links: Sequence[LinkView], picture: PictureView) -> bool:
+        """Whether the text is so much longer than the picture that it goes on below it."""
+        labels = [link.label for link in links]
+        return text.has_wide_table or is_longer_than_picture(text.text, labels, picture, self._columns)
+
+    def _make_story_url(self, story: Story) -> str:
+        web, version = self.settings.web, MergeTag.version.placeholder
+        return story_url(web.base_url, self.edition.slug, self.language, story.slug, version)
 
     def _build_letter(self, letter: Letter) -> LetterView:
         text, portrait = self._choose_text(letter.texts), letter.portrait

@@ -167,19 +167,25 @@ async def _open_state(
     live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
 ) -> AsyncIterator[StudioState]:
     """Open what all requests share, with the threads that mail, count and import; close it in the end."""
+    state = _make_state(live, workspace, renderer, address, clock)
+    for thread in (state.sign_in_mailer, state.counts, state.imports, state.readiness):
+        thread.start()
+    await asyncio.to_thread(finish_interrupted_moves, workspace, state.engine)
+    await asyncio.to_thread(record_interrupted_acts, workspace, state.engine)
+    try:
+        yield state
+    finally:
+        # The last finishes the mail that is being sent, in which time others are still answered.
+        for closing in (state.progress, state.readiness, state.imports, state.counts, state.sign_in_mailer):
+            await asyncio.to_thread(closing.close)
+        state.engine.dispose()
+
+
+def _make_state(
+    live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
+) -> StudioState:
     engine = workspace.open_database()
-    mailer = SignInMailer(
-        workspace,
-        engine,
-        address=address,
-        clock=clock,
-        others=(send_due_comment_mails, send_due_approval_mails),
-    )
-    counts = Counts(engine, workspace.settings, clock)
-    progress = ProgressReaders(engine)
-    readiness = ReadinessChecker(workspace, engine, clock)
-    runner = ImportRunner(workspace, engine, clock=clock)
-    state = StudioState(
+    return StudioState(
         workspace=workspace,
         live=live,
         renderer=renderer,
@@ -187,36 +193,26 @@ async def _open_state(
         clock=clock,
         address=address,
         previews=CompilerCache(workspace, clock=clock),
-        sign_in_mailer=mailer,
+        sign_in_mailer=SignInMailer(
+            workspace,
+            engine,
+            address=address,
+            clock=clock,
+            others=(send_due_comment_mails, send_due_approval_mails),
+        ),
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
         audience=Audience(engine, clock),
-        counts=counts,
+        counts=Counts(engine, workspace.settings, clock),
         examination=Examination(workspace, clock),
-        progress=progress,
-        readiness=readiness,
+        progress=ProgressReaders(engine),
+        readiness=ReadinessChecker(workspace, engine, clock),
         outbox=OutboxReader(workspace.outbox),
         fragments=BoundedCache(_MAX_FRAGMENTS),
-        imports=runner,
+        imports=ImportRunner(workspace, engine, clock=clock),
         passwords=PasswordChecker(),
         openid_provider=open_provider(workspace),
     )
-    mailer.start()
-    counts.start()
-    runner.start()
-    readiness.start()
-    await asyncio.to_thread(finish_interrupted_moves, workspace, engine)
-    await asyncio.to_thread(record_interrupted_acts, workspace, engine)
-    try:
-        yield state
-    finally:
-        await asyncio.to_thread(progress.close)
-        await asyncio.to_thread(readiness.close)
-        await asyncio.to_thread(runner.close)
-        await asyncio.to_thread(counts.close)
-        # It finishes the mail that is being sent, in which time others are still answered.
-        await asyncio.to_thread(mailer.close)
-        engine.dispose()
 
 
 def _add_routes(app: FastAPI) -> None:
