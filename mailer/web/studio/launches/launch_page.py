@@ -223,9 +223,11 @@ def _describe_pending(page: StudioPage, place: LaunchPlace) -> dict[str, object]
     with page.state.read_session() as session:
         asked_by = find_member(session, pending.asked_by)
         confirmed_by = find_member(session, pending.confirmed_by) if pending.confirmed_by else None
+        segment_words = say_segment(page, session, pending.request.segment)
     return {
         "campaign": place.campaign,
         "pending": pending,
+        "segment_words": segment_words,
         "asked_by": asked_by.name if asked_by is not None else "",
         "confirmed_by": confirmed_by.name if confirmed_by is not None else "",
         "is_own": pending.asked_by == page.member.id,

@@ -108,6 +108,7 @@ def test_the_page_says_what_will_happen_and_sends_for_the_number_alone(house: Ho
     assert (status, answer) == (303, f"/studio{path}")
     waits = house.ask("GET", path, Role.approver).body.decode()
     assert "It starts in" in waits
+    assert "everyone on the list" in waits, "to whom, in words, while it can be undone"
     assert all('<a href="/studio/campaigns">Campaigns</a> / ' in one for one in (page, waits))
     assert '<noscript><meta http-equiv="refresh" content="2">' in waits
     assert house.ask("POST", path, Role.approver, form={"count": "4", "digest": "0" * 64}).status == 303
