@@ -23,8 +23,10 @@ _DESK, _PHONE = 1440, 390
 _HEIGHT, _TALL = 960, 1300
 _SCALE = 0.625
 """Dots for each pixel: the gallery is looked at in a column of some 900 pixels."""
-_SMALL = 0.5
+_SMALL = 0.4
 """How much smaller they are on the two sheets of all pages."""
+_COLOURS = 96
+"""In each picture: pages of two colour schemes, without photographs."""
 
 _VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (_DESK, "light"),
@@ -113,7 +115,6 @@ _PICTURES: Mapping[str, _Picture] = {
     "live": _Picture(title="A campaign while it is sent", path="/campaigns/{sending}/live", height=_TALL),
     "doubts": _Picture(title="Who is in doubt", path="/campaigns/{sending}/doubts"),
     "report": _Picture(title="The report", path="/campaigns/{sent}/report", height=_TALL),
-    "compared": _Picture(title="Two campaigns side by side", path="/campaigns/{sent}/report?with=2"),
     "outbox": _Picture(title="The outbox", path="/outbox"),
     "doctor": _Picture(title="The doctor", path="/doctor"),
     "settings": _Picture(title="Settings", path="/settings"),
@@ -128,11 +129,11 @@ def take_campaigns(browser: Browser, _: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary, open_scene(Path(temporary) / "demo") as scene:
         for name, picture in _PICTURES.items():
             desk, phone, desk_by_night, phone_by_day = _take(browser, scene, picture)
-            save_drawing(put_beside([desk, phone]), output / f"studio-{name}.png")
+            save_drawing(put_beside([desk, phone]), output / f"studio-{name}.png", colours=_COLOURS)
             by_night.append(_shrink(desk_by_night))
             on_phones.append(_shrink(phone_by_day))
-    save_drawing(put_in_rows(by_night, of=3), output / "studio-by-night.png")
-    save_drawing(put_in_rows(on_phones, of=9), output / "studio-on-phones.png")
+    save_drawing(put_in_rows(by_night, of=4), output / "studio-by-night.png", colours=_COLOURS)
+    save_drawing(put_in_rows(on_phones, of=8), output / "studio-on-phones.png", colours=_COLOURS)
 
 
 def describe_campaigns() -> Iterator[str]:

@@ -34,10 +34,11 @@ def put_in_rows(parts: Sequence[Image.Image], *, of: int) -> Image.Image:
     return put_below([put_beside(parts[start : start + of]) for start in range(0, len(parts), of)])
 
 
-def save_drawing(picture: Image.Image, path: Path) -> None:
-    """Save with 224 colours, which is enough for text and drawings and takes a third of the bytes: the most
-    frequent ones unchanged, because blue links would turn green, and the others near enough."""
-    others = picture.quantize(160, dither=Image.Dither.NONE).getpalette() or []
+def save_drawing(picture: Image.Image, path: Path, *, colours: int = 224) -> None:
+    """Save with so many colours, at least 80; 224 are enough for text and drawings and take a third of the
+    bytes: the most frequent ones unchanged, because blue links would turn green, and the others near
+    enough."""
+    others = picture.quantize(colours - 64, dither=Image.Dither.NONE).getpalette() or []
     _save(
         picture,
         [*_find_colours(picture, 64), *zip(others[::3], others[1::3], others[2::3], strict=True)],

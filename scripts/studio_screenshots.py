@@ -7,14 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser
 
-from mailer.settings import SmtpSettings
 from mailer.team.members import Member
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
@@ -50,10 +48,9 @@ def take_studio(browser: Browser, _: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = create_workspace(Path(temporary) / "sample", sample=True, now=_NOW).root
         _add_earlier_editions(root / "editions")
-        workspace = open_workspace(root, environ={})
         # The links that the team is mailed go to a folder.
-        settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url="maildir:mails")})
-        with serve_studio(replace(workspace, settings=settings), clock=lambda: _NOW) as studio:
+        workspace = open_workspace(root, environ={"MAILER_SMTP__URL": "maildir:mails"})
+        with serve_studio(workspace, clock=lambda: _NOW) as studio:
             member = found_newsroom(studio, _NOW).mei
             for name in _PAGES:
                 save_drawing(_picture(browser, studio, member, name), output / f"studio-{name}.png")
