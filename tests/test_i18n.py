@@ -1,8 +1,10 @@
 """The languages of the pages: which one a reader gets, and that nothing in any of them is missing."""
 
+import ast
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -14,6 +16,7 @@ from locales.phrase import Phrase
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, SOURCE_LANGUAGE, load_translator, match_language
 from mailer.rendering.themes.phrases import load_phrases
 from scripts.translations import (
+    ROOT,
     compile_catalogue,
     extract_messages,
     find_file,
@@ -99,6 +102,36 @@ def test_a_translation_fills_in_what_the_original_does(tag: str) -> None:
                 assert Counter(_FIELD.findall(said)) == fields, message.id
             assert said != original or original in _THE_SAME, f"{original} is still English"
             assert said.strip() == said or original.strip() != original
+
+
+def test_a_sentence_in_the_program_is_given_the_values_that_it_names() -> None:
+    checked = 0
+    for folder in ("editions", "mailer", "subscribers"):
+        for file in (ROOT / folder).rglob("*.py"):
+            source = file.read_text(encoding="utf-8")
+            for message, names in list_filled_messages(source) if "gettext_noop" in source else ():
+                checked += 1
+                assert names == {field[2:-2] for field in _FIELD.findall(message) if field[0] == "%"}, file
+                assert message % dict.fromkeys(names, "")
+    assert checked > 200
+
+
+def list_filled_messages(source: str) -> Iterator[tuple[str, set[str]]]:
+    """The messages to which a module gives values where it writes them, and the names of those values."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.BinOp(
+                left=ast.Call(func=ast.Name("gettext_noop"), args=[ast.Constant(str(message))]),
+                op=ast.Mod(),
+                right=ast.Dict(keys=keys),
+            ):
+                yield message, {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+            case ast.Call(
+                func=ast.Name("Phrase"),
+                args=[ast.Call(func=ast.Name("gettext_noop"), args=[ast.Constant(str(message))])],
+                keywords=[_, *_] as values,
+            ) if all(value.arg for value in values):
+                yield message, {str(value.arg) for value in values}
 
 
 _THE_SAME = frozenset(
