@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ _SUFFIX = ".json"
 _MAX_READ_BYTES = 4 * 1024 * 1024
 """Larger files are told apart by their size and time."""
 
+_DRAFT_SECONDS = 3600
 _log = logging.getLogger(__name__)
 
 
@@ -132,7 +134,16 @@ def record_interrupted_acts(workspace: Workspace, engine: Engine) -> int:
                     count += sum(_record_once(session, line) for line in entry.lines)
                     session.commit()
             path.unlink(missing_ok=True)
+    _remove_drafts(workspace.acts)
     return count
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove entries of killed programs that never got their names: nothing had begun."""
+    oldest = time.time() - _DRAFT_SECONDS
+    for draft in folder.glob(".*"):
+        if draft.lstat().st_mtime < oldest:
+            draft.unlink(missing_ok=True)
 
 
 def _record_once(session: Session, line: ActivityLine) -> bool:

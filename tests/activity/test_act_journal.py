@@ -1,5 +1,6 @@
 """An act that changes files and was interrupted gets its line in the log exactly if they have changed."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -179,6 +180,18 @@ def test_a_name_that_no_file_can_have_is_left_to_the_act(
 ) -> None:
     with announce_acts(either_workspace, [replace(line, edition=name)], [either_workspace.editions / name]):
         assert len(list(either_workspace.acts.glob("*.json"))) == 1
+
+
+def test_a_draft_that_a_kill_left_goes_once_nobody_can_be_writing_it(
+    either_workspace: Workspace, engine: Engine
+) -> None:
+    either_workspace.acts.mkdir(parents=True)
+    old, new = either_workspace.acts / ".old", either_workspace.acts / ".new"
+    for draft in (old, new):
+        draft.write_text("{")
+    os.utime(old, (0, 0))
+    assert record_interrupted_acts(either_workspace, engine) == 0
+    assert list(either_workspace.acts.iterdir()) == [new]
 
 
 def test_a_file_that_is_no_entry_is_left_and_named(

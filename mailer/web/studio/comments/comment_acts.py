@@ -28,7 +28,7 @@ from mailer.web.studio.comments.comment_form import (
     CommentForm,
     new_request,
     read_comment_form,
-    read_number,
+    read_row_number,
 )
 from mailer.web.studio.comments.comment_pages import render_comments
 from mailer.web.studio.comments.story import CommentedText, find_story
@@ -200,7 +200,7 @@ def _find_thread(page: StudioPage, edition: str, thread: str, form: Form) -> tup
 
 
 def _read_number(text: str) -> int:
-    number = read_number(text)
+    number = read_row_number(text)
     if number is None:
         raise HTTPException(404)
     return number

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from mailer.web.forms import Form
+from mailer.web.plain_number import read_number
 
 _MAX_NUMBER = 2**31 - 1
 
@@ -29,7 +30,7 @@ def read_comment_form(form: Form, name: str) -> CommentForm:
         name=name,
         text=form.get("text"),
         quote=form.get("quote"),
-        mentioned=frozenset(number for value in picked if (number := read_number(value)) is not None),
+        mentioned=frozenset(number for value in picked if (number := read_row_number(value)) is not None),
         request=form.get("request")[:64],
     )
 
@@ -39,9 +40,7 @@ def new_request() -> str:
     return secrets.token_urlsafe(16)
 
 
-def read_number(text: str) -> int | None:
+def read_row_number(text: str) -> int | None:
     """The number of a row that ``text`` is; None if it is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-        return None
-    number = int(text)
-    return number if 0 < number <= _MAX_NUMBER else None
+    number = read_number(text, digits=10)
+    return number if number is not None and 0 < number <= _MAX_NUMBER else None

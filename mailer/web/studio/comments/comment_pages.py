@@ -12,7 +12,7 @@ from mailer.comments.thread_list import ShownThread, list_commented_stories
 from mailer.team.members import list_members
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.comments.comment_form import CommentForm, new_request, read_number
+from mailer.web.studio.comments.comment_form import CommentForm, new_request, read_row_number
 from mailer.web.studio.comments.story import CommentedText, find_story, read_passages
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
@@ -57,7 +57,7 @@ def _show(page: StudioPage, edition: str, story: str) -> Response:
 
 def _begin_form(page: StudioPage, text: CommentedText) -> CommentForm:
     """The form to change a comment of one's own, if ``?edit=`` names one."""
-    wanted = read_number(page.request.query_params.get("edit", ""))
+    wanted = read_row_number(page.request.query_params.get("edit", ""))
     for thread in text.threads:
         for comment in thread.comments:
             is_own = comment.member_id == page.member.id and not comment.is_deleted
