@@ -37,7 +37,7 @@ def test_the_page_says_why_somebody_gets_no_mail_and_since_when(partners: Partne
     assert "Mail to this address came back" in partners.get(path(partners, "dead"))
     assert "5.1.1 No such user here" in partners.get(path(partners, "dead"))
     assert "Only they can come back" in partners.get(path(partners, "spam"))
-    assert "Unsubscribed campaign 1" in partners.get(path(partners, "left"))
+    assert "Unsubscribed · campaign 1" in partners.get(path(partners, "left"))
     assert "until 1 May 2099" in partners.get(path(partners, "yuki.tanaka"))
     assert "was merged with another of the same person: Mei Lin" in partners.get(path(partners, "m.lin"))
 
