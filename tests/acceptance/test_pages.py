@@ -36,7 +36,25 @@ SOME_NOW_AND_ALL_IN_THE_SOAK = [
     for tag in LANGUAGES
     for script in (True, False)
 ]
-TARGETS = "a:visible, button:visible, input:not([type=hidden], [type=checkbox], [type=radio]):visible"
+FIND_FAULTS = """() => {
+  const faults = [];
+  const one = (selector) => document.querySelectorAll(selector).length;
+  if (one("h1") !== 1) faults.push(`has ${one("h1")} h1`);
+  if (one("script, style, [onclick]")) faults.push("has a script or a style of its own");
+  const targets = "a, button, input:not([type=hidden], [type=checkbox], [type=radio])";
+  for (const target of document.querySelectorAll(targets)) {
+    const box = target.getBoundingClientRect();
+    const isSeen = box.width > 0 && box.height > 0 && getComputedStyle(target).visibility === "visible";
+    if (isSeen && target.getAttribute("tabindex") !== "-1" && box.height < 44)
+      faults.push(`${target.innerText} is ${box.height} px high`);
+  }
+  for (const choice of document.querySelectorAll("label.choice")) {
+    const height = choice.getBoundingClientRect().height;
+    if (height < 44) faults.push(`a choice is ${height} px high`);
+  }
+  return faults;
+}"""
+"""What must not be on any page. Asked at once: each question to the browser costs as much as all of them."""
 
 
 @pytest.fixture
@@ -68,16 +86,7 @@ def look_over(page: Page, name: str, language: str) -> None:
         return
     # A story is in the languages of its edition, here English alone.
     assert page.locator("html").get_attribute("lang") == ("en" if name == "story" else language), name
-    assert page.locator("h1").count() == 1, name
-    assert page.locator("script, style, [onclick]").count() == 0, name
-    for target in page.locator(TARGETS).all():
-        box = target.bounding_box()
-        if box is not None and target.get_attribute("tabindex") != "-1":
-            assert box["height"] >= 44, f"{name}: {target.inner_text()!r} is {box['height']} px high"
-    for choice in page.locator("label.choice").all():
-        box = choice.bounding_box()
-        assert box is not None
-        assert box["height"] >= 44, name
+    assert page.evaluate(FIND_FAULTS) == [], name
 
 
 @pytest.mark.parametrize(("language", "script"), SOME_NOW_AND_ALL_IN_THE_SOAK)
@@ -99,11 +108,11 @@ def test_a_phone_shows_every_page_in_every_language_and_loads_it_fast(
         shown = []
         for name in journey.visit_pages():
             look_over(page, name, language)
-            for width in (320, 375):
-                page.set_viewport_size({"width": width, "height": 740})
-                wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-                assert name in MAILS or not wide, f"{name} is wider than {width} px"
             if name not in MAILS:
+                for width in (320, 375):
+                    page.set_viewport_size({"width": width, "height": 740})
+                    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                    assert not wide, f"{name} is wider than {width} px"
                 heaviest = max(heaviest, (len(page.content().encode()) + files, name))
             shown.append(name)
         assert context.cookies() == []
