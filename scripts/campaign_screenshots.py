@@ -27,6 +27,8 @@ _SMALL = 0.4
 """How much smaller they are on the two sheets of all pages."""
 _COLOURS = 96
 """In each picture: pages of two colour schemes, without photographs."""
+_FEW_COLOURS = 80
+"""On the two sheets, which have one colour scheme each."""
 
 _VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (_DESK, "light"),
@@ -132,8 +134,8 @@ def take_campaigns(browser: Browser, _: Path, output: Path) -> None:
             save_drawing(put_beside([desk, phone]), output / f"studio-{name}.png", colours=_COLOURS)
             by_night.append(_shrink(desk_by_night))
             on_phones.append(_shrink(phone_by_day))
-    save_drawing(put_in_rows(by_night, of=4), output / "studio-by-night.png", colours=_COLOURS)
-    save_drawing(put_in_rows(on_phones, of=8), output / "studio-on-phones.png", colours=_COLOURS)
+    save_drawing(put_in_rows(by_night, of=4), output / "studio-by-night.png", colours=_FEW_COLOURS)
+    save_drawing(put_in_rows(on_phones, of=8), output / "studio-on-phones.png", colours=_FEW_COLOURS)
 
 
 def describe_campaigns() -> Iterator[str]:
