@@ -187,19 +187,17 @@ class ImportRunner:
     def _check(self, number: int, path: Path, hitch: ImportHitch | None = None) -> None:
         with open_session(self._engine, read_only=True) as session:
             row = session.get_one(ImportFile, number)
-            name, choices = row.name, read_choices(row.choices)
-        with open_session(self._engine) as session:
             checked = check_file(
                 session,
                 path,
-                name,
-                choices,
+                row.name,
+                read_choices(row.choices),
                 sectors=self._workspace.settings.sectors,
                 key=self._workspace.keys.suppression,
                 now=self._clock(),
                 on_progress=self._note_progress,
             )
-            session.rollback()
+        with open_session(self._engine) as session:
             row = session.get_one(ImportFile, number, with_for_update=True)
             _put(session, row, checked, hitch=hitch)
             session.commit()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Row, update
 from sqlmodel import Session, col, select
 
 from locales.phrase import Phrase, gettext_noop
@@ -21,6 +22,7 @@ from subscribers.consent.suppression import (
 )
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
+from subscribers.imports.dry_run_table import DryRunTable
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
 from subscribers.imports.list_indexes import ListIndexes
@@ -28,7 +30,7 @@ from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
 from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
 from subscribers.imports.subscriber_updates import update_details
-from subscribers.imports.suppressed_rows import suppress_rows
+from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
 from subscribers.models import ImportBatch, Suppression
 
 _MAX_REFUSED = 100_000
@@ -53,8 +55,8 @@ def import_file(
     """Import a file of any kind that :mod:`subscribers.imports.files` knows: all good rows, or none.
 
     Empty cells overwrite nothing. ``basis`` is the declared reason for writing to these people, kept with the
-    import and with each new subscriber; empty if none is given. ``dry_run`` does everything, reports it and
-    rolls it back. The caller commits.
+    import and with each new subscriber; empty if none is given. ``dry_run`` reports what would happen and
+    only reads the list, so the session may be a read-only one. The caller commits.
 
     Raises:
         ImportFileError: the file as a whole cannot be imported.
@@ -63,22 +65,24 @@ def import_file(
     with open_parts(path, read, sectors=sectors) as parts:
         savepoint = session.begin_nested()
         try:
-            batch = _open_batch(session, read.name or path.name, parts, basis=basis, now=now)
+            batch = _make_batch(read.name or path.name, parts, basis=basis, now=now)
+            if not dry_run:
+                session.add(batch)
+                session.flush()
             with staging_tables(session.connection()):
-                importer = _Importer(session=session, sectors=sectors, key=key, batch=batch, now=now)
+                kind = _DryRun if dry_run else _Importer
+                importer = kind(session=session, sectors=sectors, key=key, batch=batch, now=now)
                 importer.run(parts, on_progress or (lambda _: None))
-            _close_batch(session, batch.id or 0, importer)
+            if not dry_run:
+                _close_batch(session, batch.id or 0, importer)
         except BaseException:
             savepoint.rollback()
             raise
         number = batch.id
-        if dry_run:
-            savepoint.rollback()
-        else:
-            savepoint.commit()
+        savepoint.commit()
         # The statements bypassed the session, so nothing it has loaded is current.
         session.expire_all()
-        return importer.report(import_id=None if dry_run else number)
+        return importer.report(import_id=number)
 
 
 def list_imports(session: Session) -> list[ImportBatch]:
@@ -86,14 +90,9 @@ def list_imports(session: Session) -> list[ImportBatch]:
     return list(session.exec(select(ImportBatch).order_by(col(ImportBatch.id).desc())))
 
 
-def _open_batch(
-    session: Session, name: str, parts: Sequence[FilePart], *, basis: str, now: datetime
-) -> ImportBatch:
+def _make_batch(name: str, parts: Sequence[FilePart], *, basis: str, now: datetime) -> ImportBatch:
     form = f"{parts[0].form}, {parts[0].mapping.maker}"
-    batch = ImportBatch(source=_one_line(name)[:300], form=form[:300], basis=basis, at=now)
-    session.add(batch)
-    session.flush()
-    return batch
+    return ImportBatch(source=_one_line(name)[:300], form=form[:300], basis=basis, at=now)
 
 
 def _one_line(name: str) -> str:
@@ -132,7 +131,7 @@ class _Importer:
             import_id=self.batch.id or 0, source=self.batch.source, basis=self.batch.basis, now=self.now
         )
         self.indexes = ListIndexes(self.session.connection())
-        self.staging = StagingTable(self.session.connection(), self.origin, self.indexes)
+        self.staging = self._make_table()
         self.suppressed_rows: dict[str, int] = {}
         self.duplicates: dict[int, int] = {}
         self.checks_suppressions = True
@@ -164,8 +163,7 @@ class _Importer:
         may_suppress = any(part.mapping.may_suppress for part in parts)
         # Take the exclusive lock at the start if it is needed later: two imports that both upgrade from the
         # shared lock would deadlock.
-        lock = lock_suppressions_exclusively if may_suppress else lock_suppressions_shared
-        lock(self.session)
+        self._lock(lock_suppressions_exclusively if may_suppress else lock_suppressions_shared)
         # The lock keeps others from adding the first while the import runs.
         any_suppressed = self.session.exec(select(Suppression.digest).limit(1)).first() is not None
         self.checks_suppressions = may_suppress or any_suppressed
@@ -181,15 +179,15 @@ class _Importer:
             with read_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
                     if not done and chunk.is_large and not part.mapping.may_suppress:
-                        self.indexes.defer()
+                        self.staging.defer_indexes()
                     self._store(chunk, chunks)
                     done = before + chunk.last
                     on_progress(done)
             self.part_reports.append(reader.report(part))
-            self._end_part(part.member)
+            self._end_part(part.member, is_last=part is parts[-1])
 
-    def _end_part(self, file: str) -> None:
-        later = self.indexes.create_deferred()
+    def _end_part(self, file: str, *, is_last: bool) -> None:
+        later = self.staging.take_duplicates(is_last=is_last)
         self.added -= len(later)
         self.duplicates.update(later)
         # A row that is itself a duplicate was the first of its address within its chunk.
@@ -201,12 +199,9 @@ class _Importer:
         self._refuse(chunk.refused)
         self._note(chunk.notes)
         self.duplicates.update(chunk.duplicates)
-        self.suppressed += suppress_rows(
-            self.session, chunk.suppressed, key=self.key, now=self.now, source=self.origin.source
-        )
-        suppress_rows(
-            self.session, chunk.suppressed_others, key=self.key, now=self.now, source=self.origin.source
-        )
+        self._suppress(chunk.suppressed)
+        self._suppress(chunk.suppressed_others)
+        self.suppressed += len(chunk.suppressed)
         if not chunk.rows:
             return
         self.staging.load(chunk.rows, chunk.lists, while_sent=chunks.prefetch)
@@ -217,6 +212,18 @@ class _Importer:
         if added:
             self.staging.record_new()
         self.added += added
+
+    def _make_table(self) -> StagingTable:
+        return StagingTable(self.session.connection(), self.origin, self.indexes)
+
+    def _lock(self, lock: Callable[[Session], None]) -> None:
+        lock(self.session)
+
+    def _suppress(self, rows: Sequence[SuppressedRow]) -> None:
+        suppress_rows(self.session, rows, key=self.key, now=self.now, source=self.origin.source)
+
+    def _update(self, changed: Sequence[Row[Any]]) -> None:
+        update_details(self.session, self.staging, changed, self.origin)
 
     def _mark_suppressed(self) -> int:
         """Count the rows whose address is suppressed; return how many rows that settles."""
@@ -235,7 +242,7 @@ class _Importer:
         self.suppressed += self.staging.mark_gone()
         met = self.staging.count_matched()
         changed = self.staging.list_changed()
-        update_details(self.session, self.staging, changed, self.origin)
+        self._update(changed)
         self.updated += len(changed)
         self.unchanged += met - len(changed)
 
@@ -259,6 +266,23 @@ class _Importer:
                 % {"most": f"{_MAX_REFUSED:,}", "reason": first.reason},
                 first.row,
             )
+
+
+class _DryRun(_Importer):
+    """An import that changes nothing and locks nobody out."""
+
+    def _make_table(self) -> StagingTable:
+        self.counted = DryRunTable(self.session.connection(), self.origin, self.indexes)
+        return self.counted
+
+    def _lock(self, lock: Callable[[Session], None]) -> None:
+        pass
+
+    def _suppress(self, rows: Sequence[SuppressedRow]) -> None:
+        self.counted.remember_suppressed(self.key.digest(row.email) for row in rows)
+
+    def _update(self, changed: Sequence[Row[Any]]) -> None:
+        pass
 
 
 def _name_duplicate(first: int) -> str:

@@ -48,11 +48,12 @@ from subscribers.models import (
     searched_text,
 )
 
-_TEMPORARY = MetaData()
+TEMPORARY = MetaData()
+"""The temporary tables of an import."""
 
 STAGING = Table(
     "import_stage",
-    _TEMPORARY,
+    TEMPORARY,
     Column("row", Integer, primary_key=True, autoincrement=False),
     Column("id", BigInteger),
     Column("email", searched_text(320)),
@@ -71,7 +72,7 @@ STAGING = Table(
 
 _SEEN = Table(
     "import_seen",
-    _TEMPORARY,
+    TEMPORARY,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("row", Integer),
     prefixes=["TEMPORARY"],
@@ -80,7 +81,7 @@ _SEEN = Table(
 
 _LIST = Table(
     "import_list",
-    _TEMPORARY,
+    TEMPORARY,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("value", String, primary_key=True),
     prefixes=["TEMPORARY"],
@@ -115,10 +116,10 @@ class ImportOrigin:
 @contextmanager
 def staging_tables(connection: Connection) -> Iterator[None]:
     """Create the temporary tables for the block. If it fails, the rollback removes them."""
-    _TEMPORARY.create_all(connection, checkfirst=False)
+    TEMPORARY.create_all(connection, checkfirst=False)
     with _larger_cache(connection):
         yield
-    _TEMPORARY.drop_all(connection, checkfirst=False)
+    TEMPORARY.drop_all(connection, checkfirst=False)
 
 
 @contextmanager
@@ -143,6 +144,22 @@ class StagingTable:
         self._indexes = indexes
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._are_stored = False
+
+    def defer_indexes(self) -> None:
+        """Prepare for many rows, if nobody is on the list."""
+        self._indexes.defer()
+
+    def take_duplicates(self, *, is_last: bool) -> list[tuple[int, int]]:
+        """Delete rows with the address of an earlier row that were stored all the same; return each of them
+        with the first. This is for the end of a file; ``is_last`` says that no other follows.
+        """
+        were_deferred = self._indexes.are_deferred
+        later = self._indexes.create_deferred()
+        if were_deferred and not is_last:
+            number, before = _subscriber.c.id, self._indexes.offset
+            new = select(number, number - before).where(number > before)
+            self._connection.execute(insert(_SEEN).from_select(["id", "row"], new))
+        return later
 
     def load(
         self,
@@ -202,14 +219,16 @@ class StagingTable:
 
     def mark_suppressed(self) -> list[tuple[int, str]]:
         """Mark rows whose address is suppressed; return the row and digest of each."""
-        shut = select(_suppression.c.digest)
-        self._connection.execute(update(STAGING).where(STAGING.c.digest.in_(shut)).values(fate=_SUPPRESSED))
+        self._connection.execute(update(STAGING).where(self._is_suppressed()).values(fate=_SUPPRESSED))
         found = (
             select(STAGING.c.row, STAGING.c.digest)
             .where(STAGING.c.fate == _SUPPRESSED)
             .order_by(STAGING.c.row)
         )
         return [(row, digest) for row, digest in self._connection.execute(found)]
+
+    def _is_suppressed(self) -> ColumnElement[bool]:
+        return STAGING.c.digest.in_(select(_suppression.c.digest))
 
     def insert_new(self, waiting: int) -> int:
         """Add the ``waiting`` unsettled rows to the list unless they are on it; return how many were new.

@@ -23,8 +23,8 @@ class SuppressedRow(NamedTuple):
 
 def suppress_rows(
     session: Session, rows: Sequence[SuppressedRow], *, key: SuppressionKey, now: datetime, source: str
-) -> int:
-    """Suppress each address and update its subscriber, if it has one; return how many there were.
+) -> None:
+    """Suppress each address and update its subscriber, if it has one.
 
     People who unsubscribed elsewhere may come back themselves, as if they had unsubscribed here. The caller
     commits.
@@ -39,7 +39,6 @@ def suppress_rows(
                 session, subscriber, some[subscriber.email].reason, key=key, now=now, source=source
             )
         _add_suppressions(session, some.values(), key=key, now=now)
-    return len(rows)
 
 
 def _suppress_subscriber(

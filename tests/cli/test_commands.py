@@ -3,8 +3,10 @@
 import json
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -133,6 +135,14 @@ def test_import_reports_every_row_and_a_dry_run_changes_nothing(root: Path, tmp_
     assert dry == real
     assert (real["added"], [refusal["row"] for refusal in real["refused"]]) == (1, [3, 4])
     assert int(run(root, "subscribers", "count").stdout) == int(before) + 1
+
+
+def test_a_dry_run_does_not_wait_for_whoever_writes(root: Path, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email\nnew@example.org\n")
+    with closing(sqlite3.connect(root / "mailer.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert run(root, "subscribers", "import", str(people), "--dry-run").exit_code == 0
 
 
 def test_a_bad_query_points_at_the_place(root: Path) -> None:

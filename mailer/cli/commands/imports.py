@@ -93,7 +93,8 @@ def import_(
             file, written, replace(options, accepts_likely_encoding=True), workspace.settings.sectors
         )
         return
-    with context.write_session(workspace) as session, show_row_progress(file) as on_progress:
+    open_list = context.read_session if dry_run else context.write_session
+    with open_list(workspace) as session, show_row_progress(file) as on_progress:
         report = import_file(
             session,
             file,
