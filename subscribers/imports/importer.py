@@ -204,7 +204,8 @@ class _Importer:
         self.suppressed += len(chunk.suppressed)
         if not chunk.rows:
             return
-        self.staging.load(chunk.rows, chunk.lists, while_sent=chunks.prefetch)
+        self.staging.load(chunk.rows, chunk.lists)
+        chunks.prefetch()
         waiting = len(chunk.rows) - (self._mark_suppressed() if self.checks_suppressions else 0)
         added = self.staging.insert_new(waiting)
         if added < waiting:

@@ -5,11 +5,10 @@ so that a million rows need neither a million queries nor the memory for them. C
 (:mod:`subscribers.imports.row_parser`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -41,7 +40,6 @@ from sqlmodel import SQLModel
 
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.imports.list_indexes import ListIndexes
-from subscribers.imports.postgres_copy import NULL, CopyLines, make_lines, send_lines
 from subscribers.models import (
     ConsentEvent,
     Status,
@@ -143,7 +141,6 @@ class StagingTable:
         self._origin = origin
         self._indexes = indexes
         self._is_sqlite = connection.dialect.name == "sqlite"
-        self._are_stored = False
 
     def defer_indexes(self) -> None:
         """Prepare for many rows, if nobody is on the list."""
@@ -161,61 +158,13 @@ class StagingTable:
             self._connection.execute(insert(_SEEN).from_select(["id", "row"], new))
         return later
 
-    def load(
-        self,
-        rows: Sequence[tuple[Any, ...]],
-        lists: Sequence[tuple[int, str]],
-        *,
-        while_sent: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Replace the chunk with the next one; a row has the first columns of :data:`STAGING`, in order.
-
-        ``while_sent`` is called when the database has more to do than Python.
-        """
+    def load(self, rows: Sequence[tuple[Any, ...]], lists: Sequence[tuple[int, str]]) -> None:
+        """Replace the chunk with the next one; a row has the first columns of :data:`STAGING`, in order."""
         # PostgreSQL keeps deleted rows until the transaction ends, and every statement would read all of
         # them again.
         self._connection.execute(delete(STAGING) if self._is_sqlite else text(f"TRUNCATE {STAGING.name}"))
-        if self._is_sqlite:
-            self._insert(STAGING, rows)
-            self._insert(_LIST, lists)
-            while_sent()
-        else:
-            prepared = [*self._prepare_rows(rows), *_prepare(_LIST, lists)]
-            while_sent()
-            for lines in prepared:
-                send_lines(self._connection, lines)
-
-    def _prepare_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[CopyLines]:
-        """Prepare rows for the staging table, or for the list itself if nothing has to be asked of it first:
-        there are no duplicates to look for yet, and nobody is suppressed.
-        """
-        self._are_stored = self._indexes.are_deferred and len(rows[0]) <= STAGING.c.keys().index("digest")
-        if not self._are_stored:
-            return _prepare(STAGING, rows)
-        number, ids, email, envelope, name, organisation, country, language, sectors, tags = zip(
-            *rows, strict=True
-        )
-        now = self._origin.now.isoformat()
-        id_cells = list(map(str, ids))
-        people: dict[str, Iterable[str]] = {
-            "id": id_cells,
-            "email": email,
-            "envelope": envelope,
-            "name": name,
-            "organisation": organisation,
-            "country": [cell or NULL for cell in country],
-            "language": [cell or NULL for cell in language],
-            "status": repeat(Status.active.value, len(rows)),
-            "created_at": repeat(now, len(rows)),
-            "updated_at": repeat(now, len(rows)),
-        }
-        staged: dict[str, Iterable[str]] = {
-            "row": map(str, number),
-            "id": id_cells,
-            "sectors": map(str, sectors),
-            "tags": map(str, tags),
-        }
-        return [make_lines(_subscriber, people), make_lines(STAGING, staged)]
+        self._write(STAGING, rows)
+        self._write(_LIST, lists)
 
     def mark_suppressed(self) -> list[tuple[int, str]]:
         """Mark rows whose address is suppressed; return the row and digest of each."""
@@ -235,8 +184,6 @@ class StagingTable:
 
         The others are marked as matched and get the ID of their subscriber.
         """
-        if self._are_stored:
-            return waiting
         known = exists().where(_subscriber.c.email == STAGING.c.email)
         if not self._is_sqlite and not self._indexes.are_deferred:
             # Sequence values are never reused, so take them only for rows that need one.
@@ -368,22 +315,33 @@ class StagingTable:
         chosen = select(STAGING.c.id, STAGING.c.row).where(condition)
         self._connection.execute(insert(_SEEN).from_select(["id", "row"], chosen))
 
-    def _insert(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _write(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         if not rows:
             return
-        # The driver accepts tuples; creating a dictionary for each of a million rows takes seconds.
-        statement = insert(table).values({name: bindparam(name) for name in _name_columns(table, rows)})
-        compiled = str(statement.compile(dialect=self._connection.dialect))
-        self._connection.exec_driver_sql(compiled, list(rows))
+        names = [column.name for column in table.c][: len(rows[0])]
+        if self._is_sqlite:
+            # The driver accepts tuples; creating a dictionary for each of a million rows takes seconds.
+            statement = insert(table).values({name: bindparam(name) for name in names})
+            compiled = str(statement.compile(dialect=self._connection.dialect))
+            self._connection.exec_driver_sql(compiled, list(rows))
+        else:
+            _copy(self._connection, table, names, rows)
 
 
-def _prepare(table: Table, rows: Sequence[tuple[Any, ...]]) -> list[CopyLines]:
-    columns = [map(str, column) for column in zip(*rows, strict=True)]
-    return [make_lines(table, dict(zip(_name_columns(table, rows), columns, strict=True)))] if rows else []
+def _copy(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Load rows with PostgreSQL's COPY, in a tenth of the time of as many INSERTs."""
+    from psycopg import Connection as Driver
+    from psycopg import sql
 
-
-def _name_columns(table: Table, rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    return [column.name for column in table.c][: len(rows[0])]
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, Driver)  # noqa: S101 - the caller checked the dialect
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> ColumnElement[bool]:

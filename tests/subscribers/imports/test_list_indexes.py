@@ -1,8 +1,7 @@
 """A large file fills an empty list without its indexes and keys; afterwards all of them are there."""
 
-import csv
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,13 @@ from sqlalchemy import Engine, event, func, inspect, text
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
-from subscribers.consent.suppression import SuppressionKey, add_suppression
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import ImportFileError
 from subscribers.imports import chunk_reader
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.importer import import_file
-from subscribers.imports.postgres_copy import make_lines
 from subscribers.imports.rollback import roll_back
-from subscribers.imports.staging_table import STAGING
-from subscribers.models import (
-    ConsentEvent,
-    ConsentRecord,
-    Status,
-    Subscriber,
-    SubscriberSector,
-    SubscriberTag,
-)
+from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, SubscriberTag
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TABLES = ("subscriber", "subscriber_sector", "subscriber_tag", "consent_record", "import_batch")
@@ -107,41 +97,6 @@ def test_all_indexes_and_keys_are_there_again(session: Session, engine: Engine, 
     assert describe_tables(engine) == before
     assert count_stored(session) == ALL_STORED
     assert dropped.count(dropped[0]) == 2
-
-
-def test_what_a_large_file_says_is_stored_to_the_letter(session: Session, tmp_path: Path) -> None:
-    names = ["\\N", "\\", "a\\tb", "\\\\.", "{x}", '"Ann"', "O'Neil", "", "陈晓", "x" * 300, "NULL", "\\x02"]
-    path = tmp_path / "partners.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["email", "name", "organisation", "country", "language", "tags"])
-        for number in range(40):
-            name = names[number % len(names)]
-            country, language = [("", ""), ("MN", "mn")][number % 2]
-            writer.writerow([f"P{number}@example.org", name, name[::-1], country, language, f"T{number}\\N"])
-    now = NOW.astimezone(timezone(timedelta(hours=8)))
-    import_file(session, path, sectors=(), key=SuppressionKey(b"s" * 32), now=now)
-    session.commit()
-    found = session.exec(
-        select(Subscriber, SubscriberTag.tag).join(SubscriberTag).order_by(col(Subscriber.id))
-    )
-    for number, (person, tag) in enumerate(found.all()):
-        name = names[number % len(names)]
-        assert (person.email, person.envelope) == (f"p{number}@example.org", f"P{number}@example.org")
-        assert (person.name, person.organisation, person.status) == (name, name[::-1], Status.active)
-        assert (person.country, person.language) == [(None, None), ("MN", "mn")][number % 2]
-        assert (person.created_at, person.updated_at, person.click_consent) == (NOW, NOW, False)
-        assert tag == f"t{number}\\n"
-    assert number == 39
-
-
-def test_a_large_file_brings_nobody_back_to_an_empty_list(session: Session, tmp_path: Path) -> None:
-    key = SuppressionKey(b"s" * 32)
-    add_suppression(session, key, "p3@example.org", reason=ConsentEvent.erased, now=NOW)
-    session.commit()
-    report = take(session, tmp_path)
-    assert (report.added, report.suppressed) == (29, 1)
-    assert session.exec(select(Subscriber).where(Subscriber.email == "p3@example.org")).first() is None
 
 
 def test_a_list_with_somebody_on_it_keeps_its_indexes(
@@ -229,12 +184,6 @@ def test_a_list_that_belongs_to_another_role_is_filled_as_it_is(
         assert count_stored(session) == ALL_STORED
         session.rollback()  # the role goes with it
     assert len(dropped) == 1
-
-
-@pytest.mark.parametrize("cell", ["a\tb", "a\nb", "a\rb", "\n"])
-def test_a_cell_that_would_end_early_is_never_sent(cell: str) -> None:
-    with pytest.raises(ValueError, match="a tab or a line break"):
-        make_lines(STAGING, {"row": ["1", "2"], "name": ["Ann", cell]})
 
 
 def test_rows_that_were_stored_are_not_read_again_with_each_chunk(
