@@ -28,6 +28,8 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import Role
 from mailer.web.dependencies import utc_now
+from subscribers.models import Status, Subscriber, SubscriberTag
+from subscribers.validation import MAX_TAG_LENGTH
 from tests.factories.small_edition import SLUG
 from tests.web.site import write_form_data
 from tests.web.studio.house import House, open_house
@@ -270,7 +272,8 @@ def make_url(house: House, template: str) -> str:
 
 
 def poison(house: House, vector: str) -> None:
-    """Put ``vector`` into every text of the edition's files, and into the names and the log of the team."""
+    """Put ``vector`` into every text of the edition's files, into the names and the log of the team, and into
+    what is stored of a partner."""
     words = vector.replace("\0", "").replace("\r", " ").replace("\n", " ")
     quoted = "'" + words.replace("'", "''") + "'"
     folder = house.studio.workspace.editions / SLUG
@@ -296,6 +299,14 @@ def poison(house: House, vector: str) -> None:
                 detail=words,
                 now=utc_now(),
             )
+        address = f"p{abs(hash(vector))}@example.org"
+        person = Subscriber(
+            email=address, envelope=address, name=words, organisation=words, status=Status.active,
+            created_at=utc_now(), updated_at=utc_now(),
+        )  # fmt: skip
+        session.add(person)
+        session.flush()
+        session.add(SubscriberTag(subscriber_id=person.id or 0, tag=words[:MAX_TAG_LENGTH]))
         session.commit()
 
 
