@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.selfservice import data_requests, mail_limits
 from mailer.selfservice.form_token import make_form_token
+from mailer.verification import check_limits
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
 from mailer.web.page_renderer import TEMPLATE_FOLDER
@@ -57,6 +58,12 @@ STAFFS_OWN = {"preview.html"}
 WRITTEN = re.compile(r'<(?:input|select|button)\b[^>]*\bname="([^"]+)"')
 
 
+_LIMITS = {
+    mail_limits: ("NETWORK", "WIDER_NETWORK"),
+    check_limits: ("NETWORK", "WIDER_NETWORK", "ALL_CHECKS"),
+}
+
+
 @dataclass(frozen=True)
 class PublicSite:
     """The public pages with readers, links and an edition, and how they are described."""
@@ -87,10 +94,11 @@ def public_site(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PublicSite]:
     # All requests come from one address and use the same forms: the first page would use up what the second
-    # needs. These limits have tests of their own (test_mail_limits).
-    for name in ("NETWORK", "WIDER_NETWORK"):
-        limit = getattr(mail_limits, name)
-        monkeypatch.setattr(mail_limits, name, replace(limit, maximum=1_000_000))
+    # needs. These limits have tests of their own (test_mail_limits, test_check_limits).
+    for module, names in _LIMITS.items():
+        for name in names:
+            limit = getattr(module, name)
+            monkeypatch.setattr(module, name, replace(limit, maximum=1_000_000))
     monkeypatch.setattr(mail_limits.MailLimiter, "use_form", lambda *_, **__: True)
     write_settings(workspace.root)
     sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
