@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
+from subscribers.imports.list_indexes import IDS_AT_ONCE
 from subscribers.imports.staging_table import STAGING, TEMPORARY, StagingTable
 from subscribers.models import searched_text
 
@@ -36,16 +37,14 @@ _NEW = Table(
 )
 """Everybody who would be added."""
 
-_SHUT = Table(
-    "import_shut",
+_SUPPRESSIONS = Table(
+    "import_suppression",
     TEMPORARY,
     Column("digest", String, primary_key=True),
     prefixes=["TEMPORARY"],
 )
 """Every address that would be suppressed."""
 
-_CHUNK = 500
-"""IDs in one IN list: far below SQLite's limit on bound parameters."""
 
 _subscriber: Table = SQLModel.metadata.tables["subscriber"]
 
@@ -59,7 +58,7 @@ class DryRunTable(StagingTable):
     def remember_suppressed(self, digests: Iterable[str]) -> None:
         """Note addresses that would be suppressed, for the rows that follow."""
         if values := [{"digest": digest} for digest in digests]:
-            into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_SHUT)
+            into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_SUPPRESSIONS)
             self._connection.execute(into.on_conflict_do_nothing(index_elements=["digest"]), values)
 
     def insert_new(self, waiting: int) -> int:
@@ -86,10 +85,10 @@ class DryRunTable(StagingTable):
             .subquery()
         )
         found = self._connection.execute(select(same).where(same.c.place > 1).order_by(same.c.id)).all()
-        for start in range(0, len(found), _CHUNK):
-            ids = [row.id for row in found[start : start + _CHUNK]]
+        for start in range(0, len(found), IDS_AT_ONCE):
+            ids = [row.id for row in found[start : start + IDS_AT_ONCE]]
             self._connection.execute(delete(_NEW).where(_NEW.c.id.in_(ids)))
         return [(row.row, row.first_row) for row in found]
 
     def _is_suppressed(self) -> ColumnElement[bool]:
-        return or_(super()._is_suppressed(), STAGING.c.digest.in_(select(_SHUT.c.digest)))
+        return or_(super()._is_suppressed(), STAGING.c.digest.in_(select(_SUPPRESSIONS.c.digest)))

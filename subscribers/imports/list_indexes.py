@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 from sqlmodel import SQLModel
 
-_CHUNK = 500
+IDS_AT_ONCE = 500
 """IDs in one IN list: far below SQLite's limit on bound parameters."""
 _LOCK_TIMEOUT = "500ms"
 """Shorter than PostgreSQL's deadlock_timeout: when two wait for each other, the import gives way."""
@@ -124,8 +124,8 @@ class ListIndexes:
             twice = self._find_duplicates()
         else:
             return []
-        for start in range(0, len(twice), _CHUNK):
-            ids = [number for number, _ in twice[start : start + _CHUNK]]
+        for start in range(0, len(twice), IDS_AT_ONCE):
+            ids = [number for number, _ in twice[start : start + IDS_AT_ONCE]]
             self._connection.execute(delete(_subscriber).where(_subscriber.c.id.in_(ids)))
         _by_email.create(self._connection)
         return twice

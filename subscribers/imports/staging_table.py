@@ -39,7 +39,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from subscribers.consent.status_changes import GONE_STATUSES
-from subscribers.imports.list_indexes import ListIndexes
+from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes
 from subscribers.models import (
     ConsentEvent,
     Status,
@@ -87,8 +87,6 @@ _LIST = Table(
 )
 """The values of each list of sectors or tags; many rows share a few lists."""
 
-_CHUNK = 500
-"""IDs in one IN list: far below SQLite's limit on bound parameters."""
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
 # The index of a million addresses takes 45 MB; with too small a cache, every address means another page read.
@@ -295,8 +293,8 @@ class StagingTable:
     def replace_lists(self, *, sectors: Sequence[int], tags: Sequence[int]) -> None:
         """Replace the sectors and tags of these subscribers with those in the chunk."""
         for table, column, ids in ((_sector, STAGING.c.sectors, sectors), (_tag, STAGING.c.tags, tags)):
-            for start in range(0, len(ids), _CHUNK):
-                some = ids[start : start + _CHUNK]
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                some = ids[start : start + IDS_AT_ONCE]
                 self._connection.execute(delete(table).where(table.c.subscriber_id.in_(some)))
                 self._write_lists(table, column, STAGING.c.id.in_(some) & (STAGING.c.fate == _MATCHED))
 
