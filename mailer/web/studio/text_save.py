@@ -13,7 +13,7 @@ from mailer.activity.record import ActivityLine, record_line
 from mailer.revisions.edition_file import parse_file_name
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.revision_log import continues_sitting, find_latest
-from mailer.web.studio.act_log import announced_session
+from mailer.web.studio.activity_log import announced_session
 from mailer.web.studio.page import StudioPage
 
 

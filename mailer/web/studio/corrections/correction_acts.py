@@ -11,7 +11,7 @@ from mailer.campaigns.prepared_correction import prepare_correction
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.routing import POST
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction
 from mailer.web.studio.corrections.place import CorrectionDep, CorrectionPlace
 from mailer.web.studio.notices import Notice

@@ -20,7 +20,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.note_form import find_faults, list_fields, read_note_form
 from mailer.web.studio.corrections.place import (
     CorrectionDep,

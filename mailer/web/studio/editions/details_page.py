@@ -27,7 +27,7 @@ from mailer.revisions.edition_file import EditionFile, EditionFileError, read_ed
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.detail_fields import (
     INTRODUCTION,

@@ -17,7 +17,7 @@ from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.atomic_write import write_atomically
-from mailer.web.studio.act_log import make_line
+from mailer.web.studio.activity_log import make_line
 from mailer.web.studio.page import StudioPage
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
 from mailer.revisions.revision_log import ChangedFile, record_change
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import StudioPage
 

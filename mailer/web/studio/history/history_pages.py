@@ -13,7 +13,7 @@ from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path

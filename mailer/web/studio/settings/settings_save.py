@@ -13,7 +13,7 @@ from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_splicer import TomlChanges
 from mailer.settings.changes.toml_writer import write_keys
 from mailer.settings.mailer_toml import SETTINGS_FILE
-from mailer.web.studio.act_log import announced_session, make_line
+from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.page import StudioPage
 from mailer.workspace import Workspace
 

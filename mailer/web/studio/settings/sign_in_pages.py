@@ -19,7 +19,7 @@ from mailer.oauth.login import end_sign_in
 from mailer.oauth.pending_sign_in import PendingSignIns, choose_way
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.act_log import make_line
+from mailer.web.studio.activity_log import make_line
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.settings_save import find_workspace
