@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-_MAX_USES = 40
+MAX_USES = 40
 """Emptied tables keep the pages of their dead rows, which every later test has to read over."""
 _MAX_BYTES = 1024 * 1024
 _WAIT_SECONDS = 5.0
@@ -71,7 +71,7 @@ class PostgresDatabases:
 
     def __init__(self, admin: str, template: str) -> None:
         self._admin = make_url(admin).set(drivername="postgresql")
-        self._template = template
+        self.template = template
         self._idle: list[_Database] = []
 
     @contextlib.contextmanager
@@ -82,7 +82,7 @@ class PostgresDatabases:
         try:
             yield self._address(database.name)
         finally:
-            if database.uses < _MAX_USES and self._empty(database):
+            if database.uses < MAX_USES and self._empty(database):
                 self._idle.append(database)
             else:
                 drop_database(self._admin_address, database.name)
@@ -101,7 +101,7 @@ class PostgresDatabases:
 
     def _create(self) -> _Database:
         name = f"mailer_test_{uuid.uuid4().hex[:12]}"
-        create_database(self._admin_address, name, template=self._template)
+        create_database(self._admin_address, name, template=self.template)
         with psycopg.connect(self._address(name), autocommit=True) as connection:
             written = connection.execute(_WRITTEN).fetchall()
             assert not written, f"the migrations have written rows, which would be deleted: {written}"

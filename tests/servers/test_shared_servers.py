@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,8 +14,16 @@ from mailer.database.engine import open_engine
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import add_people
 from tests.servers.browser import SharedChromium
-from tests.servers.postgres_databases import PostgresDatabases
+from tests.servers.postgres_databases import MAX_USES, PostgresDatabases
 from tests.web.site import dump_tables
+
+
+@pytest.fixture
+def new_databases(postgres_url: str, postgres_databases: PostgresDatabases) -> Iterator[PostgresDatabases]:
+    """Databases no other test has used: one of those that all tests share may be at its last use."""
+    databases = PostgresDatabases(postgres_url, postgres_databases.template)
+    yield databases
+    databases.close()
 
 
 @contextlib.contextmanager
@@ -35,19 +44,30 @@ def use(engine: Engine) -> None:
 
 
 def test_a_database_that_is_lent_again_is_as_the_migrations_left_it(
-    postgres_databases: PostgresDatabases,
+    new_databases: PostgresDatabases,
 ) -> None:
-    with postgres_databases.lend() as url, opened(url) as engine:
+    with new_databases.lend() as url, opened(url) as engine:
         before = dump_tables(engine)
         numbers = read_numbers(url)
         use(engine)
         assert dump_tables(engine) != before
         assert read_numbers(url) != numbers
-    with postgres_databases.lend() as again, opened(again) as engine:
+    with new_databases.lend() as again, opened(again) as engine:
         assert again == url
         assert dump_tables(engine) == before
         assert read_numbers(again) == numbers
         use(engine)
+
+
+def test_a_database_is_lent_a_number_of_times_and_then_dropped(new_databases: PostgresDatabases) -> None:
+    lent = []
+    for _ in range(MAX_USES + 1):
+        with new_databases.lend() as url:
+            lent.append(url)
+    assert lent[:-1] == [lent[0]] * MAX_USES
+    assert lent[-1] != lent[0]
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        psycopg.connect(lent[0])
 
 
 def read_numbers(url: str) -> list[tuple[object, ...]]:
@@ -72,21 +92,21 @@ def read_numbers(url: str) -> list[tuple[object, ...]]:
     ],
 )
 def test_a_database_with_another_schema_is_not_lent_again(
-    postgres_databases: PostgresDatabases, change: str
+    new_databases: PostgresDatabases, change: str
 ) -> None:
-    with postgres_databases.lend() as url, psycopg.connect(url, autocommit=True) as connection:
+    with new_databases.lend() as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute(change)
-    with postgres_databases.lend() as other:
+    with new_databases.lend() as other:
         assert other != url
 
 
 def test_who_still_uses_a_database_is_put_out_before_it_is_lent_again(
-    postgres_databases: PostgresDatabases,
+    new_databases: PostgresDatabases,
 ) -> None:
-    with postgres_databases.lend() as url:
+    with new_databases.lend() as url:
         left = psycopg.connect(url)
         left.execute("LOCK TABLE subscriber IN ACCESS EXCLUSIVE MODE")
-    with postgres_databases.lend() as again, opened(again) as engine:
+    with new_databases.lend() as again, opened(again) as engine:
         assert again == url
         add_people(engine)
     with pytest.raises(psycopg.OperationalError):
