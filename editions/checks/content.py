@@ -254,7 +254,7 @@ def _check_body(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front_matter.body_line,
             "empty-story",
-            gettext_noop("the story has no text. Write it below the front matter."),
+            gettext_noop("the story has no text. Write some, or delete the story."),
         )
     if document.body.word_count > _MAX_STORY_WORDS:
         yield _warning(
@@ -278,9 +278,7 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front_matter.line_of("letter"),
             "empty-letter",
-            gettext_noop(
-                "the letter has a heading but no text. Write it below the front matter, or delete `letter`."
-            ),
+            gettext_noop("the letter has a heading but no text. Write its text, or delete the heading."),
         )
     if "letter" not in document.front_matter.values and document.has_text:
         yield _error(

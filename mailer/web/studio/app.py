@@ -54,7 +54,7 @@ from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
-from mailer.web.studio.error_pages import render_error_page, render_not_allowed
+from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports
@@ -155,7 +155,7 @@ def create_studio_app(
     )
     app = assemble_app(renderer, rules, open_studio, ())
     _add_routes(app)
-    _add_error_pages(app, renderer)
+    _add_error_pages(app)
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
     app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
@@ -233,12 +233,11 @@ def _make_routes() -> tuple[BaseRoute, ...]:
     return tuple(router.routes)
 
 
-def _add_error_pages(app: FastAPI, renderer: PageRenderer) -> None:
+def _add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(PreparationClosedError, show_closed)
     app.add_exception_handler(StoryMissingError, show_missing_story)
     app.add_exception_handler(StoryUnreadableError, show_unreadable_story)
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
     app.add_exception_handler(ConfirmationRequiredError, ask_to_confirm)
-    app.add_exception_handler(
-        NotAllowedError, lambda request, _: render_not_allowed(renderer, choose_translator(request.scope))
-    )
+    app.add_exception_handler(NotAllowedError, show_not_allowed)
+    app.add_exception_handler(404, show_not_found)

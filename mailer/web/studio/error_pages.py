@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mailer.i18n import Translator, gettext_noop
 from mailer.web.page_renderer import PageRenderer
+from mailer.web.studio.page import open_visit
 
 _UNREADABLE = (
     gettext_noop("We could not read that"),
@@ -55,9 +57,19 @@ def render_error_page(renderer: PageRenderer, status: int, translator: Translato
     return _render(renderer, status, words, translator)
 
 
-def render_not_allowed(renderer: PageRenderer, translator: Translator) -> Response:
-    """Render the page for what a member's role does not allow."""
-    return _render(renderer, 403, _NOT_ALLOWED, translator)
+def show_not_allowed(request: Request, _: Exception) -> Response:
+    """Say that a member's role does not allow something."""
+    return _show(request, 403, _NOT_ALLOWED)
+
+
+def show_not_found(request: Request, _: Exception) -> Response:
+    """Say that there is nothing at an address; to a member within Studio, as its other pages are."""
+    return _show(request, 404, _WORDS[404])
+
+
+def _show(request: Request, status: int, words: tuple[str, str]) -> Response:
+    title, message = words
+    return open_visit(request).render("error.html", status=status, title=title, message=message)
 
 
 def _render(renderer: PageRenderer, status: int, words: tuple[str, str], translator: Translator) -> Response:

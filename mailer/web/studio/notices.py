@@ -304,7 +304,7 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
             "It is too late to undo the launch: the campaign has begun. If it must stop, pause it."
         ),
         Notice.launch_confirmed: gettext_noop("You have confirmed the launch."),
-        Notice.doubts_settled: gettext_noop("The doubts are settled."),
+        Notice.doubts_settled: gettext_noop("They count as having got it now."),
         Notice.doubts_requeued: gettext_noop(
             "They get it again. The message is the same, so that mail programs can tell a second copy."
         ),

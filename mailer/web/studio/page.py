@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from mailer.activity.record import Actor
+from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.team.members import Member
@@ -78,6 +79,7 @@ class Visit:
             "member": signed_in.member if signed_in is not None else None,
             "may": self._make_may(),
             "may_open": self.may_open,
+            "name_edition": self.name_edition,
             "notice": notice,
             "is_here_alone": self.state.is_here_alone,
             "section": "",
@@ -86,6 +88,15 @@ class Visit:
             f"studio/{template}", self.translator, status=status, **{**shared, **values}
         )
         return compress_own_page(self.request, page)
+
+    def name_edition(self, slug: str) -> str:
+        """What an edition is called, with its number; ``slug`` if it says neither or does not exist."""
+        try:
+            self.state.workspace.edition_folder(slug)
+        except (ConfigurationError, OSError, ValueError):
+            return slug
+        summary = self.state.summaries.read(slug)
+        return " ".join(filter(None, (summary.title, summary.number))) or slug
 
     def may_open(self, path: str) -> bool:
         """Whether there is a page at ``path``, such as "/team", that the visitor may see."""

@@ -146,6 +146,7 @@ def _render(
         section="editions",
         conflict=conflict,
         unsaved=unsaved,
+        title=find_text_place(page, unsaved.edition, unsaved.place).title,
         is_own=unsaved.member_id == page.member.id,
         by=_find_author(page, conflict),
         groups=show_parts(parts, choices, is_base_known=unsaved.base is not None)

@@ -1,5 +1,9 @@
 """The history of one text, and of a whole edition."""
 
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -7,8 +11,14 @@ from editions.source.folder import STORIES_FOLDER
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.database.revision_models import RevisionKind
-from mailer.revisions.edition_file import EditionFileError, list_story_slugs
-from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
+from mailer.revisions.edition_file import (
+    EditionFileError,
+    FilePlace,
+    find_file_name,
+    list_story_slugs,
+    read_edition_file,
+)
+from mailer.revisions.history import list_edition_history, list_history, list_removed_stories, read_text
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.web.forms import OwnFormDep
@@ -16,7 +26,7 @@ from mailer.web.plain_number import read_number
 from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.entry_words import KIND_WORDS
-from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path
+from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path, read_story_title
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 
@@ -69,6 +79,16 @@ def restore_removed_story(page: PageDep, edition: str, form: OwnFormDep) -> Resp
     return page.redirect(f"/editions/{edition}", Notice.story_restored)
 
 
+def _read_titles(folder: Path, places: Iterable[FilePlace]) -> dict[str, str]:
+    """What the stories of ``places`` are called, by slug, as far as their files say it."""
+    titles = {}
+    for story in {place.story for place in places if place.story}:
+        name = find_file_name(folder, FilePlace(story=story))
+        with contextlib.suppress(EditionFileError):
+            titles[story] = read_story_title(read_edition_file(folder, name).text) if name else ""
+    return titles
+
+
 def _render_edition_history(
     page: StudioPage, edition: str, *, status: int = 200, errors: list[tuple[str, str]] | None = None
 ) -> Response:
@@ -78,7 +98,9 @@ def _render_edition_history(
         groups = list_edition_history(session, edition, before=before, limit=_ON_PAGE + 1)
         removed = list_removed_stories(session, edition, list_story_slugs(folder))
         unsaved = list_unsaved(session, edition)
-    shown = [group for group in groups[:_ON_PAGE] if group]
+        shown = [group for group in groups[:_ON_PAGE] if group]
+        gone = {one.place.story: read_text(session, edition, one) for one in removed}
+    places = [entry.place for group in shown for entry in group] + [one.place for one in unsaved]
     return page.render(
         "edition_history.html",
         status=status,
@@ -90,5 +112,6 @@ def _render_edition_history(
         unsaved=unsaved if before is None else [],
         kinds=KIND_WORDS,
         make_text_path=make_text_path,
+        titles=_read_titles(folder, places) | {story: read_story_title(text) for story, text in gone.items()},
         errors=errors or [],
     )

@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from editions.source.front_matter import read_front_matter
+from editions.source.text_file import TextFile
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
@@ -34,6 +36,13 @@ class TextPlace:
     file: EditionFile | None
 
     @property
+    def title(self) -> str:
+        """What a story is called, or its slug if its file does not say; "" for the letter."""
+        if not self.place.story:
+            return ""
+        return read_story_title(self.file.text if self.file is not None else "") or self.place.story
+
+    @property
     def edition_path(self) -> str:
         """The page of the edition, below /studio."""
         return f"/editions/{self.edition}"
@@ -48,6 +57,12 @@ def make_text_path(edition: str, place: FilePlace) -> str:
     """The page below /studio on which a text is written."""
     text = f"stories/{place.story}" if place.story else "letter"
     return f"/editions/{edition}/{text}{f'/translations/{place.language}' if place.language else ''}"
+
+
+def read_story_title(text: str) -> str:
+    """The title at the head of a story's text; "" if there is none."""
+    front, _ = read_front_matter(TextFile(name="", text=text))
+    return front.text("title")
 
 
 def find_text_place(page: StudioPage, edition: str, place: FilePlace) -> TextPlace:

@@ -202,7 +202,6 @@ def _render(
         status=(422 if listed else 200) if status is None else status,
         section="editions",
         edition=picture.story.edition,
-        edition_title=picture.story.edition,
         story_title=picture.title,
         heading=page.translator.translate(_HEADINGS[picture.place.kind]),
         back=page.make_path(picture.story.path),

@@ -98,7 +98,21 @@ def test_the_letter_and_translations_have_histories_too(room: Room) -> None:
         assert "Ben Author Written" in list_words(room.get(f"{path}/history").text)
     words = list_words(room.get(f"{ROOT}/history").text)
     assert "the letter" in words
-    assert "water (zh)" in words
+    assert "Water (zh)" in words
+    assert "Water" in list_words(room.get(f"{WATER}/history").text)
+
+
+def test_crumbs_name_the_edition_and_the_story_and_not_their_files(room: Room) -> None:
+    room.save(room.ben, "---\ntitle: Our News\nnumber: 1/2026\n---\nHello\n", name="edition.md")
+    room.save(room.ben, NEWER.replace("title: Water", "title: Clear <water>"))
+    for path in (f"{WATER}/history", f"{WATER}/history/changes"):
+        page = room.get(path).text
+        crumbs = page.partition('class="crumbs"')[2].partition("</p>")[0]
+        assert "Our News 1/2026</a>" in crumbs
+        assert f'<a href="{WATER}">Clear &lt;water&gt;</a>' in crumbs
+    (room.folder / STORY).unlink()
+    page = room.get(f"{ROOT}/history").text
+    assert ">Clear &lt;water&gt;</a>" in page.partition('id="removed"')[2].partition("</section>")[0]
 
 
 def test_every_page_about_a_text_leads_to_its_history(room: Room) -> None:
