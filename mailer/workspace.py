@@ -1,7 +1,8 @@
 """A workspace: the folder with one newsletter's settings, keys, editions, database and outbox."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,15 @@ class Workspace:
         Every commit survives a power cut, unless ``durable`` is false.
         """
         return open_engine(self.settings.database.url, root=self.root, durable=durable)
+
+    @contextmanager
+    def use_database(self) -> Iterator[Engine]:
+        """The workspace's database for the length of a block. Every commit survives a power cut."""
+        engine = self.open_database()
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Workspace:

@@ -288,8 +288,7 @@ def _copy_folder(source: Path, target: Path) -> None:
 
 
 def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> int:
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         upgrade(engine)
         if not sample:
             return 0
@@ -304,5 +303,3 @@ def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> i
             )
             session.commit()
         return report.added
-    finally:
-        engine.dispose()

@@ -171,15 +171,12 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
     Raises:
         ConfigurationError: there is no such edition.
     """
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         if find_database_problem(engine):
             return run_preflight(workspace, slug)
         with open_session(engine, read_only=True) as session:
             cohorts = list(list_cohorts(session, eligible(today)))
         return run_preflight(workspace, slug, choose_variants=partial(find_variants, cohorts))
-    finally:
-        engine.dispose()
 
 
 def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterator[Problem]:

@@ -91,10 +91,7 @@ def render_sample(
 
 
 def _load_reader_by_address(workspace: Workspace, address: str) -> Reader:
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         ensure_current(engine)
         with open_session(engine, read_only=True) as session:
             return load_reader(session, find_subscriber(session, address), workspace)
-    finally:
-        engine.dispose()

@@ -68,11 +68,10 @@ def send_campaign(
         LedgerUnreachableError: the database failed.
     """
     relays = relays or open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
-    engine = workspace.open_database(durable=True)
     # The program may run for months; the key that was current when it started may have been replaced.
     signer = workspace.keys.tokens.newest()
     find_token = make_token_finder(campaign_id, signer)
-    try:
+    with workspace.use_database() as engine:
         contents, counted = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
             stop_on_signals(stop) as stopping,
@@ -97,8 +96,6 @@ def send_campaign(
                 event_log=chronicle,
                 suppression=workspace.keys.suppression,
             )
-    finally:
-        engine.dispose()
 
 
 def look_up_providers(workspace: Workspace) -> BackgroundLookup:

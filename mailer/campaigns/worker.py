@@ -65,23 +65,20 @@ def run_worker(
     is unreachable, it waits. With ``live``, each campaign is taken up with the settings as they are on disk
     then; when they change, it is put down and taken up again.
     """
-    engine = workspace.open_database(durable=True)
-    try:
-        with (
-            Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence,
-            look_up_providers(workspace),
-        ):
-            worker = Worker(workspace, engine, presence, stop=stop, say=say, live=live, clock=clock)
-            if use_jobs and prepare_job_queue(engine):
-                watching = threading.Thread(target=worker.poll, name="mailer-watch")
-                watching.start()
-                worker.run_jobs(listen=listen)
-                watching.join()
-            else:
-                worker.poll()
-            worker.join()
-    finally:
-        engine.dispose()
+    with (
+        workspace.use_database() as engine,
+        Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence,
+        look_up_providers(workspace),
+    ):
+        worker = Worker(workspace, engine, presence, stop=stop, say=say, live=live, clock=clock)
+        if use_jobs and prepare_job_queue(engine):
+            watching = threading.Thread(target=worker.poll, name="mailer-watch")
+            watching.start()
+            worker.run_jobs(listen=listen)
+            watching.join()
+        else:
+            worker.poll()
+        worker.join()
 
 
 @dataclass

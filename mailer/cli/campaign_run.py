@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,6 @@ from mailer.cli.output import emit, emit_json, say
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import Plan
     from mailer.dispatch.run_result import RunResult
@@ -36,7 +32,7 @@ def launch_and_send(
     """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
     from mailer.campaigns.launch import launch_or_continue
 
-    with durable_engine(workspace) as engine:
+    with workspace.use_database() as engine:
         launched = launch_or_continue(engine, workspace, plan, options=options, now=datetime.now(UTC))
     # Now, not at the end: sending may take hours, and may be killed.
     log_act(
@@ -65,7 +61,7 @@ def schedule_plan(
     """Schedule the campaign of a plan, and leave it to the workers."""
     from mailer.campaigns.schedule import schedule_campaign
 
-    with durable_engine(workspace) as engine:
+    with workspace.use_database() as engine:
         scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
     log_act(
         context,
@@ -112,16 +108,6 @@ def leave_to_workers(
         )
 
 
-@contextmanager
-def durable_engine(workspace: Workspace) -> Iterator[Engine]:
-    """The database, set up so that every commit survives a power cut."""
-    engine = workspace.open_database(durable=True)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def send_in_foreground(
     context: CliContext,
     workspace: Workspace,
@@ -163,7 +149,7 @@ def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
     from mailer.feedback.context import FeedbackContext
     from mailer.feedback.refusals import record_refusals
 
-    with durable_engine(workspace) as engine:
+    with workspace.use_database() as engine:
         context = FeedbackContext(workspace=workspace, engine=engine)
         record_refusals(context, campaign_id, now=datetime.now(UTC))
 
@@ -173,7 +159,7 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.database.engine import open_session
 
-    with durable_engine(workspace) as engine, open_session(engine, read_only=True) as session:
+    with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
         return find_campaign(session, campaign_id).canary_until
 
 

@@ -48,12 +48,9 @@ class CliContext:
         """
         from mailer.database.schema import ensure_current
 
-        engine = workspace.open_database()
-        try:
+        with workspace.use_database() as engine:
             ensure_current(engine)
             yield engine
-        finally:
-            engine.dispose()
 
     @contextmanager
     def read_session(self, workspace: Workspace) -> Iterator[Session]:

@@ -31,11 +31,8 @@ def show_in_studio(root: Path, *, announce: Callable[[str], None], free_port: Ca
     port = free_port(_PORT)
     # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
     address = f"http://localhost:{port}/studio"
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         secret = _let_guest_in(engine)
-    finally:
-        engine.dispose()
     serve(
         create_local_studio(workspace, address=address),
         host="127.0.0.1",

@@ -7,8 +7,6 @@ on loopback.
 import shutil
 import socket
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -69,7 +67,7 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
         root / "received", return_path=to_maildir(came_back), takes=lambda _: True, greylist_seconds=1
     ) as server:
         workspace = open_workspace(root, environ=_environment(server.url, web_port))
-        with _database(workspace) as engine:
+        with workspace.use_database() as engine:
             context = _DemoContext(
                 workspace=workspace, engine=engine, server=server, edition=edition, output=output
             )
@@ -122,15 +120,6 @@ def _create_workspace(root: Path, output: DemoOutput) -> str:
         [("workspace", root), ("edition", created.editions[0]), ("partners imported", created.partners)]
     )
     return created.editions[0]
-
-
-@contextmanager
-def _database(workspace: Workspace) -> Iterator[Engine]:
-    engine = workspace.open_database(durable=True)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _check(context: _DemoContext) -> None:

@@ -67,14 +67,11 @@ def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
         StaleSchemaError: the tables are not those of this version.
         SQLAlchemyError: the database cannot be read.
     """
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         ensure_current(engine)
         with open_session(engine, read_only=True) as session:
             alarms = list_alarms(session, now=read_clock(session.connection()))
             held = count_held(session)
-    finally:
-        engine.dispose()
     if alarms:
         reasons = Counter(alarm.reason.replace("_", " ") for alarm in alarms)
         counted = ", ".join(f"{number} × {reason}" for reason, number in reasons.most_common())

@@ -47,8 +47,7 @@ def run_feedback_worker(
 
     What the operator should know goes to ``report``.
     """
-    engine = workspace.open_database(durable=True)
-    try:
+    with workspace.use_database() as engine:
         context = FeedbackContext(workspace=workspace, engine=engine)
         sources = [*list_sources(context, report=report, clock=clock)]
         # Replies also come by a pipe, and when a person judges a message to be one.
@@ -63,8 +62,6 @@ def run_feedback_worker(
             stop.wait(1.0)
         for thread in threads:
             thread.join()
-    finally:
-        engine.dispose()
 
 
 def list_sources(

@@ -79,9 +79,8 @@ def run_mail_worker(
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Send requested mails until ``stop`` is set. While the database is unavailable, wait and retry."""
-    engine = workspace.open_database(durable=True)
     last_message = ""
-    try:
+    with workspace.use_database() as engine:
         for poll in itertools.count():
             if stop.is_set():
                 break
@@ -99,8 +98,6 @@ def run_mail_worker(
                 # A fault in one mail must not hold up the others.
                 _log.exception("Sending a transactional mail failed.")
             stop.wait(poll_seconds)
-    finally:
-        engine.dispose()
 
 
 def send_due_mails(

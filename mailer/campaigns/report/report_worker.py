@@ -69,9 +69,8 @@ def run_report_worker(
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Count figures and mail reports until ``stop`` is set. While the database is unavailable, wait."""
-    engine = workspace.open_database(durable=True)
     last_message = ""
-    try:
+    with workspace.use_database() as engine:
         while not stop.is_set():
             try:
                 count_outdated_parts(workspace, engine, stop=stop, clock=clock)
@@ -87,8 +86,6 @@ def run_report_worker(
                 # A fault in one report must not hold up the others.
                 _log.exception("Working on the reports failed.")
             stop.wait(poll_seconds)
-    finally:
-        engine.dispose()
 
 
 def queue_due_reports(workspace: Workspace, engine: Engine, *, clock: Clock = read_clock) -> int:

@@ -22,11 +22,8 @@ def upgrade(context: CliContext) -> None:
     from mailer.database.schema import upgrade as upgrade_database
 
     workspace = context.open_workspace()
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         upgrade_database(engine)
-    finally:
-        engine.dispose()
     say("The database is up to date.")
 
 

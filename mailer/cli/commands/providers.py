@@ -34,12 +34,11 @@ def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     limits = make_provider_limits(workspace.settings)
-    engine = workspace.open_database()
-    try:
-        with engine.connect().execution_options(read_only=True) as connection:
-            audience = read_audience(connection, uses_cache=workspace.settings.dns.look_up_providers)
-    finally:
-        engine.dispose()
+    with (
+        workspace.use_database() as engine,
+        engine.connect().execution_options(read_only=True) as connection,
+    ):
+        audience = read_audience(connection, uses_cache=workspace.settings.dns.look_up_providers)
     rows = _list_rows(audience, show_all=show_all)
     if as_json:
         emit_json(

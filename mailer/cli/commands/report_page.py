@@ -45,9 +45,5 @@ def _check_campaign(workspace: Workspace, campaign_id: int) -> None:
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.database.engine import open_session
 
-    engine = workspace.open_database()
-    try:
-        with open_session(engine, read_only=True) as session:
-            find_campaign(session, campaign_id)
-    finally:
-        engine.dispose()
+    with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
+        find_campaign(session, campaign_id)

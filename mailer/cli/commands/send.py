@@ -11,7 +11,6 @@ import click
 from mailer.activity.acts import Act
 from mailer.cli.activity_log import log_act
 from mailer.cli.campaign_run import (
-    durable_engine,
     launch_and_send,
     leave_to_workers,
     schedule_plan,
@@ -249,7 +248,7 @@ def resume(
     log_act(context, Act.resumed_campaign, campaign_id=campaign_id, detail=again)
     if detach:
         if resend_in_doubt:
-            with durable_engine(workspace) as engine:
+            with workspace.use_database() as engine:
                 requeue_in_doubt(engine, campaign_id)
         leave_to_workers(context, workspace, campaign_id, as_json=as_json)
         return
@@ -274,8 +273,7 @@ def preview_plan(
     from mailer.campaigns.tested_content import find_test
     from mailer.campaigns.trial import find_trial_fault
 
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         outbox = write_outbox(workspace, engine, plan, addresses=addresses, now=datetime.now(UTC))
         with engine.connect().execution_options(read_only=True) as connection:
             approval = find_approval(connection, workspace, plan)
@@ -288,8 +286,6 @@ def preview_plan(
                 today=datetime.now(UTC).date(),
                 again=plan.again,
             )
-    finally:
-        engine.dispose()
     if as_json:
         known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict(), "trial": trial}
         files = [str(path) for path in outbox.files]

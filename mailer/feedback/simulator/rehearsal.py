@@ -110,12 +110,9 @@ def add_simulated_readers(workspace: Workspace, engine: Engine, *, now: datetime
 
 
 def _prepare_database(workspace: Workspace, now: datetime) -> None:
-    engine = workspace.open_database()
-    try:
+    with workspace.use_database() as engine:
         upgrade(engine)
         add_simulated_readers(workspace, engine, now=now)
-    finally:
-        engine.dispose()
 
 
 def _write_readers(path: Path) -> None:

@@ -22,14 +22,12 @@ class CorrectionCompiler(PreviewCompiler):
         self._clock = clock
 
     def _compile(self, version: str) -> CompiledPreview:
-        engine = self.workspace.open_database()
         try:
-            planned = plan_written_correction(self.workspace, engine, self.slug, now=self._clock())
+            with self.workspace.use_database() as engine:
+                planned = plan_written_correction(self.workspace, engine, self.slug, now=self._clock())
         except (ConfigurationError, MailerError, SubscriberError) as error:
             problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
             return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
-        finally:
-            engine.dispose()
         return CompiledPreview(
             version=version,
             edition=None,
