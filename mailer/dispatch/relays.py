@@ -9,7 +9,7 @@ thread.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,14 @@ from mailer.smtp.interfaces import Transport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _QUARANTINE_SECONDS = 600.0
+
+_TESTED = gettext_noop(
+    "relay %(relay)s has been set aside since %(start)s: %(reason)s; one connection is testing it now"
+)
+_SET_ASIDE = gettext_noop("relay %(relay)s has been set aside since %(start)s: %(reason)s; next try %(next)s")
+_PAUSED = gettext_noop("relay %(relay)s is paused until %(until)s: %(reason)s")
+_FAILED_ONCE = gettext_noop("relay %(relay)s failed once: %(reason)s; next try %(next)s")
+_FAILED = gettext_noop("relay %(relay)s failed %(times)s times in a row: %(reason)s; next try %(next)s")
 
 TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
@@ -225,10 +233,7 @@ class Relays:
         If that connection reports nothing, another one tries after the same time again.
         """
         state.is_probed = True
-        next_try = self._monotonic() + self._quarantine_seconds
-        state.quarantine = _Quarantine(
-            reason=quarantine.reason, summary=quarantine.summary, since=quarantine.since, next_try=next_try
-        )
+        state.quarantine = replace(quarantine, next_try=self._monotonic() + self._quarantine_seconds)
 
     def _start_quarantine(self, state: _RelayState, reason: str, summary: str) -> None:
         since = self._now() if state.quarantine is None else state.quarantine.since
@@ -237,45 +242,20 @@ class Relays:
         state.is_probed = False
 
     def _describe(self, relay: Relay) -> str:
-        state, now = self._states[relay.name], self._monotonic()
+        state, now, backoff = self._states[relay.name], self._monotonic(), relay.backoff
+        since = ""
         if (quarantine := state.quarantine) is not None:
-            start = _format_time(quarantine.since)
-            words = (
-                gettext_noop(
-                    "relay %(relay)s has been set aside since %(start)s: %(reason)s; one connection is "
-                    "testing it now"
-                )
-                if state.is_probed
-                else gettext_noop(
-                    "relay %(relay)s has been set aside since %(start)s: %(reason)s; next try %(next)s"
-                )
-            )
-            return words % {
-                "relay": relay.name,
-                "start": start,
-                "reason": quarantine.reason,
-                "next": self._format_time_in(quarantine.next_try - now),
-            }
-        if state.paused_until > now:
-            until = self._format_time_in(state.paused_until - now)
-            words = gettext_noop("relay %(relay)s is paused until %(until)s: %(reason)s")
-            return words % {"relay": relay.name, "until": until, "reason": state.pause_reason}
-        if (wait := relay.backoff.seconds_to_wait()) > 0:
-            times = relay.backoff.failures
-            words = (
-                gettext_noop("relay %(relay)s failed once: %(reason)s; next try %(next)s")
-                if times == 1
-                else gettext_noop(
-                    "relay %(relay)s failed %(times)s times in a row: %(reason)s; next try %(next)s"
-                )
-            )
-            return words % {
-                "relay": relay.name,
-                "times": times,
-                "reason": state.last_failure,
-                "next": self._format_time_in(wait),
-            }
-        return ""
+            words = _TESTED if state.is_probed else _SET_ASIDE
+            since, reason, wait = _format_time(quarantine.since), quarantine.reason, quarantine.next_try - now
+        elif state.paused_until > now:
+            words, reason, wait = _PAUSED, state.pause_reason, state.paused_until - now
+        elif (wait := backoff.seconds_to_wait()) > 0:
+            words, reason = _FAILED_ONCE if backoff.failures == 1 else _FAILED, state.last_failure
+        else:
+            return ""
+        until = self._format_time_in(wait)
+        values = {"relay": relay.name, "start": since, "times": backoff.failures, "reason": reason}
+        return words % {**values, "next": until, "until": until}
 
     def _format_time_in(self, seconds: float) -> str:
         return _format_time(self._now() + timedelta(seconds=seconds))

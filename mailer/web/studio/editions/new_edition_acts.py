@@ -113,8 +113,7 @@ def import_file(page: StudioPage, content: bytes, file_name: str, choice: Import
             stories_at=choice.stories_at,
             today=find_today(page),
         )
-        _keep_report(imported.folder, _describe(imported, name))
-        _record(page, replace(line, edition=imported.slug))
+        _record_import(page, line, imported)
     return imported.slug
 
 
@@ -140,8 +139,7 @@ def import_address(page: StudioPage, address: str, choice: ImportChoice, fetch: 
             since=choice.since,
             today=find_today(page),
         )
-        _keep_report(imported.folder, _describe(imported, address))
-        _record(page, replace(line, edition=imported.slug))
+        _record_import(page, line, imported)
     return imported.slug
 
 
@@ -172,15 +170,14 @@ def clean_file_name(name: str) -> str:
     return f"{short}.{ending}" if ending else short
 
 
-def _describe(imported: "ImportedEdition", source: str) -> dict[str, object]:
-    described = imported.as_dict()
-    del described["folder"]
-    return {**described, "source": source, "starts": str(imported.starts)}
-
-
-def _keep_report(folder: Path, report: dict[str, object]) -> None:
+def _record_import(page: StudioPage, line: ActivityLine, imported: "ImportedEdition") -> None:
+    """Keep what became of the document or feed, which is the subject of ``line``, beside the edition that was
+    made of it, and record the line under the edition's name."""
+    report = {**imported.as_dict(), "source": line.subject, "starts": str(imported.starts)}
+    del report["folder"]
     data = json.dumps(report, ensure_ascii=False).encode()
-    write_atomically(folder / REPORT_FILE, data, mode=_REPORT_MODE)
+    write_atomically(imported.folder / REPORT_FILE, data, mode=_REPORT_MODE)
+    _record(page, replace(line, edition=imported.slug))
 
 
 @contextmanager
