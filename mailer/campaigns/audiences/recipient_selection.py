@@ -108,14 +108,28 @@ def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Co
 
 def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]) -> dict[Variant, Cohort]:
     """The variants that the cohorts get, largest first; cohorts with the same variant are merged."""
+    return {variant: _merge(group) for variant, group in group_cohorts(cohorts, compiled).items()}
+
+
+def group_cohorts(
+    cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]
+) -> dict[Variant, tuple[Cohort, ...]]:
+    """The cohorts that get each variant; the variants of most readers come first."""
     mails = {mail.language: mail for mail in compiled}
-    found: dict[Variant, Cohort] = {}
+    found: dict[Variant, list[Cohort]] = {}
     for cohort in cohorts if mails else ():
         variant = mails[choose_language(cohort.language, tuple(mails))].variant_for(cohort.interests)
-        same = found.get(variant, cohort)
-        number = cohort.size + (same.size if same is not cohort else 0)
-        found[variant] = replace(same, size=number, first_id=min(same.first_id, cohort.first_id))
-    return dict(sorted(found.items(), key=lambda item: (-item[1].size, item[1].first_id)))
+        found.setdefault(variant, []).append(cohort)
+
+    def rank(item: tuple[Variant, list[Cohort]]) -> tuple[int, int]:
+        merged = _merge(item[1])
+        return -merged.size, merged.first_id
+
+    return {variant: tuple(group) for variant, group in sorted(found.items(), key=rank)}
+
+
+def _merge(group: Sequence[Cohort]) -> Cohort:
+    return replace(group[0], size=sum(one.size for one in group), first_id=min(one.first_id for one in group))
 
 
 def find_database_problem(engine: Engine) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from mailer.campaigns.audiences.recipient_selection import Cohort, find_variants
+from mailer.campaigns.audiences.recipient_selection import group_cohorts
 from mailer.campaigns.current_content import digest_content
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.seen_variants import list_seen_variants
@@ -24,17 +24,23 @@ MAX_VERSIONS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class MailVersionShown:
-    """A version of the mail: number ``number`` of all, by its readers. ``tag`` names it in an address, and
-    ``digest`` is that of the mail, so that one that has changed has not been looked at. ``is_seen`` says
-    whether the member has."""
+    """A version of the mail: number ``number`` of all, by its readers. ``tag`` names it in an address,
+    ``followed`` is what groups of its readers follow, empty while they are not known, and ``digest`` is that
+    of the mail, so that one that has changed has not been looked at. ``is_seen`` says whether the member
+    has."""
 
     number: int
     tag: str
     variant: Variant
-    interests: Interests
+    followed: tuple[Interests, ...]
     readers: int
     digest: str
     is_seen: bool
+
+    @property
+    def interests(self) -> Interests:
+        """What one of its readers follows."""
+        return self.followed[0] if self.followed else NO_INTERESTS
 
     @property
     def stories(self) -> int:
@@ -117,22 +123,21 @@ def _list_versions(
         return PreparedMail(compiled=compiled, cohorts=cohorts)
     is_known = cohorts is not None and cohorts.value is not None
     groups = read_cohorts(cohorts.value) if cohorts is not None and is_known else ()
-    found = find_variants(groups, compiled.own_first)
+    found = group_cohorts(groups, compiled.own_first)
     if not is_known or not found:
-        whole = compiled.own_first[0].full_variant
-        found = {whole: Cohort(language=whole.language, interests=NO_INTERESTS, size=0, first_id=0)}
+        found = {compiled.own_first[0].full_variant: ()}
     with page.state.read_session() as session:
         seen = list_seen_variants(session, preparation.campaign_id, page.member.id)
     versions = []
-    for number, (variant, cohort) in enumerate([*found.items()][:MAX_VERSIONS], start=1):
+    for number, (variant, readers) in enumerate([*found.items()][:MAX_VERSIONS], start=1):
         digest = digest_version(compiled.mails[variant.language], variant)
         versions.append(
             MailVersionShown(
                 number=number,
                 tag=tag_variant(variant),
                 variant=variant,
-                interests=cohort.interests,
-                readers=cohort.size,
+                followed=tuple(cohort.interests for cohort in readers),
+                readers=sum(cohort.size for cohort in readers),
                 digest=digest,
                 is_seen=digest in seen,
             )

@@ -12,6 +12,7 @@ from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_quer
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.place import CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.studio.campaigns.version_words import describe_versions
 from mailer.web.studio.campaigns.versions import MailVersionShown, PreparedMail, look_at_mail, make_reader
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice
@@ -27,13 +28,15 @@ def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: Preparati
     wanted = read_number(page.request.query_params.get("page", ""), digits=5) or 1
     current = min(wanted, last)
     start = (current - 1) * _ON_SHEET
+    shown = mail.versions[start : start + _ON_SHEET]
     return page.render(
         "campaign_contact_sheet.html" if page.is_fragment else "campaign_versions.html",
         section="campaigns",
         place=place,
         title=read_title(page, place),
         mail=mail,
-        shown=mail.versions[start : start + _ON_SHEET],
+        shown=shown,
+        words=describe_versions(page, mail, shown),
         current=current,
         last=last,
         languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
@@ -52,6 +55,7 @@ def show_version(page: PageDep, place: CampaignPlaceDep, preparation: Preparatio
         title=read_title(page, place),
         mail=mail,
         version=version,
+        words=describe_versions(page, mail, [version]).get(tag),
         before=beside.get(version.number - 1),
         after=beside.get(version.number + 1),
         query=query,

@@ -108,6 +108,7 @@ def test_the_calendar_shows_what_was_sent_and_what_is_to_be(desk: Desk) -> None:
     assert "07:00" in days["2026-03-03"]
     assert "08:30" in days["2026-03-31"]
     assert "09:00" in days["2026-04-01"]
+    assert ">Wed, 1 April 2026<" in days["2026-04-01"], "a phone shows single days, of two months"
     assert "no mail" in days["2026-03-01"]
     assert "no mail" not in days["2026-03-02"]
     assert 'aria-current="date"' in page

@@ -38,6 +38,31 @@ def test_the_contact_sheet_has_each_mail_that_somebody_gets_and_how_many_do(desk
     assert fragment.count("<iframe") == len(tags)
 
 
+def read_words(desk: Desk, number: int) -> list[str]:
+    """What the sheet says of each version, without where to go and what was looked at."""
+    page = desk.get(f"/campaigns/{number}/versions")
+    cells = re.findall(r"<li>\n<div class=\"window\".*?</li>", page, flags=re.DOTALL)
+    return [" | ".join(re.findall(r"<p class=\"small(?: muted)?\">([^<]+)</p>", cell)) for cell in cells]
+
+
+def test_each_version_says_for_whom_it_is_and_in_what_it_differs(desk: Desk) -> None:
+    teachers, museum = "“Teachers meet in Ulaanbaatar”", "“A museum opens at night in Beijing”"
+    edition = desk.house.studio.workspace.editions / SLUG / "edition.md"
+    assert sorted(read_words(desk, desk.prepare())) == sorted(
+        [
+            "For partners who follow different things, or nothing in particular | "
+            "What most partners get; the others are compared with it",
+            f"For partners who follow Education, Mongolia | Without {museum}",
+            f"For partners who follow Culture | Without {teachers}",
+        ]
+    )
+    desk.write("edition.md", edition.read_text().replace("personalise: filter", "personalise: order"))
+    words = read_words(desk, desk.prepare())
+    assert f"For partners who follow Culture | In another order: {museum} comes sooner" in words
+    desk.write("edition.md", edition.read_text().replace("personalise: order", "personalise: off"))
+    assert read_words(desk, desk.prepare()) == [""]
+
+
 def test_each_frame_is_the_mail_of_its_version(desk: Desk) -> None:
     number = desk.prepare()
     texts = {}

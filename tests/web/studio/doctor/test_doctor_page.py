@@ -50,8 +50,14 @@ def test_the_doctor_looks_beside_the_pages_and_keeps_what_it_found(house: House)
         assert house.ask("POST", "/doctor", Role.manager).status == 303
     deadline = time.monotonic() + 60
     while "The doctor looks, since" in (page := read_words(read(house))):
+        assert "What it finds then appears here." in page
+        assert "Look now" not in page, "a second click would do nothing"
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    # What htmx asks for meanwhile has the button, too: the page is then as if it had been loaded again.
+    fragment = house.ask("GET", "/doctor", Role.manager, hx_request="true").body.decode()
+    assert "<html" not in fragment
+    assert "Look again" in read_words(fragment)
     assert "Found" in page
     assert "Bad: mend this before you send" in page
     kept = read_diagnosis(house.studio.workspace)
@@ -81,6 +87,17 @@ def test_a_result_that_cannot_be_read_is_as_if_nobody_had_looked(house: House) -
         file.write_bytes(text)
         assert "The doctor has not looked yet." in read_words(read(house))
         assert read(house, "/")
+
+
+def test_the_page_follows_a_look_by_itself(house: House, browser: Browser) -> None:
+    cookie = house.cookies[Role.manager].partition("=")[2]
+    with browser.new_context() as context:
+        context.add_cookies([{"name": "studio", "value": cookie, "url": house.studio.url}])
+        page = context.new_page()
+        page.goto(f"{house.studio.url}/doctor")
+        page.get_by_role("button", name="Look now").click()
+        expect(page.get_by_role("button", name="Look again")).to_be_visible(timeout=60_000)
+        expect(page.locator("#findings")).to_contain_text("Bad: mend this before you send")
 
 
 def test_a_record_is_selected_by_a_click_and_copied_by_a_button(house: House, browser: Browser) -> None:
