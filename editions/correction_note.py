@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from editions.checks.content import check_documents
+from editions.checks.translations import check_original
 from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument, read_document
 from editions.source.schema import NoteHeader, NoteTranslation
-from editions.source.text_file import text_digest
 from locales.languages import canonical_language
 
 
@@ -82,7 +82,8 @@ def inspect_note(path: Path, *, language: str) -> NoteInspection:
             translations[tag] = document
     problems += check_documents(documents)
     if original:
-        problems += [fault for one in translations.values() for fault in _check_original(original, own, one)]
+        for one in translations.values():
+            problems += check_original(original, one, language=own)
     if original is None or any(problem.level is Level.error for problem in problems):
         return NoteInspection(note=None, problems=tuple(sorted(set(problems))))
     texts = {
@@ -109,34 +110,14 @@ def _find_translations(path: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _explain_language(found: Path) -> Problem:
-    return _problem(
-        found.name,
-        "unknown-language",
-        "the part of the name before .md is not a known language tag. Call a translation into French "
+    return Problem(
+        path=found.name,
+        line=1,
+        level=Level.error,
+        code="unknown-language",
+        message="the part of the name before .md is not a known language tag. Call a translation into French "
         f"{found.name.split('.')[0]}.fr.md, for example.",
-        Level.error,
     )
-
-
-def _check_original(original: AnyDocument, own: str, translation: AnyDocument) -> Iterator[Problem]:
-    if translation.language == own:
-        yield _problem(
-            translation.name,
-            "own-language",
-            f"this is a translation into {own}, the language of {original.name} itself. "
-            "Delete one of the two.",
-            Level.error,
-        )
-    digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
-    if recorded and recorded != digest:
-        yield Problem(
-            path=translation.name,
-            line=translation.front_matter.line_of("translated_from"),
-            level=Level.warning,
-            code="original-changed",
-            message=f"{original.name} has changed since it was translated. Compare the two, then write "
-            f"`translated_from: {digest}`.",
-        )
 
 
 def _make_text(language: str, document: AnyDocument) -> NoteText:
@@ -150,7 +131,3 @@ def _make_text(language: str, document: AnyDocument) -> NoteText:
         title=header.title,
         subject=header.subject,
     )
-
-
-def _problem(path: str, code: str, message: str, level: Level) -> Problem:
-    return Problem(path=path, line=1, level=level, code=code, message=message)

@@ -1,10 +1,12 @@
 """Checks that an edition switches off with its key ``checks``, each with a reason."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from editions.checks.document_problem import make_error
 from editions.checks.registry import Check
 from editions.problem import Level, Problem
+from editions.source.document import AnyDocument
 from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
 from locales.phrase import gettext_noop
@@ -51,6 +53,26 @@ def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]
         for code, reason in values.items()
         if isinstance(reason, str)
     )
+
+
+def check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
+    """Check that every check that is switched off has a reason.
+
+    A blank reason is left out of the values, but its line is known.
+    """
+    given = {switch.code for switch in read_disabled_checks(document.front_matter)}
+    for key_path, line in document.front_matter.lines.items():
+        if key_path[0] == CHECKS_KEY and len(key_path) == 2 and key_path[1] not in given:
+            yield make_error(
+                document,
+                line,
+                "check-without-reason",
+                gettext_noop(
+                    "`%(code)s` is switched off without a reason, and the person who approves the "
+                    "campaign needs one. Write it after the code."
+                )
+                % {"code": key_path[1]},
+            )
 
 
 def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]) -> list[Problem]:

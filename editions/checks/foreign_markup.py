@@ -7,9 +7,10 @@ to be seen, and is left alone.
 import re
 from collections.abc import Iterator, Sequence
 
+from editions.checks.document_problem import make_warning
 from editions.checks.emoji_names import EMOJI_BY_NAME
 from editions.markdown.code_mask import mask_code, mask_code_spans
-from editions.problem import Level, Problem
+from editions.problem import Problem
 from editions.source.document import AnyDocument
 from editions.source.yaml_parser import KeyPath
 from locales.phrase import gettext_noop
@@ -54,7 +55,7 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
         if line.count(":") > 1:
             yield from _check_emoji(document, number, line)
         if number >= body_line and (task := _TASK.match(line)):
-            yield _warning(
+            yield make_warning(
                 document,
                 number,
                 "task-list",
@@ -80,7 +81,7 @@ def read_prose(document: AnyDocument) -> list[str]:
 
 def _check_merge_tags(document: AnyDocument, number: int, line: str) -> Iterator[Problem]:
     for tag in dict.fromkeys(found[0] for found in _MERGE_TAG.finditer(line)):
-        yield _warning(
+        yield make_warning(
             document,
             number,
             "foreign-merge-tag",
@@ -97,7 +98,7 @@ def _check_emoji(document: AnyDocument, number: int, line: str) -> Iterator[Prob
     names = dict.fromkeys(found["name"] for found in _EMOJI.finditer(line))
     for name in names:
         if emoji := EMOJI_BY_NAME.get(name):
-            yield _warning(
+            yield make_warning(
                 document,
                 number,
                 "emoji-name",
@@ -114,7 +115,7 @@ def _check_titles(document: AnyDocument) -> Iterator[Problem]:
     for key_path in _TITLES:
         text = front_matter.text(*key_path)
         if found := _MARKUP.search(text):
-            yield _warning(
+            yield make_warning(
                 document,
                 front_matter.line_of(*key_path),
                 "markup-in-title",
@@ -124,7 +125,3 @@ def _check_titles(document: AnyDocument) -> Iterator[Problem]:
                 )
                 % {"key": ".".join(map(str, key_path)), "signs": f"{found[0]!r}"},
             )
-
-
-def _warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
-    return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

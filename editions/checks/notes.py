@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from editions.checks.document_problem import make_warning
 from editions.checks.foreign_markup import read_prose
-from editions.problem import Level, Problem
+from editions.problem import Problem
 from editions.source.document import AnyDocument
 from locales.phrase import gettext_noop
 
@@ -24,7 +25,7 @@ def check_notes(document: AnyDocument) -> Iterator[Problem]:
     inside = {number for numbers in texts for number in numbers}
     for number, line in lines.items():
         if number not in inside and (found := _REFERENCE.search(line)):
-            yield _problem(
+            yield make_warning(
                 document,
                 number,
                 "note-missing",
@@ -59,7 +60,7 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
         for found in _REFERENCE.finditer(text, note.end() if note else 0):
             references.setdefault(_normalise(found["name"]), number)
     for name in sorted(references.keys() - notes.keys()):
-        yield _problem(
+        yield make_warning(
             document,
             references[name],
             "note-missing",
@@ -71,7 +72,7 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
             % {"name": name},
         )
     for name in sorted(notes.keys() - references.keys()):
-        yield _problem(
+        yield make_warning(
             document,
             notes[name],
             "note-unused",
@@ -86,7 +87,3 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
 def _normalise(name: str) -> str:
     """A footnote's name for comparison, which ignores capitals as Markdown does."""
     return name.casefold()
-
-
-def _problem(document: AnyDocument, line: int, code: str, message: str) -> Problem:
-    return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

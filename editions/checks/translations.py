@@ -73,7 +73,7 @@ def _recall_problems(
 def _check_translation(
     original: AnyDocument, translation: AnyDocument, *, is_story: bool
 ) -> Iterator[Problem]:
-    yield from _check_original(original, translation)
+    yield from check_original(original, translation, language=original.language)
     if not is_story:
         yield from _check_paragraphs(original, translation, is_story=False)
     # Whether an original has a picture cannot be told from front matter that cannot be read.
@@ -107,8 +107,10 @@ def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
             )
 
 
-def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
-    if original.language == translation.language:
+def check_original(original: AnyDocument, translation: AnyDocument, *, language: str) -> Iterator[Problem]:
+    """Check that a translation is not into the ``language`` of its original, and that the original has not
+    changed since."""
+    if language == translation.language:
         yield _problem(
             translation.name,
             1,
@@ -117,7 +119,7 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
                 "this is a translation into %(language)s, the language of %(name)s itself. Delete one of "
                 "the two."
             )
-            % {"language": translation.language, "name": original.name},
+            % {"language": language, "name": original.name},
             Level.error,
         )
     digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from editions.problem import Problem
+from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
 
 SECTORS = ("education", "culture", "natural-sciences")
@@ -56,6 +56,10 @@ letter:
 
 各位同事：这是我们的秋天。
 """
+
+FIRST = "stories/010-youth-forum.md"
+BODY = "The forum met in October."
+"""The file of its story, and the text of it."""
 
 STORY_ZH = """\
 ---
@@ -114,3 +118,8 @@ class Draft:
         problems = self.problems()
         assert len(problems) == 1, "\n".join(map(str, problems)) or "there are no problems"
         return problems[0]
+
+
+def place(problem: Problem) -> tuple[str, int, str, Level]:
+    """Where a problem is, and which it is."""
+    return problem.path, problem.line, problem.code, problem.level

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from editions.checks.content import is_vague_link_text
+from editions.checks.links import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from locales.phrase import gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding

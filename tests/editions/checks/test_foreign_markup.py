@@ -1,7 +1,5 @@
 """Merge tags, task lists, names of emoji and footnote marks: told at their line, and never seen in prose."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,21 +7,8 @@ from hypothesis import strategies as st
 from editions.checks.emoji_names import EMOJI_BY_NAME
 from editions.checks.registry import SOURCE_CHECKS
 from editions.markdown.code_mask import mask_code
-from editions.problem import Level, Problem
-from tests.factories.draft_edition import STORY, Draft
-
-FIRST = "stories/010-youth-forum.md"
-BODY = "The forum met in October."
-
-
-@pytest.fixture
-def draft(tmp_path: Path) -> Draft:
-    return Draft(tmp_path / "2021-2")
-
-
-def place(problem: Problem) -> tuple[str, int, str, Level]:
-    return problem.path, problem.line, problem.code, problem.level
-
+from editions.problem import Level
+from tests.factories.draft_edition import BODY, FIRST, STORY, Draft, place
 
 # --- merge tags ---------------------------------------------------------------------------------------------
 
