@@ -17,7 +17,7 @@ from editions.checks.translations import check_original
 from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument, read_document
-from editions.source.schema import NoteHeader, NoteTranslation
+from editions.source.note_schema import NoteHeader, NoteTranslation
 from locales.languages import canonical_language
 
 

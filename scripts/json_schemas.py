@@ -8,14 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from editions.model import Personalisation, StoryKind
-from editions.source.schema import (
-    EditionHeader,
-    EditionTranslation,
-    NoteHeader,
-    NoteTranslation,
-    StoryHeader,
-    StoryTranslation,
-)
+from editions.source.note_schema import NoteHeader, NoteTranslation
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 
 def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> dict[str, str]:

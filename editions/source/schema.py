@@ -1,243 +1,33 @@
-"""The keys of the front matter: what they are for and which values they may have.
+"""The keys of the front matter of editions and stories, and of their translations.
 
-A field's description is shown where the key is missing. Every value arrives as text and is converted and
-validated by the types here.
+A field's description is shown where the key is missing.
 """
 
-import datetime
-import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    create_model,
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from editions.model import EditionForm, Personalisation, StoryKind
+from editions.source.field_values import (
+    Ai,
+    AiStatement,
+    CountryCode,
+    FocusPoint,
+    Form,
+    IsoDate,
+    Kind,
+    LanguageTag,
+    People,
+    Personalised,
+    SectionKey,
+    SectorSlug,
+    Shape,
+    SingleLine,
+    TemplateName,
+    Url,
+    YesNo,
 )
-from pydantic_core import PydanticCustomError
-
-from editions.crop import Focus, ImageShape
-from editions.markdown.links import find_link_fault
-from editions.model import AiOrigin, EditionForm, PeopleShown, Personalisation, StoryKind
-from locales.countries import country_name, is_country, suggest_countries
-from locales.languages import canonical_language
 from locales.phrase import gettext_noop
-
-FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
-
-
-def validation_error(code: str, reason: str) -> PydanticCustomError:
-    """An error that becomes a problem with this ``code`` and the message ``reason``."""
-    return PydanticCustomError(code, "{reason}", {"reason": reason})
-
-
-def suggest_choice(value: str, known: Iterable[str]) -> str:
-    """Advice after an error about ``value``: the likeliest of the ``known`` values, or all of them."""
-    choices = sorted(known)
-    if not choices:
-        return gettext_noop("There are none yet.")
-    close = get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
-    return (
-        gettext_noop("Did you mean `%(choice)s`?") % {"choice": close[0]}
-        if close
-        else gettext_noop("Choose one of: %(choices)s.") % {"choices": ", ".join(choices)}
-    )
-
-
-def _join_lines(value: str) -> str:
-    return re.sub(r"[ \t\n]+", " ", value).strip()
-
-
-def _check_link(value: str) -> str:
-    if wrong := find_link_fault(value):
-        raise validation_error(wrong.code, wrong.reason)
-    return value
-
-
-def _check_language(value: str) -> str:
-    tag = canonical_language(value)
-    if tag is None:
-        raise validation_error(
-            "unknown-language",
-            gettext_noop(
-                "%(value)s is not a known language tag. Write en, zh-Hans, mn, ja, ko or fr, for example."
-            )
-            % {"value": f"{value!r}"},
-        )
-    return tag
-
-
-def _check_date(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        # fromisoformat alone would also take 20211231 and 2021-W52-5.
-        return (
-            datetime.date.fromisoformat(value)
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", value)
-            else _reject_date(value)
-        )
-    except ValueError:
-        return _reject_date(value)
-
-
-def _reject_date(value: str) -> Any:
-    raise validation_error(
-        "bad-date",
-        gettext_noop("%(value)s is not a valid date. Write year-month-day, as in 2021-12-31.")
-        % {"value": f"{value!r}"},
-    )
-
-
-def _check_country(value: str) -> str:
-    if is_country(value):
-        return value
-    codes = suggest_countries(value, names=1)
-    if codes == (value.upper(),):
-        raise validation_error(
-            "country-case",
-            gettext_noop("%(value)s must be written in capitals. Write %(code)s (%(country)s).")
-            % {"value": f"{value!r}", "code": codes[0], "country": country_name(codes[0])},
-        )
-    if not codes:
-        raise validation_error(
-            "unknown-country",
-            gettext_noop(
-                "%(value)s is not a country code, so it would match no reader. Use the two letters of "
-                "ISO 3166-1, such as MN."
-            )
-            % {"value": f"{value!r}"},
-        )
-    likely = " or ".join(f"{code} ({country_name(code)})" for code in codes)
-    raise validation_error(
-        "unknown-country",
-        gettext_noop("%(value)s is not a country code, so it would match no reader. Did you mean %(likely)s?")
-        % {"value": f"{value!r}", "likely": likely},
-    )
-
-
-def _check_sector(value: str, info: ValidationInfo) -> str:
-    sectors = (info.context or {}).get("sectors", ())
-    if value not in sectors:
-        raise validation_error(
-            "unknown-sector",
-            gettext_noop(
-                "%(value)s is not one of the sectors in mailer.toml. %(advice)s For office news, "
-                "leave the line out."
-            )
-            % {"value": f"{value!r}", "advice": suggest_choice(value, sectors)},
-        )
-    return value
-
-
-def _check_section(value: str, info: ValidationInfo) -> str:
-    sections = (*(info.context or {}).get("sectors", ()), *FIXED_SECTIONS)
-    if value not in sections:
-        raise validation_error(
-            "unknown-section",
-            gettext_noop("%(value)s is not a section, so readers would not see this text. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, sections)},
-        )
-    return value
-
-
-def _check_kind(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(StoryKind):
-        raise validation_error(
-            "unknown-kind",
-            gettext_noop("%(value)s is not a kind of story. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, StoryKind)},
-        )
-    return value
-
-
-def _check_ai(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(AiOrigin):
-        raise validation_error(
-            "unknown-ai",
-            gettext_noop("%(value)s is not something AI can have done. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, AiOrigin)},
-        )
-    return value
-
-
-def _check_ai_statement(value: Any) -> Any:
-    return None if value == "none" else _check_ai(value)
-
-
-def _check_people(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(PeopleShown):
-        raise validation_error(
-            "unknown-people",
-            gettext_noop("%(value)s does not say whether people are shown. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, PeopleShown)},
-        )
-    return value
-
-
-def _check_shape(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(ImageShape):
-        raise validation_error(
-            "unknown-shape",
-            gettext_noop("%(value)s is not a shape to crop a picture to. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, ImageShape)},
-        )
-    return value
-
-
-def _read_focus(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"(\d{1,3})[ ,]+(\d{1,3})", value.strip())
-    if found is None or max(map(int, found.groups())) > 100:
-        raise validation_error(
-            "bad-focus",
-            gettext_noop(
-                "%(value)s is not a point of the picture. Write per cent from the left and from the top, "
-                "such as 50 30."
-            )
-            % {"value": f"{value!r}"},
-        )
-    return Focus(x=int(found[1]), y=int(found[2]))
-
-
-def _check_personalisation(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(Personalisation):
-        raise validation_error(
-            "unknown-personalisation",
-            gettext_noop("%(value)s is not a way to personalise. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, Personalisation)},
-        )
-    return value
-
-
-def _check_form(value: Any) -> Any:
-    if isinstance(value, str) and value not in list(EditionForm):
-        raise validation_error(
-            "unknown-form",
-            gettext_noop("%(value)s is not a form of an edition. %(advice)s")
-            % {"value": f"{value!r}", "advice": suggest_choice(value, EditionForm)},
-        )
-    return value
-
-
-def _check_template_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise validation_error(
-            "bad-template",
-            gettext_noop(
-                "%(value)s is not a valid template name. Use lower-case letters, digits and hyphens, as "
-                "in periodical."
-            )
-            % {"value": f"{value!r}"},
-        )
-    return value
 
 
 def _wrap_in_list(value: Any) -> Any:
@@ -248,40 +38,13 @@ def _wrap_name(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _pattern_schema(pattern: str) -> WithJsonSchema:
-    """A pattern for the JSON Schema, for editors; whether the value exists is only checked on reading."""
-    return WithJsonSchema({"type": "string", "pattern": pattern})
+class FrontMatterModel(BaseModel):
+    """The keys of a file, or those below one of its keys. Others are refused."""
 
-
-# Editors read `number: 2021` as a number; for us it is text, as every value is.
-SingleLine = Annotated[str, AfterValidator(_join_lines), WithJsonSchema({"type": ["string", "number"]})]
-Url = Annotated[str, AfterValidator(_check_link), _pattern_schema("^(https?://|mailto:)")]
-CountryCode = Annotated[str, AfterValidator(_check_country), _pattern_schema("^[A-Z]{2}$")]
-SectorSlug = Annotated[str, AfterValidator(_check_sector)]
-SectionKey = Annotated[str, AfterValidator(_check_section)]
-LanguageTag = Annotated[
-    str,
-    AfterValidator(_check_language),
-    _pattern_schema("^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
-]
-YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
-Ai = Annotated[AiOrigin, BeforeValidator(_check_ai)]
-AiStatement = Annotated[
-    AiOrigin | None,
-    BeforeValidator(_check_ai_statement),
-    WithJsonSchema({"enum": ["none", *AiOrigin]}),
-]
-People = Annotated[PeopleShown, BeforeValidator(_check_people)]
-Shape = Annotated[ImageShape, BeforeValidator(_check_shape)]
-FocusPoint = Annotated[Focus, BeforeValidator(_read_focus), _pattern_schema("^[0-9]{1,3}[ ,]+[0-9]{1,3}$")]
-IsoDate = Annotated[datetime.date, BeforeValidator(_check_date)]
-
-
-class _FrontMatterModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ImageHeader(_FrontMatterModel):
+class ImageHeader(FrontMatterModel):
     """A picture, by its file name in ``images/``."""
 
     file: SingleLine = Field(description=gettext_noop("The picture's file in images/, such as forum.jpg."))
@@ -312,7 +75,7 @@ class ImageHeader(_FrontMatterModel):
     )
 
 
-class ImageTranslation(_FrontMatterModel):
+class ImageTranslation(FrontMatterModel):
     """The texts of a picture in another language."""
 
     alt: SingleLine = Field(
@@ -322,7 +85,7 @@ class ImageTranslation(_FrontMatterModel):
     credit: SingleLine = Field(default="", description="Who made the picture.")
 
 
-class ReadMoreHeader(_FrontMatterModel):
+class ReadMoreHeader(FrontMatterModel):
     """A link below a story."""
 
     what: SingleLine = Field(
@@ -331,7 +94,7 @@ class ReadMoreHeader(_FrontMatterModel):
     url: Url = Field(description=gettext_noop("The page's address, beginning with https://."))
 
 
-class ReadMoreTranslation(_FrontMatterModel):
+class ReadMoreTranslation(FrontMatterModel):
     """A link below a story in another language."""
 
     what: SingleLine = Field(
@@ -342,7 +105,7 @@ class ReadMoreTranslation(_FrontMatterModel):
     )
 
 
-class ButtonHeader(_FrontMatterModel):
+class ButtonHeader(FrontMatterModel):
     """A button below a story."""
 
     what: SingleLine = Field(
@@ -351,7 +114,7 @@ class ButtonHeader(_FrontMatterModel):
     url: Url = Field(description=gettext_noop("The page's address, beginning with https://."))
 
 
-class ButtonTranslation(_FrontMatterModel):
+class ButtonTranslation(FrontMatterModel):
     """A button in another language."""
 
     what: SingleLine = Field(description=gettext_noop("What the button says, in this language."))
@@ -382,7 +145,7 @@ class VideoTranslation(ImageTranslation):
     )
 
 
-class FollowHeader(_FrontMatterModel):
+class FollowHeader(FrontMatterModel):
     """An account where readers can follow the office."""
 
     name: SingleLine = Field(description=gettext_noop("The network, such as WeChat."))
@@ -392,7 +155,7 @@ class FollowHeader(_FrontMatterModel):
     )
 
 
-class LetterHeader(_FrontMatterModel):
+class LetterHeader(FrontMatterModel):
     """The letter's heading and who signs it."""
 
     title: SingleLine = Field(description=gettext_noop("The letter's heading."))
@@ -401,7 +164,7 @@ class LetterHeader(_FrontMatterModel):
     portrait: ImageHeader | None = Field(default=None, description="A picture of the person who signs.")
 
 
-class LetterTranslation(_FrontMatterModel):
+class LetterTranslation(FrontMatterModel):
     """The letter's heading and who signs it, in another language."""
 
     title: SingleLine = Field(description=gettext_noop("The letter's heading."))
@@ -414,7 +177,7 @@ class LetterTranslation(_FrontMatterModel):
     )
 
 
-class EditionHeader(_FrontMatterModel):
+class EditionHeader(FrontMatterModel):
     """The front matter of ``edition.md``."""
 
     title: SingleLine = Field(description=gettext_noop("The newsletter's name, as the masthead shows it."))
@@ -428,10 +191,8 @@ class EditionHeader(_FrontMatterModel):
     preheader: SingleLine = Field(
         description=gettext_noop("The text inboxes show after the subject, 40 to 130 characters.")
     )
-    template: Annotated[SingleLine, AfterValidator(_check_template_name)] = Field(
-        default="periodical", description="The theme, which decides how it looks."
-    )
-    form: Annotated[EditionForm, BeforeValidator(_check_form)] = Field(
+    template: TemplateName = Field(default="periodical", description="The theme, which decides how it looks.")
+    form: Form = Field(
         default=EditionForm.full,
         description="How much of its stories the email carries: full (all of it), or digest (title, picture, "
         "a few lines and a link to the story's page).",
@@ -443,7 +204,7 @@ class EditionHeader(_FrontMatterModel):
         default_factory=list,
         description="Who wrote it, so that another person approves it. Readers do not see this.",
     )
-    personalise: Annotated[Personalisation, BeforeValidator(_check_personalisation)] = Field(
+    personalise: Personalised = Field(
         default=Personalisation.off,
         description="What to do with the sectors and countries that a reader follows: off, order (stories "
         "about them first), or filter (stories about them first, others left out).",
@@ -460,7 +221,7 @@ class EditionHeader(_FrontMatterModel):
     )
 
 
-class EditionTranslation(_FrontMatterModel):
+class EditionTranslation(FrontMatterModel):
     """The front matter of ``edition.<language>.md``."""
 
     title: SingleLine = Field(description=gettext_noop("The newsletter's name in this language."))
@@ -482,7 +243,7 @@ class EditionTranslation(_FrontMatterModel):
     )
 
 
-class StoryHeader(_FrontMatterModel):
+class StoryHeader(FrontMatterModel):
     """The front matter of ``stories/NNN-slug.md``."""
 
     title: SingleLine = Field(description=gettext_noop("The story's heading."))
@@ -492,9 +253,7 @@ class StoryHeader(_FrontMatterModel):
     countries: list[CountryCode] = Field(
         default_factory=list, description="Two-letter codes, such as [MN, CN]."
     )
-    kind: Annotated[StoryKind, BeforeValidator(_check_kind)] = Field(
-        default=StoryKind.story, description="What the story is."
-    )
+    kind: Kind = Field(default=StoryKind.story, description="What the story is.")
     date: SingleLine = Field(default="", description="The day as shown to readers, such as 24 October.")
     lead: SingleLine = Field(
         default="",
@@ -518,7 +277,7 @@ class StoryHeader(_FrontMatterModel):
     everyone: YesNo = Field(default=False, description="Whether all readers get it, whatever they follow.")
 
 
-class StoryTranslation(_FrontMatterModel):
+class StoryTranslation(FrontMatterModel):
     """The front matter of ``stories/NNN-slug.<language>.md``."""
 
     title: SingleLine = Field(description=gettext_noop("The story's heading in this language."))
@@ -542,40 +301,3 @@ class StoryTranslation(_FrontMatterModel):
     translated_from: SingleLine = Field(
         default="", description="The digest of the original that was translated."
     )
-
-
-# `is` is a word of Python's own, so these two cannot be written as classes.
-_NOTE_KEYS: dict[str, Any] = {
-    "was": (SingleLine, Field(description=gettext_noop("What was said, in the story's own words."))),
-    "is": (SingleLine, Field(description=gettext_noop("What is right instead."))),
-    "title": (
-        SingleLine,
-        Field(default="", description="The story's heading, if it was not sent in the note's language."),
-    ),
-}
-NoteHeader: type[BaseModel] = create_model(
-    "NoteHeader",
-    __base__=_FrontMatterModel,
-    __doc__="The front matter of a note that corrects a story.",
-    **_NOTE_KEYS,
-    subject=(
-        SingleLine,
-        Field(default="", description="The email's subject, if it is not the title of the story."),
-    ),
-    date=(IsoDate | None, Field(default=None, description="The day of the correction, as in 2026-03-31.")),
-    language=(
-        LanguageTag | None,
-        Field(default=None, description="The language it is written in, if not that of the edition."),
-    ),
-)
-NoteTranslation: type[BaseModel] = create_model(
-    "NoteTranslation",
-    __base__=_FrontMatterModel,
-    __doc__="The front matter of a translation of such a note.",
-    **_NOTE_KEYS,
-    subject=(SingleLine, Field(default="", description="The email's subject in this language.")),
-    translated_from=(
-        SingleLine,
-        Field(default="", description="The digest of the original that was translated."),
-    ),
-)

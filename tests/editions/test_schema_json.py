@@ -13,14 +13,8 @@ from ruamel.yaml import YAML
 
 import editions
 from editions.skeleton.create import create_skeleton
-from editions.source.schema import (
-    EditionHeader,
-    EditionTranslation,
-    NoteHeader,
-    NoteTranslation,
-    StoryHeader,
-    StoryTranslation,
-)
+from editions.source.note_schema import NoteHeader, NoteTranslation
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from tests.factories import small_edition
 from tests.paths import ROOT
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from editions.changes.front_matter_change import FieldChanges
 from editions.model import EditionForm, Personalisation
-from editions.source.schema import FIXED_SECTIONS, EditionHeader
+from editions.source.field_values import FIXED_SECTIONS
+from editions.source.schema import EditionHeader
 from editions.source.yaml_parser import YamlValue
 
 LINES = (

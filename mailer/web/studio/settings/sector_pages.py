@@ -7,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.new_edition import make_slug
-from editions.source.schema import FIXED_SECTIONS, EditionHeader
+from editions.source.field_values import FIXED_SECTIONS
+from editions.source.schema import EditionHeader
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.campaigns.sector_uses import MOST_COUNTED, SectorUse, count_followers, count_sector_use

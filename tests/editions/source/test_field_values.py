@@ -2,7 +2,7 @@
 
 import pytest
 
-from editions.source.schema import suggest_choice
+from editions.source.field_values import suggest_choice
 
 
 @pytest.mark.parametrize(
