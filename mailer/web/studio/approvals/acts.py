@@ -17,6 +17,7 @@ from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw
 from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.step_choice import WantedStep
 from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
+from mailer.database.approval_models import RoundState
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
@@ -83,10 +84,13 @@ def post_withdrawal(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) ->
     """Take the request back: nobody is waited for any more. A second click changes nothing."""
     with lock_campaign(page, place) as connection:
         asked = find_round_of_place(connection, place, form.get("round"))
-        if withdraw_round(connection, asked, now=page.state.clock()):
+        is_withdrawn = withdraw_round(connection, asked, now=page.state.clock())
+        if is_withdrawn:
             queue_outcome(connection, asked, by=as_person(page.member), now=page.state.clock())
             record(page, connection, Act.withdrew_request, asked)
-    return page.redirect(place.path, Notice.approval_withdrawn)
+    # Meanwhile it may have been approved, which a second click of one's own must not hide.
+    is_over = is_withdrawn or asked.state is RoundState.withdrawn
+    return page.redirect(place.path, Notice.approval_withdrawn if is_over else Notice.campaign_changed)
 
 
 def post_comment(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from mailer.campaigns.correction_notes import NoteDraft, WrittenNote
 from mailer.campaigns.sent_stories import SentStory, SentText
@@ -53,6 +54,12 @@ def read_note_form(form: Form, story: SentStory, known: Mapping[str, NoteDraft])
     return WrittenNote(
         own=_read_draft(form, story.language), translations={tag: _read_draft(form, tag) for tag in others}
     )
+
+
+def digest_note_fields(note: WrittenNote) -> str:
+    """A digest of all that the form of a note shows, so that one sees whether it was changed meanwhile."""
+    written = {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
+    return sha256(repr((note.own, sorted(written.items()))).encode()).hexdigest()[:16]
 
 
 def _list_languages(story: SentStory, known: Collection[str]) -> list[str]:

@@ -13,6 +13,7 @@ from mailer.campaigns.correction_notes import (
     WrittenNote,
     create_note,
     find_next_place,
+    read_note,
     write_note,
 )
 from mailer.campaigns.sent_stories import SentStory, list_sent_stories
@@ -21,7 +22,12 @@ from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.activity_log import announced_session, make_line
-from mailer.web.studio.corrections.note_form import find_faults, list_fields, read_note_form
+from mailer.web.studio.corrections.note_form import (
+    digest_note_fields,
+    find_faults,
+    list_fields,
+    read_note_form,
+)
 from mailer.web.studio.corrections.place import (
     CorrectionDep,
     CorrectionPlace,
@@ -33,6 +39,13 @@ from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 
 _NOT_WRITTEN = gettext_noop("The correction could not be saved: %(reason)s. Nothing was changed.")
+_CHANGED = gettext_noop(
+    "The correction was changed since you opened this page. What you have written is below, and replaces it "
+    "if you save."
+)
+_BEGUN = gettext_noop(
+    "A campaign has begun of this correction, so it stays as it is. If it is wrong, correct the story again."
+)
 _NO_TRANSLATIONS: Mapping[str, NoteDraft] = {}
 
 
@@ -76,17 +89,24 @@ def show_note(page: PageDep, correction: CorrectionDep) -> Response:
 
 
 def change_note(page: PageDep, correction: CorrectionDep, form: OwnFormDep) -> Response:
-    """Change a note that no campaign has begun of."""
-    if not correction.is_open:
-        return page.redirect(correction.path)
+    """Change a note that no campaign has begun of. What was written for one that has, and what somebody else
+    has changed meanwhile, comes back to be saved otherwise."""
     note = read_note_form(form, correction.story, correction.note.translations)
+    edition, translate = correction.place.edition, page.translator.translate
+    if not correction.is_open:
+        return _render_form(
+            page, edition, correction.story, note, place=None, errors=[("", translate(_BEGUN))], status=409
+        )
+    if form.get("base") not in {"", digest_note_fields(correction.note)}:
+        errors = [("", translate(_CHANGED))]
+        return _render_form(
+            page, edition, correction.story, note, place=correction.place, errors=errors, status=409
+        )
     faults = find_faults(note, correction.story, page.translator)
     if not faults:
         faults = _write(page, correction, note)
     if faults:
-        return _render_form(
-            page, correction.place.edition, correction.story, note, place=correction.place, errors=faults
-        )
+        return _render_form(page, edition, correction.story, note, place=correction.place, errors=faults)
     return page.redirect(correction.path, Notice.correction_saved)
 
 
@@ -123,14 +143,17 @@ def _render_form(
     *,
     place: NotePlace | None,
     errors: list[tuple[str, str]] | None = None,
+    status: int = 422,
 ) -> Response:
+    workspace = page.state.workspace
     return page.render(
         "correction_form.html",
-        status=422 if errors else 200,
+        status=status if errors else 200,
         section="campaigns",
         edition=edition,
         story=story,
         languages=list_fields(story, note),
+        base="" if place is None else digest_note_fields(read_note(workspace, place)),
         action="/corrections/new" if place is None else f"{make_correction_path(place)}/edit",
         back="" if place is None else make_correction_path(place),
         errors=errors or [],

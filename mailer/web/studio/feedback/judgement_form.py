@@ -91,9 +91,11 @@ class JudgementForm:
 
 def read_judgement(form: Form) -> JudgementForm:
     """Read the form as it was sent."""
+    choice, reason = form.get("judgement")[:32], form.get("reason")[:32]
     return JudgementForm(
-        choice=form.get("judgement")[:32],
-        reason=form.get("reason")[:32],
+        # Whoever names the reason of a bounce has said that it is one.
+        choice=OTHER_BOUNCE if not choice and reason in set(REASON_WORDS) else choice,
+        reason=reason,
         subscriber=form.get("subscriber").strip()[:320],
     )
 

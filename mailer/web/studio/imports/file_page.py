@@ -76,7 +76,8 @@ def change_file(page: PageDep, file: FileNumber, form: OwnFormDep) -> Response:
         # A second click: the first is under way.
         return page.redirect(f"/imports/new/{file}")
     if form.get("version") != known.version:
-        return _render(page, known, [("", page.translator.translate(_OUTDATED))], status=409)
+        kept = replace(known, choices=replace(known.choices, basis=form.get("basis")))
+        return _render(page, kept, [("", page.translator.translate(_OUTDATED))], status=409)
     return _act(page, known, form)
 
 

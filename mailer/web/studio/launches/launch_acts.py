@@ -21,6 +21,7 @@ from mailer.campaigns.pending_launches.pending_launch import (
 )
 from mailer.campaigns.pending_launches.readiness import LaunchReadiness
 from mailer.database.clock import read_clock
+from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop
 from mailer.team.roles import Permission
 from mailer.web.forms import Form, OwnFormDep
@@ -154,7 +155,9 @@ def undo(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
                 now=page.state.clock(),
             )
     if is_undone or pending.launched_id is None:
-        return page.redirect(place.path, Notice.launch_undone if is_undone else None)
+        # The other window, or a first click, has undone it.
+        is_over = is_undone or pending.state is PendingLaunchState.undone
+        return page.redirect(place.path, Notice.launch_undone if is_over else None)
     return page.redirect(f"/campaigns/{pending.campaign_id}/live", Notice.launch_begun)
 
 

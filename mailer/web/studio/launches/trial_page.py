@@ -1,5 +1,7 @@
 """Trial mode: whether campaigns go to test readers alone, and ending or beginning it."""
 
+import contextlib
+
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
@@ -7,6 +9,7 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
 from mailer.database.clock import read_clock
 from mailer.doctor import Health, diagnose_workspace
+from mailer.doctor.kept_diagnosis import keep_diagnosis
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
@@ -24,6 +27,9 @@ def end(page: PageDep) -> Response:
     """End trial mode, if the doctor finds nothing bad: it looks now, which takes some seconds."""
     require_confirmed(page)
     findings = diagnose_workspace(page.state.workspace)
+    # The doctor's page then explains the same findings. A full disk hinders the page alone.
+    with contextlib.suppress(OSError):
+        keep_diagnosis(page.state.workspace, findings, now=page.state.clock())
     faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
     return _decide(page, ends=True, faults=faults)
 

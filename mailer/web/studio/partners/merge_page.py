@@ -86,11 +86,13 @@ def merge(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Respons
                 now=page.state.clock(),
             )
     except MergeError:
-        return _render(page, subscriber, other, take, [("", translate(_CHANGED))])
+        return _render(page, subscriber, other, take, [("", translate(_CHANGED))], reason=form.get("reason"))
     except (AddressError, UnknownSubscriberError):
         return _render(page, subscriber, "", None, [("other", translate(_UNKNOWN))])
     except DetailError:
-        return _render(page, subscriber, other, take, [("reason", translate(_BAD_TEXT))])
+        return _render(
+            page, subscriber, other, take, [("reason", translate(_BAD_TEXT))], reason=form.get("reason")
+        )
     return page.redirect(f"/partners/{subscriber}", Notice.partners_merged)
 
 
@@ -111,6 +113,8 @@ def _render(
     other: str,
     take: frozenset[MergeDetail] | None,
     errors: list[tuple[str, str]],
+    *,
+    reason: str = "",
 ) -> Response:
     planned: SubscriberMerge | None = None
     translate = page.translator.translate
@@ -132,6 +136,7 @@ def _render(
         section="partners",
         partner=partner,
         other=other,
+        reason=reason,
         errors=errors,
         problems=dict(errors),
         planned=planned,

@@ -165,6 +165,14 @@ def test_a_request_is_taken_back(desk: Desk) -> None:
     assert desk.list_acts() == [Act.asked_for_approval, Act.withdrew_request]
 
 
+def test_what_was_approved_meanwhile_is_not_said_to_be_taken_back(desk: Desk) -> None:
+    desk.ask_for_approval()
+    desk.answer("approver")
+    done = desk.house.ask("POST", f"{desk.path}/withdraw", "author", form={"round": "1"})
+    assert done.headers["location"].endswith("notice=campaign-changed")
+    assert list_states(desk) == [RoundState.approved]
+
+
 def test_an_answer_is_commented_on_once(desk: Desk) -> None:
     desk.ask_for_approval()
     desk.answer("approver", words="Which number is right?")

@@ -143,8 +143,30 @@ def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House
     assert named.headers["location"] == f"/studio{NOTE}"
     assert house.ask("GET", f"/editions/{SLUG}~correction-2", Role.author).status == 404
     with house.unchanged("acts on what has become a campaign"):
-        for act in ("edit", "discard"):
-            assert house.ask("POST", f"{NOTE}/{act}", Role.author, form=FORM).status == 303
+        assert house.ask("POST", f"{NOTE}/discard", Role.author, form=FORM).status == 303
+        late = house.ask("POST", f"{NOTE}/edit", Role.author, form={**FORM, "right-en": "Ninety came."})
+    # What was written is not lost: it can become the next correction.
+    assert (late.status, 'value="Ninety came."' in late.body.decode()) == (409, True)
+    assert 'action="/studio/corrections/new"' in late.body.decode()
+
+
+def test_of_two_who_change_a_correction_none_replaces_what_they_have_not_seen(house: House) -> None:
+    write(house)
+    found = re.search(r'name="base" value="(\w+)"', read(house, f"{NOTE}/edit"))
+    assert found is not None
+    form = {**FORM, "base": found[1]}
+    answers = [
+        house.ask("POST", f"{NOTE}/edit", Role.author, form={**form, "right-en": f"Number {number}."})
+        for number in (1, 2)
+    ]
+    assert [answer.status for answer in answers] == [303, 409]
+    page = answers[1].body.decode()
+    assert 'value="Number 2."' in page
+    assert "Number 1." in read_words(read(house, NOTE))
+    found = re.search(r'name="base" value="(\w+)"', page)
+    assert found is not None
+    done = {**FORM, "right-en": "Number 2.", "base": found[1]}
+    assert house.ask("POST", f"{NOTE}/edit", Role.author, form=done).status == 303
 
 
 def test_a_correction_can_be_thrown_away_before_a_campaign_begins(house: House) -> None:

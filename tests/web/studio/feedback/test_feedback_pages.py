@@ -172,6 +172,11 @@ def test_a_form_that_is_not_complete_leads_to_the_field(
     assert f'href="#{field}"' in answer.body.decode()
 
 
+def test_the_reason_of_a_bounce_says_that_it_is_one(house: House, returns: Returns) -> None:
+    answer = house.ask("POST", f"{MESSAGE}/{HELD_BOUNCE}", Role.author, form={"reason": "full"})
+    assert answer.headers["location"].endswith("notice=message-judged")
+
+
 def test_each_judgement_of_the_command_can_be_made_in_studio() -> None:
     chosen = {JudgementForm(choice=word).word for word in JUDGEMENTS}
     chosen |= {JudgementForm(choice=OTHER_BOUNCE, reason=reason.value).word for reason in REASON_WORDS}

@@ -178,9 +178,10 @@ def test_an_excel_workbook_is_read(ann: Importer) -> None:
 
 def test_a_page_that_is_out_of_date_imports_nothing(ann: Importer) -> None:
     path = ann.upload_file(HEADER + "o1@eight.example.org,,,,,,\n")
-    fields = {**read_fields(ann.get(path).text), "act": "import"}
+    fields = {**read_fields(ann.get(path).text), "act": "import", "basis": "Signed up at the forum"}
     ann.act(path, "check", header="1")
     answer = ann.post(path, fields)
+    assert 'value="Signed up at the forum"' in answer.text
     assert (answer.status, "was read anew" in answer.text) == (409, True)
     assert "o1@eight.example.org" not in ann.emails()
 

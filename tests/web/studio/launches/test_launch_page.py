@@ -21,6 +21,8 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.team_models import Role
+from mailer.doctor.diagnosis import Health
+from mailer.doctor.kept_diagnosis import read_diagnosis
 from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.launches.fault_words import FAULT_PATHS
@@ -120,6 +122,8 @@ def test_it_is_undone_within_ten_seconds_and_not_afterwards(house: House, campai
     ask_launch(house, campaign, "4")
     undone = house.ask("POST", f"{path}/undo", Role.manager, form={"number": "1"})
     assert undone.headers["location"].endswith("launch?notice=launch-undone")
+    again = house.ask("POST", f"{path}/undo", Role.approver, form={"number": "1"})
+    assert again.headers["location"].endswith("launch?notice=launch-undone"), "in another window"
     late = house.ask("GET", f"{path}/pending", Role.manager, hx_request="true")
     assert late.headers["hx-redirect"].endswith("launch?notice=launch-undone"), "a question that comes after"
     hurry(house.studio)
@@ -279,3 +283,7 @@ def test_trial_mode_is_shown_and_ended_by_a_manager_once_the_doctor_finds_nothin
         assert refused.status == 422
         assert "Trial mode stays on: the doctor found" in refused.body.decode()
         assert list_acts(studio) == []
+        # The page it leads to explains what was found now, and not what was found some time before.
+        kept = read_diagnosis(workspace)
+        assert kept is not None
+        assert kept.count(Health.bad) > 0

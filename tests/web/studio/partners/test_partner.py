@@ -232,9 +232,11 @@ def test_a_merge_that_is_out_of_date_shows_the_two_once_more(partners: PartnerHo
     digest = page.partition('name="digest" value="')[2][:16]
     partners.post(path(partners, "kim", "/unsubscribe"))
     with partners.house.unchanged("an old page"):
-        answer = partners.post(f"{number}/merge", other="kim@partner.example", digest=digest)
+        form = {"other": "kim@partner.example", "digest": digest, "reason": "She said so herself"}
+        answer = partners.post(f"{number}/merge", **form)
     assert answer.status == 422
     assert "nothing is merged yet" in read_words(answer)
+    assert 'value="She said so herself"' in answer.body.decode()
     assert "They unsubscribed with the other address" in read_words(answer)
     with Session(partners.house.studio.engine) as session:
         assert len(session.exec(select(MergedSubscriber)).all()) == 1
