@@ -29,6 +29,7 @@ _ROOMS = (
     *("checks", "dispatch", "doctor", "feedback", "list_imports", "oauth", "providers", "settings", "smtp"),
 )
 _TABLES = {
+    "doctor/explanations.toml": ("title", "why", "advice"),
     "providers/providers.toml": ("means", "advice"),
 }
 """Tables with sentences, and the keys of those."""
