@@ -6,24 +6,19 @@ expected are remembered in order, so the first that is missing tells at which st
 """
 
 import asyncio
-import re
-import socket
 from collections import deque
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from locales.phrase import gettext_noop
-from mailer.smtp.errors import MalformedReplyError
+from mailer.smtp.envelope import find_obstacle, write_mail_command, write_rcpt_command
 from mailer.smtp.interfaces import MessageSource, OutgoingMessage
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
-from mailer.smtp.reply_parser import Capabilities, Reply, ReplyParser
-from mailer.smtp.xtext import encode_xtext
+from mailer.smtp.reply_parser import Capabilities, Reply
+from mailer.smtp.stream import SEND_BUFFER, SmtpStream
 
-_SEND_BUFFER = 256 * 1024
-"""In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""
-
-_LONG_MESSAGE = _SEND_BUFFER
+_LONG_MESSAGE = SEND_BUFFER
 """In bytes; a message this long may stay in our buffer after it has been written."""
 
 _LOGIN_CODES: Final = frozenset({530, 535})
@@ -34,25 +29,36 @@ TIMED_OUT: Final = "timed out"
 """How the words of an outcome begin if the connection was lost, and how they end if the server was silent."""
 
 _MAX_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
-_UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 _FINAL_DOT: Final = b".\r\n"
 _ENVELOPE_STAGES: Final = (Stage.mail, Stage.rcpt, Stage.data)
 _NO_COMMANDS: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
 
 
-class SmtpConnection(asyncio.Protocol):
-    """One connection and its dialogue, once :mod:`mailer.smtp.transport` has opened it.
+class SmtpConnection:
+    """One connection and its dialogue, once :mod:`mailer.smtp.transport` has opened its stream.
 
     At any moment at most one message is unanswered (its final dot has no reply yet) and at most one more is
     offered (its envelope is sent, its body is not).
     """
 
-    def __init__(self, source: MessageSource, options: SmtpOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        source: MessageSource,
+        options: SmtpOptions,
+        stream: SmtpStream,
+        capabilities: Capabilities,
+        *,
+        token: str = "",
+    ) -> None:
+        """Begin where the server waits for MAIL; ``token`` is the one that we logged in with."""
         self._source = source
         self._options = options
-        self._loop = loop
-        self._parser = ReplyParser()
-        self._opening_replies: asyncio.Queue[Reply | None] | None = asyncio.Queue()
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._transport = stream.transport
+        self.capabilities = capabilities
+        self._pipelines = options.pipelining and "PIPELINING" in capabilities
+        self._token = token
         self._pending_stages: deque[Stage] = deque()
         self._handlers: dict[Stage, Callable[[Reply], None]] = {
             Stage.reset: self._on_reset,
@@ -70,43 +76,16 @@ class SmtpConnection(asyncio.Protocol):
         self._needs_reset = False
         self._message_count = 0
         self._deadline = float("inf")
-        self._expires_at = float("inf")
+        self._expires_at = self._loop.time() + options.connection_seconds
         self._is_closing = False
         self._is_quitting = False
         self._is_closed = False
-        self.transport: asyncio.Transport = _NULL_TRANSPORT
-        self.capabilities = Capabilities()
-        self._pipelines = False
-        self._token = ""
-
-    # --- opening: one command after another
-
-    async def send_command(self, command: bytes | None) -> Reply | None:
-        """Send ``command`` (None: only read) and wait for the reply; None if the connection closed."""
-        assert self._opening_replies is not None  # noqa: S101 - only the transport calls this, while it opens
-        if command is not None:
-            self.transport.write(command + b"\r\n")
-        return await self._opening_replies.get()
-
-    @property
-    def has_unread_data(self) -> bool:
-        """Whether the server has sent more than the replies that were read."""
-        return not self._parser.is_empty or (
-            self._opening_replies is not None and not self._opening_replies.empty()
-        )
-
-    def start_sending(self, capabilities: Capabilities, *, token: str = "") -> None:
-        """Start the dialogue: the server waits for MAIL. ``token`` is the one that we logged in with."""
-        self._token = token
-        self.capabilities = capabilities
-        self._pipelines = self._options.pipelining and "PIPELINING" in capabilities
-        self._opening_replies = None
-        self._expires_at = self._loop.time() + self._options.connection_seconds
+        stream.hand_over(self)
 
     # --- Connection
 
     def wake(self) -> None:
-        if self._offered is not None or self._opening_replies is not None:
+        if self._offered is not None:
             return
         if self._unanswered is None:
             self._send_next()
@@ -119,40 +98,21 @@ class SmtpConnection(asyncio.Protocol):
             self._quit()
 
     def abort(self) -> None:
-        self._connection_failed("aborted by the mailer")
+        self.connection_failed("aborted by the mailer")
 
     def check_timeout(self, now: float) -> None:
         if now > self._deadline:
-            self._connection_failed(TIMED_OUT)
+            self.connection_failed(TIMED_OUT)
         elif now > self._expires_at and self._offered is None and self._unanswered is None:
             self._quit()
 
-    # --- asyncio.Protocol
+    # --- ReplyTaker
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not a subclass of it.
-        self.transport = cast("asyncio.Transport", transport)
-        sock = transport.get_extra_info("socket")
-        # Nagle's algorithm would delay the end of a message while an acknowledgement is missing.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            replies = self._parser.feed(data)
-        except MalformedReplyError as error:
-            if self._opening_replies is not None:
-                self.transport.abort()
-            elif not self._is_closed:
-                self._connection_failed(str(error))
-            return
+    def take_replies(self, replies: Sequence[Reply]) -> None:
         for reply in replies:
             if self._is_closed:
                 return
-            if self._opening_replies is not None:
-                self._opening_replies.put_nowait(reply)
-            else:
-                self._on_reply(reply)
+            self._on_reply(reply)
         if replies and not self._is_closed:
             self._deadline = self._next_deadline()
 
@@ -164,25 +124,33 @@ class SmtpConnection(asyncio.Protocol):
         if self._unsent_tail and not self._is_closed:
             self._write_tail()
 
-    def eof_received(self) -> None:
-        # Otherwise the transport would go on writing its buffer to a server that no longer replies.
-        if self._opening_replies is None and not self._is_closed:
-            self._connection_failed("closed by the server")
+    def connection_failed(self, words: str) -> None:
+        """Handle a connection that broke or is aborted.
 
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._opening_replies is not None:
-            self._opening_replies.put_nowait(None)
-        elif self._is_quitting:
+        Before the final dot nothing can have arrived; after it, it is not known.
+        """
+        if not self._is_closed:
+            stage = (
+                self._pending_stages[0]
+                if self._pending_stages
+                else Stage.mail
+                if self._unanswered is None
+                else Stage.dot
+            )
+            self._terminate(_lost_outcome(stage, f"{CONNECTION_LOST} {stage.value}: {words}"))
+
+    def connection_closed(self, words: str) -> None:
+        if self._is_quitting:
             self._source.closed(None)
-        elif not self._is_closed:
-            self._connection_failed(clean_reply_text(str(error)) if error else "closed by the server")
+        else:
+            self.connection_failed(words)
 
     # --- the dialogue
 
     def _on_reply(self, reply: Reply) -> None:
         if not self._pending_stages:
             # A server that shuts down sends 421 unasked (RFC 5321 §3.8).
-            self._connection_failed(_decode_text(reply.text) or "closed by the server")
+            self.connection_failed(_decode_text(reply.text) or "closed by the server")
             return
         self._handlers[self._pending_stages.popleft()](reply)
 
@@ -209,7 +177,7 @@ class SmtpConnection(asyncio.Protocol):
         if reply.code != 250:
             self._refuse_offered(self._classify_envelope(Stage.mail, reply))
         elif not self._pipelines:
-            self._send_commands(self._rcpt_command(), (Stage.rcpt,))
+            self._send_commands(self._write_rcpt(), (Stage.rcpt,))
 
     def _on_rcpt(self, reply: Reply) -> None:
         if self._refusal is None and reply.code not in {250, 251, 252}:
@@ -281,7 +249,7 @@ class SmtpConnection(asyncio.Protocol):
         )
         self._pending_stages.extend(stages)
         if len(message.payload) < _LONG_MESSAGE:
-            self.transport.write(message.payload + _FINAL_DOT + envelope)
+            self._transport.write(message.payload + _FINAL_DOT + envelope)
         else:
             self._write_long(message.payload, _FINAL_DOT, envelope)
 
@@ -291,19 +259,19 @@ class SmtpConnection(asyncio.Protocol):
         If the connection fails before that, it failed before the dot, and the message cannot have arrived.
         """
         self._unsent_tail = tail
-        self.transport.write(payload)
+        self._transport.write(payload)
         if not self._is_write_paused:
             self._write_tail()
 
     def _write_tail(self) -> None:
         tail, self._unsent_tail = self._unsent_tail, ()
         self._deadline = self._loop.time() + self._options.final_timeout
-        self.transport.writelines(tail)
+        self._transport.writelines(tail)
 
     def _on_dot(self, reply: Reply) -> None:
         if self._unsent_tail and not 400 <= reply.code <= 599:
             self._pending_stages.appendleft(Stage.dot)
-            self._connection_failed("the server replied before the message had ended")
+            self.connection_failed("the server replied before the message had ended")
             return
         message, self._unanswered = self._unanswered, None
         if message is None:
@@ -340,9 +308,7 @@ class SmtpConnection(asyncio.Protocol):
     # --- envelopes
 
     def _can_take_next(self) -> bool:
-        return not (
-            self._is_closed or self._is_closing or self._opening_replies is not None or self._is_used_up()
-        )
+        return not (self._is_closed or self._is_closing or self._is_used_up())
 
     def _is_used_up(self) -> bool:
         return (
@@ -353,7 +319,7 @@ class SmtpConnection(asyncio.Protocol):
     def _next_envelope(self) -> tuple[bytes, tuple[Stage, ...]]:
         """Return the commands for the next message and the replies they ask for; nothing if there is none."""
         while (message := self._source.next_message()) is not None:
-            if words := self._find_obstacle(message):
+            if words := find_obstacle(message, self.capabilities):
                 refusal = Outcome(verdict=Verdict.failed, stage=Stage.mail, text=words)
                 self._source.report(message, refusal)
                 continue
@@ -363,7 +329,7 @@ class SmtpConnection(asyncio.Protocol):
         return _NO_COMMANDS
 
     def _build_envelope(self, message: OutgoingMessage) -> tuple[bytes, tuple[Stage, ...]]:
-        mail = b"MAIL FROM:<%b>%b\r\n" % (message.sender.encode(), self._mail_parameters(message))
+        mail = write_mail_command(message, self.capabilities)
         stages: tuple[Stage, ...] = _ENVELOPE_STAGES
         if self._needs_reset:
             # Only after a refusal: servers penalise needless RSETs, and Postfix requires one before a new
@@ -372,48 +338,11 @@ class SmtpConnection(asyncio.Protocol):
             mail, stages = b"RSET\r\n" + mail, (Stage.reset, *stages)
         if not self._pipelines:
             return mail[: mail.index(b"\n") + 1], stages[:1]
-        return mail + self._rcpt_command() + b"DATA\r\n", stages
+        return mail + self._write_rcpt() + b"DATA\r\n", stages
 
-    def _rcpt_command(self) -> bytes:
+    def _write_rcpt(self) -> bytes:
         assert self._offered is not None  # noqa: S101 - the caller has just offered it
-        recipient = self._offered.recipient.encode()
-        return b"RCPT TO:<%b>%b\r\n" % (recipient, self._rcpt_parameters(self._offered))
-
-    def _rcpt_parameters(self, message: OutgoingMessage) -> bytes:
-        if not self._asks_for_reports(message):
-            return b""
-        # Only of failures: there is nothing to do about a delay. Which address we wrote to, however often it
-        # is forwarded; one that is not ASCII would need another notation (RFC 6533), which few servers know.
-        address = message.recipient
-        original = b" ORCPT=rfc822;%b" % encode_xtext(address) if address.isascii() else b""
-        return b" NOTIFY=FAILURE%b" % original
-
-    def _asks_for_reports(self, message: OutgoingMessage) -> bool:
-        return message.envelope_id != "" and "DSN" in self.capabilities.keywords
-
-    def _mail_parameters(self, message: OutgoingMessage) -> bytes:
-        options = b" SIZE=%d" % len(message.payload) if "SIZE" in self.capabilities.keywords else b""
-        if not message.payload.isascii():
-            options += b" BODY=8BITMIME"
-        if _needs_smtputf8(message):
-            options += b" SMTPUTF8"
-        if self._asks_for_reports(message):
-            # RFC 3461: the report returns the headers, not the whole newsletter.
-            options += b" RET=HDRS ENVID=%b" % encode_xtext(message.envelope_id)
-        return options
-
-    def _find_obstacle(self, message: OutgoingMessage) -> str:
-        """Return why this message cannot be sent to this server at all, "" if it can.
-
-        The server is not asked.
-        """
-        if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient + message.envelope_id):
-            return gettext_noop("the address contains characters that an SMTP command cannot carry")
-        if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(message):
-            return gettext_noop("the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer")
-        if "8BITMIME" not in self.capabilities.keywords and not message.payload.isascii():
-            return gettext_noop("the message needs 8BITMIME (RFC 6152), which the mail server does not offer")
-        return ""
+        return write_rcpt_command(self._offered, self.capabilities)
 
     def _send_commands(self, commands: bytes, stages: tuple[Stage, ...]) -> None:
         if stages:
@@ -422,7 +351,7 @@ class SmtpConnection(asyncio.Protocol):
                 self._deadline = self._next_deadline()
             else:
                 self._pending_stages.extend(stages)
-            self.transport.write(commands)
+            self._transport.write(commands)
 
     # --- ending
 
@@ -431,9 +360,7 @@ class SmtpConnection(asyncio.Protocol):
         if not self._is_closed:
             self._is_closed, self._deadline = True, float("inf")
             self._is_quitting = True
-            self.transport.write(b"QUIT\r\n")
-            # Not close(), which under TLS waits for the server, and not immediately, before QUIT has left.
-            self._loop.call_soon(self.transport.abort)
+            self._stream.quit()
 
     def _abandon(self) -> None:
         """Close while the server waits for a message that must not be sent.
@@ -442,24 +369,9 @@ class SmtpConnection(asyncio.Protocol):
         """
         self._terminate(None)
 
-    def _connection_failed(self, words: str) -> None:
-        """Handle a connection that broke or is aborted.
-
-        Before the final dot nothing can have arrived; after it, it is not known.
-        """
-        if not self._is_closed:
-            stage = (
-                self._pending_stages[0]
-                if self._pending_stages
-                else Stage.mail
-                if self._unanswered is None
-                else Stage.dot
-            )
-            self._terminate(_lost_outcome(stage, f"{CONNECTION_LOST} {stage.value}: {words}"))
-
     def _terminate(self, outcome: Outcome | None) -> None:
         self._is_closed, self._deadline = True, float("inf")
-        self.transport.abort()
+        self._transport.abort()
         words = outcome.text if outcome else "not sent"
         # The server was asked about a message behind another one, but did not get to reply.
         is_behind = self._unanswered is not None or outcome is None or outcome.stage is Stage.dot
@@ -480,26 +392,6 @@ class SmtpConnection(asyncio.Protocol):
                 f"{CONNECTION_LOST} body: the message was not sent completely",
             )
         return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text=words, reconnect=True)
-
-
-class _NullTransport(asyncio.Transport):
-    """The transport of a connection that is not open yet."""
-
-    def write(self, data: object) -> None:
-        """Discard the data."""
-
-    def abort(self) -> None:
-        """Do nothing."""
-
-    close = abort
-
-
-_NULL_TRANSPORT: Final = _NullTransport()
-
-
-def _needs_smtputf8(message: OutgoingMessage) -> bool:
-    """Whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels already."""
-    return not (message.sender.isascii() and message.recipient.isascii())
 
 
 def _classify(stage: Stage, reply: Reply) -> Outcome:

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mailer.smtp.auth import AuthMechanism
-from mailer.smtp.connection import SmtpConnection
 from mailer.smtp.errors import SmtpError
 from mailer.smtp.interfaces import ConnectionFailedError
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage
 from mailer.smtp.reply_parser import Capabilities
-from mailer.smtp.send import ListSource
+from mailer.smtp.stream import SmtpStream
 from mailer.smtp.transport import CertificateError, SmtpTransport
 
 _TIMEOUT_SECONDS = 10.0
@@ -61,12 +60,12 @@ def probe_server(options: SmtpOptions) -> ProbeResult:
 
 
 async def _probe(transport: SmtpTransport, options: SmtpOptions) -> ProbeResult:
-    connection = SmtpConnection(ListSource(()), options, asyncio.get_running_loop())
-    session = await transport.open(connection)
-    encryption: ssl.SSLObject | None = connection.transport.get_extra_info("ssl_object")
-    connection.close()
+    stream = SmtpStream()
+    session = await transport.open(stream)
+    encryption: ssl.SSLObject | None = stream.transport.get_extra_info("ssl_object")
+    stream.quit()
     # Until it is closed, so that QUIT leaves first.
-    await connection.send_command(None)
+    await stream.send_command(None)
     result = ProbeResult(
         address=options.address,
         capabilities=session.capabilities,

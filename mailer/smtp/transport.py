@@ -19,6 +19,7 @@ from mailer.smtp.interfaces import ConnectionFailedError, MessageSource
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
 from mailer.smtp.reply_parser import Capabilities, Reply, parse_ehlo_text
+from mailer.smtp.stream import SmtpStream
 
 _CONNECT_SECONDS = 30.0
 """As Postfix's smtp_connect_timeout: a host that does not answer in this time is down."""
@@ -66,33 +67,32 @@ class SmtpTransport:
         self._logged_in_at = float("-inf")
 
     async def connect(self, source: MessageSource) -> SmtpConnection:
-        connection = SmtpConnection(source, self._options, asyncio.get_running_loop())
-        session = await self.open(connection)
-        connection.start_sending(session.capabilities, token=session.token)
-        return connection
+        stream = SmtpStream()
+        session = await self.open(stream)
+        return SmtpConnection(source, self._options, stream, session.capabilities, token=session.token)
 
-    async def open(self, connection: SmtpConnection) -> Session:
-        """Open ``connection`` until the server waits for MAIL.
+    async def open(self, stream: SmtpStream) -> Session:
+        """Open ``stream`` until the server waits for MAIL.
 
         Raises:
             ConnectionFailedError: it could not be opened, and is closed.
         """
         try:
-            await self._open(connection)
-            capabilities = await self._read_greeting(connection)
-            capabilities = await self._start_tls(connection, capabilities)
-            mechanism, token = await self._authenticate(connection, capabilities)
+            await self._open(stream)
+            capabilities = await self._read_greeting(stream)
+            capabilities = await self._start_tls(stream, capabilities)
+            mechanism, token = await self._authenticate(stream, capabilities)
         except BaseException:
-            connection.transport.abort()
+            stream.transport.abort()
             raise
         return Session(capabilities=capabilities, mechanism=mechanism, token=token)
 
-    async def _open(self, connection: SmtpConnection) -> None:
+    async def _open(self, stream: SmtpStream) -> None:
         context = self._tls_context() if self._options.implicit_tls else None
         try:
             async with asyncio.timeout(min(_CONNECT_SECONDS, self._options.timeout)):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: connection, self._options.host, self._options.port, ssl=context
+                    lambda: stream, self._options.host, self._options.port, ssl=context
                 )
         except ssl.SSLCertVerificationError as error:
             raise self._untrusted(error) from error
@@ -105,21 +105,21 @@ class SmtpTransport:
         except (OSError, UnicodeError, TimeoutError) as error:
             raise self._temporary_failure(Stage.connect, _describe_error(error)) from error
 
-    async def _read_greeting(self, connection: SmtpConnection) -> Capabilities:
-        await self._command(connection, None, Stage.connect, {220})
-        return await self._send_ehlo(connection)
+    async def _read_greeting(self, stream: SmtpStream) -> Capabilities:
+        await self._command(stream, None, Stage.connect, {220})
+        return await self._send_ehlo(stream)
 
-    async def _send_ehlo(self, connection: SmtpConnection) -> Capabilities:
+    async def _send_ehlo(self, stream: SmtpStream) -> Capabilities:
         """EHLO, or HELO where the server does not know EHLO."""
-        name = _ehlo_name(connection)
-        reply = await self._read_reply(connection, b"EHLO " + name, Stage.connect)
+        name = _ehlo_name(stream)
+        reply = await self._read_reply(stream, b"EHLO " + name, Stage.connect)
         if 500 <= reply.code <= 599:
-            await self._command(connection, b"HELO " + name, Stage.connect, {250})
+            await self._command(stream, b"HELO " + name, Stage.connect, {250})
             return Capabilities()
         self._require_code(reply, Stage.connect, {250})
         return parse_ehlo_text(reply.text.decode("utf-8", "replace"))
 
-    async def _start_tls(self, connection: SmtpConnection, capabilities: Capabilities) -> Capabilities:
+    async def _start_tls(self, stream: SmtpStream, capabilities: Capabilities) -> Capabilities:
         if self._options.implicit_tls or self._options.starttls == "never":
             return capabilities
         if "STARTTLS" not in capabilities:
@@ -127,24 +127,24 @@ class SmtpTransport:
                 words = gettext_noop('the server does not offer STARTTLS, which starttls = "require" needs')
                 raise self._permanent_failure(Stage.tls, words)
             return capabilities
-        await self._command(connection, b"STARTTLS", Stage.tls, {220})
-        if connection.has_unread_data:
+        await self._command(stream, b"STARTTLS", Stage.tls, {220})
+        if stream.has_unread_data:
             # An attacker may have added replies to the clear text that we would take for the server's.
             raise self._permanent_failure(
                 Stage.tls,
                 gettext_noop("the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"),
             )
-        await self._upgrade_to_tls(connection)
+        await self._upgrade_to_tls(stream)
         # What was offered in clear text may not be the server's own offer (RFC 3207 §4.2).
-        return await self._send_ehlo(connection)
+        return await self._send_ehlo(stream)
 
-    async def _upgrade_to_tls(self, connection: SmtpConnection) -> None:
+    async def _upgrade_to_tls(self, stream: SmtpStream) -> None:
         context = self._tls_context()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._options.timeout):
                 transport = await loop.start_tls(
-                    connection.transport, connection, context, server_hostname=self._options.host
+                    stream.transport, stream, context, server_hostname=self._options.host
                 )
         except ssl.SSLCertVerificationError as error:
             raise self._untrusted(error) from error
@@ -152,16 +152,16 @@ class SmtpTransport:
             raise self._temporary_failure(Stage.tls, _describe_error(error)) from error
         if transport is None:
             raise self._temporary_failure(Stage.tls, gettext_noop("the connection was lost"))
-        connection.transport = transport
+        stream.transport = transport
 
     async def _authenticate(
-        self, connection: SmtpConnection, capabilities: Capabilities
+        self, stream: SmtpStream, capabilities: Capabilities
     ) -> tuple[AuthMechanism | None, str]:
         """Log in; return how, and the token that the server took, if any."""
         credentials = self._options.credentials
         if credentials is None:
             return None, ""
-        is_encrypted = connection.transport.get_extra_info("ssl_object") is not None
+        is_encrypted = stream.transport.get_extra_info("ssl_object") is not None
         if not (is_encrypted or self._options.starttls == "never" or self._options.is_loopback):
             raise self._permanent_failure(
                 Stage.login,
@@ -178,13 +178,13 @@ class SmtpTransport:
         )
         tokens = credentials.tokens
         if tokens is None or not mechanism.takes_token:
-            await self._run_exchange(connection, start_exchange(mechanism, credentials))
+            await self._run_exchange(stream, start_exchange(mechanism, credentials))
             return mechanism, ""
-        return mechanism, await self._log_in(connection, mechanism, credentials, tokens)
+        return mechanism, await self._log_in(stream, mechanism, credentials, tokens)
 
     async def _log_in(
         self,
-        connection: SmtpConnection,
+        stream: SmtpStream,
         mechanism: AuthMechanism,
         credentials: Credentials,
         tokens: TokenSource,
@@ -200,7 +200,7 @@ class SmtpTransport:
         is_known = now - self._logged_in_at < _KNOWN_SECONDS
         for attempts_left in reversed(range(3 if is_known else 2)):
             try:
-                await self._run_exchange(connection, start_exchange(mechanism, credentials, token))
+                await self._run_exchange(stream, start_exchange(mechanism, credentials, token))
             except ConnectionFailedError as error:
                 # RFC 4954 §6: 454 and 535 are what a server says to a token that has ended.
                 if error.outcome.code not in _REFUSED_TOKEN_CODES:
@@ -216,28 +216,26 @@ class SmtpTransport:
                 break
         return token
 
-    async def _run_exchange(self, connection: SmtpConnection, exchange: AuthExchange) -> None:
+    async def _run_exchange(self, stream: SmtpStream, exchange: AuthExchange) -> None:
         command = f"AUTH {exchange.mechanism} {exchange.initial_response()}".rstrip()
-        reply = await self._read_reply(connection, command.encode(), Stage.login)
+        reply = await self._read_reply(stream, command.encode(), Stage.login)
         for _ in range(_MAX_CHALLENGES):
             if reply.code != 334:
                 break
             answer = exchange.respond(reply.text.decode("ascii", "replace"))
-            reply = await self._read_reply(connection, answer.encode(), Stage.login)
+            reply = await self._read_reply(stream, answer.encode(), Stage.login)
         text = exchange.hide_secrets(reply.text.decode("utf-8", "replace"))
         self._require_code(
             Reply(reply.code, text.encode()), Stage.login, {235}, exchange.hide_secrets(exchange.error_detail)
         )
 
-    async def _command(
-        self, connection: SmtpConnection, command: bytes | None, stage: Stage, good: set[int]
-    ) -> None:
-        self._require_code(await self._read_reply(connection, command, stage), stage, good)
+    async def _command(self, stream: SmtpStream, command: bytes | None, stage: Stage, good: set[int]) -> None:
+        self._require_code(await self._read_reply(stream, command, stage), stage, good)
 
-    async def _read_reply(self, connection: SmtpConnection, command: bytes | None, stage: Stage) -> Reply:
+    async def _read_reply(self, stream: SmtpStream, command: bytes | None, stage: Stage) -> Reply:
         try:
             async with asyncio.timeout(self._options.timeout):
-                reply = await connection.send_command(command)
+                reply = await stream.send_command(command)
         except TimeoutError as error:
             raise self._temporary_failure(stage, "timed out") from error
         if reply is None:
@@ -273,12 +271,12 @@ class SmtpTransport:
         return ConnectionFailedError(Outcome(verdict=verdict, stage=stage, text=named, reconnect=True))
 
 
-def _ehlo_name(connection: SmtpConnection) -> bytes:
+def _ehlo_name(stream: SmtpStream) -> bytes:
     """What to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321 §4.1.3)."""
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name.encode()
-    address: str = connection.transport.get_extra_info("sockname")[0]
+    address: str = stream.transport.get_extra_info("sockname")[0]
     return (f"[IPv6:{address}]" if ":" in address else f"[{address}]").encode()
 
 

@@ -11,18 +11,15 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from mailer.dispatch.relay_settings import make_smtp_options
-from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import ConnectionFailedError, Transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.smtp.reply_classifier import Stage as Reached
-from mailer.smtp.transport import SmtpTransport
 from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.process import free_port
 from tests.servers.scripted_smtp import Act, Script, ScriptedServer, answering
 from tests.servers.smtp_sink import smtp_sink
+from tests.smtp.conversation import open_to
 from tests.smtp.fake_source import (
-    LOOPS,
     FakeSource,
     await_condition,
     deliver,
@@ -32,17 +29,6 @@ from tests.smtp.fake_source import (
 )
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture(params=LOOPS)
-def loop(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-def open_to(url: str, root: Path, **values: object) -> SmtpTransport:
-    settings = SmtpSettings.model_validate({"url": url, "timeout": 5, "final_timeout": 5, **values})
-    return SmtpTransport(make_smtp_options(settings, root))
 
 
 def verdicts(transport: Transport, loop: str = "asyncio") -> list[Verdict]:
