@@ -33,6 +33,7 @@ from subscribers.errors import (
     SuppressionError,
     UnknownSubscriberError,
 )
+from subscribers.validation import clean_tags
 
 _BAD_DAY = gettext_noop("Write the day on which mail resumes as year, month and day, such as 2026-12-31.")
 _PAST_DAY = gettext_noop("Choose a day that has not come yet.")
@@ -47,16 +48,21 @@ _Change = Callable[[Session, str], bool]
 
 
 def save_tags(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
-    """Replace a partner's tags."""
-    text = form.get("tags")
+    """Add and remove the tags that the form has changed. Those that others change meanwhile stay so."""
+    text, was = form.get("tags"), form.get("was")
 
     def change(session: Session, address: str) -> bool:
-        changes = DetailChanges(tags=text.replace(";", ",").split(","))
+        wanted, before = _split_tags(text), _split_tags(was)
+        changes = DetailChanges(add_tags=wanted - before, remove_tags=before - wanted)
         sectors = page.settings.sectors
         changed = edit_subscriber(session, address, changes, sectors=sectors, **make_context(page))
         return _note(page, session, Act.edited_subscriber, address, "tags") if changed else False
 
     return _apply(page, subscriber, change, Notice.partner_saved, field="tags", tags=text)
+
+
+def _split_tags(text: str) -> frozenset[str]:
+    return clean_tags(text.replace(";", ",").split(","))
 
 
 def pause(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:

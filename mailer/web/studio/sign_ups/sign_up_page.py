@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlmodel import Session
@@ -34,6 +35,15 @@ _NOBODY_CHOSEN = gettext_noop("Choose at least one person.")
 _NOT_ADMITTED = gettext_noop(
     "%(address)s was not admitted: they have left since, or the address must not get mail."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """Whether a decision about one person has changed something; ``refused`` is their address if it cannot be
+    carried out."""
+
+    is_done: bool = False
+    refused: str = ""
 
 
 def show_sign_ups(page: PageDep) -> Response:
@@ -72,27 +82,30 @@ def _decide(
     )
     if not chosen:
         return _render(page, [("who", page.translator.translate(_NOBODY_CHOSEN))])
-    refused = [address for number in chosen if (address := _decide_one(page, number, decide, act))]
-    if refused:
+    outcomes = [_decide_one(page, number, decide, act) for number in chosen]
+    if refused := [one.refused for one in outcomes if one.refused]:
         translate = page.translator.translate
         return _render(page, [("", translate(_NOT_ADMITTED, address=address)) for address in refused])
-    return page.redirect("/sign-ups", notice)
+    # Somebody else may have decided the other way meanwhile.
+    is_done = any(one.is_done for one in outcomes)
+    return page.redirect("/sign-ups", notice if is_done else Notice.nothing_changed)
 
 
-def _decide_one(page: StudioPage, number: int, decide: Callable[[Session, int], bool], act: Act) -> str:
-    """Decide about one person; return their address if it was refused. A second click changes nothing."""
+def _decide_one(page: StudioPage, number: int, decide: Callable[[Session, int], bool], act: Act) -> _Outcome:
+    """Decide about one person. A second click changes nothing."""
     try:
         with page.state.write_session() as session:
-            if decide(session, number):
+            is_done = decide(session, number)
+            if is_done:
                 address = session.get_one(Subscriber, number).email
                 record_activity(session, page.actor, act, subject=address, now=page.state.clock())
     except UnknownSubscriberError:
-        return ""
+        return _Outcome()
     except StatusError:
         with page.state.read_session() as session:
             person = session.get(Subscriber, number)
-            return person.email if person is not None else ""
-    return ""
+            return _Outcome(refused=person.email if person is not None else "")
+    return _Outcome(is_done=is_done)
 
 
 def _render(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:

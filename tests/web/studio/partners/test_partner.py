@@ -117,6 +117,16 @@ def test_what_a_colleague_has_changed_meanwhile_is_not_overwritten_unseen(partne
     assert partners.know("kim")["tags"] == []
 
 
+def test_tags_that_two_change_at_once_are_put_together(partners: PartnerHouse) -> None:
+    number = path(partners, "kim")
+    partners.post(f"{number}/tags", tags="board, press")
+    was = 'name="was" value="board, press"'
+    assert was in partners.house.ask("GET", f"/partners{number}", Role.author).body.decode()
+    partners.post(f"{number}/tags", Role.manager, was="board, press", tags="board, press, donor")
+    assert partners.post(f"{number}/tags", was="board, press", tags="press, vip").status == 303
+    assert partners.know("kim")["tags"] == ["donor", "press", "vip"]
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [

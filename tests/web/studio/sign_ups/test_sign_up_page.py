@@ -78,6 +78,13 @@ def test_the_declined_leave_the_list_and_stay_pending(reviewer: Reviewer) -> Non
     assert "Nobody waits" in reviewer.get().text
 
 
+def test_who_was_admitted_meanwhile_is_not_said_to_be_declined(reviewer: Reviewer) -> None:
+    mei = reviewer.add("mei@example.org")
+    assert reviewer.post("admit", mei).headers["location"].endswith("notice=sign-ups-admitted")
+    assert reviewer.post("decline", mei).headers["location"].endswith("notice=nothing-changed")
+    assert reviewer.status(mei) is Status.active
+
+
 def test_choosing_nobody_is_refused_with_words(reviewer: Reviewer) -> None:
     reviewer.add("mei@example.org")
     answer = reviewer.post("admit")
