@@ -15,6 +15,7 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import Plan
+    from mailer.cli.send_options import RunOptions
     from mailer.dispatch.run_result import RunResult
     from mailer.workspace import Workspace
 
@@ -24,10 +25,7 @@ def launch_and_send(
     workspace: Workspace,
     plan: Plan,
     options: LaunchOptions,
-    *,
-    wait: bool,
-    detach: bool,
-    as_json: bool,
+    run: RunOptions,
 ) -> None:
     """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
     from mailer.campaigns.launch import launch_or_continue
@@ -43,10 +41,10 @@ def launch_and_send(
             f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
             "finished. Continuing it."
         )
-    if detach:
-        leave_to_workers(context, workspace, launched.campaign_id, as_json=as_json)
+    if run.detach:
+        leave_to_workers(context, workspace, launched.campaign_id, as_json=run.as_json)
     else:
-        send_in_foreground(context, workspace, launched.campaign_id, wait=wait, as_json=as_json)
+        send_in_foreground(context, workspace, launched.campaign_id, wait=run.wait, as_json=run.as_json)
 
 
 def schedule_plan(

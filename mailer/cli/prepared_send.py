@@ -15,6 +15,7 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.preparation.preparation import Decisions, Preparation
 
 AT_ONCE = "now"
@@ -36,6 +37,19 @@ class SendOptions:
     archived: bool | None
     in_doubt: str | None
     preparation: Preparation | None = None
+
+    def make_launch_options(self, *, rate: float | None, by: str) -> LaunchOptions:
+        """The same for the launch, with what no draft says."""
+        from mailer.campaigns.launch import LaunchOptions
+
+        return LaunchOptions(
+            rate=rate,
+            in_doubt=self.in_doubt,
+            canary=self.canary,
+            canary_minutes=self.canary_minutes,
+            archived=self.archived,
+            by=by,
+        )
 
 
 def fill_options(session: Session, edition: str, options: SendOptions) -> SendOptions:

@@ -1,6 +1,50 @@
 """The options that all commands which send a campaign have."""
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
 import click
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a command that sends is run.
+
+    Without ``confirm`` it is a preview, which ``addresses`` and ``open_browser`` are about. ``rate`` is in
+    messages per second, None for that of the settings. ``wait`` stays until deferred messages have been tried
+    again; ``detach`` leaves the sending to the workers. ``by`` is a name for the record.
+    """
+
+    confirm: bool
+    addresses: tuple[str, ...]
+    open_browser: bool
+    rate: float | None
+    wait: bool
+    detach: bool
+    by: str
+    as_json: bool
+
+
+def gather_options(
+    values: type[RunOptions], name: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command those of its options that ``values`` has as one value, in its parameter ``name``."""
+    gathered = [field.name for field in fields(values)]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **given: Any) -> None:
+            value = values(**{option: given.pop(option) for option in gathered})
+            command(*args, **given, **{name: value})
+
+        return run
+
+    return decorate
+
 
 confirm_option = click.option(
     "--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent."

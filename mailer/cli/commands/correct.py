@@ -15,9 +15,11 @@ from mailer.cli.commands.send import preview_plan
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.send_options import (
+    RunOptions,
     addresses_option,
     confirm_option,
     detach_option,
+    gather_options,
     in_doubt_option,
     open_option,
     rate_option,
@@ -26,7 +28,6 @@ from mailer.cli.send_options import (
 
 if TYPE_CHECKING:
     from mailer.campaigns.correction_plan import CorrectionPlan
-    from mailer.campaigns.launch import LaunchOptions
     from mailer.workspace import Workspace
 
 
@@ -57,21 +58,15 @@ if TYPE_CHECKING:
 )
 @json_option
 @pass_context
+@gather_options(RunOptions, "run")
 def correct(
     context: CliContext,
     edition: str,
     story: str,
     note: Path,
-    confirm: bool,
-    addresses: tuple[str, ...],
-    open_browser: bool,
-    rate: float | None,
     in_doubt: str | None,
-    wait: bool,
-    detach: bool,
     approver: str | None,
-    by: str,
-    as_json: bool,
+    run: RunOptions,
 ) -> None:
     """Correct a story after sending: a short mail to exactly those who were sent it.
 
@@ -82,42 +77,25 @@ def correct(
     from mailer.campaigns.correction_plan import plan_correction
     from mailer.campaigns.launch import LaunchOptions
 
-    if confirm and approver:
+    if run.confirm and approver:
         raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
     workspace = context.open_workspace()
     with context.open_database(workspace) as engine:
         planned = plan_correction(workspace, engine, edition, story, note, now=datetime.now(UTC))
     if approver:
-        _approve(context, workspace, planned, approver, as_json=as_json)
-    elif confirm:
+        _approve(context, workspace, planned, approver, as_json=run.as_json)
+    elif run.confirm:
         # It is shown at its story, and the archive lists editions only.
-        options = LaunchOptions(rate=rate, in_doubt=in_doubt, canary=0, archived=False, by=by)
-        _send(context, workspace, planned, options, wait=wait, detach=detach, as_json=as_json)
+        options = LaunchOptions(rate=run.rate, in_doubt=in_doubt, canary=0, archived=False, by=run.by)
+        if not run.as_json:
+            _tell_audience(planned)
+        launch_and_send(context, workspace, planned.plan, options, run)
     else:
-        _preview(context, workspace, planned, addresses=addresses, open_browser=open_browser, as_json=as_json)
-
-
-def _preview(
-    context: CliContext,
-    workspace: Workspace,
-    planned: CorrectionPlan,
-    *,
-    addresses: tuple[str, ...],
-    open_browser: bool,
-    as_json: bool,
-) -> None:
-    if not as_json:
-        _tell_audience(planned)
-    found = {name: value for name, value in planned.as_dict().items() if name not in planned.plan.as_dict()}
-    preview_plan(
-        context,
-        workspace,
-        planned.plan,
-        addresses=addresses,
-        open_browser=open_browser,
-        as_json=as_json,
-        more=found,
-    )
+        if not run.as_json:
+            _tell_audience(planned)
+        plan = planned.plan.as_dict()
+        found = {name: value for name, value in planned.as_dict().items() if name not in plan}
+        preview_plan(context, workspace, planned.plan, run, more=found)
 
 
 def _tell_audience(planned: CorrectionPlan) -> None:
@@ -141,21 +119,6 @@ def _tell_audience(planned: CorrectionPlan) -> None:
             f"Campaign {number} is not finished. Readers who are sent the story after this correction do not "
             "get it: run the command again then."
         )
-
-
-def _send(
-    context: CliContext,
-    workspace: Workspace,
-    planned: CorrectionPlan,
-    options: LaunchOptions,
-    *,
-    wait: bool,
-    detach: bool,
-    as_json: bool,
-) -> None:
-    if not as_json:
-        _tell_audience(planned)
-    launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
 
 
 def _approve(

@@ -15,9 +15,11 @@ from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 from mailer.cli.send_options import (
+    RunOptions,
     addresses_option,
     confirm_option,
     detach_option,
+    gather_options,
     open_option,
     rate_option,
     wait_option,
@@ -56,19 +58,9 @@ if TYPE_CHECKING:
 )
 @json_option
 @pass_context
+@gather_options(RunOptions, "run")
 def reconfirm(
-    context: CliContext,
-    query: str,
-    until: datetime | None,
-    confirm: bool,
-    addresses: tuple[str, ...],
-    open_browser: bool,
-    rate: float | None,
-    wait: bool,
-    detach: bool,
-    approver: str | None,
-    by: str,
-    as_json: bool,
+    context: CliContext, query: str, until: datetime | None, approver: str | None, run: RunOptions
 ) -> None:
     """Ask readers whether they still want the newsletter, and pause those who do not answer.
 
@@ -83,7 +75,7 @@ def reconfirm(
     from mailer.campaigns.reconfirmation.plan import plan_reconfirmation, store_reconfirmation
     from mailer.database.engine import open_session
 
-    if confirm and approver:
+    if run.confirm and approver:
         raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
     workspace, now = context.open_workspace(), datetime.now(UTC)
     end = None if until is None else datetime.combine(until.date(), time(23, 59, 59), tzinfo=UTC)
@@ -91,30 +83,22 @@ def reconfirm(
         with open_session(engine, read_only=True) as session:
             segment = read_segment(workspace.settings, query, session)
         planned = plan_reconfirmation(workspace, engine, segment, until=end, now=now)
-        if confirm or approver:
-            store_reconfirmation(engine, planned, by=by, now=now)
+        if run.confirm or approver:
+            store_reconfirmation(engine, planned, by=run.by, now=now)
         if approver:
             approval = approve(engine, workspace, planned.plan, by=approver, now=now)
     if approver:
         log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {approver}")
-        emit_json(approval.as_dict()) if as_json else emit(f"Campaign {approval.campaign_id}: {approval}")
+        emit_json(approval.as_dict()) if run.as_json else emit(f"Campaign {approval.campaign_id}: {approval}")
         return
-    if not as_json:
+    if not run.as_json:
         _tell(planned)
-    if confirm:
-        options = LaunchOptions(rate=rate, canary=0, archived=False, by=by)
-        launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
+    if run.confirm:
+        options = LaunchOptions(rate=run.rate, canary=0, archived=False, by=run.by)
+        launch_and_send(context, workspace, planned.plan, options, run)
     else:
         more = {"answer_by": planned.answer_by.isoformat()}
-        preview_plan(
-            context,
-            workspace,
-            planned.plan,
-            addresses=addresses,
-            open_browser=open_browser,
-            as_json=as_json,
-            more=more,
-        )
+        preview_plan(context, workspace, planned.plan, run, more=more)
 
 
 def _tell(planned: ReconfirmationPlan) -> None:

@@ -15,21 +15,38 @@ from mailer.cli.context import CliContext
 from mailer.cli.output import columns, emit, emit_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mailer.campaigns.mail_to_test_readers import SentTests
     from mailer.campaigns.plan import Plan
+    from mailer.cli.send_arguments import SendArguments
     from mailer.workspace import Workspace
 
 
-def check_test_options(
-    *, is_test: bool, for_tests: Mapping[str, object], not_for_tests: Mapping[str, object]
-) -> None:
+def check_test_options(given: SendArguments) -> None:
     """Refuse options that are only for tests without --test, and with it those that it has no use for.
 
     Raises:
         UsageError: one of them was given.
     """
+    is_test = given.is_test
+    for_tests = {
+        "An address": given.test_readers,
+        "--as": given.shown_address,
+        "--variant": given.variant,
+    }
+    not_for_tests = {
+        "--confirm": given.confirm,
+        "--at": given.at,
+        "--for": given.addresses,
+        "--open": given.open_browser,
+        "--canary": given.canary,
+        "--canary-minutes": given.canary_minutes,
+        "--rate": given.rate,
+        "--wait": given.wait,
+        "--detach": given.detach,
+        "--in-doubt": given.in_doubt,
+        "--archive": given.archived,
+        "--count-clicks": given.count_clicks,
+    }
     wrong = [name for name, value in (not_for_tests if is_test else for_tests).items() if value]
     if wrong and is_test:
         raise click.UsageError(
@@ -41,18 +58,7 @@ def check_test_options(
         raise click.UsageError("Give --as or --variant, not both: a reader has one version.")
 
 
-def send_test(
-    context: CliContext,
-    edition: str,
-    query: str | None,
-    addresses: tuple[str, ...],
-    *,
-    shown_address: str,
-    variant: int | None,
-    by: str,
-    again: bool,
-    as_json: bool,
-) -> None:
+def send_test(context: CliContext, given: SendArguments) -> None:
     """Send a test, print what became of it, and exit with 1 if a relay did not accept it for everybody."""
     from mailer.campaigns.mail_to_test_readers import ShownMail, read_test_readers
     from mailer.campaigns.mail_to_test_readers import send_test as send
@@ -61,24 +67,24 @@ def send_test(
     from mailer.database.engine import open_session
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
-    readers = read_test_readers(workspace.settings, addresses)
+    readers = read_test_readers(workspace.settings, given.test_readers)
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
             # The versions are numbered as the preview lists them, which shows what the team has prepared.
-            prepared = find_preparation(session, edition) if query is None else None
-            decided = prepared.decisions.segment if prepared is not None else query
+            prepared = find_preparation(session, given.edition) if given.query is None else None
+            decided = prepared.decisions.segment if prepared is not None else given.query
             segment = read_segment(workspace.settings, decided or "", session)
-        plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
-        shows = ShownMail(address=shown_address, variant=variant)
-        tests = send(engine, workspace, plan, readers, shows=shows, by=by, now=now)
-    log_act(context, Act.sent_test, edition=edition, detail=f"to {len(tests.results)}")
-    if as_json:
-        told = {"edition": edition, "as": shown_address or None, "variant": variant}
+        plan = plan_campaign(workspace, engine, given.edition, segment, again=given.again, now=now)
+        shows = ShownMail(address=given.shown_address, variant=given.variant)
+        tests = send(engine, workspace, plan, readers, shows=shows, by=given.by, now=now)
+    log_act(context, Act.sent_test, edition=given.edition, detail=f"to {len(tests.results)}")
+    if given.as_json:
+        told = {"edition": given.edition, "as": given.shown_address or None, "variant": given.variant}
         emit_json({**told, **tests.as_dict()})
     else:
         _print_plan_problems(plan)
-        _print_results(tests, shown_address, variant)
-        _print_next_step(context, workspace, edition, tests)
+        _print_results(tests, given.shown_address, given.variant)
+        _print_next_step(context, workspace, given.edition, tests)
     if tests.number_sent < len(tests.results):
         sys.exit(1)
 
