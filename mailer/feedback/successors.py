@@ -76,6 +76,12 @@ def find_proposal(session: Session, number: int) -> SuccessorProposal | None:
     return next(_read(session, SuccessorState.proposed, col(ProposedSuccessor.id) == number), None)
 
 
+def is_proposal_decided(session: Session, number: int) -> bool:
+    """Whether somebody has decided about proposal ``number``."""
+    found = session.get(ProposedSuccessor, number)
+    return found is not None and found.state is not SuccessorState.proposed
+
+
 def count_proposals(session: Session) -> int:
     """Count the proposals that wait for a person."""
     waits = col(ProposedSuccessor.state) == SuccessorState.proposed

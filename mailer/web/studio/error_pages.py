@@ -23,7 +23,9 @@ _WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
         ),
         404: (
             gettext_noop("There is nothing here"),
-            gettext_noop("It may have been renamed, moved or removed. Look for it among the editions."),
+            gettext_noop(
+                "It may have been renamed, moved or removed. Look for it in the list that led here."
+            ),
         ),
         405: (
             gettext_noop("That does not work here"),

@@ -427,9 +427,7 @@ NOTICES: Mapping[Notice, str] = MappingProxyType(
         Notice.message_judged: gettext_noop("The message is judged, and what follows from it is done."),
         Notice.successor_added: gettext_noop("They are on the list and get the next mail."),
         Notice.successor_refused: gettext_noop("They are not added, and not proposed again."),
-        Notice.successor_decided: gettext_noop(
-            "Somebody else had decided this already. Nothing was changed."
-        ),
+        Notice.successor_decided: gettext_noop("This was decided before. Nothing was changed."),
     }
 )
 """What is said about each; a test demands that all have words."""

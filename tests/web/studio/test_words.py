@@ -11,7 +11,7 @@ _OF_READING = (
     "Day, as readers see it",
     "Describe the picture for readers who cannot see it.",
     "For readers who cannot see it",
-    "One or two paragraphs of Markdown",
+    "One or two paragraphs: what happened",
     "Readers are not told.",
     "Readers are told",
     "What it shows, for readers who cannot see it",

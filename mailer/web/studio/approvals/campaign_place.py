@@ -54,10 +54,14 @@ class CampaignPlace:
         return f"/campaigns/{self.number}/approval"
 
     @property
+    def is_correction(self) -> bool:
+        return SEPARATOR in self.edition
+
+    @property
     def is_askable(self) -> bool:
-        """Whether its approval can be asked for: it is not launched, and no correction, whose note only the
-        command has."""
-        return self.state in _ASKABLE and SEPARATOR not in self.edition
+        """Whether its approval can be asked for: it is not launched, and no correction of the command line,
+        whose note only that has."""
+        return self.state in _ASKABLE and not (self.is_correction and self.preparation is None)
 
 
 def _find_place(campaign: CampaignNumber, page: PageDep) -> CampaignPlace:

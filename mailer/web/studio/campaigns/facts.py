@@ -139,7 +139,10 @@ def _find_saved_meaning(
 
 
 def _find_last_campaign(session: Session, preparation: Preparation) -> LastCampaign | None:
-    """The newest campaign that was sent to its end, apart from corrections."""
+    """The newest campaign that was sent to its end, apart from corrections: nothing is compared with one, nor
+    one with them, for it goes to those who were sent a story."""
+    if SEPARATOR in preparation.edition:
+        return None
     sent = select(Campaign.id, Campaign.title).where(
         Campaign.state == CampaignState.finished,
         col(Campaign.edition).not_like(f"%{SEPARATOR}%"),

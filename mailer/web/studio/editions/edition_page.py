@@ -87,7 +87,12 @@ def view_edition(page: StudioPage, edition: str) -> EditionView:
     )
 
 
-def _find_correction_page(page: StudioPage, name: str) -> str:
+def find_correction_page(page: StudioPage, name: str) -> str:
+    """The page of the correction called ``name``, below /studio.
+
+    Raises:
+        HTTPException: 404, there is none, or its note is not in the workspace.
+    """
     with page.state.read_session() as session:
         record = find_corrections(session.connection(), [name]).get(name)
     place = None if record is None else find_note_of(page.state.workspace, record)
@@ -100,7 +105,7 @@ def _find_correction_page(page: StudioPage, name: str) -> str:
 def show_edition(edition: str, page: PageDep, request: Request) -> Response:
     """Show an edition; for htmx, only its stories. The name of a correction leads to its page."""
     if SEPARATOR in edition:
-        return page.redirect(_find_correction_page(page, edition))
+        return page.redirect(find_correction_page(page, edition))
     view = view_edition(page, edition)
     said = describe_move(view.sections, request.query_params.get("moved", ""), page.translator)
     if page.is_fragment:

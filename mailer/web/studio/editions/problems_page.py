@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from editions.problem import Problem
 from editions.source.folder import STORIES_FOLDER
+from mailer.campaigns.correction_record import SEPARATOR
 from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.editions.edition_page import find_correction_page
 from mailer.web.studio.page import PageDep
 
 
@@ -22,7 +24,9 @@ class FileProblems:
 
 
 def show_problems(edition: str, page: PageDep) -> Response:
-    """Show the problems of an edition; for htmx, how many there are."""
+    """Show the problems of an edition; for htmx, how many. Those of a correction are on its page."""
+    if SEPARATOR in edition:
+        return page.redirect(find_correction_page(page, edition))
     find_edition_folder(page, edition)
     if page.is_fragment:
         return page.render(

@@ -13,6 +13,7 @@ from mailer.feedback.successors import (
     SuccessorError,
     accept_successor,
     find_proposal,
+    is_proposal_decided,
     refuse_successor,
 )
 from mailer.i18n import gettext_noop
@@ -45,8 +46,10 @@ SuccessorNumber = Annotated[int, Depends(_read_number)]
 
 
 def show_successor(page: PageDep, number: SuccessorNumber) -> Response:
-    """Show a proposal with the words that name the person."""
-    return _render(page, number)
+    """Show a proposal with the words that name the person; one that was decided leads to those that wait."""
+    with page.state.read_session() as session:
+        is_decided = is_proposal_decided(session, number)
+    return page.redirect("/feedback", Notice.successor_decided) if is_decided else _render(page, number)
 
 
 def accept(page: PageDep, number: SuccessorNumber, form: OwnFormDep) -> Response:

@@ -12,7 +12,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.activity_models import ActivityRecord
-from mailer.database.models import Campaign, DeliveryState
+from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.team_models import Role
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.app import ROUTES
@@ -142,6 +142,13 @@ def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House
     named = house.ask("GET", f"/editions/{SLUG}~correction-1", Role.author)
     assert named.headers["location"] == f"/studio{NOTE}"
     assert house.ask("GET", f"/editions/{SLUG}~correction-2", Role.author).status == 404
+    # Where its campaign's checklist would lead to the problems of an edition.
+    problems = house.ask("GET", f"/editions/{SLUG}~correction-1/problems", Role.author)
+    assert problems.headers["location"] == f"/studio{NOTE}"
+    campaign = read(house, f"/campaigns/{number}?look=1")
+    assert f'href="/studio/editions/{SLUG}~correction-1">Correction</a>' in campaign
+    assert "Against campaign" not in campaign, "it goes to those who were sent a story"
+    assert f"Campaign {number} · Correction" in read_words(read(house, "/campaigns"))
     with house.unchanged("acts on what has become a campaign"):
         assert house.ask("POST", f"{NOTE}/discard", Role.author, form=FORM).status == 303
         late = house.ask("POST", f"{NOTE}/edit", Role.author, form={**FORM, "right-en": "Ninety came."})
@@ -221,3 +228,22 @@ def test_the_campaign_of_a_correction_has_the_pages_of_every_campaign(house: Hou
         if f"/campaigns/{{campaign}}{path}" in routes:
             answer = house.ask("GET", f"{root}{path}", Role.manager)
             assert answer.status == 200, f"{path}: {answer.status}"
+
+
+def test_a_correction_is_approved_as_an_edition_is(house: House) -> None:
+    write(house)
+    number = prepare(house)
+    path = f"/campaigns/{number}/approval"
+    assert "Ask for approval" in read_words(read(house, path))
+    asked = house.ask("POST", path, Role.author, form={"note": "We were wrong."})
+    assert asked.headers["location"].endswith("notice=approval-asked")
+    page = read(house, path, Role.approver)
+    form = dict(re.findall(r'name="(round|seen)" value="(\w+)"', page))
+    assert "1 version" in read_words(page) or "Version 1" in read_words(page)
+    answer = house.ask("POST", f"{path}/answer", Role.approver, form={**form, "verdict": "approved"})
+    assert answer.headers["location"].endswith("notice=approval-complete"), read_words(answer.body.decode())
+    with Session(house.studio.engine) as session:
+        assert find_campaign(session, number).state is CampaignState.approved
+    approved = read_words(read(house, path))
+    assert "Approved" in approved
+    assert "has changed since" not in approved

@@ -238,7 +238,8 @@ def test_a_successor_is_added_as_an_act_of_the_member(house: House, returns: Ret
     with house.unchanged("a second acceptance"):
         again = house.ask("POST", path, Role.approver, form={**form, "basis": "took over"})
     assert again.headers["location"].endswith("notice=successor-decided")
-    assert house.ask("GET", path, Role.author).status == 404
+    back = house.ask("GET", path, Role.author)
+    assert back.headers["location"].endswith("/feedback?notice=successor-decided"), "as the Back button asks"
 
 
 def test_a_successor_who_may_not_be_added_can_be_refused(house: House, returns: Returns) -> None:
