@@ -275,7 +275,7 @@ def settle_doubts(manager: Desk, campaign: int) -> None:
         expect(row).to_have_count(0, timeout=LONG)
     manager.read("Nobody is in doubt.")
     manager.open(f"/campaigns/{campaign}/live")
-    manager.read("Finished", place="#live-state")
+    manager.read("Sent", place="#live-state")
     manager.read("4", place=".sum .sent dd")
     check_sum(manager)
 

@@ -22,7 +22,7 @@ from mailer.campaigns.report.section import (
     format_share,
     tidy_words,
 )
-from mailer.campaigns.report.summary import count_readers, describe_counts
+from mailer.campaigns.report.summary import OUTCOME_WORDS, count_readers, describe_counts
 from mailer.campaigns.report.time_line import TimeLine
 from mailer.database.models import DeliveryState
 from mailer.database.report_models import ReportPart
@@ -83,14 +83,8 @@ def _describe_numbers(report: CampaignReport) -> Iterator[ReportSection]:
     if ReportPart.ledger in report.uncounted:
         yield ReportSection(title="Numbers", sentences=(_uncounted_words("the campaign"),))
         return
-    outcomes = (
-        ("sent", counts.sent),
-        ("refused by their mail server", counts.rejected),
-        ("failed", counts.failed),
-        ("left before their turn", counts.suppressed),
-        ("in doubt", counts.in_doubt),
-        ("still to do", counts.still_to_do),
-    )
+    outcomes = [(words, getattr(counts, name)) for name, words in OUTCOME_WORDS.items()]
+    outcomes.append(("still to do", counts.still_to_do))
     rows = [(words, number, format_share(number, counts.audience)) for words, number in outcomes if number]
     rows.append(("audience", counts.audience, ""))
     table = ReportTable(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import Connection, func
 from sqlalchemy import select as select_columns
@@ -131,20 +132,25 @@ def count_readers(number: int) -> str:
     return f"{number:,} reader{'' if number == 1 else 's'}"
 
 
+OUTCOME_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sent": "sent",
+        "rejected": "refused by their mail server",
+        "failed": "failed",
+        "suppressed": "left before their turn",
+        "in_doubt": "in doubt",
+    }
+)
+"""What the numbers of readers are called that need no more work."""
+
+
 def describe_counts(counts: Counts) -> str:
     """Describe the numbers in words: ``60 readers: 59 sent, 1 left before their turn; nothing is open.``"""
-    parts = (
-        (counts.sent, "sent"),
-        (counts.rejected, "refused by their mail server"),
-        (counts.failed, "failed"),
-        (counts.suppressed, "left before their turn"),
-        (counts.in_doubt, "in doubt"),
-        (counts.deferred, "deferred"),
-        (counts.queued, "not sent"),
-    )
-    words = ", ".join(f"{number:,} {word}" for number, word in parts if number) or "none sent"
+    parts = {**OUTCOME_WORDS, "deferred": "deferred", "queued": "not sent"}
+    numbers = [(getattr(counts, name), words) for name, words in parts.items()]
+    said = ", ".join(f"{number:,} {words}" for number, words in numbers if number) or "none sent"
     end = "" if counts.in_doubt or counts.still_to_do else "; nothing is open"
-    return f"{count_readers(counts.audience)}: {words}{end}."
+    return f"{count_readers(counts.audience)}: {said}{end}."
 
 
 def summarise_campaign(session: Session, campaign_id: int, counts: Counts | None = None) -> CampaignSummary:

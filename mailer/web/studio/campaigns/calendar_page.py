@@ -15,9 +15,10 @@ from mailer.campaigns.preparation.preparation import PREPARED_STATES
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.preparation_models import CampaignPreparation
 from mailer.i18n import Translator
-from mailer.web.studio.campaigns.campaign_words import STATE_WORDS, name_zone
+from mailer.web.studio.campaigns.campaign_words import name_zone
 from mailer.web.studio.campaigns.sending_hours import describe_hours, is_sending_day
 from mailer.web.studio.campaigns.team_zone import find_team_zone
+from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
 from mailer.web.studio.page import PageDep
 
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 1)
@@ -138,7 +139,7 @@ def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> 
     entries = []
     for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
         at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
-        words, tone = STATE_WORDS[CampaignState(state)]
+        words, tone = CAMPAIGN_WORDS[CampaignState(state)]
         entries.append(
             CalendarEntry(number=number or 0, title=title, at=at.astimezone(zone), words=words, tone=tone)
         )

@@ -12,7 +12,6 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.team.roles import Permission
 from mailer.web.studio.campaigns.campaign_acts import DRAFT_STATES, UNSENT_STATES
 from mailer.web.studio.campaigns.campaign_words import (
-    STATE_WORDS,
     STATUS_WORDS,
     say_moment,
 )
@@ -21,6 +20,7 @@ from mailer.web.studio.campaigns.history import list_history
 from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, read_title
 from mailer.web.studio.campaigns.sending_hours import describe_hours
 from mailer.web.studio.campaigns.team_zone import find_team_zone, find_zone
+from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.segment_query import say_segment
 
@@ -46,7 +46,7 @@ def _show_checklist(page: StudioPage, place: CampaignPlace, preparation: Prepara
         words = say_segment(page, session, decided.segment or "") if is_understood else ""
     zone = find_zone(decided.start_zone) or find_team_zone(settings)
     starts = say_moment(decided.start_at, zone, page.translator) if decided.start_at is not None else ""
-    state, tone = STATE_WORDS[place.campaign.state]
+    state, tone = CAMPAIGN_WORDS[place.campaign.state]
     return page.render(
         "campaign_checklist.html" if page.is_fragment else "campaign.html",
         section="campaigns",
@@ -77,7 +77,7 @@ def _show_overview(page: StudioPage, place: CampaignPlace) -> Response:
         history = list_history(session, campaign, page.translator)
         record = find_corrections(session.connection(), [campaign.edition]).get(campaign.edition)
         corrections = _list_corrections(session, campaign)
-    state, tone = STATE_WORDS[campaign.state]
+    state, tone = CAMPAIGN_WORDS[campaign.state]
     starts, was_sent = campaign.scheduled_at, campaign.launched_at is not None
     zone = find_team_zone(page.settings)
     return page.render(
@@ -120,7 +120,7 @@ def _list_corrections(session: Session, campaign: Campaign) -> list[CorrectionRo
     rows = session.exec(own.order_by(col(Campaign.id).desc()).limit(_MAX_CORRECTIONS)).all()
     found = []
     for number, title, state in rows:
-        words, tone = STATE_WORDS[CampaignState(state)]
+        words, tone = CAMPAIGN_WORDS[CampaignState(state)]
         found.append(CorrectionRow(number=number or 0, title=title, words=words, tone=tone))
     return found
 

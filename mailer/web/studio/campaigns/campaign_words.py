@@ -1,4 +1,4 @@
-"""The words for what a campaign is, with the tone of their marks."""
+"""The words of the pages on which a campaign is prepared."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,21 +7,7 @@ from zoneinfo import ZoneInfo
 
 from mailer.campaigns.preparation.checklist import ItemStatus
 from mailer.campaigns.preparation.preparation import Decision
-from mailer.database.models import CampaignState
 from mailer.i18n import Translator, gettext_noop
-
-STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
-    {
-        CampaignState.draft: (gettext_noop("Being prepared"), "quiet"),
-        CampaignState.tested: (gettext_noop("Tested"), "quiet"),
-        CampaignState.approved: (gettext_noop("Approved"), "right"),
-        CampaignState.scheduled: (gettext_noop("Scheduled"), "right"),
-        CampaignState.sending: (gettext_noop("Being sent"), "careful"),
-        CampaignState.paused: (gettext_noop("Paused"), "wrong"),
-        CampaignState.finished: (gettext_noop("Sent"), "right"),
-        CampaignState.cancelled: (gettext_noop("Cancelled"), "quiet"),
-    }
-)
 
 STATUS_WORDS: Mapping[ItemStatus, tuple[str, str]] = MappingProxyType(
     {

@@ -13,8 +13,8 @@ from mailer.campaigns.preparation.preparation_store import read_preparations
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign
 from mailer.web.plain_number import read_number
-from mailer.web.studio.campaigns.campaign_words import STATE_WORDS
 from mailer.web.studio.campaigns.place import CampaignPlace, read_title
+from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.segment_query import say_segment
 
@@ -84,7 +84,7 @@ def _make_row(
     is_open = prepared is not None and prepared.is_open
     decided = prepared.decisions if prepared is not None and is_open else None
     segment = (decided.segment if decided is not None else None) or campaign.segment
-    words, tone = STATE_WORDS[campaign.state]
+    words, tone = CAMPAIGN_WORDS[campaign.state]
     place = CampaignPlace(campaign=campaign, preparation=prepared)
     return CampaignRow(
         number=number,

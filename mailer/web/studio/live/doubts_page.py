@@ -30,9 +30,9 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
+from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.web.studio.live.place import load_campaign, read_campaign
-from mailer.web.studio.live.progress_words import DELIVERY_WORDS
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

@@ -15,10 +15,10 @@ from mailer.team.roles import Permission
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
+from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.live.event_stream import stream_progress
 from mailer.web.studio.live.place import load_campaign
 from mailer.web.studio.live.progress_words import (
-    DELIVERY_WORDS,
     describe_state,
     describe_time_left,
     list_refusals,

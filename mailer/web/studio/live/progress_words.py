@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 from mailer.campaigns.progress.campaign_progress import CampaignProgress
 from mailer.campaigns.report.reasons import ReasonGroup
-from mailer.database.models import CampaignState, DeliveryState
+from mailer.database.models import CampaignState
 from mailer.i18n import Translator, gettext_noop
 from mailer.reasons.fault import Fault
+from mailer.web.studio.ledger_words import CAMPAIGN_WORDS, DELIVERY_WORDS
 
 TERM_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,38 +27,12 @@ TERM_WORDS: Mapping[str, str] = MappingProxyType(
 _NEVER_SENT = gettext_noop("do not get it")
 """What is called the rest of a campaign that was cancelled."""
 
-DELIVERY_WORDS: Mapping[DeliveryState, tuple[str, str]] = MappingProxyType(
-    {
-        DeliveryState.queued: (gettext_noop("Still to be sent"), "quiet"),
-        DeliveryState.claimed: (gettext_noop("About to be sent"), "quiet"),
-        DeliveryState.in_doubt: (gettext_noop("In doubt: it may have arrived or not"), "careful"),
-        DeliveryState.sent: (gettext_noop("Sent: their server has taken it"), "right"),
-        DeliveryState.deferred: (gettext_noop("Put off by their server; it is tried again"), "careful"),
-        DeliveryState.rejected: (gettext_noop("Refused by their server"), "wrong"),
-        DeliveryState.failed: (gettext_noop("Failed"), "wrong"),
-        DeliveryState.suppressed: (gettext_noop("They left before their turn"), "quiet"),
-    }
-)
-"""The words and the tone for the state of one partner's message."""
-
 _FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
     {
         Fault.reader: gettext_noop("The fault is on the partner’s side."),
         Fault.sender: gettext_noop("The fault is on our side."),
         Fault.provider: gettext_noop("The fault is with the provider, or on the way."),
         Fault.nobody: gettext_noop("Nobody is at fault."),
-    }
-)
-_STATE_WORDS: Mapping[CampaignState, tuple[str, str]] = MappingProxyType(
-    {
-        CampaignState.draft: (gettext_noop("Not launched yet"), "quiet"),
-        CampaignState.tested: (gettext_noop("Not launched yet"), "quiet"),
-        CampaignState.approved: (gettext_noop("Not launched yet"), "quiet"),
-        CampaignState.scheduled: (gettext_noop("Scheduled"), "quiet"),
-        CampaignState.sending: (gettext_noop("Being sent"), "careful"),
-        CampaignState.paused: (gettext_noop("Paused"), "wrong"),
-        CampaignState.finished: (gettext_noop("Finished"), "right"),
-        CampaignState.cancelled: (gettext_noop("Cancelled"), "wrong"),
     }
 )
 
@@ -100,7 +75,7 @@ def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[
         ), "careful"
     if progress.state is CampaignState.sending and not progress.senders:
         return translate(gettext_noop("Waits to be sent")), "careful"
-    words, tone = _STATE_WORDS[progress.state]
+    words, tone = CAMPAIGN_WORDS[progress.state]
     return translate(words), tone
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mailer.database.models import DeliveryState
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 from mailer.web.form_options import own_country_names
@@ -57,20 +56,6 @@ SUPPRESSION_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
     }
 )
 """Why an address must not get mail."""
-
-DELIVERY_WORDS: Mapping[DeliveryState, tuple[str, str]] = MappingProxyType(
-    {
-        DeliveryState.queued: (gettext_noop("Waits for its turn"), "quiet"),
-        DeliveryState.claimed: (gettext_noop("Waits for its turn"), "quiet"),
-        DeliveryState.in_doubt: (gettext_noop("In doubt: it may have arrived"), "careful"),
-        DeliveryState.sent: (gettext_noop("Accepted by their server"), "right"),
-        DeliveryState.deferred: (gettext_noop("Put off by their server, and tried again"), "careful"),
-        DeliveryState.rejected: (gettext_noop("Refused by their server"), "wrong"),
-        DeliveryState.failed: (gettext_noop("Failed"), "wrong"),
-        DeliveryState.suppressed: (gettext_noop("Not sent: no mail wanted any more"), "quiet"),
-    }
-)
-"""What became of a message, and the tone of its mark."""
 
 
 def name_country(translator: Translator, settings: Settings, code: str | None) -> str:

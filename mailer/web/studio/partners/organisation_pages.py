@@ -9,8 +9,9 @@ from mailer.campaigns.subscriber_history import list_sent_campaigns
 from mailer.team.roles import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
+from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep
-from mailer.web.studio.partners.labels import DELIVERY_WORDS, STATUS_WORDS, name_country
+from mailer.web.studio.partners.labels import STATUS_WORDS, name_country
 from mailer.web.studio.routing import StudioRoute
 from subscribers.directory.organisations import (
     MAX_COUNTED,

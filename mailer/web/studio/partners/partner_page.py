@@ -19,9 +19,9 @@ from mailer.privacy.erasure import list_out_of_reach
 from mailer.team.roles import Permission
 from mailer.web.form_options import list_sectors, own_language_name
 from mailer.web.routing import GET
+from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.partners.labels import (
-    DELIVERY_WORDS,
     EVENT_WORDS,
     STATUS_WORDS,
     SUPPRESSION_WORDS,

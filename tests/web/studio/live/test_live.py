@@ -254,7 +254,7 @@ def test_the_page_follows_by_itself_and_is_paused_on_a_phone_without_script(
         expect(page.locator("#address")).to_have_value("half an addr")
         with studio.engine.begin() as connection:
             connection.execute(update(Campaign).values(state=CampaignState.finished, finished_at=utc_now()))
-        expect(page.locator("#live-state")).to_contain_text("Finished")
+        expect(page.locator("#live-state")).to_contain_text("Sent")
         expect(page.locator(".acts")).to_have_text("Read the report")
         expect(page.locator("#address")).to_have_value("half an addr")
     with studio.engine.begin() as again:

@@ -184,7 +184,7 @@ def test_an_organisation_shows_its_people_and_says_when_no_reader_is_left(partne
     assert "Ministry of Education" in partners.get(f"/organisations?search={quote('яам')}")
     page = partners.get(f"/organisations/{quote('Ministry of Education / Боловсролын яам')}")
     assert "Бат-Эрдэнэ" in page
-    assert "Learning outdoors : Accepted by their server" in page
+    assert "Learning outdoors : Sent: their server has taken it" in page
     assert "No partner left" not in page
     assert "No partner left" in partners.get("/organisations/Closed%20Institute")
     partners.get("/organisations/nobody", status=404)
