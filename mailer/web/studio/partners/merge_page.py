@@ -24,6 +24,7 @@ from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.consent.merge import MergeDetail, MergeSide
 from subscribers.errors import AddressError, DetailError, MergeError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, Status, Subscriber
+from subscribers.queries import list_merged_subscribers
 
 _NO_ADDRESS = gettext_noop("Write the other address in full, such as mei@example.org.")
 _UNKNOWN = gettext_noop("Nobody on the list has this address.")
@@ -57,6 +58,8 @@ _DECISIONS = {
 def show_merge(page: PageDep, subscriber: PartnerNumber) -> Response:
     """Ask for the other address, or show both side by side with what would stay."""
     other = page.request.query_params.get("other", "").replace("\0", "").strip()[:320]
+    if _is_merged(page, subscriber, other):
+        return page.redirect(f"/partners/{subscriber}", Notice.partners_merged)
     return _render(page, subscriber, other, None, [])
 
 
@@ -64,6 +67,9 @@ def merge(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Respons
     """Merge the two, if nothing has changed since they were shown."""
     require_confirmed(page)
     other, translate = form.get("other").strip(), page.translator.translate
+    if _is_merged(page, subscriber, other):
+        # The first of two clicks was quicker.
+        return page.redirect(f"/partners/{subscriber}", Notice.partners_merged)
     take = _read_take(dict(form.fields))
     try:
         with page.state.write_session() as session:
@@ -94,6 +100,14 @@ def merge(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Respons
             page, subscriber, other, take, [("reason", translate(_BAD_TEXT))], reason=form.get("reason")
         )
     return page.redirect(f"/partners/{subscriber}", Notice.partners_merged)
+
+
+def _is_merged(page: StudioPage, number: int, other: str) -> bool:
+    """Whether the address ``other`` has given way to this partner before."""
+    if not other:
+        return False
+    with page.state.read_session() as session:
+        return any(one.email.lower() == other.lower() for one in list_merged_subscribers(session, number))
 
 
 def _find_somebody(session: Session, number: int) -> Subscriber:

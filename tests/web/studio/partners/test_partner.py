@@ -39,7 +39,9 @@ def test_the_page_says_why_somebody_gets_no_mail_and_since_when(partners: Partne
     assert "Only they can come back" in partners.get(path(partners, "spam"))
     assert "Unsubscribed · campaign 1" in partners.get(path(partners, "left"))
     assert "until 1 May 2099" in partners.get(path(partners, "yuki.tanaka"))
-    assert "was merged with another of the same person: Mei Lin" in partners.get(path(partners, "m.lin"))
+    merged = partners.get(path(partners, "m.lin"))
+    assert "was merged with another of the same person: Mei Lin" in merged
+    assert "so they get everything" not in merged, "they get nothing"
 
 
 def test_a_partner_is_added_with_the_basis_on_record(partners: PartnerHouse) -> None:
@@ -231,7 +233,10 @@ def test_two_are_shown_side_by_side_before_they_are_merged(partners: PartnerHous
         "with left@partner.example",
     )
     with partners.house.unchanged("a second press"):
-        assert partners.post(f"{number}/merge", **form).status == 422
+        again = partners.post(f"{number}/merge", **form)
+    assert is_gone_on(again, f"/partners{number}", "partners-merged")
+    back = partners.house.ask("GET", f"/partners{number}/merge?other=left@partner.example", Role.author)
+    assert is_gone_on(back, f"/partners{number}", "partners-merged"), "as the Back button asks"
 
 
 def test_a_merge_that_is_out_of_date_shows_the_two_once_more(partners: PartnerHouse) -> None:
