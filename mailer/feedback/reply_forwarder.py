@@ -20,15 +20,15 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import FeedbackMessage, FeedbackState, QueuedReply
 from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome
+from mailer.dispatch.poll_loop import repeat_work
 from mailer.dispatch.single_mail import send_mail
-from mailer.errors import ConfigurationError, MailerError
+from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.mime.addresses import list_addresses
 from mailer.feedback.mime.part import parse_message
@@ -94,20 +94,14 @@ def run_forwarding(
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Forward replies until ``stop`` is set. While the database or the relay is away, wait and retry."""
-    last_message = ""
-    while not stop.is_set():
-        message = ""
-        try:
-            forward_due_replies(context, stop=stop, clock=clock)
-        except (SQLAlchemyError, MailerError, ConfigurationError) as error:
-            message = f"Replies cannot go on at the moment: {error}"
-        except Exception:
-            # A fault in one reply must not hold up the others.
-            _log.exception("Forwarding a reply failed.")
-        if message and message != last_message:
-            report(message)
-        last_message = message
-        stop.wait(poll_seconds)
+    repeat_work(
+        lambda: forward_due_replies(context, stop=stop, clock=clock),
+        stop=stop,
+        seconds=poll_seconds,
+        trouble="Replies cannot go on at the moment",
+        report=report,
+        log=_log,
+    )
 
 
 def forward_due_replies(

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.poll_loop import repeat_work
 from mailer.dispatch.single_mail import sign_and_send_mail
-from mailer.errors import ConfigurationError, MailerError
+from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.mail_limits import MAIL_WINDOW, MailLimiter
 from mailer.selfservice.transactional_mails import build_transactional_mail
@@ -79,25 +79,22 @@ def run_mail_worker(
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Send requested mails until ``stop`` is set. While the database is unavailable, wait and retry."""
-    last_message = ""
+    polls = itertools.count()
     with workspace.use_database() as engine:
-        for poll in itertools.count():
-            if stop.is_set():
-                break
-            try:
-                if poll % _POLLS_PER_CLEANUP == 0:
-                    forget_counts(workspace, engine, clock)
-                send_due_mails(workspace, engine, stop=stop, clock=clock)
-                last_message = ""
-            except (SQLAlchemyError, MailerError, ConfigurationError) as error:
-                message = f"Emails that readers asked for cannot be sent at the moment: {error}"
-                if message != last_message:
-                    report(message)
-                last_message = message
-            except Exception:
-                # A fault in one mail must not hold up the others.
-                _log.exception("Sending a transactional mail failed.")
-            stop.wait(poll_seconds)
+
+        def send() -> None:
+            if next(polls) % _POLLS_PER_CLEANUP == 0:
+                forget_counts(workspace, engine, clock)
+            send_due_mails(workspace, engine, stop=stop, clock=clock)
+
+        repeat_work(
+            send,
+            stop=stop,
+            seconds=poll_seconds,
+            trouble="Emails that readers asked for cannot be sent at the moment",
+            report=report,
+            log=_log,
+        )
 
 
 def send_due_mails(

@@ -86,7 +86,6 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
         session,
         payload,
         method="one-click",
-        source=f"campaign {payload.campaign_id}",
         evidence="List-Unsubscribe=One-Click",
         now=now,
     )
@@ -109,7 +108,6 @@ def unsubscribe_by_mail(
         session,
         payload,
         method="mail",
-        source=f"campaign {payload.campaign_id}" if payload.campaign_id else "",
         evidence=f"judged by {judged_by}" if judged_by else "a mail to the leaving address",
         now=now,
     )
@@ -126,16 +124,16 @@ def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: dat
         session,
         payload,
         method="provider",
-        source=f"campaign {payload.campaign_id}" if payload.campaign_id else "",
         evidence="an unsubscribe that the mail provider reported",
         now=now,
     )
 
 
 def _unsubscribe(
-    session: Session, payload: TokenPayload, *, method: str, source: str, evidence: str, now: datetime
+    session: Session, payload: TokenPayload, *, method: str, evidence: str, now: datetime
 ) -> bool:
     """Unsubscribe without a page of ours, and so without its words; return whether anything changed."""
+    source = f"campaign {payload.campaign_id}" if payload.campaign_id else ""
     try:
         change = unsubscribe(
             session, payload.subscriber_id, method=method, source=source, now=now, evidence=evidence

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -9,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
+from mailer.web.local_access import LocalAccess
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET, Route
 from mailer.web.security import SecurityMiddleware, SecurityRules, add_security_headers
@@ -45,6 +48,44 @@ def assemble_app(
     app.add_middleware(SecurityMiddleware, rules=rules)
     _add_error_pages(app, rules)
     return app
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalApp:
+    """What a local app is called on the page for others: "This preview", from ``command``."""
+
+    name: str
+    command: str
+
+
+def assemble_local_app(
+    renderer: PageRenderer,
+    access: LocalAccess,
+    shown: LocalApp,
+    policy: str,
+    lifespan: Lifespan,
+    routes: Sequence[Route],
+) -> FastAPI:
+    """Build an app for the person at this machine: whoever has the secret of ``access``."""
+
+    def render_error(status: int, _: Scope) -> Response:
+        if status != 403:
+            return renderer.render_error(status)
+        message = (
+            "Only the person who started it can see it. If that is you, open the address that "
+            f"{shown.command} has printed in the terminal. It is a new one each time."
+        )
+        title = f"This {shown.name} is not open to you"
+        return renderer.render("error.html", status=403, title=title, message=message, new_link="")
+
+    rules = SecurityRules(
+        policy=policy,
+        error_page=render_error,
+        local_only=True,
+        refuses=access.refuses,
+        admit=access.admit,
+    )
+    return assemble_app(renderer, rules, lifespan, routes)
 
 
 def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:

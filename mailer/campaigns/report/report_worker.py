@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, Engine, exists, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from mailer.campaigns.audiences.segments import vocabulary_of
@@ -27,6 +27,7 @@ from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
 from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
+from mailer.dispatch.poll_loop import OBSTACLES, repeat_work
 from mailer.dispatch.single_mail import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.smtp.reply_classifier import Outcome, Verdict
@@ -69,23 +70,22 @@ def run_report_worker(
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Count figures and mail reports until ``stop`` is set. While the database is unavailable, wait."""
-    last_message = ""
     with workspace.use_database() as engine:
-        while not stop.is_set():
-            try:
-                count_outdated_parts(workspace, engine, stop=stop, clock=clock)
-                queue_due_reports(workspace, engine, clock=clock)
-                send_due_reports(workspace, engine, stop=stop, clock=clock)
-                last_message = ""
-            except (SQLAlchemyError, MailerError, ConfigurationError, SubscriberError) as error:
-                message = f"Reports cannot be counted or mailed at the moment: {error}"
-                if message != last_message:
-                    report(message)
-                last_message = message
-            except Exception:
-                # A fault in one report must not hold up the others.
-                _log.exception("Working on the reports failed.")
-            stop.wait(poll_seconds)
+
+        def work() -> None:
+            count_outdated_parts(workspace, engine, stop=stop, clock=clock)
+            queue_due_reports(workspace, engine, clock=clock)
+            send_due_reports(workspace, engine, stop=stop, clock=clock)
+
+        repeat_work(
+            work,
+            stop=stop,
+            seconds=poll_seconds,
+            trouble="Reports cannot be counted or mailed at the moment",
+            report=report,
+            log=_log,
+            obstacles=(*OBSTACLES, SubscriberError),
+        )
 
 
 def queue_due_reports(workspace: Workspace, engine: Engine, *, clock: Clock = read_clock) -> int:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from editions.problem import Level, Problem
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
-from mailer.web.app_factory import assemble_app
+from mailer.web.app_factory import LocalApp, assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
@@ -29,7 +29,7 @@ from mailer.web.mail_preview.shown_mail import (
 )
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET, Route
-from mailer.web.security import PREVIEW_POLICY, SecurityRules, make_mail_policy
+from mailer.web.security import PREVIEW_POLICY, make_mail_policy
 from mailer.workspace import Workspace
 
 
@@ -78,40 +78,19 @@ def create_preview_app(
 
     @asynccontextmanager
     async def open_preview(app: FastAPI) -> AsyncIterator[None]:
-        engine = workspace.open_database()
-        recipients = RecipientFinder(workspace, engine)
-        app.state.preview = PreviewState(
-            workspace=workspace,
-            renderer=renderer,
-            compiler=compiler,
-            recipients=recipients,
-            clock=clock,
-        )
-        try:
+        with workspace.use_database() as engine:
+            recipients = RecipientFinder(workspace, engine)
+            app.state.preview = PreviewState(
+                workspace=workspace,
+                renderer=renderer,
+                compiler=compiler,
+                recipients=recipients,
+                clock=clock,
+            )
             yield
-        finally:
-            engine.dispose()
 
-    rules = SecurityRules(
-        policy=PREVIEW_POLICY,
-        error_page=lambda status, _: _render_error(renderer, status),
-        local_only=True,
-        refuses=access.refuses,
-        admit=access.admit,
-    )
-    return assemble_app(renderer, rules, open_preview, _ROUTES)
-
-
-def _render_error(renderer: PageRenderer, status: int) -> Response:
-    if status != 403:
-        return renderer.render_error(status)
-    message = (
-        "Only the person who started it can see it. If that is you, open the address that mailer preview has "
-        "printed in the terminal. It is a new one each time."
-    )
-    return renderer.render(
-        "error.html", status=403, title="This preview is not open to you", message=message, new_link=""
-    )
+    shown = LocalApp(name="preview", command="mailer preview")
+    return assemble_local_app(renderer, access, shown, PREVIEW_POLICY, open_preview, _ROUTES)
 
 
 def show_preview(request: Request, preview: PreviewDep) -> Response:

@@ -84,45 +84,54 @@ def post_reply(edition: str, thread: str, page: PageDep, form: OwnFormDep) -> Re
     """Reply to a comment. If it was deleted meanwhile, what was written becomes a new one."""
     number, place = _find_thread(page, edition, thread, form)
     sent = read_comment_form(form, f"reply-{number}")
-    try:
-        with page.state.write_session() as session:
-            reply(
-                session,
-                page.member,
-                number,
-                sent.text,
-                mentioned=sent.mentioned,
-                request=sent.request or new_request(),
-                now=page.state.clock(),
-            )
-    except CommentGoneError as error:
-        return _keep_text(page, edition, place, sent, error)
-    except CommentError as error:
-        return _refuse(page, find_story(page, edition, place), sent, f"{sent.name}-text", str(error))
-    page.state.sign_in_mailer.wake()
-    return _go_back(page, edition, place, f"thread-{number}", Notice.commented)
+
+    def write(session: Session) -> None:
+        reply(
+            session,
+            page.member,
+            number,
+            sent.text,
+            mentioned=sent.mentioned,
+            request=sent.request or new_request(),
+            now=page.state.clock(),
+        )
+
+    failed = _write(page, edition, place, sent, write)
+    return failed or _go_back(page, edition, place, f"thread-{number}", Notice.commented)
 
 
 def post_edit(edition: str, thread: str, comment: str, page: PageDep, form: OwnFormDep) -> Response:
     """Change a comment of one's own."""
     number, place = _find_thread(page, edition, thread, form)
     sent = read_comment_form(form, f"edit-{_read_number(comment)}")
+
+    def write(session: Session) -> None:
+        edit_comment(
+            session,
+            page.member,
+            _read_number(comment),
+            sent.text,
+            mentioned=sent.mentioned,
+            now=page.state.clock(),
+        )
+
+    failed = _write(page, edition, place, sent, write)
+    return failed or _go_back(page, edition, place, f"thread-{number}", Notice.comment_changed)
+
+
+def _write(
+    page: StudioPage, edition: str, place: str, sent: CommentForm, write: Callable[[Session], None]
+) -> Response | None:
+    """Write what was sent into a thread, and wake the worker that mails; the answer if that cannot be."""
     try:
         with page.state.write_session() as session:
-            edit_comment(
-                session,
-                page.member,
-                _read_number(comment),
-                sent.text,
-                mentioned=sent.mentioned,
-                now=page.state.clock(),
-            )
+            write(session)
     except CommentGoneError as error:
         return _keep_text(page, edition, place, sent, error)
     except CommentError as error:
         return _refuse(page, find_story(page, edition, place), sent, f"{sent.name}-text", str(error))
     page.state.sign_in_mailer.wake()
-    return _go_back(page, edition, place, f"thread-{number}", Notice.comment_changed)
+    return None
 
 
 def post_delete(edition: str, thread: str, comment: str, page: PageDep, form: OwnFormDep) -> Response:
