@@ -93,7 +93,8 @@ def list_notes(workspace: Workspace, edition: str, story: str) -> list[NotePlace
 
 
 def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNote) -> NotePlace:
-    """Write a new note on a story, as the next after those there are.
+    """Write a new note on a story, as the next after those there are. If one says exactly the same, as after
+    a second click, that one is returned.
 
     Raises:
         OSError: the files cannot be written; there is no new note.
@@ -102,9 +103,19 @@ def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNot
     folder.mkdir(parents=True, exist_ok=True)
     # Of two who write at once, the second gets the next number.
     with locked_folder(folder):
+        for known in list_notes(workspace, edition, story):
+            if _says_the_same(read_note(workspace, known), note):
+                return known
         place = find_next_place(workspace, edition, story)
         write_note(workspace, place, note)
     return place
+
+
+def _says_the_same(one: WrittenNote, other: WrittenNote) -> bool:
+    def list_written(note: WrittenNote) -> dict[str, NoteDraft]:
+        return {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
+
+    return one.own == other.own and list_written(one) == list_written(other)
 
 
 def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:

@@ -70,14 +70,16 @@ def test_what_is_written_in_a_form_is_what_the_note_says(folder: Workspace, was:
 
 
 def test_each_new_note_has_the_next_number_and_a_translation_that_is_emptied_goes(folder: Workspace) -> None:
-    first, second = (create_note(folder, SLUG, "numbered", NOTE) for _ in range(2))
+    other = WrittenNote(own=NoteDraft(was=WAS, right="Ninety."), translations=NOTE.translations)
+    first, second = (create_note(folder, SLUG, "numbered", note) for note in (other, NOTE))
     assert (first.number, second.number) == (1, 2)
+    assert create_note(folder, SLUG, "numbered", NOTE) == second, "a second click"
     assert list_notes(folder, SLUG, "numbered") == [first, second]
     assert read_note(folder, second) == NOTE
     assert second.find_file(folder).stat().st_mode & 0o777 == 0o600
     write_note(folder, second, WrittenNote(own=NOTE.own, translations={"zh": NoteDraft()}))
     assert read_note(folder, second).translations == {}
-    assert read_note(folder, first) == NOTE
+    assert read_note(folder, first) == other
     delete_note(folder, first)
     delete_note(folder, first)
     assert list_notes(folder, SLUG, "numbered") == [second]

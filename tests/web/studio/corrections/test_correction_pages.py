@@ -127,6 +127,13 @@ def test_words_that_were_never_sent_are_pointed_out(house: House) -> None:
     assert "does not have these words" not in read_words(read(house, NOTE))
 
 
+def test_two_clicks_write_one_correction(house: House) -> None:
+    form = {**FORM, "was-zh": "六十名", "right-zh": "八十名"}
+    first, second = (house.ask("POST", NEW, Role.author, form=form) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    assert len(list((house.studio.workspace.corrections / SLUG / "teachers").glob("?.md"))) == 1
+
+
 def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House) -> None:
     write(house)
     number = prepare(house)
