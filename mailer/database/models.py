@@ -93,19 +93,18 @@ class Campaign(SQLModel, table=True):
     """One edition sent to one segment.
 
     ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
-    language it does not have.
-    ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
-    segment; an approval only counts while ``approved_digest`` equals it. ``content_digest`` covers the
-    content alone; it is empty if the campaign is older than tests. ``segment`` is empty in a draft that was
-    only tested. ``approved_settings`` is JSON: the
-    settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
-    machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted then,
-    with ``again`` including readers who already have the edition. ``canary`` is the number of readers who go
-    first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or without those
-    for a person. ``archived`` says whether the edition is in the public archive. ``counts_clicks`` says
-    whether clicks on its links are counted, and ``click_sectors`` are the slugs of the sectors by which they
-    are, separated by spaces, in the order of the bits of :mod:`subscribers.click_tokens`. A
-    campaign that sends a correction has its name (:attr:`Correction.name`) as ``edition``.
+    language it does not have. ``state_reason`` says in plain words why it is paused. ``digest`` covers the
+    frozen content and the segment; an approval only counts while ``approved_digest`` equals it.
+    ``content_digest`` covers the content alone; it is empty if the campaign is older than tests. ``segment``
+    is empty in a draft that was only tested. ``approved_settings`` is JSON: the settings and the theme it was
+    approved under, each as a hash. ``rate`` is in messages per second over all machines. ``scheduled_at`` is
+    when a scheduled campaign starts; its deliveries are only inserted then, with ``again`` including readers
+    who already have the edition. ``canary`` is the number of readers who go first; the campaign then waits
+    until ``canary_until``, which is ``canary_minutes`` later, or without those for a person. ``archived``
+    says whether the edition is in the public archive. ``counts_clicks`` says whether clicks on its links are
+    counted, and ``click_sectors`` are the slugs of the sectors by which they are, separated by spaces, in the
+    order of the bits of :mod:`subscribers.click_tokens`. A campaign that sends a correction has its name
+    (:attr:`Correction.name`) as ``edition``.
     """
 
     __tablename__: ClassVar[str] = "campaign"

@@ -17,8 +17,16 @@ from editions.text_diff.merge import (
     settle_merge,
 )
 from mailer.database.revision_models import RevisionKind
-from mailer.revisions.edition_file import EditionFile, EditionFileError, locate_file, read_edition_file
+from mailer.revisions.edition_file import (
+    EditionFile,
+    EditionFileError,
+    list_story_names,
+    locate_file,
+    parse_file_name,
+    read_edition_file,
+)
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.revision_log import record_set_aside
 from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved
 from mailer.team.members import Member
@@ -101,6 +109,44 @@ def keep_merged(
         record_set_aside(session, unsaved, now=now)
     delete_unsaved(session, unsaved.number)
     return done
+
+
+def put_back(
+    workspace: Workspace, session: Session, unsaved: Unsaved, *, member: Member, now: datetime
+) -> Conflict | None:
+    """Make a file of a text whose file was removed, or bring its whole story back with it. If a file is there
+    again, or cannot be written, nothing changes, and the unsaved text stays. The caller commits.
+
+    Raises:
+        ConfigurationError: the edition is gone.
+        EditionFileError: the story cannot be brought back.
+    """
+    place = unsaved.place
+    names = list_story_names(workspace.edition_folder(unsaved.edition), place.story)
+    has_original = any(not parse_file_name(name).language for name in names)
+    if place.story and not has_original:
+        texts = {place.language: unsaved.mine}
+        restore_story(workspace, session, unsaved.edition, place.story, member=member, now=now, texts=texts)
+        delete_unsaved(session, unsaved.number)
+        return None
+    done = save_edition_file(
+        workspace,
+        session,
+        unsaved.edition,
+        unsaved.name,
+        unsaved.mine,
+        base="",
+        member=member,
+        sitting=f"settled {unsaved.number}",
+        now=now,
+        kind=RevisionKind.restored,
+    )
+    if isinstance(done, Conflict):
+        # The words are in the text that stays.
+        delete_unsaved(session, done.number)
+        return done
+    delete_unsaved(session, unsaved.number)
+    return None
 
 
 def set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:

@@ -5,13 +5,19 @@ from sqlmodel import Session
 
 from editions.text_diff.merge import MergeChoice, list_conflicts
 from mailer.database.revision_models import RevisionKind, UnsavedReason
-from mailer.revisions.conflict_settlement import OpenConflict, keep_merged, open_conflict, set_aside
+from mailer.revisions.conflict_settlement import (
+    OpenConflict,
+    keep_merged,
+    open_conflict,
+    put_back,
+    set_aside,
+)
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.history import list_history, read_text
 from mailer.revisions.unsaved_texts import find_unsaved, list_unsaved
 from mailer.team.members import Member
-from tests.revisions.conftest import BEFORE, EDITION, STORY, Desk
+from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 
 MINE = BEFORE.replace("first", "my first").replace("Water", "Rivers")
 THEIRS = BEFORE.replace("second", "their second").replace("Water", "Seas")
@@ -115,3 +121,42 @@ def test_a_file_that_nobody_can_read_is_said_and_not_replaced(desk: Desk, ann: M
     assert "is not UTF-8" in str(opened.problem)
     assert isinstance(keep(desk, opened, ann, MergeChoice.mine), Conflict)
     assert (desk.folder / STORY).read_bytes() == b"\xff\xfe"
+
+
+def put_back_again(desk: Desk, conflict: OpenConflict, member: Member) -> Conflict | None:
+    with Session(desk.engine) as session:
+        done = put_back(desk.workspace, session, conflict.unsaved, member=member, now=desk.now)
+        session.commit()
+        return done
+
+
+def list_numbers(desk: Desk) -> list[int]:
+    with Session(desk.engine) as session:
+        return [one.number for one in list_unsaved(session, EDITION)]
+
+
+def test_a_text_whose_story_was_removed_brings_it_back(desk: Desk, ann: Member, ben: Member) -> None:
+    conflict = make_conflict(desk, ann, ben)
+    for name in (STORY, TRANSLATION):
+        (desk.folder / name).unlink()
+    assert put_back_again(desk, conflict, ann) is None
+    assert desk.read().text == MINE
+    assert list_numbers(desk) == []
+
+
+def test_a_translation_alone_is_put_back_beside_its_story(desk: Desk, ann: Member) -> None:
+    text = desk.read(TRANSLATION).text
+    desk.write_outside(f"{text}\n外面。\n", TRANSLATION)
+    number = desk.must_conflict(ann, f"{text}\n我的。\n", base="0" * 12, name=TRANSLATION).number
+    (desk.folder / TRANSLATION).unlink()
+    assert put_back_again(desk, open_again(desk, number), ann) is None
+    assert desk.read(TRANSLATION).text == f"{text}\n我的。\n"
+    assert desk.read().text == BEFORE
+
+
+def test_a_translation_that_is_there_again_is_not_overwritten(desk: Desk, ann: Member) -> None:
+    number = desk.must_conflict(ann, "我的。\n", base="0" * 12, name=TRANSLATION).number
+    before = desk.read(TRANSLATION).text
+    assert isinstance(put_back_again(desk, open_again(desk, number), ann), Conflict)
+    assert desk.read(TRANSLATION).text == before
+    assert list_numbers(desk) == [number]

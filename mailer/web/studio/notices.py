@@ -69,6 +69,7 @@ class Notice(StrEnum):
 
     picture_removed = "picture-removed"
     """A story has a picture less."""
+
     details_saved = "details-saved"
     """The details of an edition were changed."""
 
@@ -86,6 +87,7 @@ class Notice(StrEnum):
 
     conflict_settled = "conflict-settled"
     """Two texts were put together."""
+
     account_saved = "account-saved"
     """The member's name or language was changed."""
 

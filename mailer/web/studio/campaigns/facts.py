@@ -38,10 +38,14 @@ class LastCampaign:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedCampaign:
-    """Everything that the page of a prepared campaign shows. ``test`` is the last one of exactly its content,
-    ``older_test`` the last one of another. ``saved_meaning`` is what became of the saved segment that was
-    chosen, None if none was. ``audience`` and ``difference`` are None where no segment is
-    chosen, or there is nothing to compare with."""
+    """Everything that the page of a prepared campaign shows.
+
+    ``test`` is the last one of exactly its content, ``older_test`` when one of another was sent last.
+    ``segment_fault`` is why the segment cannot be used, "" if it can. ``saved_meaning`` is what became of the
+    saved segment that was chosen, None if none was. ``audience`` counts its readers, and ``difference``
+    compares them with those of the campaign ``last``; they are None where no segment is chosen, or there is
+    nothing to compare with. ``numbers`` are both, as far as there are any.
+    """
 
     preparation: Preparation
     mail: PreparedMail

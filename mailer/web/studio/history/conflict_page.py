@@ -6,14 +6,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.text_diff.merge import MergeChoice, list_conflicts, settle_merge
-from mailer.database.revision_models import RevisionKind, UnsavedReason
+from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
-from mailer.revisions.conflict_settlement import OpenConflict, keep_merged, open_conflict, set_aside
-from mailer.revisions.edition_file import EditionFileError, list_story_names, parse_file_name
-from mailer.revisions.edition_save import Conflict, save_edition_file
+from mailer.revisions.conflict_settlement import (
+    OpenConflict,
+    keep_merged,
+    open_conflict,
+    put_back,
+    set_aside,
+)
+from mailer.revisions.edition_file import EditionFileError
+from mailer.revisions.edition_save import Conflict
 from mailer.revisions.history import HistoryEntry, list_history
-from mailer.revisions.removed_stories import restore_story
-from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved, find_unsaved
+from mailer.revisions.unsaved_texts import Unsaved, find_unsaved
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.studio.edition_place import find_edition_folder
@@ -61,43 +66,16 @@ def settle_conflict(page: PageDep, edition: str, number: str, form: OwnFormDep) 
 
 def _put_back(page: StudioPage, conflict: OpenConflict) -> Response:
     """Make a file of a text whose file, or whose story, was removed."""
-    unsaved, now = conflict.unsaved, page.state.clock()
-    folder = find_edition_folder(page, unsaved.edition)
-    place = unsaved.place
-    names = list_story_names(folder, place.story)
-    has_story = any(not parse_file_name(name).language for name in names)
+    unsaved = conflict.unsaved
     try:
         with page.state.write_session() as session:
-            done = None
-            if place.story and not has_story:
-                texts = {place.language: unsaved.mine}
-                restore_story(
-                    page.state.workspace,
-                    session,
-                    unsaved.edition,
-                    place.story,
-                    member=page.member,
-                    now=now,
-                    texts=texts,
-                )
-            else:
-                done = save_edition_file(
-                    page.state.workspace,
-                    session,
-                    unsaved.edition,
-                    unsaved.name,
-                    unsaved.mine,
-                    base="",
-                    member=page.member,
-                    sitting=f"settled {unsaved.number}",
-                    now=now,
-                    kind=RevisionKind.restored,
-                )
-            delete_unsaved(session, done.number if isinstance(done, Conflict) else unsaved.number)
+            done = put_back(
+                page.state.workspace, session, unsaved, member=page.member, now=page.state.clock()
+            )
     except EditionFileError as error:
         words = page.translator.translations.gettext(error.message)
         return _render(page, conflict, {}, status=409, error=words % error.values if error.values else words)
-    if isinstance(done, Conflict):
+    if done is not None:
         return _refuse(page, unsaved.edition, str(unsaved.number), done)
     return _leave(page, unsaved, Notice.text_restored)
 
