@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -29,6 +30,7 @@ from scripts.translations import (
 FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
 SAID = extract_messages()
 _FIELD = re.compile(r"%\(\w+\)s|\{\w+\}")
+_SCRIPTS = {"zh-Hans": "CJK", "ja": "CJK|HIRAGANA|KATAKANA", "ko": "HANGUL", "mn": "CYRILLIC"}
 
 
 def test_phrases_are_said_in_a_language_and_other_words_as_they_are() -> None:
@@ -102,6 +104,24 @@ def test_a_translation_fills_in_what_the_original_does(tag: str) -> None:
                 assert Counter(_FIELD.findall(said)) == fields, message.id
             assert said != original or original in _THE_SAME, f"{original} is still English"
             assert said.strip() == said or original.strip() != original
+
+
+@pytest.mark.parametrize(("tag", "scripts"), _SCRIPTS.items())
+def test_a_sentence_is_written_in_the_script_of_its_language(tag: str, scripts: str) -> None:
+    strange = [
+        said
+        for message in read_catalogue(tag)
+        if isinstance(message.id, str) and len(re.findall(r"[a-z]{3,}", _leave_words(message.id))) > 1
+        for said in list_forms(message)
+        if (letters := [unicodedata.name(one) for one in _leave_words(said) if one.isalpha()])
+        and not any(re.match(scripts, letter) for letter in letters)
+    ]
+    assert not strange
+
+
+def _leave_words(text: str) -> str:
+    """The text without what no language changes: fields, code and tags."""
+    return re.sub(r"%\(\w+\)s|`[^`]*`|<[^>]+>", "", text)
 
 
 def test_a_sentence_in_the_program_is_given_the_values_that_it_names() -> None:
