@@ -81,15 +81,21 @@ class LaunchOptions:
             by=by,
         )
 
+    def find_canary(self, settings: CampaignSettings) -> tuple[int | None, float | None]:
+        """How many readers go first, None for no canary, and after how many minutes the rest follow, None for
+        once somebody says so."""
+        size = settings.canary if self.canary is None else self.canary
+        minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
+        return (size, minutes) if size else (None, None)
+
     def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
         """The values for the campaign's columns."""
-        canary = settings.canary if self.canary is None else self.canary
-        minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
+        canary, minutes = self.find_canary(settings)
         return {
             "rate": self.rate or settings.rate,
             "in_doubt_policy": InDoubtPolicy(self.in_doubt or settings.in_doubt),
-            "canary": canary or None,
-            "canary_minutes": minutes if canary else None,
+            "canary": canary,
+            "canary_minutes": minutes,
             "archived": settings.archive if self.archived is None else self.archived,
         }
 

@@ -113,7 +113,8 @@ def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) ->
 
 
 class _Parser:
-    """Parses one text; ``at`` is the place it has come to, ``open`` the places of open parentheses."""
+    """Parses one text; ``position`` is how far it has come, and ``open_parentheses`` are the positions of
+    those that are not closed yet."""
 
     def __init__(self, text: str, lookups: Lookups, path: tuple[str, ...]) -> None:
         self.text = text

@@ -1,24 +1,18 @@
 """The pages of a new edition: what it begins with, the form of each way, and what an import has left out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.changes.edition_copy import CopyChoice
 from editions.errors import DocumentError, NewEditionError
 from editions.imports.remote_file import Fetch, FetchError, RemoteFile
-from editions.source.folder import is_slug
-from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
 from mailer.web.dependencies import BodyDep
-from mailer.web.forms import parse_form
 from mailer.web.studio.edition_place import find_edition_folder
-from mailer.web.studio.editions.edition_names import BAD_NAME, NAME_TAKEN, NO_NAME, RESERVED, suggest_name
+from mailer.web.studio.editions.edition_names import BAD_NAME, NAME_TAKEN, suggest_name
 from mailer.web.studio.editions.new_edition_acts import (
     ImportChoice,
     find_today,
@@ -29,12 +23,19 @@ from mailer.web.studio.editions.new_edition_acts import (
     make_example,
     read_report,
 )
+from mailer.web.studio.editions.new_edition_form import (
+    NewEditionForm,
+    RefusedFormError,
+    check_name,
+    read_copy_choice,
+    read_day,
+    read_form,
+    read_language,
+    read_level,
+)
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.upload import read_uploaded_form
 
 MAX_UPLOAD_BYTES = 30 * 1024 * 1024
-_MAX_TEXT = 500
-_MAX_NAME = 100
 
 
 class NewEditionWay(StrEnum):
@@ -81,33 +82,8 @@ _TOO_LARGE = gettext_noop("The document is larger than 30 MB. Make its pictures 
 _NO_ADDRESS = gettext_noop("Enter the address of a feed or of a website, beginning with https://.")
 _NO_TITLE = gettext_noop("Enter a title.")
 _NO_SOURCE = gettext_noop("Choose an edition to copy.")
-_BAD_LANGUAGE = gettext_noop("Write the language as a tag, such as en, zh-Hans, mn, ja, ko or fr.")
-_BAD_DATE = gettext_noop("Write the date as year-month-day, such as 2026-03-31.")
 _NOT_READ = gettext_noop("%(name)s: %(why)s Nothing was made of it.")
 _NOT_WRITTEN = gettext_noop("The edition could not be written (%(why)s). Nothing was made.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewEditionForm:
-    """What was sent: texts by field, and the file with its name, if there was one."""
-
-    texts: Mapping[str, str]
-    content: bytes = b""
-    file_name: str = ""
-
-    def get(self, name: str) -> str:
-        """The text of a field on one line; "" if it is missing."""
-        return " ".join(self.texts.get(name, "").split())[:_MAX_TEXT]
-
-
-class _RefusedFormError(Exception):
-    """A field of the form is wrong: its id, and what to do."""
-
-    def __init__(self, field: str, words: str, **values: object) -> None:
-        self.field = field
-        self.words = words
-        self.values = values
-        super().__init__(words)
 
 
 def show_ways(page: PageDep) -> Response:
@@ -136,7 +112,7 @@ def _fetch_nothing(address: str, _: int) -> RemoteFile:
 
 def create_edition(way: str, page: PageDep, request: Request, body: BodyDep) -> Response:
     """Make an edition, and go on to it or to what an import has left out."""
-    form = _read_form(request, body)
+    form = read_form(request, body)
     if way != NewEditionWay.feed:
         return make_edition(page, _find_way(way), form)
     from mailer.remote_fetcher import RemoteFetcher
@@ -150,9 +126,9 @@ def make_edition(
 ) -> Response:
     """Make an edition as the form says. ``fetch`` is how the files of a feed are fetched."""
     try:
-        slug = _check_name(page, form.get("slug"))
+        slug = check_name(page, form.get("slug"))
         path = _make(page, way, form, slug, fetch)
-    except _RefusedFormError as error:
+    except RefusedFormError as error:
         return _refuse(page, way, form, error.field, page.translator.translate(error.words, **error.values))
     except DocumentError as error:
         field = "address" if way is NewEditionWay.feed else "document"
@@ -186,27 +162,27 @@ def _make(page: StudioPage, way: NewEditionWay, form: NewEditionForm, slug: str,
         return path
     if way is NewEditionWay.empty:
         if not form.get("title"):
-            raise _RefusedFormError("title", _NO_TITLE)
-        make_empty(page, slug, title=form.get("title"), language=_read_language(form) or "en")
+            raise RefusedFormError("title", _NO_TITLE)
+        make_empty(page, slug, title=form.get("title"), language=read_language(form) or "en")
         return f"{path}/details"
     if way is NewEditionWay.copy:
         source = form.texts.get("source", "")
         if source not in page.state.summaries.list_slugs():
-            raise _RefusedFormError("source", _NO_SOURCE)
-        make_copy(page, source, slug, _read_copy_choice(form))
+            raise RefusedFormError("source", _NO_SOURCE)
+        make_copy(page, source, slug, read_copy_choice(form))
         return f"{path}/details"
     choice = ImportChoice(
-        slug=slug, language=_read_language(form), stories_at=_read_level(form), since=_read_day(form)
+        slug=slug, language=read_language(form), stories_at=read_level(form), since=read_day(form)
     )
     if way is NewEditionWay.feed:
         if not form.get("address").lower().startswith(("https://", "http://")):
-            raise _RefusedFormError("address", _NO_ADDRESS)
+            raise RefusedFormError("address", _NO_ADDRESS)
         import_address(page, form.get("address"), choice, fetch)
     else:
         if not form.content:
-            raise _RefusedFormError("document", _NO_FILE)
+            raise RefusedFormError("document", _NO_FILE)
         if len(form.content) > MAX_UPLOAD_BYTES:
-            raise _RefusedFormError("document", _TOO_LARGE)
+            raise RefusedFormError("document", _TOO_LARGE)
         import_file(page, form.content, form.file_name, choice)
     return f"{path}/import"
 
@@ -215,57 +191,6 @@ def _find_way(way: str) -> NewEditionWay:
     if way not in list(NewEditionWay):
         raise HTTPException(404)
     return NewEditionWay(way)
-
-
-def _read_form(request: Request, body: bytes) -> NewEditionForm:
-    kind = request.headers.get("content-type", "")
-    uploaded = read_uploaded_form(body, kind)
-    if uploaded is not None:
-        texts = {name: uploaded.text(name) for name in uploaded.values if name != "document"}
-        return NewEditionForm(
-            texts=texts,
-            content=uploaded.values.get("document", b""),
-            file_name=uploaded.file_names.get("document", ""),
-        )
-    if not kind.startswith("application/x-www-form-urlencoded"):
-        raise HTTPException(415)
-    return NewEditionForm(texts=dict(parse_form(body).fields))
-
-
-def _check_name(page: StudioPage, slug: str) -> str:
-    if not slug:
-        raise _RefusedFormError("slug", NO_NAME)
-    if not is_slug(slug) or len(slug) > _MAX_NAME:
-        raise _RefusedFormError("slug", BAD_NAME)
-    if slug in RESERVED or slug in page.state.summaries.list_slugs():
-        raise _RefusedFormError("slug", NAME_TAKEN, name=slug)
-    return slug
-
-
-def _read_language(form: NewEditionForm) -> str:
-    written = form.get("language")
-    tag = canonical_language(written) if written else ""
-    if tag is None:
-        raise _RefusedFormError("language", _BAD_LANGUAGE)
-    return tag
-
-
-def _read_day(form: NewEditionForm) -> date | None:
-    try:
-        return date.fromisoformat(form.get("since")) if form.get("since") else None
-    except ValueError as error:
-        raise _RefusedFormError("since", _BAD_DATE) from error
-
-
-def _read_level(form: NewEditionForm) -> int:
-    written = form.get("stories_at")
-    return int(written) if written in {"1", "2", "3", "4", "5", "6"} else 0
-
-
-def _read_copy_choice(form: NewEditionForm) -> CopyChoice:
-    return CopyChoice(
-        **{name: form.get(name) == "yes" for name in ("stories", "translations", "subject", "letter")}
-    )
 
 
 def _as_sentence(reason: str) -> str:

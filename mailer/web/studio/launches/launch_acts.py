@@ -118,12 +118,7 @@ def _make_request(readiness: LaunchReadiness) -> LaunchRequest:
         segment=readiness.segment,
         again=decided.again,
         counts_clicks=readiness.counts_clicks,
-        options=LaunchOptions(
-            in_doubt=decided.in_doubt.value if decided.in_doubt else None,
-            canary=decided.canary,
-            canary_minutes=decided.canary_minutes,
-            archived=decided.archived,
-        ),
+        options=LaunchOptions.from_decisions(decided),
         digest=readiness.digest,
         count=readiness.audience,
         scheduled_at=decided.start_at,

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.machines import count_workers
 from mailer.campaigns.pending_launches.pending_launch import (
@@ -16,7 +17,7 @@ from mailer.campaigns.pending_launches.pending_launch import (
     find_pending_launch,
 )
 from mailer.campaigns.pending_launches.readiness import LaunchReadiness
-from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.clock import read_clock
 from mailer.database.launch_models import PendingLaunchState
@@ -209,12 +210,9 @@ def _estimate_minutes(readiness: LaunchReadiness | None, rate: float | None) -> 
 
 
 def _find_canary(preparation: Preparation | None, settings: Settings) -> tuple[int, float | None] | None:
-    """How many go first, and after how many minutes the rest follow (None: once somebody says so)."""
-    decided = preparation.decisions if preparation is not None else None
-    size = settings.campaigns.canary if decided is None or decided.canary is None else decided.canary
-    own_minutes = decided.canary_minutes if decided is not None else None
-    minutes = settings.campaigns.canary_minutes if own_minutes is None else own_minutes
-    return (size, minutes) if size else None
+    decided = preparation.decisions if preparation is not None else Decisions()
+    size, minutes = LaunchOptions.from_decisions(decided).find_canary(settings.campaigns)
+    return (size, minutes) if size is not None else None
 
 
 def _describe_pending(page: StudioPage, place: LaunchPlace) -> dict[str, object]:
