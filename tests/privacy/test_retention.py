@@ -29,7 +29,7 @@ from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.database.secure_delete import MASK
 from mailer.database.team_models import Role
 from mailer.privacy import retention
-from mailer.privacy.retention import months_before, plan_pruning, prune
+from mailer.privacy.retention import plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
@@ -279,14 +279,6 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
 def test_rules_that_are_off_do_nothing(workspace: Workspace, engine: Engine) -> None:
     off = RetentionSettings(pending_days=None, test_months=None, fake_months=None, reviewer_months=None)
     assert [rule.setting for rule in plan_pruning(engine, off, now=NOW)] == [""]
-
-
-@pytest.mark.parametrize(
-    ("day", "months", "before"),
-    [("2026-11-25", 12, "2025-11-25"), ("2026-03-31", 1, "2026-02-28"), ("2026-01-15", 1, "2025-12-15")],
-)
-def test_months_are_those_of_the_calendar(day: str, months: int, before: str) -> None:
-    assert months_before(datetime.fromisoformat(day), months) == datetime.fromisoformat(before)
 
 
 def run(workspace: Workspace, *words: str) -> Result:
