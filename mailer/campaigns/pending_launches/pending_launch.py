@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from locales.phrase import gettext_noop
@@ -18,7 +18,7 @@ from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
-from mailer.database.models import CampaignState
+from mailer.database.models import Campaign, CampaignState
 from mailer.errors import MailerError
 
 UNDO_FOR = timedelta(seconds=10)
@@ -231,6 +231,25 @@ def list_unconfirmed(session: Session, *, now: datetime) -> list[PendingLaunch]:
     )
     rows = session.exec(select(PendingLaunchRecord).where(*waits).order_by(col(PendingLaunchRecord.id))).all()
     return [_read(row) for row in rows]
+
+
+def list_not_started(session: Session, *, since: datetime, now: datetime) -> list[PendingLaunch]:
+    """The launches asked for ``since`` then that did not start although nobody undid them, as long as nobody
+    has launched or cancelled their campaigns, or asked again; the newest first."""
+    newest = select(func.max(col(PendingLaunchRecord.id))).group_by(col(PendingLaunchRecord.campaign_id))
+    ended = (PendingLaunchState.refused, PendingLaunchState.expired)
+    is_over = or_(
+        col(PendingLaunchRecord.state).in_(ended),
+        and_(_is_active(), col(PendingLaunchRecord.expires_at) <= now),
+    )
+    rows = session.exec(
+        select(PendingLaunchRecord)
+        .join(Campaign, col(Campaign.id) == col(PendingLaunchRecord.campaign_id))
+        .where(col(PendingLaunchRecord.id).in_(newest), col(PendingLaunchRecord.asked_at) >= since, is_over)
+        .where(col(Campaign.state).in_(LAUNCHABLE_STATES))
+        .order_by(col(PendingLaunchRecord.id).desc())
+    ).all()
+    return [_read(row, now) for row in rows]
 
 
 def read_pending_launch(session: Session, number: int) -> PendingLaunch | None:

@@ -1,8 +1,9 @@
-"""Launches that wait for a second person, for the first page."""
+"""Launches that did not start, and those that wait for a second person, for the first page."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
-from mailer.campaigns.pending_launches.pending_launch import list_unconfirmed
+from mailer.campaigns.pending_launches.pending_launch import list_not_started, list_unconfirmed
 from mailer.database.clock import read_clock
 from mailer.i18n import gettext_noop
 from mailer.team.members import find_member
@@ -10,12 +11,25 @@ from mailer.team.roles import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
+_FORGOTTEN = timedelta(days=30)
+
 
 def _list_items(page: StudioPage) -> Iterator[WaitingItem]:
     translate = page.translator.translate
     with page.state.read_session() as session:
-        waiting = list_unconfirmed(session, now=read_clock(session.connection()))
+        now = read_clock(session.connection())
+        not_started = list_not_started(session, since=now - _FORGOTTEN, now=now)
+        waiting = list_unconfirmed(session, now=now)
         names = {one.number: find_member(session, one.asked_by) for one in waiting}
+    for one in not_started:
+        # Whoever has launched it and gone believes that it was sent.
+        yield WaitingItem(
+            title=one.request.edition,
+            words=translate(gettext_noop("The last launch did not start. Nothing was sent.")),
+            act=translate(gettext_noop("See what to do")),
+            path=f"/campaigns/{one.request.campaign_id}/launch",
+            tone="wrong",
+        )
     for one in waiting:
         asked_by = names[one.number]
         is_own = one.asked_by == page.member.id

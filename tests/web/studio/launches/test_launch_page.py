@@ -175,6 +175,12 @@ def test_another_number_at_the_start_is_told_and_typed_anew(house: House, campai
     assert "It was confirmed for 4, but at its start there were 5 partners to send it to." in page
     assert "Nothing was sent" in page
     assert read_states(house.studio.engine) == {}
+    told = "The last launch did not start. Nothing was sent."
+    assert told in read_page(house, "/"), "to who has gone away, and believes that it was sent"
+    assert told not in read_page(house, "/", Role.author), "who may not launch"
+    # For some seconds, the number is the one that was counted before.
+    wait_until(lambda: ask_launch(house, campaign, "5")[0] == 303, what="a launch to five")
+    assert told not in read_page(house, "/")
 
 
 def test_all_that_stands_in_the_way_is_named_with_the_step_that_mends_it(house: House) -> None:
