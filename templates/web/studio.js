@@ -1,5 +1,6 @@
-// What every page of Studio has: Ctrl/⌘ S presses the page's save button, Ctrl/⌘ Enter its filled one, and
-// the list of errors is where one arrives after a form was refused. Everything works without this file.
+// What every page of Studio has: Ctrl/⌘ S presses the page's save button, Ctrl/⌘ Enter its filled one, a form
+// is sent once, and the list of errors is where one arrives after it was refused. Everything works without
+// this file.
 
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.isComposing) return;
@@ -11,6 +12,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.getElementById("errors")?.focus();
+
+// A second click, while the first is on its way, would be answered by what the first has left.
+window.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 3000);
+});
 
 // Times are the server's in UTC, until this shows them by the reader's own clock.
 function showTimes(root) {

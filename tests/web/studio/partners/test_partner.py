@@ -4,6 +4,7 @@ import json
 from datetime import date
 
 import pytest
+from playwright.sync_api import Browser
 from sqlmodel import Session, select
 
 from mailer.database.team_models import Role, TeamSession
@@ -321,3 +322,16 @@ def test_links_lead_only_where_a_member_may_go(partners: PartnerHouse) -> None:
     assert "/erase" not in page
     assert "/data" not in page
     assert "/merge" in page
+
+
+def test_a_form_that_is_on_its_way_is_not_sent_again(partners: PartnerHouse, browser: Browser) -> None:
+    # Chromium itself passes over a second click of the same moment, and not one a little later.
+    send = "form => form.dispatchEvent(new SubmitEvent('submit', {bubbles: true, cancelable: true}))"
+    house = partners.house
+    with house.studio.browse(browser, house.studio.add_member(Role.author, "Dora Double")) as page:
+        page.goto(f"{house.studio.url}/partners/new")
+        form = page.locator("main form")
+        assert [form.evaluate(send), form.evaluate(send)] == [True, False]
+        page.goto(f"{house.studio.url}/partners")
+        search = page.locator("main form[method=get]").first
+        assert [search.evaluate(send), search.evaluate(send)] == [True, True]
