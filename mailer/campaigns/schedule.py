@@ -289,28 +289,31 @@ def _insert_audience(
         return stop(
             CampaignState.cancelled, gettext_noop("No reader would have got it when the campaign was due.")
         )
+    if fault := _find_obstacle(workspace, campaign_id):
+        return stop(CampaignState.paused, fault, audience)
+    connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
+    enqueue_jobs(connection, campaign_id, audience)
+    return StartResult(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
+
+
+def _find_obstacle(workspace: Workspace, campaign_id: int) -> str:
+    """Why a campaign whose time has come must wait for a person; "" if it need not."""
     if not workspace.settings.web.supports_one_click:
         words = Phrase(
             gettext_noop("[web] base_url is %(base_url)s, but one-click unsubscribe requires https."),
             base_url=workspace.settings.web.base_url,
         )
-        return stop(
-            CampaignState.paused,
-            Phrase(
-                gettext_noop("%(words)s Fix it, then run `mailer campaigns resume %(campaign_id)s`."),
-                words=words,
-                campaign_id=campaign_id,
-            ),
-            audience,
+        return Phrase(
+            gettext_noop("%(words)s Fix it, then run `mailer campaigns resume %(campaign_id)s`."),
+            words=words,
+            campaign_id=campaign_id,
         )
     if fault := find_missing_identity(workspace.settings) or find_example_sender(workspace.settings):
         again = Phrase(
             gettext_noop("Then run `mailer campaigns resume %(campaign_id)s`."), campaign_id=campaign_id
         )
-        return stop(CampaignState.paused, f"{fault} {again}", audience)
-    connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
-    enqueue_jobs(connection, campaign_id, audience)
-    return StartResult(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
+        return f"{fault} {again}"
+    return ""
 
 
 _PLAN_COLUMNS = (

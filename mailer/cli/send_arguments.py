@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import click
 
+from mailer.cli.option_values import gather_options
 from mailer.cli.output import json_option
 from mailer.cli.prepared_send import AT_ONCE, SendOptions
 from mailer.cli.send_options import (
@@ -15,7 +16,6 @@ from mailer.cli.send_options import (
     confirm_option,
     count_clicks_option,
     detach_option,
-    gather_options,
     in_doubt_option,
     open_option,
     rate_option,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
@@ -27,23 +24,6 @@ class RunOptions:
     detach: bool
     by: str
     as_json: bool
-
-
-def gather_options(
-    values: type[RunOptions], name: str
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command those of its options that ``values`` has as one value, in its parameter ``name``."""
-    gathered = [field.name for field in fields(values)]
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(*args: Any, **given: Any) -> None:
-            value = values(**{option: given.pop(option) for option in gathered})
-            command(*args, **given, **{name: value})
-
-        return run
-
-    return decorate
 
 
 confirm_option = click.option(

@@ -13,13 +13,13 @@ from mailer.cli.activity_log import log_act
 from mailer.cli.campaign_run import launch_and_send
 from mailer.cli.commands.send import preview_plan
 from mailer.cli.context import CliContext, pass_context
+from mailer.cli.option_values import gather_options
 from mailer.cli.output import emit, emit_json, json_option, say
 from mailer.cli.send_options import (
     RunOptions,
     addresses_option,
     confirm_option,
     detach_option,
-    gather_options,
     in_doubt_option,
     open_option,
     rate_option,

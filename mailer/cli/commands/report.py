@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from mailer.atomic_write import atomic_file
 from mailer.cli.activity_log import log_act
 from mailer.cli.commands.report_page import serve_report_page
 from mailer.cli.context import CliContext, pass_context
+from mailer.cli.option_values import gather_options
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -44,6 +46,28 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
     if unknown := [name for name in names if name not in _STATES]:
         raise click.BadParameter(f"no such state: {', '.join(unknown)}. Choose from {', '.join(_STATES)}.")
     return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """Which report, and where it goes: to the terminal unless something else is given.
+
+    ``campaign_id`` is None for the report over time, of the ``last`` campaigns if that is given. ``output``
+    is a file for CSV, of the deliveries in ``states`` or of the ``table`` with that name. ``addresses`` get
+    it by mail. With ``page``, it is a page on ``port``.
+    """
+
+    campaign_id: int | None
+    over_time: bool
+    last: int | None
+    output: Path | None
+    states: tuple[str, ...]
+    table: str | None
+    addresses: tuple[str, ...]
+    page: bool
+    port: int | None
+    open_browser: bool
+    as_json: bool
 
 
 @click.command()
@@ -88,20 +112,8 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
 @click.option("--open/--no-open", "open_browser", default=True, help="With --page: open the browser.")
 @json_option
 @pass_context
-def report(
-    context: CliContext,
-    campaign_id: int | None,
-    over_time: bool,
-    last: int | None,
-    output: Path | None,
-    states: tuple[str, ...],
-    table: str | None,
-    addresses: tuple[str, ...],
-    page: bool,
-    port: int | None,
-    open_browser: bool,
-    as_json: bool,
-) -> None:
+@gather_options(ReportOptions, "asked")
+def report(context: CliContext, asked: ReportOptions) -> None:
     """Show what a campaign did: its numbers and their sum, by country and sector, who did not get it and why,
     who is in doubt, who has left since and which choices were changed through it, how long it took, what came
     back, what the checks had warned of, and the campaigns before it.
@@ -120,63 +132,55 @@ def report(
              mailer campaigns report --over-time --last 12
              mailer campaigns report 7 --page
     """
-    if port is not None and not page:
-        raise click.UsageError("--port only works together with --page.")
-    if page and (as_json or output is not None or addresses or over_time):
-        raise click.UsageError("--page shows everything in the browser. Give it alone, or with an ID.")
-    if page:
-        serve_report_page(context.open_workspace(), campaign_id, port=port, open_browser=open_browser)
+    _check_options(asked)
+    workspace, campaign_id = context.open_workspace(), asked.campaign_id
+    if asked.page:
+        serve_report_page(workspace, campaign_id, port=asked.port, open_browser=asked.open_browser)
         return
-    _check_options(
-        campaign_id,
-        over_time=over_time,
-        last=last,
-        output=output,
-        states=states,
-        table=table,
-        addresses=addresses,
-    )
-    workspace = context.open_workspace()
-    if addresses:
-        _mail(context, workspace, campaign_id or 0, addresses)
+    if asked.addresses:
+        _mail(context, workspace, campaign_id or 0, asked.addresses)
         return
     with context.read_session(workspace) as session:
-        if output is not None and table is None:
-            _write_csv(session, campaign_id or 0, workspace, output, states)
-            log_act(context, Act.exported_report, campaign_id=campaign_id, detail=output.name)
+        if asked.output is not None and asked.table is None:
+            _write_csv(session, campaign_id or 0, workspace, asked.output, asked.states)
+            log_act(context, Act.exported_report, campaign_id=campaign_id, detail=asked.output.name)
             return
-        found = _read_report(session, campaign_id, workspace, last)
-    if as_json:
+        found = _read_report(session, campaign_id, workspace, asked.last)
+    if asked.as_json:
         emit_json(found.as_dict())
         return
     sections = _describe(found, workspace)
-    if output is not None and table is not None:
-        _write_table(sections, table, output)
+    if asked.output is not None and asked.table is not None:
+        _write_table(sections, asked.table, asked.output)
         return
     _show(context, found, sections)
 
 
-def _check_options(
-    campaign_id: int | None,
-    *,
-    over_time: bool,
-    last: int | None,
-    output: Path | None,
-    states: tuple[str, ...],
-    table: str | None,
-    addresses: tuple[str, ...],
-) -> None:
-    if over_time is (campaign_id is not None):
+def _check_options(asked: ReportOptions) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: there are such.
+    """
+    has_file, is_over_time = asked.output is not None, asked.over_time
+    if asked.port is not None and not asked.page:
+        raise click.UsageError("--port only works together with --page.")
+    if asked.page:
+        if asked.as_json or has_file or asked.addresses or is_over_time:
+            raise click.UsageError("--page shows everything in the browser. Give it alone, or with an ID.")
+        return
+    if is_over_time is (asked.campaign_id is not None):
         raise click.UsageError("Give the ID of a campaign, or --over-time for all of them.")
-    if (states or table) and output is None:
-        raise click.UsageError(f"--{'state' if states else 'table'} only works together with --csv FILE.")
-    if states and table:
+    if (asked.states or asked.table) and not has_file:
+        option = "state" if asked.states else "table"
+        raise click.UsageError(f"--{option} only works together with --csv FILE.")
+    if asked.states and asked.table:
         raise click.UsageError("--state is about deliveries, --table about the report. Give one of them.")
-    if over_time and output is not None and table is None:
+    if is_over_time and has_file and asked.table is None:
         raise click.UsageError("With --over-time, --csv needs --table campaigns or --table months.")
-    if over_time and addresses:
+    if is_over_time and asked.addresses:
         raise click.UsageError("--mail needs the ID of a campaign.")
-    if last is not None and not over_time:
+    if asked.last is not None and not is_over_time:
         raise click.UsageError("--last only works together with --over-time.")
 
 
