@@ -22,6 +22,15 @@ window.addEventListener("submit", (event) => {
   setTimeout(() => delete form.dataset.sent, 3000);
 });
 
+// A browser asks before what was typed and not sent is lost. The texts of stories are kept by their own script.
+const typed = "form[method=post]:not([data-key], :has([type=password])) "
+  + ":is(textarea, [type=text], [type=email]):not([inputmode])";
+window.addEventListener("beforeunload", (event) => {
+  if (!document.getElementById("menu") || document.querySelector("[data-sent]")) return;
+  const fields = [...document.querySelectorAll(typed)];
+  if (fields.some((field) => field.value !== field.defaultValue)) event.preventDefault();
+});
+
 // Times are the server's in UTC, until this shows them by the reader's own clock.
 function showTimes(root) {
   const times = root.querySelectorAll("time[data-local]");

@@ -4,7 +4,7 @@ import json
 from datetime import date
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from mailer.database.team_models import Role, TeamSession
@@ -335,3 +335,19 @@ def test_a_form_that_is_on_its_way_is_not_sent_again(partners: PartnerHouse, bro
         page.goto(f"{house.studio.url}/partners")
         search = page.locator("main form[method=get]").first
         assert [search.evaluate(send), search.evaluate(send)] == [True, True]
+
+
+def test_what_was_typed_is_not_lost_without_a_question(partners: PartnerHouse, browser: Browser) -> None:
+    house, asked = partners.house, list[str]()
+    with house.studio.browse(browser, house.studio.add_member(Role.author, "Tia Typed")) as page:
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.goto(f"{house.studio.url}/partners/new")
+        page.get_by_label("Name").fill("Mei")
+        page.get_by_role("link", name="Home", exact=True).click(no_wait_after=True)
+        expect(page.get_by_label("Name")).to_have_value("Mei")
+        page.get_by_label("Email address").fill("typed@partner.example")
+        page.get_by_role("button", name="Add this partner").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Mei")
+        page.get_by_role("link", name="Home", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    assert asked == ["beforeunload"], "once, and neither for what was sent nor for an empty form"
