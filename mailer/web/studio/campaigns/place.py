@@ -5,17 +5,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.correction_record import SEPARATOR
-from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.models import Campaign
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
+from mailer.web.studio.stored_campaign import read_campaign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +58,7 @@ def read_place(session: Session, number: int) -> CampaignPlace:
     Raises:
         HTTPException: 404, there is no such campaign.
     """
-    try:
-        campaign = find_campaign(session, number)
-    except UnknownCampaignError as error:
-        raise HTTPException(404) from error
+    campaign = read_campaign(session, number)
     session.expunge(campaign)
     return CampaignPlace(campaign=campaign, preparation=read_preparation(session, number))
 

@@ -5,11 +5,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.launch import LaunchOptions
-from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.machines import count_workers
 from mailer.campaigns.pending_launches.pending_launch import (
     LAUNCHABLE_STATES,
@@ -32,6 +30,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_query import say_segment
+from mailer.web.studio.stored_campaign import read_campaign
 
 _PATIENCE = 0.08
 """How many seconds a page waits for what is not known yet."""
@@ -66,10 +65,7 @@ def read_place(session: Session, number: int) -> LaunchPlace:
     Raises:
         HTTPException: 404, there is no such campaign.
     """
-    try:
-        campaign = find_campaign(session, number)
-    except UnknownCampaignError as error:
-        raise HTTPException(404) from error
+    campaign = read_campaign(session, number)
     now = read_clock(session.connection())
     place = LaunchPlace(
         campaign=campaign,

@@ -20,11 +20,11 @@ from mailer.dispatch.deliveries.counts import Counts
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
-from mailer.web.studio.live.place import load_campaign, read_campaign
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.web.studio.stored_campaign import load_campaign, read_campaign
 
 _PATIENCE = 0.1
 

@@ -17,16 +17,16 @@ from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.live.event_stream import stream_progress
-from mailer.web.studio.live.place import load_campaign
 from mailer.web.studio.live.progress_words import (
     describe_state,
     describe_time_left,
+    list_bar_parts,
     list_refusals,
-    list_segments,
     list_terms,
 )
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.stored_campaign import load_campaign
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 from subscribers.models import Subscriber
@@ -97,7 +97,7 @@ def describe_progress(progress: CampaignProgress | None, translator: Translator)
         "state_words": words,
         "state_tone": tone,
         "terms": terms,
-        "segments": list_segments(terms, progress.counts.audience),
+        "segments": list_bar_parts(terms, progress.counts.audience),
         "time_left": describe_time_left(progress, translator),
         "refusals": list_refusals(progress.groups, translator),
     }

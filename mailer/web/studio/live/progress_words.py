@@ -38,7 +38,7 @@ _FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class SumTerm:
     """A number of the sum: what it is called, how many, and the name of its colour."""
 
     name: str
@@ -47,7 +47,7 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
+class BarPart:
     """A part of the bar, in hundredths of its length."""
 
     name: str
@@ -79,28 +79,28 @@ def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[
     return translate(words), tone
 
 
-def list_terms(progress: CampaignProgress, translator: Translator) -> list[Term]:
+def list_terms(progress: CampaignProgress, translator: Translator) -> list[SumTerm]:
     """The terms of the sum, but for those that are nothing and seldom are anything."""
     always = {"sent", "rejected", "queued"}
     words = TERM_WORDS
     if progress.state is CampaignState.cancelled:
         words = {**TERM_WORDS, "queued": _NEVER_SENT, "deferred": _NEVER_SENT}
     return [
-        Term(name=name, words=translator.translate(words[name]), number=number)
+        SumTerm(name=name, words=translator.translate(words[name]), number=number)
         for name, number in progress.list_terms()
         if number or name in always
     ]
 
 
-def list_segments(terms: Sequence[Term], audience: int) -> list[Segment]:
+def list_bar_parts(terms: Sequence[SumTerm], audience: int) -> list[BarPart]:
     """The parts of a bar that is 100 long."""
-    segments, start = [], 0.0
+    parts, start = [], 0.0
     for term in terms:
         width = 100 * term.number / audience if audience else 0.0
         if width:
-            segments.append(Segment(name=term.name, start=round(start, 2), width=round(width, 2)))
+            parts.append(BarPart(name=term.name, start=round(start, 2), width=round(width, 2)))
         start += width
-    return segments
+    return parts
 
 
 def describe_time_left(progress: CampaignProgress, translator: Translator) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
+from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import generate_deliveries, report_campaign
 from mailer.campaigns.report.table_csv import write_table
 from mailer.database.models import DeliveryState
@@ -20,6 +20,7 @@ from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.reports.tables import find_tables
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.web.studio.stored_campaign import read_campaign
 
 _BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel reads the file in the system's own encoding instead of UTF-8."""
@@ -49,20 +50,16 @@ def export_deliveries(page: PageDep, campaign: CampaignNumber, form: OwnFormDep)
     wanted = form.get("state")
     states = (DeliveryState(wanted),) if wanted in list(DeliveryState) else ()
     name = f"campaign-{campaign}-deliveries.csv"
-    try:
-        with page.state.write_session() as session:
-            edition = find_campaign(session, campaign).edition
-            record_activity(
-                session,
-                page.actor,
-                Act.exported_report,
-                edition=edition,
-                subject=str(campaign),
-                detail=name,
-                now=page.state.clock(),
-            )
-    except UnknownCampaignError as error:
-        raise HTTPException(404) from error
+    with page.state.write_session() as session:
+        record_activity(
+            session,
+            page.actor,
+            Act.exported_report,
+            edition=read_campaign(session, campaign).edition,
+            subject=str(campaign),
+            detail=name,
+            now=page.state.clock(),
+        )
     return StreamingResponse(
         _stream_deliveries(page, campaign, states), media_type=_CSV, headers=_as_attachment(name)
     )

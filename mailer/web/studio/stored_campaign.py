@@ -1,4 +1,4 @@
-"""The campaign that a page is about."""
+"""The campaign with the number that a path names, as it is in the database."""
 
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
