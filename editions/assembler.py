@@ -52,7 +52,11 @@ _stories: LatestCache[Story] = LatestCache(2000)
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """The edition in ``folder`` from its ``documents``, in which every header is valid."""
+    """The edition in ``folder`` from its ``documents``, in which every header is valid.
+
+    Raises:
+        ValueError: there is no edition.md among them.
+    """
     document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")

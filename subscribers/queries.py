@@ -40,7 +40,8 @@ def count_subscribers(session: Session, segment: Segment, *, today: date | None 
 def list_subscriber_details(
     session: Session, segment: Segment, *, today: date | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the details of each subscriber in a segment, ready for JSON; see :func:`facts`."""
+    """Yield the details of each subscriber in a segment, in the order of their IDs, as
+    :func:`read_subscriber_details` has them, but without ``consent`` and ``merged_into``."""
     found = session.exec(
         select_subscribers(segment, today=today).execution_options(yield_per=_CHUNK, stream_results=True)
     )

@@ -38,7 +38,11 @@ class _Fate:
 def show_returns(
     workspace: Workspace, engine: Engine, edition: str, maildir: Path, output: DemoOutput
 ) -> None:
-    """Send the edition to simulated readers, and read what comes back to ``maildir``."""
+    """Send the edition to simulated readers, and read what comes back to ``maildir``.
+
+    Raises:
+        MailerError: the campaign stopped early.
+    """
     output.step("What comes back from ten simulated readers")
     add_simulated_readers(workspace, engine, now=datetime.now(UTC))
     plan = plan_campaign(

@@ -121,7 +121,7 @@ class Presence:
         return dead | {name for name in strangers if self._is_lost(name, now)}
 
     def remove(self, dead: set[str]) -> None:
-        """Remove dead dispatchers and their files, once :meth:`Ledger.rescue` has taken over their work."""
+        """Remove dead dispatchers and their files, once the ledger has taken over their work."""
         with self._engine.begin() as connection:
             connection.execute(delete(Dispatcher).where(col(Dispatcher.id).in_(dead)))
         for name in dead:

@@ -65,7 +65,11 @@ def format_mailbox(name: str, address: str) -> str:
 
 
 def format_phrase(phrase: str, address: str) -> str:
-    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`."""
+    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`.
+
+    Raises:
+        ValueError: the address would need quoting, or its domain is not in ASCII.
+    """
     if not _MAILBOX.fullmatch(address):
         raise ValueError(f"{address!r} cannot be written in a header")
     if not phrase:

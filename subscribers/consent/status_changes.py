@@ -137,7 +137,11 @@ def withdraw_sign_up(session: Session, subscriber_id: int) -> None:
 def add_consent_record(
     session: Session, subscriber: Subscriber, event: ConsentEvent, **context: Unpack[ConsentContext]
 ) -> None:
-    """Record what happened to ``subscriber`` without changing the status. The caller commits."""
+    """Record what happened to ``subscriber`` without changing the status. The caller commits.
+
+    Raises:
+        ValueError: ``subscriber`` was not flushed, and so has no ID yet.
+    """
     if subscriber.id is None:
         raise ValueError("flush the subscriber before recording anything about it")
     session.add(ConsentRecord(**consent_record_values(subscriber.id, event, **context)))

@@ -22,8 +22,11 @@ def find_approval_fault(
     *,
     launched_by: str,
 ) -> str:
-    """Return why ``plan`` may not be launched with ``approval``, which :func:`find_approval` has found, and
-    whom it waits for; empty if it may, or if no approval is needed ([campaigns] approval)."""
+    """Return why ``plan`` may not be launched with ``approval``, and whom it waits for; empty if it may, or
+    if no approval is needed ([campaigns] approval).
+
+    ``approval`` is what :func:`~mailer.campaigns.approvals.approval.find_approval` has found.
+    """
     if settings.campaigns.approval != "required":
         return ""
     command = f"`{approve_command(plan, settings)}`"

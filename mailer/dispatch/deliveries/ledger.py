@@ -122,6 +122,10 @@ class Ledger:
 
         Deliveries to subscribers who have left since the launch become suppressed. The list is empty if
         nothing is due or the campaign is not sending.
+
+        Raises:
+            LostClaimError: another dispatcher has the same name, and took one of them; none is claimed.
+            SQLAlchemyError: the database failed.
         """
         with self._transaction() as (connection, now):
             self._requeue_due(connection, now)

@@ -115,7 +115,12 @@ class ImapConnection:
 
     def wait(self, seconds: float, *, is_over: Callable[[], bool]) -> bool:
         """Wait until something changes in the mailbox, ``seconds`` have passed or ``is_over``; return whether
-        the server said anything."""
+        the server said anything.
+
+        Raises:
+            ConnectionLostError: the connection was lost.
+            FolderRefusedError: the server refuses to wait.
+        """
         idle = self._box.idle
         is_told = False
         with explain_command(self.options):

@@ -25,7 +25,12 @@ _MAX_WORDS = 300
 
 @contextlib.contextmanager
 def explain_connection(options: ImapOptions) -> Iterator[None]:
-    """Turn the errors of connecting into :class:`MailboxError`."""
+    """Turn the errors of connecting into ours.
+
+    Raises:
+        MailboxRefusedError: the server cannot be trusted or understood, which waiting does not change.
+        MailboxError: it cannot be reached now.
+    """
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -52,7 +57,12 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_login(options: ImapOptions) -> Iterator[None]:
-    """Turn a refused login into :class:`LoginRefusedError`."""
+    """Turn the errors of a login into ours.
+
+    Raises:
+        LoginRefusedError: the server refuses it.
+        MailboxError: the connection was lost meanwhile.
+    """
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:
@@ -65,7 +75,12 @@ def explain_login(options: ImapOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_command(options: ImapOptions) -> Iterator[None]:
-    """Turn the errors of a command into :class:`ConnectionLostError` or :class:`FolderRefusedError`."""
+    """Turn the errors of a command into ours.
+
+    Raises:
+        ConnectionLostError: the connection was lost.
+        FolderRefusedError: the server refuses it.
+    """
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:

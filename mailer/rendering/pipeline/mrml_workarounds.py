@@ -1,7 +1,7 @@
 """Workarounds for three silent changes that MRML makes to its input.
 
 Measured on mjml-python 1.4 (MRML 6.0). Each workaround applies to well-formed MJML text
-(:func:`mailer.rendering.pipeline.mjml` parses it first) and can be applied twice without harm.
+(:mod:`mailer.rendering.pipeline.mjml` parses it first) and can be applied twice without harm.
 """
 
 import re

@@ -17,8 +17,7 @@ from mailer.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDesk:
-    """The shared state of the pages of reports. ``admit`` may answer a request in place of a page, as on the
-    first visit; it returns None if the page is to be shown."""
+    """The shared state of the pages of reports."""
 
     workspace: Workspace
     renderer: PageRenderer

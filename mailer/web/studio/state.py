@@ -45,13 +45,20 @@ def leads_here_alone(address: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class StudioState:
-    """The shared state of Studio. ``address`` is what people open, without a slash at the end:
-    https://news.example.org/studio. Paths in pages begin with ``renderer.prefix``. ``live`` has the settings
-    as they are on disk. ``previews`` has the mail of the editions that were lately looked at, ``audience``
-    the groups of readers they go to, ``summaries`` what lists show of each edition, and ``problem_counts``
-    how many problems each has. ``sign_in_mailer`` mails links in a thread of its own. ``counts`` has the
-    numbers that take longer than a page may take, ``progress`` how far the campaigns are that somebody
-    watches, ``readiness`` whether others can be launched, and ``fragments`` what was last made of that."""
+    """The shared state of Studio.
+
+    ``address`` is what people open, without a slash at the end: https://news.example.org/studio. Paths in
+    pages begin with ``renderer.prefix``. ``live`` has the settings as they are on disk. ``previews`` has the
+    mail of the editions that were lately looked at, ``audience`` the groups of readers they go to,
+    ``summaries`` what lists show of each edition, and ``problem_counts`` how many problems each has.
+    ``sign_in_mailer`` mails links in a thread of its own; ``imports`` reads and imports uploaded lists in
+    another. ``counts`` has the numbers that take longer than a page may take, ``examination`` the doctor's
+    look at the workspace, and ``outbox`` the messages that previews have written. ``progress`` knows how far
+    the campaigns are that somebody watches, ``readiness`` whether others can be launched, and ``fragments``
+    what was last made of the former. ``passwords`` checks passwords, a few at a time. ``openid_provider`` is
+    the organisation's sign-in, if there is one. ``form_answers`` has what forms were answered with whose
+    second click must do nothing.
+    """
 
     workspace: Workspace
     live: LiveWorkspace
@@ -66,26 +73,14 @@ class StudioState:
     audience: Audience
     counts: Counts
     examination: Examination
-    """The doctor's look at the workspace."""
-
     progress: ProgressReaders
     readiness: ReadinessChecker
     outbox: OutboxReader
-    """The messages that previews have written."""
-
     fragments: BoundedCache[str]
-
     imports: ImportRunner
-    """It reads and imports uploaded lists, in a thread of its own."""
-
     passwords: PasswordChecker
-    """It checks passwords, a few at a time."""
-
     openid_provider: OpenIdProvider | None = None
-    """The organisation's sign-in, if there is one."""
-
     form_answers: FormAnswers = field(default_factory=FormAnswers)
-    """What forms were answered with whose second click must do nothing."""
 
     @property
     def is_https(self) -> bool:

@@ -88,7 +88,11 @@ def render_message(
     form: JudgementForm | None = None,
     errors: list[tuple[str, str]] | None = None,
 ) -> Response:
-    """Render a message with what was done about it; ``form`` is what was chosen, with its ``errors``."""
+    """Render a message with what was done about it; ``form`` is what was chosen, with its ``errors``.
+
+    Raises:
+        HTTPException: 404, there is no such message.
+    """
     with page.state.read_session() as session:
         message = find_message(session, number)
         following = find_next_held(session, number)
