@@ -9,13 +9,12 @@ message.
 The subscriber is 0 for everybody who has not agreed to be named.
 """
 
-import base64
-import binascii
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from subscribers.errors import TokenError
+from subscribers.token_text import read_token, write_token
 from subscribers.tokens import CLICK, TokenSigner
 
 _SIGNATURE_BYTES = 8
@@ -56,8 +55,7 @@ def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
     Raises:
         ValueError: the country is neither a code of two letters nor empty.
     """
-    signed = signer.sign_payload(CLICK, _pack(token), _SIGNATURE_BYTES)
-    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode("ascii")
+    return write_token(signer.sign_payload(CLICK, _pack(token), _SIGNATURE_BYTES))
 
 
 def read_click_token(signer: TokenSigner, text: str) -> ReadToken:
@@ -66,7 +64,9 @@ def read_click_token(signer: TokenSigner, text: str) -> ReadToken:
     Raises:
         TokenError: it was not issued by :func:`sign_click_token` with one of our keys, or was altered.
     """
-    signed = _decode(text)
+    if len(text) > _MAX_TOKEN_CHARACTERS:
+        raise TokenError
+    signed = read_token(text)
     newest = signer.newest()
     payload, key_number = newest.verify_payload(CLICK, signed, _SIGNATURE_BYTES)
     last_day = None if key_number == newest.current else newest.last_days.get(key_number)
@@ -122,16 +122,3 @@ def _unpack_number(data: bytes) -> tuple[int, bytes]:
         if byte <= 0x7F and number <= _MAX_ID:
             return number, data[place + 1 :]
     raise TokenError
-
-
-def _decode(text: str) -> bytes:
-    if len(text) > _MAX_TOKEN_CHARACTERS:
-        raise TokenError
-    try:
-        signed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise TokenError from None
-    # The last character may have unused bits: accept only one spelling of a token.
-    if base64.urlsafe_b64encode(signed).rstrip(b"=").decode("ascii") != text:
-        raise TokenError
-    return signed

@@ -27,9 +27,6 @@ replaced by a newer one still verifies links, but only of campaigns up to its la
 day that is, and its reader knows the campaigns.
 """
 
-import base64
-import binascii
-import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Mapping
@@ -38,6 +35,8 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.prefix_hmac import PrefixHmac
+from subscribers.token_text import read_hex_token, read_token, write_token
 from subscribers.typed_code import read_code, write_code
 
 _PAYLOAD = struct.Struct(">BQI")
@@ -54,10 +53,6 @@ _SIGNATURE_BYTES = 16
 MAIL_TOKEN_LENGTH = 2 * (_MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
 """The hex digits of a token in an address of mail: 50."""
 _MIN_KEY_BYTES = 16
-_BLOCK_BYTES = 64
-_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 CLICK = "click"
 """What the signature of a click's token is for. No link with it is ever stored, so it is no
 :class:`LinkPurpose`."""
@@ -142,9 +137,9 @@ class TokenSigner:
     retired: frozenset[int] = frozenset()
     last_days: Mapping[int, date] = field(default_factory=dict)
     reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
-    _hmacs: "dict[tuple[int, str], _PrefixHmac]" = field(init=False, repr=False, compare=False)
-    _oldest_hmac: "_PrefixHmac" = field(init=False, repr=False, compare=False)
-    _code_pads: "dict[int, int]" = field(init=False, repr=False, compare=False)
+    _hmacs: dict[tuple[int, str], PrefixHmac] = field(init=False, repr=False, compare=False)
+    _oldest_hmac: PrefixHmac = field(init=False, repr=False, compare=False)
+    _code_pads: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.current not in self.keys:
@@ -158,7 +153,7 @@ class TokenSigner:
                 raise ValueError(f"token key number {number} is shorter than {_MIN_KEY_BYTES} bytes")
         # The NUL ends the purpose, so that no purpose and payload can be mistaken for another purpose.
         hmacs = {
-            (number, purpose): _PrefixHmac(key, b"token\0" + purpose.encode() + b"\0")
+            (number, purpose): PrefixHmac(key, b"token\0" + purpose.encode() + b"\0")
             for number, key in self.keys.items()
             for purpose in (*LinkPurpose, CLICK, CODE)
         }
@@ -169,7 +164,7 @@ class TokenSigner:
         object.__setattr__(self, "_hmacs", hmacs)
         # Hides the campaign's and the reader's numbers from whoever only sees a code.
         object.__setattr__(self, "_code_pads", {number: pad >> 5 for number, pad in pads.items()})
-        object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
+        object.__setattr__(self, "_oldest_hmac", PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
         """Return a token of 39 URL-safe characters, signed with the key that was current at the start.
@@ -206,7 +201,7 @@ class TokenSigner:
                 altered in more than its case.
             RetiredKeyError: its key was retired.
         """
-        signed = _decode_hex(token)
+        signed = read_hex_token(token, _MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
         signer = self.newest()
         return signer._payload(*signer._check(signed, _MAIL_PAYLOAD, purpose))
 
@@ -326,7 +321,7 @@ class TokenSigner:
 
     def _sign(self, purpose: LinkPurpose, subject: int, detail: int) -> str:
         payload = _PAYLOAD.pack(self.current, subject, detail)
-        return _encode(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
+        return write_token(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
 
     def _signer_for(self, token: str) -> "TokenSigner":
         """Return the signer to verify ``token`` with. What is no token is refused before any file is read."""
@@ -353,45 +348,8 @@ class TokenSigner:
         return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id, last_day=last_day)
 
 
-class _PrefixHmac:
-    """HMAC-SHA256 (RFC 2104) of messages with a common prefix. The key and the prefix are hashed once, which
-    halves the time of ``hmac.digest`` for a token; every mail contains up to five.
-    """
-
-    def __init__(self, key: bytes, beginning: bytes) -> None:
-        # Keys are usually shorter than a block (64 bytes); a longer one is hashed first, as the RFC requires.
-        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER_PAD) + beginning)
-        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
-
-    def digest(self, message: bytes) -> bytes:
-        """Return the HMAC of the prefix and ``message``: 32 bytes."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()
-
-
 def _decode(token: str) -> bytes:
-    try:
-        signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise TokenError from None
-    # The last of the 39 characters has two unused bits: accept only one spelling of a token.
-    if len(signed) != _PAYLOAD.size + _SIGNATURE_BYTES or _encode(signed) != token:
+    signed = read_token(token)
+    if len(signed) != _PAYLOAD.size + _SIGNATURE_BYTES:
         raise TokenError
     return signed
-
-
-def _decode_hex(token: str) -> bytes:
-    # bytes.fromhex passes over spaces, which no address of ours contains.
-    if len(token) != MAIL_TOKEN_LENGTH or not (token.isascii() and token.isalnum()):
-        raise TokenError
-    try:
-        return bytes.fromhex(token)
-    except ValueError:
-        raise TokenError from None
-
-
-def _encode(signed: bytes) -> str:
-    return binascii.b2a_base64(signed, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
