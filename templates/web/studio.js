@@ -50,6 +50,11 @@ function showTimes(root) {
 showTimes(document);
 document.addEventListener("htmx:after:swap", () => showTimes(document));
 
+// A part of a page that did not come is asked for by the link that is there for who has no script.
+document.addEventListener("htmx:error", ({ target }) => {
+  for (const way of target.querySelectorAll?.("noscript") ?? []) way.outerHTML = way.innerHTML;
+});
+
 // While a query is being changed, the numbers on the page are still those of the one before, and look like it.
 document.addEventListener("input", (event) => {
   const asks = event.target.closest("[hx-target='#q-words']");

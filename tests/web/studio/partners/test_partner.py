@@ -351,3 +351,18 @@ def test_what_was_typed_is_not_lost_without_a_question(partners: PartnerHouse, b
         page.get_by_role("link", name="Home", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     assert asked == ["beforeunload"], "once, and neither for what was sent nor for an empty form"
+
+
+def test_a_part_of_the_page_that_did_not_come_can_be_asked_for(
+    partners: PartnerHouse, browser: Browser
+) -> None:
+    house = partners.house
+    with house.studio.open_context(browser, house.studio.add_member(Role.manager, "Nora Network")) as context:
+        page = context.new_page()
+        page.route("**/erase?files=1", lambda route: route.abort())
+        page.goto(f"{house.studio.url}/partners{path(partners, 'kim')}/erase")
+        link = page.get_by_role("link", name="Show the files")
+        expect(link).to_be_visible()
+        page.unroute("**/erase?files=1")
+        link.click()
+        expect(page.locator("#files")).not_to_contain_text("searching")
