@@ -1,6 +1,7 @@
 """Sentences with parameters, which are English until whoever shows them has a translation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Self
 
 
@@ -26,20 +27,32 @@ class Phrase(str):
 
     def dump(self) -> list[Any]:
         """The phrase for JSON, of which :func:`load_phrase` makes it again."""
-        values = {
-            name: value.dump() if isinstance(value, Phrase) else value
-            for name, value in self.parameters.items()
-        }
-        return [self.message, values]
+        return [self.message, {name: _dump_value(value) for name, value in self.parameters.items()}]
 
-    def render(self, gettext: Callable[[str], str]) -> str:
-        """The phrase in the language of ``gettext``, which knows messages."""
+    def render(self, gettext: Callable[[str], str], say: Callable[[str], str] = str) -> str:
+        """The phrase in the language of ``gettext``, which knows messages. ``say`` is asked for each value
+        that is text and no phrase."""
+
+        def render(value: object) -> object:
+            if isinstance(value, Phrase):
+                return value.render(gettext, say)
+            return say(value) if isinstance(value, str) else value
+
         said = gettext(self.message) if self.message else ""
-        values = {
-            name: value.render(gettext) if isinstance(value, Phrase) else value
-            for name, value in self.parameters.items()
-        }
+        values = {name: render(value) for name, value in self.parameters.items()}
         return said % values if values else said
+
+
+def _dump_value(value: object) -> object:
+    if isinstance(value, Phrase):
+        return value.dump()
+    return value if isinstance(value, (str, int, float)) else str(value)
+
+
+def read_error(error: Exception) -> str:
+    """The words of ``error``: the phrase that it was made with, or else its text."""
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, Phrase) else str(error)
 
 
 def load_phrase(written: Sequence[Any]) -> Phrase:
@@ -59,6 +72,16 @@ AFTER_PLACE = gettext_noop("%(place)s: %(words)s")
 """A file or a host, and what is said of it."""
 FURTHER = gettext_noop("%(first)s, %(next)s")
 """Two of several things."""
+FULL_STOP = gettext_noop("%(words)s.")
+"""A short statement as a sentence."""
+CLAUSES = gettext_noop("%(first)s; %(next)s")
+"""Two of several short statements."""
+
+
+def join_sentences(phrases: Iterable[str], joiner: str = SENTENCES) -> str:
+    """Put phrases one after the other, those that are not empty; ``joiner`` is the message for two."""
+    kept = [phrase for phrase in phrases if phrase]
+    return reduce(lambda first, following: Phrase(joiner, first=first, next=following), kept) if kept else ""
 
 
 def join_phrases(phrases: Sequence[str], joiner: str = OR) -> str:

@@ -58,12 +58,18 @@ class Translator:
         """``words`` in this language if they are a phrase, and as they are otherwise."""
         return words.render(self.translations.gettext) if isinstance(words, Phrase) else words
 
+    def _say_value(self, text: str) -> str:
+        # One word may be a name that only looks like a message.
+        return self.say_again(text) if " " in text else text
+
     def find_words(self, text: str) -> str | None:
         """``text``, English that the program wrote, in this language, line by line; None if a line of it
-        is in no catalogue: a server's words, or a name.
+        is in no catalogue: a server's words, or a name. Of a phrase, the values are looked for in this way.
         """
         if self.tag == SOURCE_LANGUAGE:
             return text
+        if isinstance(text, Phrase):
+            return text.render(self.translations.gettext, self._say_value)
         book = _load_phrase_book(self.tag)
         said = []
         for line in text.split("\n"):
@@ -75,6 +81,8 @@ class Translator:
 
     def say_again(self, text: str) -> str:
         """``text``, English that the program has written, in this language, as far as that is known."""
+        if isinstance(text, Phrase):
+            return self.find_words(text) or text
         return "\n".join(
             line if (said := self.find_words(line)) is None else said for line in text.split("\n")
         )

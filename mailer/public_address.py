@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.network import parse_address
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.site_proof import QUESTION_HEADER, RequestOrigin, read_answer, sign_question
@@ -22,6 +23,7 @@ _CERTIFICATE_WARNING = timedelta(days=14)
 _MADE_UP = "192.0.2.1"
 """An address of nobody (RFC 5737), which we claim to be."""
 _HTTP_PORT = 80
+_ANOTHER = gettext_noop("another address")
 
 
 class Gravity(StrEnum):
@@ -85,7 +87,11 @@ def check_public_address(
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        words = f"{base.geturl()} had not answered every question after {seconds:.0f} s. Try again later."
+        words = Phrase(
+            gettext_noop("%(base)s had not answered every question after %(seconds)s s. Try again later."),
+            base=base.geturl(),
+            seconds=f"{seconds:.0f}",
+        )
         return (*found, _bad(words))
     if failures:
         raise failures[0]
@@ -105,11 +111,19 @@ def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterato
     origin = read_answer(workspace.keys.suppression, question, health.text)
     if origin is None:
         yield _bad(
-            f"{base.geturl()} is served by a mailer with other keys, or by an older version. Start `mailer "
-            "serve` for this workspace again, or correct [web] base_url."
+            Phrase(
+                gettext_noop(
+                    "%(base)s is served by a mailer with other keys, or by an older version. Start `mailer "
+                    "serve` for this workspace again, or correct [web] base_url."
+                ),
+                base=base.geturl(),
+            )
         )
         return
-    yield AddressFinding(gravity=Gravity.good, message=f"{base.geturl()} shows this workspace's pages")
+    yield AddressFinding(
+        gravity=Gravity.good,
+        message=Phrase(gettext_noop("%(base)s shows this workspace's pages"), base=base.geturl()),
+    )
     yield from _judge_certificate(health)
     yield _judge_origin(origin)
     for judge in (_judge_one_click, _judge_metrics):
@@ -124,19 +138,32 @@ def _explain_health(base: SplitResult, health: _Answer) -> str:
     """What is wrong with the answer to the first question; empty if nothing is."""
     place = base.geturl()
     if 300 <= health.status < 400:
-        return (
-            f"{place} leads to {health.location or 'another address'}. Mail programs do not follow with a "
-            "click on their own unsubscribe button. Set [web] base_url to the address that answers itself."
+        return Phrase(
+            gettext_noop(
+                "%(place)s leads to %(location)s. Mail programs do not follow with a click on their "
+                "own unsubscribe button. Set [web] base_url to the address that answers itself."
+            ),
+            place=place,
+            location=health.location or _ANOTHER,
         )
     if health.status in {502, 503, 504}:
-        return (
-            f"{place}: the proxy answers, but `mailer serve` behind it does not (HTTP {health.status}). "
-            "Start it, and compare its port with the one in the proxy's file."
+        return Phrase(
+            gettext_noop(
+                "%(place)s: the proxy answers, but `mailer serve` behind it does not (HTTP "
+                "%(status)s). Start it, and compare its port with the one in the proxy's file."
+            ),
+            place=place,
+            status=health.status,
         )
     if health.status == 421 or health.status != 200 or not health.is_ours:
-        return (
-            f"{place}: another program answers there (HTTP {health.status} for /healthz). Let the proxy pass "
-            "this name on to `mailer serve`, as docs/serving.md shows, or correct [web] base_url."
+        return Phrase(
+            gettext_noop(
+                "%(place)s: another program answers there (HTTP %(status)s for /healthz). Let the "
+                "proxy pass this name on to `mailer serve`, as docs/serving.md shows, or correct [web] "
+                "base_url."
+            ),
+            place=place,
+            status=health.status,
         )
     return ""
 
@@ -146,30 +173,50 @@ def _judge_certificate(answer: _Answer) -> Iterator[AddressFinding]:
         return
     ends = answer.certificate_ends
     if ends - datetime.now(UTC) < _CERTIFICATE_WARNING:
-        words = f"the certificate expires on {ends:%Y-%m-%d}. Find out why it was not renewed."
+        words = Phrase(
+            gettext_noop("the certificate expires on %(ends)s. Find out why it was not renewed."),
+            ends=f"{ends:%Y-%m-%d}",
+        )
         yield AddressFinding(gravity=Gravity.doubtful, message=words)
     else:
-        yield AddressFinding(gravity=Gravity.good, message=f"the certificate is valid until {ends:%Y-%m-%d}")
+        yield AddressFinding(
+            gravity=Gravity.good,
+            message=Phrase(gettext_noop("the certificate is valid until %(ends)s"), ends=f"{ends:%Y-%m-%d}"),
+        )
 
 
 def _judge_origin(origin: RequestOrigin) -> AddressFinding:
     last = parse_address(origin.forwarded[-1]) if origin.forwarded else None
     if not origin.forwarded:
         return _bad(
-            f"the proxy at {origin.peer} does not say who the visitor is, so all visitors share one limit. "
-            "Let it set X-Forwarded-For, as docs/serving.md shows."
+            Phrase(
+                gettext_noop(
+                    "the proxy at %(peer)s does not say who the visitor is, so all visitors share one "
+                    "limit. Let it set X-Forwarded-For, as docs/serving.md shows."
+                ),
+                peer=origin.peer,
+            )
         )
     if str(last) == _MADE_UP:
         return _bad(
-            "the proxy passes on the X-Forwarded-For of visitors, so anybody can choose the address that is "
-            "seen. Let the proxy replace it or add to it, as docs/serving.md shows."
+            gettext_noop(
+                "the proxy passes on the X-Forwarded-For of visitors, so anybody can choose the "
+                "address that is seen. Let the proxy replace it or add to it, as docs/serving.md shows."
+            )
         )
     if origin.client == str(parse_address(origin.peer) or origin.peer) and str(last) != origin.client:
         return _bad(
-            f"the proxy at {origin.peer} is not trusted, so all visitors share one limit. If it is yours, "
-            f'add "{origin.peer}" to [web] trusted_proxies.'
+            Phrase(
+                gettext_noop(
+                    "the proxy at %(peer)s is not trusted, so all visitors share one limit. If it is "
+                    'yours, add "%(peer)s" to [web] trusted_proxies.'
+                ),
+                peer=origin.peer,
+            )
         )
-    message = f"the proxy says who the visitor is (here {origin.client})"
+    message = Phrase(
+        gettext_noop("the proxy says who the visitor is (here %(client)s)"), client=origin.client
+    )
     return AddressFinding(gravity=Gravity.good, message=message)
 
 
@@ -178,17 +225,27 @@ def _judge_one_click(base: SplitResult) -> AddressFinding:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = _ask(base, "POST", "/u/doctor", form, b"List-Unsubscribe=One-Click")
     if answer.status == 404 and answer.is_ours:
-        message = "a mail program's unsubscribe button reaches the pages"
+        message = gettext_noop("a mail program's unsubscribe button reaches the pages")
         return AddressFinding(gravity=Gravity.good, message=message)
     if 300 <= answer.status < 400:
         return _bad(
-            "a mail program's unsubscribe button is sent on to "
-            f"{answer.location or 'another address'}, and mail programs do not follow. Let the proxy pass "
-            "POST requests for /u/ on to `mailer serve`."
+            Phrase(
+                gettext_noop(
+                    "a mail program's unsubscribe button is sent on to %(location)s, and mail programs do "
+                    "not follow. Let the proxy pass POST requests for /u/ on to `mailer serve`."
+                ),
+                location=answer.location or _ANOTHER,
+            )
         )
     return _bad(
-        f"a mail program's unsubscribe button gets HTTP {answer.status} and does not reach the pages. Let "
-        "the proxy pass POST requests for /u/ on to `mailer serve`, without a login, a challenge or a check."
+        Phrase(
+            gettext_noop(
+                "a mail program's unsubscribe button gets HTTP %(status)s and does not reach the pages. "
+                "Let the proxy pass POST requests for /u/ on to `mailer serve`, without a login, a "
+                "challenge or a check."
+            ),
+            status=answer.status,
+        )
     )
 
 
@@ -196,27 +253,39 @@ def _judge_metrics(base: SplitResult) -> AddressFinding:
     answer = _ask(base, "GET", "/metrics")
     if answer.status == 200 and "mailer_" in answer.text:
         return _bad(
-            "/metrics shows your figures to everybody. Let the proxy answer 404 there, as docs/serving.md "
-            "shows."
+            gettext_noop(
+                "/metrics shows your figures to everybody. Let the proxy answer 404 there, as "
+                "docs/serving.md shows."
+            )
         )
-    return AddressFinding(gravity=Gravity.good, message="/metrics is closed to readers")
+    return AddressFinding(gravity=Gravity.good, message=gettext_noop("/metrics is closed to readers"))
 
 
 def _judge_plain_http(base: SplitResult, port: int) -> Iterator[AddressFinding]:
     if base.scheme != "https" or (base.port not in {None, 443} and port == _HTTP_PORT):
         return
     plain = base._replace(scheme="http", netloc=f"{_bracket(base.hostname or '')}:{port}")
-    advice = f"Let the proxy send visitors of http:// on to {base.geturl()}, as docs/serving.md shows."
+    advice = Phrase(
+        gettext_noop("Let the proxy send visitors of http:// on to %(base)s, as docs/serving.md shows."),
+        base=base.geturl(),
+    )
     try:
         answer = _ask(plain, "GET", "/")
     except _UnreachableError:
-        words = f"nothing answers at http://, where people arrive who type the address. {advice}"
+        words = Phrase(
+            gettext_noop("nothing answers at http://, where people arrive who type the address. %(advice)s"),
+            advice=advice,
+        )
         yield AddressFinding(gravity=Gravity.doubtful, message=words)
         return
     if 300 <= answer.status < 400 and answer.location.startswith("https://"):
-        yield AddressFinding(gravity=Gravity.good, message="http:// leads to https://")
+        yield AddressFinding(gravity=Gravity.good, message=gettext_noop("http:// leads to https://"))
     else:
-        words = f"http:// does not lead to https:// (HTTP {answer.status}). {advice}"
+        words = Phrase(
+            gettext_noop("http:// does not lead to https:// (HTTP %(status)s). %(advice)s"),
+            status=answer.status,
+            advice=advice,
+        )
         yield AddressFinding(gravity=Gravity.doubtful, message=words)
 
 
@@ -280,31 +349,59 @@ def _explain_failures(host: str, port: int, exchange: Callable[[], _Answer]) -> 
     try:
         return exchange()
     except socket.gaierror as error:
-        words = (
-            f"the name {host} is not known ({error.strerror}). Add it to your DNS, or correct [web] base_url."
+        words = Phrase(
+            gettext_noop(
+                "the name %(host)s is not known (%(error)s). Add it to your DNS, or correct [web] base_url."
+            ),
+            host=host,
+            error=error.strerror,
         )
     except ssl.SSLCertVerificationError as error:
         fault = error.verify_message.rstrip(".")
-        words = (
-            f"the certificate of {host} is not valid: {fault}. Readers see a warning, and mail programs give "
-            "up. Let the proxy use a valid one, with the whole chain."
+        words = Phrase(
+            gettext_noop(
+                "the certificate of %(host)s is not valid: %(fault)s. Readers see a warning, and mail "
+                "programs give up. Let the proxy use a valid one, with the whole chain."
+            ),
+            host=host,
+            fault=fault,
         )
     except ssl.SSLError as error:
-        words = (
-            f"{host} port {port} does not speak https ({error.reason or error}). Check the proxy's "
-            "certificate and port."
+        words = Phrase(
+            gettext_noop(
+                "%(host)s port %(port)s does not speak https (%(reason)s). Check the proxy's "
+                "certificate and port."
+            ),
+            host=host,
+            port=port,
+            reason=error.reason or error,
         )
     except TimeoutError:
-        words = (
-            f"{host} port {port} does not answer within {_SECONDS:.0f} s. Check the firewall, and where the "
-            "name points to."
+        words = Phrase(
+            gettext_noop(
+                "%(host)s port %(port)s does not answer within %(seconds)s s. Check the firewall, and "
+                "where the name points to."
+            ),
+            host=host,
+            port=port,
+            seconds=f"{_SECONDS:.0f}",
         )
     except ConnectionRefusedError:
-        words = (
-            f"nothing listens at {host} port {port}. Start the proxy, or correct where the name points to."
+        words = Phrase(
+            gettext_noop(
+                "nothing listens at %(host)s port %(port)s. Start the proxy, or correct where the name "
+                "points to."
+            ),
+            host=host,
+            port=port,
         )
     except (OSError, http.client.HTTPException) as error:
-        words = f"{host} port {port} gives no answer ({error or type(error).__name__}). Check the proxy."
+        words = Phrase(
+            gettext_noop("%(host)s port %(port)s gives no answer (%(error)s). Check the proxy."),
+            host=host,
+            port=port,
+            error=error or type(error).__name__,
+        )
     raise _UnreachableError(words)
 
 

@@ -45,10 +45,12 @@ def extract_messages() -> Catalog:
             ROOT / "mailer",
             [
                 ("approval_mails.py", "python"),
+                ("public_address.py", "python"),
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),
-        (ROOT / "mailer" / "database", [("restore.py", "python")]),
+        (ROOT / "mailer" / "database", [("restore.py", "python"), ("schema.py", "python")]),
+        (ROOT / "mailer" / "rendering" / "worker", [("confinement.py", "python")]),
         (ROOT / "editions", [("**.py", "python")]),
         (ROOT / "subscribers", [("**.py", "python")]),
         (ROOT / "locales", [("phrase.py", "python")]),

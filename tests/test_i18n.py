@@ -165,8 +165,11 @@ _THE_SAME = frozenset(
         "Invitations",
         "Machines",
         "Menu",
+        "Message",
         "Messages",
         "Note",
+        "Type",
+        "Webhook",
     }
     | {"Organisation", "Organisations", "Original", "Pages", "Passage", "Portrait", "Segment", "Segments"}
     | {"Signatures", "Tests", "Version %(number)s", "Versions", "spam"}
@@ -177,6 +180,9 @@ _THE_SAME = frozenset(
         "%(place)s: %(words)s",
         "%(first)s %(next)s",
         "%(first)s, %(next)s",
+        "%(first)s; %(next)s",
+        "%(number)s × %(reason)s",
+        "%(words)s.",
         "%(partners)s %(clauses)s",
     }
 )

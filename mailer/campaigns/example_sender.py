@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import templates
-from locales.phrase import gettext_noop
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases, join_sentences
 from mailer.settings import Settings
 
 _SAY_SO = gettext_noop("If you are that body, say so there, or add is_sample_body = true.")
@@ -33,10 +33,8 @@ def find_example_sender(settings: Settings) -> str:
             "body. Write your own in mailer.toml, or in Studio under Settings, Sender."
         )
     )
-    fault = words % {"keys": " and ".join([*([", ".join(same[:-1])] if len(same) > 1 else []), same[-1]])}
-    if set(same) <= set(_IDENTITY):
-        return f"{fault} {_SAY_SO}"
-    return fault
+    fault = Phrase(words, keys=join_phrases(same, AND))
+    return join_sentences([fault, _SAY_SO]) if set(same) <= set(_IDENTITY) else fault
 
 
 def shows_sample_body(settings: Settings) -> bool:

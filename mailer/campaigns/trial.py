@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, and_, func, insert, select
 from sqlmodel import col
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.database.models import TrialChange
 from mailer.errors import MailerError
@@ -47,15 +47,30 @@ class Trial:
     at: datetime | None = None
 
     def __str__(self) -> str:
-        decided = f" {format_utc(self.at)} by {self.by}" if self.at and self.by else ""
+        return str(self.describe())
+
+    def describe(self) -> str:
+        """The state in words, as a phrase."""
         if self.is_rehearsal:
-            return (
+            return gettext_noop(
                 "trial mode is not needed: the relay is on this machine, and the sender or the links are "
                 "only examples"
             )
-        if self.is_on:
-            return f"trial mode is on{decided and f', since{decided}'}: campaigns go to test readers alone"
-        return f"trial mode has ended{decided and f',{decided}'}: campaigns go to everybody they are for"
+        if not (self.at and self.by):
+            return (
+                gettext_noop("trial mode is on: campaigns go to test readers alone")
+                if self.is_on
+                else gettext_noop("trial mode has ended: campaigns go to everybody they are for")
+            )
+        return Phrase(
+            gettext_noop("trial mode is on, since %(time)s by %(name)s: campaigns go to test readers alone")
+            if self.is_on
+            else gettext_noop(
+                "trial mode has ended, %(time)s by %(name)s: campaigns go to everybody they are for"
+            ),
+            time=format_utc(self.at),
+            name=self.by,
+        )
 
     def as_dict(self) -> dict[str, str | bool | None]:
         """The state in the form of the JSON output."""

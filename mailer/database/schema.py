@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import StaleSchemaError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -97,10 +98,20 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 def _describe_mismatch(revision: str | None) -> str:
     if revision is None:
-        return "The database has no tables yet. Run `mailer db upgrade`."
+        return gettext_noop("The database has no tables yet. Run `mailer db upgrade`.")
     if (MIGRATIONS / "versions" / f"{revision}.py").is_file():
-        return f"The database has version {revision}, but this program needs {HEAD}. Run `mailer db upgrade`."
-    return (
-        f"The database has version {revision}, which is from a newer version of this program. "
-        "Update the program; the database cannot be downgraded."
+        return Phrase(
+            gettext_noop(
+                "The database has version %(revision)s, but this program needs %(head)s. Run `mailer db "
+                "upgrade`."
+            ),
+            revision=revision,
+            head=HEAD,
+        )
+    return Phrase(
+        gettext_noop(
+            "The database has version %(revision)s, which is from a newer version of this program. "
+            "Update the program; the database cannot be downgraded."
+        ),
+        revision=revision,
     )

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings
 from mailer.smtp.dkim import DkimSigner, SigningKey, load_ed25519_key, load_rsa_key
@@ -50,18 +51,31 @@ def _check_selectors(selectors: dict[str, str]) -> None:
     for setting, selector in selectors.items():
         if not selector:
             raise ConfigurationError(
-                f"[dkim] {setting} is missing, but its key is set. Set the selector to the part of the DNS "
-                "record's name before ._domainkey, such as news1."
+                Phrase(
+                    gettext_noop(
+                        "[dkim] %(setting)s is missing, but its key is set. Set the selector to the part "
+                        "of the DNS record's name before ._domainkey, such as news1."
+                    ),
+                    setting=setting,
+                )
             )
         if not _SELECTOR.fullmatch(selector):
             raise ConfigurationError(
-                f"[dkim] {setting} = {selector!r} cannot be part of a DNS name. Use letters, digits and "
-                "hyphens, such as news1."
+                Phrase(
+                    gettext_noop(
+                        "[dkim] %(setting)s = %(selector)s cannot be part of a DNS name. Use letters, "
+                        "digits and hyphens, such as news1."
+                    ),
+                    setting=setting,
+                    selector=f"{selector!r}",
+                )
             )
     if len({selector.lower() for selector in selectors.values()}) < len(selectors):
         raise ConfigurationError(
-            "[dkim] selector and ed25519_selector are the same, but a DNS record holds only one key. "
-            "Give each key its own selector."
+            gettext_noop(
+                "[dkim] selector and ed25519_selector are the same, but a DNS record holds only one "
+                "key. Give each key its own selector."
+            )
         )
 
 
@@ -72,5 +86,12 @@ def _find_domain(settings: Settings) -> str:
         return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2]
     except AddressError as error:
         raise ConfigurationError(
-            f"[dkim] domain = {domain!r} is invalid: {error.reason}. Use the domain of the sender's address."
+            Phrase(
+                gettext_noop(
+                    "[dkim] domain = %(domain)s is invalid: %(reason)s. Use the domain of the sender's "
+                    "address."
+                ),
+                domain=f"{domain!r}",
+                reason=error.reason,
+            )
         ) from error

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.dispatch.relay_tokens import RelayTokens
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
@@ -31,13 +32,23 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
     names = [relay.name for relay in smtp.relays]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
-            f"[[smtp.relays]]: two relays are named {doubled[0]!r}. Give each relay its own name."
+            Phrase(
+                gettext_noop(
+                    "[[smtp.relays]]: two relays are named %(doubled)s. Give each relay its own name."
+                ),
+                doubled=f"{doubled[0]!r}",
+            )
         )
     for relay in smtp.relays if len(smtp.relays) > 1 else ():
         if urlsplit(relay.url).scheme == "maildir":
             raise ConfigurationError(
-                f"[[smtp.relays]] {relay.name}: a folder cannot be one of several relays, because nothing "
-                "delivers its messages. Set it alone, in [smtp] url."
+                Phrase(
+                    gettext_noop(
+                        "[[smtp.relays]] %(relay)s: a folder cannot be one of several relays, because "
+                        "nothing delivers its messages. Set it alone, in [smtp] url."
+                    ),
+                    relay=relay.name,
+                )
             )
     return smtp.relays
 
@@ -72,8 +83,13 @@ def make_transport(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NA
     # There may be a password before an @.
     shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
     raise ConfigurationError(
-        f"[smtp] url = {shown!r} is not a relay address. "
-        "Use smtp://host:587, smtps://host:465 or maildir:PATH."
+        Phrase(
+            gettext_noop(
+                "[smtp] url = %(shown)s is not a relay address. Use smtp://host:587, smtps://host:465 or "
+                "maildir:PATH."
+            ),
+            shown=f"{shown!r}",
+        )
     )
 
 
@@ -137,11 +153,15 @@ def read_credentials(
         tokens = TokenFile(path=root / token_file)
     if not password and tokens is None:
         raise ConfigurationError(
-            "[smtp] url names a user but no password is set. Put the password in a file and set "
-            "password_file to its path, or sign in without a password ([smtp.oauth])."
+            gettext_noop(
+                "[smtp] url names a user but no password is set. Put the password in a file and set "
+                "password_file to its path, or sign in without a password ([smtp.oauth])."
+            )
         )
     if any(not character.isprintable() for character in user + password):
-        raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")
+        raise ConfigurationError(
+            gettext_noop("[smtp]: the user name or password contains a control character. Remove it.")
+        )
     return Credentials(user=user, password=password, tokens=tokens)
 
 
@@ -150,7 +170,15 @@ def _read_secret(path: Path, key: str, what: str) -> str:
         return read_first_line(path)
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"[smtp] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
+            Phrase(
+                gettext_noop(
+                    "[smtp] %(key)s: %(path)s cannot be read or is empty. Its first line must be the "
+                    "%(what)s."
+                ),
+                key=key,
+                path=path,
+                what=what,
+            )
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dmarc_discovery import discover_dmarc
 from mailer.doctor.dns_lookups import Lookups
@@ -26,27 +27,48 @@ def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagno
     is_strict_dkim = _says_strict(text, "adkim")
     by_dkim = is_aligned(identity.signing_domain, identity.from_domain, lookups, is_strict=is_strict_dkim)
     is_signed = bool(identity.keys or identity.selector)
-    shown = f"the domain that readers see, {identity.from_domain}"
+    domain = identity.from_domain
     if not by_dkim:
-        message = (
-            f"messages are signed by {identity.signing_domain}, which does not count for {shown}"
-            f"{' (adkim=s asks for the same name)' if is_strict_dkim else ''}. Leave [dkim] domain empty."
+        message = Phrase(
+            gettext_noop(
+                "messages are signed by %(signing_domain)s, which does not count for the domain that readers "
+                "see, %(domain)s (adkim=s asks for the same name). Leave [dkim] domain empty."
+            )
+            if is_strict_dkim
+            else gettext_noop(
+                "messages are signed by %(signing_domain)s, which does not count for the domain that readers "
+                "see, %(domain)s. Leave [dkim] domain empty."
+            ),
+            signing_domain=identity.signing_domain,
+            domain=domain,
         )
         code = "alignment-dkim"
         yield find_doubtful(_SUBJECT, code, message) if by_spf else find_bad(_SUBJECT, code, message)
     elif not by_spf and not identity.replaces_return_path:
-        strict = " (aspf=s asks for the same name)" if _says_strict(text, "aspf") else ""
-        where = "[feedback] bounce_address" if identity.has_bounce_address else "[sender] bounces_to"
-        message = (
-            f"bounces go to {identity.return_domain}, so SPF does not count for {shown}{strict}. Set {where} "
-            f"to an address {'at' if strict else 'at or below'} {identity.from_domain}."
+        message = Phrase(
+            gettext_noop(
+                "bounces go to %(return_domain)s, so SPF does not count for the domain that readers see, "
+                "%(domain)s (aspf=s asks for the same name). Set %(setting)s to an address at %(domain)s."
+            )
+            if _says_strict(text, "aspf")
+            else gettext_noop(
+                "bounces go to %(return_domain)s, so SPF does not count for the domain that readers see, "
+                "%(domain)s. Set %(setting)s to an address at or below %(domain)s."
+            ),
+            return_domain=identity.return_domain,
+            domain=domain,
+            setting="[feedback] bounce_address" if identity.has_bounce_address else "[sender] bounces_to",
         )
         code = "alignment-spf"
         yield find_doubtful(_SUBJECT, code, message) if is_signed else find_bad(_SUBJECT, code, message)
     else:
         ways = [name for name, aligned in (("SPF", by_spf), ("DKIM", is_signed and by_dkim)) if aligned]
-        if ways:
-            yield find_good(_SUBJECT, f"{' and '.join(ways)} speak{'' if ways[1:] else 's'} for {shown}")
+        if ways[1:]:
+            words = gettext_noop("SPF and DKIM speak for the domain that readers see, %(domain)s")
+            yield find_good(_SUBJECT, Phrase(words, domain=domain))
+        elif ways:
+            words = gettext_noop("%(method)s speaks for the domain that readers see, %(domain)s")
+            yield find_good(_SUBJECT, Phrase(words, method=ways[0], domain=domain))
 
 
 def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bool = False) -> bool:

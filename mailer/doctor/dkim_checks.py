@@ -4,6 +4,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity
@@ -27,10 +28,10 @@ def check_dkim(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
         name = f"{identity.selector}._domainkey.{identity.signing_domain}"
         yield from check_published_key(name, lookups)
         return
-    message = (
-        "nobody has said who signs your mail, so the signature cannot be checked. If your relay signs, set "
-        "[dkim] selector to its selector, and `mailer doctor --message FILE` reads the signature of a "
-        "message that arrived; otherwise make a key, as docs/dkim.md shows."
+    message = gettext_noop(
+        "nobody has said who signs your mail, so the signature cannot be checked. If your relay "
+        "signs, set [dkim] selector to its selector, and `mailer doctor --message FILE` reads the "
+        "signature of a message that arrived; otherwise make a key, as docs/dkim.md shows."
     )
     yield find_doubtful(_SUBJECT, "dkim-unknown", message)
 
@@ -49,15 +50,27 @@ def check_published_key(
     records = lookups.find_texts(name)
     if not records:
         advice = (
-            "Publish this record." if zone_line else "Publish the record that your relay’s provider shows."
+            gettext_noop("Publish this record.")
+            if zone_line
+            else gettext_noop("Publish the record that your relay’s provider shows.")
         )
-        message = f"there is no key at {name}, so receivers cannot check your signatures. {advice}"
+        message = Phrase(
+            gettext_noop(
+                "there is no key at %(name)s, so receivers cannot check your signatures. %(advice)s"
+            ),
+            name=name,
+            advice=advice,
+        )
         yield find_bad(_SUBJECT, "dkim-record-missing", message, record=zone_line)
         return
     if len(records) > 1:
-        message = (
-            f"there are {len(records)} TXT records at {name}, and receivers do not know which key to take. "
-            "Remove all but one."
+        message = Phrase(
+            gettext_noop(
+                "there are %(records)s TXT records at %(name)s, and receivers do not know which key to "
+                "take. Remove all but one."
+            ),
+            records=len(records),
+            name=name,
         )
         yield find_bad(_SUBJECT, "dkim-record-several", message, record=zone_line)
         return
@@ -66,19 +79,39 @@ def check_published_key(
         yield fault
         return
     if "y" in _read_tags(records[0]).get("t", "").split(":"):
-        message = (
-            f"the key at {name} says t=y, “only a test”: receivers may ignore your signatures. Remove t=y."
+        message = Phrase(
+            gettext_noop(
+                "the key at %(name)s says t=y, “only a test”: receivers may ignore your signatures. "
+                "Remove t=y."
+            ),
+            name=name,
         )
         yield find_doubtful(_SUBJECT, "dkim-test-mode", message, record=zone_line)
         return
-    yield find_good(_SUBJECT, f"the key at {name} is published" + (" and fits yours" if expected else ""))
+    words = (
+        gettext_noop("the key at %(name)s is published and fits yours")
+        if expected
+        else gettext_noop("the key at %(name)s is published")
+    )
+    yield find_good(_SUBJECT, Phrase(words, name=name))
 
 
 def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diagnosis | None:
     tags = _read_tags(record)
-    advice = "Publish this record instead." if zone_line else "Publish what your relay’s provider shows."
+    advice = (
+        gettext_noop("Publish this record instead.")
+        if zone_line
+        else gettext_noop("Publish what your relay’s provider shows.")
+    )
     if "p" in tags and not tags["p"]:
-        message = f"the key at {name} is revoked (p= is empty), so every signature counts as forged. {advice}"
+        message = Phrase(
+            gettext_noop(
+                "the key at %(name)s is revoked (p= is empty), so every signature counts as forged. "
+                "%(advice)s"
+            ),
+            name=name,
+            advice=advice,
+        )
         return find_bad(_SUBJECT, "dkim-key-revoked", message, record=zone_line)
     key = _decode(tags.get("p", ""))
     if (
@@ -88,22 +121,44 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
         or "sha256" not in tags.get("h", "sha256").split(":")
         or not {"*", "email"} & set(tags.get("s", "*").split(":"))
     ):
-        message = f"the record at {name} is not a key that receivers can use: {record[:80]}. {advice}"
+        message = Phrase(
+            gettext_noop(
+                "the record at %(name)s is not a key that receivers can use: %(record)s. %(advice)s"
+            ),
+            name=name,
+            record=record[:80],
+            advice=advice,
+        )
         return find_bad(_SUBJECT, "dkim-record-syntax", message, record=zone_line)
     bits = _count_rsa_bits(key) if tags.get("k", "rsa") == "rsa" else _GOOD_RSA_BITS
     if bits == 0:
-        message = f"the record at {name} holds no RSA key: {record[:80]}. {advice}"
+        message = Phrase(
+            gettext_noop("the record at %(name)s holds no RSA key: %(record)s. %(advice)s"),
+            name=name,
+            record=record[:80],
+            advice=advice,
+        )
         return find_bad(_SUBJECT, "dkim-record-syntax", message, record=zone_line)
     if bits < _GOOD_RSA_BITS:
         report = find_bad if bits < _LEAST_RSA_BITS else find_doubtful
-        message = (
-            f"the key at {name} has only {bits} bits, and large receivers no longer trust less than "
-            f"{_GOOD_RSA_BITS}. Replace it by a longer one."
+        message = Phrase(
+            gettext_noop(
+                "the key at %(name)s has only %(bits)s bits, and large receivers no longer trust less "
+                "than %(good_rsa_bits)s. Replace it by a longer one."
+            ),
+            name=name,
+            bits=bits,
+            good_rsa_bits=_GOOD_RSA_BITS,
         )
         return report(_SUBJECT, "dkim-key-short", message, record=zone_line)
     if expected and _decode(_read_tags(expected)["p"]) != key:
-        message = (
-            f"the key at {name} is not the one you sign with, so every signature counts as forged. {advice}"
+        message = Phrase(
+            gettext_noop(
+                "the key at %(name)s is not the one you sign with, so every signature counts as "
+                "forged. %(advice)s"
+            ),
+            name=name,
+            advice=advice,
         )
         return find_bad(_SUBJECT, "dkim-key-differs", message, record=zone_line)
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dmarc_discovery import DmarcDiscovery, DmarcRecord, discover_dmarc
 from mailer.doctor.dns_lookups import Lookups
@@ -25,9 +26,13 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
     domain = identity.from_domain
     discovery = discover_dmarc(domain, lookups)
     if len(discovery.own) > 1:
-        message = (
-            f"{domain} has {len(discovery.own)} DMARC records, which count as none. Keep only one of: "
-            f"{' / '.join(discovery.own)}"
+        message = Phrase(
+            gettext_noop(
+                "%(domain)s has %(number)s DMARC records, which count as none. Keep only one of: %(records)s"
+            ),
+            domain=domain,
+            number=len(discovery.own),
+            records=" / ".join(discovery.own),
         )
         record = write_record(f"_dmarc.{domain}", discovery.own[0])
         yield find_bad(_SUBJECT, "dmarc-several", message, record=record)
@@ -49,7 +54,11 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
         yield from findings
         return
     policy = _name_policy(domain, discovery, tags)
-    message = f"{discovery.policy.domain} tells receivers to {policy} mail that only claims to come from you"
+    message = Phrase(
+        gettext_noop("%(domain)s tells receivers to %(policy)s mail that only claims to come from you"),
+        domain=discovery.policy.domain,
+        policy=policy,
+    )
     yield find_good(_SUBJECT, message)
 
 
@@ -59,10 +68,13 @@ def suggest_record(domain: str, policy: str = "none") -> str:
 
 
 def _report_missing(domain: str) -> Diagnosis:
-    message = (
-        f"{domain} has no DMARC record, so anybody can send in your name, and Gmail, Yahoo and Microsoft "
-        "refuse newsletters from it. Publish this as a first step: it changes nothing for your mail, and "
-        f"reports arrive at dmarc@{domain}; use an address that exists."
+    message = Phrase(
+        gettext_noop(
+            "%(domain)s has no DMARC record, so anybody can send in your name, and Gmail, Yahoo and "
+            "Microsoft refuse newsletters from it. Publish this as a first step: it changes nothing "
+            "for your mail, and reports arrive at dmarc@%(domain)s; use an address that exists."
+        ),
+        domain=domain,
     )
     return find_bad(_SUBJECT, "dmarc-missing", message, record=suggest_record(domain))
 
@@ -85,9 +97,14 @@ def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagno
             dmarc.parse_dmarc_report_uri(uri)
     except dmarc.DMARCError as error:
         words = " ".join(str(error).split()).rstrip(".")
-        message = (
-            f"the DMARC record of {record.domain} has a mistake, and receivers then ignore it ({words}). "
-            f"Correct: {record.text}"
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s has a mistake, and receivers then ignore it "
+                "(%(words)s). Correct: %(text)s"
+            ),
+            domain=record.domain,
+            words=words,
+            text=record.text,
         )
         suggestion = suggest_record(record.domain)
         return find_bad(_SUBJECT, "dmarc-syntax", message, record=suggestion)
@@ -124,25 +141,42 @@ def _judge_policy(
     policy = _name_policy(domain, discovery, tags)
     if policy == "none":
         tag = "p" if found.domain == domain or "sp" not in tags["explicit"] else "sp"
-        message = (
-            f"the DMARC record of {found.domain} says {tag}=none: that "
-            "is the right first step, and lets through mail that only claims to come from you. When the "
-            "reports show nothing of your own that fails, publish quarantine, and later reject."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s says %(tag)s=none: that is the right first step, and "
+                "lets through mail that only claims to come from you. When the reports show nothing of "
+                "your own that fails, publish quarantine, and later reject."
+            ),
+            domain=found.domain,
+            tag=tag,
         )
         stricter = _replace_tag(mended, tag, "quarantine")
         yield find_doubtful(_SUBJECT, "dmarc-policy-none", message, record=write_record(name, stricter))
     elif tags["t"] == "y":
-        message = (
-            f"the DMARC record of {found.domain} says t=y, “only a test”: receivers do less than p={policy} "
-            "asks. Remove t=y when the reports show nothing of your own that fails."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s says t=y, “only a test”: receivers do less than "
+                "p=%(policy)s asks. Remove t=y when the reports show nothing of your own that fails."
+            ),
+            domain=found.domain,
+            policy=policy,
         )
         tested = _replace_tag(mended, "t", "")
         yield find_doubtful(_SUBJECT, "dmarc-test-mode", message, record=write_record(name, tested))
     for tag in _list_weaker_tags(tags) if policy != "none" else ():
-        whom = "names below it" if tag == "sp" else "names below it that do not exist"
-        message = (
-            f"the DMARC record of {found.domain} protects {whom} less ({tag}={tags[tag]}) than itself: fakes "
-            f"will use those. Remove {tag}=."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s protects names below it less (%(tag)s=%(value)s) than "
+                "itself: fakes will use those. Remove %(tag)s=."
+            )
+            if tag == "sp"
+            else gettext_noop(
+                "the DMARC record of %(domain)s protects names below it that do not exist less "
+                "(%(tag)s=%(value)s) than itself: fakes will use those. Remove %(tag)s=."
+            ),
+            domain=found.domain,
+            tag=tag,
+            value=tags[tag],
         )
         closed = _replace_tag(mended, tag, "")
         yield find_doubtful(_SUBJECT, "dmarc-subdomains-open", message, record=write_record(name, closed))
@@ -167,15 +201,22 @@ def _judge_tags(record: DmarcRecord, tags: dict[str, Any], mended: str) -> Itera
     names = [part.partition("=")[0].strip().lower() for part in record.text.split(";")]
     line = write_record(f"_dmarc.{record.domain}", mended)
     if removed := [tag for tag in _REMOVED_TAGS if tag in names]:
-        message = (
-            f"the DMARC record of {record.domain} has {' and '.join(removed)}, which RFC 9989 no longer "
-            "knows: some receivers still follow it, others do not. Remove it."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s has %(removed)s, which RFC 9989 no longer knows: some "
+                "receivers still follow it, others do not. Remove it."
+            ),
+            domain=record.domain,
+            removed=join_phrases(removed, AND),
         )
         yield find_doubtful(_SUBJECT, "dmarc-removed-tag", message, record=line)
     if tags["psd"] == "y":
-        message = (
-            f"the DMARC record of {record.domain} says psd=y, that it is a public suffix like .org, so every "
-            "name below it counts as somebody else. Remove psd=y."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s says psd=y, that it is a public suffix like .org, so "
+                "every name below it counts as somebody else. Remove psd=y."
+            ),
+            domain=record.domain,
         )
         yield find_doubtful(_SUBJECT, "dmarc-public-suffix", message, record=line)
 
@@ -196,9 +237,12 @@ def _judge_reports(
 ) -> Iterator[Diagnosis]:
     domain = record.domain
     if not tags["rua"]:
-        message = (
-            f"the DMARC record of {domain} names nobody who gets the reports, so you do not learn who sends "
-            "in your name. Add rua= with an address that somebody reads."
+        message = Phrase(
+            gettext_noop(
+                "the DMARC record of %(domain)s names nobody who gets the reports, so you do not learn "
+                "who sends in your name. Add rua= with an address that somebody reads."
+            ),
+            domain=domain,
         )
         line = write_record(f"_dmarc.{domain}", mended)
         yield find_doubtful(_SUBJECT, "dmarc-reports-missing", message, record=line)
@@ -208,12 +252,23 @@ def _judge_reports(
         if "@" not in address:
             continue
         if not lookups.find_mail_servers(receiver) and not lookups.find_addresses(receiver):
-            message = f"DMARC reports go to {address}, and {receiver} receives no mail. Correct rua=."
+            message = Phrase(
+                gettext_noop(
+                    "DMARC reports go to %(address)s, and %(receiver)s receives no mail. Correct rua=."
+                ),
+                address=address,
+                receiver=receiver,
+            )
             yield find_doubtful(_SUBJECT, "dmarc-reports-lost", message)
         elif not _is_authorised(domain, receiver, lookups):
-            message = (
-                f"DMARC reports about {domain} go to {receiver}, which has not agreed to get them, so nobody "
-                f"sends them. Have {receiver} publish this record, or use an address at {domain}."
+            message = Phrase(
+                gettext_noop(
+                    "DMARC reports about %(domain)s go to %(receiver)s, which has not agreed to get "
+                    "them, so nobody sends them. Have %(receiver)s publish this record, or use an "
+                    "address at %(domain)s."
+                ),
+                domain=domain,
+                receiver=receiver,
             )
             agreement = write_record(f"{domain}._report._dmarc.{receiver}", "v=DMARC1")
             yield find_doubtful(_SUBJECT, "dmarc-reports-refused", message, record=agreement)

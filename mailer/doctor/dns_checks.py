@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.dns import make_resolver
 from mailer.doctor.alignment_checks import check_alignment
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful
@@ -45,7 +46,9 @@ def check_dns(workspace: Workspace) -> Iterator[Diagnosis]:
     try:
         lookups = Lookups(make_resolver(workspace.settings.dns))
     except NoResolverConfiguration:
-        message = "this machine names no DNS server, so nothing could be looked up. Set [dns] resolver."
+        message = gettext_noop(
+            "this machine names no DNS server, so nothing could be looked up. Set [dns] resolver."
+        )
         yield find_doubtful("dns", "dns-silent", message)
         return
     _forget_earlier_answers()
@@ -55,9 +58,12 @@ def check_dns(workspace: Workspace) -> Iterator[Diagnosis]:
         yield _report_unanswered(identity.from_domain, error)
         return
     if not is_there:
-        message = (
-            f"the domain {identity.from_domain} does not exist, so receivers refuse mail from it. Correct "
-            "[sender] address, or register the domain."
+        message = Phrase(
+            gettext_noop(
+                "the domain %(from_domain)s does not exist, so receivers refuse mail from it. Correct "
+                "[sender] address, or register the domain."
+            ),
+            from_domain=identity.from_domain,
         )
         yield find_bad("dns", "domain-missing", message)
         return
@@ -73,24 +79,31 @@ def _run_checks(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
             unanswered.setdefault(error.question, error)
     if unanswered:
         questions = ", ".join(unanswered)
-        message = (
-            f"the DNS did not answer every question ({questions}), so not everything could be checked. "
-            "Receivers may get no answer either. Try again later; if it stays so, tell whoever looks after "
-            "these domains."
+        message = Phrase(
+            gettext_noop(
+                "the DNS did not answer every question (%(questions)s), so not everything could be "
+                "checked. Receivers may get no answer either. Try again later; if it stays so, tell "
+                "whoever looks after these domains."
+            ),
+            questions=questions,
         )
         yield find_doubtful("dns", "dns-unanswered", message)
 
 
 def _report_unanswered(domain: str, error: DnsUnansweredError) -> Diagnosis:
     if error.is_silence:
-        message = (
-            "the DNS does not answer, so SPF, DKIM, DMARC and mail servers could not be checked. Check this "
-            "machine’s network, or set [dns] resolver to a DNS server that it may ask."
+        message = gettext_noop(
+            "the DNS does not answer, so SPF, DKIM, DMARC and mail servers could not be checked. "
+            "Check this machine’s network, or set [dns] resolver to a DNS server that it may ask."
         )
         return find_doubtful("dns", "dns-silent", message)
-    message = (
-        f"the DNS servers of {domain} answer with a failure, so receivers cannot look up who may send for "
-        "it. Tell whoever looks after the domain; a frequent cause is DNSSEC with old signatures."
+    message = Phrase(
+        gettext_noop(
+            "the DNS servers of %(domain)s answer with a failure, so receivers cannot look up who may "
+            "send for it. Tell whoever looks after the domain; a frequent cause is DNSSEC with old "
+            "signatures."
+        ),
+        domain=domain,
     )
     return find_bad("dns", "dns-failing", message)
 

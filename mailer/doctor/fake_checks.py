@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
 from mailer.doctor.diagnosis import Diagnosis, find_doubtful
@@ -28,6 +29,13 @@ def check_fakes(workspace: Workspace) -> Iterator[Diagnosis]:
     finally:
         engine.dispose()
     if number:
-        fakes = "1 fake mail" if number == 1 else f"{number} fake mails"
-        message = f"{fakes} in your name in the last {_LATELY.days} days. To see them: mailer fakes list"
+        message = Phrase(
+            gettext_noop("1 fake mail in your name in the last %(days)s days. To see them: mailer fakes list")
+            if number == 1
+            else gettext_noop(
+                "%(number)s fake mails in your name in the last %(days)s days. To see them: mailer fakes list"
+            ),
+            number=number,
+            days=_LATELY.days,
+        )
         yield find_doubtful("fakes", "fakes-submitted", message)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from locales.phrase import CLAUSES, Phrase, gettext_noop, join_sentences
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.dmarc_reports.senders import read_senders
@@ -56,19 +57,30 @@ def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
     if not found.reports:
         return
     unknown = sum(sender.messages - sender.passed for sender in found.unknown)
-    said = (
-        f"in 30 days, receivers reported {found.messages:,} messages in your name, of which "
-        f"{found.passed:,} passed"
+    said = Phrase(
+        gettext_noop(
+            "in 30 days, receivers reported %(messages)s messages in your name, of which %(passed)s passed"
+        ),
+        messages=f"{found.messages:,}",
+        passed=f"{found.passed:,}",
     )
     if unknown < _MANY_UNKNOWN or unknown < found.messages * _UNKNOWN_SHARE:
         yield find_good("senders", said)
         return
-    message = (
-        f"{said}; {unknown:,} came from {len(found.unknown):,} unknown "
-        f"{'address' if len(found.unknown) == 1 else 'addresses'}. See `mailer feedback senders`: bring "
-        "programs of yours under SPF or DKIM, and keep others out with p=quarantine or p=reject."
+    came = Phrase(
+        gettext_noop(
+            "%(number)s came from 1 unknown address. See `mailer feedback senders`: bring programs of yours "
+            "under SPF or DKIM, and keep others out with p=quarantine or p=reject."
+        )
+        if len(found.unknown) == 1
+        else gettext_noop(
+            "%(number)s came from %(addresses)s unknown addresses. See `mailer feedback senders`: bring "
+            "programs of yours under SPF or DKIM, and keep others out with p=quarantine or p=reject."
+        ),
+        number=f"{unknown:,}",
+        addresses=f"{len(found.unknown):,}",
     )
-    yield find_doubtful("senders", "dmarc-unknown-senders", message)
+    yield find_doubtful("senders", "dmarc-unknown-senders", join_sentences([said, came], CLAUSES))
 
 
 def _name_finding(subject: str, code: str, finding: FeedbackFinding) -> Diagnosis:
@@ -83,11 +95,23 @@ def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
     faults = find_faults(settings.feedback, workspace.root)
     for name in settings.feedback.webhooks.list_names():
         subject = f"webhook {name}"
-        message = f"events are received at {settings.web.base_url}/hooks/{name}"
+        address = f"{settings.web.base_url}/hooks/{name}"
         if name in faults:
-            yield find_bad(subject, "webhook-secret", f"every event is refused: {faults[name]}")
+            yield find_bad(
+                subject,
+                "webhook-secret",
+                Phrase(gettext_noop("every event is refused: %(faults)s"), faults=faults[name]),
+            )
         elif not settings.web.base_url.startswith("https://"):
-            advice = "which the provider cannot reach. Set [web] base_url to your https address."
-            yield find_doubtful(subject, "webhook-unreachable", f"{message}, {advice}")
+            message = Phrase(
+                gettext_noop(
+                    "events are received at %(address)s, which the provider cannot reach. Set [web] base_url "
+                    "to your https address."
+                ),
+                address=address,
+            )
+            yield find_doubtful(subject, "webhook-unreachable", message)
         else:
-            yield find_good(subject, message)
+            yield find_good(
+                subject, Phrase(gettext_noop("events are received at %(address)s"), address=address)
+            )

@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from locales.phrase import Phrase, load_phrase
 from mailer.atomic_write import write_atomically
 from mailer.doctor.diagnosis import Diagnosis, Health
 from mailer.workspace import Workspace
@@ -34,8 +35,21 @@ def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: 
     Raises:
         OSError: the file cannot be written; the one before stays.
     """
-    kept = {"looked_at": now.isoformat(), "findings": [finding.as_dict() for finding in findings]}
+    kept = {"looked_at": now.isoformat(), "findings": list(map(_dump_finding, findings))}
     write_atomically(workspace.root / FILE_NAME, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+
+
+def _dump_finding(finding: Diagnosis) -> dict[str, Any]:
+    """The finding with the phrase that its message is, so that it can be said in any language."""
+    dumped: dict[str, Any] = {**finding.as_dict()}
+    if isinstance(finding.message, Phrase):
+        dumped["message"] = finding.message.dump()
+    return dumped
+
+
+def _load_finding(values: dict[str, Any]) -> Diagnosis:
+    message = values["message"] if isinstance(values["message"], str) else load_phrase(values["message"])
+    return Diagnosis(**{**values, "verdict": Health(values["verdict"]), "message": message})
 
 
 def read_diagnosis(workspace: Workspace) -> KeptDiagnosis | None:
@@ -43,9 +57,7 @@ def read_diagnosis(workspace: Workspace) -> KeptDiagnosis | None:
     try:
         kept = json.loads((workspace.root / FILE_NAME).read_bytes())
         looked_at = datetime.fromisoformat(kept["looked_at"])
-        findings = tuple(
-            Diagnosis(**{**values, "verdict": Health(values["verdict"])}) for values in kept["findings"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        findings = tuple(map(_load_finding, kept["findings"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return None if looked_at.tzinfo is None else KeptDiagnosis(looked_at=looked_at, findings=findings)

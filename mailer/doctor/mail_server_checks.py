@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity
@@ -19,49 +20,77 @@ def check_mail_exchangers(identity: MailIdentity, lookups: Lookups) -> Iterator[
         DnsUnansweredError: nobody answers.
     """
     what: dict[str, list[str]] = {}
-    for domain, use in ((identity.from_domain, "replies"), (identity.return_domain, "bounces")):
+    replies, bounces = Phrase(gettext_noop("replies")), Phrase(gettext_noop("bounces"))
+    for domain, use in ((identity.from_domain, replies), (identity.return_domain, bounces)):
         what.setdefault(domain, []).append(use)
     if identity.leave_domain:
-        what.setdefault(identity.leave_domain, []).append("mails that unsubscribe")
+        what.setdefault(identity.leave_domain, []).append(Phrase(gettext_noop("mails that unsubscribe")))
     for domain, listed in what.items():
-        yield _check_exchanger(domain, _join(listed), lookups)
-
-
-def _join(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+        yield _check_exchanger(domain, join_phrases(listed, AND), lookups)
 
 
 def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:
     servers = lookups.find_mail_servers(domain)
     if any(not host for _, host in servers):
-        message = (
-            f"{domain} says that it receives no mail (a null MX), so {uses} are lost, and some receivers "
-            "refuse mail from such a domain. Publish the MX record of your mail server, or use another "
-            "domain."
+        message = Phrase(
+            gettext_noop(
+                "%(domain)s says that it receives no mail (a null MX), so %(uses)s are lost, and some "
+                "receivers refuse mail from such a domain. Publish the MX record of your mail server, "
+                "or use another domain."
+            ),
+            domain=domain,
+            uses=uses,
         )
         return find_bad("mx", "mx-null", message)
     if not servers:
         if addresses := lookups.find_addresses(domain):
-            message = (
-                f"{domain} has no MX record; {uses} are tried at its own address, {addresses[0]}, which is "
-                "usually a web server. Publish the MX record of your mail server."
+            message = Phrase(
+                gettext_noop(
+                    "%(domain)s has no MX record; %(uses)s are tried at its own address, "
+                    "%(addresses)s, which is usually a web server. Publish the MX record of your mail "
+                    "server."
+                ),
+                domain=domain,
+                uses=uses,
+                addresses=addresses[0],
             )
             return find_doubtful("mx", "mx-missing", message)
-        message = (
-            f"{domain} has no MX record and no address, so {uses} cannot arrive, and some receivers refuse "
-            "mail from such a domain. Publish the MX record of your mail server."
+        message = Phrase(
+            gettext_noop(
+                "%(domain)s has no MX record and no address, so %(uses)s cannot arrive, and some "
+                "receivers refuse mail from such a domain. Publish the MX record of your mail server."
+            ),
+            domain=domain,
+            uses=uses,
         )
         return find_bad("mx", "mx-missing", message)
     lost = [host for _, host in servers if not lookups.find_addresses(host)]
     if lost:
         report = find_bad if len(lost) == len(servers) else find_doubtful
-        message = (
-            f"the mail server {lost[0]} of {domain} has no address, so {uses} "
-            f"{'cannot arrive' if len(lost) == len(servers) else 'may be late'}. Correct the MX record, or "
-            "publish the address of that server."
+        message = Phrase(
+            gettext_noop(
+                "the mail server %(server)s of %(domain)s has no address, so %(uses)s cannot arrive. Correct "
+                "the MX record, or publish the address of that server."
+            )
+            if len(lost) == len(servers)
+            else gettext_noop(
+                "the mail server %(server)s of %(domain)s has no address, so %(uses)s may be late. Correct "
+                "the MX record, or publish the address of that server."
+            ),
+            server=lost[0],
+            domain=domain,
+            uses=uses,
         )
         return report("mx", "mx-without-address", message)
-    return find_good("mx", f"{domain} receives {uses} ({servers[0][1]})")
+    return find_good(
+        "mx",
+        Phrase(
+            gettext_noop("%(domain)s receives %(uses)s (%(server)s)"),
+            domain=domain,
+            uses=uses,
+            server=servers[0][1],
+        ),
+    )
 
 
 def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
@@ -78,10 +107,15 @@ def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosi
     for domain in dict.fromkeys(filter(None, (identity.return_domain, identity.leave_domain))):
         found = [find_exchanger_service(host) for _, host in lookups.find_mail_servers(domain)]
         if found and found[0] is not None and mailbox not in found:
-            message = (
-                f"mail to {domain} arrives at {found[0].name}, and [feedback] imap reads a mailbox at "
-                f"{mailbox.name}, so nobody reads what comes back. Read the mailbox at {found[0].name}, or "
-                "use addresses whose mail arrives where you read."
+            message = Phrase(
+                gettext_noop(
+                    "mail to %(domain)s arrives at %(name)s, and [feedback] imap reads a mailbox at "
+                    "%(mailbox)s, so nobody reads what comes back. Read the mailbox at %(name)s, or "
+                    "use addresses whose mail arrives where you read."
+                ),
+                domain=domain,
+                name=found[0].name,
+                mailbox=mailbox.name,
             )
             yield find_doubtful("return path", "return-path-elsewhere", message)
 
@@ -102,10 +136,13 @@ def check_reverse_dns(identity: MailIdentity, lookups: Lookups) -> Iterator[Diag
 def _check_address(address: str, lookups: Lookups) -> Diagnosis:
     names = lookups.find_host_names(address)
     if not names:
-        message = (
-            f"the address {address} that your mail leaves from has no name in the reverse DNS, and Gmail, "
-            "Microsoft, Naver and many others refuse mail from such an address. Whoever gave you the address "
-            "(your network or hosting provider) sets it."
+        message = Phrase(
+            gettext_noop(
+                "the address %(address)s that your mail leaves from has no name in the reverse DNS, "
+                "and Gmail, Microsoft, Naver and many others refuse mail from such an address. Whoever "
+                "gave you the address (your network or hosting provider) sets it."
+            ),
+            address=address,
         )
         return find_bad("ptr", "ptr-missing", message)
     confirmed = [
@@ -114,10 +151,21 @@ def _check_address(address: str, lookups: Lookups) -> Diagnosis:
         if any(ip_address(each) == ip_address(address) for each in lookups.find_addresses(name))
     ]
     if confirmed:
-        return find_good("ptr", f"{address} is {confirmed[0]}, and that name leads back to it")
-    message = (
-        f"the reverse DNS calls {address} {names[0]}, and that name does not lead back to {address}, so it "
-        "counts as no name. Publish this record, or correct the reverse DNS."
+        return find_good(
+            "ptr",
+            Phrase(
+                gettext_noop("%(address)s is %(confirmed)s, and that name leads back to it"),
+                address=address,
+                confirmed=confirmed[0],
+            ),
+        )
+    message = Phrase(
+        gettext_noop(
+            "the reverse DNS calls %(address)s %(names)s, and that name does not lead back to "
+            "%(address)s, so it counts as no name. Publish this record, or correct the reverse DNS."
+        ),
+        address=address,
+        names=names[0],
     )
     kind = "AAAA" if ":" in address else "A"
     return find_bad("ptr", "ptr-unconfirmed", message, record=f"{names[0]}. IN {kind} {address}")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
@@ -34,12 +35,14 @@ _URI = re.compile(r"<([^<>\s]+)>")
 _RESULT = re.compile(r"\b(spf|dkim|dmarc)\s*=\s*([a-z]+)", re.IGNORECASE)
 _METHODS = {"spf": "message-spf-failed", "dkim": "message-dkim-failed", "dmarc": "message-dmarc-failed"}
 _WHY_BROKEN = {
-    DkimVerdict.body_changed: "the text was changed after it was signed",
-    DkimVerdict.header_changed: "a header was changed after it was signed, or the key in the DNS is another",
-    DkimVerdict.no_key: "the DNS has no such key",
-    DkimVerdict.unreachable: "the DNS did not answer",
-    DkimVerdict.expired: "it says that it counts no more",
-    DkimVerdict.malformed: "it breaks the rules",
+    DkimVerdict.body_changed: gettext_noop("the text was changed after it was signed"),
+    DkimVerdict.header_changed: gettext_noop(
+        "a header was changed after it was signed, or the key in the DNS is another"
+    ),
+    DkimVerdict.no_key: gettext_noop("the DNS has no such key"),
+    DkimVerdict.unreachable: gettext_noop("the DNS did not answer"),
+    DkimVerdict.expired: gettext_noop("it says that it counts no more"),
+    DkimVerdict.malformed: gettext_noop("it breaks the rules"),
 }
 
 
@@ -68,12 +71,12 @@ def check_built_message(workspace: Workspace) -> Iterator[Diagnosis]:
     if findings:
         yield from findings
     elif signer is not None:
-        words = "a message built and signed here has what receivers ask for"
+        words = gettext_noop("a message built and signed here has what receivers ask for")
         yield find_good(_SUBJECT, words)
     else:
-        words = (
-            "a message built here has what receivers ask for. Your relay signs it: send yourself a test, "
-            "save it as a file where it arrived, and run mailer doctor --message FILE"
+        words = gettext_noop(
+            "a message built here has what receivers ask for. Your relay signs it: send yourself a "
+            "test, save it as a file where it arrived, and run mailer doctor --message FILE"
         )
         yield find_good(_SUBJECT, words)
 
@@ -87,8 +90,10 @@ def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diag
     mails = read_submission(source)
     if not isinstance(mails, tuple):
         raise UnreadableMessageError(
-            "The file is no message. Save one of yours where it arrived: in Gmail, Show original and "
-            "Download; in Thunderbird and Apple Mail, Save as."
+            gettext_noop(
+                "The file is no message. Save one of yours where it arrived: in Gmail, Show original "
+                "and Download; in Thunderbird and Apple Mail, Save as."
+            )
         )
     part = mails[0].part
     results = verify_dkim(source, _make_key_finder(workspace), now=datetime.now(UTC))
@@ -103,7 +108,7 @@ def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diag
     ]
     yield from findings
     if all(finding.verdict == "good" for finding in findings):
-        yield find_good(_SUBJECT, "the message has what receivers ask for")
+        yield find_good(_SUBJECT, gettext_noop("the message has what receivers ask for"))
 
 
 def read_message_file(path: Path) -> bytes:
@@ -115,7 +120,9 @@ def read_message_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreadableMessageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UnreadableMessageError(
+            Phrase(gettext_noop("%(path)s cannot be read: %(error)s."), path=path, error=error.strerror)
+        ) from error
 
 
 # --- what is checked ----------------------------------------------------------------------------------------
@@ -124,32 +131,46 @@ def read_message_file(path: Path) -> bytes:
 def _check_headers(part: MimePart) -> Iterator[Diagnosis]:
     counts = {name: len(part.headers.all(name)) for name in _AT_MOST_ONCE}
     if missing := [name for name in _ONCE if not counts[name]]:
-        words = f"the message has no {_list_names(missing)}. Many receivers refuse it or take it for spam."
+        words = Phrase(
+            gettext_noop("the message has no %(missing)s. Many receivers refuse it or take it for spam."),
+            missing=_list_names(missing),
+        )
         yield find_bad(_SUBJECT, "message-header-missing", words)
     if repeated := [name for name, count in counts.items() if count > 1]:
-        words = f"the message has more than one {_list_names(repeated)}. Find out which program adds it."
+        words = Phrase(
+            gettext_noop("the message has more than one %(repeated)s. Find out which program adds it."),
+            repeated=_list_names(repeated),
+        )
         yield find_bad(_SUBJECT, "message-header-repeated", words)
 
 
 def _check_unsubscribing(part: MimePart) -> Iterator[Diagnosis]:
     value = part.headers.raw("list-unsubscribe")
     if not value:
-        words = "the message has no List-Unsubscribe, so mail programs show no button to unsubscribe"
+        words = gettext_noop(
+            "the message has no List-Unsubscribe, so mail programs show no button to unsubscribe"
+        )
         yield find_bad(_SUBJECT, "message-unsubscribe-missing", words)
         return
     if "=?" in value:
-        words = (
+        words = gettext_noop(
             "List-Unsubscribe is encoded, so no mail program can read it. A program on the way rewrote it."
         )
         yield find_bad(_SUBJECT, "message-unsubscribe-encoded", words)
         return
     pages = [uri for uri in _URI.findall(value) if urlsplit(uri).scheme.lower() in ("http", "https")]
     if len(pages) != 1 or urlsplit(pages[0]).scheme.lower() != "https":
-        words = "List-Unsubscribe must have exactly one https address for unsubscribing with one click"
-        yield find_bad(_SUBJECT, "message-unsubscribe-not-https", f"{words}. It has: {value[:200]}")
+        words = Phrase(
+            gettext_noop(
+                "List-Unsubscribe must have exactly one https address for unsubscribing with one click. "
+                "It has: %(value)s"
+            ),
+            value=value[:200],
+        )
+        yield find_bad(_SUBJECT, "message-unsubscribe-not-https", words)
     post = part.headers.raw("list-unsubscribe-post").replace(" ", "").lower()
     if post != "list-unsubscribe=one-click":
-        words = (
+        words = gettext_noop(
             "List-Unsubscribe-Post is missing or wrong, so Gmail and Yahoo do not count one-click unsubscribe"
         )
         yield find_bad(_SUBJECT, "message-one-click-missing", words)
@@ -157,24 +178,43 @@ def _check_unsubscribing(part: MimePart) -> Iterator[Diagnosis]:
 
 def _check_signatures(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator[Diagnosis]:
     if not results:
-        words = "nobody signed the message. Set a key in [dkim], or have your relay sign"
+        words = gettext_noop("nobody signed the message. Set a key in [dkim], or have your relay sign")
         yield find_bad(_SUBJECT, "message-unsigned", words)
         return
     valid = [result for result in results if result.verdict is DkimVerdict.valid]
     for result in results:
         if result.verdict is not DkimVerdict.valid:
+            why = _WHY_BROKEN[result.verdict]
             words = (
-                f"the signature of {result.domain or 'nobody'} is not valid: {_WHY_BROKEN[result.verdict]}"
+                Phrase(
+                    gettext_noop("the signature of %(domain)s is not valid: %(why)s"),
+                    domain=result.domain,
+                    why=why,
+                )
+                if result.domain
+                else Phrase(gettext_noop("the signature of nobody is not valid: %(why)s"), why=why)
             )
             find = find_doubtful if valid else find_bad
             yield find(_SUBJECT, "message-signature-broken", words)
     sender = _find_sender_domain(part)
     if valid and not any(is_aligned(result.domain, sender) for result in valid):
         domains = ", ".join(result.domain for result in valid)
-        words = f"the message is from {sender or 'nobody'}, and signed by {domains} alone"
-        yield find_bad(_SUBJECT, "message-signature-unaligned", f"{words}, so DMARC does not count it")
+        words = Phrase(
+            gettext_noop(
+                "the message is from %(sender)s, and signed by %(domains)s alone, so DMARC does not count it"
+            )
+            if sender
+            else gettext_noop(
+                "the message is from nobody, and signed by %(domains)s alone, so DMARC does not count it"
+            ),
+            sender=sender,
+            domains=domains,
+        )
+        yield find_bad(_SUBJECT, "message-signature-unaligned", words)
     if any(result.limits_body for result in valid):
-        words = "the signature covers only the beginning of the text (l=), so anybody can add to it"
+        words = gettext_noop(
+            "the signature covers only the beginning of the text (l=), so anybody can add to it"
+        )
         yield find_doubtful(_SUBJECT, "message-signature-partial", words)
 
 
@@ -190,23 +230,37 @@ def _check_coverage(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator
         return name in part.headers and not any(result.covers(name) for result in own)
 
     if unsigned := [name for name in ("list-unsubscribe", "list-unsubscribe-post") if is_open(name)]:
-        words = f"the signature does not cover {_list_names(unsigned)}, so receivers do not offer one click"
-        yield find_bad(_SUBJECT, "message-unsubscribe-unsigned", f"{words}. Have your relay add it to h=.")
+        words = Phrase(
+            gettext_noop(
+                "the signature does not cover %(names)s, so receivers do not offer one click. Have your "
+                "relay add it to h=."
+            ),
+            names=_list_names(unsigned),
+        )
+        yield find_bad(_SUBJECT, "message-unsubscribe-unsigned", words)
     if is_open("feedback-id"):
-        words = "the signature does not cover Feedback-ID, so Gmail shows no complaints by campaign"
-        yield find_doubtful(_SUBJECT, "message-feedback-id-unsigned", words)
+        open_id = gettext_noop(
+            "the signature does not cover Feedback-ID, so Gmail shows no complaints by campaign"
+        )
+        yield find_doubtful(_SUBJECT, "message-feedback-id-unsigned", open_id)
     if unsigned := [name for name in ("cfbl-address", "cfbl-feedback-id") if is_open(name)]:
-        words = (
-            f"the signature does not cover {_list_names(unsigned)}, so no provider reports complaints to it"
+        words = Phrase(
+            gettext_noop(
+                "the signature does not cover %(unsigned)s, so no provider reports complaints to it"
+            ),
+            unsigned=_list_names(unsigned),
         )
         yield find_doubtful(_SUBJECT, "message-complaint-address-unsigned", words)
     address = part.headers.raw("cfbl-address").partition(";")[0].strip()
     domain = address.rpartition("@")[2].lower()
     is_own = domain == sender or domain.endswith(f".{sender}")
     if domain and not is_own and not any(result.domain == domain for result in results):
-        words = (
-            f"complaints go to {address}, which is not of the sender's domain. Providers then want a second "
-            "signature, by that domain"
+        words = Phrase(
+            gettext_noop(
+                "complaints go to %(address)s, which is not of the sender's domain. Providers then "
+                "want a second signature, by that domain"
+            ),
+            address=address,
         )
         yield find_doubtful(_SUBJECT, "message-complaint-address-unaligned", words)
 
@@ -223,25 +277,49 @@ def _check_receiver(part: MimePart) -> Iterator[Diagnosis]:
     for method, code in _METHODS.items():
         outcomes = found.get(method, [])
         if outcomes and "pass" not in outcomes:
-            words = f"{server} says {method}={outcomes[0]}. To see why: mailer doctor {method}"
+            words = Phrase(
+                gettext_noop("%(server)s says %(method)s=%(outcomes)s. To see why: mailer doctor %(method)s"),
+                server=server,
+                method=method,
+                outcomes=outcomes[0],
+            )
             find = find_bad if method == "dmarc" or outcomes[0] in ("fail", "permerror") else find_doubtful
             yield find(_SUBJECT, code, words)
     if passed := [method for method in _METHODS if "pass" in found.get(method, [])]:
-        yield find_good(_SUBJECT, f"{server} says that {', '.join(passed)} passed")
+        yield find_good(
+            _SUBJECT,
+            Phrase(
+                gettext_noop("%(server)s says that %(methods)s passed"),
+                server=server,
+                methods=", ".join(passed),
+            ),
+        )
 
 
 def _check_lines(source: bytes) -> Iterator[Diagnosis]:
     longest = max(map(len, source.replace(b"\r\n", b"\n").split(b"\n")))
     if longest > _MAX_LINE:
-        words = f"a line has {longest:,} bytes. Servers may break lines of more than {_MAX_LINE}"
-        yield find_bad(_SUBJECT, "message-line-too-long", f"{words}, and with them the signature")
+        words = Phrase(
+            gettext_noop(
+                "a line has %(bytes)s bytes. Servers may break lines of more than %(most)s, and with them "
+                "the signature"
+            ),
+            bytes=f"{longest:,}",
+            most=_MAX_LINE,
+        )
+        yield find_bad(_SUBJECT, "message-line-too-long", words)
 
 
 def _check_size(mail: SubmittedMail) -> Iterator[Diagnosis]:
     sizes = [len(part.body) for part in mail.part.walk() if part.content_type == "text/html"]
     if sizes and max(sizes) > _CLIPPED_BYTES:
-        words = f"the HTML has {max(sizes) // 1024} kB, and Gmail cuts a message off at 102 kB"
-        yield find_doubtful(_SUBJECT, "message-clipped", f"{words}. Make the edition shorter.")
+        words = Phrase(
+            gettext_noop(
+                "the HTML has %(size)s kB, and Gmail cuts a message off at 102 kB. Make the edition shorter."
+            ),
+            size=max(sizes) // 1024,
+        )
+        yield find_doubtful(_SUBJECT, "message-clipped", words)
 
 
 # --- what it is checked with --------------------------------------------------------------------------------
@@ -284,7 +362,7 @@ def _find_sender_domain(part: MimePart) -> str:
 
 
 def _list_names(names: list[str]) -> str:
-    return " and ".join(_NAMES.get(name, name.title()) for name in names)
+    return join_phrases([_NAMES.get(name, name.title()) for name in names], AND)
 
 
 _NAMES = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.doctor.diagnosis import Diagnosis, find_doubtful, find_good
 from mailer.doctor.dmarc_discovery import discover_dmarc
 from mailer.doctor.dns_lookups import Lookups
@@ -31,7 +32,7 @@ _TRANSPORT = _Protection(
     absent_code="mta-sts-absent",
     prefix="_mta-sts",
     version="v=STSv1",
-    absent="it would make other servers encrypt the mail they send you (MTA-STS)",
+    absent=gettext_noop("it would make other servers encrypt the mail they send you (MTA-STS)"),
 )
 _REPORTS = _Protection(
     subject="tls-rpt",
@@ -39,7 +40,7 @@ _REPORTS = _Protection(
     absent_code="tls-rpt-absent",
     prefix="_smtp._tls",
     version="v=TLSRPTv1",
-    absent="it would tell you when mail to you could not be encrypted (TLS-RPT)",
+    absent=gettext_noop("it would tell you when mail to you could not be encrypted (TLS-RPT)"),
 )
 _LOGO = _Protection(
     subject="bimi",
@@ -47,7 +48,9 @@ _LOGO = _Protection(
     absent_code="bimi-absent",
     prefix="default._bimi",
     version="v=BIMI1",
-    absent="it would show your logo beside your mail at Gmail, Yahoo and Apple (BIMI; needs a certificate)",
+    absent=gettext_noop(
+        "it would show your logo beside your mail at Gmail, Yahoo and Apple (BIMI; needs a certificate)"
+    ),
 )
 
 
@@ -70,13 +73,23 @@ def check_transport_security(identity: MailIdentity, lookups: Lookups) -> Iterat
         return
     host = f"mta-sts.{identity.from_domain}"
     if not lookups.find_addresses(host):
-        message = (
-            f"{identity.from_domain} announces MTA-STS, and {host}, where its policy must lie, has no "
-            "address. Publish the policy there, or remove the record."
+        message = Phrase(
+            gettext_noop(
+                "%(from_domain)s announces MTA-STS, and %(host)s, where its policy must lie, has no "
+                "address. Publish the policy there, or remove the record."
+            ),
+            from_domain=identity.from_domain,
+            host=host,
         )
         yield find_doubtful("mta-sts", "mta-sts-faulty", message)
         return
-    yield find_good("mta-sts", f"{identity.from_domain} asks other servers to encrypt the mail they send you")
+    yield find_good(
+        "mta-sts",
+        Phrase(
+            gettext_noop("%(from_domain)s asks other servers to encrypt the mail they send you"),
+            from_domain=identity.from_domain,
+        ),
+    )
 
 
 def check_transport_reports(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
@@ -96,7 +109,13 @@ def check_transport_reports(identity: MailIdentity, lookups: Lookups) -> Iterato
     except tls_reports.SMTPTLSReportingError as error:
         yield _report_fault(_REPORTS, identity.from_domain, error)
         return
-    yield find_good("tls-rpt", f"{identity.from_domain} gets reports of mail that could not be encrypted")
+    yield find_good(
+        "tls-rpt",
+        Phrase(
+            gettext_noop("%(from_domain)s gets reports of mail that could not be encrypted"),
+            from_domain=identity.from_domain,
+        ),
+    )
 
 
 def check_logo(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
@@ -113,18 +132,28 @@ def check_logo(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
     tags = _read_tags(record)
     for tag in ("l", "a"):
         if (tag == "l" and tag not in tags) or (tags.get(tag) and not tags[tag].startswith("https://")):
-            fault = ValueError(f"{tag}= must be an https address")
+            fault = ValueError(Phrase(gettext_noop("%(tag)s= must be an https address"), tag=tag))
             yield _report_fault(_LOGO, domain, fault)
             return
     policy = discover_dmarc(domain, lookups).policy
     if policy is None or _read_tags(policy.text).get("p", "none").lower() == "none":
-        message = (
-            f"{domain} has a logo (BIMI), and its DMARC record asks receivers for nothing, so none shows it. "
-            "Publish p=quarantine or p=reject."
+        message = Phrase(
+            gettext_noop(
+                "%(domain)s has a logo (BIMI), and its DMARC record asks receivers for nothing, so "
+                "none shows it. Publish p=quarantine or p=reject."
+            ),
+            domain=domain,
         )
         yield find_doubtful("bimi", "bimi-without-policy", message)
         return
-    yield find_good("bimi", f"{domain} has a logo: {tags['l'] or 'none, on purpose'}")
+    yield find_good(
+        "bimi",
+        Phrase(
+            gettext_noop("%(domain)s has a logo: %(logo)s"),
+            domain=domain,
+            logo=tags["l"] or gettext_noop("none, on purpose"),
+        ),
+    )
 
 
 def _read_tags(record: str) -> dict[str, str]:
@@ -137,17 +166,25 @@ def _find_one(protection: _Protection, domain: str, lookups: Lookups) -> str | D
     name = f"{protection.prefix}.{domain}"
     found = [text for text in lookups.find_texts(name) if text.lower().startswith(protection.version.lower())]
     if not found:
-        message = f"{domain} has none: {protection.absent}"
+        message = Phrase(
+            gettext_noop("%(domain)s has none: %(absent)s"), domain=domain, absent=protection.absent
+        )
         return find_good(protection.subject, message, code=protection.absent_code)
     if len(found) > 1:
-        return _report_fault(protection, domain, ValueError(f"there are {len(found)} records at {name}"))
+        words = Phrase(gettext_noop("there are %(number)s records at %(name)s"), number=len(found), name=name)
+        return _report_fault(protection, domain, ValueError(words))
     return found[0]
 
 
 def _report_fault(protection: _Protection, domain: str, error: Exception) -> Diagnosis:
     words = " ".join(str(error).split()).rstrip(".")
-    message = (
-        f"the record at {protection.prefix}.{domain} has a mistake, so it is ignored ({words}). Correct it, "
-        "or remove it."
+    message = Phrase(
+        gettext_noop(
+            "the record at %(prefix)s.%(domain)s has a mistake, so it is ignored (%(words)s). Correct "
+            "it, or remove it."
+        ),
+        prefix=protection.prefix,
+        domain=domain,
+        words=words,
     )
     return find_doubtful(protection.subject, protection.faulty, message)

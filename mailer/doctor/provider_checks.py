@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
 from mailer.doctor.diagnosis import Diagnosis, Health, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
 from mailer.providers.audience import Audience, ProviderAudience, read_audience
@@ -64,18 +65,27 @@ def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iter
     lacking = [demand for demand in demands if demand.list_missing(Level.required)]
     for demand in lacking:
         provider, readers = demand.audience.provider, demand.audience.readers
-        wanted = ", ".join(each.label for each in demand.list_missing(Level.required))
-        page = f" See {provider.postmaster}." if provider.postmaster else ""
-        yield find_doubtful(
-            _SUBJECT,
-            "provider-asks",
-            f"{provider.name}, with {readers:,} of your readers, requires what is missing: {wanted}. Mend "
-            f"what is said about it above.{page}",
+        wanted = join_sentences([Phrase(each.label) for each in demand.list_missing(Level.required)], FURTHER)
+        page = Phrase(gettext_noop("See %(page)s."), page=provider.postmaster) if provider.postmaster else ""
+        message = Phrase(
+            gettext_noop(
+                "%(provider)s, with %(readers)s of your readers, requires what is missing: %(wanted)s. Mend "
+                "what is said about it above."
+            ),
+            provider=provider.name,
+            readers=f"{readers:,}",
+            wanted=wanted,
         )
+        yield find_doubtful(_SUBJECT, "provider-asks", join_sentences([message, page]))
     if demands and not lacking:
         yield find_good(
             _SUBJECT,
-            f"the {len(demands)} providers of your readers require nothing that is known to be missing",
+            Phrase(
+                gettext_noop(
+                    "the %(number)s providers of your readers require nothing that is known to be missing"
+                ),
+                number=len(demands),
+            ),
         )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from locales.phrase import CLAUSES, FURTHER, Phrase, gettext_noop, join_sentences, read_error
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError
@@ -25,7 +26,7 @@ def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
     try:
         relays = list_relays(smtp)
     except ConfigurationError as error:
-        yield find_bad("relay", "relay-settings", str(error))
+        yield find_bad("relay", "relay-settings", read_error(error))
         return
     for relay in relays:
         subject = f"relay {relay.name}" if smtp.relays else "relay"
@@ -37,17 +38,25 @@ def _check_relay(subject: str, settings: SmtpSettings, root: Path, *, name: str)
     if url.scheme == "maildir":
         return _check_folder(subject, root / url.path)
     if url.scheme not in {"smtp", "smtps"} or not url.hostname:
-        message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
+        message = gettext_noop(
+            "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
+        )
         return find_bad(subject, "relay-settings", message)
     try:
         view = probe_server(make_smtp_options(settings, root, name=name))
     except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is not a number
         # The address may contain a password, so only its host is shown.
         place, words = url.netloc.rpartition("@")[2], str(error).rstrip(".")
-        message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."
+        message = Phrase(
+            gettext_noop(
+                "%(place)s does not accept mail: %(words)s. Fix the relay, or set [smtp] url to another one."
+            ),
+            place=place,
+            words=words,
+        )
         return find_bad(subject, _name_failure(error), message)
     code, doubt = _find_weakness(view)
-    message = "; ".join(filter(None, (_describe_relay(view), doubt)))
+    message = join_sentences((_describe_relay(view), doubt), CLAUSES)
     return find_doubtful(subject, code, message) if doubt else find_good(subject, message)
 
 
@@ -67,54 +76,79 @@ def _check_folder(subject: str, folder: Path) -> Diagnosis:
     """
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
-        return find_good(subject, f"messages are only stored in {folder}; they are not sent to readers")
-    message = f"cannot write to {folder}. Create the folder, or set [smtp] url to another one."
+        return find_good(
+            subject,
+            Phrase(
+                gettext_noop("messages are only stored in %(folder)s; they are not sent to readers"),
+                folder=folder,
+            ),
+        )
+    message = Phrase(
+        gettext_noop("cannot write to %(folder)s. Create the folder, or set [smtp] url to another one."),
+        folder=folder,
+    )
     return find_bad(subject, "relay-folder", message)
 
 
 # What a relay can do beyond the necessary, in the words of somebody who does not know the protocol.
 _EXTENSIONS = {
-    "PIPELINING": "fewer waits",
-    "8BITMIME": "accents sent as they are",
-    "SMTPUTF8": "addresses with accents",
-    "DSN": "bounces that name the message",
+    "PIPELINING": gettext_noop("PIPELINING (fewer waits)"),
+    "8BITMIME": gettext_noop("8BITMIME (accents sent as they are)"),
+    "SMTPUTF8": gettext_noop("SMTPUTF8 (addresses with accents)"),
+    "DSN": gettext_noop("DSN (bounces that name the message)"),
 }
 
 
 def _describe_relay(probe: ProbeResult) -> str:
     """Describe a relay in one line: encryption, login, and the SMTP extensions."""
     offers = probe.capabilities
-    has = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name in offers]
-    lacks = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name not in offers]
+    has: list[str] = [words for name, words in _EXTENSIONS.items() if name in offers]
+    lacks = [words for name, words in _EXTENSIONS.items() if name not in offers]
     if size := next((int(word) for word in offers.keywords.get("SIZE", ()) if word.isdecimal()), 0):
-        has.append(f"messages of up to {size:,} bytes")
-    until = (
-        f", certificate valid until {probe.certificate_expires_at:%Y-%m-%d}"
-        if probe.certificate_expires_at
-        else ""
+        has.append(Phrase(gettext_noop("messages of up to %(size)s bytes"), size=f"{size:,}"))
+    supported = (
+        Phrase(gettext_noop("supports %(extensions)s"), extensions=join_sentences(has, FURTHER))
+        if has
+        else gettext_noop("supports no SMTP extensions")
     )
-    extensions = f"supports {', '.join(has) or 'no SMTP extensions'}"
-    return "; ".join(
-        [
-            f"{probe.address} answers",
-            f"encrypted ({probe.tls}){until}" if probe.tls else "not encrypted",
-            f"logged in with {probe.mechanism}" if probe.mechanism else "no login",
-            f"{extensions}; does not support {', '.join(lacks)}, which sending works without"
-            if lacks
-            else extensions,
-        ]
+    unsupported = Phrase(
+        gettext_noop("does not support %(extensions)s, which sending works without"),
+        extensions=join_sentences(lacks, FURTHER),
+    )
+    login = (
+        Phrase(gettext_noop("logged in with %(mechanism)s"), mechanism=str(probe.mechanism))
+        if probe.mechanism
+        else gettext_noop("no login")
+    )
+    answers = Phrase(gettext_noop("%(address)s answers"), address=probe.address)
+    parts = [answers, _describe_encryption(probe), login, supported, unsupported if lacks else ""]
+    return join_sentences(parts, CLAUSES)
+
+
+def _describe_encryption(probe: ProbeResult) -> str:
+    if not probe.tls:
+        return gettext_noop("not encrypted")
+    if not probe.certificate_expires_at:
+        return Phrase(gettext_noop("encrypted (%(version)s)"), version=probe.tls)
+    return Phrase(
+        gettext_noop("encrypted (%(version)s), certificate valid until %(day)s"),
+        version=probe.tls,
+        day=f"{probe.certificate_expires_at:%Y-%m-%d}",
     )
 
 
 def _find_weakness(probe: ProbeResult) -> tuple[str, str]:
     """What makes the relay unsuitable for real readers: a code and words; empty if nothing does."""
     if probe.certificate_error:
-        return "relay-certificate", f"its certificate cannot be trusted ({probe.certificate_error})"
+        return "relay-certificate", Phrase(
+            gettext_noop("its certificate cannot be trusted (%(certificate_error)s)"),
+            certificate_error=probe.certificate_error,
+        )
     if (
         probe.certificate_expires_at
         and probe.certificate_expires_at - datetime.now(UTC) < _CERTIFICATE_WARNING
     ):
-        return "relay-certificate-ends", "its certificate expires soon"
+        return "relay-certificate-ends", gettext_noop("its certificate expires soon")
     if not probe.tls and not probe.is_loopback:
-        return "relay-unencrypted", "anyone on the network path can read the mail"
+        return "relay-unencrypted", gettext_noop("anyone on the network path can read the mail")
     return "", ""

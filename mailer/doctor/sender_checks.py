@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from locales.phrase import FULL_STOP, Phrase, gettext_noop, join_sentences
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.example_sender import find_example_sender
 from mailer.campaigns.trial import read_trial
@@ -23,7 +24,10 @@ def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     address = settings.sender.address
     if is_reserved_domain(settings.sender.domain):
-        message = f"{address} is only an example. Set [sender] address to your own address."
+        message = Phrase(
+            gettext_noop("%(address)s is only an example. Set [sender] address to your own address."),
+            address=address,
+        )
         yield find_doubtful("sender", "sender-example", message)
     else:
         yield find_good("sender", address)
@@ -39,5 +43,8 @@ def check_trial(workspace: Workspace) -> Iterator[Diagnosis]:
         return  # What is wrong with the database is said already.
     finally:
         engine.dispose()
-    advice = "When the doctor finds nothing bad, end it with `mailer trial end --by NAME`."
-    yield find_good("trial", f"{trial}. {advice}" if trial.is_on else str(trial))
+    words = trial.describe()
+    if trial.is_on:
+        advice = gettext_noop("When the doctor finds nothing bad, end it with `mailer trial end --by NAME`.")
+        words = join_sentences([Phrase(FULL_STOP, words=words), advice])
+    yield find_good("trial", words)

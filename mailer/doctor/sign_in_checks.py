@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from locales.phrase import read_error
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError
 from mailer.oauth.health import SignInState, check_sign_ins
@@ -26,7 +27,7 @@ def check_sign_in(workspace: Workspace) -> Iterator[Diagnosis]:
     try:
         findings = tuple(check_sign_ins(workspace.settings, workspace.root, now=datetime.now(UTC)))
     except ConfigurationError as error:
-        yield find_bad("sign-in", "sign-in-missing", str(error))
+        yield find_bad("sign-in", "sign-in-missing", read_error(error))
         return
     for finding in findings:
         subject = f"sign-in {finding.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity, RelayOrigin
@@ -34,9 +35,13 @@ def check_spf(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
     if len(records) > 1:
         terms = [term for record in records for term in record.split()[1:]]
         merged = [term for term in dict.fromkeys(terms) if not _is_all(term)]
-        message = (
-            f"{domain} has {len(records)} SPF records, and receivers then accept none of them. Replace them "
-            "by one."
+        message = Phrase(
+            gettext_noop(
+                "%(domain)s has %(records)s SPF records, and receivers then accept none of them. "
+                "Replace them by one."
+            ),
+            domain=domain,
+            records=len(records),
         )
         record = write_record(domain, " ".join(["v=spf1", *merged, "~all"]))
         yield find_bad(_SUBJECT, "spf-several", message, record=record)
@@ -60,16 +65,24 @@ def _is_all(term: str) -> bool:
 def _report_missing(identity: MailIdentity, lookups: Lookups) -> Diagnosis:
     domain = identity.return_domain
     if identity.replaces_return_path:
-        names = " and ".join(dict.fromkeys(relay.service.name for relay in identity.relays if relay.service))
-        message = (
-            f"{names} sends with a return path of its own, so receivers ask for its SPF record, not for that "
-            f"of {domain}"
+        services = dict.fromkeys(relay.service.name for relay in identity.relays if relay.service)
+        names = join_phrases(list(services), AND)
+        message = Phrase(
+            gettext_noop(
+                "%(names)s sends with a return path of its own, so receivers ask for its SPF record, "
+                "not for that of %(domain)s"
+            ),
+            names=names,
+            domain=domain,
         )
         return find_good(_SUBJECT, message)
     terms = " ".join(dict.fromkeys(term for relay in identity.relays for term in list_terms(relay, lookups)))
-    message = (
-        f"{domain} has no SPF record, so anybody can send in its name, and Gmail, Yahoo and Microsoft refuse "
-        "newsletters from it. Publish one that names your relay."
+    message = Phrase(
+        gettext_noop(
+            "%(domain)s has no SPF record, so anybody can send in its name, and Gmail, Yahoo and "
+            "Microsoft refuse newsletters from it. Publish one that names your relay."
+        ),
+        domain=domain,
     )
     record = write_record(domain, f"v=spf1 {terms or 'mx'} ~all")
     return find_bad(_SUBJECT, "spf-missing", message, record=record)
@@ -121,31 +134,62 @@ def _parse(record: str, domain: str, lookups: Lookups) -> tuple[dict[str, Any], 
         fault = find_bad(
             _SUBJECT,
             "spf-void-lookups",
-            f"the SPF record of {domain} names more than two hosts that do not exist, and receivers then "
-            f"give up. Remove them from: {record}",
+            Phrase(
+                gettext_noop(
+                    "the SPF record of %(domain)s names more than two hosts that do not exist, and "
+                    "receivers then give up. Remove them from: %(record)s"
+                ),
+                domain=domain,
+                record=record,
+            ),
         )
     except spf.SPFTooManyDNSLookups as error:
-        number = (getattr(error, "data", None) or {}).get("dns_lookups", f"more than {_MOST_LOOKUPS}")
+        more = Phrase(gettext_noop("more than %(number)s"), number=_MOST_LOOKUPS)
+        number = (getattr(error, "data", None) or {}).get("dns_lookups", more)
         fault = find_bad(
             _SUBJECT,
             "spf-too-many-lookups",
-            f"the SPF record of {domain} needs {number} questions to the DNS, and receivers give up after "
-            f"{_MOST_LOOKUPS}. Remove the services you no longer send through from: {record}",
+            Phrase(
+                gettext_noop(
+                    "the SPF record of %(domain)s needs %(number)s questions to the DNS, and receivers "
+                    "give up after %(most_lookups)s. Remove the services you no longer send through from: "
+                    "%(record)s"
+                ),
+                domain=domain,
+                number=number,
+                most_lookups=_MOST_LOOKUPS,
+                record=record,
+            ),
         )
     except (spf.SPFIncludeLoop, spf.SPFRedirectLoop, spf.SPFRecordNotFound) as error:
         fault = find_bad(
             _SUBJECT,
             "spf-include-broken",
-            f"the SPF record of {domain} refers to a domain that has no usable SPF record, and receivers "
-            f"then accept none of it ({_shorten(error)}). Remove or correct that part of: {record}",
+            Phrase(
+                gettext_noop(
+                    "the SPF record of %(domain)s refers to a domain that has no usable SPF record, and "
+                    "receivers then accept none of it (%(error)s). Remove or correct that part of: "
+                    "%(record)s"
+                ),
+                domain=domain,
+                error=_shorten(error),
+                record=record,
+            ),
         )
     except spf.SPFError as error:
         code = "spf-include-broken" if isinstance(error, spf.MultipleSPFRTXTRecords) else "spf-syntax"
         fault = find_bad(
             _SUBJECT,
             code,
-            f"the SPF record of {domain} has a mistake, and receivers then accept none of it "
-            f"({_shorten(error)}). Correct: {record}",
+            Phrase(
+                gettext_noop(
+                    "the SPF record of %(domain)s has a mistake, and receivers then accept none of it "
+                    "(%(error)s). Correct: %(record)s"
+                ),
+                domain=domain,
+                error=_shorten(error),
+                record=record,
+            ),
         )
     lookups.raise_unanswered()
     return parsed, fault
@@ -161,16 +205,22 @@ def _judge_ending(domain: str, record: str, parsed: dict[str, Any]) -> Iterator[
         end = end["redirect"]["parsed"]
     terms = [term for term in record.split() if not _is_all(term)]
     if end["all"] == "pass":
-        message = (
-            f"the SPF record of {domain} ends with +all: it lets every server in the world send in your "
-            "name. Replace the end by ~all."
+        message = Phrase(
+            gettext_noop(
+                "the SPF record of %(domain)s ends with +all: it lets every server in the world send "
+                "in your name. Replace the end by ~all."
+            ),
+            domain=domain,
         )
         corrected = write_record(domain, " ".join([*terms, "~all"]))
         yield find_bad(_SUBJECT, "spf-allows-all", message, record=corrected)
     elif end["all"] == "neutral":
-        message = (
-            f"the SPF record of {domain} does not say what to think of all other servers, so it protects "
-            "nobody. Let it end with ~all."
+        message = Phrase(
+            gettext_noop(
+                "the SPF record of %(domain)s does not say what to think of all other servers, so it "
+                "protects nobody. Let it end with ~all."
+            ),
+            domain=domain,
         )
         corrected = write_record(domain, " ".join([*terms, "~all"]))
         yield find_doubtful(_SUBJECT, "spf-no-end", message, record=corrected)
@@ -187,10 +237,14 @@ def _judge_relays(
             continue
         addresses = find_sending_addresses(relay, lookups)
         if not addresses:
-            message = (
-                f"nobody has said which address the mail of {relay.host} leaves from, so it cannot be looked "
-                f"for in the SPF record of {domain}. Set [smtp] sending_addresses; whoever runs the relay "
-                "knows them."
+            message = Phrase(
+                gettext_noop(
+                    "nobody has said which address the mail of %(host)s leaves from, so it cannot be "
+                    "looked for in the SPF record of %(domain)s. Set [smtp] sending_addresses; whoever "
+                    "runs the relay knows them."
+                ),
+                host=relay.host,
+                domain=domain,
             )
             yield find_doubtful(_SUBJECT, "spf-relay-unknown", message)
             continue
@@ -199,22 +253,35 @@ def _judge_relays(
         if missing:
             yield _report_relay(relay, domain, record, missing)
         else:
-            message = f"{domain} lets {relay.host} send ({', '.join(addresses)})"
-            yield find_good(_SUBJECT, message)
+            words = gettext_noop("%(domain)s lets %(host)s send (%(addresses)s)")
+            sent = Phrase(words, domain=domain, host=relay.host, addresses=", ".join(addresses))
+            yield find_good(_SUBJECT, sent)
 
 
 def _judge_service(service: RelayService, domain: str, record: str, parsed: dict[str, Any]) -> Diagnosis:
     if service.replaces_return_path and service.include not in _list_includes(parsed):
-        message = (
-            f"the SPF record of {domain} is valid; {service.name} sends with a return path of its own, so "
-            "receivers ask for its record"
+        message = Phrase(
+            gettext_noop(
+                "the SPF record of %(domain)s is valid; %(service)s sends with a return path of its "
+                "own, so receivers ask for its record"
+            ),
+            domain=domain,
+            service=service.name,
         )
         return find_good(_SUBJECT, message)
     if service.include in _list_includes(parsed):
-        return find_good(_SUBJECT, f"{domain} lets {service.name} send")
-    message = (
-        f"the SPF record of {domain} does not name {service.name}, so your mail fails SPF. Add "
-        f"include:{service.include} to it."
+        return find_good(
+            _SUBJECT,
+            Phrase(gettext_noop("%(domain)s lets %(service)s send"), domain=domain, service=service.name),
+        )
+    message = Phrase(
+        gettext_noop(
+            "the SPF record of %(domain)s does not name %(service)s, so your mail fails SPF. Add "
+            "include:%(include)s to it."
+        ),
+        domain=domain,
+        service=service.name,
+        include=service.include,
     )
     corrected = write_record(domain, _insert_terms(record, [f"include:{service.include}"]))
     return find_bad(_SUBJECT, "spf-relay-missing", message, record=corrected)
@@ -224,15 +291,25 @@ def _report_relay(relay: RelayOrigin, domain: str, record: str, missing: list[st
     terms = [f"ip{6 if ':' in each else 4}:{each}" for each in missing]
     corrected = write_record(domain, _insert_terms(record, terms))
     if relay.addresses or relay.host == domain or relay.host.endswith(f".{domain}"):
-        message = (
-            f"the SPF record of {domain} does not name {', '.join(missing)}, where the mail of {relay.host} "
-            "leaves from, so it fails SPF. Add it."
+        message = Phrase(
+            gettext_noop(
+                "the SPF record of %(domain)s does not name %(missing)s, where the mail of %(host)s "
+                "leaves from, so it fails SPF. Add it."
+            ),
+            domain=domain,
+            missing=", ".join(missing),
+            host=relay.host,
         )
         return find_bad(_SUBJECT, "spf-relay-missing", message, record=corrected)
-    message = (
-        f"the SPF record of {domain} does not name {relay.host} ({', '.join(missing)}). Its mail may leave "
-        "from other addresses: if you know them, set [smtp] sending_addresses; otherwise ask whoever runs it "
-        "what to add."
+    message = Phrase(
+        gettext_noop(
+            "the SPF record of %(domain)s does not name %(host)s (%(missing)s). Its mail may leave "
+            "from other addresses: if you know them, set [smtp] sending_addresses; otherwise ask "
+            "whoever runs it what to add."
+        ),
+        domain=domain,
+        host=relay.host,
+        missing=", ".join(missing),
     )
     return find_doubtful(_SUBJECT, "spf-relay-unknown", message)
 

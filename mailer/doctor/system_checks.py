@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from locales.phrase import gettext_noop
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.rendering.message import names_survive_folding
 from mailer.rendering.worker.confinement import describe_confinement
@@ -20,9 +21,9 @@ def check_templates(_: Workspace) -> Iterator[Diagnosis]:
 def check_python(_: Workspace) -> Iterator[Diagnosis]:
     """Check that this Python does not have the bug that adds addresses to headers."""
     if names_survive_folding():
-        yield find_good("python", "this Python writes long names in headers correctly")
+        yield find_good("python", gettext_noop("this Python writes long names in headers correctly"))
         return
-    message = (
+    message = gettext_noop(
         "this Python has a bug: a long name in a header can add a second address. Use a newer Python release."
     )
     yield find_bad("python", "python-header-bug", message)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
 from mailer.network import parse_listen_address
 from mailer.public_address import check_public_address
@@ -12,20 +13,32 @@ def check_web(workspace: Workspace) -> Iterator[Diagnosis]:
     """Check the address that readers' links begin with."""
     web = workspace.settings.web
     if not web.supports_one_click:
-        advice = "one-click unsubscribe requires https (RFC 8058). Set [web] base_url to an https address."
-        yield find_bad("web", "web-not-https", f"{web.base_url}: {advice}")
-    elif web.base_url.startswith("http://"):
-        advice = (
-            "only this machine can open this address. Set [web] base_url before you send to real readers."
+        advice = gettext_noop(
+            "%(address)s: one-click unsubscribe requires https (RFC 8058). Set [web] base_url to an https "
+            "address."
         )
-        yield find_doubtful("web", "web-on-this-machine", f"{web.base_url}: {advice}")
+        yield find_bad("web", "web-not-https", Phrase(advice, address=web.base_url))
+    elif web.base_url.startswith("http://"):
+        advice = gettext_noop(
+            "%(address)s: only this machine can open this address. Set [web] base_url before you send to "
+            "real readers."
+        )
+        yield find_doubtful("web", "web-on-this-machine", Phrase(advice, address=web.base_url))
     else:
-        yield find_good("web", f"{web.base_url}: https, as one-click unsubscribe requires")
+        yield find_good(
+            "web",
+            Phrase(
+                gettext_noop("%(base_url)s: https, as one-click unsubscribe requires"), base_url=web.base_url
+            ),
+        )
     if web.base_url.startswith("https://") and not web.accessibility_contact:
         sender = workspace.settings.sender
-        message = (
-            f"readers report barriers to {sender.reply_to or sender.address}, as /accessibility says. For "
-            "another address or a form, set [web] accessibility_contact."
+        message = Phrase(
+            gettext_noop(
+                "readers report barriers to %(reply_to)s, as /accessibility says. For another address "
+                "or a form, set [web] accessibility_contact."
+            ),
+            reply_to=sender.reply_to or sender.address,
         )
         yield find_good("accessibility", message)
 
@@ -34,9 +47,12 @@ def check_public_pages(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the public address as a reader would, and look where the metrics are."""
     metrics = workspace.settings.web.metrics
     if metrics and parse_listen_address(metrics).is_everywhere:
-        message = (
-            f"[web] metrics = {metrics} is open to everybody who reaches this machine. Name one address of "
-            "an internal network, or 127.0.0.1."
+        message = Phrase(
+            gettext_noop(
+                "[web] metrics = %(metrics)s is open to everybody who reaches this machine. Name one "
+                "address of an internal network, or 127.0.0.1."
+            ),
+            metrics=metrics,
         )
         yield find_doubtful("metrics", "metrics-open", message)
     for finding in check_public_address(workspace):

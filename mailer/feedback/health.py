@@ -2,10 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
+from locales.phrase import (
+    AND,
+    CLAUSES,
+    FURTHER,
+    Phrase,
+    gettext_noop,
+    join_phrases,
+    join_sentences,
+    read_error,
+)
 from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
@@ -13,11 +24,20 @@ from mailer.feedback.mailboxes.errors import MailboxError
 from mailer.feedback.mailboxes.imap_probe import MailboxView, probe_mailbox
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
+from mailer.reasons.reason import Reason
 from mailer.rendering.return_addresses import make_address
 from mailer.settings import LOOPBACK_HOSTS, Settings
 from mailer.workspace import Workspace
 
 _MANY_WAITING = 1000
+_ALARMS: Mapping[str, str] = MappingProxyType(
+    {
+        Reason.authentication: gettext_noop("authentication"),
+        Reason.blocked: gettext_noop("blocked"),
+        Reason.policy: gettext_noop("policy"),
+        Reason.spam: gettext_noop("spam"),
+    }
+)
 
 
 class FeedbackGravity(StrEnum):
@@ -54,9 +74,14 @@ def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
     if settings.bounce_address and not is_anything_read:
         yield FeedbackFinding(
             gravity=FeedbackGravity.doubtful,
-            message=f"bounces come back to {settings.bounce_address}, and no mailbox is named where they are "
-            "read. Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
-            "feedback receive`.",
+            message=Phrase(
+                gettext_noop(
+                    "bounces come back to %(bounce_address)s, and no mailbox is named where they are read. "
+                    "Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
+                    "feedback receive`."
+                ),
+                bounce_address=settings.bounce_address,
+            ),
         )
 
 
@@ -73,19 +98,36 @@ def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
             alarms = list_alarms(session, now=read_clock(session.connection()))
             held = count_held(session)
     if alarms:
-        reasons = Counter(alarm.reason.replace("_", " ") for alarm in alarms)
-        counted = ", ".join(f"{number} × {reason}" for reason, number in reasons.most_common())
+        reasons = Counter(_ALARMS.get(alarm.reason, alarm.reason.replace("_", " ")) for alarm in alarms)
+        counted = join_sentences(
+            [
+                Phrase(gettext_noop("%(number)s × %(reason)s"), number=number, reason=Phrase(reason))
+                for reason, number in reasons.most_common()
+            ],
+            FURTHER,
+        )
         yield FeedbackFinding(
             gravity=FeedbackGravity.doubtful,
-            message=f"in the last {ALARM_DAYS} days, servers said this about you, not about your readers: "
-            f"{counted}. The latest: {alarms[0].words or 'without words'}. See `mailer feedback list`.",
+            message=Phrase(
+                gettext_noop(
+                    "in the last %(days)s days, servers said this about you, not about your readers: "
+                    "%(counted)s. The latest: %(latest)s. See `mailer feedback list`."
+                ),
+                days=ALARM_DAYS,
+                counted=counted,
+                latest=alarms[0].words or gettext_noop("without words"),
+            ),
         )
     if held:
-        waiting = "1 message that came back waits" if held == 1 else f"{held:,} messages that came back wait"
-        yield FeedbackFinding(
-            gravity=FeedbackGravity.doubtful,
-            message=f"{waiting} for a person. Run `mailer feedback review`.",
+        message = Phrase(
+            gettext_noop("1 message that came back waits for a person. Run `mailer feedback review`.")
+            if held == 1
+            else gettext_noop(
+                "%(number)s messages that came back wait for a person. Run `mailer feedback review`."
+            ),
+            number=f"{held:,}",
         )
+        yield FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
 
 
 def check_return_path(settings: Settings) -> FeedbackFinding:
@@ -94,46 +136,77 @@ def check_return_path(settings: Settings) -> FeedbackFinding:
     feedback = settings.feedback
     if not feedback.bounce_address:
         if names := feedback.webhooks.list_names():
-            message = f"your provider reports bounces ({', '.join(names)}); what it returns goes to {plain}"
+            message = Phrase(
+                gettext_noop("your provider reports bounces (%(names)s); what it returns goes to %(plain)s"),
+                names=", ".join(names),
+                plain=plain,
+            )
             return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
-        message = (
-            f"bounces go to {plain}, and nobody knows whose they are, so dead addresses stay on the list. "
-            "Set [feedback] bounce_address."
+        message = Phrase(
+            gettext_noop(
+                "bounces go to %(plain)s, and nobody knows whose they are, so dead addresses stay on "
+                "the list. Set [feedback] bounce_address."
+            ),
+            plain=plain,
         )
         return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
     domain = feedback.bounce_address.rpartition("@")[2]
     parts = [
-        f"a newsletter's bounce comes back to {_show_address(feedback.bounce_address, feedback.delimiter)}",
-        f"{domain} needs an MX record, and an SPF record that names your relay",
+        Phrase(
+            gettext_noop("a newsletter's bounce comes back to %(bounce_address)s"),
+            bounce_address=_show_address(feedback.bounce_address, feedback.delimiter),
+        ),
+        Phrase(
+            gettext_noop("%(domain)s needs an MX record, and an SPF record that names your relay"),
+            domain=domain,
+        ),
     ]
     if settings.sender.bounces_to:
-        parts.append(f"{plain} ([sender] bounces_to) counts only for tests and for mails to one person")
+        parts.append(
+            Phrase(
+                gettext_noop(
+                    "%(plain)s ([sender] bounces_to) counts only for tests and for mails to one person"
+                ),
+                plain=plain,
+            )
+        )
     if _are_related(domain, settings.sender.domain):
-        return FeedbackFinding(gravity=FeedbackGravity.good, message="; ".join(parts))
+        return FeedbackFinding(gravity=FeedbackGravity.good, message=join_sentences(parts, CLAUSES))
     parts.append(
-        f"{domain} is not a part of {settings.sender.domain}, so only DKIM makes DMARC pass. Better use an "
-        f"address below {settings.sender.domain}"
+        Phrase(
+            gettext_noop(
+                "%(domain)s is not a part of %(sender_domain)s, so only DKIM makes DMARC pass. Better use an "
+                "address below %(sender_domain)s"
+            ),
+            domain=domain,
+            sender_domain=settings.sender.domain,
+        )
     )
-    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message="; ".join(parts))
+    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=join_sentences(parts, CLAUSES))
 
 
 def check_leaving_by_mail(settings: Settings) -> FeedbackFinding:
     """Say whether a mail unsubscribes its reader, and whether anything would read it."""
     feedback = settings.feedback
     if not feedback.leave_address:
-        message = (
-            "readers leave on the web page only. For the buttons of Apple Mail and QQ Mail, set [feedback] "
-            "leave_address."
+        message = gettext_noop(
+            "readers leave on the web page only. For the buttons of Apple Mail and QQ Mail, set "
+            "[feedback] leave_address."
         )
         return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
     shown = _show_address(feedback.leave_address, feedback.delimiter)
     if feedback.imap or feedback.maildir or feedback.lmtp:
-        message = f"a mail to {shown} unsubscribes its reader, whatever it says"
+        message = Phrase(
+            gettext_noop("a mail to %(shown)s unsubscribes its reader, whatever it says"), shown=shown
+        )
         return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
-    message = (
-        f"readers are told to leave by a mail to {shown}, and no mailbox is named where it is read: they "
-        "would stay on the list. Set [feedback] imap, maildir or lmtp, unless your mail server pipes it to "
-        "`mailer feedback receive`."
+    message = Phrase(
+        gettext_noop(
+            "readers are told to leave by a mail to %(shown)s, and no mailbox is named where it is "
+            "read: they would stay on the list. Set [feedback] imap, maildir or lmtp, unless your mail "
+            "server pipes it to `mailer feedback receive`."
+        ),
+        shown=shown,
     )
     return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
 
@@ -154,27 +227,44 @@ def _check_imap(workspace: Workspace) -> FeedbackFinding:
         options = read_imap_options(workspace)
         view = probe_mailbox(options, folders=(settings.processed_folder, settings.quarantine_folder))
     except (MailboxError, ValueError) as error:
-        return FeedbackFinding(gravity=FeedbackGravity.bad, message=str(error))
-    parts = [f"{options.name}: logged in; {_describe_waiting(view)}"]
+        return FeedbackFinding(gravity=FeedbackGravity.bad, message=read_error(error))
+    logged_in = Phrase(gettext_noop("%(name)s: logged in"), name=options.name)
+    parts = [logged_in, _describe_waiting(view)]
     if is_shared_mailbox(workspace.settings, options):
-        parts.append("people use it, too, so what they write stays where it is and is not forwarded")
+        parts.append(
+            gettext_noop("people use it, too, so what they write stays where it is and is not forwarded")
+        )
     if view.is_read_only:
         parts.append(
-            "it can be read, but not changed, so messages stay where they are. Give this user the right to "
-            "move messages"
+            gettext_noop(
+                "it can be read, but not changed, so messages stay where they are. Give this user the "
+                "right to move messages"
+            )
         )
-        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message="; ".join(parts))
+        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=join_sentences(parts, CLAUSES))
     if view.missing:
-        parts.append(f"{' and '.join(view.missing)} will be created")
-    parts.append("new messages are seen at once" if view.can_idle else "it is asked once a minute")
-    return FeedbackFinding(gravity=FeedbackGravity.good, message="; ".join(parts))
+        parts.append(
+            Phrase(gettext_noop("%(missing)s will be created"), missing=join_phrases(view.missing, AND))
+        )
+    parts.append(
+        gettext_noop("new messages are seen at once")
+        if view.can_idle
+        else gettext_noop("it is asked once a minute")
+    )
+    return FeedbackFinding(gravity=FeedbackGravity.good, message=join_sentences(parts, CLAUSES))
 
 
 def _describe_waiting(view: MailboxView) -> str:
-    words = f"{view.waiting:,} message{'' if view.waiting == 1 else 's'} in it"
-    if view.waiting < _MANY_WAITING:
-        return words
-    return f"{words}, which `mailer serve` or `mailer work` reads in the order they came"
+    if view.waiting == 1:
+        return gettext_noop("1 message in it")
+    words = (
+        gettext_noop("%(number)s messages in it")
+        if view.waiting < _MANY_WAITING
+        else gettext_noop(
+            "%(number)s messages in it, which `mailer serve` or `mailer work` reads in the order they came"
+        )
+    )
+    return Phrase(words, number=f"{view.waiting:,}")
 
 
 def _check_maildir(workspace: Workspace) -> FeedbackFinding:
@@ -183,11 +273,21 @@ def _check_maildir(workspace: Workspace) -> FeedbackFinding:
     if not all(folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in folders):
         return FeedbackFinding(
             gravity=FeedbackGravity.bad,
-            message=f"{path} is not a Maildir that can be read and written: it needs the folders new and "
-            "cur. Correct [feedback] maildir, or the permissions of these folders.",
+            message=Phrase(
+                gettext_noop(
+                    "%(path)s is not a Maildir that can be read and written: it needs the folders new and "
+                    "cur. Correct [feedback] maildir, or the permissions of these folders."
+                ),
+                path=path,
+            ),
         )
     waiting = sum(1 for folder in folders for _ in folder.iterdir())
-    return FeedbackFinding(gravity=FeedbackGravity.good, message=f"{path}: {waiting:,} messages in it")
+    return FeedbackFinding(
+        gravity=FeedbackGravity.good,
+        message=Phrase(
+            gettext_noop("%(path)s: %(waiting)s messages in it"), path=path, waiting=f"{waiting:,}"
+        ),
+    )
 
 
 def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
@@ -195,18 +295,32 @@ def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
     if address.path is None and address.host not in LOOPBACK_HOSTS:
         return FeedbackFinding(
             gravity=FeedbackGravity.bad,
-            message=f"[feedback] lmtp = {address} would be open to other machines, and LMTP knows no login. "
-            f"Write 127.0.0.1:{address.port} or the path of a Unix socket.",
+            message=Phrase(
+                gettext_noop(
+                    "[feedback] lmtp = %(address)s would be open to other machines, and LMTP knows no "
+                    "login. Write 127.0.0.1:%(port)s or the path of a Unix socket."
+                ),
+                address=address,
+                port=address.port,
+            ),
         )
     # The folder for what runs is made at the start.
     folder = address.path.parent if address.path is not None else workspace.root
     if folder != workspace.root / "run" and not os.access(folder, os.W_OK):
         return FeedbackFinding(
             gravity=FeedbackGravity.bad,
-            message=f"the folder {folder} for the socket of [feedback] lmtp does not exist, or "
-            "cannot be written.",
+            message=Phrase(
+                gettext_noop(
+                    "the folder %(folder)s for the socket of [feedback] lmtp does not exist, or cannot be "
+                    "written."
+                ),
+                folder=folder,
+            ),
         )
     return FeedbackFinding(
         gravity=FeedbackGravity.good,
-        message=f"`mailer serve` or `mailer work` accepts messages by LMTP at {address}",
+        message=Phrase(
+            gettext_noop("`mailer serve` or `mailer work` accepts messages by LMTP at %(address)s"),
+            address=address,
+        ),
     )

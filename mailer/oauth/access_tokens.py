@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.oauth.errors import (
     ApplicationRefusedError,
     GrantRefusedError,
@@ -113,7 +114,12 @@ class AccessTokens:
                 ending.enter_context(self._store.locked(name))
             except OSError as error:
                 raise ProviderUnavailableError(
-                    f"The sign-in {name} cannot be kept in {self._store.folder}: {error.strerror or error}."
+                    Phrase(
+                        gettext_noop("The sign-in %(name)s cannot be kept in %(folder)s: %(error)s."),
+                        name=name,
+                        folder=self._store.folder,
+                        error=error.strerror or error,
+                    )
                 ) from error
             return self._renew_locked(is_good)
 
@@ -137,9 +143,13 @@ class AccessTokens:
             now = self._clock()
             return make_grant(self.sign_in, response, now) if grant is None else grant.renewed(response, now)
         if grant is None:
-            raise SignInRequiredError(f"Nobody has signed in yet. Run `{self.sign_in.command}`.")
+            raise SignInRequiredError(
+                Phrase(
+                    gettext_noop("Nobody has signed in yet. Run `%(command)s`."), command=self.sign_in.command
+                )
+            )
         if grant.refused or not grant.refresh_token:
-            raise self._explain_end(grant.refused or "it came without a refresh token")
+            raise self._explain_end(grant.refused or gettext_noop("it came without a refresh token"))
         try:
             response = self._make_client().renew(grant.refresh_token, self.sign_in.scopes)
         except GrantRefusedError as error:
@@ -166,12 +176,23 @@ class AccessTokens:
             return self._make_client().request_application_token(self.sign_in.scopes)
         except GrantRefusedError as error:
             raise ApplicationRefusedError(
-                f"{error} Check the permissions of the application, then run `{self.sign_in.command}`."
+                Phrase(
+                    gettext_noop(
+                        "%(error)s Check the permissions of the application, then run `%(command)s`."
+                    ),
+                    error=error,
+                    command=self.sign_in.command,
+                )
             ) from error
 
     def _explain_end(self, reason: str) -> SignInRequiredError:
         return SignInRequiredError(
-            f"{self.sign_in.provider.name} has ended the sign-in: {reason}. Run `{self.sign_in.command}`."
+            Phrase(
+                gettext_noop("%(provider)s has ended the sign-in: %(reason)s. Run `%(command)s`."),
+                provider=self.sign_in.provider.name,
+                reason=reason,
+                command=self.sign_in.command,
+            )
         )
 
     def _make_client(self) -> TokenClient:

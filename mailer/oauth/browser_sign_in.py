@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.oauth.errors import GrantRefusedError, SignInFailedError
 from mailer.oauth.refusals import clean_words, explain_refusal
 from mailer.oauth.token_client import TokenClient, TokenResponse
@@ -85,16 +86,26 @@ class AuthorizationRequest:
         values = {name: found[0] for name, found in parse_qs(urlsplit(url).query).items()}
         if not self.is_answered_by(url):
             raise SignInFailedError(
-                "This address does not belong to this sign-in. Run the command again, open the address that "
-                "it shows, and copy the one that you end at."
+                gettext_noop(
+                    "This address does not belong to this sign-in. Run the command again, open the "
+                    "address that it shows, and copy the one that you end at."
+                )
             )
         if error := values.get("error"):
             if error == "access_denied":
-                raise SignInFailedError("The sign-in was declined. Run the command again to repeat it.")
+                raise SignInFailedError(
+                    gettext_noop("The sign-in was declined. Run the command again to repeat it.")
+                )
             words = explain_refusal(error, values.get("error_description", ""))
-            raise SignInFailedError(f"The provider did not sign you in ({clean_words(error)}): {words}")
+            raise SignInFailedError(
+                Phrase(
+                    gettext_noop("The provider did not sign you in (%(error)s): %(words)s"),
+                    error=clean_words(error),
+                    words=words,
+                )
+            )
         if not values.get("code"):
-            raise SignInFailedError("The address has no code in it. Copy all of it.")
+            raise SignInFailedError(gettext_noop("The address has no code in it. Copy all of it."))
         return values["code"]
 
 
@@ -145,7 +156,12 @@ class RedirectListener:
         while not outcome:
             if monotonic() >= end:
                 raise SignInFailedError(
-                    f"Nobody has signed in within {seconds / 60:.0f} minutes. Run the command again."
+                    Phrase(
+                        gettext_noop(
+                            "Nobody has signed in within %(seconds)s minutes. Run the command again."
+                        ),
+                        seconds=f"{seconds / 60:.0f}",
+                    )
                 )
             self._server.handle_request()
         if isinstance(outcome[0], SignInFailedError):
@@ -262,5 +278,8 @@ def _redeem(client: TokenClient, request: AuthorizationRequest, code: str) -> To
         return client.redeem_code(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
     except GrantRefusedError as error:
         raise SignInFailedError(
-            f"{client.provider.name} does not take the code any more. Run the command again."
+            Phrase(
+                gettext_noop("%(provider)s does not take the code any more. Run the command again."),
+                provider=client.provider.name,
+            )
         ) from error

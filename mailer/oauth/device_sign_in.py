@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.oauth.errors import ProviderUnavailableError, SignInFailedError
 from mailer.oauth.token_client import (
     DeviceCode,
@@ -44,8 +45,15 @@ def sign_in_by_device(
             # RFC 8628 §3.5: ask less often after a timeout. The code stays good meanwhile.
             interval = min(2 * interval, _MAX_INTERVAL)
         except DeviceEndedError as error:
-            raise SignInFailedError(f"{error} Run the command again for a new code.") from error
+            raise SignInFailedError(
+                Phrase(gettext_noop("%(error)s Run the command again for a new code."), error=error)
+            ) from error
     raise SignInFailedError(
-        f"Nobody has typed in the code within {code.lifetime / 60:.0f} minutes. Run the command again for a "
-        "new one."
+        Phrase(
+            gettext_noop(
+                "Nobody has typed in the code within %(lifetime)s minutes. Run the command again for a new "
+                "one."
+            ),
+            lifetime=f"{code.lifetime / 60:.0f}",
+        )
     )

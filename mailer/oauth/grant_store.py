@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import write_atomically
 from mailer.keys import KEYS_FILE, read_keys
 from mailer.oauth.errors import ProviderUnavailableError, SignInRequiredError
@@ -71,14 +72,28 @@ class GrantStore:
             return None
         except OSError as error:
             raise SignInRequiredError(
-                f"{path} cannot be read ({error.strerror}). Make it readable for the user who runs this "
-                f"program, or run `mailer login {name}`."
+                Phrase(
+                    gettext_noop(
+                        "%(path)s cannot be read (%(error)s). Make it readable for the user who runs this "
+                        "program, or run `mailer login %(name)s`."
+                    ),
+                    path=path,
+                    error=error.strerror,
+                    name=name,
+                )
             ) from error
         try:
             return Grant.from_json(self.unseal(name, header, sealed))
         except ValueError as error:
             raise SignInRequiredError(
-                f"{path} cannot be decrypted with the keys of this workspace. Run `mailer login {name}`."
+                Phrase(
+                    gettext_noop(
+                        "%(path)s cannot be decrypted with the keys of this workspace. Run `mailer login "
+                        "%(name)s`."
+                    ),
+                    path=path,
+                    name=name,
+                )
             ) from error
 
     def write(self, name: str, grant: Grant) -> None:
@@ -114,7 +129,14 @@ class GrantStore:
             while not _try_lock(descriptor):
                 if time.monotonic() > end:
                     raise ProviderUnavailableError(
-                        f"Another process has been renewing the sign-in {name} for {seconds:.0f} seconds."
+                        Phrase(
+                            gettext_noop(
+                                "Another process has been renewing the sign-in %(name)s for %(seconds)s "
+                                "seconds."
+                            ),
+                            name=name,
+                            seconds=f"{seconds:.0f}",
+                        )
                     )
                 time.sleep(_LOCK_POLL_SECONDS)
             yield

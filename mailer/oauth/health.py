@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.errors import ConfigurationError
 from mailer.oauth.errors import SignInRequiredError
 from mailer.oauth.grant import Grant
@@ -70,33 +71,60 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
     try:
         read_client_secret(sign_in.settings, root)
     except ConfigurationError as error:
-        yield find(SignInState.application_ended, str(error))
+        yield find(SignInState.application_ended, read_error(error))
         return
     last_day = sign_in.settings.client_secret_expires
-    advice = "Make a new one there, put it into the client_secret_file, and correct client_secret_expires."
+    advice = gettext_noop(
+        "Make a new one there, put it into the client_secret_file, and correct client_secret_expires."
+    )
     if last_day is None:
         if sign_in.is_by_application:
             yield find(
                 SignInState.working,
-                f"the application signs in at {provider} by itself. Set client_secret_expires to be warned "
-                "before its secret ends.",
+                Phrase(
+                    gettext_noop(
+                        "the application signs in at %(provider)s by itself. Set client_secret_expires to "
+                        "be warned before its secret ends."
+                    ),
+                    provider=provider,
+                ),
             )
         return
     if last_day < now.date():
         yield find(
             SignInState.application_ended,
-            f"the application's secret at {provider} ended on {last_day}. {advice}",
+            Phrase(
+                gettext_noop("the application's secret at %(provider)s ended on %(last_day)s. %(advice)s"),
+                provider=provider,
+                last_day=last_day,
+                advice=advice,
+            ),
         )
     elif last_day - now.date() <= _SECRET_WARNING:
         days = _count_days(timedelta(days=(last_day - now.date()).days))
         yield find(
             SignInState.application_ends_soon,
-            f"the application's secret at {provider} ends on {last_day}, in {days}. {advice}",
+            Phrase(
+                gettext_noop(
+                    "the application's secret at %(provider)s ends on %(last_day)s, in %(days)s. %(advice)s"
+                ),
+                provider=provider,
+                last_day=last_day,
+                days=days,
+                advice=advice,
+            ),
         )
     elif sign_in.is_by_application:
         yield find(
             SignInState.working,
-            f"the application signs in at {provider} by itself; its secret is good until {last_day}",
+            Phrase(
+                gettext_noop(
+                    "the application signs in at %(provider)s by itself; its secret is good until "
+                    "%(last_day)s"
+                ),
+                provider=provider,
+                last_day=last_day,
+            ),
         )
 
 
@@ -104,30 +132,72 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
     def find(state: SignInState, message: str) -> SignInFinding:
         return SignInFinding(name=sign_in.name, state=state, message=message)
 
-    run = f"Run `{sign_in.command}`."
+    run = Phrase(gettext_noop("Run `%(command)s`."), command=sign_in.command)
     try:
         grant = GrantStore(root=root).read(sign_in.name)
     except SignInRequiredError as error:
-        return find(SignInState.missing, str(error))
+        return find(SignInState.missing, read_error(error))
     provider = sign_in.provider
     if grant is None:
-        return find(SignInState.missing, f"nobody has signed in at {provider.name} yet. {run}")
+        return find(
+            SignInState.missing,
+            Phrase(
+                gettext_noop("nobody has signed in at %(provider)s yet. %(run)s"),
+                provider=provider.name,
+                run=run,
+            ),
+        )
     if not grant.belongs_to(sign_in):
-        return find(SignInState.missing, f"the sign-in was made for another application or provider. {run}")
+        return find(
+            SignInState.missing,
+            Phrase(
+                gettext_noop("the sign-in was made for another application or provider. %(run)s"), run=run
+            ),
+        )
     if grant.refused:
-        return find(SignInState.ended, f"{provider.name} has ended the sign-in: {grant.refused}. {run}")
+        return find(
+            SignInState.ended,
+            Phrase(
+                gettext_noop("%(provider)s has ended the sign-in: %(refused)s. %(run)s"),
+                provider=provider.name,
+                refused=grant.refused,
+                run=run,
+            ),
+        )
     end, warning, why = _find_end(sign_in, grant)
     if end is not None and end <= now:
-        return find(SignInState.ended, f"the sign-in ended on {end:%Y-%m-%d}, because {why}. {run}")
+        return find(
+            SignInState.ended,
+            Phrase(
+                gettext_noop("the sign-in ended on %(end)s, because %(why)s. %(run)s"),
+                end=f"{end:%Y-%m-%d}",
+                why=why,
+                run=run,
+            ),
+        )
     if end is not None and end - now <= warning:
         return find(
             SignInState.ends_soon,
-            f"the sign-in ends on {end:%Y-%m-%d}, in {_count_days(end - now)}, because {why}. {run}",
+            Phrase(
+                gettext_noop("the sign-in ends on %(end)s, in %(days)s, because %(why)s. %(run)s"),
+                end=f"{end:%Y-%m-%d}",
+                days=_count_days(end - now),
+                why=why,
+                run=run,
+            ),
         )
     return find(
         SignInState.working,
-        f"signed in at {provider.name} as {grant.account or sign_in.user} on {grant.signed_in_at:%Y-%m-%d}; "
-        f"last renewed on {grant.received_at:%Y-%m-%d}",
+        Phrase(
+            gettext_noop(
+                "signed in at %(provider)s as %(account)s on %(signed_in_at)s; last renewed on "
+                "%(received_at)s"
+            ),
+            provider=provider.name,
+            account=grant.account or sign_in.user,
+            signed_in_at=f"{grant.signed_in_at:%Y-%m-%d}",
+            received_at=f"{grant.received_at:%Y-%m-%d}",
+        ),
     )
 
 
@@ -136,13 +206,24 @@ def _find_end(sign_in: SignIn, grant: Grant) -> tuple[datetime | None, timedelta
     provider = sign_in.provider
     if provider.lasts is not None:
         end = grant.signed_in_at + provider.lasts
-        return end, _END_WARNING, "the consent screen is in testing. Publish it, or choose Internal"
+        return (
+            end,
+            _END_WARNING,
+            gettext_noop("the consent screen is in testing. Publish it, or choose Internal"),
+        )
     if provider.unused_for is not None:
         end = grant.received_at + provider.unused_for
-        return end, _UNUSED_WARNING, f"it has not been used since {grant.received_at:%Y-%m-%d}"
+        return (
+            end,
+            _UNUSED_WARNING,
+            Phrase(
+                gettext_noop("it has not been used since %(received_at)s"),
+                received_at=f"{grant.received_at:%Y-%m-%d}",
+            ),
+        )
     return None, timedelta(0), ""
 
 
 def _count_days(length: timedelta) -> str:
     days = max(0, length.days)
-    return "1 day" if days == 1 else f"{days} days"
+    return gettext_noop("1 day") if days == 1 else Phrase(gettext_noop("%(number)s days"), number=days)

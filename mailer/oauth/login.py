@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import make_token_client
 from mailer.oauth.errors import OAuthError, SignInFailedError, SignInRequiredError
@@ -34,13 +35,25 @@ def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: d
     # On Google's consent screen, a person can untick single permissions.
     if response.scopes and _shorten(sign_in.scopes[0]) not in map(_shorten, response.scopes):
         raise SignInFailedError(
-            f"{name} did not give access to mail ({sign_in.scopes[0]}). Run `{sign_in.command}` again, and "
-            "tick every box on the page where you consent."
+            Phrase(
+                gettext_noop(
+                    "%(name)s did not give access to mail (%(scopes)s). Run `%(command)s` again, and tick "
+                    "every box on the page where you consent."
+                ),
+                name=name,
+                scopes=sign_in.scopes[0],
+                command=sign_in.command,
+            )
         )
     if not sign_in.is_by_application and not response.refresh_token:
         raise SignInFailedError(
-            f"{name} gave no refresh token, so the sign-in would end within the hour. Allow offline access "
-            "for the application, or ask for it in scopes (offline_access)."
+            Phrase(
+                gettext_noop(
+                    "%(name)s gave no refresh token, so the sign-in would end within the hour. Allow "
+                    "offline access for the application, or ask for it in scopes (offline_access)."
+                ),
+                name=name,
+            )
         )
     grant = make_grant(sign_in, response, now)
     store = GrantStore(root=root)
@@ -49,8 +62,14 @@ def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: d
             store.write(sign_in.name, grant)
     except OSError as error:
         raise SignInFailedError(
-            f"The sign-in cannot be kept in {store.folder} ({error.strerror}). Make room, or correct the "
-            "permissions, and run the command again."
+            Phrase(
+                gettext_noop(
+                    "The sign-in cannot be kept in %(folder)s (%(error)s). Make room, or correct the "
+                    "permissions, and run the command again."
+                ),
+                folder=store.folder,
+                error=error.strerror,
+            )
         ) from error
     return grant
 

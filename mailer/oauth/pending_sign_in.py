@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.atomic_write import write_atomically
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import make_token_client
@@ -135,7 +136,7 @@ class PendingSignIns:
                 return None
             except DeviceEndedError as error:
                 self.forget(pending.sign_in)
-                raise SignInFailedError(str(error)) from error
+                raise SignInFailedError(read_error(error)) from error
         grant = keep_sign_in(pending.sign_in, self.root, response, now=now)
         self.forget(pending.sign_in)
         return grant
@@ -152,8 +153,14 @@ class PendingSignIns:
             write_atomically(self._find_path(pending.sign_in), store.seal(name, _to_json(pending)))
         except OSError as error:
             raise SignInFailedError(
-                f"{store.folder} could not be written ({error.strerror}). Make room, or correct the "
-                "permissions, and begin again."
+                Phrase(
+                    gettext_noop(
+                        "%(folder)s could not be written (%(error)s). Make room, or correct the "
+                        "permissions, and begin again."
+                    ),
+                    folder=store.folder,
+                    error=error.strerror,
+                )
             ) from error
 
     def _find_path(self, sign_in: SignIn) -> Path:

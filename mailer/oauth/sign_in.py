@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.provider import Protocol, Provider, find_provider
 from mailer.settings import OAuthSettings, RelaySettings, Settings, SmtpSettings
@@ -62,10 +63,18 @@ def find_sign_in(settings: Settings, name: str) -> SignIn:
         return known[name]
     if not known:
         raise ConfigurationError(
-            "No relay and no mailbox signs in by OAuth. Set [smtp.oauth] or [feedback.oauth], as "
-            "docs/sign-in.md says."
+            gettext_noop(
+                "No relay and no mailbox signs in by OAuth. Set [smtp.oauth] or [feedback.oauth], as "
+                "docs/sign-in.md says."
+            )
         )
-    raise ConfigurationError(f"There is no sign-in {name}. Choose from: {', '.join(known)}.")
+    raise ConfigurationError(
+        Phrase(
+            gettext_noop("There is no sign-in %(name)s. Choose from: %(known)s."),
+            name=name,
+            known=", ".join(known),
+        )
+    )
 
 
 def find_relay_oauth(smtp: SmtpSettings, relay: RelaySettings) -> OAuthSettings | None:
@@ -83,13 +92,20 @@ def make_relay_sign_in(name: str, url: str, settings: OAuthSettings) -> SignIn:
     user = unquote(urlsplit(url).username or "")
     if not user:
         raise ConfigurationError(
-            "[smtp] url names no user, and oauth needs one. Write the mailbox that sends, as in "
-            "smtp://news%40example.org@smtp.office365.com:587."
+            gettext_noop(
+                "[smtp] url names no user, and oauth needs one. Write the mailbox that sends, as in "
+                "smtp://news%40example.org@smtp.office365.com:587."
+            )
         )
     if name == FEEDBACK:
         raise ConfigurationError(
-            f"[[smtp.relays]] {name}: a relay that signs in by OAuth cannot have this name, which is that of "
-            "the mailbox. Give the relay another one."
+            Phrase(
+                gettext_noop(
+                    "[[smtp.relays]] %(name)s: a relay that signs in by OAuth cannot have this name, which "
+                    "is that of the mailbox. Give the relay another one."
+                ),
+                name=name,
+            )
         )
     return SignIn(name=name, user=user, protocol=Protocol.smtp, settings=settings)
 
@@ -127,10 +143,21 @@ def read_client_secret(settings: OAuthSettings, root: Path) -> str:
         first, *_ = [*path.read_text(encoding="utf-8").splitlines(), ""]
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"client_secret_file: {path} cannot be read. Its first line must be the application's secret."
+            Phrase(
+                gettext_noop(
+                    "client_secret_file: %(path)s cannot be read. Its first line must be the application's "
+                    "secret."
+                ),
+                path=path,
+            )
         ) from error
     if not first.strip():
         raise ConfigurationError(
-            f"client_secret_file: {path} is empty. Its first line must be the application's secret."
+            Phrase(
+                gettext_noop(
+                    "client_secret_file: %(path)s is empty. Its first line must be the application's secret."
+                ),
+                path=path,
+            )
         )
     return first.strip()

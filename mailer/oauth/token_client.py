@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.oauth.errors import (
     ApplicationRefusedError,
     GrantRefusedError,
@@ -194,7 +195,12 @@ class TokenClient:
                 text = _read_limited(response, self.timeout)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ssl.SSLError) as error:
             raise ProviderUnavailableError(
-                f"{self.provider.name} does not answer at {self.provider.host} ({_describe_failure(error)})."
+                Phrase(
+                    gettext_noop("%(provider)s does not answer at %(host)s (%(error)s)."),
+                    provider=self.provider.name,
+                    host=self.provider.host,
+                    error=_describe_failure(error),
+                )
             ) from None
         if accepts_nothing and response.is_success:
             return {}
@@ -224,19 +230,33 @@ class TokenClient:
             case "authorization_pending" | "slow_down":
                 return DevicePendingError(slow_down=error == "slow_down")
             case "authorization_declined" | "access_denied":
-                return DeviceEndedError(f"{name} says that the sign-in was declined.")
+                return DeviceEndedError(
+                    Phrase(gettext_noop("%(name)s says that the sign-in was declined."), name=name)
+                )
             case "expired_token" | "code_expired" | "bad_verification_code":
-                return DeviceEndedError(f"{name} says that the code has expired.")
+                return DeviceEndedError(
+                    Phrase(gettext_noop("%(name)s says that the code has expired."), name=name)
+                )
             case _ if is_passing(error):
                 return self._unintelligible(
                     f"says {clean_words(description) or error}", retry_after=retry_after
                 )
             case _ if is_end_of_grant(error):
-                return GrantRefusedError(f"{name} has ended it: {explain_end(error, description)}.")
+                return GrantRefusedError(
+                    Phrase(
+                        gettext_noop("%(name)s has ended it: %(error)s."),
+                        name=name,
+                        error=explain_end(error, description),
+                    )
+                )
             case _:
                 return ApplicationRefusedError(
-                    f"{name} refuses the application ({clean_words(error)}): "
-                    f"{explain_refusal(error, description)}"
+                    Phrase(
+                        gettext_noop("%(name)s refuses the application (%(error)s): %(words)s"),
+                        name=name,
+                        error=clean_words(error),
+                        words=explain_refusal(error, description),
+                    )
                 )
 
     def _unintelligible(self, words: str, *, retry_after: str = "") -> ProviderUnavailableError:

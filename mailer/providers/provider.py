@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from locales.phrase import gettext_noop
+
 
 class Requirement(StrEnum):
     """What a provider may ask of those who send to it."""
@@ -72,20 +74,20 @@ _LABELS = {
     Requirement.spf: "SPF",
     Requirement.dkim: "DKIM",
     Requirement.dmarc: "DMARC",
-    Requirement.alignment: "alignment with From",
-    Requirement.ptr: "name of the sending server (PTR)",
+    Requirement.alignment: gettext_noop("alignment with From"),
+    Requirement.ptr: gettext_noop("name of the sending server (PTR)"),
     Requirement.tls: "TLS",
-    Requirement.from_domain: "From domain that receives mail",
-    Requirement.one_click: "one-click unsubscribe",
-    Requirement.unsubscribe_mailto: "unsubscribe by mail",
-    Requirement.unsubscribe_link: "visible unsubscribe link",
-    Requirement.opt_in: "consent",
-    Requirement.few_complaints: "few complaints",
-    Requirement.clean_list: "no dead addresses",
-    Requirement.imprint: "imprint",
-    Requirement.complaint_loop: "complaint loop",
-    Requirement.registration: "registration",
-    Requirement.advertisement_label: "label of advertising",
+    Requirement.from_domain: gettext_noop("From domain that receives mail"),
+    Requirement.one_click: gettext_noop("one-click unsubscribe"),
+    Requirement.unsubscribe_mailto: gettext_noop("unsubscribe by mail"),
+    Requirement.unsubscribe_link: gettext_noop("visible unsubscribe link"),
+    Requirement.opt_in: gettext_noop("consent"),
+    Requirement.few_complaints: gettext_noop("few complaints"),
+    Requirement.clean_list: gettext_noop("no dead addresses"),
+    Requirement.imprint: gettext_noop("imprint"),
+    Requirement.complaint_loop: gettext_noop("complaint loop"),
+    Requirement.registration: gettext_noop("registration"),
+    Requirement.advertisement_label: gettext_noop("label of advertising"),
 }
 
 

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.smtp.errors import DkimKeyError, MessageFormatError
 
 if TYPE_CHECKING:
@@ -237,13 +238,27 @@ def load_rsa_key(path: Path, *, selector: str, domain: str) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    remedy = f"Make one with `openssl genrsa -out {path} {_MIN_RSA_BITS}`."
+    remedy = Phrase(
+        gettext_noop("Make one with `openssl genrsa -out %(path)s %(min_rsa_bits)s`."),
+        path=path,
+        min_rsa_bits=_MIN_RSA_BITS,
+    )
     private = _read_private_key(path, remedy)
     if not isinstance(private, RSAPrivateKey):
-        raise DkimKeyError(f"{path} is not an RSA key. {remedy}")
+        raise DkimKeyError(
+            Phrase(gettext_noop("%(path)s is not an RSA key. %(remedy)s"), path=path, remedy=remedy)
+        )
     if private.key_size < _MIN_RSA_BITS:
         raise DkimKeyError(
-            f"{path} has {private.key_size} bits, but receivers require {_MIN_RSA_BITS}. {remedy}"
+            Phrase(
+                gettext_noop(
+                    "%(path)s has %(key_size)s bits, but receivers require %(min_rsa_bits)s. %(remedy)s"
+                ),
+                path=path,
+                key_size=private.key_size,
+                min_rsa_bits=_MIN_RSA_BITS,
+                remedy=remedy,
+            )
         )
     padding, algorithm = PKCS1v15(), SHA256()
     return SigningKey(
@@ -262,10 +277,14 @@ def load_ed25519_key(path: Path, *, selector: str, domain: str) -> SigningKey:
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    remedy = f"Make one with `openssl genpkey -algorithm ed25519 -out {path}`."
+    remedy = Phrase(
+        gettext_noop("Make one with `openssl genpkey -algorithm ed25519 -out %(path)s`."), path=path
+    )
     private = _read_private_key(path, remedy)
     if not isinstance(private, Ed25519PrivateKey):
-        raise DkimKeyError(f"{path} is not an Ed25519 key. {remedy}")
+        raise DkimKeyError(
+            Phrase(gettext_noop("%(path)s is not an Ed25519 key. %(remedy)s"), path=path, remedy=remedy)
+        )
     return SigningKey(
         record=make_dkim_record(private, selector=selector, domain=domain),
         header_start=_header_start("ed25519-sha256", selector, domain),
@@ -286,11 +305,29 @@ def _read_private_key(path: Path, remedy: str) -> object:
     try:
         return load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise DkimKeyError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
+        raise DkimKeyError(
+            Phrase(
+                gettext_noop("%(path)s cannot be read: %(error)s. %(remedy)s"),
+                path=path,
+                error=error.strerror,
+                remedy=remedy,
+            )
+        ) from error
     except TypeError as error:
         raise DkimKeyError(
-            f"{path} is protected by a passphrase, which cannot be entered here. "
-            f"Write the key without one: `openssl pkey -in {path} -out FILE`."
+            Phrase(
+                gettext_noop(
+                    "%(path)s is protected by a passphrase, which cannot be entered here. Write the key "
+                    "without one: `openssl pkey -in %(path)s -out FILE`."
+                ),
+                path=path,
+            )
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise DkimKeyError(f"{path} does not contain a private key in PEM format. {remedy}") from error
+        raise DkimKeyError(
+            Phrase(
+                gettext_noop("%(path)s does not contain a private key in PEM format. %(remedy)s"),
+                path=path,
+                remedy=remedy,
+            )
+        ) from error

@@ -5,6 +5,7 @@ import ssl
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.smtp.auth import AuthMechanism
 from mailer.smtp.errors import SmtpError
 from mailer.smtp.interfaces import ConnectionFailedError
@@ -52,7 +53,9 @@ def probe_server(options: SmtpOptions) -> ProbeResult:
             return asyncio.run(_probe(SmtpTransport(options, verify_certificate=True), options))
         except CertificateError as error:
             if options.needs_trusted_certificate:
-                raise ProbeError(f"its certificate is not trusted ({error.reason})") from error
+                raise ProbeError(
+                    Phrase(gettext_noop("its certificate is not trusted (%(reason)s)"), reason=error.reason)
+                ) from error
             result = asyncio.run(_probe(SmtpTransport(options, verify_certificate=False), options))
             return replace(result, certificate_error=error.reason)
     except ConnectionFailedError as error:
@@ -85,4 +88,8 @@ async def _probe(transport: SmtpTransport, options: SmtpOptions) -> ProbeResult:
 def _describe(outcome: Outcome, options: SmtpOptions) -> str:
     if outcome.code is None:
         return outcome.text.removeprefix(f"{options.address}: ")
-    return f"it refuses the login: {outcome.reason}" if outcome.stage is Stage.login else outcome.reason
+    return (
+        Phrase(gettext_noop("it refuses the login: %(reason)s"), reason=outcome.reason)
+        if outcome.stage is Stage.login
+        else outcome.reason
+    )

@@ -2,7 +2,7 @@
 
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,16 +77,20 @@ class SetUp:
     folder: Path
     records: dict[str, list[str]]
 
-    def examine(self, **sections: dict[str, Any]) -> list[Diagnosis]:
-        """What the doctor finds wrong, with other values in ``sections`` of the settings."""
+    def look(self, **sections: dict[str, Any]) -> list[Diagnosis]:
+        """What the doctor finds, with other values in ``sections`` of the settings."""
         settings = self.workspace.settings
         if sections:
             values = settings.model_dump(mode="json", exclude_unset=True)
             for name, changed in sections.items():
                 values[name] = {**values.get(name, {}), **changed}
             settings = Settings.model_validate(values)
-        findings = diagnose_workspace(replace(self.workspace, settings=settings))
-        return [each for each in findings if each.verdict is not Health.good and each.code not in MACHINE]
+        return list(diagnose_workspace(replace(self.workspace, settings=settings)))
+
+
+def list_wrong(findings: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """The findings that are not good, but for those about this machine."""
+    return [each for each in findings if each.verdict is not Health.good and each.code not in MACHINE]
 
 
 @contextmanager

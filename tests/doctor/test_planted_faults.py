@@ -13,8 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from locales.phrase import Phrase
+from mailer.doctor.diagnosis import find_bad
 from mailer.doctor.explanations import read_explanations
-from tests.doctor.good_setup import ADDRESS, DOMAIN, KEY, PTR, SetUp, good_setup
+from tests.doctor.good_setup import ADDRESS, DOMAIN, KEY, PTR, SetUp, good_setup, list_wrong
+from tests.doctor.said_findings import FOREIGN, list_english
 from tests.doctor.test_workspace_checks import write_certificate
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 
@@ -282,17 +285,36 @@ def test_a_planted_fault_is_named_and_after_mending_nothing_is_found(setup: SetU
     for name in (name for name, texts in planted.items() if not texts):
         del setup.dns.records[name]
     if fault.act is None:
-        found = setup.examine(**fault.sections)
+        seen = setup.look(**fault.sections)
     else:
         with fault.act(setup) as sections:
-            found = setup.examine(**(sections or fault.sections))
+            seen = setup.look(**(sections or fault.sections))
     setup.dns.records.clear()
     setup.dns.publish(setup.records)
+    found = list_wrong(seen)
     codes = {finding.code for finding in found}
     assert fault.code in codes
     assert codes <= {fault.code} | fault.also, [str(finding) for finding in found]
     assert fault.code in read_explanations()
-    assert setup.examine() == []
+    assert list(list_english(seen)) == []
+    assert list_wrong(setup.look()) == []
+
+
+def test_what_is_good_is_said_in_every_language(setup: SetUp) -> None:
+    seen = setup.look()
+    assert len(seen) > 20
+    assert list(list_english(seen)) == []
+
+
+def test_english_in_a_finding_is_seen() -> None:
+    unmarked = find_bad("relay", "relay-login", "the relay is asleep. Wake it.")
+    whole = find_bad(
+        "relay",
+        "relay-login",
+        Phrase("%(path)s is not an RSA key. %(remedy)s", path="a.pem", remedy="Make the tea."),
+    )
+    assert len(list(list_english([unmarked]))) == len(FOREIGN)
+    assert len(list(list_english([whole]))) == len(FOREIGN)
 
 
 def test_at_least_thirty_different_faults_are_planted() -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, func, select
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.settings import LawSettings, Settings
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
@@ -198,7 +198,7 @@ def find_missing_identity(settings: Settings) -> str:
             "[sender] %(names)s missing: the law of most countries requires the sender's name and "
             "postal address in every mail. Add what is missing to mailer.toml."
         ),
-        names=" and ".join(empty),
+        names=join_phrases(empty, AND),
     )
 
 

@@ -14,6 +14,7 @@ from imap_tools.errors import MailboxExpungeError, MailboxTaggedResponseError
 from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.utils import check_command_status
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.feedback.mailboxes.errors import (
     FolderRefusedError,
     LoginRefusedError,
@@ -289,12 +290,25 @@ def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
                 box.folder.set(options.folder, readonly=True)
     except FolderRefusedError as error:
         raise MailboxRefusedError(
-            f"{options.user} has no folder {options.folder} at {options.server}: {error}. Correct "
-            "the folder at the end of [feedback] imap."
+            Phrase(
+                gettext_noop(
+                    "%(user)s has no folder %(folder)s at %(server)s: %(error)s. Correct the folder at the "
+                    "end of [feedback] imap."
+                ),
+                user=options.user,
+                folder=options.folder,
+                server=options.server,
+                error=error,
+            )
         ) from error
     _, validity = box.client.response("UIDVALIDITY")
     if not validity or validity[0] is None:
-        raise MailboxError(f"{options.server} does not number its messages, which IMAP requires.")
+        raise MailboxError(
+            Phrase(
+                gettext_noop("%(server)s does not number its messages, which IMAP requires."),
+                server=options.server,
+            )
+        )
     return ImapConnection(options=options, uid_validity=int(validity[0]), is_read_only=is_read_only, _box=box)
 
 

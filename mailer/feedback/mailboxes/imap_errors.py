@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from imap_tools.errors import MailboxLoginError, UnexpectedCommandStatusError
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.feedback.mailboxes.errors import (
     ConnectionLostError,
     FolderRefusedError,
@@ -37,20 +38,43 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
         raise MailboxRefusedError(_describe_certificate(error, options)) from error
     except ssl.SSLError as error:
         raise MailboxRefusedError(
-            f"{options.server} does not speak TLS as asked ({error.reason or error}). Use imaps:// with port "
-            "993, or imap:// with port 143, in [feedback] imap."
+            Phrase(
+                gettext_noop(
+                    "%(server)s does not speak TLS as asked (%(reason)s). Use imaps:// with port 993, or "
+                    "imap:// with port 143, in [feedback] imap."
+                ),
+                server=options.server,
+                reason=error.reason or error,
+            )
         ) from error
     except socket.gaierror as error:
         raise MailboxError(
-            f"There is no mail server called {options.host}. Check [feedback] imap, or the network."
+            Phrase(
+                gettext_noop(
+                    "There is no mail server called %(host)s. Check [feedback] imap, or the network."
+                ),
+                host=options.host,
+            )
         ) from error
     except TimeoutError as error:
         raise MailboxError(
-            f"{options.server} does not answer within {options.timeout:.0f} seconds. Check [feedback] imap, "
-            "or whether a firewall is between."
+            Phrase(
+                gettext_noop(
+                    "%(server)s does not answer within %(timeout)s seconds. Check [feedback] imap, or "
+                    "whether a firewall is between."
+                ),
+                server=options.server,
+                timeout=f"{options.timeout:.0f}",
+            )
         ) from error
     except (OSError, imaplib.IMAP4.abort) as error:
-        raise MailboxError(f"{options.server} does not answer: {_clean(error)}.") from error
+        raise MailboxError(
+            Phrase(
+                gettext_noop("%(server)s does not answer: %(error)s."),
+                server=options.server,
+                error=_clean(error),
+            )
+        ) from error
     except (imaplib.IMAP4.error, UnexpectedCommandStatusError, ValueError) as error:
         raise MailboxRefusedError(_describe_greeting(error, options)) from error
 
@@ -66,10 +90,22 @@ def explain_login(options: ImapOptions) -> Iterator[None]:
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:
-        raise MailboxError(f"{options.server} ended the connection at the login: {_clean(error)}.") from error
+        raise MailboxError(
+            Phrase(
+                gettext_noop("%(server)s ended the connection at the login: %(error)s."),
+                server=options.server,
+                error=_clean(error),
+            )
+        ) from error
     except (imaplib.IMAP4.error, MailboxLoginError) as error:
         raise LoginRefusedError(
-            f"{options.server} refuses the login of {options.user}: {_clean(error)}. {_advise(options)}"
+            Phrase(
+                gettext_noop("%(server)s refuses the login of %(user)s: %(error)s. %(options)s"),
+                server=options.server,
+                user=options.user,
+                error=_clean(error),
+                options=_advise(options),
+            )
         ) from error
 
 
@@ -84,42 +120,67 @@ def explain_command(options: ImapOptions) -> Iterator[None]:
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:
-        raise ConnectionLostError(f"The connection to {options.server} was lost: {_clean(error)}.") from error
+        raise ConnectionLostError(
+            Phrase(
+                gettext_noop("The connection to %(server)s was lost: %(error)s."),
+                server=options.server,
+                error=_clean(error),
+            )
+        ) from error
     except (imaplib.IMAP4.error, UnexpectedCommandStatusError) as error:
         raise FolderRefusedError(_clean(error)) from error
 
 
 def _advise(options: ImapOptions) -> str:
     if options.tokens is not None:
-        return (
-            "Check the user in [feedback] imap, and that whoever has signed in may read the mailbox; to sign "
-            f"in again, run `{options.tokens.sign_in.command}`."
+        return Phrase(
+            gettext_noop(
+                "Check the user in [feedback] imap, and that whoever has signed in may read the "
+                "mailbox; to sign in again, run `%(command)s`."
+            ),
+            command=options.tokens.sign_in.command,
         )
     key = "token_file" if options.token_file else "password_file"
-    return f"Check the user in [feedback] imap and the secret in {key}."
+    return Phrase(gettext_noop("Check the user in [feedback] imap and the secret in %(key)s."), key=key)
 
 
 def _describe_certificate(error: ssl.SSLCertVerificationError, options: ImapOptions) -> str:
     if error.verify_code in _NAME_MISMATCHES:
-        return (
-            f"The certificate of {options.server} is for another name than {options.host}. Write the "
-            "server's own name in [feedback] imap."
+        return Phrase(
+            gettext_noop(
+                "The certificate of %(server)s is for another name than %(host)s. Write the server's "
+                "own name in [feedback] imap."
+            ),
+            server=options.server,
+            host=options.host,
         )
     reason = error.verify_message or error.reason
-    return (
-        f"The certificate of {options.server} cannot be trusted ({reason}). The password was not sent. Have "
-        "the server's certificate renewed, or correct [feedback] imap."
+    return Phrase(
+        gettext_noop(
+            "The certificate of %(server)s cannot be trusted (%(reason)s). The password was not sent. "
+            "Have the server's certificate renewed, or correct [feedback] imap."
+        ),
+        server=options.server,
+        reason=reason,
     )
 
 
 def _describe_greeting(error: Exception, options: ImapOptions) -> str:
     words = _clean(error)
     if options.encryption is Encryption.starttls:
-        return (
-            f"{options.server} does not switch to TLS ({words}), and no password is sent without. Use "
-            "imaps:// in [feedback] imap."
+        return Phrase(
+            gettext_noop(
+                "%(server)s does not switch to TLS (%(words)s), and no password is sent without. Use "
+                "imaps:// in [feedback] imap."
+            ),
+            server=options.server,
+            words=words,
         )
-    return f"{options.server} is not an IMAP server that can be used here: {words}."
+    return Phrase(
+        gettext_noop("%(server)s is not an IMAP server that can be used here: %(words)s."),
+        server=options.server,
+        words=words,
+    )
 
 
 def _clean(error: BaseException) -> str:
@@ -135,4 +196,4 @@ def _clean(error: BaseException) -> str:
     # Dovecot adds how long it took, which would make the same answer a new one every time.
     text = re.sub(r" \([\d.+ ]+ secs\)", "", text)
     text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(text.split())[:_MAX_WORDS].rstrip(".") or "it gives no reason"
+    return " ".join(text.split())[:_MAX_WORDS].rstrip(".") or gettext_noop("it gives no reason")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.feedback.mailboxes.errors import MailboxError, MailboxRefusedError
 from mailer.oauth.access_tokens import AccessTokens
@@ -78,8 +79,10 @@ class ImapOptions:
         path = self.secret_file
         if path is None:
             raise MailboxRefusedError(
-                "No password is set for the mailbox. Put it into a file, and set [feedback] password_file to "
-                "its path, or sign in without a password ([feedback.oauth])."
+                gettext_noop(
+                    "No password is set for the mailbox. Put it into a file, and set [feedback] "
+                    "password_file to its path, or sign in without a password ([feedback.oauth])."
+                )
             )
         try:
             return read_first_line(path)
@@ -88,7 +91,15 @@ class ImapOptions:
                 ("token_file", "OAuth token") if path is self.token_file else ("password_file", "password")
             )
             raise MailboxRefusedError(
-                f"[feedback] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
+                Phrase(
+                    gettext_noop(
+                        "[feedback] %(key)s: %(path)s cannot be read or is empty. Its first line must be "
+                        "the %(what)s."
+                    ),
+                    key=key,
+                    path=path,
+                    what=what,
+                )
             ) from error
 
     def replace_secret(self, refused: str) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from locales.phrase import gettext_noop
 from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.webhooks.events import make_event, make_original
@@ -91,8 +92,10 @@ def decode_secret(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnverifiableRequestError(
-            "the secret of the generic webhook is not base64. Make another one, for example with: "
-            'echo "whsec_$(openssl rand -base64 32)"'
+            gettext_noop(
+                "the secret of the generic webhook is not base64. Make another one, for example with: "
+                'echo "whsec_$(openssl rand -base64 32)"'
+            )
         ) from error
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from locales.phrase import read_error
 from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
@@ -116,5 +117,5 @@ def find_faults(settings: FeedbackSettings, root: Path) -> Mapping[str, str]:
             if name == generic.NAME:
                 generic.decode_secret(secret)
         except UnverifiableRequestError as error:
-            faults[name] = str(error)
+            faults[name] = read_error(error)
     return faults

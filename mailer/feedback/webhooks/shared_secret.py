@@ -5,6 +5,7 @@ import binascii
 import hmac
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.feedback.webhooks.request import ForgedRequestError, UnverifiableRequestError, WebhookRequest
 from mailer.smtp.auth import read_first_line
 
@@ -22,12 +23,23 @@ def read_secret(path: Path) -> str:
         secret = read_first_line(path)
     except (OSError, ValueError) as error:
         raise UnverifiableRequestError(
-            f"{path} cannot be read or is empty. Its first line must be the webhook's secret."
+            Phrase(
+                gettext_noop(
+                    "%(path)s cannot be read or is empty. Its first line must be the webhook's secret."
+                ),
+                path=path,
+            )
         ) from error
     if len(secret) < _LEAST_CHARACTERS:
         raise UnverifiableRequestError(
-            f"the secret in {path} has fewer than {_LEAST_CHARACTERS} characters, so it could be guessed. "
-            "Make a longer one, for example with: openssl rand -hex 32"
+            Phrase(
+                gettext_noop(
+                    "the secret in %(path)s has fewer than %(least_characters)s characters, so it could be "
+                    "guessed. Make a longer one, for example with: openssl rand -hex 32"
+                ),
+                path=path,
+                least_characters=_LEAST_CHARACTERS,
+            )
         )
     return secret
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import templates
+from locales.phrase import Phrase, gettext_noop
 from mailer.rendering.worker import landlock, syscall_filter
 
 
@@ -24,24 +25,39 @@ def describe_confinement() -> tuple[bool, str]:
     version, filters = landlock.read_version(), syscall_filter.is_available()
     if version and filters:
         return True, (
-            "a template can read only templates and the program itself, and cannot change a file, start a "
-            f"program or use the network (Landlock version {version}, seccomp)"
+            Phrase(
+                gettext_noop(
+                    "a template can read only templates and the program itself, and cannot change a file, "
+                    "start a program or use the network (Landlock version %(version)s, seccomp)"
+                ),
+                version=version,
+            )
         )
     if not version and not filters:
         return False, (
-            "this system offers neither Landlock nor seccomp: a template that escapes from its sandbox has "
-            "your rights to files and to the network. Use only templates that you trust."
+            gettext_noop(
+                "this system offers neither Landlock nor seccomp: a template that escapes from its "
+                "sandbox has your rights to files and to the network. Use only templates that you "
+                "trust."
+            )
         )
     if filters:
         return False, (
-            "a template cannot change a file, start a program or use the network (seccomp), but this system "
-            "does not offer Landlock: one that escapes from its sandbox can read your files. Use only "
-            "templates that you trust."
+            gettext_noop(
+                "a template cannot change a file, start a program or use the network (seccomp), but "
+                "this system does not offer Landlock: one that escapes from its sandbox can read your "
+                "files. Use only templates that you trust."
+            )
         )
     return False, (
-        f"a template can read only templates and the program itself (Landlock version {version}), but this "
-        "system does not offer seccomp: one that escapes from its sandbox may use the network. Use only "
-        "templates that you trust."
+        Phrase(
+            gettext_noop(
+                "a template can read only templates and the program itself (Landlock version %(version)s), "
+                "but this system does not offer seccomp: one that escapes from its sandbox may use the "
+                "network. Use only templates that you trust."
+            ),
+            version=version,
+        )
     )
 
 

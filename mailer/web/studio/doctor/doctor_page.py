@@ -21,7 +21,7 @@ def show_doctor(page: PageDep) -> Response:
         began_at=page.state.examination.began_at,
         fault=page.state.examination.fault,
         looked_at=None if kept is None else kept.looked_at,
-        groups=[] if kept is None else list(group_findings(kept.findings)),
+        groups=[] if kept is None else list(group_findings(kept.findings, page.translator)),
     )
 
 

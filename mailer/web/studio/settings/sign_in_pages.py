@@ -7,6 +7,7 @@ from dataclasses import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from locales.phrase import read_error
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
@@ -45,7 +46,7 @@ def begin_sign_in(page: PageDep, sign_in: str) -> Response:
             grant = _list_pending(page).begin(found, now=page.state.clock())
             _record_grant(page, line, grant)
     except (OAuthError, ConfigurationError) as error:
-        return _render(page, found, [("", str(error))], status=409)
+        return _render(page, found, [("", read_error(error))], status=409)
     if grant is not None:
         return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_in_relay)
     return page.redirect(f"/settings/sign-ins/{sign_in}")
@@ -63,7 +64,7 @@ def finish_sign_in(page: PageDep, sign_in: str, form: OwnFormDep) -> Response:
             grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
             _record_grant(page, line, grant)
     except (OAuthError, ConfigurationError) as error:
-        return _render(page, found, [("address" if pending.request else "", str(error))])
+        return _render(page, found, [("address" if pending.request else "", read_error(error))])
     if grant is None:
         return _render(page, found, [("", page.translator.translate(_NOT_YET))], status=409)
     return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_in_relay)
@@ -79,7 +80,7 @@ def delete_sign_in(page: PageDep, sign_in: str) -> Response:
             if done.was_there:
                 _record(page, line)
     except (OSError, ConfigurationError) as error:
-        return _render(page, found, [("", str(error))], status=409)
+        return _render(page, found, [("", read_error(error))], status=409)
     return page.redirect(f"/settings/sign-ins/{sign_in}", Notice.signed_out_relay)
 
 
@@ -123,7 +124,7 @@ def _render(
     try:
         grant = GrantStore(root=find_workspace(page).root).read(found.name)
     except (SignInRequiredError, ConfigurationError) as error:
-        unreadable = str(error)
+        unreadable = read_error(error)
     return page.render(
         "settings_sign_in.html",
         status=(422 if errors else 200) if status is None else status,

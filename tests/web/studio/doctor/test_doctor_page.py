@@ -1,5 +1,6 @@
 """The doctor in Studio: nothing is looked at when the page is opened, and what was found is kept."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,11 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role
+from mailer.doctor import diagnose_workspace
 from mailer.doctor.diagnosis import find_bad, find_good
 from mailer.doctor.kept_diagnosis import FILE_NAME, keep_diagnosis, read_diagnosis
 from mailer.web.dependencies import utc_now
+from tests.doctor.said_findings import find_english
 from tests.web.report_pages.test_campaign_page import read_words
 from tests.web.studio.house import House, open_house
 
@@ -81,6 +84,33 @@ def test_a_finding_is_shown_with_what_to_do_and_the_record_to_copy(house: House)
     assert "1 thing to mend before you send" in read_words(read(house, "/"))
 
 
+def test_what_the_doctor_found_is_read_in_french(house: House) -> None:
+    workspace = house.studio.workspace
+    keep_diagnosis(workspace, diagnose_workspace(workspace), now=utc_now())
+    page = read_in_french(house)
+    assert "Mauvais" in read_words(page)
+    assert 'lang="en"' not in page
+    assert find_english(leave_code(page)) == []
+    keep_diagnosis(
+        workspace, [find_bad("relay", "relay-login", "the relay is asleep. Wake it.")], now=utc_now()
+    )
+    page = read_in_french(house)
+    assert '<p lang="en">The relay is asleep. Wake it.</p>' in page
+    assert find_english(leave_code(page)) == ["The", "is", "it"]
+
+
+def read_in_french(house: House) -> str:
+    answer = house.ask("GET", "/doctor", Role.manager, accept_language="fr")
+    assert answer.headers["content-language"] == "fr"
+    return answer.body.decode()
+
+
+def leave_code(page: str) -> str:
+    """The words of the findings, without commands and records, which no language changes."""
+    findings = page[page.index('id="findings"') : page.index("</main>")]
+    return read_words(re.sub(r"<code>.*?</code>", "", findings, flags=re.DOTALL))
+
+
 def test_a_result_that_cannot_be_read_is_as_if_nobody_had_looked(house: House) -> None:
     file = house.studio.workspace.root / FILE_NAME
     for text in (b"", b"[]", b"{}", b'{"looked_at": "2026-01-01", "findings": []}', b"\xff"):
@@ -107,8 +137,8 @@ def test_a_record_is_selected_by_a_click_and_copied_by_a_button(house: House, br
         context.add_cookies([{"name": "studio", "value": cookie, "url": house.studio.url}])
         page = context.new_page()
         page.goto(f"{house.studio.url}/doctor")
-        page.get_by_role("button", name="Copy: value").click()
-        expect(page.get_by_role("button", name="Copy: value")).to_have_text("Copied")
+        page.get_by_role("button", name="Copy: Value").click()
+        expect(page.get_by_role("button", name="Copy: Value")).to_have_text("Copied")
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied == "v=DMARC1; p=none; rua=mailto:dmarc@example.org"
         page.locator(".record code").first.click()
