@@ -24,9 +24,9 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import POST
 from mailer.web.studio.approvals.approval_page import render_approval
-from mailer.web.studio.approvals.campaign_place import (
-    CampaignPlace,
-    CampaignPlaceDep,
+from mailer.web.studio.approvals.approval_place import (
+    ApprovalPlace,
+    ApprovalPlaceDep,
     as_person,
     find_round_of_place,
     plan_place,
@@ -37,7 +37,7 @@ from mailer.web.studio.routing import StudioRoute
 from subscribers.errors import SubscriberError
 
 
-def post_request(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
+def post_request(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Ask for the approval of the campaign as it is now. A second click finds the request of the first."""
     note = form.get("note")
     try:
@@ -48,7 +48,7 @@ def post_request(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Re
 
 
 def ask(
-    page: StudioPage, place: CampaignPlace, *, note: str, steps: Sequence[WantedStep] | None = None
+    page: StudioPage, place: ApprovalPlace, *, note: str, steps: Sequence[WantedStep] | None = None
 ) -> Round:
     """Ask for the approval of a campaign, and have those who are asked told. ``steps`` are those that were
     chosen for it, None for the usual ones.
@@ -80,7 +80,7 @@ def ask(
     return asked
 
 
-def post_withdrawal(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
+def post_withdrawal(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Take the request back: nobody is waited for any more. A second click changes nothing."""
     with lock_campaign(page, place) as connection:
         asked = find_round_of_place(connection, place, form.get("round"))
@@ -93,7 +93,7 @@ def post_withdrawal(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) ->
     return page.redirect(place.path, Notice.approval_withdrawn if is_over else Notice.campaign_changed)
 
 
-def post_comment(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
+def post_comment(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Comment on somebody's answer."""
     text, number = form.get("text"), form.get("answer")
     answer = read_number(number)
@@ -121,7 +121,7 @@ def post_comment(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Re
 
 
 @contextmanager
-def lock_campaign(page: StudioPage, place: CampaignPlace) -> Iterator[Connection]:
+def lock_campaign(page: StudioPage, place: ApprovalPlace) -> Iterator[Connection]:
     """A transaction in which nobody else asks, answers or launches this edition; commits at its end."""
     with page.state.engine.begin() as connection:
         acquire_launch_lock(connection, place.edition)

@@ -12,8 +12,8 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.approvals.acts import lock_campaign, record
 from mailer.web.studio.approvals.approval_page import render_approval
-from mailer.web.studio.approvals.campaign_place import (
-    CampaignPlaceDep,
+from mailer.web.studio.approvals.approval_place import (
+    ApprovalPlaceDep,
     as_person,
     find_round_of_place,
     list_changes_since,
@@ -27,7 +27,7 @@ from subscribers.errors import SubscriberError
 _FIELDS = {AnswerFault.no_words: "words"}
 
 
-def post_answer(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
+def post_answer(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Answer a request. Whoever is not asked may not, whatever their role."""
     wanted, words = form.get("verdict"), form.get("words")
     if wanted not in list(ApprovalVerdict):

@@ -25,9 +25,9 @@ from mailer.team.members import list_members
 from mailer.team.role_words import ROLE_NAMES
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.approvals.campaign_place import (
-    CampaignPlace,
-    CampaignPlaceDep,
+from mailer.web.studio.approvals.approval_place import (
+    ApprovalPlace,
+    ApprovalPlaceDep,
     as_person,
     list_changes_since,
     say_round,
@@ -60,14 +60,14 @@ class ShownApproval:
     difference: CountedNumber | None = None
 
 
-def show_approval(page: PageDep, place: CampaignPlaceDep) -> Response:
+def show_approval(page: PageDep, place: ApprovalPlaceDep) -> Response:
     """Show the approval of a campaign."""
     return render_approval(page, place)
 
 
 def render_approval(
     page: StudioPage,
-    place: CampaignPlace,
+    place: ApprovalPlace,
     *,
     status: int = 200,
     errors: tuple[tuple[str, str], ...] = (),
@@ -111,7 +111,7 @@ def render_approval(
     )
 
 
-def _can_ask(page: StudioPage, place: CampaignPlace, shown: ShownApproval) -> bool:
+def _can_ask(page: StudioPage, place: ApprovalPlace, shown: ShownApproval) -> bool:
     """Whether the form to ask is on the page: nothing waits or holds that would be asked for again."""
     if not (place.is_askable and page.may(Permission.prepare)):
         return False
@@ -120,7 +120,7 @@ def _can_ask(page: StudioPage, place: CampaignPlace, shown: ShownApproval) -> bo
     return not is_settled or bool(shown.changes)
 
 
-def _look_up(page: StudioPage, place: CampaignPlace, session: Session) -> ShownApproval:
+def _look_up(page: StudioPage, place: ApprovalPlace, session: Session) -> ShownApproval:
     connection, settings = session.connection(), page.settings
     rounds = list_rounds(connection, place.number)
     if not rounds:

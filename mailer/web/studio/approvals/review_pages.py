@@ -25,7 +25,7 @@ from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.team.attempt_limits import AttemptLimiter, TooManyAttemptsError
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.approvals.campaign_place import find_place, list_changes_since, say_round
+from mailer.web.studio.approvals.approval_place import find_place, list_changes_since, say_round
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail
 from mailer.web.studio.approvals.variant_list import describe_variant, list_variants

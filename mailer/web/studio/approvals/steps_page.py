@@ -28,7 +28,7 @@ from mailer.web.forms import Form, OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.approvals.acts import ask, lock_campaign, record
-from mailer.web.studio.approvals.campaign_place import CampaignPlace, CampaignPlaceDep
+from mailer.web.studio.approvals.approval_place import ApprovalPlace, ApprovalPlaceDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
@@ -58,12 +58,12 @@ class StepForm:
         return bool(self.members or self.roles or self.reviewers.strip())
 
 
-def show_steps(page: PageDep, place: CampaignPlaceDep) -> Response:
+def show_steps(page: PageDep, place: ApprovalPlaceDep) -> Response:
     """Show the steps of a campaign's approval, to be changed."""
     return _render(page, place, _begin_forms(page, place), note="")
 
 
-def post_steps(page: PageDep, place: CampaignPlaceDep, form: OwnFormDep) -> Response:
+def post_steps(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Change the steps of the request that waits for answers; without one, ask with these."""
     forms = tuple(_read_form(form, number) for number in range(1, MAX_APPROVAL_STEPS + 1))
     note = form.get("note")
@@ -87,7 +87,7 @@ class _FieldError(Exception):
         super().__init__(words)
 
 
-def _change_open_round(page: StudioPage, place: CampaignPlace, steps: Sequence[WantedStep]) -> bool:
+def _change_open_round(page: StudioPage, place: ApprovalPlace, steps: Sequence[WantedStep]) -> bool:
     """Change the steps of the round that waits for answers; return False if there is none."""
     now = page.state.clock()
     with lock_campaign(page, place) as connection:
@@ -103,7 +103,7 @@ def _change_open_round(page: StudioPage, place: CampaignPlace, steps: Sequence[W
     return True
 
 
-def _begin_forms(page: StudioPage, place: CampaignPlace) -> tuple[StepForm, ...]:
+def _begin_forms(page: StudioPage, place: ApprovalPlace) -> tuple[StepForm, ...]:
     with page.state.read_session() as session:
         connection = session.connection()
         asked = find_last_round(connection, place.number)
@@ -187,7 +187,7 @@ def _read_step(page: StudioPage, form: StepForm, known: set[int]) -> WantedStep:
 
 def _render(
     page: StudioPage,
-    place: CampaignPlace,
+    place: ApprovalPlace,
     forms: Sequence[StepForm],
     *,
     note: str,

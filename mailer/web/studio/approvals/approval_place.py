@@ -36,9 +36,9 @@ _ASKABLE = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignPlace:
-    """A campaign. ``preparation`` is None if a command made it; ``segment``, ``again`` and ``counts_clicks``
-    are then its own."""
+class ApprovalPlace:
+    """A campaign that can be approved, or was. ``preparation`` is None if a command made it; ``segment``,
+    ``again`` and ``counts_clicks`` are then its own."""
 
     number: int
     edition: str
@@ -64,15 +64,15 @@ class CampaignPlace:
         return self.state in _ASKABLE and not (self.is_correction and self.preparation is None)
 
 
-def _find_place(campaign: CampaignNumber, page: PageDep) -> CampaignPlace:
+def _find_place(campaign: CampaignNumber, page: PageDep) -> ApprovalPlace:
     return find_place(page, campaign)
 
 
-CampaignPlaceDep = Annotated[CampaignPlace, Depends(_find_place)]
+ApprovalPlaceDep = Annotated[ApprovalPlace, Depends(_find_place)]
 """The campaign that a path names; otherwise the answer is 404."""
 
 
-def find_place(page: Visit, number: int) -> CampaignPlace:
+def find_place(page: Visit, number: int) -> ApprovalPlace:
     """The campaign with this number.
 
     Raises:
@@ -87,7 +87,7 @@ def find_place(page: Visit, number: int) -> CampaignPlace:
         preparation = read_preparation(session, number)
     if row is None:
         raise HTTPException(404)
-    return CampaignPlace(
+    return ApprovalPlace(
         number=number,
         edition=row.edition,
         title=row.title or row.edition,
@@ -99,7 +99,7 @@ def find_place(page: Visit, number: int) -> CampaignPlace:
     )
 
 
-def plan_place(page: StudioPage, place: CampaignPlace) -> Plan:
+def plan_place(page: StudioPage, place: ApprovalPlace) -> Plan:
     """Plan the campaign as it would be launched now.
 
     Raises:
@@ -125,7 +125,7 @@ def plan_place(page: StudioPage, place: CampaignPlace) -> Plan:
     )
 
 
-def read_options(page: Visit, place: CampaignPlace, connection: Connection) -> SendingOptions | None:
+def read_options(page: Visit, place: ApprovalPlace, connection: Connection) -> SendingOptions | None:
     """What is decided about the campaign now; None if nobody has chosen a segment, or it is not valid."""
     prepared = place.preparation
     if prepared is None or not prepared.is_open:
@@ -140,7 +140,7 @@ def read_options(page: Visit, place: CampaignPlace, connection: Connection) -> S
 
 
 def list_changes_since(
-    page: Visit, place: CampaignPlace, asked: Round, connection: Connection
+    page: Visit, place: ApprovalPlace, asked: Round, connection: Connection
 ) -> tuple[str, ...]:
     """What has changed since the approval was asked for."""
     options = read_options(page, place, connection)
@@ -170,7 +170,7 @@ def compile_current(page: Visit, edition: str) -> tuple[CompiledEdition, ...]:
     return tuple(sorted(found.mails.values(), key=lambda mail: mail.language != own))
 
 
-def find_round_of_place(connection: Connection, place: CampaignPlace, number: str = "") -> Round:
+def find_round_of_place(connection: Connection, place: ApprovalPlace, number: str = "") -> Round:
     """A round of the campaign, by its number in a form or a path; the last one without a number.
 
     Raises:
