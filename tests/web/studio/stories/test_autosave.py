@@ -113,6 +113,7 @@ def test_two_tabs_do_not_write_over_each_other(context: BrowserContext, desk: De
     await_saved(first)
     type_at_end(second, " Second.")
     expect(second.locator("#conflict")).to_be_visible(timeout=_PATIENCE)
+    expect(second.locator("#conflict")).to_contain_text("by somebody else or in another tab")
     address = second.locator("#conflict a").get_attribute("href") or ""
     assert address.startswith("/studio/editions/2021-2/conflicts/")
     assert desk.read() == STORY.replace("October.", "October. First.")
