@@ -4,9 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from mailer.web.forms import Form
-from mailer.web.plain_number import read_number
-
-_MAX_NUMBER = 2**31 - 1
+from mailer.web.studio.row_number import read_row_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +36,3 @@ def read_comment_form(form: Form, name: str) -> CommentForm:
 def new_request() -> str:
     """A random number for a form, by which a second click is known."""
     return secrets.token_urlsafe(16)
-
-
-def read_row_number(text: str) -> int | None:
-    """The number of a row that ``text`` is; None if it is none."""
-    number = read_number(text, digits=10)
-    return number if number is not None and 0 < number <= _MAX_NUMBER else None

@@ -12,11 +12,12 @@ from mailer.comments.thread_list import ShownThread, list_commented_stories
 from mailer.team.members import list_members
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.comments.comment_form import CommentForm, new_request, read_row_number
+from mailer.web.studio.comments.comment_form import CommentForm, new_request
 from mailer.web.studio.comments.story import CommentedText, find_story, read_passages
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from mailer.feedback.reply_forwarder import list_waiting_replies
 from mailer.feedback.successors import count_proposals, list_proposals
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.campaign_number import read_campaign_number
 from mailer.web.studio.feedback.words import KIND_WORDS
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 
 _ROWS = 20
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 def show_feedback(page: PageDep) -> Response:
     """Show what waits, the oldest first; with ``campaign`` the messages about it."""
     query = page.request.query_params
-    campaign = read_campaign_number(query.get("campaign", ""))
+    campaign = read_row_number(query.get("campaign", ""))
     after, after_successor = (_read_place(query.get(name, "")) for name in ("after", "successors"))
     with page.state.read_session() as session:
         held = list(list_held(session, campaign_id=campaign, after=after, limit=_ROWS + 1))

@@ -19,7 +19,6 @@ from mailer.feedback.message_list import (
 from mailer.feedback.message_view import view_message
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
-from mailer.web.studio.campaign_number import read_campaign_number
 from mailer.web.studio.feedback.judgement_form import (
     OTHER_BOUNCE,
     JudgementForm,
@@ -34,6 +33,7 @@ from mailer.web.studio.feedback.words import (
 )
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 
@@ -54,7 +54,7 @@ def show_messages(page: PageDep) -> Response:
     kind, before = query.get("kind", ""), query.get("before", "")
     wanted = MessageFilter(
         kind=FeedbackKind(kind) if kind in list(FeedbackKind) else None,
-        campaign_id=read_campaign_number(query.get("campaign", "")),
+        campaign_id=read_row_number(query.get("campaign", "")),
     )
     with page.state.read_session() as session:
         found = list_messages(session, wanted, before=int(before) if _NUMBER.fullmatch(before) else None)

@@ -1,9 +1,7 @@
 """A person who may follow a partner that has left: added to the list by a member, or refused."""
 
-import re
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -25,9 +23,9 @@ from mailer.web.studio.feedback.successor_form import SuccessorForm, propose_for
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import depend_on_number
 from subscribers.errors import CountryError, OnListError, SubscriberError, SuppressionError
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _METHOD = "Studio"
 _NO_BASIS = gettext_noop("Say why you may write to this person. It is kept on record.")
 _ON_LIST = gettext_noop("This person is on the list already. Refuse the proposal.")
@@ -35,13 +33,7 @@ _SUPPRESSED = gettext_noop("This person must not get mail. Refuse the proposal."
 _NO_COUNTRY = gettext_noop("Choose a country from the list.")
 
 
-def _read_number(number: str) -> int:
-    if not _NUMBER.fullmatch(number):
-        raise HTTPException(404)
-    return int(number)
-
-
-SuccessorNumber = Annotated[int, Depends(_read_number)]
+SuccessorNumber = Annotated[int, depend_on_number("number")]
 """The path's ``number``, if it can be that of a proposal; otherwise the answer is 404."""
 
 

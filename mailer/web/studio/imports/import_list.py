@@ -1,6 +1,5 @@
 """All imports, the newest first."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,10 @@ from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 from subscribers.models import ImportBatch
 
 PAGE_SIZE = 50
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SHOWN_WAITING = 20
 
 
@@ -32,7 +31,7 @@ class ImportRow:
 def show_imports(page: PageDep) -> Response:
     """Show the imports, and the files that wait."""
     written = page.request.query_params.get("before", "")
-    before = int(written) if _NUMBER.fullmatch(written) else None
+    before = read_row_number(written)
     with page.state.read_session() as session:
         found = list_import_rows(session, before=before, limit=PAGE_SIZE + 1)
         waiting = (

@@ -1,36 +1,11 @@
 """The numbers of imports and of uploaded files in a path."""
 
-import re
 from typing import Annotated
 
-from fastapi import Depends
-from starlette.exceptions import HTTPException
+from mailer.web.studio.row_number import depend_on_number
 
-# A longer number is none that a database has.
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-
-
-def read_number(text: str) -> int:
-    """Read a number in a path.
-
-    Raises:
-        HTTPException: 404, it cannot be the number of anything.
-    """
-    if not _NUMBER.fullmatch(text):
-        raise HTTPException(404)
-    return int(text)
-
-
-def _read_import_number(number: str) -> int:
-    return read_number(number)
-
-
-def _read_file_number(file: str) -> int:
-    return read_number(file)
-
-
-ImportNumber = Annotated[int, Depends(_read_import_number)]
+ImportNumber = Annotated[int, depend_on_number("number")]
 """The path's ``number``, if it can be that of an import; otherwise the answer is 404."""
 
-FileNumber = Annotated[int, Depends(_read_file_number)]
+FileNumber = Annotated[int, depend_on_number("file")]
 """The path's ``file``, if it can be the number of an uploaded file; otherwise the answer is 404."""

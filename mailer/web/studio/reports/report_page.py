@@ -15,10 +15,11 @@ from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaig
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.viewer import Viewer
 from mailer.web.routing import GET
-from mailer.web.studio.campaign_number import CampaignNumber, read_campaign_number
+from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.reports.tables import list_tables
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 from mailer.web.studio.segment_query import make_vocabulary, say_segment
 
 _MAX_OTHERS = 100
@@ -34,7 +35,7 @@ class OtherCampaign:
 
 def show_report(page: PageDep, campaign: CampaignNumber) -> Response:
     """Show the report on a campaign; the costly parts of a large one are as they were counted last."""
-    chosen = read_campaign_number(page.request.query_params.get("with", ""))
+    chosen = read_row_number(page.request.query_params.get("with", ""))
     try:
         with page.state.read_session() as session:
             report = report_campaign(

@@ -1,6 +1,5 @@
 """The log of who did what, and taking it away as a file."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,9 +27,9 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import read_row_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _BAD_DAY = gettext_noop("Write the day as year, month and day, such as 2026-03-31.")
 _SUBJECT = "%(subject)s"
 
@@ -48,7 +47,7 @@ def show_log(page: PageDep) -> Response:
     """Show the log, newest first."""
     query = page.request.query_params
     wanted, errors = _read_filter(page, query)
-    before = int(query["before"]) if _NUMBER.fullmatch(query.get("before", "")) else None
+    before = read_row_number(query.get("before", ""))
     with page.state.read_session() as session:
         found = read_log(session, wanted, before=before)
         people = _list_people(session)
@@ -105,7 +104,7 @@ def _read_filter(page: StudioPage, given: Mapping[str, str]) -> tuple[LogFilter,
             errors = [("day", page.translator.translate(_BAD_DAY))]
     if day is not None and not 1970 <= day.year <= 9000:
         day, errors = None, [("day", page.translator.translate(_BAD_DAY))]
-    if person != COMMAND_LINE and not _NUMBER.fullmatch(person):
+    if person != COMMAND_LINE and read_row_number(person) is None:
         person = ""
     return (
         LogFilter(

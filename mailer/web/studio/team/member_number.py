@@ -1,20 +1,8 @@
 """The number of a member in a path."""
 
-import re
 from typing import Annotated
 
-from fastapi import Depends
-from starlette.exceptions import HTTPException
+from mailer.web.studio.row_number import depend_on_number
 
-# A longer number is none that a database has.
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-
-
-def _read_member_number(member: str) -> int:
-    if not _NUMBER.fullmatch(member):
-        raise HTTPException(404)
-    return int(member)
-
-
-MemberNumber = Annotated[int, Depends(_read_member_number)]
+MemberNumber = Annotated[int, depend_on_number("member")]
 """The path's ``member``, if it can be the number of one; otherwise the answer is 404."""
