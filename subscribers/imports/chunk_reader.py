@@ -1,9 +1,9 @@
 """Read the rows of a file into chunks that are ready for the staging table."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from operator import itemgetter
+from operator import eq
 from typing import Any
 
 from locales.phrase import gettext_noop
@@ -26,20 +26,22 @@ from subscribers.imports.ordinary_rows import OrdinaryRowParser
 from subscribers.imports.row_parser import ParsedRow, RowParser, SubscriberDetails
 from subscribers.imports.suppressed_rows import SuppressedRow
 
-CHUNK_SIZE = 20_000
+CHUNK_SIZE = 10_000
 """How many rows are stored together, with a handful of statements."""
 _SAMPLE_ROWS = 5
 
 
 @dataclass(kw_only=True)
 class Chunk:
-    """Rows that were read: ``rows`` as the staging table takes them, ``lists`` of sectors and tags that are
-    new to it, ``suppressed`` and ``refused`` rows, and ``duplicates`` with the first row of each address.
-    ``suppressed_others`` are further addresses of suppressed rows, which count as no rows; ``notes`` are
-    about rows of any kind. ``last`` is the number of the last row.
+    """Rows that were read: by ``columns`` as the staging table takes them, ``lists`` of sectors and tags that
+    are new to it, and ``list_values``, the values of all lists whose number is in a row; ``suppressed`` and
+    ``refused`` rows, and ``duplicates`` with the first row of each address. ``suppressed_others`` are further
+    addresses of suppressed rows, which count as no rows; ``notes`` are about rows of any kind. ``last`` is
+    the number of the last row.
     """
 
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    columns: list[list[Any]]
+    list_values: Mapping[int, Sequence[str]]
     lists: list[tuple[int, str]] = field(default_factory=list)
     suppressed: list[SuppressedRow] = field(default_factory=list)
     suppressed_others: list[SuppressedRow] = field(default_factory=list)
@@ -49,25 +51,27 @@ class Chunk:
     last: int = 0
 
     @property
+    def size(self) -> int:
+        """How many rows there are to store."""
+        return len(self.columns[0])
+
+    @property
     def is_large(self) -> bool:
         """Whether it is big enough to suggest a large import."""
-        return len(self.rows) > CHUNK_SIZE // 2
+        return self.size > CHUNK_SIZE // 2
 
     def drop_duplicates(self) -> None:
-        """Move all but the first row of each address from ``rows`` to ``duplicates``."""
-        if len(set(map(_get_email, self.rows))) == len(self.rows):
+        """Move the number of all but the first row of each address to ``duplicates``, and drop those rows."""
+        numbers, _, emails, *_ = self.columns
+        if len(set(emails)) == len(emails):
             return
         first_rows: dict[str, int] = {}
-        rows, self.rows = self.rows, []
-        for row in rows:
-            first = first_rows.setdefault(_get_email(row), row[0])
-            if first == row[0]:
-                self.rows.append(row)
-            else:
-                self.duplicates.append((row[0], first))
-
-
-_get_email = itemgetter(2)
+        firsts = list(map(first_rows.setdefault, emails, numbers))
+        self.duplicates.extend(
+            (row, first) for row, first in zip(numbers, firsts, strict=True) if row != first
+        )
+        are_first = list(map(eq, numbers, firsts))
+        self.columns = [list(compress(values, are_first)) for values in self.columns]
 
 
 def _sample(raw: RawRow) -> dict[str, str]:
@@ -101,6 +105,7 @@ class ChunkReader:
         self._parser = parser
         self._ordinary = OrdinaryRowParser(parser)
         self._key = key
+        self._width = 11 if key else 10
         self._offset = offset
         self._lists = _ListNumbers()
         self._samples: list[dict[str, str]] = []
@@ -139,7 +144,8 @@ class ChunkReader:
         They are parsed and released by the batch: keeping many rows alive makes Python's garbage collector
         traverse all objects again and again.
         """
-        chunk = Chunk()
+        self._lists.forget_if_many()
+        chunk = Chunk(columns=[[] for _ in range(self._width)], list_values=self._lists.values_of)
         left = CHUNK_SIZE
         while (batch := part.rows.take(min(left, BATCH_SIZE if self._has_samples else _SAMPLE_ROWS))).numbers:
             if part.mapping.own is not None and self._has_samples:
@@ -182,7 +188,7 @@ class ChunkReader:
     def _add(self, numbers: Sequence[int], details: Sequence[Sequence[Any]], chunk: Chunk) -> None:
         """Add rows to ``chunk``, whose details are given by column."""
         email, envelope, name, organisation, country, language, sectors, tags = details
-        rows: Iterator[tuple[Any, ...]] = zip(
+        values = (
             numbers,
             map(self._offset.__add__, numbers),
             email,
@@ -194,9 +200,9 @@ class ChunkReader:
             map(self._lists.__getitem__, sectors),
             map(self._lists.__getitem__, tags),
             *([map(self._key.digest, email)] if self._key else []),
-            strict=True,
         )
-        chunk.rows.extend(rows)
+        for column, more in zip(chunk.columns, values, strict=True):
+            column.extend(more)
 
     def _parse(self, row: SheetRow, part: FilePart, chunk: Chunk) -> SubscriberDetails | None:
         """Parse a row of any kind; None if it is refused or empty, or its address is suppressed, which is
@@ -230,23 +236,32 @@ class ChunkReader:
 
 
 class _ListNumbers(dict[frozenset[str], int]):
-    """The numbers of lists of sectors or tags: 0 for the empty list, the next for one that is new."""
+    """The numbers of lists of sectors or tags: 0 for the empty list, the next for one that is new.
+
+    ``values_of`` holds the values of each number.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.values_of: dict[int, tuple[str, ...]] = {}
         self._last = 0
         self._new: list[tuple[int, str]] = []
 
     def __missing__(self, values: frozenset[str]) -> int:
-        if len(self) >= CHUNK_SIZE:
-            self.clear()
-        if not values:
-            number = 0
-        else:
+        if values:
             number = self._last = self._last + 1
             self._new.extend((number, value) for value in values)
+        else:
+            number = 0
         self[values] = number
+        self.values_of[number] = tuple(values)
         return number
+
+    def forget_if_many(self) -> None:
+        """Make room; the numbers of a chunk that is still in use must not be forgotten."""
+        if len(self) >= CHUNK_SIZE:
+            self.clear()
+            self.values_of.clear()
 
     def take_new(self) -> list[tuple[int, str]]:
         """Return the number and each value of the lists that were numbered since the last call."""

@@ -5,7 +5,7 @@ bounced or complained stays gone whatever the file says, and a suppressed addres
 people who unsubscribed elsewhere become suppressions. All of it happens in one transaction of the caller.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,20 +21,25 @@ from subscribers.consent.suppression import (
     lock_suppressions_shared,
 )
 from subscribers.errors import ImportFileError
+from subscribers.imports.bulk_insert import EncodedRows
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
 from subscribers.imports.dry_run_table import DryRunTable
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
+from subscribers.imports.import_origin import ImportOrigin
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
+from subscribers.imports.list_copy import EncodedPeople
 from subscribers.imports.list_indexes import ListIndexes
 from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
-from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
+from subscribers.imports.staging_table import StagingTable, staging_tables
 from subscribers.imports.subscriber_updates import update_details
 from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
 from subscribers.models import ImportBatch, Suppression
 
 _MAX_REFUSED = 100_000
 _MAX_NOTES = 100_000
+
+_EncodedChunk = tuple[Chunk, EncodedRows | EncodedPeople]
 
 OnProgress = Callable[[int], None]
 """Called with the number of rows processed so far."""
@@ -176,11 +181,14 @@ class _Importer:
         for part in parts:
             before = done
             self.notes.extend(ImportNote(text=note, file=part.member) for note in part.notes)
-            with read_ahead(reader.read(part)) as chunks:
-                for chunk in chunks:
+            with read_ahead(self._encode(reader.read(part))) as chunks:
+                for chunk, rows in chunks:
                     if not done and chunk.is_large and not part.mapping.may_suppress:
                         self.staging.defer_indexes()
-                    self._store(chunk, chunks)
+                    self._settle(chunk)
+                    if chunk.size:
+                        self._load(rows, chunk, chunks)
+                        self._store(chunk.size)
                     done = before + chunk.last
                     on_progress(done)
             self.part_reports.append(reader.report(part))
@@ -195,18 +203,34 @@ class _Importer:
         self._refuse([RefusedRow(row=row, reason=_name_duplicate(first), file=file) for row, first in firsts])
         self.duplicates.clear()
 
-    def _store(self, chunk: Chunk, chunks: ReadAhead[Chunk]) -> None:
+    def _encode(self, chunks: Iterator[Chunk]) -> Generator[_EncodedChunk, None, None]:
+        """Yield each chunk with its rows in the form in which the staging table takes them."""
+        for chunk in chunks:
+            yield chunk, self.staging.encode(chunk.columns, chunk.list_values)
+
+    def _load(
+        self, rows: EncodedRows | EncodedPeople, chunk: Chunk, chunks: ReadAhead[_EncodedChunk]
+    ) -> None:
+        """Load a chunk, and have the next one read as soon as that does not hold it up."""
+        if self.staging.is_loaded_row_by_row:
+            self.staging.load(rows, chunk.lists)
+            chunks.prefetch()
+        else:
+            chunks.prefetch()
+            self.staging.load(rows, chunk.lists)
+
+    def _settle(self, chunk: Chunk) -> None:
+        """Count what is not stored, and store suppressions."""
         self._refuse(chunk.refused)
         self._note(chunk.notes)
         self.duplicates.update(chunk.duplicates)
         self._suppress(chunk.suppressed)
         self._suppress(chunk.suppressed_others)
         self.suppressed += len(chunk.suppressed)
-        if not chunk.rows:
-            return
-        self.staging.load(chunk.rows, chunk.lists)
-        chunks.prefetch()
-        waiting = len(chunk.rows) - (self._mark_suppressed() if self.checks_suppressions else 0)
+
+    def _store(self, size: int) -> None:
+        """Store the chunk of ``size`` rows that has been loaded."""
+        waiting = size - (self._mark_suppressed() if self.checks_suppressions else 0)
         added = self.staging.insert_new(waiting)
         if added < waiting:
             self._update_known()

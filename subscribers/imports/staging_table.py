@@ -5,10 +5,8 @@ so that a million rows need neither a million queries nor the memory for them. C
 (:mod:`subscribers.imports.row_parser`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -19,11 +17,11 @@ from sqlalchemy import (
     Insert,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Row,
     Select,
     String,
     Table,
-    bindparam,
     cast,
     delete,
     exists,
@@ -39,9 +37,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from subscribers.consent.status_changes import GONE_STATUSES
+from subscribers.imports.bulk_insert import EncodedRows, encode_rows, insert_rows
+from subscribers.imports.import_origin import ImportOrigin
+from subscribers.imports.list_copy import (
+    EncodedPeople,
+    drop_defaults,
+    encode_people,
+    insert_people,
+    set_defaults,
+)
 from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes
 from subscribers.models import (
-    ConsentEvent,
     Status,
     searched_text,
 )
@@ -52,7 +58,7 @@ TEMPORARY = MetaData()
 STAGING = Table(
     "import_stage",
     TEMPORARY,
-    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("row", Integer, autoincrement=False),
     Column("id", BigInteger),
     Column("email", searched_text(320)),
     Column("envelope", String),
@@ -64,6 +70,8 @@ STAGING = Table(
     Column("tags", Integer),
     Column("digest", String),
     Column("fate", String),
+    # In SQLite this is the order of the rows; in PostgreSQL it would be an index that nobody reads.
+    PrimaryKeyConstraint("row").ddl_if(dialect="sqlite"),
     prefixes=["TEMPORARY"],
 )
 """A chunk. ``sectors`` and ``tags`` are list numbers (0 for none); ``fate`` is None for new subscribers."""
@@ -87,6 +95,7 @@ _LIST = Table(
 )
 """The values of each list of sectors or tags; many rows share a few lists."""
 
+_WITHOUT_DIGEST = STAGING.c.keys().index("digest")
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
 # The index of a million addresses takes 45 MB; with too small a cache, every address means another page read.
@@ -97,16 +106,6 @@ _sector: Table = SQLModel.metadata.tables["subscriber_sector"]
 _tag: Table = SQLModel.metadata.tables["subscriber_tag"]
 _suppression: Table = SQLModel.metadata.tables["suppression"]
 _consent_record: Table = SQLModel.metadata.tables["consent_record"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOrigin:
-    """The import that is stored with every record it writes."""
-
-    import_id: int
-    source: str
-    basis: str
-    now: datetime
 
 
 @contextmanager
@@ -138,17 +137,33 @@ class StagingTable:
         self._connection = connection
         self._origin = origin
         self._indexes = indexes
-        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._dialect = connection.dialect.name
+        self._is_sqlite = self._dialect == "sqlite"
+        self._are_stored = False
+
+    @property
+    def is_loaded_row_by_row(self) -> bool:
+        """Whether Python is needed for each row that is loaded, so that a thread beside it is in the way."""
+        return self._is_sqlite
+
+    @property
+    def _can_copy(self) -> bool:
+        """Whether the list is locked, and nobody is on it but those of this import."""
+        return self._indexes.are_deferred and not self._is_sqlite
 
     def defer_indexes(self) -> None:
         """Prepare for many rows, if nobody is on the list."""
         self._indexes.defer()
+        if self._can_copy:
+            set_defaults(self._connection, self._origin)
 
     def take_duplicates(self, *, is_last: bool) -> list[tuple[int, int]]:
         """Delete rows with the address of an earlier row that were stored all the same; return each of them
         with the first. This is for the end of a file; ``is_last`` says that no other follows.
         """
         were_deferred = self._indexes.are_deferred
+        if self._can_copy:
+            drop_defaults(self._connection, self._origin)
         later = self._indexes.create_deferred()
         if were_deferred and not is_last:
             number, before = _subscriber.c.id, self._indexes.offset
@@ -156,13 +171,36 @@ class StagingTable:
             self._connection.execute(insert(_SEEN).from_select(["id", "row"], new))
         return later
 
-    def load(self, rows: Sequence[tuple[Any, ...]], lists: Sequence[tuple[int, str]]) -> None:
-        """Replace the chunk with the next one; a row has the first columns of :data:`STAGING`, in order."""
+    def encode(
+        self, columns: Sequence[Sequence[Any]], lists: Mapping[int, Sequence[str]]
+    ) -> EncodedRows | EncodedPeople:
+        """Return rows as :meth:`load` takes them, given by the first columns of :data:`STAGING`, in order.
+
+        ``lists`` are the values of each list number. This does not use the connection, so another thread may
+        do it while that waits.
+        """
+        if (
+            self._indexes.are_deferred
+            and not self._is_sqlite
+            and len(columns) == _WITHOUT_DIGEST
+            and columns[0]
+        ):
+            return encode_people(columns, lists, self._origin)
+        return encode_rows(dict(zip(STAGING.c.keys(), columns, strict=False)), dialect=self._dialect)
+
+    def load(self, rows: EncodedRows | EncodedPeople, lists: Sequence[tuple[int, str]]) -> None:
+        """Replace the chunk with the next one; ``lists`` are new list numbers, and each of their values."""
+        self._are_stored = not isinstance(rows, EncodedRows)
+        if not isinstance(rows, EncodedRows):
+            insert_people(self._connection, rows)
+            return
         # PostgreSQL keeps deleted rows until the transaction ends, and every statement would read all of
         # them again.
         self._connection.execute(delete(STAGING) if self._is_sqlite else text(f"TRUNCATE {STAGING.name}"))
-        self._write(STAGING, rows)
-        self._write(_LIST, lists)
+        insert_rows(self._connection, STAGING, rows)
+        if lists:
+            numbered = dict(zip(_LIST.c.keys(), zip(*lists, strict=True), strict=True))
+            insert_rows(self._connection, _LIST, encode_rows(numbered, dialect=self._dialect))
 
     def mark_suppressed(self) -> list[tuple[int, str]]:
         """Mark rows whose address is suppressed; return the row and digest of each."""
@@ -182,6 +220,8 @@ class StagingTable:
 
         The others are marked as matched and get the ID of their subscriber.
         """
+        if self._are_stored:
+            return waiting
         known = exists().where(_subscriber.c.email == STAGING.c.email)
         if not self._is_sqlite and not self._indexes.are_deferred:
             # Sequence values are never reused, so take them only for rows that need one.
@@ -269,22 +309,15 @@ class StagingTable:
 
     def record_new(self) -> None:
         """Write the consent records, sectors and tags of new subscribers."""
+        if self._are_stored:
+            return
         new = STAGING.c.fate.is_(None)
         if not self._indexes.are_deferred:
             self._remember_seen(new)
-        values = {
-            "subscriber_id": STAGING.c.id,
-            "event": literal(ConsentEvent.imported, _consent_record.c.event.type),
-            "at": literal(self._origin.now, _consent_record.c.at.type),
-            "method": literal("import"),
-            "source": literal(self._origin.source),
-            "wording": literal(""),
-            "wording_version": literal(""),
-            "language": literal(""),
-            "evidence": literal("row ") + cast(STAGING.c.row, String),
-            "basis": literal(self._origin.basis),
-            "import_id": literal(self._origin.import_id),
+        values: dict[str, ColumnElement[Any]] = {
+            name: literal(value, _consent_record.c[name].type) for name, value in self._origin.consent.items()
         }
+        values |= {"subscriber_id": STAGING.c.id, "evidence": literal("row ") + cast(STAGING.c.row, String)}
         chosen = self._in_order(select(*values.values()).where(new))
         self._connection.execute(insert(_consent_record).from_select(list(values), chosen))
         self._write_lists(_sector, STAGING.c.sectors, new)
@@ -312,34 +345,6 @@ class StagingTable:
     def _remember_seen(self, condition: ColumnElement[bool]) -> None:
         chosen = select(STAGING.c.id, STAGING.c.row).where(condition)
         self._connection.execute(insert(_SEEN).from_select(["id", "row"], chosen))
-
-    def _write(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-        if not rows:
-            return
-        names = [column.name for column in table.c][: len(rows[0])]
-        if self._is_sqlite:
-            # The driver accepts tuples; creating a dictionary for each of a million rows takes seconds.
-            statement = insert(table).values({name: bindparam(name) for name in names})
-            compiled = str(statement.compile(dialect=self._connection.dialect))
-            self._connection.exec_driver_sql(compiled, list(rows))
-        else:
-            _copy(self._connection, table, names, rows)
-
-
-def _copy(
-    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Load rows with PostgreSQL's COPY, in a tenth of the time of as many INSERTs."""
-    from psycopg import Connection as Driver
-    from psycopg import sql
-
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, Driver)  # noqa: S101 - the caller checked the dialect
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> ColumnElement[bool]:

@@ -8,7 +8,8 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from subscribers.consent.status_changes import consent_record_values
-from subscribers.imports.staging_table import ImportOrigin, StagingTable
+from subscribers.imports.import_origin import ImportOrigin
+from subscribers.imports.staging_table import StagingTable
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,

@@ -1,7 +1,9 @@
 """A large file fills an empty list without its indexes and keys; afterwards all of them are there."""
 
+import csv
+import zipfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,20 @@ from sqlalchemy import Engine, event, func, inspect, text
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
-from subscribers.consent.suppression import SuppressionKey
+from subscribers.consent.suppression import SuppressionKey, add_suppression
 from subscribers.errors import ImportFileError
 from subscribers.imports import chunk_reader
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.importer import import_file
 from subscribers.imports.rollback import roll_back
-from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.models import (
+    ConsentEvent,
+    ConsentRecord,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+)
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TABLES = ("subscriber", "subscriber_sector", "subscriber_tag", "consent_record", "import_batch")
@@ -51,13 +60,14 @@ def take(
 
 
 def describe_tables(engine: Engine) -> Mapping[str, object]:
-    """The indexes and keys of the list, as the database knows them."""
+    """The indexes, keys and defaults of the list, as the database knows them."""
     found = inspect(engine)
     return {
         name: (
             sorted(map(repr, found.get_indexes(name))),
             sorted(map(repr, found.get_foreign_keys(name))),
             found.get_pk_constraint(name),
+            {column["name"]: column["default"] for column in found.get_columns(name)},
         )
         for name in TABLES
     }
@@ -97,6 +107,75 @@ def test_all_indexes_and_keys_are_there_again(session: Session, engine: Engine, 
     assert describe_tables(engine) == before
     assert count_stored(session) == ALL_STORED
     assert dropped.count(dropped[0]) == 2
+
+
+def test_what_a_large_file_says_is_stored_to_the_letter(session: Session, tmp_path: Path) -> None:
+    names = ["\\N", "\\", "a\\tb", "\\\\.", "{x}", '"Ann"', "O'Neil", "", "陈晓", "x" * 300, "NULL"]
+    path = tmp_path / "partners.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["email", "name", "organisation", "country", "language", "sectors", "tags"])
+        for number in range(40):
+            name = names[number % len(names)]
+            country, language = [("", ""), ("MN", "mn")][number % 2]
+            sectors = ["", "education", "education;culture"][number % 3]
+            writer.writerow(
+                [f"P{number}@example.org", name, name[::-1], country, language, sectors, f"T{number}\\N"]
+            )
+    now = NOW.astimezone(timezone(timedelta(hours=8)))
+    key = SuppressionKey(b"s" * 32)
+    import_file(session, path, sectors=("education", "culture"), key=key, now=now)
+    session.commit()
+    people = session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()
+    assert len(people) == 40
+    for number, person in enumerate(people):
+        name = names[number % len(names)]
+        assert (person.email, person.envelope) == (f"p{number}@example.org", f"P{number}@example.org")
+        assert (person.name, person.organisation, person.status) == (name, name[::-1], Status.active)
+        assert (person.country, person.language) == [(None, None), ("MN", "mn")][number % 2]
+        assert (person.created_at, person.updated_at, person.click_consent) == (NOW, NOW, False)
+        ours = SubscriberSector.subscriber_id == person.id
+        assert (
+            set(session.exec(select(SubscriberSector.sector).where(ours)))
+            == [
+                set(),
+                {"education"},
+                {"education", "culture"},
+            ][number % 3]
+        )
+        tags = select(SubscriberTag.tag).where(SubscriberTag.subscriber_id == person.id)
+        assert session.exec(tags).all() == [f"t{number}\\n"]
+        (record,) = session.exec(select(ConsentRecord).where(ConsentRecord.subscriber_id == person.id))
+        assert (record.event, record.at, record.evidence) == (ConsentEvent.imported, NOW, f"row {number + 2}")
+        assert (record.source, record.method, record.import_id) == ("partners.csv", "import", 1)
+    assert [
+        record.evidence for record in session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id)))
+    ] == [f"row {number + 2}" for number in range(40)]
+
+
+def test_each_file_of_an_archive_counts_its_own_rows(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "partners.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a", "b"):
+            rows = "".join(f"{name}{number}@example.org,t{number % 3}\n" for number in range(30))
+            archive.writestr(f"{name}.csv", f"email,tags\n{rows}")
+    import_file(session, path, sectors=(), key=SuppressionKey(b"s" * 32), now=NOW)
+    session.commit()
+    found = session.exec(
+        select(Subscriber.email, ConsentRecord.evidence).where(ConsentRecord.subscriber_id == Subscriber.id)
+    )
+    assert dict(found.all()) == {
+        f"{name}{number}@example.org": f"row {number + 2}" for name in ("a", "b") for number in range(30)
+    }
+
+
+def test_a_large_file_brings_nobody_back_to_an_empty_list(session: Session, tmp_path: Path) -> None:
+    key = SuppressionKey(b"s" * 32)
+    add_suppression(session, key, "p3@example.org", reason=ConsentEvent.erased, now=NOW)
+    session.commit()
+    report = take(session, tmp_path)
+    assert (report.added, report.suppressed) == (29, 1)
+    assert session.exec(select(Subscriber).where(Subscriber.email == "p3@example.org")).first() is None
 
 
 def test_a_list_with_somebody_on_it_keeps_its_indexes(

@@ -32,7 +32,9 @@ def read_list(path: Path, options: ReadOptions | None = None) -> Outcome:
             for chunk in reader.read(part):
                 for number, value in chunk.lists:
                     lists.setdefault(number, []).append(value)
-                for _, _, email, _, name, organisation, country, language, sectors, tags in chunk.rows:
+                for _, _, email, _, name, organisation, country, language, sectors, tags in zip(
+                    *chunk.columns, strict=True
+                ):
                     joined = ";".join(sorted(lists.get(tags, [])))
                     outcome.active[email] = (name, organisation, country, language, joined)
                     outcome.sectors[email] = sorted(lists.get(sectors, []))
