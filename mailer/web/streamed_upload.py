@@ -2,7 +2,6 @@
 memory.
 """
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -10,11 +9,9 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from mailer.feedback.mime.headers import parse_parameters
+from mailer.web.multipart_form import find_file_name, read_boundary
 
-_FILE_NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]filename="([^"\r\n]{0,1000})"', re.IGNORECASE)
 _MAX_HEAD: Final = 16 * 1024
-_MAX_FILE_NAME: Final = 200
 
 Sink = Callable[[bytes], None]
 """Takes the next bytes of the file."""
@@ -54,11 +51,9 @@ class FileReader:
             if len(self._buffer) > _MAX_HEAD:
                 raise HTTPException(400)
             return False
-        found = _FILE_NAME.search(self._buffer, 0, end)
-        if found is not None and not self.is_complete:
-            shown = bytes(found[1]).decode("utf-8", "replace").replace("\\", "/")
-            self.file_name = shown.rpartition("/")[2][-_MAX_FILE_NAME:]
-            self._is_in_file = True
+        name = find_file_name(bytes(self._buffer[:end]))
+        if name is not None and not self.is_complete:
+            self.file_name, self._is_in_file = name, True
         del self._buffer[: end + 4]
         self._is_in_head = False
         return True
@@ -87,9 +82,8 @@ async def read_streamed_file(request: Request, sink: Sink) -> FileReader:
     Raises:
         HTTPException: 415, it is no form with files; 400, it cannot be read.
     """
-    kind, parameters = parse_parameters(request.headers.get("content-type", ""))
-    boundary = parameters.get("boundary", "").encode("latin-1", "ignore")
-    if kind != "multipart/form-data" or not boundary:
+    boundary = read_boundary(request.headers.get("content-type", ""))
+    if not boundary:
         raise HTTPException(415)
     reader = FileReader(boundary, sink)
     async for data in request.stream():

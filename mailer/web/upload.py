@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailer.feedback.mime.headers import parse_parameters
+from mailer.web.multipart_form import find_file_name, read_boundary
 
 _MAX_PARTS = 60
-_MAX_FILE_NAME = 200
 _NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]name="([^"\r\n]{0,100})"', re.IGNORECASE)
-_FILE_NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]filename="([^"\r\n]{0,1000})"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +34,8 @@ def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
 
     The body is in memory already, and limited. Nothing in a file is decoded or changed.
     """
-    kind, parameters = parse_parameters(content_type)
-    boundary = parameters.get("boundary", "").encode("latin-1", "ignore")
-    if kind != "multipart/form-data" or not boundary:
+    boundary = read_boundary(content_type)
+    if not boundary:
         return None
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MAX_PARTS)
     values, file_names = {}, {}
@@ -49,7 +46,6 @@ def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
             continue
         field = name[1].decode("utf-8", "replace")
         values[field] = value
-        if (chosen := _FILE_NAME.search(head)) is not None:
-            shown = chosen[1].decode("utf-8", "replace").replace("\\", "/")
-            file_names[field] = shown.rpartition("/")[2][:_MAX_FILE_NAME]
+        if (chosen := find_file_name(head)) is not None:
+            file_names[field] = chosen
     return UploadedForm(values=values, file_names=file_names)
