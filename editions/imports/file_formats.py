@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from editions.errors import DocumentError
 from editions.imports.zip_archive import ZIP_ERRORS
-from locales.phrase import gettext_noop
+from locales.phrase import SENTENCES, Phrase, gettext_noop
 
 _START_BYTES = 4096
 _AS_DOCX = gettext_noop("Open it in Word, save it as .docx and import that.")
@@ -17,14 +17,42 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _MAX_OLE_BYTES = 16_000_000
 # Other files people try to import: their first bytes, what they are, and what to do.
 _OTHER_SIGNATURES = (
-    (b"{\\rtf", f"an RTF document. {_AS_DOCX}"),
-    (b"%PDF", "a PDF, which does not keep the headings. Import the document it was made from."),
+    (
+        b"{\\rtf",
+        Phrase(SENTENCES, first=Phrase(gettext_noop("this is an RTF document.")), next=Phrase(_AS_DOCX)),
+    ),
+    (
+        b"%PDF",
+        gettext_noop(
+            "this is a PDF, which does not keep the headings. Import the document it was made from."
+        ),
+    ),
 )
 _OTHER_PARTS = (
-    ("Index/Document.iwa", "a document of Pages. In Pages, choose File, Export To, Word, and import that."),
-    ("index.xml.gz", "an old document of Pages. In Pages, choose File, Export To, Word, and import that."),
-    ("xl/workbook.xml", f"a zip file without a Word document, but with an Excel workbook. {_AS_DOCX}"),
-    ("ppt/presentation.xml", "a PowerPoint presentation. Copy its text into Word and import that."),
+    (
+        "Index/Document.iwa",
+        gettext_noop("this is a document of Pages. In Pages, choose File, Export To, Word, and import that."),
+    ),
+    (
+        "index.xml.gz",
+        gettext_noop(
+            "this is an old document of Pages. In Pages, choose File, Export To, Word, and import that."
+        ),
+    ),
+    (
+        "xl/workbook.xml",
+        Phrase(
+            SENTENCES,
+            first=Phrase(
+                gettext_noop("this is a zip file without a Word document, but with an Excel workbook.")
+            ),
+            next=Phrase(_AS_DOCX),
+        ),
+    ),
+    (
+        "ppt/presentation.xml",
+        gettext_noop("this is a PowerPoint presentation. Copy its text into Word and import that."),
+    ),
 )
 _HTML_ENDINGS = frozenset({".html", ".htm", ".xhtml"})
 # Comments may come first, such as a browser's about where the page was saved from.
@@ -39,20 +67,32 @@ _OTHER_TEXTS = (
         re.compile(
             r"(From |(From|To|Date|Subject|MIME-Version|Received|Return-Path|Delivered-To|X-[\w-]+): ?)"
         ),
-        "a saved mail or a web archive (.eml, .mhtml). Open it in a mail program or a browser, save it as a "
-        "web page (.html, “Web page, complete”) and import that.",
+        gettext_noop(
+            "this is a saved mail or a web archive (.eml, .mhtml). Open it in a mail program or a browser, "
+            "save it as a web page (.html, “Web page, complete”) and import that."
+        ),
     ),
     (
         re.compile(_BEFORE + r"<(rss|feed|rdf:RDF)\b", re.DOTALL),
-        "a saved feed. Import its address instead, as in: mailer import https://www.example.org/feed.xml",
+        gettext_noop(
+            "this is a saved feed. Import its address instead, as in: mailer import "
+            "https://www.example.org/feed.xml"
+        ),
     ),
     (
         re.compile(_BEFORE + r"<(w:wordDocument|pkg:package)\b", re.DOTALL),
-        f"a Word document saved as XML. {_AS_DOCX}",
+        Phrase(
+            SENTENCES,
+            first=Phrase(gettext_noop("this is a Word document saved as XML.")),
+            next=Phrase(_AS_DOCX),
+        ),
     ),
     (
         re.compile(_BEFORE + r"<office:document\b", re.DOTALL),
-        "a flat OpenDocument text (.fodt). Open it in LibreOffice, save it as .odt and import that.",
+        gettext_noop(
+            "this is a flat OpenDocument text (.fodt). Open it in LibreOffice, save it as .odt and "
+            "import that."
+        ),
     ),
 )
 _MAX_KIND_BYTES = 100
@@ -68,6 +108,7 @@ _OTHER_KINDS = {
     ),
     "application/epub+zip": gettext_noop("this is an e-book (EPUB). Import the document it was made from."),
 }
+_OTHER_KIND = gettext_noop("this is a file of the kind %(kind)s. %(advice)s")
 _NOT_A_DOCUMENT = gettext_noop(
     "this is not a Word document, and not an OpenDocument text or a web page either. "
     "Open it in the program it was made with, save it as .docx and import that."
@@ -102,7 +143,7 @@ def detect_format(path: Path) -> FileFormat:
         _reject(path, gettext_noop("the file is empty. Copy or download it again."))
     for signature, what in _OTHER_SIGNATURES:
         if start.startswith(signature):
-            _reject(path, f"this is {what}")
+            _reject(path, what)
     if start.startswith(b"PK"):
         return _detect_zip_format(path)
     return _detect_text_format(path, _decode_start(start))
@@ -117,11 +158,18 @@ def _decode_start(start: bytes) -> str:
 def _detect_text_format(path: Path, start: str) -> FileFormat:
     for pattern, what in _OTHER_TEXTS:
         if pattern.match(start):
-            _reject(path, f"this is {what}")
+            _reject(path, what)
     if _HTML.match(start) or (path.suffix.lower() in _HTML_ENDINGS and start):
         return FileFormat.web_page
     if start.startswith("<"):
-        _reject(path, f"this is XML, and not a web page. {_AS_DOCX}")
+        _reject(
+            path,
+            Phrase(
+                SENTENCES,
+                first=Phrase(gettext_noop("this is XML, and not a web page.")),
+                next=Phrase(_AS_DOCX),
+            ),
+        )
     return _reject(path, _NOT_A_DOCUMENT)
 
 
@@ -135,11 +183,13 @@ def _detect_zip_format(path: Path) -> FileFormat:
         return FileFormat.docx
     for part, what in _OTHER_PARTS:
         if part in parts:
-            _reject(path, f"this is {what}")
+            _reject(path, what)
     if kind in _ODT_KINDS or (not kind and {"content.xml", "META-INF/manifest.xml"} <= parts):
         return FileFormat.odt
     if kind:
-        _reject(path, _OTHER_KINDS.get(kind, f"this is a file of the kind {kind!r}. {_AS_DOCX}"))
+        _reject(
+            path, _OTHER_KINDS.get(kind) or Phrase(_OTHER_KIND, kind=f"{kind!r}", advice=Phrase(_AS_DOCX))
+        )
     return FileFormat.docx
 
 
@@ -158,7 +208,12 @@ def _reject_ole(path: Path, data: bytes) -> None:
                 "and import it again."
             ),
         )
-    _reject(path, f"this is an old .doc, not a .docx. {_AS_DOCX}")
+    _reject(
+        path,
+        Phrase(
+            SENTENCES, first=Phrase(gettext_noop("this is an old .doc, not a .docx.")), next=Phrase(_AS_DOCX)
+        ),
+    )
 
 
 def _reject(path: Path, reason: str) -> NoReturn:

@@ -15,6 +15,7 @@ from typing import NoReturn
 from lxml import etree
 
 from editions.errors import DocumentError
+from locales.phrase import Phrase, gettext_noop
 
 _MAX_FILE_BYTES = 300_000_000
 _MAX_PART_BYTES = 16_000_000
@@ -68,7 +69,12 @@ class ZipArchive:
         except (*ZIP_ERRORS, OSError) as error:
             self.reject(
                 "broken-document",
-                f"its part {part} cannot be unpacked ({error}). {self.save_again}",
+                Phrase(
+                    gettext_noop("its part %(part)s cannot be unpacked (%(error)s). %(save_again)s"),
+                    part=part,
+                    error=error,
+                    save_again=self.save_again,
+                ),
                 error,
             )
 
@@ -83,8 +89,15 @@ class ZipArchive:
         if self.part_size(part) > _MAX_PART_BYTES:
             self.reject(
                 "document-too-large",
-                f"its part {part} is {self.part_size(part):,} bytes unpacked, too large for a newsletter. "
-                f"Split the document, or save it again in {self.program}.",
+                Phrase(
+                    gettext_noop(
+                        "its part %(part)s is %(size)s bytes unpacked, too large for a newsletter. Split "
+                        "the document, or save it again in %(program)s."
+                    ),
+                    part=part,
+                    size=f"{self.part_size(part):,}",
+                    program=self.program,
+                ),
             )
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
@@ -92,19 +105,36 @@ class ZipArchive:
         try:
             root = etree.fromstring(self.read_part(part), parser)
         except etree.XMLSyntaxError as error:
-            self.reject("broken-document", f"its part {part} is damaged ({error}). {self.save_again}", error)
+            self.reject(
+                "broken-document",
+                Phrase(
+                    gettext_noop("its part %(part)s is damaged (%(error)s). %(save_again)s"),
+                    part=part,
+                    error=error,
+                    save_again=self.save_again,
+                ),
+                error,
+            )
         if str(getattr(root.getroottree().docinfo, "doctype", "")):
             self.reject(
                 "document-type",
-                f"its part {part} declares a document type. {self.program} never writes one, but attackers "
-                "do. Ask where the file comes from.",
+                Phrase(
+                    gettext_noop(
+                        "its part %(part)s declares a document type. %(program)s never writes one, but "
+                        "attackers do. Ask where the file comes from."
+                    ),
+                    part=part,
+                    program=self.program,
+                ),
             )
         return root
 
     @property
     def save_again(self) -> str:
         """What to do with a damaged document."""
-        return f"Open it in {self.program}, save it again and import it again."
+        return Phrase(
+            gettext_noop("Open it in %(program)s, save it again and import it again."), program=self.program
+        )
 
     def reject(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
         """Reject the document.
@@ -127,8 +157,14 @@ def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
         raise DocumentError(
             path.name,
             "document-too-large",
-            f"the file is larger than {_MAX_FILE_BYTES // 1_000_000} MB. "
-            f"Compress its pictures in {program} and import it again.",
+            Phrase(
+                gettext_noop(
+                    "the file is larger than %(size)s MB. Compress its pictures in %(program)s "
+                    "and import it again."
+                ),
+                size=_MAX_FILE_BYTES // 1_000_000,
+                program=program,
+            ),
         )
     try:
         with zipfile.ZipFile(path) as archive:
@@ -136,14 +172,26 @@ def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
                 raise DocumentError(
                     path.name,
                     "document-too-large",
-                    f"the file contains more than {_MAX_PARTS:,} parts, far more than {program} writes. "
-                    "Ask where it comes from.",
+                    Phrase(
+                        gettext_noop(
+                            "the file contains more than %(most)s parts, far more than %(program)s "
+                            "writes. Ask where it comes from."
+                        ),
+                        most=f"{_MAX_PARTS:,}",
+                        program=program,
+                    ),
                 )
             yield archive
     except ZIP_ERRORS as error:
         raise DocumentError(
             path.name,
             "broken-document",
-            f"the file is damaged and cannot be unpacked ({error}). "
-            f"Open it in {program}, save it again and import it again.",
+            Phrase(
+                gettext_noop(
+                    "the file is damaged and cannot be unpacked (%(error)s). Open it in %(program)s, save "
+                    "it again and import it again."
+                ),
+                error=error,
+                program=program,
+            ),
         ) from error

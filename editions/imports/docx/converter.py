@@ -11,6 +11,7 @@ from editions.errors import DocumentError
 from editions.imports.docx.typography import FACT_BOOKMARK
 from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog
 from editions.imports.source_document import BOLD_ATTRIBUTE, SIZE_ATTRIBUTE
+from locales.phrase import Phrase, gettext_noop
 
 # mammoth's message about a symbol that it leaves out.
 _UNKNOWN_SYMBOL = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
@@ -78,8 +79,14 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
         raise DocumentError(
             name,
             "broken-document",
-            f"the document cannot be read completely ({type(error).__name__}: {error}). "
-            "Open it in Word, save it again and import it again.",
+            Phrase(
+                gettext_noop(
+                    "the document cannot be read completely (%(name)s: %(error)s). Open it in Word, save "
+                    "it again and import it again."
+                ),
+                name=type(error).__name__,
+                error=error,
+            ),
         ) from error
     _apply_facts(tree)
     for message in converted.messages:

@@ -12,6 +12,7 @@ from lxml import etree
 
 from editions.imports.docx.ooxml import to_transitional
 from editions.imports.zip_archive import ZipArchive, open_zip
+from locales.phrase import gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +59,18 @@ class DocxPackage(ZipArchive):
         if document not in self.parts or not document.endswith(".xml"):
             self.reject(
                 "not-a-document",
-                "this is a zip file without a Word document. Open it in Word, save it as .docx and import "
-                "that.",
+                gettext_noop(
+                    "this is a zip file without a Word document. Open it in Word, save it as .docx and "
+                    "import that."
+                ),
             )
         if self.is_encrypted(document):
             self.reject(
                 "protected-document",
-                "it is protected by a password. Open it in Word, remove the password, save it and import it "
-                "again.",
+                gettext_noop(
+                    "it is protected by a password. Open it in Word, remove the password, save it and "
+                    "import it again."
+                ),
             )
         return document
 

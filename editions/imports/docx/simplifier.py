@@ -34,6 +34,7 @@ from editions.imports.docx.package_writer import write_docx
 from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
 from editions.imports.docx.typography import Typography, add_facts
 from editions.imports.omissions import IN_NOTES, OmissionKind, OmissionLog, quote
+from locales.phrase import Phrase, gettext_noop
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
@@ -103,12 +104,21 @@ class _Simplifier:
     ) -> None:
         root = package.parse_part(part)
         if root is None:
-            package.reject("broken-document", f"{part} is missing. Open it in Word and save it again.")
+            package.reject(
+                "broken-document",
+                Phrase(gettext_noop("%(part)s is missing. Open it in Word and save it again."), part=part),
+            )
         if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
             package.reject(
                 "document-too-large",
-                f"its part {part} has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for "
-                "a newsletter. Import a shorter document.",
+                Phrase(
+                    gettext_noop(
+                        "its part %(part)s has more than %(most)s paragraphs and runs of text, too "
+                        "many for a newsletter. Import a shorter document."
+                    ),
+                    part=part,
+                    most=f"{_MAX_ELEMENTS:,}",
+                ),
             )
         self._root = root
         self._styles = styles

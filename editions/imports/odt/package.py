@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from editions.imports.zip_archive import ZipArchive, open_zip
+from locales.phrase import Phrase, gettext_noop
 
 _MANIFEST = "META-INF/manifest.xml"
 _MAX_MANIFEST_BYTES = 4_000_000
@@ -48,8 +49,13 @@ class OdtPackage(ZipArchive):
         if encrypted or (0 < size <= _MAX_MANIFEST_BYTES and b"encryption-data" in self.read_part(_MANIFEST)):
             self.reject(
                 "protected-document",
-                f"it is protected by a password. Open it in {self.program}, save it without the password "
-                "(File, Save As), and import it again.",
+                Phrase(
+                    gettext_noop(
+                        "it is protected by a password. Open it in %(program)s, save it without the "
+                        "password (File, Save As), and import it again."
+                    ),
+                    program=self.program,
+                ),
             )
 
 

@@ -15,6 +15,7 @@ from editions.imports.odt.package import OdtPackage, open_odt
 from editions.imports.odt.styles import Styles
 from editions.imports.omissions import BEFORE_HEADING, WHOLE_DOCUMENT, OmissionLog, quote
 from editions.imports.source_document import SourceDocument
+from locales.phrase import Phrase, gettext_noop
 
 # As for Word: a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
@@ -42,8 +43,10 @@ def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         if text is None:
             package.reject(
                 "not-a-document",
-                "this is an OpenDocument file without a text, such as a spreadsheet or a presentation. Copy "
-                "what it says into a text document and import that.",
+                gettext_noop(
+                    "this is an OpenDocument file without a text, such as a spreadsheet or a "
+                    "presentation. Copy what it says into a text document and import that."
+                ),
             )
         _reject_too_long(package, text)
         style_root = package.parse_part("styles.xml")
@@ -70,8 +73,13 @@ def _reject_too_long(package: OdtPackage, text: etree._Element) -> None:
     if sum(1 for _ in counted) > _MAX_ELEMENTS:
         package.reject(
             "document-too-large",
-            f"it has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for a newsletter. "
-            "Import a shorter document.",
+            Phrase(
+                gettext_noop(
+                    "it has more than %(most)s paragraphs and runs of text, too many for a "
+                    "newsletter. Import a shorter document."
+                ),
+                most=f"{_MAX_ELEMENTS:,}",
+            ),
         )
 
 

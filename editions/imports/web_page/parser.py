@@ -7,6 +7,7 @@ import chardet
 from lxml import etree
 
 from editions.errors import DocumentError
+from locales.phrase import Phrase, gettext_noop
 
 _DECLARED_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)|<\?xml[^>]{0,100}encoding\s*=\s*["']([\w-]+)""",
@@ -67,14 +68,22 @@ def parse_page(text: str, *, name: str) -> etree._Element:
     clean = closed.translate({0: None, **dict.fromkeys(range(1, 9)), 11: None})
     root = etree.fromstring(clean.encode("utf-8", "replace") or b"<html></html>", parser)
     if root is None:
-        raise DocumentError(name, "broken-document", "there is nothing in this page. Save it again.")
+        raise DocumentError(
+            name, "broken-document", gettext_noop("there is nothing in this page. Save it again.")
+        )
     depth, count = _measure(root)
     if depth > _MAX_DEPTH or count > _MAX_ELEMENTS:
         raise DocumentError(
             name,
             "document-too-large",
-            f"the page has {count:,} elements, {depth} in each other, more than any newsletter. Copy its "
-            "text into a document and import that.",
+            Phrase(
+                gettext_noop(
+                    "the page has %(count)s elements, %(depth)s in each other, more than any newsletter. "
+                    "Copy its text into a document and import that."
+                ),
+                count=f"{count:,}",
+                depth=depth,
+            ),
         )
     return root
 

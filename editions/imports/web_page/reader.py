@@ -17,6 +17,7 @@ from editions.imports.web_page.parser import decode_page, parse_page
 from editions.imports.web_page.picture_order import move_pictures_below_titles
 from editions.imports.web_page.pictures import PictureFinder
 from editions.imports.web_page.word_lists import rebuild_word_lists
+from locales.phrase import Phrase, gettext_noop
 
 _MAX_PAGE_BYTES = 60_000_000
 """Bytes of a page; pictures may be within it."""
@@ -36,8 +37,13 @@ def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument
         raise DocumentError(
             path.name,
             "document-too-large",
-            f"the page is larger than {_MAX_PAGE_BYTES // 1_000_000} MB. Save it as “Web page, complete”, "
-            "so that its pictures are in a folder next to it.",
+            Phrase(
+                gettext_noop(
+                    "the page is larger than %(size)s MB. Save it as “Web page, complete”, so "
+                    "that its pictures are in a folder next to it."
+                ),
+                size=_MAX_PAGE_BYTES // 1_000_000,
+            ),
         )
     root = parse_page(decode_page(path.read_bytes()), name=path.name)
     rebuild_word_lists(root)

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.approvals.answers import add_comment
@@ -59,7 +60,9 @@ def ask(
         SubscriberError: its segment is not valid.
     """
     if not place.is_askable:
-        raise ApprovalRefusedError(f"Campaign {place.number} is not being prepared any more.")
+        raise ApprovalRefusedError(
+            Phrase(gettext_noop("Campaign %(number)s is not being prepared any more."), number=place.number)
+        )
     state, now = page.state, page.state.clock()
     plan = plan_place(page, place)
     with launch_lock(state.engine, state.workspace, plan) as connection:

@@ -132,12 +132,16 @@ def make_edition(
         return _refuse(page, way, form, error.field, page.translator.translate(error.words, **error.values))
     except DocumentError as error:
         field = "address" if way is NewEditionWay.feed else "document"
-        words = page.translator.translate(_NOT_READ, name=error.name, why=_as_sentence(error.reason))
+        words = page.translator.translate(
+            _NOT_READ, name=error.name, why=_as_sentence(page.translator.say_again(error.reason))
+        )
         return _refuse(page, way, form, field, words)
     except NewEditionError as error:
         known = {"edition-exists": NAME_TAKEN, "bad-folder-name": BAD_NAME}
         words = (
-            page.translator.translate(known[error.code], name=slug) if error.code in known else error.reason
+            page.translator.translate(known[error.code], name=slug)
+            if error.code in known
+            else page.translator.say_again(error.reason)
         )
         return _refuse(page, way, form, "slug" if error.code in known else "source", words)
     except OSError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from locales.phrase import gettext_noop
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.dispatch.usable_settings import check_usable
@@ -64,7 +65,9 @@ def find_fault(page: StudioPage) -> str:
 def _check(settings: Settings, former: Settings) -> None:
     if settings.database != former.database:
         raise ConfigurationError(
-            "mailer.toml names another database now, which the running programs do not have open. Start them "
-            "again first."
+            gettext_noop(
+                "mailer.toml names another database now, which the running programs do not have open. Start "
+                "them again first."
+            )
         )
     check_usable(settings)

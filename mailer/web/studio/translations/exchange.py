@@ -90,10 +90,12 @@ def preview_import(edition: str, language: str, page: PageDep, request: Request,
     try:
         found = read_translations(name or "The file", data, folder, language)
     except DocumentError as error:
-        words = page.translator.translate(NOT_READ, name=error.name, why=error.reason)
+        words = page.translator.translate(
+            NOT_READ, name=error.name, why=page.translator.say_again(error.reason)
+        )
         return _render(page, edition, language, error=words)
     except EditionError as error:
-        return _render(page, edition, language, error=str(error))
+        return _render(page, edition, language, error=page.translator.say_again(str(error)))
     changes = [_begin_change(folder, name, text) for name, text in sorted(found.changes.items())]
     return page.render(
         "translation_import.html",
@@ -148,7 +150,7 @@ def _download(
     try:
         data = write(export_texts(folder, language))
     except EditionError as error:
-        return _render(page, edition, language, error=str(error))
+        return _render(page, edition, language, error=page.translator.say_again(str(error)))
     headers = {
         "content-disposition": f'attachment; filename="{edition}.{language}.{ending}"',
         "cache-control": "no-store",

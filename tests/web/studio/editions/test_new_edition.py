@@ -1,5 +1,6 @@
 """Beginning an edition: the example, an empty one, a copy, a document, a feed."""
 
+import html
 import re
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role
 from mailer.web.studio.editions.edition_names import suggest_name
 from mailer.web.studio.editions.new_edition_acts import clean_file_name
+from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import Draft
 from tests.factories.word_documents import start_document
 from tests.web.studio.conftest import Studio
@@ -181,6 +183,27 @@ def test_a_document_that_cannot_be_read_is_refused_in_the_importer_s_words(
     assert words.lower() in refused.text.lower()
     assert 'value="mn"' in refused.text
     assert list_editions(studio) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.pdf", b"%PDF-1.7", "C’est un PDF, qui ne garde pas les titres."),
+        ("x.docx", rb"{\rtf1", "C’est un document RTF. Ouvrez-le dans Word"),
+        ("x.xml", b"<note>What we did</note>", "C’est du XML, et non une page web. Ouvrez-le dans Word"),
+        ("x.docx", b"PK\x03\x04 and no more", "Le fichier est endommagé et ne peut pas être décompressé"),
+    ],
+)
+def test_why_a_document_cannot_be_read_is_said_in_french(
+    author: StudioClient, name: str, content: bytes, words: str
+) -> None:
+    body = write_form({"slug": "2026-1"}, name, content)
+    refused = author.send("/editions/new/file", body, content_type=MULTIPART, accept_language="fr")
+    assert refused.status == 422
+    error = html.unescape(refused.text[refused.text.index('id="document-error"') :].partition("</p>")[0])
+    assert words in error
+    # In brackets stands what the library says that unpacks it.
+    assert find_english(re.sub(r"\(File is.*?\)", "", error).replace("document-error", "")) == []
 
 
 def test_a_file_larger_than_the_server_takes_is_refused(studio: Studio, author: StudioClient) -> None:
