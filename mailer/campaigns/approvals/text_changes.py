@@ -52,6 +52,12 @@ def _read_text(mail: CompiledEdition | None, slug: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n" if any(lines) else ""
 
 
+def name_stories(mail: CompiledEdition) -> dict[str, str]:
+    """How the text of each story begins, by its slug: with its title."""
+    texts = ((story.slug, _read_text(mail, story.slug)) for story in mail.stories)
+    return {slug: next(iter(text.strip().splitlines()), slug) for slug, text in texts}
+
+
 def _find_story(mail: CompiledEdition, slug: str) -> str:
     place = find_fragment(mail.text, FragmentKind.story, slug, markup=False)
     return mail.text[slice(*place)] if place else ""

@@ -35,6 +35,7 @@ from mailer.web.studio.approvals.approval_place import (
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.state_words import ROUND_WORDS
 from mailer.web.studio.approvals.variant_list import VariantPage, list_variants
+from mailer.web.studio.approvals.variant_words import describe_differences
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 
@@ -90,6 +91,7 @@ def render_approval(
         place=place,
         shown=shown,
         asked=shown.asked,
+        differences=_describe_differences(page, shown),
         steps=steps,
         member_names=names,
         segment_words=segment_words,
@@ -109,6 +111,12 @@ def render_approval(
         new_request=lambda: secrets.token_urlsafe(16),
         edition_path=page.make_path(f"/editions/{place.edition}"),
     )
+
+
+def _describe_differences(page: StudioPage, shown: ShownApproval) -> dict[int, tuple[str, ...]]:
+    if shown.asked is None or shown.variants is None:
+        return {}
+    return describe_differences(page, shown.asked, shown.variants)
 
 
 def _can_ask(page: StudioPage, place: ApprovalPlace, shown: ShownApproval) -> bool:

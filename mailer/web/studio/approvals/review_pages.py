@@ -29,6 +29,7 @@ from mailer.web.studio.approvals.approval_place import find_place, list_changes_
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail
 from mailer.web.studio.approvals.variant_list import describe_variant, list_variants
+from mailer.web.studio.approvals.variant_words import describe_differences
 from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute
 from subscribers.errors import SubscriberError
@@ -192,6 +193,7 @@ def _render(
     words: str = "",
 ) -> Response:
     asked = review.asked
+    variants = list_variants(asked, visit.request.query_params.get("page", ""))
     with visit.state.read_session() as session:
         segment_words = say_round(visit, session.connection(), asked)
     return visit.render(
@@ -203,7 +205,8 @@ def _render(
         asked=asked,
         segment_words=segment_words,
         base=visit.make_path(f"/review/{token}"),
-        variants=list_variants(asked, visit.request.query_params.get("page", "")),
+        variants=variants,
+        differences=describe_differences(visit, asked, variants),
         texts=_compare_texts(visit, asked) if asked.is_open else (),
         errors=errors,
         refused_changes=changes,

@@ -8,19 +8,13 @@ from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import Interests
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.web.form_options import list_sectors, own_country_names
+from mailer.web.mail_preview.version_difference import describe_difference, describe_main
 from mailer.web.studio.campaigns.versions import MailVersionShown, PreparedMail
 from mailer.web.studio.page import StudioPage
-
-_MOST_NAMED = 2
 
 _FOLLOWERS = gettext_noop("For partners who follow %(what)s")
 _NO_FOLLOWERS = gettext_noop("For partners who follow none of its sectors and countries")
 _OTHERS = gettext_noop("For partners who follow different things, or nothing in particular")
-_MAIN = gettext_noop("What most partners get; the others are compared with it")
-_WITHOUT = gettext_noop("Without %(stories)s")
-_WITH = gettext_noop("Also with %(stories)s")
-_ORDER = gettext_noop("In another order: %(story)s comes sooner")
-_SAME = gettext_noop("The same stories in the same order")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +33,13 @@ def describe_versions(
     if len(mail.versions) < 2:
         return {}
     mails = {one.language: one for one in mail.mails}
-    main = mail.versions[0]
+    main, titles, translator = mail.versions[0], _name_stories(mail), page.translator
     return {
         one.tag: VersionWords(
             audience=_describe_audience(page, one, mails[one.language]),
-            differences=_describe_differences(page, one, main, _name_stories(mail)),
+            differences=describe_main(translator)
+            if one.tag == main.tag
+            else describe_difference(translator, one.variant.stories, main.variant.stories, titles),
         )
         for one in versions
     }
@@ -82,42 +78,3 @@ def _name_interests(page: StudioPage, interests: Interests) -> list[str]:
     ]
     names = own_country_names(page.settings)
     return sectors + sorted(page.translator.name_country(code, names) for code in interests.countries)
-
-
-def _describe_differences(
-    page: StudioPage, version: MailVersionShown, main: MailVersionShown, titles: dict[str, str]
-) -> tuple[str, ...]:
-    translate = page.translator.translate
-    if version.tag == main.tag:
-        return (translate(_MAIN),)
-    own, others = version.variant.stories, main.variant.stories
-    missing = [slug for slug in others if slug not in own]
-    more = [slug for slug in own if slug not in others]
-    lines = []
-    if missing:
-        lines.append(translate(_WITHOUT, stories=_name_some(page, missing, titles)))
-    if more:
-        lines.append(translate(_WITH, stories=_name_some(page, more, titles)))
-    sooner = _find_sooner([slug for slug in own if slug in others], [slug for slug in others if slug in own])
-    if sooner:
-        lines.append(translate(_ORDER, story=_quote(titles.get(sooner, sooner))))
-    return tuple(lines) or (translate(_SAME),)
-
-
-def _find_sooner(own: Sequence[str], others: Sequence[str]) -> str:
-    """The first of the same stories that stands before others that it follows in the main version; "" if
-    the order is the same."""
-    return next((slug for slug, other in zip(own, others, strict=True) if slug != other), "")
-
-
-def _name_some(page: StudioPage, slugs: Sequence[str], titles: dict[str, str]) -> str:
-    named = ", ".join(_quote(titles.get(slug, slug)) for slug in slugs[:_MOST_NAMED])
-    rest = len(slugs) - _MOST_NAMED
-    if rest <= 0:
-        return named
-    more = page.translator.translations.ngettext("and %(count)s more", "and %(count)s more", rest)
-    return f"{named} {more % {'count': rest}}"
-
-
-def _quote(title: str) -> str:
-    return f"“{title}”"

@@ -13,7 +13,8 @@ from mailer.database.approval_models import ApprovalAnswer, ApprovalMail, Approv
 from mailer.database.models import CampaignState
 from mailer.web.studio.approvals.fault_words import FAULT_WORDS
 from mailer.web.studio.approvals.state_words import ROUND_WORDS
-from tests.factories.small_edition import SLUG
+from subscribers.models import Subscriber
+from tests.factories.small_edition import SLUG, add_people
 from tests.web.studio.approvals.conftest import Desk, read_words
 
 BY_ANOTHER = '\n[campaigns]\napproval_by = "another"\n'
@@ -171,6 +172,24 @@ def test_what_was_approved_meanwhile_is_not_said_to_be_taken_back(desk: Desk) ->
     done = desk.house.ask("POST", f"{desk.path}/withdraw", "author", form={"round": "1"})
     assert done.headers["location"].endswith("notice=campaign-changed")
     assert list_states(desk) == [RoundState.approved]
+
+
+def test_each_version_says_in_what_it_differs(desk: Desk) -> None:
+    with Session(desk.house.studio.engine) as session:
+        is_empty = session.exec(select(Subscriber.id)).first() is None
+    if is_empty:
+        # A test before has put the list back as it was without people.
+        add_people(desk.house.studio.engine)
+    desk.ask_for_approval()
+    assert "What most partners get" not in desk.see("approver"), "everybody gets the same"
+    desk.rewrite("edition.md", "personalise: off", "personalise: filter")
+    desk.ask_for_approval()
+    page = desk.see("approver")
+    for line in (
+        "What most partners get; the others are compared with it",
+        "Also with “A museum opens at night in Beijing”",
+    ):
+        assert line in page
 
 
 def test_an_answer_is_commented_on_once(desk: Desk) -> None:
