@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import dns.resolver
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, make_url
 from sqlmodel import Session
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.servers.browser import SharedChromium
+
+# On a busy machine an example may take long, and no test is about time. What else is set, as by CI, stays.
+hypothesis_settings.register_profile("untimed", hypothesis_settings.default, deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 SETTINGS = """\
 [sender]
