@@ -50,7 +50,7 @@ def extract_messages() -> Catalog:
             ],
         ),
         (ROOT / "mailer" / "database", [("restore.py", "python"), ("schema.py", "python")]),
-        (ROOT / "mailer" / "rendering" / "worker", [("confinement.py", "python")]),
+        (ROOT / "mailer" / "rendering", [("themes/**.py", "python"), ("worker/**.py", "python")]),
         (ROOT / "editions", [("**.py", "python")]),
         (ROOT / "subscribers", [("**.py", "python")]),
         (ROOT / "locales", [("phrase.py", "python")]),

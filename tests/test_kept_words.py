@@ -1,5 +1,6 @@
 """What the program has written in English and kept is read in every language of the pages."""
 
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -14,9 +15,13 @@ from mailer.dispatch.deliveries.canary import CampaignProgress, Canary
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.deliveries.ledger import CRASH_REASON
 from mailer.dispatch.rate.limiter import DailyLimitReached
+from mailer.errors import TemplateError
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.providers.provider_table import load_providers
 from mailer.providers.refusal_advice import explain_refusal
+from mailer.rendering.themes.theme import load_theme
+from mailer.rendering.worker.client import explain_exit
+from mailer.rendering.worker.protocol import RenderLimits
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.errors import SegmentError
 from subscribers.segments.segment import parse_segment
@@ -67,6 +72,32 @@ def list_meanings() -> Iterator[str]:
         ):
             told = explain_refusal(words, host=host)
             yield f"{told.means} {told.advice}"
+
+
+def list_template_faults(folder: Path) -> Iterator[str]:
+    """What is said of a template or a theme that cannot be used."""
+    email = folder / "email"
+    email.mkdir()
+    for text in ("[", '[sections]\nother = ["#ffffff", "#000000"]', "[type]\nbody = 3"):
+        (email / "periodical.toml").write_text(text)
+        with pytest.raises(TemplateError) as caught:
+            load_theme("periodical", folder)
+        yield str(caught.value)
+    with pytest.raises(TemplateError) as caught:
+        load_theme("no-such", folder)
+    yield str(caught.value)
+    for code in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGSEGV, 3):
+        yield f"email/own.mjml.j2: {explain_exit(code, RenderLimits())}"
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_what_is_wrong_with_a_template_is_said_in_every_language(tag: str, tmp_path: Path) -> None:
+    translator = load_translator(tag)
+    for text in list_template_faults(tmp_path):
+        said = translator.find_words(text)
+        assert said not in {None, text}, text
+        for word in (" the ", " is ", " has ", " Write ", " Look ", " Choose "):
+            assert word not in said, (word, said)
 
 
 @pytest.mark.parametrize("tag", FOREIGN)

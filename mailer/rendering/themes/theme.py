@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.field_docs import Help, describe_fields, find_dataclasses
@@ -307,7 +308,13 @@ def load_theme(name: str, overrides: Path | None = None) -> Theme:
     """
     known = theme_names(overrides)
     if not _NAME.fullmatch(name) or name not in known:
-        raise TemplateError(f"{name}: no such template. Set one of these in edition.md: {', '.join(known)}.")
+        raise TemplateError(
+            Phrase(
+                gettext_noop("%(name)s: no such template. Set one of these in edition.md: %(known)s."),
+                name=name,
+                known=", ".join(known),
+            )
+        )
     file = f"email/{name}.toml"
     try:
         values = read_toml(file, overrides)
@@ -336,10 +343,20 @@ def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
 
 
+_TOO_LIGHT = gettext_noop(
+    "%(appearance)s: %(name)s %(ink)s on the %(ground)s has a contrast of %(ratio)s:1, but text needs "
+    "%(least)s:1. Choose a darker colour."
+)
+_TOO_DARK = gettext_noop(
+    "%(appearance)s: %(name)s %(ink)s on the %(ground)s has a contrast of %(ratio)s:1, but text needs "
+    "%(least)s:1. Choose a lighter colour."
+)
+
+
 def find_low_contrast(theme: Theme) -> Iterator[str]:
     """A message for every text colour that is hard to read on one of its backgrounds, light or dark."""
     if "other" not in theme.sections:
-        yield "sections.other is missing: sections without a colour of their own use it."
+        yield gettext_noop("sections.other is missing: sections without a colour of their own use it.")
     for appearance, palette, which in (("light", theme.light, 0), ("dark", theme.dark, 1)):
         inks = {"ink": palette.ink, "muted": palette.muted, "link": palette.link}
         inks |= {f"sections.{key}": colours[which] for key, colours in theme.sections.items()}
@@ -347,10 +364,14 @@ def find_low_contrast(theme: Theme) -> Iterator[str]:
             for name, ink in inks.items():
                 ratio = measure_contrast(ink, ground)
                 if ratio < MIN_TEXT_CONTRAST:
-                    yield (
-                        f"{appearance}: {name} {ink} on the {ground_name} {ground} has a contrast of "
-                        f"{ratio:.2f}:1, but text needs {MIN_TEXT_CONTRAST}:1. Choose a "
-                        f"{'darker' if which == 0 else 'lighter'} colour."
+                    yield Phrase(
+                        _TOO_LIGHT if which == 0 else _TOO_DARK,
+                        appearance=appearance,
+                        name=name,
+                        ink=ink,
+                        ground=f"{ground_name} {ground}",
+                        ratio=f"{ratio:.2f}",
+                        least=MIN_TEXT_CONTRAST,
                     )
 
 
@@ -359,27 +380,42 @@ def _find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]
     for entry in fields(TypeScale):
         step: TypeStep = getattr(theme.type, entry.name)
         if not step.size * 1.1 <= step.line <= step.size * 2:
-            yield (
-                f"type.{entry.name}: a line height of {step.line} px does not suit text of {step.size} "
-                f"px. Set line to between {round(step.size * 1.2)} and {round(step.size * 1.8)}."
+            yield Phrase(
+                gettext_noop(
+                    "type.%(name)s: a line height of %(line)s px does not suit text of %(size)s px. Set line "
+                    "to between %(least)s and %(most)s."
+                ),
+                name=entry.name,
+                line=step.line,
+                size=step.size,
+                least=round(step.size * 1.2),
+                most=round(step.size * 1.8),
             )
     widest = theme.content - theme.spacing.column - 200 if theme.layout.columns == 2 else theme.content
     if theme.pictures.shown > widest:
-        yield (
-            f"pictures.shown: {theme.pictures.shown} px is too wide for a sheet of {theme.layout.width} "
-            f"px with layout.columns = {theme.layout.columns}. Use {widest} or less."
+        yield Phrase(
+            gettext_noop(
+                "pictures.shown: %(shown)s px is too wide for a sheet of %(width)s px with layout.columns = "
+                "%(columns)s. Use %(widest)s or less."
+            ),
+            shown=theme.pictures.shown,
+            width=theme.layout.width,
+            columns=theme.layout.columns,
+            widest=widest,
         )
     yield from _find_logo_faults(theme.logo, find_logo(theme, overrides))
 
 
 def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
     if logo.file and not (path and path.is_file()):
-        yield (
-            f'logo.file: {path or logo.file} does not exist. Put the picture there, or write file = "" '
-            "for no logo."
+        yield Phrase(
+            gettext_noop(
+                'logo.file: %(path)s does not exist. Put the picture there, or write file = "" for no logo.'
+            ),
+            path=path or logo.file,
         )
     if logo.file and not logo.alt.strip():
-        yield 'logo.alt is empty. Write what the logo says, such as alt = "UNESCO Beijing".'
+        yield gettext_noop('logo.alt is empty. Write what the logo says, such as alt = "UNESCO Beijing".')
 
 
 def _explain_error(fault: ErrorDetails) -> str:
@@ -390,11 +426,17 @@ def _explain_error(fault: ErrorDetails) -> str:
         case "unexpected_keyword_argument":
             return f"{token}: unknown token. {_suggest(above, name)}"
         case "missing":
-            return f"{token} is missing. Add it, as in the shipped themes."
+            return Phrase(
+                gettext_noop("%(token)s is missing. Add it, as in the shipped themes."), token=token
+            )
         case "token":
             return f"{token}: invalid value {fault['input']!r}. {fault['msg']}."
         case _:
-            return f"{token}: invalid value {fault['input']!r}. Write a table, as in the shipped themes."
+            return Phrase(
+                gettext_noop("%(token)s: invalid value %(value)s. Write a table, as in the shipped themes."),
+                token=token,
+                value=f"{fault['input']!r}",
+            )
 
 
 def _suggest(above: list[str], name: str) -> str:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import mailer
+from locales.phrase import SENTENCES, Phrase, gettext_noop
 from mailer.errors import MailerError, MjmlError, TemplateError
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.worker.protocol import (
@@ -331,24 +332,34 @@ def _list_import_path() -> list[str]:
 def explain_exit(code: int | None, limits: RenderLimits) -> str:
     """Why a process ended while rendering, and what to do; ``code`` is as in :class:`subprocess.Popen`."""
     if code == -signal.SIGXCPU:
-        seconds = "1 second" if limits.cpu_seconds == 1 else f"{limits.cpu_seconds} seconds"
-        return (
-            f"rendering was stopped after {seconds} of processor time. A whole edition takes less than "
-            "one second: look for a loop over too many items, or one loop inside another."
+        number = limits.cpu_seconds
+        seconds = gettext_noop("1 second") if number == 1 else Phrase(_SECONDS, number=number)
+        return Phrase(
+            gettext_noop(
+                "rendering was stopped after %(seconds)s of processor time. A whole edition takes less than "
+                "one second: look for a loop over too many items, or one loop inside another."
+            ),
+            seconds=seconds,
         )
     if code == -signal.SIGKILL:
-        return (
-            "the operating system ended the render process, as it does when memory runs out. "
-            f"{_MEMORY_ADVICE}"
+        ended = gettext_noop(
+            "the operating system ended the render process, as it does when memory runs out."
         )
+        return Phrase(SENTENCES, first=Phrase(ended), next=Phrase(_MEMORY_ADVICE))
     if code is not None and code < 0:
-        return (
-            f"the renderer crashed ({_name_signal(-code)}), as it does on components or tags nested a "
-            "thousand deep. Look for a template that includes itself."
+        return Phrase(
+            gettext_noop(
+                "the renderer crashed (%(name)s), as it does on components or tags nested a thousand deep. "
+                "Look for a template that includes itself."
+            ),
+            name=_name_signal(-code),
         )
-    return (
-        f"the render process ended unexpectedly (exit code {code}). Look for the fault in the workspace’s "
-        "own templates."
+    return Phrase(
+        gettext_noop(
+            "the render process ended unexpectedly (exit code %(code)s). Look for the fault in the "
+            "workspace’s own templates."
+        ),
+        code=code,
     )
 
 
@@ -359,14 +370,16 @@ def _name_signal(number: int) -> str:
         return f"signal {number}"
 
 
-_MEMORY_ADVICE = "Look for text that is repeated many times, or a loop over too many items."
+_SECONDS = gettext_noop("%(number)s seconds")
+_MEMORY_ADVICE = gettext_noop("Look for text that is repeated many times, or a loop over too many items.")
 
 
 def _explain_memory(limits: RenderLimits) -> str:
-    return (
-        f"rendering needed more than {limits.memory_bytes // 2**20:,} MiB of memory, and was stopped. "
-        f"{_MEMORY_ADVICE}"
+    stopped = Phrase(
+        gettext_noop("rendering needed more than %(size)s MiB of memory, and was stopped."),
+        size=f"{limits.memory_bytes // 2**20:,}",
     )
+    return Phrase(SENTENCES, first=stopped, next=Phrase(_MEMORY_ADVICE))
 
 
 # Processes started before a fork belong to the parent.
