@@ -67,7 +67,7 @@ def _print_group(console: Console, subject: str, findings: Sequence[Diagnosis], 
         if finding.record:
             console.print()
             for part in split_record(finding.record):
-                line = Text(f"{'':22}{part.name:<7}", style="dim")
+                line = Text(f"{'':22}{part.name.lower():<7}", style="dim")
                 console.print(line.append(part.value, style="cyan not dim"), soft_wrap=True)
         if finding.record or finding.verdict is not Health.good:
             console.print()
