@@ -27,7 +27,7 @@ const snapshot = () => JSON.stringify(listFields());
 const isUnsaved = () => snapshot() !== saved;
 const inComposition = () => isComposing || Boolean(editor?.isComposing);
 const showTime = (date) =>
-  new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(date);
+  new Intl.DateTimeFormat([document.documentElement.lang, "sv"], { hour: "2-digit", minute: "2-digit" }).format(date);
 
 function say(words, date) {
   const text = date ? words.replace("%(time)s", showTime(date)) : words;

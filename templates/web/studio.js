@@ -36,8 +36,11 @@ function showTimes(root) {
   const times = root.querySelectorAll("time[data-local]");
   if (!times.length) return;
   const language = document.documentElement.lang.replace(/^en$/, "en-GB");
-  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "long" });
-  const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  // For a language it does not know, as Chromium does not know Mongolian, a browser would take that of its own
+  // menus. Swedish writes both in the numbers of ISO 8601.
+  const isKnown = Intl.DateTimeFormat.supportedLocalesOf(language).length > 0;
+  const calendar = new Intl.DateTimeFormat(isKnown ? language : "sv", { dateStyle: isKnown ? "long" : "short" });
+  const clock = new Intl.DateTimeFormat(isKnown ? language : "sv", { timeStyle: "short" });
   const today = new Date().toDateString();
   for (const time of times) {
     const moment = new Date(time.dateTime);

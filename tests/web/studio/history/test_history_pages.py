@@ -1,5 +1,7 @@
 """The pages of the history: who wrote what, two texts compared, an earlier one restored."""
 
+import re
+
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
@@ -144,3 +146,19 @@ def test_one_goes_from_change_to_change_by_keyboard_and_sees_ones_own_clock(
         ):
             page.keyboard.press(keys)
             expect(page.locator(":focus")).to_contain_text(words)
+
+
+def test_a_browser_that_does_not_know_the_language_shows_a_time_in_numbers(
+    room: Room, browser: Browser
+) -> None:
+    room.save(room.ben, NEWER.replace("second", "2nd"))
+    with room.studio.browse(
+        browser,
+        room.ann,
+        timezone_id="Asia/Ulaanbaatar",
+        locale="mn-MN",
+        extra_http_headers={"Accept-Language": "mn"},
+    ) as page:
+        page.goto(f"{room.studio.url}/editions/{EDITION}/stories/water/history")
+        assert page.locator("html").get_attribute("lang") == "mn"
+        expect(page.locator("ol time").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d, \d\d:\d\d$"))
