@@ -56,6 +56,10 @@ FILES: Mapping[str, Mapping[str, str]] = {
         + "left@example.org,\np7@example.org,\nann@example.org,\n",
     },
     "two files": {"a.csv": HEADER + LARGE, "b.csv": HEADER + "q@example.org,,,,\n" + LARGE + KNOWN},
+    "doubled in two files": {
+        "a.csv": HEADER + LARGE + LARGE[:400],
+        "b.csv": HEADER + "q@example.org,,,,\n" + LARGE,
+    },
     "cards": {
         "list.vcf": "".join(
             f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann {n % 7}\r\nEMAIL:a{n % 7}@example.org\r\nEND:VCARD\r\n"
