@@ -215,6 +215,8 @@ def test_no_number_is_given_twice_in_postgresql(postgres_engine: Engine, tmp_pat
         session.commit()
         assert take(session, tmp_path).added == 30
         assert ids.isdisjoint(person.id for person in session.exec(select(Subscriber)))
+        evidence = select(ConsentRecord.evidence).order_by(col(ConsentRecord.subscriber_id))
+        assert session.exec(evidence).all() == [f"row {number + 2}" for number in range(30)]
 
 
 def test_a_list_that_somebody_reads_is_filled_as_it_is(
