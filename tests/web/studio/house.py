@@ -101,8 +101,6 @@ class House:
             str(path.relative_to(root)): (path.stat().st_size, path.stat().st_mtime_ns)
             for path in self.studio.workspace.editions.rglob("*")
         }
-        # The doctor writes down what it found when it has looked, which an earlier request asked for.
-        later = ("mailer.db-", "doctor.json", ".doctor.json", ".mailer-")
         # The doctor tries whether it can write, and keeps what it found, after the request that asked it to.
         later = (".", "mailer.db-", "doctor.json")
         names = sorted(path.name for path in root.iterdir() if not path.name.startswith(later))
