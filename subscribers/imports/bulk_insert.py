@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Table, bindparam, insert
 from sqlalchemy.exc import DBAPIError
 
 Cell = str | int | None
+"""What one row has in one column; None is NULL."""
 
 # https://www.postgresql.org/docs/current/sql-copy.html, "Text Format".
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-
 _NULL = r"\N"
 _ROWS_AT_ONCE = 500
 """Another thread that wants to go on waits until such a portion is done."""

@@ -7,7 +7,7 @@ its column meanwhile, so that it need not be sent and read a million times.
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
@@ -15,6 +15,9 @@ from sqlmodel import SQLModel
 from subscribers.imports.bulk_insert import EncodedRows, encode_rows, insert_rows
 from subscribers.imports.import_origin import ImportOrigin
 from subscribers.models import Status
+
+if TYPE_CHECKING:
+    from psycopg.sql import Composable
 
 _subscriber: Table = SQLModel.metadata.tables["subscriber"]
 _sector: Table = SQLModel.metadata.tables["subscriber_sector"]
@@ -30,14 +33,20 @@ def set_defaults(connection: Connection, origin: ImportOrigin) -> None:
 
     Only whoever has locked the tables until the transaction ends may do so.
     """
+    from psycopg import sql
+
     for table, values in _find_defaults(origin).items():
-        _alter_columns(connection, table, {name: f"SET DEFAULT {{{name}}}" for name in values}, values)
+        set_default = sql.SQL("SET DEFAULT {}")
+        actions = {name: set_default.format(sql.Literal(value)) for name, value in values.items()}
+        _alter_columns(connection, table, actions)
 
 
 def drop_defaults(connection: Connection, origin: ImportOrigin) -> None:
     """Undo :func:`set_defaults`."""
+    from psycopg import sql
+
     for table, values in _find_defaults(origin).items():
-        _alter_columns(connection, table, dict.fromkeys(values, "DROP DEFAULT"), values)
+        _alter_columns(connection, table, dict.fromkeys(values, sql.SQL("DROP DEFAULT")))
 
 
 def encode_people(
@@ -104,15 +113,11 @@ def _find_defaults(origin: ImportOrigin) -> dict[Table, dict[str, Any]]:
     return {_subscriber: people, _consent_record: consent}
 
 
-def _alter_columns(
-    connection: Connection, table: Table, changes: Mapping[str, str], values: Mapping[str, Any]
-) -> None:
+def _alter_columns(connection: Connection, table: Table, actions: Mapping[str, "Composable"]) -> None:
     from psycopg import sql
 
     parts = [
-        sql.SQL("ALTER COLUMN {} ").format(sql.Identifier(name))
-        + sql.SQL(change).format(**{name: sql.Literal(values[name])})
-        for name, change in changes.items()
+        sql.SQL("ALTER COLUMN {} {}").format(sql.Identifier(name), action) for name, action in actions.items()
     ]
-    statement = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(table.name)) + sql.SQL(", ").join(parts)
+    statement = sql.SQL("ALTER TABLE {} {}").format(sql.Identifier(table.name), sql.SQL(", ").join(parts))
     connection.exec_driver_sql(statement.as_string(None).replace("%", "%%"))

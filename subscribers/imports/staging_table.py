@@ -96,6 +96,7 @@ _LIST = Table(
 """The values of each list of sectors or tags; many rows share a few lists."""
 
 _WITHOUT_DIGEST = STAGING.c.keys().index("digest")
+"""How many columns a chunk has if nobody is suppressed, so that no digest is needed."""
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
 # The index of a million addresses takes 45 MB; with too small a cache, every address means another page read.
@@ -179,12 +180,7 @@ class StagingTable:
         ``lists`` are the values of each list number. This does not use the connection, so another thread may
         do it while that waits.
         """
-        if (
-            self._indexes.are_deferred
-            and not self._is_sqlite
-            and len(columns) == _WITHOUT_DIGEST
-            and columns[0]
-        ):
+        if self._can_copy and len(columns) == _WITHOUT_DIGEST:
             return encode_people(columns, lists, self._origin)
         return encode_rows(dict(zip(STAGING.c.keys(), columns, strict=False)), dialect=self._dialect)
 

@@ -25,7 +25,7 @@ _DETAILS = ("name", "organisation", "country", "language")
 def update_details(
     session: Session, staging: StagingTable, changed: Sequence[Row[Any]], origin: ImportOrigin
 ) -> None:
-    """Store the details in the rows that :meth:`subscribers.imports.staging_table.Stage.list_changed`
+    """Store the details in the rows that :meth:`subscribers.imports.staging_table.StagingTable.list_changed`
     returned, and record the change."""
     if not changed:
         return

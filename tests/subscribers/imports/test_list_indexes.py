@@ -111,7 +111,7 @@ def test_all_indexes_and_keys_are_there_again(session: Session, engine: Engine, 
 
 def test_what_a_large_file_says_is_stored_to_the_letter(session: Session, tmp_path: Path) -> None:
     names = ["\\N", "\\", "a\\tb", "\\\\.", "{x}", '"Ann"', "O'Neil", "", "陈晓", "x" * 300, "NULL"]
-    path = tmp_path / "partners.csv"
+    path = tmp_path / "100 %s of 'ours' {x} :a \\.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["email", "name", "organisation", "country", "language", "sectors", "tags"])
@@ -124,7 +124,8 @@ def test_what_a_large_file_says_is_stored_to_the_letter(session: Session, tmp_pa
             )
     now = NOW.astimezone(timezone(timedelta(hours=8)))
     key = SuppressionKey(b"s" * 32)
-    import_file(session, path, sectors=("education", "culture"), key=key, now=now)
+    basis = "They're 50 % ours: \\N"
+    import_file(session, path, sectors=("education", "culture"), key=key, now=now, basis=basis)
     session.commit()
     people = session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()
     assert len(people) == 40
@@ -147,7 +148,12 @@ def test_what_a_large_file_says_is_stored_to_the_letter(session: Session, tmp_pa
         assert session.exec(tags).all() == [f"t{number}\\n"]
         (record,) = session.exec(select(ConsentRecord).where(ConsentRecord.subscriber_id == person.id))
         assert (record.event, record.at, record.evidence) == (ConsentEvent.imported, NOW, f"row {number + 2}")
-        assert (record.source, record.method, record.import_id) == ("partners.csv", "import", 1)
+        assert (record.source, record.basis, record.method, record.import_id) == (
+            path.name,
+            basis,
+            "import",
+            1,
+        )
     assert [
         record.evidence for record in session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id)))
     ] == [f"row {number + 2}" for number in range(40)]
