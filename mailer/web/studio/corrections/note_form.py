@@ -1,9 +1,10 @@
 """The form for a correction: what was said and what is right, in each language of the story."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from locales.languages import canonical_language
 from mailer.campaigns.correction_notes import NoteDraft, WrittenNote
 from mailer.campaigns.sent_stories import SentStory, SentText
 from mailer.i18n import Translator, gettext_noop
@@ -47,10 +48,12 @@ def list_fields(story: SentStory, note: WrittenNote) -> Sequence[NoteFields]:
     ]
 
 
-def read_note_form(form: Form, story: SentStory, known: Mapping[str, NoteDraft]) -> WrittenNote:
-    """Read the form as it was sent; ``known`` are the translations that the note has, whose languages may be
-    others than those of the story."""
-    others = [tag for tag in _list_languages(story, known) if tag != story.language]
+def read_note_form(form: Form, story: SentStory) -> WrittenNote:
+    """Read the form as it was sent, in all languages that it has: those of a note may be others than those of
+    the story."""
+    named = (name.removeprefix("was-") for name, _ in form.fields if name.startswith("was-"))
+    sent = [tag for tag in named if canonical_language(tag) == tag]
+    others = [tag for tag in _list_languages(story, sent) if tag != story.language]
     return WrittenNote(
         own=_read_draft(form, story.language), translations={tag: _read_draft(form, tag) for tag in others}
     )

@@ -1,7 +1,9 @@
 """Choosing the story that is corrected, and writing the note."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -9,10 +11,12 @@ from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.campaigns.correction_notes import (
     NoteDraft,
+    NoteMissingError,
     NotePlace,
     WrittenNote,
     create_note,
     find_next_place,
+    list_notes,
     read_note,
     write_note,
 )
@@ -31,6 +35,7 @@ from mailer.web.studio.corrections.note_form import (
 from mailer.web.studio.corrections.place import (
     CorrectionDep,
     CorrectionPlace,
+    LastingCorrectionDep,
     make_correction_path,
     read_sent_story,
 )
@@ -46,7 +51,10 @@ _CHANGED = gettext_noop(
 _BEGUN = gettext_noop(
     "A campaign has begun of this correction, so it stays as it is. If it is wrong, correct the story again."
 )
-_NO_TRANSLATIONS: Mapping[str, NoteDraft] = {}
+_THROWN_AWAY = gettext_noop(
+    "This correction was thrown away while you were writing. What you have written is below: save it to keep "
+    "it as a new correction."
+)
 
 
 def show_new_correction(page: PageDep) -> Response:
@@ -63,7 +71,7 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
     """Write a new note. Nothing is sent by this."""
     edition = form.get("edition")
     sent = read_sent_story(page, edition, form.get("story"))
-    note = read_note_form(form, sent, _NO_TRANSLATIONS)
+    note = read_note_form(form, sent)
     if faults := find_faults(note, sent, page.translator):
         return _render_form(page, edition, sent, note, place=None, errors=faults)
     workspace = page.state.workspace
@@ -88,11 +96,19 @@ def show_note(page: PageDep, correction: CorrectionDep) -> Response:
     )
 
 
-def change_note(page: PageDep, correction: CorrectionDep, form: OwnFormDep) -> Response:
-    """Change a note that no campaign has begun of. What was written for one that has, and what somebody else
-    has changed meanwhile, comes back to be saved otherwise."""
-    note = read_note_form(form, correction.story, correction.note.translations)
-    edition, translate = correction.place.edition, page.translator.translate
+def change_note(
+    page: PageDep, correction: LastingCorrectionDep, edition: str, story: str, form: OwnFormDep
+) -> Response:
+    """Change a note that no campaign has begun of. What was written for one that has, for one that was thrown
+    away, and what somebody else has changed meanwhile, comes back to be saved otherwise."""
+    translate = page.translator.translate
+    if correction is None:
+        sent = read_sent_story(page, edition, story)
+        errors = [("", translate(_THROWN_AWAY))]
+        return _render_form(
+            page, edition, sent, read_note_form(form, sent), place=None, errors=errors, status=409
+        )
+    note = read_note_form(form, correction.story)
     if not correction.is_open:
         return _render_form(
             page, edition, correction.story, note, place=None, errors=[("", translate(_BEGUN))], status=409
@@ -154,11 +170,24 @@ def _render_form(
         story=story,
         languages=list_fields(story, note),
         base="" if place is None else digest_note_fields(read_note(workspace, place)),
-        action="/corrections/new" if place is None else f"{make_correction_path(place)}/edit",
+        # With the story, so that the address of a form that was refused leads to the form again.
+        action=f"/corrections/new?{urlencode({'edition': edition, 'story': story.slug})}"
+        if place is None
+        else f"{make_correction_path(place)}/edit",
+        written=[] if place is not None else list(_list_written(page, edition, story.slug)),
         back="" if place is None else make_correction_path(place),
         errors=errors or [],
         problems=dict(errors or []),
     )
+
+
+def _list_written(page: StudioPage, edition: str, story: str) -> Iterator[tuple[str, str]]:
+    """The paths of the corrections of a story, and what each says is right. A browser that goes back to the
+    form has forgotten what was written in it."""
+    for place in list_notes(page.state.workspace, edition, story):
+        with suppress(NoteMissingError, OSError):
+            words = read_note(page.state.workspace, place).own.right
+            yield make_correction_path(place), words
 
 
 ROUTES = (

@@ -68,14 +68,26 @@ def find_correction_place(page: PageDep, edition: str, story: str, number: str) 
     Raises:
         HTTPException: 404, there is none.
     """
+    found = find_lasting_correction(page, edition, story, number)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def find_lasting_correction(page: PageDep, edition: str, story: str, number: str) -> CorrectionPlace | None:
+    """The correction that a path names; None if it is not there, or not any more.
+
+    Raises:
+        HTTPException: 404, the path names nothing that could be corrected.
+    """
     if not _NUMBER.fullmatch(number) or "\0" in edition + story:
         raise HTTPException(404)
     sent = read_sent_story(page, edition, story)
     place = NotePlace(edition=edition, story=story, number=int(number))
     try:
         note = read_note(page.state.workspace, place)
-    except (NoteMissingError, OSError) as error:
-        raise HTTPException(404) from error
+    except (NoteMissingError, OSError):
+        return None
     found = inspect_note(place.find_file(page.state.workspace), language=sent.language)
     with page.state.read_session() as session:
         record = _find_record(session, place, found)
@@ -101,3 +113,6 @@ def _find_campaign(session: Session, record: CorrectionRecord) -> int | None:
 
 CorrectionDep = Annotated[CorrectionPlace, Depends(find_correction_place)]
 """The correction that the path names; otherwise the answer is 404."""
+
+LastingCorrectionDep = Annotated[CorrectionPlace | None, Depends(find_lasting_correction)]
+"""The correction that the path names; None if it was thrown away."""

@@ -161,7 +161,7 @@ def test_a_correction_becomes_one_campaign_however_often_one_clicks(house: House
         late = house.ask("POST", f"{NOTE}/edit", Role.author, form={**FORM, "right-en": "Ninety came."})
     # What was written is not lost: it can become the next correction.
     assert (late.status, 'value="Ninety came."' in late.body.decode()) == (409, True)
-    assert 'action="/studio/corrections/new"' in late.body.decode()
+    assert 'action="/studio/corrections/new?' in late.body.decode()
 
 
 def test_of_two_who_change_a_correction_none_replaces_what_they_have_not_seen(house: House) -> None:
@@ -181,6 +181,40 @@ def test_of_two_who_change_a_correction_none_replaces_what_they_have_not_seen(ho
     assert found is not None
     done = {**FORM, "right-en": "Number 2.", "base": found[1]}
     assert house.ask("POST", f"{NOTE}/edit", Role.author, form=done).status == 303
+
+
+def test_what_is_written_for_a_correction_that_is_thrown_away_becomes_a_new_one(house: House) -> None:
+    write(house)
+    assert house.ask("POST", f"{NOTE}/discard", Role.author).status == 303
+    typed = {**FORM, "right-en": "Ninety came.", "was-de": "Sechzig", "right-de": "Neunzig"}
+    with house.unchanged("a change of what was thrown away"):
+        late = house.ask("POST", f"{NOTE}/edit", Role.author, form=typed)
+    page = late.body.decode()
+    assert late.status == 409
+    assert "was thrown away while you were writing" in read_words(page)
+    assert ('value="Ninety came."' in page, 'value="Neunzig"' in page) == (True, True)
+    action = re.search(r'<form method="post" action="/studio(/corrections/new[^"]*)"', page)
+    assert action is not None
+    kept = house.ask("POST", action[1].replace("&amp;", "&"), Role.author, form=typed)
+    assert kept.status == 303
+    assert "Ninety came." in read_words(read(house, NOTE))
+    assert "Neunzig" in read_words(read(house, NOTE)), "in a language that Studio's form does not offer"
+
+
+def test_a_correction_of_no_story_that_was_sent_is_not_there(house: House) -> None:
+    assert house.ask("POST", f"/corrections/{SLUG}/nothing/1/edit", Role.author, form=FORM).status == 404
+    assert house.ask("POST", f"/corrections/{SLUG}/teachers/0/edit", Role.author, form=FORM).status == 404
+
+
+def test_the_form_leads_back_to_what_was_written_before(house: House) -> None:
+    # A browser that goes back to it shows it empty.
+    form = f"{NEW}?edition={SLUG}&story=teachers"
+    assert NOTE not in read(house, form)
+    write(house)
+    page = read(house, form)
+    assert f'href="/studio{NOTE}" lang="en">{RIGHT}</a>' in page
+    refused = house.ask("POST", NEW, Role.author, form={**FORM, "right-en": ""}).body.decode()
+    assert f'action="/studio{form.replace("&", "&amp;")}"' in refused, "the address leads to the form again"
 
 
 def test_a_correction_can_be_thrown_away_before_a_campaign_begins(house: House) -> None:
