@@ -16,9 +16,9 @@ from mailer.revisions.edition_file import FilePlace
 class HistoryEntry:
     """What an entry of the history did to one file.
 
-    ``number`` names the text it left, ``revision`` the whole entry. ``who`` is the member's name, "" if it is
-    not known. The words are those added and removed since the entry before. ``has_text`` is false if the file
-    was removed.
+    ``number`` names the text it left, ``revision`` the whole entry. ``who`` is the member's name and
+    ``member_id`` their number, "" and None if it is not known. The words are those added and removed since
+    the entry before. ``has_text`` is false if the file was removed.
     """
 
     number: int
@@ -32,6 +32,7 @@ class HistoryEntry:
     digest: str
     words_added: int
     words_removed: int
+    member_id: int | None = None
 
     @property
     def has_text(self) -> bool:
@@ -137,4 +138,5 @@ def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -
         digest=file.digest,
         words_added=file.words_added,
         words_removed=file.words_removed,
+        member_id=revision.member_id,
     )

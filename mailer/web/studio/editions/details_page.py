@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from mailer.activity.record import record_line
 from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme import theme_names
+from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.web.form_options import list_sectors
@@ -39,6 +41,7 @@ from mailer.web.studio.editions.detail_fields import (
 )
 from mailer.web.studio.editions.story_cards import FIXED_SECTION_NAMES
 from mailer.web.studio.notices import Notice
+from mailer.web.studio.overtaken_field import describe_overtaken_field
 from mailer.web.studio.page import PageDep, StudioPage
 
 _MAX_TRIES = 4
@@ -47,10 +50,6 @@ _WAS = "was-"
 _BAD_DATE = gettext_noop("Write the date as year-month-day, such as 2026-03-31.")
 _BAD_LANGUAGE = gettext_noop("Write the language as a tag, such as en, zh-Hans, mn, ja, ko or fr.")
 _NO_REASON = gettext_noop("Say why this check is switched off.")
-_CHANGED = gettext_noop(
-    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
-    "keep it."
-)
 _UNREADABLE = gettext_noop("The details cannot be shown: %(why)s")
 _NOT_SAVED = gettext_noop("The details could not be saved (%(why)s). They are still on this page.")
 _BUSY = gettext_noop("the file is being changed all the time")
@@ -104,7 +103,8 @@ def save_details(edition: str, form: OwnFormDep, page: PageDep) -> Response:
                 if group in list_changed_groups(current, sent)
             }
             if overtaken:
-                return _show_both(page, edition, sent, was, current, overtaken)
+                own = _list_own_changes(page, edition, file, current, overtaken)
+                return _show_both(page, edition, sent, was, current, overtaken, own)
             text = change_front_matter(file.text, make_changes(sent, groups), schema=EditionHeader)
             result = _save(page, edition, file, text, sitting=form.get("sitting"), attempt=attempt)
         except (EditionFileError, FrontMatterError) as error:
@@ -182,6 +182,25 @@ def _save(
         return result
 
 
+def _list_own_changes(
+    page: StudioPage, edition: str, file: EditionFile, current: Mapping[str, str], groups: set[str]
+) -> set[str]:
+    """Those of ``groups`` that the writer has changed last: in another tab, then."""
+
+    def has_group(group: str, text: str) -> bool:
+        try:
+            fields = read_fields_of(read_fields(text), list_sections(page.settings.sectors))
+        except FrontMatterError:
+            return False
+        return group not in list_changed_groups(fields, current)
+
+    with page.state.read_session() as session:
+        authors = {
+            group: find_change_author(session, edition, file, partial(has_group, group)) for group in groups
+        }
+    return {group for group, author in authors.items() if author == page.member.id}
+
+
 def _show_both(
     page: StudioPage,
     edition: str,
@@ -189,16 +208,18 @@ def _show_both(
     was: Mapping[str, str],
     current: Mapping[str, str],
     groups: set[str],
+    own: set[str],
 ) -> Response:
-    """Show what a writer has entered beside what somebody else has saved. The page then knows theirs, so that
-    saving again is a choice."""
+    """Show what a writer has entered beside what was saved meanwhile, by themselves in ``own`` groups. The
+    page then knows that, so that saving again is a choice."""
     errors = []
     known = dict(was)
     for group in sorted(groups):
         names = [name for name in current if name == group or name.startswith(_ROW_STARTS.get(group, "\0"))]
         theirs = "; ".join(current[name] for name in names if current[name])
         target = names[0] if names else group
-        errors.append((target, page.translator.translate(_CHANGED, theirs=theirs)))
+        words = describe_overtaken_field(page.translator, theirs, is_own=group in own)
+        errors.append((target, words))
         known |= {name: current[name] for name in names}
     return _render(page, edition, sent, known, errors, status=409)
 

@@ -16,6 +16,7 @@ from editions.images.prepare import prepare_image
 from editions.images.used import MIN_STORY_IMAGE_WIDTH
 from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
+from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.team.roles import Permission
 from mailer.web.dependencies import BodyDep
@@ -39,6 +40,10 @@ _NO_FILE = gettext_noop("Choose a file first.")
 _CHANGED = gettext_noop(
     "Somebody else has changed what the story says about this picture. What you entered is below: look at it "
     "and press “Use this picture” again."
+)
+_IN_ANOTHER_TAB = gettext_noop(
+    "You have changed what the story says about this picture in another tab. What you entered is below: look "
+    "at it and press “Use this picture” again."
 )
 _NOT_SAVED = gettext_noop("The picture was not saved: %(reason)s. Try again.")
 _BUSY = gettext_noop("others change the story all the time")
@@ -149,9 +154,7 @@ def _write(
     reason = ""
     for attempt in range(1, _MAX_TRIES + 1):
         if sent.text("base") != picture.digest:
-            return _render(
-                page, picture, form, errors=[("", page.translator.translate(_CHANGED))], status=409
-            )
+            return _render(page, picture, form, errors=[("", _explain_change(page, picture))], status=409)
         try:
             text = change_front_matter(picture.story.file.text, changes)
         except FrontMatterError as error:
@@ -165,6 +168,13 @@ def _write(
         picture = find_picture(page, picture.story.edition, picture.story.story)
     words = page.translator.translate(_NOT_SAVED, reason=reason or page.translator.translate(_BUSY))
     return _render(page, picture, form, errors=[("", words)], status=409)
+
+
+def _explain_change(page: StudioPage, picture: StoryPicture) -> str:
+    story = picture.story
+    with page.state.read_session() as session:
+        author = find_change_author(session, story.edition, story.file, picture.is_as_in)
+    return page.translator.translate(_IN_ANOTHER_TAB if author == page.member.id else _CHANGED)
 
 
 def _save_text(

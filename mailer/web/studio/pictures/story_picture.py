@@ -38,7 +38,12 @@ class StoryPicture:
     def digest(self) -> str:
         """What the file says about the picture, as a digest: changes elsewhere in the file need not be
         noticed, because saving touches no other key."""
-        return sha256(repr(sorted(self.place.read(self.front_matter).items())).encode()).hexdigest()
+        return _digest(self.place, self.front_matter)
+
+    def is_as_in(self, text: str) -> bool:
+        """Whether an earlier text of the file says the same about the picture."""
+        front_matter, _ = read_front_matter(TextFile(name=self.story.file.name, text=text))
+        return _digest(self.place, front_matter) == self.digest
 
     def measure(self, name: str) -> ImageSize | None:
         """The size of a picture of the edition; None if there is none of this name, or it cannot be shown."""
@@ -56,6 +61,10 @@ class StoryPicture:
         further = [str(item.get("file", "")) for item in list_further(self.front_matter)]
         used = {self.front_matter.text("image", "file"), *further}
         return [(name, name in used) for name in names if name != chosen]
+
+
+def _digest(place: PicturePlace, front_matter: FrontMatter) -> str:
+    return sha256(repr(sorted(place.read(front_matter).items())).encode()).hexdigest()
 
 
 def find_picture(page: StudioPage, edition: str, story: str) -> StoryPicture:

@@ -15,15 +15,13 @@ from mailer.settings.changes.settings_file import OvertakenError, SettingsFile, 
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.web.forms import Form
 from mailer.web.studio.notices import Notice
+from mailer.web.studio.overtaken_field import describe_overtaken_field
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.settings.fields import Field, find_changes, read_fields, read_form, write_json
+from mailer.web.studio.settings.settings_author import list_own_changes
 from mailer.web.studio.settings.settings_save import find_workspace, save_changes
 from mailer.web.studio.settings.words import describe_fault
 
-CHANGED = gettext_noop(
-    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
-    "keep it."
-)
 NOTHING = gettext_noop("nothing")
 # What the fields were is in the form.
 _EMPTY_FILE = SettingsFile(path=Path(SETTINGS_FILE), data=b"")
@@ -100,16 +98,18 @@ class FieldForm:
         return errors
 
     def _show_both(self, sent: Sequence[Field], error: OvertakenError) -> Response:
-        """Show what was entered beside what somebody else has saved. The page then knows theirs, so that
-        saving again is a choice."""
+        """Show what was entered beside what was saved meanwhile. The page then knows that, so that saving
+        again is a choice."""
         errors, known = [], []
-        translate = self.page.translator.translate
+        translator = self.page.translator
+        own = list_own_changes(self.page, error.current)
         for one in sent:
             if one.setting.path not in error.current:
                 known.append(one)
                 continue
             theirs = error.current[one.setting.path]
-            text = one.setting.format(theirs) or translate(NOTHING)
-            errors.append((one.name, translate(CHANGED, theirs=text.replace("\n", ", "))))
+            text = (one.setting.format(theirs) or translator.translate(NOTHING)).replace("\n", ", ")
+            words = describe_overtaken_field(translator, text, is_own=one.setting.path in own)
+            errors.append((one.name, words))
             known.append(replace(one, was=write_json(theirs)))
         return self.show(known, errors or [("", str(error))], 409)

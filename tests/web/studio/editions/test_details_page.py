@@ -107,6 +107,24 @@ def test_two_who_change_the_same_key_see_both_before_one_is_kept(draft: Draft, a
     assert "title: My title\n" in read_text(draft)
 
 
+def test_what_one_has_changed_in_another_tab_is_said_to_be_one_s_own(
+    studio: Studio, draft: Draft, author: StudioClient
+) -> None:
+    form = read_form(author.get(PATH).text)
+    assert author.post(PATH, {**form, "subject": "First"}).status == 303
+    other = StudioClient(studio, Role.manager)
+    assert other.post(PATH, {**read_form(other.get(PATH).text), "number": "5"}).status == 303
+    refused = author.post(PATH, {**form, "subject": "Second", "number": "6"})
+    assert refused.status == 409
+    assert "You have changed this in another tab, to “First”." in refused.text
+    assert "Somebody else has changed this meanwhile, to “5”." in refused.text
+    again = read_form(refused.text)
+    assert (again["subject"], again["number"]) == ("Second", "6")
+    draft.change("edition.md", "subject: First", "subject: By hand")
+    refused = author.post(PATH, again)
+    assert "Somebody else has changed this meanwhile, to “By hand”." in refused.text
+
+
 def test_front_matter_that_cannot_be_read_is_left_alone_and_explained(
     draft: Draft, author: StudioClient
 ) -> None:

@@ -125,6 +125,24 @@ def test_a_picture_that_somebody_else_described_meanwhile_is_not_overwritten(
     assert "Mine" in (draft.folder / STORY).read_text("utf-8")
 
 
+def test_a_picture_that_one_described_in_another_tab_is_said_to_be_one_s_own(
+    studio: Studio, browser: Browser, draft: Draft
+) -> None:
+    with studio.open_context(browser, studio.add_member()) as context:
+        tabs = {"First": context.new_page(), "Second": context.new_page()}
+        for words, tab in tabs.items():
+            tab.goto(f"{studio.url}/editions/2021-2/stories/youth-forum/picture")
+            tab.get_by_label("Nobody can be recognised").check()
+            tab.get_by_label("AI had no part in it").check()
+            tab.get_by_label("Caption").fill(words)
+        for tab in tabs.values():
+            tab.get_by_role("button", name="Use this picture").click()
+            expect(tab.locator("[role=status].right, #errors")).to_be_visible()
+        expect(tabs["Second"].locator("#errors")).to_contain_text("You have changed")
+        expect(tabs["Second"].get_by_label("Caption")).to_have_value("Second")
+    assert "First" in (draft.folder / STORY).read_text("utf-8")
+
+
 def test_a_change_elsewhere_in_the_story_is_no_conflict(
     studio: Studio, browser: Browser, draft: Draft
 ) -> None:

@@ -1,5 +1,6 @@
 """The settings as pages: changed key by key, never invalid, never over somebody else's change."""
 
+import os
 import re
 from pathlib import Path
 
@@ -181,6 +182,27 @@ def test_two_who_change_the_same_key_see_both_before_one_is_kept(desk: Desk) -> 
     assert desk.post("/settings/sender", again).status == 303
     assert '"Mine"  # by hand' in desk.text
     assert desk.text.endswith("# the end\n")
+
+
+def test_what_one_has_changed_in_another_tab_is_said_to_be_one_s_own(desk: Desk) -> None:
+    form = desk.open_form("/settings/sender")
+    assert desk.post("/settings/sender", change_form(form, {"sender.name": "First"})).status == 303
+    assert desk.fill("/settings/sender", {"sender.reply_to": "d@x.org"}).status == 303
+    mine = change_form(form, {"sender.name": "Second"})
+    refused = desk.post("/settings/sender", mine)
+    assert refused.status == 409
+    assert "You have changed this in another tab, to “First”." in refused.body.decode()
+    assert ("sender.name", "Second") in read_form(refused.body, "/studio/settings/sender")
+
+
+def test_what_was_changed_by_hand_since_one_s_own_change_is_somebody_else_s(desk: Desk) -> None:
+    form = desk.open_form("/settings/sender")
+    assert desk.post("/settings/sender", change_form(form, {"sender.name": "First"})).status == 303
+    desk.write(desk.text.replace('"First"', '"By hand"'))
+    later = desk.file.stat().st_mtime + 60
+    os.utime(desk.file, (later, later))
+    refused = desk.post("/settings/sender", change_form(form, {"sender.name": "Second"}))
+    assert "Somebody else has changed this meanwhile, to “By hand”." in refused.body.decode()
 
 
 def test_somebody_else_s_change_of_another_key_stays(desk: Desk) -> None:
