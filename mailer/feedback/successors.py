@@ -61,6 +61,7 @@ class Decision:
     """How a proposal was accepted: who was added, whom they follow, and whether the mail to those ended."""
 
     number: int
+    subscriber_id: int
     email: str
     predecessor: str
     has_left: bool
@@ -138,7 +139,14 @@ def accept_successor(
             ),
         )
     _decide(session, successor, SuccessorState.accepted, by, now)
-    return Decision(number=number, email=added.email, predecessor=proposal.predecessor, has_left=has_left)
+    assert added.id is not None  # noqa: S101 - it was just added
+    return Decision(
+        number=number,
+        subscriber_id=added.id,
+        email=added.email,
+        predecessor=proposal.predecessor,
+        has_left=has_left,
+    )
 
 
 def refuse_successor(session: Session, number: int, *, by: str, now: datetime) -> SuccessorProposal:

@@ -18,9 +18,10 @@ from mailer.i18n import gettext_noop
 from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.segment_query import QUERY_PARAMETER
+from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.country import resolve_country
 from subscribers.errors import CountryError, SegmentError
-from subscribers.models import ImportBatch, Status
+from subscribers.models import ImportBatch
 from subscribers.queries import list_tags
 from subscribers.segments.filters import FILTER_KEYS, SegmentFilters, read_filters, write_filters
 from subscribers.segments.segment import EVERYONE
@@ -52,17 +53,6 @@ _SOURCES = {
     "subscribed": gettext_noop("By signing up"),
 }
 _IMPORT = gettext_noop("Import %(number)s: %(file)s")
-
-STATUS_NAMES = {
-    Status.active: gettext_noop("Active"),
-    Status.paused: gettext_noop("Paused"),
-    Status.pending: gettext_noop("Has not confirmed"),
-    Status.unsubscribed: gettext_noop("Unsubscribed"),
-    Status.bounced: gettext_noop("Bounced"),
-    Status.complained: gettext_noop("Complained"),
-    Status.erased: gettext_noop("Erased"),
-    Status.merged: gettext_noop("Merged into another"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +96,9 @@ def make_filter_form(page: StudioPage, session: Session, filters: SegmentFilters
     ]
     tags = list_tags(session, most=_MOST_TAGS)
     languages = [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES]
-    statuses = [(status.value, page.translator.translate(words)) for status, words in STATUS_NAMES.items()]
+    statuses = [
+        (status.value, page.translator.translate(words)) for status, (words, _) in STATUS_WORDS.items()
+    ]
     return FilterForm(
         statuses=_make_choices(statuses, filters.statuses),
         countries=_make_choices(countries, filters.countries),

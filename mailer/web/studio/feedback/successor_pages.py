@@ -45,14 +45,14 @@ def show_successor(page: PageDep, number: SuccessorNumber) -> Response:
 
 
 def accept(page: PageDep, number: SuccessorNumber, form: OwnFormDep) -> Response:
-    """Add the person to the list, with a consent record that says who decided it and why."""
+    """Add the person to the list, with a consent record that says who decided it and why, and show them."""
     given = read_successor(form, page.settings.sectors)
     if not given.basis:
         return _render(page, number, form=given, errors=[("basis", page.translator.translate(_NO_BASIS))])
     now = page.state.clock()
     try:
         with page.state.write_session() as session:
-            accept_successor(
+            decision = accept_successor(
                 session,
                 page.state.workspace,
                 number,
@@ -68,7 +68,7 @@ def accept(page: PageDep, number: SuccessorNumber, form: OwnFormDep) -> Response
         return _tell_decided(page, error)
     except SubscriberError as error:
         return _render(page, number, form=given, errors=[_explain(page, error)])
-    return page.redirect("/feedback", Notice.successor_added)
+    return page.redirect(f"/partners/{decision.subscriber_id}", Notice.successor_added)
 
 
 def refuse(page: PageDep, number: SuccessorNumber) -> Response:

@@ -97,7 +97,7 @@ def describe_progress(progress: CampaignProgress | None, translator: Translator)
         "state_words": words,
         "state_tone": tone,
         "terms": terms,
-        "segments": list_bar_parts(terms, progress.counts.audience),
+        "bar_parts": list_bar_parts(terms, progress.counts.audience),
         "time_left": describe_time_left(progress, translator),
         "refusals": list_refusals(progress.groups, translator),
     }

@@ -6,21 +6,7 @@ from types import MappingProxyType
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 from mailer.web.form_options import own_country_names
-from subscribers.models import ConsentEvent, Status
-
-STATUS_WORDS: Mapping[Status, tuple[str, str]] = MappingProxyType(
-    {
-        Status.active: (gettext_noop("Gets mail"), "right"),
-        Status.paused: (gettext_noop("Paused"), "careful"),
-        Status.pending: (gettext_noop("Has not confirmed yet"), "quiet"),
-        Status.unsubscribed: (gettext_noop("Unsubscribed"), "wrong"),
-        Status.bounced: (gettext_noop("Address does not work"), "wrong"),
-        Status.complained: (gettext_noop("Reported our mail as spam"), "wrong"),
-        Status.erased: (gettext_noop("Erased"), "quiet"),
-        Status.merged: (gettext_noop("Merged with another partner"), "quiet"),
-    }
-)
-"""The words for a status, and the tone of its mark."""
+from subscribers.models import ConsentEvent
 
 EVENT_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
     {

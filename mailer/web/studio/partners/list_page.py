@@ -12,7 +12,7 @@ from mailer.team.roles import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.labels import STATUS_WORDS, name_country
+from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_filters import (
     FILTER_NAMES,
@@ -22,6 +22,7 @@ from mailer.web.studio.segment_filters import (
     read_query_form,
 )
 from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
+from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.directory.search_order import clean_search
 from subscribers.directory.subscriber_list import (
     LOOKED_AT,

@@ -11,8 +11,9 @@ from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
 from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep
-from mailer.web.studio.partners.labels import STATUS_WORDS, name_country
+from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.directory.organisations import (
     MAX_COUNTED,
     find_organisation,

@@ -23,12 +23,12 @@ from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.partners.labels import (
     EVENT_WORDS,
-    STATUS_WORDS,
     SUPPRESSION_WORDS,
     name_country,
 )
 from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.suppression import read_suppression
 from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber

@@ -225,11 +225,15 @@ def test_a_successor_is_added_as_an_act_of_the_member(house: House, returns: Ret
     assert 'href="#basis"' in refused
     assert 'value="Tuya B."' in refused
     assert '<option value="CN" selected>' in refused
-    assert house.ask("POST", path, Role.author, form={**form, "basis": "took over"}).status == 303
+    accepted = house.ask("POST", path, Role.author, form={**form, "basis": "took over"})
     added, before = (find_person(house, each) for each in ("successor5@example.org", "reader4@example.org"))
     assert added is not None
     assert before is not None
     assert (added.name, added.country, added.status) == ("Tuya B.", "CN", Status.active)
+    assert accepted.headers["location"] == f"/studio/partners/{added.id}?notice=successor-added"
+    assert "They are on the list and get the next mail." in read_words(
+        read(house, accepted.headers["location"].removeprefix("/studio"))
+    )
     assert before.status is not Status.active
     with Session(house.studio.engine) as session:
         record = session.exec(select(ConsentRecord).where(ConsentRecord.subscriber_id == added.id)).one()

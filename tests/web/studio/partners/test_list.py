@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from sqlmodel import Session
 
 from mailer.database.team_models import Role
-from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber
 from tests.web.studio.partners.conftest import PartnerHouse
 
 _LINK = re.compile(r'<li>\s*<div class="grow">\s*<p><a href="/studio/partners/(\d+)"')
@@ -64,6 +64,18 @@ def test_filters_write_the_query_and_a_query_shows_its_filters(partners: Partner
     assert list_ticked(page.body.decode()) == {("country", "MN"), ("country", "JP"), ("tag", "focal-point")}
     assert name_all(partners, "?source=import&org=institute") == ["dead", "left"]
     assert name_all(partners, "?search=green&query=country:KR") == ["kim"]
+
+
+def test_a_filter_calls_a_status_what_the_list_calls_it(partners: PartnerHouse) -> None:
+    found = 0
+    for status in Status:
+        page = partners.house.ask("GET", f"/partners?query=status:{status}", Role.author).body.decode()
+        box = re.search(rf'name="status" value="{status}" checked[^>]*>\s*<span><bdi>([^<]+)</bdi>', page)
+        assert box is not None, status
+        marks = set(re.findall(r'<span class="state \w+">([^<]+)</span>', page))
+        assert marks <= {box[1]}
+        found += len(marks)
+    assert found > 3
 
 
 def test_several_countries_and_sectors_are_chosen_at_once(partners: PartnerHouse) -> None:
