@@ -42,8 +42,10 @@ _SUPERSETS = {
 # Japanese or Korean by chance; a single byte such as é is valid in every single-byte encoding.
 _MIN_CONFIDENCE_MULTIBYTE, _MIN_CONFIDENCE_SINGLE_BYTE = 0.005, 0.08
 _FALLBACK = "cp1252"
-_BLOCK = 1 << 20
-"""Bytes read at a time, and the longest line: longer ones are not rows of a list."""
+_BLOCK = 1 << 16
+"""Bytes read at a time. What becomes of them stays in the processor's cache."""
+_LONGEST_LINE = 1 << 20
+"""Bytes; longer lines are not rows of a list."""
 _MAX_CELLS = 2000
 # None of these can be the second byte of a character in an East Asian encoding, but "|" can.
 _BETWEEN_CELLS = re.compile(rb'[,;\t\r\n"]+')
@@ -122,26 +124,42 @@ def _find_undecodable_line(source: FileSource, encoding: str) -> int | None:
     Raises:
         ImportFileError: a line is too long.
     """
+    place = _find_undecodable_byte(source, encoding)
+    return None if place is None else 1 + _count_line_ends(source, place)
+
+
+def _find_undecodable_byte(source: FileSource, encoding: str) -> int | None:
     decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
+    done = 0
     for block in _read_blocks(source):
+        done += len(block)
         try:
             decoder.decode(block)
         except UnicodeDecodeError as error:
-            return line + block.count(b"\n", 0, error.start)
-        line += block.count(b"\n")
+            # The decoder had kept the beginning of a character from the block before.
+            return done - len(error.object) + error.start
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return line
+        return done
     return None
 
 
+def _count_line_ends(source: FileSource, size: int) -> int:
+    """Count those in the first ``size`` bytes."""
+    with source.open() as stream:
+        blocks = (stream.read(min(_BLOCK, size - start)) for start in range(0, size, _BLOCK))
+        return sum(block.count(b"\n") for block in blocks)
+
+
 def _read_blocks(source: FileSource) -> Iterator[bytes]:
+    length = 0
     try:
         with source.open() as stream:
             while block := stream.read(_BLOCK):
-                if len(block) == _BLOCK and b"\n" not in block and b"\r" not in block:
+                end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+                length = len(block) - end - 1 if end >= 0 else length + len(block)
+                if length >= _LONGEST_LINE:
                     raise ImportFileError(
                         source.name,
                         gettext_noop(
@@ -187,7 +205,7 @@ def _find_non_ascii_cells(source: FileSource) -> list[bytes]:
     rest = b""
     for block in _read_blocks(source):
         pieces = _BETWEEN_CELLS.split(rest + block)
-        rest = pieces.pop()[-_BLOCK:]
+        rest = pieces.pop()[-_LONGEST_LINE:]
         cells.extend(piece for piece in pieces if _NOT_ASCII.search(piece))
         if len(cells) >= _MAX_CELLS:
             return cells[:_MAX_CELLS]

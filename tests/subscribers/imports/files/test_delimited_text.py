@@ -113,6 +113,27 @@ def test_one_invalid_byte_does_not_change_the_encoding_of_a_whole_file(tmp_path:
         read(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("before", [*range((1 << 16) - 8, (1 << 16) + 3), 3 << 16])
+def test_the_line_of_an_invalid_byte_is_named_wherever_a_block_ends(tmp_path: Path, before: int) -> None:
+    lines = b"a@example.org,\xe9\x99\x88\n" * 5000
+    text = lines[:before].rpartition(b"\n")[0]
+    # The line is as long as it takes to have the byte, which begins a character that never ends, at `before`.
+    broken = text + b"\n" + b"x" * (before - len(text) - 1) + b"\xe9\n" + lines
+    number = text.count(b"\n") + 2
+    with pytest.raises(ImportFileError, match=rf"^\S+: line {number} is not UTF-8 text"):
+        detect_encoding(make_file_source(write(tmp_path, broken)), wanted="utf-8")
+
+
+@pytest.mark.parametrize("before", [0, 7, 1 << 16, 5 << 15])
+def test_how_long_a_line_may_be_does_not_depend_on_where_it_begins(tmp_path: Path, before: int) -> None:
+    start = b"email\n" + b"a@b.c\n" * (before // 6)
+    long = write(tmp_path, start + b"x" * ((1 << 20) - 1) + b"\n")
+    assert detect_encoding(make_file_source(long)).certain
+    too_long = write(tmp_path, start + b"x" * ((1 << 20) + (1 << 16)) + b"\n")
+    with pytest.raises(ImportFileError, match="a line is longer than a million bytes"):
+        detect_encoding(make_file_source(too_long))
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
