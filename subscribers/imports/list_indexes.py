@@ -16,6 +16,8 @@ IDS_AT_ONCE = 500
 """IDs in one IN list: far below SQLite's limit on bound parameters."""
 _LOCK_TIMEOUT = "500ms"
 """Shorter than PostgreSQL's deadlock_timeout: when two wait for each other, the import gives way."""
+_SORTING_CACHE = 1024
+"""In KiB."""
 
 _REFUSALS = {"55P03", "40P01", "42501"}
 """PostgreSQL's codes for a lock that others hold, a deadlock, and a table of another role."""
@@ -157,15 +159,29 @@ class ListIndexes:
 
 
 @contextmanager
+def sqlite_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
+    """Give the connection a page cache of this size for the block."""
+    before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+    # SQLite counts a negative number in KiB, a positive one in pages.
+    connection.exec_driver_sql(f"PRAGMA cache_size={-kibibytes:d}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size={int(before):d}")
+
+
+@contextmanager
 def _settings_for_sorting(connection: Connection) -> Iterator[None]:
     """Settings with which the indexes and keys of a long list are created sooner."""
     if connection.dialect.name == "sqlite":
-        # A second thread sorts while this one writes: 2.4 s instead of 3.8 for a million subscribers.
-        connection.exec_driver_sql("PRAGMA threads=1")
-        try:
-            yield
-        finally:
-            connection.exec_driver_sql("PRAGMA threads=0")
+        # Two threads sort beside this one, in portions as large as the page cache: of 1 MB, which a
+        # processor's own cache holds, in 2.1 s for a million subscribers, of 24 MB in 3.4.
+        with sqlite_cache(connection, _SORTING_CACHE):
+            connection.exec_driver_sql("PRAGMA threads=2")
+            try:
+                yield
+            finally:
+                connection.exec_driver_sql("PRAGMA threads=0")
     else:
         # To check a foreign key, PostgreSQL would read a whole table into memory, or onto the disk if it is
         # long. Going through the indexes of both takes half the time.

@@ -6,7 +6,8 @@ so that a million rows need neither a million queries nor the memory for them. C
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -46,7 +47,7 @@ from subscribers.imports.list_copy import (
     insert_people,
     set_defaults,
 )
-from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes
+from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes, sqlite_cache
 from subscribers.models import (
     Status,
     searched_text,
@@ -99,8 +100,9 @@ _WITHOUT_DIGEST = STAGING.c.keys().index("digest")
 """How many columns a chunk has if nobody is suppressed, so that no digest is needed."""
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
-# The index of a million addresses takes 45 MB; with too small a cache, every address means another page read.
-_SQLITE_CACHE = -24 * 1024
+# In KiB. The index of a million addresses takes 45 MB; with too small a cache, every address means another
+# page read.
+_CACHE = 24 * 1024
 
 _subscriber: Table = SQLModel.metadata.tables["subscriber"]
 _sector: Table = SQLModel.metadata.tables["subscriber_sector"]
@@ -113,22 +115,21 @@ _consent_record: Table = SQLModel.metadata.tables["consent_record"]
 def staging_tables(connection: Connection) -> Iterator[None]:
     """Create the temporary tables for the block. If it fails, the rollback removes them."""
     TEMPORARY.create_all(connection, checkfirst=False)
-    with _larger_cache(connection):
+    is_sqlite = connection.dialect.name == "sqlite"
+    with sqlite_cache(connection, _CACHE) if is_sqlite else nullcontext():
         yield
     TEMPORARY.drop_all(connection, checkfirst=False)
 
 
-@contextmanager
-def _larger_cache(connection: Connection) -> Iterator[None]:
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA cache_size={_SQLITE_CACHE:d}")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql(f"PRAGMA cache_size={int(before):d}")
+@dataclass(frozen=True, kw_only=True)
+class _NewPeopleInserts:
+    """The statements that store new people. They stay the same from chunk to chunk, and to build them anew
+    takes half a second in a million rows, because another thread is reading the file meanwhile.
+    """
+
+    subscribers: Insert
+    records: tuple[Insert, ...]
+    """Of consent, of sectors and of tags."""
 
 
 class StagingTable:
@@ -141,6 +142,7 @@ class StagingTable:
         self._dialect = connection.dialect.name
         self._is_sqlite = self._dialect == "sqlite"
         self._are_stored = False
+        self._inserts = self._build_inserts()
 
     @property
     def is_loaded_row_by_row(self) -> bool:
@@ -155,6 +157,7 @@ class StagingTable:
     def defer_indexes(self) -> None:
         """Prepare for many rows, if nobody is on the list."""
         self._indexes.defer()
+        self._inserts = self._build_inserts()
         if self._can_copy:
             set_defaults(self._connection, self._origin)
 
@@ -166,6 +169,7 @@ class StagingTable:
         if self._can_copy:
             drop_defaults(self._connection, self._origin)
         later = self._indexes.create_deferred()
+        self._inserts = self._build_inserts()
         if were_deferred and not is_last:
             number, before = _subscriber.c.id, self._indexes.offset
             new = select(number, number - before).where(number > before)
@@ -225,7 +229,7 @@ class StagingTable:
             drawn = func.nextval(func.pg_get_serial_sequence("subscriber", "id"))
             self._connection.execute(update(STAGING).where(STAGING.c.fate.is_(None)).values(id=drawn))
         counted = {"preserve_rowcount": True}
-        added = self._connection.execute(self._make_insert(), execution_options=counted).rowcount
+        added = self._connection.execute(self._inserts.subscribers, execution_options=counted).rowcount
         if added < waiting:
             self._match(~exists().where(_subscriber.c.id == STAGING.c.id))
         return added
@@ -235,7 +239,18 @@ class StagingTable:
         met = update(STAGING).where(STAGING.c.fate.is_(None), condition).values(id=theirs, fate=_MATCHED)
         return self._connection.execute(met).rowcount
 
-    def _make_insert(self) -> Insert:
+    def _build_inserts(self) -> _NewPeopleInserts:
+        new = STAGING.c.fate.is_(None)
+        return _NewPeopleInserts(
+            subscribers=self._insert_subscribers(new),
+            records=(
+                self._insert_consent(new),
+                self._insert_lists(_sector, STAGING.c.sectors, new),
+                self._insert_lists(_tag, STAGING.c.tags, new),
+            ),
+        )
+
+    def _insert_subscribers(self, new: ColumnElement[bool]) -> Insert:
         at = literal(self._origin.now, _subscriber.c.created_at.type)
         active = literal(Status.active, _subscriber.c.status.type)
         values = {
@@ -250,7 +265,7 @@ class StagingTable:
             "created_at": at,
             "updated_at": at,
         }
-        chosen = self._in_order(select(*values.values()).where(STAGING.c.fate.is_(None)))
+        chosen = self._in_order(select(*values.values()).where(new))
         if self._indexes.are_deferred:
             return insert(_subscriber).from_select(list(values), chosen)
         into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_subscriber)
@@ -307,17 +322,18 @@ class StagingTable:
         """Write the consent records, sectors and tags of new subscribers."""
         if self._are_stored:
             return
-        new = STAGING.c.fate.is_(None)
         if not self._indexes.are_deferred:
-            self._remember_seen(new)
+            self._remember_seen(STAGING.c.fate.is_(None))
+        for statement in self._inserts.records:
+            self._connection.execute(statement)
+
+    def _insert_consent(self, new: ColumnElement[bool]) -> Insert:
         values: dict[str, ColumnElement[Any]] = {
             name: literal(value, _consent_record.c[name].type) for name, value in self._origin.consent.items()
         }
         values |= {"subscriber_id": STAGING.c.id, "evidence": literal("row ") + cast(STAGING.c.row, String)}
         chosen = self._in_order(select(*values.values()).where(new))
-        self._connection.execute(insert(_consent_record).from_select(list(values), chosen))
-        self._write_lists(_sector, STAGING.c.sectors, new)
-        self._write_lists(_tag, STAGING.c.tags, new)
+        return insert(_consent_record).from_select(list(values), chosen)
 
     def replace_lists(self, *, sectors: Sequence[int], tags: Sequence[int]) -> None:
         """Replace the sectors and tags of these subscribers with those in the chunk."""
@@ -325,12 +341,13 @@ class StagingTable:
             for start in range(0, len(ids), IDS_AT_ONCE):
                 some = ids[start : start + IDS_AT_ONCE]
                 self._connection.execute(delete(table).where(table.c.subscriber_id.in_(some)))
-                self._write_lists(table, column, STAGING.c.id.in_(some) & (STAGING.c.fate == _MATCHED))
+                known = STAGING.c.id.in_(some) & (STAGING.c.fate == _MATCHED)
+                self._connection.execute(self._insert_lists(table, column, known))
 
-    def _write_lists(self, table: Table, column: Column[Any], condition: ColumnElement[bool]) -> None:
+    def _insert_lists(self, table: Table, column: Column[Any], condition: ColumnElement[bool]) -> Insert:
         chosen = select(STAGING.c.id, _LIST.c.value).join(_LIST, _LIST.c.number == column).where(condition)
         names = [column.name for column in table.c]
-        self._connection.execute(insert(table).from_select(names, self._in_order(chosen)))
+        return insert(table).from_select(names, self._in_order(chosen))
 
     def _in_order(self, chosen: Select[Any]) -> Select[Any]:
         """Let rows be stored in the order of the file, which keeps those of one subscriber together."""
