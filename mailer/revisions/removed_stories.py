@@ -1,6 +1,6 @@
 """Removing a story with all its texts, and bringing it back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,8 +91,8 @@ def restore_story(
     texts: Mapping[str, str] | None = None,
 ) -> str:
     """Bring a removed story back with its translations, and return the name of its original. It gets the
-    number it had, or the next free one. ``texts`` replace the last known ones, by language ("" is the
-    original). The caller commits.
+    number it had, or the next free one; if translations were left behind, they stay as they are, and it gets
+    theirs. ``texts`` replace the last known ones, by language ("" is the original). The caller commits.
 
     Raises:
         ConfigurationError: there is no such edition.
@@ -101,13 +101,16 @@ def restore_story(
     """
     folder = workspace.edition_folder(edition)
     with lock_edition(workspace, session, edition):
-        if any(not parse_file_name(name).language for name in list_story_names(folder, story)):
+        left = {parse_file_name(name).language: name for name in list_story_names(folder, story)}
+        if "" in left:
             raise StoryRestoredError(gettext_noop("The story is there already."))
         known = {one.place.language: one for one in _find_texts(session, edition, story)}
-        wanted = {**{language: one.text for language, one in known.items()}, **(texts or {})}
+        # What was left may say more than the history knows.
+        gone = {language: one.text for language, one in known.items() if language not in left}
+        wanted = {**gone, **(texts or {})}
         if "" not in wanted:
             raise StoryRestoredError(gettext_noop("The history does not have the text of this story."))
-        number = _find_free_number(folder, known[""].number if "" in known else "010")
+        number = _choose_number(folder, known[""].number if "" in known else "010", left.values())
         written = []
         for language, text in sorted(wanted.items()):
             end = f".{language}.md" if language else ".md"
@@ -132,7 +135,7 @@ def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
         entry = next((one for one in ones if one.has_text), None)
         if entry is not None and (not language or _went_with_story(ones[0], gone)):
             text = read_text(session, edition, entry)
-            found.append(_KnownText(place=entry.place, number=_read_number(entry), text=text))
+            found.append(_KnownText(place=entry.place, number=_read_number(entry.name), text=text))
     return found
 
 
@@ -146,8 +149,17 @@ def _went_with_story(latest: HistoryEntry, gone: int | None) -> bool:
     return latest.has_text or latest.revision == gone
 
 
-def _read_number(entry: HistoryEntry) -> str:
-    return entry.name.removeprefix(f"{STORIES_FOLDER}/")[:3]
+def _read_number(name: str) -> str:
+    return name.removeprefix(f"{STORIES_FOLDER}/")[:3]
+
+
+def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
+    """The number for a story of which the files ``left`` are still there: a translation belongs to the story
+    that has its name and its number."""
+    numbers = sorted(map(_read_number, left))
+    if not numbers:
+        return _find_free_number(folder, wanted)
+    return wanted if wanted in numbers else numbers[0]
 
 
 def _find_free_number(folder: Path, wanted: str) -> str:

@@ -7,7 +7,12 @@ from sqlmodel import Session
 
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions import removed_stories
-from mailer.revisions.edition_file import EditionFileError, FilePlace, list_story_slugs
+from mailer.revisions.edition_file import (
+    EditionFileError,
+    FilePlace,
+    list_story_names,
+    list_story_slugs,
+)
 from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
 from mailer.revisions.removed_stories import StoryRestoredError, remove_story, restore_story
 from mailer.team.members import Member
@@ -137,5 +142,26 @@ def test_restoring_goes_on_where_it_was_interrupted(desk: Desk, ann: Member, tmp
     translated = desk.read(TRANSLATION).text
     remove(desk, ann)
     (desk.folder / TRANSLATION).write_text(translated)
-    assert restore(desk, ann) == "stories/011-water.md"
-    assert desk.read("stories/011-water.zh.md").text == translated
+    assert restore(desk, ann) == STORY
+    assert desk.read(TRANSLATION).text == translated
+    assert list_story_names(desk.folder, "water") == [STORY, TRANSLATION]
+
+
+def test_an_original_that_was_removed_alone_comes_back_to_its_translation(desk: Desk, ann: Member) -> None:
+    desk.must_save(ann, f"{BEFORE}More.\n")
+    desk.must_save(ann, "水很清\n", name=TRANSLATION)
+    desk.write_outside("水很清，也很深\n", name=TRANSLATION)
+    (desk.folder / STORY).unlink()
+    assert list_gone(desk) == ["water"]
+    assert restore(desk, ann) == STORY
+    assert list_story_names(desk.folder, "water") == [STORY, TRANSLATION]
+    assert desk.read().text == f"{BEFORE}More.\n"
+    assert desk.read(TRANSLATION).text == "水很清，也很深\n", "what was left stays as it is"
+
+
+def test_an_original_follows_its_translation_that_has_moved(desk: Desk, ann: Member) -> None:
+    desk.must_save(ann, f"{BEFORE}More.\n")
+    (desk.folder / STORY).unlink()
+    (desk.folder / TRANSLATION).rename(desk.folder / "stories" / "050-water.zh.md")
+    assert restore(desk, ann) == "stories/050-water.md"
+    assert list_story_names(desk.folder, "water") == ["stories/050-water.md", "stories/050-water.zh.md"]
