@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -21,19 +22,25 @@ def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterat
     first, so that two who wait for both cannot wait for each other. For the same reason, do not commit in
     the block; and a block within a block waits for ever.
     """
-    key = _make_key(edition)
-    _lock_in_database(session, key)
-    folder = workspace.root / "run"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    _lock_in_database(session, _make_key(edition))
+    find_lock_folder(workspace).mkdir(mode=0o700, exist_ok=True)
     # The file stays: deleting it could take the lock from whoever opens it now.
-    descriptor = os.open(
-        folder / f"edition-{key.hex()[:16]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-    )
+    descriptor = os.open(find_lock_file(workspace, edition), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def find_lock_folder(workspace: Workspace) -> Path:
+    """The folder of the locks, whether it exists or not."""
+    return workspace.root / "run"
+
+
+def find_lock_file(workspace: Workspace, edition: str) -> Path:
+    """The file that is locked for an edition, whether it exists or not."""
+    return find_lock_folder(workspace) / f"edition-{_make_key(edition).hex()[:16]}.lock"
 
 
 def _make_key(edition: str) -> bytes:

@@ -29,6 +29,12 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, FileNotWrittenError, replace_file
+from mailer.revisions.pending_save import (
+    PendingSave,
+    identify_latest,
+    note_pending_save,
+    record_pending_save,
+)
 from mailer.revisions.revision_log import (
     LatestRevision,
     find_latest,
@@ -78,6 +84,7 @@ class Conflict:
 class _Save:
     """One request to save."""
 
+    workspace: Workspace
     folder: Path
     session: Session
     edition: str
@@ -123,6 +130,7 @@ def save_edition_file(
     place = parse_file_name(name)
     encode_text(text)
     save = _Save(
+        workspace=workspace,
         folder=workspace.edition_folder(edition),
         session=session,
         edition=edition,
@@ -138,10 +146,12 @@ def save_edition_file(
     )
     for _ in range(_MAX_TRIES):
         with lock_edition(workspace, session, edition):
-            done = _save_or_keep(save)
+            is_entered = record_pending_save(workspace, session, edition)
+            done = None if is_entered else _save_or_keep(save)
         if done is not None:
             return done
-        # What was changed outside Studio: no program has that text but the file, which is about to change.
+        # What was changed outside Studio, or by whom a kill interrupted: no program has that text but the
+        # file, which is about to change.
         session.commit()
     with lock_edition(workspace, session, edition):
         return _keep(save, UnsavedReason.not_written, detail="another program changes the file all the time")
@@ -176,12 +186,13 @@ def _try_save(save: _Save) -> Saved | Conflict | None:
         return _finish(save, current)
     if save.base != current.digest and not _is_own(save, current, latest):
         return _keep(save, UnsavedReason.changed, current=current, latest=latest)
-    replace_file(save.folder, name, encode_text(save.text, like=before), expected=before)
+    _write(save, name, encode_text(save.text, like=before), expected=before, latest=latest)
     return _finish_written(save, name)
 
 
 def _save_missing(save: _Save) -> Saved | Conflict:
     """Save a file that does not exist: create it if it is new, or else keep what was written."""
+    latest = find_latest(save.session, save.edition, save.place)
     record_outside_removal(save.session, save.edition, save.name, now=save.now)
     numbers = list_story_numbers(save.folder, save.place.story) if save.place.story else []
     is_orphan = bool(save.place.story and save.place.language) and not numbers
@@ -191,8 +202,27 @@ def _save_missing(save: _Save) -> Saved | Conflict:
     if numbers and save.place.language:
         # The story may have been moved since the page was opened.
         name = f"stories/{numbers[0]}-{save.place.story}.{save.place.language}.md"
-    replace_file(save.folder, name, encode_text(save.text), expected=None)
+    _write(save, name, encode_text(save.text), expected=None, latest=latest)
     return _finish_written(save, name)
+
+
+def _write(
+    save: _Save, name: str, data: bytes, *, expected: bytes | None, latest: LatestRevision | None
+) -> None:
+    """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
+    pending = PendingSave(
+        edition=save.edition,
+        name=name,
+        digest=digest_text(save.text),
+        latest=identify_latest(latest),
+        member_id=save.member.id,
+        sitting=save.sitting,
+        sequence=save.sequence,
+        kind=save.kind,
+        at=save.now,
+    )
+    note_pending_save(save.workspace, pending)
+    replace_file(save.folder, name, data, expected=expected)
 
 
 def _is_own(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:

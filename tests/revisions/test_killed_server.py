@@ -1,4 +1,5 @@
-"""A server that is killed at any moment leaves a whole file, and every text that it said was saved."""
+"""A server that is killed at any moment leaves a whole file, every text that it said was saved, and a history
+that knows who wrote."""
 
 import os
 import random
@@ -9,7 +10,7 @@ import time
 import pytest
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import RevisionText
+from mailer.database.revision_models import RevisionKind, RevisionText
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.edition_save import Saved
 from mailer.revisions.history import list_history, read_text
@@ -62,8 +63,10 @@ def check_kills(desk: Desk, ann: Member, *, times: int) -> None:
     saved = desk.save(ann, f"{BEFORE}After all.\n", base=desk.read().digest)
     assert isinstance(saved, Saved)
     with Session(desk.engine) as session:
-        latest = list_history(session, EDITION, FilePlace(story="water"))[0]
-        assert read_text(session, EDITION, latest) == f"{BEFORE}After all.\n"
+        entries = list_history(session, EDITION, FilePlace(story="water"), limit=10 * times)
+        assert read_text(session, EDITION, entries[0]) == f"{BEFORE}After all.\n"
+    assert {entry.who for entry in entries if entry.kind is not RevisionKind.found} == {ann.name}
+    assert RevisionKind.outside not in {entry.kind for entry in entries}
 
 
 def test_a_server_killed_ten_times_while_saving_loses_nothing(desk: Desk, ann: Member) -> None:

@@ -23,6 +23,7 @@ from mailer.counts.background_counts import Counts
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
+from mailer.revisions.pending_save import record_pending_saves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
@@ -172,6 +173,7 @@ async def _open_state(
         thread.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, state.engine)
     await asyncio.to_thread(record_interrupted_acts, workspace, state.engine)
+    await asyncio.to_thread(record_pending_saves, workspace, state.engine)
     try:
         yield state
     finally:

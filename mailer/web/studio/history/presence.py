@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.pending_save import record_pending_save
 from mailer.revisions.presence import end_presence, list_present, note_presence
 from mailer.revisions.revision_log import record_outside_change
 from mailer.web.forms import OwnFormDep
@@ -28,6 +29,7 @@ def update_presence(page: PageDep, place: TextPlaceDep, form: OwnFormDep) -> Res
         if form.get("first") and place.file is not None:
             # What Git or a command has done since is in the history before anybody builds on it.
             with lock_edition(page.state.workspace, session, place.edition):
+                record_pending_save(page.state.workspace, session, place.edition)
                 record_outside_change(session, place.edition, place.file, now=now)
         note_presence(session, place.edition, place.place, member=page.member, sitting=sitting, now=now)
         names = list_present(session, place.edition, place.place, now=now, apart_from=page.member)

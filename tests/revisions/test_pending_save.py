@@ -1,0 +1,131 @@
+"""Whoever saves and is killed between the file and its entry in the history has the entry all the same."""
+
+import pytest
+from sqlmodel import Session
+
+from mailer.database.revision_models import RevisionKind
+from mailer.revisions import edition_save
+from mailer.revisions.edition_file import FilePlace
+from mailer.revisions.edition_lock import find_lock_folder
+from mailer.revisions.history import list_history, read_text
+from mailer.revisions.pending_save import record_pending_saves
+from mailer.team.members import Member
+from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
+
+FIRST, SECOND, THIRD = (f"{BEFORE}{word}.\n" for word in ("First", "Second", "Third"))
+
+
+def interrupt_save(
+    desk: Desk, member: Member, text: str, monkeypatch: pytest.MonkeyPatch, *, at: str = "_finish_written"
+) -> None:
+    """Save as if killed at one moment: the exception ends the transaction without a commit."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as planted:
+        planted.setattr(edition_save, at, stop)
+        with pytest.raises(KeyboardInterrupt):
+            desk.must_save(member, text)
+
+
+def list_entries(desk: Desk, language: str = "") -> list[tuple[RevisionKind, str, str]]:
+    """Kind, author and text of the entries, the newest first."""
+    with Session(desk.engine) as session:
+        entries = list_history(session, EDITION, FilePlace(story="water", language=language))
+        return [(entry.kind, entry.who, read_text(session, EDITION, entry)) for entry in entries]
+
+
+def enter_all(desk: Desk) -> int:
+    """As Studio does when it starts."""
+    return record_pending_saves(desk.workspace, desk.engine)
+
+
+@pytest.mark.usefixtures("either_workspace")
+def test_an_interrupted_save_is_entered_when_studio_starts(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.must_save(ann, FIRST, sitting="another")
+    interrupt_save(desk, ann, SECOND, monkeypatch)
+    assert desk.read().text == SECOND
+    assert enter_all(desk) == 1
+    assert list_entries(desk)[:2] == [
+        (RevisionKind.written, ann.name, SECOND),
+        (RevisionKind.written, ann.name, FIRST),
+    ]
+    assert enter_all(desk) == 0, "once"
+
+
+def test_an_interrupted_save_is_entered_before_another_person_s(
+    desk: Desk, ann: Member, ben: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_save(desk, ann, FIRST, monkeypatch)
+    desk.must_save(ben, SECOND)
+    kinds = [(kind, who) for kind, who, _ in list_entries(desk)]
+    assert kinds == [
+        (RevisionKind.written, ben.name),
+        (RevisionKind.written, ann.name),
+        (RevisionKind.found, ""),
+    ]
+
+
+def test_a_sitting_that_was_interrupted_goes_on_in_its_entry(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.must_save(ann, FIRST)
+    interrupt_save(desk, ann, SECOND, monkeypatch)
+    desk.must_save(ann, THIRD)
+    assert [(kind, text) for kind, _, text in list_entries(desk)] == [
+        (RevisionKind.written, THIRD),
+        (RevisionKind.found, BEFORE),
+    ]
+
+
+def test_a_save_that_never_came_to_the_file_is_not_entered(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_save(desk, ann, FIRST, monkeypatch, at="replace_file")
+    assert enter_all(desk) == 0
+    assert [kind for kind, _, _ in list_entries(desk)] == [RevisionKind.found]
+
+
+def test_what_is_done_by_hand_later_is_nobody_s(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.must_save(ann, FIRST)
+    desk.write_outside(SECOND)
+    assert enter_all(desk) == 0
+    desk.must_save(ann, THIRD)
+    desk.write_outside(FIRST)
+    assert enter_all(desk) == 0
+    # As it was saved, and entered, before: that somebody brings it back by hand is another matter.
+    desk.write_outside(THIRD)
+    assert enter_all(desk) == 0
+    interrupt_save(desk, ann, FIRST, monkeypatch)
+    desk.write_outside(SECOND)
+    desk.must_save(ann, THIRD)
+    assert list_entries(desk)[1][0] is RevisionKind.outside
+
+
+def test_a_new_translation_that_was_interrupted_has_its_author(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk.folder / TRANSLATION).unlink()
+    with monkeypatch.context() as planted:
+        planted.setattr(edition_save, "_finish_written", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            desk.save(ann, "水\n", base="", name=TRANSLATION)
+    assert enter_all(desk) == 1
+    assert list_entries(desk, "zh") == [(RevisionKind.written, ann.name, "水\n")]
+
+
+def test_a_note_that_cannot_be_read_or_written_holds_nobody_up(desk: Desk, ann: Member) -> None:
+    desk.must_save(ann, FIRST)
+    (note,) = find_lock_folder(desk.workspace).glob("*.save")
+    for data in (b"", b"{", b"[1]", b'{"latest": 3}', b"\xff"):
+        note.write_bytes(data)
+        assert enter_all(desk) == 0
+    note.unlink()
+    note.mkdir()
+    desk.must_save(ann, SECOND)
+    assert desk.read(STORY).text == SECOND
