@@ -26,8 +26,9 @@ const listFields = () => [...new FormData(form)].filter(([name]) => !OWN_FIELDS.
 const snapshot = () => JSON.stringify(listFields());
 const isUnsaved = () => snapshot() !== saved;
 const inComposition = () => isComposing || Boolean(editor?.isComposing);
-const showTime = (date) =>
-  new Intl.DateTimeFormat([document.documentElement.lang, "sv"], { hour: "2-digit", minute: "2-digit" }).format(date);
+// As studio.js shows times: in British English, and in numbers where a browser lacks the page's language.
+const language = document.documentElement.lang.replace(/^en$/, "en-GB");
+const showTime = (date, dateStyle) => new Intl.DateTimeFormat([language, "sv"], { dateStyle, timeStyle: "short" }).format(date);
 
 function say(words, date) {
   const text = date ? words.replace("%(time)s", showTime(date)) : words;
@@ -152,7 +153,7 @@ function offerKept() {
   }
   const notice = document.getElementById("found");
   const words = notice.querySelector("[data-words]");
-  words.textContent = form.dataset.found.replace("%(time)s", new Date(latest.at).toLocaleString(document.documentElement.lang));
+  words.textContent = form.dataset.found.replace("%(time)s", showTime(new Date(latest.at), "short"));
   notice.querySelector("[data-use]").onclick = () => {
     const itsMode = latest.name.slice(prefix.length).split(":")[0];
     if (itsMode !== mode) {

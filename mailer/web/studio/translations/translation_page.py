@@ -25,7 +25,7 @@ from mailer.web.studio.translations.composition import (
 )
 from mailer.web.studio.translations.labels import STATE_WORDS
 from mailer.web.studio.translations.page_context import make_page, may_confirm
-from mailer.web.studio.translations.place import TranslationDep, TranslationPlace
+from mailer.web.studio.translations.place import TranslationDep, TranslationPlace, find_translation
 from mailer.web.studio.translations.translation_save import SavedTranslation, read_state, save_draft
 
 _MARKDOWN = "markdown"
@@ -70,7 +70,7 @@ def save_translation(page: PageDep, place: TranslationDep, form: OwnFormDep) -> 
             "adjusted": saved.adjusted,
         }
         return JSONResponse(told)
-    return page.redirect(place.path, _find_notice(saved, wanted), **_make_query(draft, wanted))
+    return page.redirect(place.path, _find_notice(page, place, saved, wanted), **_make_query(draft, wanted))
 
 
 def _make_query(draft: TranslationDraft, wanted: str) -> dict[str, str]:
@@ -78,9 +78,13 @@ def _make_query(draft: TranslationDraft, wanted: str) -> dict[str, str]:
     return {"as": _MARKDOWN} if wanted == _MARKDOWN or stays else {}
 
 
-def _find_notice(saved: SavedTranslation, wanted: str) -> Notice:
+def _find_notice(page: StudioPage, place: TranslationPlace, saved: SavedTranslation, wanted: str) -> Notice:
+    if wanted == _DONE and not saved.is_confirmed:
+        return Notice.original_changed
     if wanted == _DONE:
-        return Notice.translation_confirmed if saved.is_confirmed else Notice.original_changed
+        status, _ = read_state(page, find_translation(page, place.edition, place.story, place.language))
+        # What is not translated at all says nothing, whatever the original says.
+        return Notice.translation_saved if status.open_texts else Notice.translation_confirmed
     return Notice.translation_adjusted if saved.adjusted else Notice.translation_saved
 
 

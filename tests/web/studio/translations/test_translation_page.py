@@ -111,6 +111,26 @@ def test_what_is_not_translated_is_no_change_to_look_at(author: StudioClient, tr
     assert "but nothing that is translated" in author.get(PATH).text
 
 
+def test_a_translation_with_texts_left_to_translate_is_not_called_up_to_date(
+    author: StudioClient, translated: Draft
+) -> None:
+    fields = read_form(author.get(PATH).text)
+    author.post(PATH, {**fields, "image.alt": ""})
+    translated.change(ORIGINAL, "met in October", "met in November")
+    answer = author.post(PATH, {**read_form(author.get(PATH).text), "then": "done"})
+    assert "notice=translation-saved" in answer.headers["location"]
+    page = author.get(PATH).text
+    assert "1 text to translate" in page
+    assert "Original changed" not in page
+
+
+@pytest.mark.parametrize("role", [Role.author, Role.guest])
+def test_each_text_has_its_name_once(studio: Studio, translated: Draft, role: Role) -> None:
+    page = StudioClient(studio, role).get(PATH).text
+    for name in ("Title", "Text", "Caption"):
+        assert len(re.findall(rf"<(?:label|p)[^>]*>{name}</(?:label|p)>", page)) == 1, name
+
+
 def test_a_translation_made_elsewhere_shows_no_changes_that_nobody_knows(
     author: StudioClient, translated: Draft
 ) -> None:
