@@ -57,7 +57,7 @@ class IncomingMessage:
 
     ``delivered_to`` are the addresses it was sent to, by its envelope and headers. ``subject`` and ``sender``
     are its own. ``text`` is what a person or program wrote, without the quoted original. ``dmarc`` is the
-    aggregate report that it brings.
+    aggregate report that it brings, and ``strange_domain`` what one is about that is not about ours.
     """
 
     kind: FeedbackKind
@@ -69,3 +69,4 @@ class IncomingMessage:
     message_id: str = ""
     text: str = ""
     dmarc: AggregateReport | None = None
+    strange_domain: str = ""

@@ -82,7 +82,9 @@ def _settle_kind(context: FeedbackContext, message: IncomingMessage) -> Incoming
         own = context.workspace.settings.sender.domain
         # Anybody can write a report. One about another domain is for a person to look at.
         is_ours = concerns_domain(message.dmarc, own)
-        return message if is_ours else replace(message, kind=FeedbackKind.other, dmarc=None)
+        if is_ours:
+            return message
+        return replace(message, kind=FeedbackKind.other, dmarc=None, strange_domain=message.dmarc.domain)
     with open_session(context.engine, read_only=True) as session:
         is_leaver = names_leaver(session, context.workspace.keys, message)
     return replace(message, kind=FeedbackKind.leave) if is_leaver else message

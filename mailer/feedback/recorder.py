@@ -46,6 +46,7 @@ MAX_REPLY_BYTES: Final = 40 * 1024 * 1024
 
 _MAX_RECIPIENTS: Final = 500
 _MAX_ATTEMPTS: Final = 5
+_MAX_DOMAIN_LENGTH: Final = 100
 _DEADLOCK_STATES: Final = frozenset({"40P01", "40001"})
 
 
@@ -253,6 +254,9 @@ def _explain_holding(
         if all(finding.person is None or finding.person.is_certain for finding in findings):
             return "more addresses of this campaign came back as dead than is plausible"
         return "it came without one of our tokens, so that anybody may have written it"
+    if message.strange_domain:
+        domain = clean_text(message.strange_domain, _MAX_DOMAIN_LENGTH)
+        return f"it is a report on senders (DMARC) about {domain}, which is not the domain of your mail"
     if message.kind is FeedbackKind.other:
         return "it was not understood"
     if message.kind is FeedbackKind.leave and not is_anybody_found:

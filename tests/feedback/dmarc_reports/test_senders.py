@@ -9,7 +9,7 @@ from sqlmodel import Session, func, select
 
 from mailer.cli import mailer
 from mailer.database.dmarc_models import DmarcReport, DmarcSource
-from mailer.database.feedback_models import FeedbackKind, FeedbackState
+from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.doctor import Health
 from mailer.doctor.feedback_checks import check_reported_senders
 from mailer.feedback.context import FeedbackContext
@@ -48,6 +48,9 @@ def test_a_report_is_recorded_once_whatever_mail_brings_it(context: FeedbackCont
 def test_a_report_about_another_domain_is_for_a_person(context: FeedbackContext, domain: str) -> None:
     assert bring(context, domain=domain) is FeedbackState.held
     assert count(context, DmarcReport) == 0
+    with Session(context.engine) as session:
+        note = session.exec(select(FeedbackMessage.note)).one()
+    assert note == f"it is a report on senders (DMARC) about {domain}, which is not the domain of your mail"
 
 
 def test_senders_are_told_apart(context: FeedbackContext) -> None:
