@@ -2,13 +2,17 @@
 
 import re
 
+from locales.phrase import gettext_noop
+
 # Not allowed in XML 1.0 and never intended: control characters, surrogates, non-characters. U+2028 and U+2029
 # break lines in some programs and not in others; U+202A to U+202E and U+2066 to U+2069 change the writing
 # direction of what follows.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
-UNSAFE_MESSAGE = "{} is an invisible control character, which email programs handle badly. Delete it."
+UNSAFE_MESSAGE = gettext_noop(
+    "%(sign)s is an invisible control character, which email programs handle badly. Delete it."
+)
 
 
 def find_unsafe_character(text: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from editions.imports.remote_file import FetchError, RemoteFile
+from locales.phrase import Phrase, gettext_noop
 from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
 
 if TYPE_CHECKING:
@@ -57,10 +58,15 @@ class RemoteFetcher:
             FetchError: there is none, or it is not fetched.
         """
         if urlsplit(address).scheme not in {"http", "https"}:
-            raise FetchError("only addresses that begin with https:// or http:// are fetched.")
+            raise FetchError(gettext_noop("only addresses that begin with https:// or http:// are fetched."))
         self._files += 1
         if self._files > self._max_files:
-            raise FetchError(f"no more than {self._max_files} files are fetched in one import.")
+            raise FetchError(
+                Phrase(
+                    gettext_noop("no more than %(most)s files are fetched in one import."),
+                    most=self._max_files,
+                )
+            )
         outcome: list[RemoteFile | Exception] = []
 
         def run() -> None:
@@ -74,7 +80,7 @@ class RemoteFetcher:
         thread.start()
         thread.join(max(self._ends - time.monotonic(), 0))
         if not outcome:
-            raise FetchError(f"an import stops fetching after {self._seconds:.0f} seconds.")
+            raise FetchError(Phrase(_TOO_LONG, seconds=f"{self._seconds:.0f}"))
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
@@ -87,44 +93,68 @@ class RemoteFetcher:
                 return self._read(response, max_bytes)
         except ForbiddenAddressError as error:
             raise FetchError(
-                f"{error} is not a public address, and only public ones are fetched. Save what is there with "
-                "a browser and import that file."
+                Phrase(
+                    gettext_noop(
+                        "%(address)s is not a public address, and only public ones are fetched. Save what is "
+                        "there with a browser and import that file."
+                    ),
+                    address=error,
+                )
             ) from error
         except httpx2.TooManyRedirects as error:
-            raise FetchError("it leads from one address to the next without end.") from error
+            raise FetchError(gettext_noop("it leads from one address to the next without end.")) from error
         except httpx2.TimeoutException as error:
-            raise FetchError("there was no answer in time. Try again later.") from error
+            raise FetchError(gettext_noop("there was no answer in time. Try again later.")) from error
         except httpx2.UnsupportedProtocol as error:
             raise FetchError(
-                "it leads to an address that begins neither with https:// nor http://."
+                gettext_noop("it leads to an address that begins neither with https:// nor http://.")
             ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
             raise FetchError(_explain(error)) from error
 
     def _read(self, response: "httpx2.Response", max_bytes: int) -> RemoteFile:
         if response.status_code >= 400:
-            raise FetchError(f"it answers with the error {response.status_code}. Open it in a browser.")
+            raise FetchError(
+                Phrase(
+                    gettext_noop("it answers with the error %(status)s. Open it in a browser."),
+                    status=response.status_code,
+                )
+            )
         data = bytearray()
         # Counted as they are unpacked, so that a small file cannot become a large one.
         for piece in response.iter_bytes():
             data += piece
             self._bytes += len(piece)
             if len(data) > max_bytes:
-                raise FetchError(f"it is larger than {max_bytes / 1_000_000:.0f} MB.")
+                raise FetchError(
+                    Phrase(
+                        gettext_noop("it is larger than %(most)s MB."), most=f"{max_bytes / 1_000_000:.0f}"
+                    )
+                )
             if self._bytes > _MAX_BYTES:
-                raise FetchError(f"no more than {_MAX_BYTES // 1_000_000} MB are fetched in one import.")
+                raise FetchError(
+                    Phrase(
+                        gettext_noop("no more than %(most)s MB are fetched in one import."),
+                        most=_MAX_BYTES // 1_000_000,
+                    )
+                )
             if time.monotonic() > self._ends:
-                raise FetchError(f"an import stops fetching after {self._seconds:.0f} seconds.")
+                raise FetchError(Phrase(_TOO_LONG, seconds=f"{self._seconds:.0f}"))
         found = _CHARSET.search(response.headers.get("content-type", ""))
         return RemoteFile(address=str(response.url), data=bytes(data), charset=found[1] if found else "")
+
+
+_TOO_LONG = gettext_noop("an import stops fetching after %(seconds)s seconds.")
 
 
 def _explain(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return "there is no server of that name. Check the address."
+            return gettext_noop("there is no server of that name. Check the address.")
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not valid ({cause.verify_message})."
+            words = gettext_noop("its certificate is not valid (%(error)s).")
+            return Phrase(words, error=cause.verify_message)
         cause = cause.__cause__ or cause.__context__
-    return f"it cannot be reached ({str(error).strip() or type(error).__name__})."
+    words = gettext_noop("it cannot be reached (%(error)s).")
+    return Phrase(words, error=str(error).strip() or type(error).__name__)

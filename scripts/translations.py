@@ -46,6 +46,7 @@ def extract_messages() -> Catalog:
             [
                 ("approval_mails.py", "python"),
                 ("public_address.py", "python"),
+                ("remote_fetcher.py", "python"),
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),

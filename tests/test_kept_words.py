@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from editions.imports.feed_stories import MAX_ENTRIES
+from editions.imports.importer import import_document, import_feed
+from editions.imports.omissions import Omission
+from editions.imports.remote_file import FetchError, RemoteFile
 from editions.reader import inspect_edition
+from locales.phrase import gettext_noop
 from mailer.database import restore
 from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
 from mailer.dispatch.deliveries.canary import CampaignProgress, Canary
@@ -25,6 +30,8 @@ from mailer.rendering.worker.protocol import RenderLimits
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.errors import SegmentError
 from subscribers.segments.segment import parse_segment
+from tests.doctor.said_findings import find_english
+from tests.factories.unkept_documents import UNKEPT_PAGE, format_unkept_feed, write_unkept_word
 
 FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
 NOW = datetime(2027, 3, 5, 9, 30, tzinfo=UTC)
@@ -100,6 +107,44 @@ def test_what_is_wrong_with_a_template_is_said_in_every_language(tag: str, tmp_p
             assert word not in said, (word, said)
 
 
+def fetch_nothing(address: str, _: int) -> RemoteFile:
+    if address.endswith("/feed"):
+        return RemoteFile(address=address, data=format_unkept_feed(MAX_ENTRIES + 1).encode())
+    raise FetchError(gettext_noop("there was no answer in time. Try again later."))
+
+
+def list_omissions(folder: Path) -> Iterator[Omission]:
+    """What imports of several kinds could not keep."""
+    page = folder / "page.html"
+    page.write_text(UNKEPT_PAGE, encoding="utf-8")
+    for document in (write_unkept_word(folder / "news.docm"), page):
+        yield from import_document(document, folder / "editions", today=NOW.date()).omissions
+    fed = import_feed(
+        "https://example.org/feed",
+        folder / "editions",
+        fetch_nothing,
+        since=NOW.date(),
+        today=NOW.date(),
+    )
+    yield from fed.omissions
+
+
+@pytest.fixture(scope="module")
+def left_out(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("imports")
+    return [*dict.fromkeys(chain.from_iterable((one.where, one.what) for one in list_omissions(folder)))]
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_what_an_import_leaves_out_is_said_in_every_language(tag: str, left_out: list[str]) -> None:
+    translator = load_translator(tag)
+    assert len(left_out) > 60
+    for text in left_out:
+        said = translator.find_words(text)
+        assert said not in {None, text}, text
+        assert find_english(said or "") == [], said
+
+
 @pytest.mark.parametrize("tag", FOREIGN)
 def test_no_sentence_of_a_pause_or_of_a_refusal_stays_english(tag: str) -> None:
     translator = load_translator(tag)
@@ -119,6 +164,11 @@ FAULTY = {
     "stories/010-second.md": "---\ntitle: Second\nimage:\n  file: none.jpg\n  alt: IMG_1234.jpg\n---\n\n"
     "See [here](http://bit.ly/x) and [^note] and :smile: and {{ name }}.\n\n- [ ] Task\n",
     "stories/020-third.mn.md": "---\ntitle: Гурав\n---\n\nБичвэр.\n",
+    "stories/050-sixth.md": "---\ntitle: Sixth\n---\n\n# Top\n\n#### Deep\n\n##\n\n"
+    "![x](x.png) <b>bold</b> [](https://e.org/) [a](page) [b](ftp://e.org/) [c](mailto:x) [d](https://a@e.org/)\n"
+    "[e](http://192.0.2.1/) [f](https://intranet/) [g](https://..)\n\n> > > > > > > Deep\n\n\u202e\n\n"
+    "|" + "Unbreakablewordswithoutend|" * 12 + "\n" + "|---" * 12 + "|\n" + "|x" * 12 + "|\n",
+    "stories/060-seventh.md": "---\ntitle: Seventh\n---\n\n### Skipped\n\n" + "Long " * 50_000,
     "stories/030-fourth.md": '---\ntitle: "Fourth\n---\n\nText.\n',
     "stories/040-fifth.md": "No front matter.\n",
     "stories/Other file.md": "---\ntitle: Other\n---\n",

@@ -11,6 +11,7 @@ from editions.errors import ImageError
 from editions.images.conversion import convert_image
 from editions.images.prepare import decode_size
 from editions.source.folder import IMAGES_FOLDER
+from locales.phrase import Phrase, gettext_noop
 
 MAX_UPLOAD_BYTES = 30_000_000
 """The largest file that is taken. What is kept of it is smaller."""
@@ -32,7 +33,11 @@ def add_image(folder: Path, name: str, content: bytes) -> str:
         raise ImageError(
             name,
             "image-too-large",
-            f"{name} is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB. Save a smaller copy.",
+            Phrase(
+                gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy."),
+                name=name,
+                most=MAX_UPLOAD_BYTES // 1_000_000,
+            ),
         )
     data, ending = convert_image(name, content)
     decode_size(name, data)
@@ -44,7 +49,11 @@ def add_image(folder: Path, name: str, content: bytes) -> str:
             return path.name
         if _write_new(path, data):
             return path.name
-    raise ImageError(name, "image-name", f"{name}: too many pictures have this name. Rename the file.")
+    raise ImageError(
+        name,
+        "image-name",
+        Phrase(gettext_noop("%(name)s: too many pictures have this name. Rename the file."), name=name),
+    )
 
 
 def _list_stems(name: str) -> list[str]:

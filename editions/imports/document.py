@@ -16,7 +16,18 @@ from editions.imports.html.tree import HEADINGS
 from editions.imports.language_detector import detect_language
 from editions.imports.omissions import BEFORE_HEADING, OmissionLog
 from editions.imports.source_document import SourceDocument, SourceImage
-from locales.phrase import gettext_noop
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases
+
+_NO_HEADINGS = gettext_noop(
+    "no heading of level %(level)s has text below it, and there are no other headings. Leave out "
+    "--stories-at, "
+    "and the import finds the titles by itself."
+)
+_OTHER_LEVELS = gettext_noop(
+    "no heading of level %(level)s has text below it; there are %(used)s. Choose another level, or leave out "
+    "--stories-at, and the import finds the titles by itself."
+)
+_OF_LEVEL = gettext_noop("%(number)s of level %(level)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,16 +95,8 @@ def _reject(source: SourceDocument, level: int, levels: Mapping[int, int]) -> No
                 "save it again."
             ),
         )
-    used = " and ".join(f"{count} of level {each}" for each, count in sorted(levels.items()))
-    raise DocumentError(
-        source.name,
-        "no-stories",
-        f"no heading of level {level} has text below it"
-        + (
-            f"; there are {used}. Choose another level"
-            if used
-            else ", and there are no other headings. Leave out"
-        )
-        + (", or leave out" if used else "")
-        + " --stories-at, and the import finds the titles by itself.",
-    )
+    if not levels:
+        raise DocumentError(source.name, "no-stories", Phrase(_NO_HEADINGS, level=level))
+    counts = [Phrase(_OF_LEVEL, number=count, level=each) for each, count in sorted(levels.items())]
+    used = join_phrases(counts, AND)
+    raise DocumentError(source.name, "no-stories", Phrase(_OTHER_LEVELS, level=level, used=used))

@@ -20,11 +20,18 @@ from editions.imports.html.picture_links import keep_picture_links
 from editions.imports.html.story_starts import StartRule, StoryStarts
 from editions.imports.html.tree import text_content
 from editions.imports.language_detector import detect_language
-from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog, quote, shorten_quotation
+from editions.imports.omissions import (
+    WHOLE_DOCUMENT,
+    OmissionLog,
+    locate,
+    quote,
+    shorten_quotation,
+)
 from editions.imports.remote_file import Fetch
 from editions.imports.web_page.converter import PageConverter
 from editions.imports.web_page.parser import parse_page
 from editions.markdown.links import find_link_fault
+from locales.phrase import Phrase, gettext_noop, join_sentences
 
 MAX_ENTRIES = 100
 """The most stories that are made of one feed."""
@@ -45,7 +52,7 @@ def read_feed(
     stories = [_read_story(entry, pictures, omissions) for entry in entries]
     kept = tuple(story for story in stories if story is not None)
     if not kept:
-        raise DocumentError(address, "no-stories", "none of its entries has any text.")
+        raise DocumentError(address, "no-stories", gettext_noop("none of its entries has any text."))
     omissions.settle_stories()
     text = " ".join(f"{story.title} {story.plain_text()}" for story in kept)
     return DocumentContent(
@@ -68,21 +75,34 @@ def _choose_entries(
         entries = [entry for entry in entries if not entry.published or entry.published.date() >= since]
     if not entries:
         dates = [entry.published.date() for entry in feed.entries if entry.published]
-        newest = f" The newest is of {max(dates).isoformat()}." if dates else ""
-        what = f"it has no entry since {since.isoformat()}.{newest}" if since else "it has no entries."
-        raise DocumentError(address, "no-stories", what)
+        raise DocumentError(address, "no-stories", _explain_none(dates, since))
     if all(entry.published for entry in entries):
         entries.sort(key=lambda entry: entry.published.timestamp() if entry.published else 0, reverse=True)
     omissions.set_place(WHOLE_DOCUMENT)
     for entry in entries:
         if since and not entry.published:
-            omissions.add(f"an entry without a date, which may be older{quote(entry.title)}")
+            undated = gettext_noop("an entry without a date, which may be older")
+            omissions.add(quote(undated, entry.title))
     if len(entries) > MAX_ENTRIES:
         omissions.add(
-            f"{len(entries) - MAX_ENTRIES} more entries; an edition is made of {MAX_ENTRIES} at most. Choose "
-            "fewer with --since"
+            Phrase(
+                gettext_noop(
+                    "%(number)s more entries; an edition is made of %(most)s at most. Choose fewer with "
+                    "--since"
+                ),
+                number=len(entries) - MAX_ENTRIES,
+                most=MAX_ENTRIES,
+            )
         )
     return entries[:MAX_ENTRIES]
+
+
+def _explain_none(dates: Sequence[date], since: date | None) -> str:
+    if since is None:
+        return gettext_noop("it has no entries.")
+    none = Phrase(gettext_noop("it has no entry since %(day)s."), day=since.isoformat())
+    newest = gettext_noop("The newest is of %(day)s.")
+    return join_sentences([none, Phrase(newest, day=max(dates).isoformat()) if dates else ""])
 
 
 def _read_story(
@@ -99,7 +119,7 @@ def _read_story(
     if not title:
         title = _one_line(shorten_quotation(" ".join(text_content(block) for block in blocks)))
     if not blocks or not title:
-        omissions.add(f"an entry without text{quote(entry.title)}{f', {entry.link}' if entry.link else ''}")
+        omissions.add(locate(quote(gettext_noop("an entry without text"), entry.title), entry.link))
         return None
     story = clean_chapter(Chapter(title=title, blocks=blocks), notes, omissions)
     story.published = entry.published.date() if entry.published else None

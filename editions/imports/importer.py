@@ -18,7 +18,7 @@ from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
 from editions.imports.html.story_starts import StoryStarts
 from editions.imports.odt.reader import read_odt
-from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
+from editions.imports.omissions import BEFORE_HEADING, QUOTED_AFTER, Omission, OmissionLog, quote
 from editions.imports.output.edition_files import (
     EditionDetails,
     UsedImage,
@@ -35,13 +35,15 @@ from editions.imports.web_page.reader import read_web_page
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
 
 _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
 _MAX_IMAGES = 9
 _MIN_IMAGE_WIDTH = 120
-_WHERE_IMAGES_GO = f"a story shows up to {_MAX_IMAGES} that are no icons, a letter one portrait"
+_SPARE_PICTURE = gettext_noop("a picture, kept as %(file)s")
+_WHERE_IMAGES_GO = gettext_noop("a story shows up to %(most)s that are no icons, a letter one portrait")
 
 _READERS = {
     FileFormat.docx: read_docx,
@@ -209,7 +211,8 @@ class _EditionWriter:
             body.images, fits=self._is_portrait if letter else lambda _: False, most=1
         )
         if letter is None and (text := body.plain_text()):
-            self._omissions.add(f"text too short for a letter:{quote(text)}", words=text)
+            short = gettext_noop("text too short for a letter")
+            self._omissions.add(quote(short, text, QUOTED_AFTER), words=text)
         self._write(EDITION_FILE, format_edition_file(details, letter, portraits[0] if portraits else None))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
@@ -238,15 +241,13 @@ class _EditionWriter:
                 alt = _choose_alt(picture, figure)
                 placed.append(UsedImage(file=file, alt=alt, caption=figure.caption))
             elif file:
-                self._omissions.add(
-                    f"a picture, kept as {IMAGES_FOLDER}/{file}{quote(figure.caption or picture.alt)}: "
-                    f"{_WHERE_IMAGES_GO}",
-                    words=figure.caption,
-                )
+                kept = Phrase(_SPARE_PICTURE, file=f"{IMAGES_FOLDER}/{file}")
+                what = quote(kept, figure.caption or picture.alt)
+                why = Phrase(_WHERE_IMAGES_GO, most=_MAX_IMAGES)
+                self._omissions.add(Phrase(AFTER_PLACE, place=what, words=why), words=figure.caption)
             elif figure.caption:
-                self._omissions.add(
-                    f"the caption of that picture{quote(figure.caption)}", words=figure.caption
-                )
+                caption = gettext_noop("the caption of that picture")
+                self._omissions.add(quote(caption, figure.caption), words=figure.caption)
         return placed
 
     def _is_large(self, file: str) -> bool:

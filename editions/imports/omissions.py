@@ -3,10 +3,31 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-BEFORE_HEADING = "before the first heading"
-WHOLE_DOCUMENT = "in the whole document"
-IN_NOTES = "in the notes"
+from locales.phrase import CLAUSES, FURTHER, Phrase, gettext_noop, join_sentences
+
+BEFORE_HEADING = gettext_noop("before the first heading")
+WHOLE_DOCUMENT = gettext_noop("in the whole document")
+IN_NOTES = gettext_noop("in the notes")
+_IN_STORY = gettext_noop("in ‘%(title)s’")
 _MAX_QUOTATION = 80
+
+QUOTED = gettext_noop("%(what)s “%(quotation)s”")
+"""Something, and words of the document by which a person finds it."""
+QUOTED_AFTER = gettext_noop("%(what)s: “%(quotation)s”")
+"""The same after a whole clause."""
+
+# What documents of several formats have.
+AS_PICTURE = gettext_noop("add it as a picture")
+CHART = gettext_noop("a chart")
+DRAWING = gettext_noop("a drawing")
+EQUATION = gettext_noop("an equation")
+FORM_FIELD = gettext_noop("a button or field of a form")
+LIFTED_BOX = gettext_noop("a text box; its text is now in paragraphs of its own")
+LINKED_PICTURE = gettext_noop("a picture that is not in the file but linked from elsewhere")
+MACROS = gettext_noop("macros, which were not read or run")
+PAGE_FOOTER = gettext_noop("a page footer")
+PAGE_HEADER = gettext_noop("a page header")
+SCRIPT = gettext_noop("a script, which was not run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +66,27 @@ class OmissionKind(StrEnum):
     """A line of a table of contents; the email has its own."""
 
 
+_LEFT_OUT = gettext_noop("left out")
 _OUTCOMES = {
-    OmissionKind.insertion: "taken as accepted",
-    OmissionKind.deletion: "left out",
-    OmissionKind.hidden: "left out",
-    OmissionKind.pixel: "left out",
-    OmissionKind.placeholder: "left out",
-    OmissionKind.contents: "left out, because the email has its own",
+    OmissionKind.insertion: gettext_noop("taken as accepted"),
+    OmissionKind.contents: gettext_noop("left out, because the email has its own"),
+}
+_ONE = {
+    OmissionKind.insertion: gettext_noop("a tracked insertion"),
+    OmissionKind.deletion: gettext_noop("a tracked deletion"),
+    OmissionKind.hidden: gettext_noop("a hidden passage"),
+    OmissionKind.pixel: gettext_noop("an invisible picture"),
+    OmissionKind.placeholder: gettext_noop("an unfilled field"),
+    OmissionKind.contents: gettext_noop("a line of the table of contents"),
+}
+_THE_FIRST = gettext_noop("the first")
+_SEVERAL = {
+    OmissionKind.insertion: gettext_noop("%(number)s tracked insertions"),
+    OmissionKind.deletion: gettext_noop("%(number)s tracked deletions"),
+    OmissionKind.hidden: gettext_noop("%(number)s hidden passages"),
+    OmissionKind.pixel: gettext_noop("%(number)s invisible pictures"),
+    OmissionKind.placeholder: gettext_noop("%(number)s unfilled fields"),
+    OmissionKind.contents: gettext_noop("%(number)s lines of the table of contents"),
 }
 
 
@@ -68,7 +103,7 @@ class OmissionLog:
     def enter_story(self, title: str) -> None:
         """Log what follows under the story with this title."""
         place = self._possible.pop(_letters(title), "")
-        self.set_place(place or f"in ‘{shorten_quotation(title)}’")
+        self.set_place(place or Phrase(_IN_STORY, title=shorten_quotation(title)))
 
     def enter_possible_story(self, title: str) -> None:
         """Log what follows under the story with this title, if :meth:`enter_story` confirms that it is
@@ -121,9 +156,28 @@ class OmissionLog:
         return tuple(sorted([*self._noted, *summaries], key=lambda omission: order[omission.where]))
 
 
-def quote(words: str) -> str:
-    """``words``, shortened, in quotation marks and after a space; empty if there are none."""
-    return f" “{shorten_quotation(words)}”" if words.strip() else ""
+def name_comment(author: str) -> str:
+    """A comment of somebody, whose name may not be known."""
+    if not author:
+        return gettext_noop("a comment")
+    return Phrase(gettext_noop("a comment by %(author)s"), author=author)
+
+
+def quote(what: str, words: str, message: str = QUOTED) -> str:
+    """``what``, a marked message or a phrase, with ``words`` in quotation marks after it, shortened; alone if
+    there are none."""
+    named = what if isinstance(what, Phrase) else Phrase(what)
+    return Phrase(message, what=named, quotation=shorten_quotation(words)) if words.strip() else named
+
+
+def advise(what: str, advice: str) -> str:
+    """``what`` is left out, and what a person can do instead."""
+    return join_sentences([what, advice], CLAUSES)
+
+
+def locate(what: str, address: str) -> str:
+    """``what`` is left out, and its address, if it has one."""
+    return join_sentences([what, address], FURTHER)
 
 
 def shorten_quotation(words: str) -> str:
@@ -143,8 +197,8 @@ def _lost_words(kind: OmissionKind, passages: list[str]) -> str:
 
 def _summarise(kind: OmissionKind, passages: list[str]) -> str:
     first = next((words for words in passages if words.strip()), "")
+    outcome = _OUTCOMES.get(kind, _LEFT_OUT)
     if len(passages) == 1:
-        article = "an" if str(kind)[0] in "aeiou" else "a"
-        return f"{article} {kind}{quote(first)}, {_OUTCOMES[kind]}"
-    many = str(kind).replace("line of", "lines of") if kind is OmissionKind.contents else f"{kind}s"
-    return f"{len(passages)} {many}, the first{quote(first)}, {_OUTCOMES[kind]}"
+        return join_sentences([quote(_ONE[kind], first), outcome], FURTHER)
+    number = Phrase(_SEVERAL[kind], number=len(passages))
+    return join_sentences([number, quote(_THE_FIRST, first) if first else "", outcome], FURTHER)

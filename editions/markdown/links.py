@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from locales.phrase import Phrase, gettext_noop
+
 _MAILBOX = re.compile(r"[^@\s<>()]+@[^@\s<>()]+\.[^@\s<>()]+")
 _NOT_IN_URL = re.compile(r"[\s\\<>\"{}|^`]")
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
@@ -33,13 +35,24 @@ def find_link_fault(url: str) -> LinkFault | None:
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return LinkFault(
             code="relative-link",
-            reason=f"the link {url!r} is relative, and relative links do not work in an email. "
-            "Write the whole address, beginning with https://.",
+            reason=Phrase(
+                gettext_noop(
+                    "the link %(url)s is relative, and relative links do not work in an email. Write the "
+                    "whole address, beginning with https://."
+                ),
+                url=repr(url),
+            ),
         )
     if scheme.lower() not in _SCHEMES:
         return LinkFault(
             code="link-scheme",
-            reason=f"email programs block links that begin with {scheme}:. Use https://, http:// or mailto:.",
+            reason=Phrase(
+                gettext_noop(
+                    "email programs block links that begin with %(scheme)s:. Use https://, http:// or "
+                    "mailto:."
+                ),
+                scheme=scheme,
+            ),
         )
     if scheme.lower() == "mailto":
         return _find_mailto_fault(rest)
@@ -60,7 +73,12 @@ def _find_mailto_fault(rest: str) -> LinkFault | None:
         return None
     return LinkFault(
         code="broken-link",
-        reason=f"'mailto:{rest}' has no valid email address. Write it as mailto:name@example.org.",
+        reason=Phrase(
+            gettext_noop(
+                "'mailto:%(rest)s' has no valid email address. Write it as mailto:name@example.org."
+            ),
+            rest=rest,
+        ),
     )
 
 
@@ -73,25 +91,46 @@ def _find_url_fault(url: str) -> LinkFault | None:
     if not host or _NOT_IN_URL.search(url) or ".." in host:
         return LinkFault(
             code="broken-link",
-            reason=f"the link {url!r} is not a valid web address. Copy it from the browser again; "
-            "it begins with https://.",
+            reason=Phrase(
+                gettext_noop(
+                    "the link %(url)s is not a valid web address. Copy it from the browser again; it begins "
+                    "with https://."
+                ),
+                url=repr(url),
+            ),
         )
     if parts.username is not None:
         return LinkFault(
             code="broken-link",
-            reason=f"the link {url!r} has a name before an @, which phishing emails use to hide the real "
-            "site. Remove the name.",
+            reason=Phrase(
+                gettext_noop(
+                    "the link %(url)s has a name before an @, which phishing emails use to hide the real "
+                    "site. Remove the name."
+                ),
+                url=repr(url),
+            ),
         )
     if _is_ip_address(host):
         return LinkFault(
             code="numeric-link",
-            reason=f"the link goes to the IP address {host}, which spam filters reject. Use the site's name.",
+            reason=Phrase(
+                gettext_noop(
+                    "the link goes to the IP address %(host)s, which spam filters reject. Use the site's "
+                    "name."
+                ),
+                host=host,
+            ),
         )
     if host == "localhost" or host.endswith(_PRIVATE_ENDINGS) or "." not in host:
         return LinkFault(
             code="private-link",
-            reason=f"the link goes to {host}, which readers outside your network cannot reach. "
-            "Use the public address.",
+            reason=Phrase(
+                gettext_noop(
+                    "the link goes to %(host)s, which readers outside your network cannot reach. Use the "
+                    "public address."
+                ),
+                host=host,
+            ),
         )
     return None
 

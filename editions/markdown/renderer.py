@@ -27,6 +27,7 @@ from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.problem import Level, Problem
 from editions.unsafe_characters import remove_unsafe_characters
+from locales.phrase import Phrase, gettext_noop
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -105,8 +106,13 @@ def render_markdown(
         reading.report(
             line,
             "body-too-long",
-            f"the body has more than {MAX_CHARACTERS:,} characters, and an email must stay below 100 kB. "
-            "Shorten it.",
+            Phrase(
+                gettext_noop(
+                    "the body has more than %(most)s characters, and an email must stay below 100 kB. "
+                    "Shorten it."
+                ),
+                most=f"{MAX_CHARACTERS:,}",
+            ),
         )
         source = source[:MAX_CHARACTERS]
     parser = _parser()
@@ -153,8 +159,10 @@ class _TokenInspector:
                 self.report(
                     line,
                     "nested-too-deep",
-                    "quotations and lists are nested too deeply here, and their contents would be lost. "
-                    "Use one or two levels.",
+                    gettext_noop(
+                        "quotations and lists are nested too deeply here, and their contents would be lost. "
+                        "Use one or two levels."
+                    ),
                 )
             elif token.type == "heading_open":
                 self._inspect_heading(line, token, tokens[index + 1])
@@ -166,8 +174,10 @@ class _TokenInspector:
             self.report(
                 self.line + first,
                 "oversized-table",
-                "this table has more or longer words side by side than an email is wide. Leave out columns, "
-                "shorten the headings, or exchange rows and columns.",
+                gettext_noop(
+                    "this table has more or longer words side by side than an email is wide. Leave out "
+                    "columns, shorten the headings, or exchange rows and columns."
+                ),
                 Level.warning,
             )
 
@@ -177,25 +187,32 @@ class _TokenInspector:
             self.report(
                 line,
                 "top-heading",
-                "`#` is not allowed: the title is in the front matter. Begin with `##`.",
+                gettext_noop("`#` is not allowed: the title is in the front matter. Begin with `##`."),
             )
         elif level > 3:
             self.report(
                 line,
                 "deep-heading",
-                f"`{'#' * level}` is not allowed: a story has two levels of headings. Use `##` or `###`.",
+                Phrase(
+                    gettext_noop(
+                        "`%(sign)s` is not allowed: a story has two levels of headings. Use `##` or `###`."
+                    ),
+                    sign="#" * level,
+                ),
             )
         elif level > self._level + 1:
             self.report(
                 line,
                 "skipped-heading",
-                "`###` has no `##` above it, so a level is skipped. Use `##`.",
+                gettext_noop("`###` has no `##` above it, so a level is skipped. Use `##`."),
             )
         if not words.content.strip():
             self.report(
                 line,
                 "empty-heading",
-                "this heading is empty, and screen readers announce it all the same. Delete it.",
+                gettext_noop(
+                    "this heading is empty, and screen readers announce it all the same. Delete it."
+                ),
             )
         self._level = level
         token.tag = self._heading_tag(level)
@@ -216,8 +233,10 @@ class _TokenInspector:
                 self.report(
                     line,
                     "picture-in-body",
-                    "pictures are not allowed in the body, where they would have no size and no credit. "
-                    "Name the picture in the front matter, under `image`.",
+                    gettext_noop(
+                        "pictures are not allowed in the body, where they would have no size and no credit. "
+                        "Name the picture in the front matter, under `image`."
+                    ),
                 )
             elif token.type == "link_open":
                 self._inspect_link(line, token, children[index + 1 :])
@@ -235,7 +254,12 @@ class _TokenInspector:
             self.report(
                 line,
                 "empty-link",
-                f"the link to {url} has no text, so readers cannot see it. Write [text]({url}).",
+                Phrase(
+                    gettext_noop(
+                        "the link to %(url)s has no text, so readers cannot see it. Write [text](%(url)s)."
+                    ),
+                    url=url,
+                ),
             )
         self.links.append(BodyLink(text=text, url=url, line=line))
 
@@ -247,9 +271,13 @@ class _TokenInspector:
         self.report(
             line,
             "raw-html",
-            "raw HTML and comments are not allowed, because email programs show them differently: "
-            f"`{shown}`. "
-            "Use Markdown, or write \\< for the character itself.",
+            Phrase(
+                gettext_noop(
+                    "raw HTML and comments are not allowed, because email programs show them differently: "
+                    "`%(shown)s`. Use Markdown, or write \\< for the character itself."
+                ),
+                shown=shown,
+            ),
         )
 
     def report(self, line: int, code: str, message: str, level: Level = Level.error) -> None:

@@ -11,6 +11,7 @@ from editions.rich_text.errors import UnwritableError
 from editions.rich_text.line_ends import find_line_end, normalise_line_ends
 from editions.rich_text.nodes import LIST_KINDS, Block, BlockKind
 from editions.rich_text.style import Escapes, Style, detect_style, other_style
+from locales.phrase import Phrase, gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,10 @@ class Assembly:
         markdown = self._write()
         if wrong := self._find_wrong(markdown):
             raise UnwritableError(
-                "Markdown cannot keep this block apart from the one before it. Put a paragraph between them.",
+                gettext_noop(
+                    "Markdown cannot keep this block apart from the one before it. Put a paragraph between "
+                    "them."
+                ),
                 block=wrong[0],
             )
         return markdown
@@ -93,8 +97,13 @@ class Assembly:
         markdown = self._join_pieces()
         if len(markdown) > MAX_CHARACTERS:
             raise UnwritableError(
-                f"The text has more than {MAX_CHARACTERS:,} characters, and an email must stay below 100 kB. "
-                "Shorten it."
+                Phrase(
+                    gettext_noop(
+                        "The text has more than %(most)s characters, and an email must stay below 100 kB. "
+                        "Shorten it."
+                    ),
+                    most=f"{MAX_CHARACTERS:,}",
+                )
             )
         return markdown
 

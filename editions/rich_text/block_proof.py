@@ -12,6 +12,7 @@ from editions.rich_text.errors import UnwritableError
 from editions.rich_text.nodes import Block, BlockKind
 from editions.rich_text.source_patch import patch_source
 from editions.rich_text.style import Style, detect_style, list_styles
+from locales.phrase import gettext_noop
 
 MAX_DEPTH = 16
 """How deep lists and quotations may be in each other, a list counting twice. The parser's own limit is a
@@ -56,8 +57,10 @@ def write_proved(
         return WrittenBlock(source=block.source, block=block)
     if measure_depth(block) > MAX_DEPTH:
         raise UnwritableError(
-            "Lists and quotations are nested too deeply here, and the mail would lose what is in them. "
-            "Use one or two levels."
+            gettext_noop(
+                "Lists and quotations are nested too deeply here, and the mail would lose what is in them. "
+                "Use one or two levels."
+            )
         )
     if former is not None and (patched := _patch(block, former, references)) is not None:
         return WrittenBlock(source=patched, block=block)
@@ -68,8 +71,10 @@ def write_proved(
     if drawn_in != block and (source := _find_source(drawn_in, base, references)) is not None:
         return WrittenBlock(source=source, block=drawn_in, adjusted=True)
     raise UnwritableError(
-        "Markdown cannot write this the way it looks here. Take bold, italics or links off the part beside "
-        "punctuation, or divide the paragraph."
+        gettext_noop(
+            "Markdown cannot write this the way it looks here. Take bold, italics or links off the part "
+            "beside punctuation, or divide the paragraph."
+        )
     )
 
 

@@ -10,7 +10,7 @@ from editions.problem import Level, Problem
 from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 
 MAX_BYTES = 1_000_000
 """The most bytes a Markdown file may have. An email must stay below 100 kB, so this is generous."""
@@ -169,7 +169,7 @@ def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
             name,
             number,
             "unsafe-character",
-            UNSAFE_MESSAGE.format(character),
+            Phrase(UNSAFE_MESSAGE, sign=character),
         )
         for number, character in lines[:_MAX_PROBLEMS]
     ]

@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
 
 from editions.problem import Level, Problem
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 
 YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -180,7 +180,7 @@ class YamlParser:
             self.report(
                 self._line(event),
                 "unsafe-character",
-                UNSAFE_MESSAGE.format(unsafe),
+                Phrase(UNSAFE_MESSAGE, sign=unsafe),
             )
         return remove_unsafe_characters(value)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from editions.imports.docx.ooxml import get_attribute, plain_text, qualified_name
 from editions.imports.docx.package import DocxPackage
-from editions.imports.omissions import quote
+from editions.imports.omissions import name_comment, quote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ def read_comments(package: DocxPackage) -> dict[str, Comment]:
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):
         author = get_attribute(comment, name="w:author")
-        by = f" by {author}" if author else ""
         text = plain_text(comment)
-        found[get_attribute(comment, name="w:id")] = Comment(what=f"a comment{by}{quote(text)}", words=text)
+        number = get_attribute(comment, name="w:id")
+        found[number] = Comment(what=quote(name_comment(author), text), words=text)
     return found

@@ -92,5 +92,6 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
     for message in converted.messages:
         if found := _UNKNOWN_SYMBOL.search(message.message):
             omissions.set_place(WHOLE_DOCUMENT)
-            omissions.add(f"a symbol of the font {found['font']}, number {found['number']}")
+            symbol = gettext_noop("a symbol of the font %(font)s, number %(number)s")
+            omissions.add(Phrase(symbol, font=found["font"], number=found["number"]))
     return tree

@@ -16,8 +16,19 @@ from editions.imports.docx.ooxml import (
     replace_element,
 )
 from editions.imports.docx.package import DocxPackage, Relationship
-from editions.imports.omissions import OmissionLog, quote
+from editions.imports.omissions import (
+    CHART,
+    DRAWING,
+    FORM_FIELD,
+    LIFTED_BOX,
+    LINKED_PICTURE,
+    QUOTED_AFTER,
+    OmissionLog,
+    advise,
+    quote,
+)
 from editions.imports.source_document import NO_CROP
+from locales.phrase import Phrase, gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +83,7 @@ class DrawingReplacer:
         for box in drawing.findall(f".//{qualified_name('w:txbxContent')}"):
             if any(True for _ in ancestors(box, "w:txbxContent")) or not plain_text(box):
                 continue
-            self._omissions.add(
-                f"a text box; its text is now in paragraphs of its own:{quote(plain_text(box))}"
-            )
+            self._omissions.add(quote(LIFTED_BOX, plain_text(box), QUOTED_AFTER))
             lifted += list(box)
         if paragraphs := list(ancestors(drawing, "w:p")):
             parent = paragraphs[-1].getparent()
@@ -89,7 +98,7 @@ class DrawingReplacer:
         relation = self._relations.get(embedded)
         alt = _read_alt(found)
         if relation is None or relation.external or not self._package.part_size(relation.target):
-            self._omissions.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
+            self._omissions.add(quote(LINKED_PICTURE, alt))
             return None
         self._pictures.append(EmbeddedImage(part=relation.target, alt=alt, crop=_read_crop(found)))
         return _image_element(f"picture{len(self._pictures) - 1}")
@@ -97,11 +106,9 @@ class DrawingReplacer:
     def _note_object(self, found: etree._Element) -> None:
         embedded = found.find(".//o:OLEObject", NAMESPACES)
         kind = "" if embedded is None else embedded.get("ProgID", "")
-        self._omissions.add(
-            f"an embedded object ({kind}); copy its contents from Word"
-            if kind
-            else "a button or field of a form"
-        )
+        what = gettext_noop("an embedded object (%(kind)s)")
+        advice = gettext_noop("copy its contents from Word")
+        self._omissions.add(advise(Phrase(what, kind=kind), advice) if kind else FORM_FIELD)
 
     def _find_link(self, drawing: etree._Element) -> str:
         """The id of the link behind ``drawing``; empty when there is none, or where the text around it has
@@ -119,27 +126,28 @@ class DrawingReplacer:
         found = False
         for chart in drawing.iterfind(".//c:chart", NAMESPACES):
             text = self._text_of_part(chart.get(qualified_name("r:id"), ""))
-            self._omissions.add(
-                f"a chart{quote(text)}; save it as a picture in Word and add it to images/", words=text
-            )
+            advice = gettext_noop("save it as a picture in Word and add it to images/")
+            self._omissions.add(advise(quote(CHART, text), advice), words=text)
             found = True
         for diagram in drawing.iterfind(".//dgm:relIds", NAMESPACES):
             text = self._text_of_part(diagram.get(qualified_name("r:dm"), ""))
-            self._omissions.add(f"SmartArt with the text{quote(text) or ' (none)'}", words=text)
+            smart_art = gettext_noop("SmartArt with the text")
+            what = quote(smart_art, text) if text.strip() else gettext_noop("SmartArt with the text (none)")
+            self._omissions.add(what, words=text)
             found = True
         for path in drawing.iter(qualified_name("v:textpath")):
             if art := path.get("string", ""):
-                self._omissions.add(f"WordArt with the text{quote(art)}", words=art)
+                self._omissions.add(quote(gettext_noop("WordArt with the text"), art), words=art)
                 found = True
         if text := plain_text(drawing, "a:t"):
-            self._omissions.add(f"a drawing with the text{quote(text)}", words=text)
+            self._omissions.add(quote(gettext_noop("a drawing with the text"), text), words=text)
             found = True
         return found
 
     def _note_drawing(self, drawing: etree._Element) -> None:
         """Log a drawing that has neither a picture nor text; a horizontal line is none."""
         if drawing.find(".//v:rect[@o:hr]", NAMESPACES) is None:
-            self._omissions.add(f"a drawing{quote(_read_alt(drawing))}")
+            self._omissions.add(quote(DRAWING, _read_alt(drawing)))
 
     def _text_of_part(self, identifier: str) -> str:
         relation = self._relations.get(identifier)

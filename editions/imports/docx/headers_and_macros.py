@@ -2,7 +2,14 @@
 
 from editions.imports.docx.ooxml import plain_text
 from editions.imports.docx.package import DocxPackage
-from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog, quote
+from editions.imports.omissions import (
+    MACROS,
+    PAGE_FOOTER,
+    PAGE_HEADER,
+    WHOLE_DOCUMENT,
+    OmissionLog,
+    quote,
+)
 
 
 def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
@@ -16,8 +23,7 @@ def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None
             if any(character.isalpha() for character in text):
                 linked = package.relationships(relation.target).values()
                 targets = [each.target for each in linked if each.external]
-                omissions.add(
-                    f"a page {relation.kind}{quote(text)}", words=" ".join([text, *dict.fromkeys(targets)])
-                )
+                what = PAGE_HEADER if relation.kind == "header" else PAGE_FOOTER
+                omissions.add(quote(what, text), words=" ".join([text, *dict.fromkeys(targets)]))
     if any(part.endswith("vbaProject.bin") for part in package.parts):
-        omissions.add("macros, which were not read or run")
+        omissions.add(MACROS)

@@ -33,7 +33,15 @@ from editions.imports.docx.package import DocxPackage, Relationship
 from editions.imports.docx.package_writer import write_docx
 from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
 from editions.imports.docx.typography import Typography, add_facts
-from editions.imports.omissions import IN_NOTES, OmissionKind, OmissionLog, quote
+from editions.imports.omissions import (
+    AS_PICTURE,
+    EQUATION,
+    IN_NOTES,
+    OmissionKind,
+    OmissionLog,
+    advise,
+    quote,
+)
 from locales.phrase import Phrase, gettext_noop
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
@@ -355,11 +363,12 @@ class _Simplifier:
                 run = paragraph
             replace_element(equation, [run])
         else:
-            self._omissions.add(f"an equation{quote(signs)}; add it as a picture", words=signs)
+            self._omissions.add(advise(quote(EQUATION, signs), AS_PICTURE), words=signs)
             remove_element(equation)
 
     def _chunk(self, chunk: etree._Element) -> None:
-        self._omissions.add("another document embedded in this one; copy its text from Word")
+        embedded = gettext_noop("another document embedded in this one; copy its text from Word")
+        self._omissions.add(embedded)
         remove_element(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:

@@ -6,6 +6,7 @@ from editions.errors import DocumentError
 from editions.imports.feed.parser import Feed, parse_feed
 from editions.imports.remote_file import Fetch, FetchError, RemoteFile
 from editions.imports.web_page.parser import decode_page, parse_page
+from locales.phrase import Phrase, gettext_noop, read_error
 
 _MAX_FEED_BYTES = 20_000_000
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
@@ -25,14 +26,21 @@ def find_feed(address: str, fetch: Fetch) -> Feed:
         raise DocumentError(
             address,
             "not-a-document",
-            "this is not a feed, and it names none. Look for an address that ends in feed, rss or atom; or "
-            "save the page with a browser and import that file.",
+            gettext_noop(
+                "this is not a feed, and it names none. Look for an address that ends in feed, rss or atom; "
+                "or save the page with a browser and import that file."
+            ),
         )
     found = _fetch(named, fetch)
     if feed := parse_feed(found.data, address=found.address, charset=found.charset):
         return feed
     raise DocumentError(
-        address, "not-a-document", f"it names {named} as its feed, but that is none. Tell the site’s office."
+        address,
+        "not-a-document",
+        Phrase(
+            gettext_noop("it names %(named)s as its feed, but that is none. Tell the site’s office."),
+            named=named,
+        ),
     )
 
 
@@ -40,7 +48,7 @@ def _fetch(address: str, fetch: Fetch) -> RemoteFile:
     try:
         return fetch(address, _MAX_FEED_BYTES)
     except FetchError as error:
-        raise DocumentError(address, "not-fetched", str(error)) from error
+        raise DocumentError(address, "not-fetched", read_error(error)) from error
 
 
 def _named_feed(found: RemoteFile) -> str:

@@ -6,10 +6,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from editions.errors import ImageError
 from editions.images.files import open_image
-from editions.imports.omissions import OmissionKind, OmissionLog, quote
+from editions.imports.omissions import OmissionKind, OmissionLog, locate, quote
 from editions.imports.remote_file import Fetch, FetchError
 from editions.imports.source_document import MAX_IMAGE_BYTES, SourceImage
 from editions.imports.web_page.pictures import PictureFinder
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, read_error
 
 _INVISIBLE = 2
 _PIXEL_BYTES = 2_000
@@ -38,10 +39,11 @@ class RemotePictureFinder(PictureFinder):
             try:
                 self._fetched[address] = self._fetch(address, MAX_IMAGE_BYTES).data
             except FetchError as error:
-                self._fetched[address] = str(error)
+                self._fetched[address] = read_error(error)
         data = self._fetched[address]
         if isinstance(data, str):
-            self._omissions.add(f"a picture{quote(alt)}, {address}: {data}")
+            what = locate(quote(gettext_noop("a picture"), alt), address)
+            self._omissions.add(Phrase(AFTER_PLACE, place=what, words=data))
             return None
         if _is_invisible(data):
             self._omissions.count(OmissionKind.pixel, alt)

@@ -14,7 +14,8 @@ from editions.imports.html.contents_lists import find_contents_lists
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
 from editions.imports.html.story_starts import StartChoice, StartRule, StoryStarts, choose_starts
 from editions.imports.html.tree import HEADINGS, detach, has_picture, text_content
-from editions.imports.omissions import BEFORE_HEADING, OmissionKind, OmissionLog, quote
+from editions.imports.omissions import BEFORE_HEADING, OmissionKind, OmissionLog, advise, quote
+from locales.phrase import gettext_noop
 
 _LAYOUT_CONTENT = ("img", *HEADINGS, "table", "blockquote")
 _MAX_DATA_LENGTH = 400
@@ -153,7 +154,10 @@ class _Splitter:
     def _leave_out_section(self, block: etree._Element) -> None:
         text = self._take_title(block)
         self._omissions.add(
-            f"the heading of several stories{quote(text)}; choose the sector of each story instead",
+            advise(
+                quote(gettext_noop("the heading of several stories"), text),
+                gettext_noop("choose the sector of each story instead"),
+            ),
             words=text,
         )
 
@@ -162,7 +166,9 @@ class _Splitter:
             return True
         if chapter.title:
             self._omissions.enter_story(chapter.title)
-            self._omissions.add("a heading with nothing below it, so it is not a story", words=chapter.title)
+            self._omissions.add(
+                gettext_noop("a heading with nothing below it, so it is not a story"), words=chapter.title
+            )
             # Its links are not lost with it.
             self._document.preamble.links += chapter.links
             self._document.preamble.title_notes += chapter.title_notes

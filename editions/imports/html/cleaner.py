@@ -25,6 +25,7 @@ from editions.imports.html.tree import HEADINGS, detach, text_content
 from editions.imports.omissions import OmissionLog, quote
 from editions.imports.source_document import ITEM_BOOKMARK
 from editions.markdown.links import find_link_fault
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
 
 _NOTE_LINES = ("p", "li", "td", "th")
 _BARE_MAILBOX = re.compile(r"[^@\s<>()/:]+@[^@\s<>()/:]+\.[^@\s<>()/:]+")
@@ -84,10 +85,12 @@ def _settle_title_links(
         is_page = address.startswith(("http://", "https://")) and find_link_fault(address) is None
         if is_page and read_more is None and chapter.title:
             read_more = TitleLink(text=link.text, address=address)
-            omissions.add(f"a link in the title, now “Read more” below the story: {address}")
+            below = gettext_noop("a link in the title, now “Read more” below the story: %(address)s")
+            omissions.add(Phrase(below, address=address))
         else:
             paragraphs.append(_link_paragraph(link.text, link.address))
-            omissions.add(f"a link in the title, now in the text{quote(link.text)}: {address}")
+            what = quote(gettext_noop("a link in the title, now in the text"), link.text)
+            omissions.add(Phrase(AFTER_PLACE, place=what, words=address))
     return read_more, paragraphs
 
 
@@ -223,6 +226,9 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
     return block if text_content(block).strip() else None
 
 
+_EMPTY_LINK = gettext_noop("the link of an empty text")
+
+
 def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
     """Turn links that do not work in an email, such as Word's links within the document, into plain text."""
     for link in list(block.iter("a")):
@@ -231,12 +237,13 @@ def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
         if address.startswith("#") or not address:
             link.set("href", "")
         elif fault := find_link_fault(address):
-            omissions.add(
-                f"the link of{quote(text_content(link)) or ' an empty text'}: {fault.reason}", words=address
-            )
+            text = text_content(link)
+            what = quote(gettext_noop("the link of"), text) if text.strip() else Phrase(_EMPTY_LINK)
+            omissions.add(Phrase(AFTER_PLACE, place=what, words=fault.reason), words=address)
             link.set("href", "")
         elif not has_visible_text(text_content(link)):
-            omissions.add(f"a link without text, which readers could not see: {address}", words=address)
+            unseen = gettext_noop("a link without text, which readers could not see: %(address)s")
+            omissions.add(Phrase(unseen, address=address), words=address)
             link.set("href", "")
 
 
@@ -246,7 +253,9 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
     highest = min((int(str(block.tag)[1]) for block in headings), default=2)
     levels = {int(str(block.tag)[1]) for block in headings}
     if len(levels) > 2:
-        omissions.add(f"headings of {len(levels)} levels; an email shows two")
+        omissions.add(
+            Phrase(gettext_noop("headings of %(number)s levels; an email shows two"), number=len(levels))
+        )
     reached = False
     for block in headings:
         top = int(str(block.tag)[1]) == highest or not reached

@@ -19,6 +19,7 @@ from lxml import etree
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
 from editions.imports.html.tree import HEADINGS, has_picture, text_content
 from editions.imports.source_document import BOLD_ATTRIBUTE, SIZE_ATTRIBUTE
+from locales.phrase import Phrase, gettext_noop
 
 _LARGE = 115
 """From this size on, in percent of the body text, type is larger and not only another font."""
@@ -58,14 +59,16 @@ class StoryStarts:
 
     def __str__(self) -> str:
         if self.rule is StartRule.heading:
-            return f"Stories begin at Heading {self.level}"
+            return Phrase(gettext_noop("Stories begin at Heading %(level)s"), level=self.level)
         if self.rule is StartRule.title_style:
-            return "Stories begin at the style Title"
+            return gettext_noop("Stories begin at the style Title")
         if self.rule is StartRule.title_line:
-            return "Stories begin at short lines in bold or larger type"
+            return gettext_noop("Stories begin at short lines in bold or larger type")
         if self.rule is StartRule.entry:
-            return "Every entry of the feed is a story"
-        return "The whole document is one story, because nothing in it looks like the title of another"
+            return gettext_noop("Every entry of the feed is a story")
+        return gettext_noop(
+            "The whole document is one story, because nothing in it looks like the title of another"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

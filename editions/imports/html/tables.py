@@ -13,7 +13,8 @@ from editions.imports.html.inline_spans import (
     write_spans,
 )
 from editions.imports.html.tree import text_content
-from editions.imports.omissions import OmissionLog, quote
+from editions.imports.omissions import QUOTED_AFTER, OmissionLog, quote
+from locales.phrase import gettext_noop
 
 _MAX_COLUMNS = 63
 """The most columns Word allows in a table."""
@@ -25,11 +26,11 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
         [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     )
     if any(cell.get("colspan") or cell.get("rowspan") for cell in table.iter("td", "th")):
-        omissions.add(f"merged cells of a table, now separate cells:{quote(text_content(table))}")
+        merged = gettext_noop("merged cells of a table, now separate cells")
+        omissions.add(quote(merged, text_content(table), QUOTED_AFTER))
     if any(len(_blocks(cell)) > 1 for cell in table.iter("td", "th")):
-        omissions.add(
-            f"paragraphs or lists in a table’s cells, now one line each:{quote(text_content(table))}"
-        )
+        joined = gettext_noop("paragraphs or lists in a table’s cells, now one line each")
+        omissions.add(quote(joined, text_content(table), QUOTED_AFTER))
     lines = [[_cell_spans(cell) for cell in row] for row in rows]
     lines = [line for line in lines if any(lines_of for lines_of in line)]
     if not lines:

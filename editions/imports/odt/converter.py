@@ -33,7 +33,17 @@ from editions.imports.odt.odf import (
     qualified_name,
 )
 from editions.imports.odt.styles import ParagraphRole, Styles
-from editions.imports.omissions import OmissionKind, OmissionLog, quote
+from editions.imports.omissions import (
+    FORM_FIELD,
+    LIFTED_BOX,
+    QUOTED_AFTER,
+    SCRIPT,
+    OmissionKind,
+    OmissionLog,
+    name_comment,
+    quote,
+)
+from locales.phrase import gettext_noop
 
 _MAX_COLUMNS = 63
 _TITLES = frozenset({ParagraphRole.heading, ParagraphRole.document_title})
@@ -248,7 +258,7 @@ class OdtConverter:
             words = get_attribute(element, "text:string-value") or plain_text(element)
             self._omissions.count(OmissionKind.hidden, words)
         elif name == "text:script":
-            self._omissions.add("a script, which was not run")
+            self._omissions.add(SCRIPT)
         elif name.startswith("draw:"):
             self._drawing(element, into, format)
         else:
@@ -289,8 +299,7 @@ class OdtConverter:
     def _comment(self, comment: etree._Element) -> None:
         author = comment.findtext("dc:creator", "", NAMESPACES).strip()
         words = " ".join(plain_text(paragraph) for paragraph in comment.iter(qualified_name("text:p")))
-        by = f" by {author}" if author else ""
-        self._omissions.add(f"a comment{by}{quote(words)}", words=words)
+        self._omissions.add(quote(name_comment(author), words), words=words)
 
     # --- frames -----------------------------------------------------------------------------------------
 
@@ -310,7 +319,7 @@ class OdtConverter:
                 if prefixed_name(child).startswith("draw:"):
                     self._drawing(child, into, format)
         elif name == "draw:control":
-            self._omissions.add("a button or field of a form")
+            self._omissions.add(FORM_FIELD)
         elif name == "draw:frame":
             self._frame(element, into, format)
         elif plain_text(element):
@@ -338,14 +347,14 @@ class OdtConverter:
             self._text(self._frames.read_object(frame, embedded[0]), into, format)
         elif "draw:image" in children:
             if self._in_note:
-                self._omissions.add("a picture in a note")
+                self._omissions.add(gettext_noop("a picture in a note"))
             elif (number := self._frames.read_image(frame)) is not None:
                 append_image(into, number, href=format.href)
 
     def _text_box(self, box: etree._Element) -> None:
         if self._in_note:
             words = plain_text(box)
-            self._omissions.add(f"a text box in a note{quote(words)}", words=words)
+            self._omissions.add(quote(gettext_noop("a text box in a note"), words), words=words)
             return
         blocks = self._blocks(box)
         if any(next(block.iter("img"), None) is not None for block in blocks):
@@ -353,7 +362,7 @@ class OdtConverter:
             return
         words = " ".join(text_content(block) for block in blocks)
         if words.strip():
-            self._omissions.add(f"a text box; its text is now in paragraphs of its own:{quote(words)}")
+            self._omissions.add(quote(LIFTED_BOX, words, QUOTED_AFTER))
             self._lift(blocks)
 
     def _lift(self, blocks: Sequence[etree._Element]) -> None:

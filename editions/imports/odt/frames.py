@@ -10,8 +10,18 @@ from editions.images.files import open_image
 from editions.imports.odt.odf import NAMESPACES, get_attribute, plain_text, prefixed_name
 from editions.imports.odt.package import OdtPackage
 from editions.imports.odt.styles import Styles
-from editions.imports.omissions import OmissionLog, quote
+from editions.imports.omissions import (
+    AS_PICTURE,
+    CHART,
+    DRAWING,
+    EQUATION,
+    LINKED_PICTURE,
+    OmissionLog,
+    advise,
+    quote,
+)
 from editions.imports.source_document import MAX_IMAGE_BYTES, NO_CROP, SourceImage
+from locales.phrase import gettext_noop
 
 _VECTOR_ENDINGS = (".svg", ".emf", ".wmf", ".svm")
 # What a program can write on one line, without fractions, roots or raised numbers.
@@ -37,7 +47,7 @@ class FrameReader:
         parts = [self._package.find_part(get_attribute(image, "xlink:href")) for image in _images(frame)]
         found = [part for part in parts if part and self._package.part_size(part)]
         if not found:
-            self._omissions.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
+            self._omissions.add(quote(LINKED_PICTURE, alt))
             return None
         # A drawing has a picture next to it for programs that cannot show drawings, such as mail programs.
         part = next((part for part in found if not part.lower().endswith(_VECTOR_ENDINGS)), found[0])
@@ -59,28 +69,24 @@ class FrameReader:
         root = self._package.parse_part(part) if part and kind == "draw:object" else None
         if root is None:
             root = next(iter(element), None)
-        alt = quote(_read_alt(frame))
+        alt = _read_alt(frame)
+        text = "" if root is None else plain_text(root)
         if root is not None and prefixed_name(root) == "math:math":
             return self._read_equation(root)
         if root is not None and root.find(".//chart:chart", NAMESPACES) is not None:
-            words = quote(plain_text(root)) or alt
-            self._omissions.add(
-                f"a chart{words}; save it as a picture in LibreOffice and add it to images/",
-                words=plain_text(root),
-            )
+            advice = gettext_noop("save it as a picture in LibreOffice and add it to images/")
+            self._omissions.add(advise(quote(CHART, text or alt), advice), words=text)
         elif kind == "draw:floating-frame":
-            self._omissions.add("a page of another address shown in a frame")
+            self._omissions.add(gettext_noop("a page of another address shown in a frame"))
         else:
-            words = alt if root is None else quote(plain_text(root)) or alt
-            self._omissions.add(
-                f"an embedded object{words}; copy its contents from LibreOffice",
-                words="" if root is None else plain_text(root),
-            )
+            what = quote(gettext_noop("an embedded object"), text or alt)
+            advice = gettext_noop("copy its contents from LibreOffice")
+            self._omissions.add(advise(what, advice), words=text)
         return ""
 
     def log_drawing(self, shape: etree._Element) -> None:
         """Log a shape without text."""
-        self._omissions.add(f"a drawing{quote(_read_alt(shape))}")
+        self._omissions.add(quote(DRAWING, _read_alt(shape)))
 
     def _read_equation(self, root: etree._Element) -> str:
         parts = [part for part in root.iter() if isinstance(part.tag, str)]
@@ -88,7 +94,7 @@ class FrameReader:
         words = plain_text(root)
         if names <= _LINEAR_MATH:
             return words
-        self._omissions.add(f"an equation{quote(words)}; add it as a picture", words=words)
+        self._omissions.add(advise(quote(EQUATION, words), AS_PICTURE), words=words)
         return ""
 
     def _read_crop(self, frame: etree._Element, part: str) -> tuple[float, float, float, float]:

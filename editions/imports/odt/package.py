@@ -25,7 +25,14 @@ class OdtPackage(ZipArchive):
         """
         root = self.parse_part(part)
         if root is None:
-            self.reject("broken-document", f"its part {part} is missing. {self.save_again}")
+            self.reject(
+                "broken-document",
+                Phrase(
+                    gettext_noop("its part %(part)s is missing. %(save_again)s"),
+                    part=part,
+                    save_again=self.save_again,
+                ),
+            )
         return root
 
     def find_part(self, address: str) -> str:

@@ -13,19 +13,27 @@ from editions.imports.odt.frames import FrameReader
 from editions.imports.odt.odf import NAMESPACES, get_attribute, plain_text, prefixed_name, qualified_name
 from editions.imports.odt.package import OdtPackage, open_odt
 from editions.imports.odt.styles import Styles
-from editions.imports.omissions import BEFORE_HEADING, WHOLE_DOCUMENT, OmissionLog, quote
+from editions.imports.omissions import (
+    BEFORE_HEADING,
+    MACROS,
+    PAGE_FOOTER,
+    PAGE_HEADER,
+    WHOLE_DOCUMENT,
+    OmissionLog,
+    quote,
+)
 from editions.imports.source_document import SourceDocument
 from locales.phrase import Phrase, gettext_noop
 
 # As for Word: a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
 _PAGE_PARTS = {
-    "style:header": "header",
-    "style:header-left": "header",
-    "style:header-first": "header",
-    "style:footer": "footer",
-    "style:footer-left": "footer",
-    "style:footer-first": "footer",
+    "style:header": PAGE_HEADER,
+    "style:header-left": PAGE_HEADER,
+    "style:header-first": PAGE_HEADER,
+    "style:footer": PAGE_FOOTER,
+    "style:footer-left": PAGE_FOOTER,
+    "style:footer-first": PAGE_FOOTER,
 }
 
 
@@ -87,13 +95,13 @@ def _log_pages_and_macros(package: OdtPackage, styles: etree._Element | None, om
     omissions.set_place(WHOLE_DOCUMENT)
     pages = () if styles is None else styles.iterfind("office:master-styles/style:master-page/*", NAMESPACES)
     for part in pages:
-        words, kind = plain_text(part), _PAGE_PARTS.get(prefixed_name(part), "")
+        words, what = plain_text(part), _PAGE_PARTS.get(prefixed_name(part), "")
         # A page number alone is not worth mentioning.
-        if kind and any(character.isalpha() for character in words):
+        if what and any(character.isalpha() for character in words):
             targets = [get_attribute(link, "xlink:href") for link in part.iter(qualified_name("text:a"))]
-            omissions.add(f"a page {kind}{quote(words)}", words=" ".join([words, *dict.fromkeys(targets)]))
+            omissions.add(quote(what, words), words=" ".join([words, *dict.fromkeys(targets)]))
     if any(part.startswith(("Basic/", "Scripts/")) and not part.endswith("/") for part in package.parts):
-        omissions.add("macros, which were not read or run")
+        omissions.add(MACROS)
 
 
 def _read_title(package: OdtPackage) -> str:

@@ -7,14 +7,21 @@ from pathlib import Path
 from editions.errors import ImageError
 from editions.images.conversion import convert_image
 from editions.images.prepare import measure_image
-from editions.imports.omissions import OmissionLog, quote
+from editions.imports.omissions import OmissionLog, advise, quote
 from editions.imports.source_document import MAX_IMAGE_BYTES, SourceImage
+from locales.phrase import AFTER_PLACE, FURTHER, Phrase, gettext_noop
 
 _VECTOR_FORMATS = {
-    ".emf": "a Windows drawing (EMF)",
-    ".wmf": "a Windows drawing (WMF)",
-    ".svg": "an SVG drawing",
+    ".emf": gettext_noop("a Windows drawing (EMF)"),
+    ".wmf": gettext_noop("a Windows drawing (WMF)"),
+    ".svg": gettext_noop("an SVG drawing"),
 }
+_FAULTS = {
+    "image-format": gettext_noop("image format"),
+    "image-too-large": gettext_noop("image too large"),
+    "broken-image": gettext_noop("broken image"),
+}
+"""What is wrong with a picture, by its code."""
 _NAME_DIGITS = 12
 
 
@@ -41,15 +48,17 @@ class ImageStore:
         part = Path(picture.part)
         refused = _VECTOR_FORMATS.get(part.suffix.lower())
         if picture.size > MAX_IMAGE_BYTES:
-            refused = f"a picture of more than {MAX_IMAGE_BYTES // 1_000_000} MB"
+            too_large = gettext_noop("a picture of more than %(most)s MB")
+            refused = Phrase(too_large, most=MAX_IMAGE_BYTES // 1_000_000)
         if not refused:
             try:
                 return self._keep(*convert_image(part.name, picture.read(), picture.crop))
             except ImageError as error:
-                refused = f"a picture that cannot be used ({_explain(error)})"
-        self._omissions.add(
-            f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG or JPEG and add it to images/"
-        )
+                unusable = gettext_noop("a picture that cannot be used (%(why)s)")
+                refused = Phrase(unusable, why=_explain(error))
+        advice = gettext_noop("save it as PNG or JPEG and add it to images/")
+        named = Phrase(FURTHER, first=refused, next=part.name)
+        self._omissions.add(advise(quote(named, picture.alt), advice))
         return None
 
     def _keep(self, data: bytes, ending: str) -> str:
@@ -72,4 +81,6 @@ class ImageStore:
 def _explain(error: ImageError) -> str:
     """Why a picture cannot be used, and for a format that Pillow knows, what it is."""
     known = re.search(r" is (HEIC|AVIF|PDF|SVG), and ([^.]*)", error.reason)
-    return f"{known[1]}: {known[2]}" if known else error.code.replace("-", " ")
+    if known:
+        return Phrase(AFTER_PLACE, place=known[1], words=known[2])
+    return Phrase(_FAULTS.get(error.code, error.code.replace("-", " ")))

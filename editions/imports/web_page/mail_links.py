@@ -12,6 +12,7 @@ from lxml import etree
 
 from editions.imports.html.tree import detach, text_content
 from editions.imports.omissions import OmissionLog, quote
+from locales.phrase import Phrase, gettext_noop
 
 _MAX_LINK_LENGTH = 70
 _MAX_WIDTH_AROUND = 80
@@ -40,6 +41,8 @@ _ADDRESS = re.compile(
     r"/(unsubscribe|unsub|optout|opt-out)\b|\*\|(UNSUB|ARCHIVE|UPDATE_PROFILE|FORWARD)\|\*", re.IGNORECASE
 )
 
+_LEADS_TO = gettext_noop("%(what)s (%(address)s)")
+
 
 def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:
     """Remove the old mail's links from ``body``, and log each with its address."""
@@ -49,14 +52,15 @@ def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:
         words = " ".join(text_content(line).split())
         if own and len(own) == len(links) and _is_about_mail(words, own) and line.find(".//img") is None:
             addresses = ", ".join(dict.fromkeys(link.get("href") or "" for link in own))
-            what = f"what every mail has of its own{quote(words)} ({addresses})"
-            omissions.add(what, words=f"{words} {addresses}")
+            what = quote(gettext_noop("what every mail has of its own"), words)
+            omissions.add(Phrase(_LEADS_TO, what=what, address=addresses), words=f"{words} {addresses}")
             line[:] = []
             line.text = None
             continue
         for link in own:
-            what = f"a link that every mail has of its own{quote(text_content(link))}"
-            omissions.add(f"{what} ({link.get('href')})", words=f"{text_content(link)} {link.get('href')}")
+            text, address = text_content(link), link.get("href") or ""
+            what = quote(gettext_noop("a link that every mail has of its own"), text)
+            omissions.add(Phrase(_LEADS_TO, what=what, address=address), words=f"{text} {address}")
             detach(link)
 
 

@@ -13,10 +13,11 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.omissions import OmissionKind, OmissionLog, quote
+from editions.imports.omissions import OmissionKind, OmissionLog, locate, quote
 from editions.imports.source_document import SourceImage
 from editions.imports.web_page.css import Declarations
 from editions.imports.web_page.styles import read_pixels
+from locales.phrase import Phrase, gettext_noop
 
 _DATA = re.compile(r"data:(?P<kind>[\w/+.-]*)(?P<options>(?:;[^,;]*)*),(?P<data>.*)", re.DOTALL)
 _INVISIBLE = 2.0
@@ -60,7 +61,7 @@ class PictureFinder:
             return PagePicture()
         if len(sides) == 2 and max(sides) <= _SMALL:
             if not linked:
-                self._omissions.add(f"a small picture{quote(alt)}")
+                self._omissions.add(quote(gettext_noop("a small picture"), alt))
             return PagePicture(text=alt if linked else "")
         image = self._read(source, alt)
         if image is None:
@@ -70,8 +71,9 @@ class PictureFinder:
         return PagePicture(number=len(self.images) - 1)
 
     def _log_missing(self, source: str, alt: str) -> None:
-        where = "" if source.startswith(("cid:", "data:")) else f", {source}"
-        self._omissions.add(f"a picture that is not next to the page{quote(alt)}{where}")
+        address = "" if source.startswith(("cid:", "data:")) else source
+        missing = gettext_noop("a picture that is not next to the page")
+        self._omissions.add(locate(quote(missing, alt), address))
 
     def _read(self, source: str, alt: str) -> SourceImage | None:
         if source.startswith("data:"):
@@ -123,7 +125,13 @@ def _read_file(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DocumentError(
-            name, "broken-document", f"its picture {path.name} cannot be read ({error.strerror})."
+            name,
+            "broken-document",
+            Phrase(
+                gettext_noop("its picture %(name)s cannot be read (%(error)s)."),
+                name=path.name,
+                error=error.strerror,
+            ),
         ) from error
 
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from editions.changes.edition_copy import CopyChoice, copy_edition, create_empty_edition
 from editions.imports.remote_file import Fetch
 from editions.unsafe_characters import remove_unsafe_characters
+from locales.phrase import Phrase, load_phrase
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
@@ -149,9 +150,19 @@ def read_report(folder: Path) -> dict[str, object] | None:
     try:
         with (folder / REPORT_FILE).open("rb") as file:
             found = json.loads(file.read(_MAX_REPORT_BYTES))
-    except (OSError, ValueError):
+        left = [{key: _load_words(value) for key, value in one.items()} for one in found["left_behind"]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("left_behind"), list) else None
+    return {**found, "left_behind": left}
+
+
+def _dump_words(words: str) -> object:
+    """``words`` for a report, which is read in the language of whoever opens it."""
+    return words.dump() if isinstance(words, Phrase) else words
+
+
+def _load_words(value: Any) -> Any:
+    return load_phrase(value) if isinstance(value, list) else value
 
 
 def find_today(page: StudioPage) -> date:
@@ -175,6 +186,10 @@ def _record_import(page: StudioPage, line: ActivityLine, imported: "ImportedEdit
     made of it, and record the line under the edition's name."""
     report = {**imported.as_dict(), "source": line.subject, "starts": str(imported.starts)}
     del report["folder"]
+    report["left_behind"] = [
+        {"where": _dump_words(left.where), "what": _dump_words(left.what), "words": left.words}
+        for left in imported.omissions
+    ]
     data = json.dumps(report, ensure_ascii=False).encode()
     write_atomically(imported.folder / REPORT_FILE, data, mode=_REPORT_MODE)
     _record(page, replace(line, edition=imported.slug))

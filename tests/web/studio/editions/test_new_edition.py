@@ -16,6 +16,7 @@ from mailer.web.studio.editions.edition_names import suggest_name
 from mailer.web.studio.editions.new_edition_acts import clean_file_name
 from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import Draft
+from tests.factories.unkept_documents import write_unkept_word
 from tests.factories.word_documents import start_document
 from tests.web.studio.conftest import Studio
 from tests.web.studio.editions.studio_client import StudioClient, list_files
@@ -124,6 +125,19 @@ def test_a_word_document_becomes_an_edition_with_a_report(
         "stories/020-the-second.md",
     ]
     assert author.get("/editions/none/import").status == 404
+
+
+def test_what_a_document_could_not_keep_is_said_in_french(author: StudioClient, tmp_path: Path) -> None:
+    word = write_unkept_word(tmp_path / "acta.docm").read_bytes()
+    body = write_form({"slug": "2026-1", "language": "", "stories_at": ""}, "acta.docm", word)
+    author.send("/editions/new/file", body, content_type=MULTIPART)
+    page = html.unescape(author.get("/editions/2026-1/import", accept_language="fr").text)
+    told = page[page.index('class="notice right"') : page.rindex("</section>")]
+    assert "dans « Fabula prima »" in told
+    assert "2 insertions suivies, en premier « Tres », comme si la modification était acceptée" in told
+    assert "un commentaire de Anna « Duodecim »" in told
+    assert 'lang="en"' not in told
+    assert find_english(re.sub(r"<[^>]*>", " ", told)) == []
 
 
 @pytest.mark.parametrize(
