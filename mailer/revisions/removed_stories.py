@@ -35,6 +35,7 @@ from mailer.workspace import Workspace
 _LAST_NUMBER = 999
 _LOOKED_BACK = 200
 _MAX_TRIES = 5
+_THERE_ALREADY = gettext_noop("%(name)s is there already. Rename or remove it first.")
 
 
 class StoryRestoredError(EditionFileError):
@@ -110,6 +111,9 @@ def restore_story(
         wanted = {**gone, **(texts or {})}
         if "" not in wanted:
             raise StoryRestoredError(gettext_noop("The history does not have the text of this story."))
+        # Before anything is written: nothing replaces what was left.
+        for language in sorted(left.keys() & wanted):
+            raise StoryRestoredError(_THERE_ALREADY, name=left[language])
         number = _choose_number(folder, known[""].number if "" in known else "010", left.values())
         written = []
         for language, text in sorted(wanted.items()):
@@ -177,9 +181,7 @@ def _write_new(folder: Path, name: str, text: str) -> None:
     except FileChangedError:
         # Left by an attempt that was interrupted, or by somebody else: never replaced.
         if read_edition_file(folder, name).digest != digest_text(text):
-            raise StoryRestoredError(
-                gettext_noop("%(name)s is there already. Rename or remove it first."), name=name
-            ) from None
+            raise StoryRestoredError(_THERE_ALREADY, name=name) from None
 
 
 def _unlink(folder: Path, name: str) -> None:

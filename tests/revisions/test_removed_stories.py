@@ -159,6 +159,16 @@ def test_an_original_that_was_removed_alone_comes_back_to_its_translation(desk: 
     assert desk.read(TRANSLATION).text == "水很清，也很深\n", "what was left stays as it is"
 
 
+def test_one_s_own_words_do_not_replace_a_translation_that_was_left(desk: Desk, ann: Member) -> None:
+    desk.must_save(ann, f"{BEFORE}More.\n")
+    (desk.folder / STORY).unlink()
+    left = desk.read(TRANSLATION).text
+    with pytest.raises(StoryRestoredError, match=r"zh\.md is there already"):
+        restore(desk, ann, texts={"zh": "我的话\n"})
+    assert list_story_names(desk.folder, "water") == [TRANSLATION]
+    assert desk.read(TRANSLATION).text == left
+
+
 def test_an_original_follows_its_translation_that_has_moved(desk: Desk, ann: Member) -> None:
     desk.must_save(ann, f"{BEFORE}More.\n")
     (desk.folder / STORY).unlink()

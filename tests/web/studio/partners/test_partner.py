@@ -286,6 +286,7 @@ def test_a_person_is_erased_with_all_their_addresses(partners: PartnerHouse) -> 
         "m.lin@example.com",
         "This program cannot reach:",
         "It cannot be undone",
+        "Back without changes",
     ):
         assert told in words, told
     answer = partners.post(f"{number}/erase", Role.manager, address="lin.mei@partner.example")
