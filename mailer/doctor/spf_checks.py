@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
@@ -11,6 +11,9 @@ from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity, RelayOrigin
 from mailer.doctor.relay_services import RelayService
 from mailer.doctor.spf_evaluation import SpfResult, evaluate_spf
+
+if TYPE_CHECKING:
+    from checkdmarc.spf import SPFError
 
 _MOST_LOOKUPS = 10  # RFC 7208 §4.6.4
 _SUBJECT = "spf"
@@ -130,69 +133,45 @@ def _parse(record: str, domain: str, lookups: Lookups) -> tuple[dict[str, Any], 
             retries=0,
         )
         parsed = dict(result["parsed"])
-    except spf.SPFTooManyVoidDNSLookups:
-        fault = find_bad(
-            _SUBJECT,
-            "spf-void-lookups",
-            Phrase(
-                gettext_noop(
-                    "the SPF record of %(domain)s names more than two hosts that do not exist, and "
-                    "receivers then give up. Remove them from: %(record)s"
-                ),
-                domain=domain,
-                record=record,
-            ),
-        )
-    except spf.SPFTooManyDNSLookups as error:
-        more = Phrase(gettext_noop("more than %(number)s"), number=_MOST_LOOKUPS)
-        number = (getattr(error, "data", None) or {}).get("dns_lookups", more)
-        fault = find_bad(
-            _SUBJECT,
-            "spf-too-many-lookups",
-            Phrase(
-                gettext_noop(
-                    "the SPF record of %(domain)s needs %(number)s questions to the DNS, and receivers "
-                    "give up after %(most_lookups)s. Remove the services you no longer send through from: "
-                    "%(record)s"
-                ),
-                domain=domain,
-                number=number,
-                most_lookups=_MOST_LOOKUPS,
-                record=record,
-            ),
-        )
-    except (spf.SPFIncludeLoop, spf.SPFRedirectLoop, spf.SPFRecordNotFound) as error:
-        fault = find_bad(
-            _SUBJECT,
-            "spf-include-broken",
-            Phrase(
-                gettext_noop(
-                    "the SPF record of %(domain)s refers to a domain that has no usable SPF record, and "
-                    "receivers then accept none of it (%(error)s). Remove or correct that part of: "
-                    "%(record)s"
-                ),
-                domain=domain,
-                error=_shorten(error),
-                record=record,
-            ),
-        )
     except spf.SPFError as error:
-        code = "spf-include-broken" if isinstance(error, spf.MultipleSPFRTXTRecords) else "spf-syntax"
-        fault = find_bad(
-            _SUBJECT,
-            code,
-            Phrase(
-                gettext_noop(
-                    "the SPF record of %(domain)s has a mistake, and receivers then accept none of it "
-                    "(%(error)s). Correct: %(record)s"
-                ),
-                domain=domain,
-                error=_shorten(error),
-                record=record,
-            ),
-        )
+        code, message, values = _describe_fault(error)
+        fault = find_bad(_SUBJECT, code, Phrase(message, domain=domain, record=record, **values))
     lookups.raise_unanswered()
     return parsed, fault
+
+
+def _describe_fault(error: SPFError) -> tuple[str, str, dict[str, Any]]:
+    """The code of a mistake, the message about it, and what is in it beside the domain and its record."""
+    from checkdmarc import spf
+
+    if isinstance(error, spf.SPFTooManyVoidDNSLookups):
+        message = gettext_noop(
+            "the SPF record of %(domain)s names more than two hosts that do not exist, and "
+            "receivers then give up. Remove them from: %(record)s"
+        )
+        return "spf-void-lookups", message, {}
+    if isinstance(error, spf.SPFTooManyDNSLookups):
+        message = gettext_noop(
+            "the SPF record of %(domain)s needs %(number)s questions to the DNS, and receivers "
+            "give up after %(most_lookups)s. Remove the services you no longer send through from: "
+            "%(record)s"
+        )
+        more = Phrase(gettext_noop("more than %(number)s"), number=_MOST_LOOKUPS)
+        number = (getattr(error, "data", None) or {}).get("dns_lookups", more)
+        return "spf-too-many-lookups", message, {"number": number, "most_lookups": _MOST_LOOKUPS}
+    if isinstance(error, spf.SPFIncludeLoop | spf.SPFRedirectLoop | spf.SPFRecordNotFound):
+        message = gettext_noop(
+            "the SPF record of %(domain)s refers to a domain that has no usable SPF record, and "
+            "receivers then accept none of it (%(error)s). Remove or correct that part of: "
+            "%(record)s"
+        )
+        return "spf-include-broken", message, {"error": _shorten(error)}
+    message = gettext_noop(
+        "the SPF record of %(domain)s has a mistake, and receivers then accept none of it "
+        "(%(error)s). Correct: %(record)s"
+    )
+    code = "spf-include-broken" if isinstance(error, spf.MultipleSPFRTXTRecords) else "spf-syntax"
+    return code, message, {"error": _shorten(error)}
 
 
 def _shorten(error: Exception) -> str:
