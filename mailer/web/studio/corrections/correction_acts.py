@@ -13,7 +13,7 @@ from mailer.team.roles import Permission
 from mailer.web.routing import POST
 from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction
-from mailer.web.studio.corrections.place import CorrectionDep, CorrectionPlace
+from mailer.web.studio.corrections.place import CorrectionPlace, LastingCorrectionDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
@@ -22,11 +22,13 @@ _TAKEN = gettext_noop("Somebody else has prepared another correction at this mom
 _NOT_DELETED = gettext_noop("The correction could not be thrown away: %(reason)s.")
 
 
-def prepare(page: PageDep, correction: CorrectionDep) -> Response:
+def prepare(page: PageDep, correction: LastingCorrectionDep, edition: str, story: str) -> Response:
     """Make a campaign of the correction, to be tested, approved and launched like the others.
 
     A second click finds the campaign of the first.
     """
+    if correction is None:
+        return _tell_discarded(page, edition, story)
     if correction.campaign is not None:
         return _go_on(page, correction.campaign)
     now = page.state.clock()
@@ -49,8 +51,10 @@ def _go_on(page: StudioPage, campaign: int) -> Response:
     return page.redirect(f"/campaigns/{campaign}", Notice.correction_prepared)
 
 
-def discard(page: PageDep, correction: CorrectionDep) -> Response:
-    """Throw a correction away that no campaign has begun of."""
+def discard(page: PageDep, correction: LastingCorrectionDep, edition: str, story: str) -> Response:
+    """Throw a correction away that no campaign has begun of; one that is gone is left at that."""
+    if correction is None:
+        return _tell_discarded(page, edition, story)
     if not correction.is_open:
         return page.redirect(correction.path)
     try:
@@ -61,10 +65,11 @@ def discard(page: PageDep, correction: CorrectionDep) -> Response:
     except OSError as error:
         words = page.translator.translate(_NOT_DELETED, reason=error.strerror or str(error))
         return render_correction(page, correction, errors=[("", words)])
-    place = correction.place
-    return page.redirect(
-        "/corrections/new", Notice.correction_discarded, edition=place.edition, story=place.story
-    )
+    return _tell_discarded(page, edition, story)
+
+
+def _tell_discarded(page: StudioPage, edition: str, story: str) -> Response:
+    return page.redirect("/corrections/new", Notice.correction_discarded, edition=edition, story=story)
 
 
 def _make_line(page: StudioPage, act: Act, correction: CorrectionPlace) -> ActivityLine:

@@ -222,6 +222,11 @@ def test_a_correction_can_be_thrown_away_before_a_campaign_begins(house: House) 
     assert house.ask("POST", f"{NOTE}/discard", Role.author).status == 303
     assert house.ask("GET", NOTE, Role.author).status == 404
     assert list_acts(house)[-1] == Act.discarded_correction
+    with house.unchanged("acts on what was thrown away, by a second click or a colleague"):
+        for act in ("discard", "prepare"):
+            answer = house.ask("POST", f"{NOTE}/{act}", Role.author)
+            assert answer.headers["location"].startswith(f"/studio{NEW}?edition={SLUG}&story=teachers"), act
+            assert "notice=correction-discarded" in answer.headers["location"]
 
 
 def test_a_note_with_errors_is_shown_with_them_and_becomes_no_campaign(house: House) -> None:
