@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"[\d.,:%+ -]+")
 _ENOUGH_LETTERS = 10
 _MOST_CHARACTERS = 4000
 _MOST_SENTENCES = 12
-_PLACE = re.compile(r"[^\s,]+(?:, [^\s,]+)*|row \d+")
+_PLACE = re.compile(r"[^\s,]+(?: \([^\s,]+\))?(?:, [^\s,]+)*|row \d+")
 _SENTENCE_END = re.compile(r"[.?!] (?=\S)")
 
 

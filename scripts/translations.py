@@ -29,10 +29,12 @@ _ROOMS = (
     *("checks", "dispatch", "doctor", "feedback", "list_imports", "oauth", "providers", "settings", "smtp"),
 )
 _TABLES = {
-    "doctor/explanations.toml": ("title", "why", "advice"),
-    "providers/providers.toml": ("means", "advice"),
+    "mailer/doctor/explanations.toml": ("title", "why", "advice"),
+    "mailer/providers/providers.toml": ("means", "advice"),
 }
 """Tables with sentences, and the keys of those."""
+_COMPONENTS = "templates/email/components.toml"
+"""Says why a component must not be used."""
 _KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 
 
@@ -51,7 +53,7 @@ def extract_messages() -> Catalog:
             ],
         ),
         (ROOT / "mailer" / "database", [("restore.py", "python"), ("schema.py", "python")]),
-        (ROOT / "mailer" / "rendering", [("themes/**.py", "python"), ("worker/**.py", "python")]),
+        (ROOT / "mailer" / "rendering", [("**.py", "python")]),
         (ROOT / "editions", [("**.py", "python")]),
         (ROOT / "subscribers", [("**.py", "python")]),
         (ROOT / "locales", [("phrase.py", "python")]),
@@ -64,9 +66,12 @@ def extract_messages() -> Catalog:
                 message, locations=[(f"{folder.name}/{name}", None)], auto_comments=comments, context=context
             )
     for path, keys in _TABLES.items():
-        table = tomllib.loads((ROOT / "mailer" / path).read_text(encoding="utf-8"))
+        table = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))
         for message in dict.fromkeys(_list_sentences(table, keys)):
-            said.add(message, locations=[(f"mailer/{path}", None)])
+            said.add(message, locations=[(path, None)])
+    components = tomllib.loads((ROOT / _COMPONENTS).read_text(encoding="utf-8"))
+    for reason in dict.fromkeys(components["refused"].values()):
+        said.add(reason, locations=[(_COMPONENTS, None)])
     return said
 
 

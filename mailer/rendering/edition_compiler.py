@@ -9,6 +9,7 @@ from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.sections import arrange_sections
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
 from mailer.rendering.body.fragments import parse_fragments
@@ -87,7 +88,8 @@ def compile_excerpt(
     """
     stories = tuple(one for one in edition.stories if one.slug == story)
     if story and not stories:
-        raise TemplateError(f"{edition.slug}: there is no story {story}.")
+        missing = gettext_noop("%(edition)s: there is no story %(story)s.")
+        raise TemplateError(Phrase(missing, edition=edition.slug, story=story))
     excerpt = replace(edition, stories=stories)
     prepared = _prepare_page(excerpt, settings, language=language, overrides=overrides)
     shown = replace(prepared, page=replace(prepared.page, whole=not story, lists_contents=False))
@@ -159,8 +161,14 @@ def _prepare_page(
     wanted = language or edition.language
     if wanted not in edition.languages:
         raise TemplateError(
-            f"{edition.slug}: the edition is not available in {wanted}. Its languages are: "
-            f"{', '.join(edition.languages)}."
+            Phrase(
+                gettext_noop(
+                    "%(edition)s: the edition is not available in %(language)s. Its languages are: %(known)s."
+                ),
+                edition=edition.slug,
+                language=wanted,
+                known=", ".join(edition.languages),
+            )
         )
     # Building the page takes about as long as the worker needs to be ready.
     start_worker()

@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.archive_urls import archive_url, verify_place, verify_url, version_query
 from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
@@ -126,7 +127,8 @@ class MessageBuilder:
                 for label in {"", *self._labels.values()}
             }
         except (ValueError, UnicodeError) as error:
-            raise BuildError(f"no message can be built from this edition: {error}.") from error
+            words = gettext_noop("no message can be built from this edition: %(error)s.")
+            raise BuildError(Phrase(words, error=error)) from error
         # Bounded, and a single call into C for each reader.
         self._get_variant = lru_cache(_MAX_INTERESTS)(self.choose_variant)
         self._get_template = lru_cache(_MAX_VARIANTS)(self._make_template)
@@ -343,8 +345,13 @@ def sender_address(address: str) -> str:
         raise ConfigurationError(f"[sender] {address}: {error}") from error
     if normalised.needs_smtputf8:
         raise ConfigurationError(
-            f"[sender] {address}: use only ASCII characters before the @; many servers reject other "
-            "addresses."
+            Phrase(
+                gettext_noop(
+                    "[sender] %(address)s: use only ASCII characters before the @; many servers reject other "
+                    "addresses."
+                ),
+                address=address,
+            )
         )
     return normalised.envelope
 
@@ -364,7 +371,8 @@ def _list_id(settings: Settings) -> str:
     domain = sender_address(settings.sender.address).rpartition("@")[2]
     label = settings.sender.list_id or f"newsletter.{domain}"
     if not label.isascii() or any(character in label for character in "<> \t\r\n") or "." not in label:
-        raise ConfigurationError(f"[sender] list_id: {label!r} must look like newsletter.example.org.")
+        words = gettext_noop("[sender] list_id: %(label)s must look like newsletter.example.org.")
+        raise ConfigurationError(Phrase(words, label=repr(label)))
     return label
 
 

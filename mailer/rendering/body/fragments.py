@@ -14,6 +14,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from markupsafe import Markup
 
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.merge_tags import ANY_TAG, TAG_PATTERN, LinkTag, MergeTag, StoryCount
 
@@ -172,11 +173,17 @@ class _FragmentParser:
             return MergeTag(name)
         if name not in _COUNTS:
             known = ", ".join(one.placeholder for one in (*MergeTag, *StoryCount))
-            raise self._error(f"@@{name}@@ is an unknown merge tag. You can use: {known}")
+            unknown = gettext_noop("@@%(name)s@@ is an unknown merge tag. You can use: %(known)s.")
+            raise self._error(Phrase(unknown, name=name, known=known))
         if not any(kind in {FragmentKind.section, FragmentKind.entry} for kind, _ in self.open):
             raise self._error(
-                f"@@{name}@@ counts the stories of a section, but is outside any section. Put it between "
-                'begin("section", section.key) and end("section")'
+                Phrase(
+                    gettext_noop(
+                        "@@%(name)s@@ counts the stories of a section, but is outside any section. Put it "
+                        'between begin("section", section.key) and end("section").'
+                    ),
+                    name=name,
+                )
             )
         return StoryCount(name)
 
@@ -189,31 +196,40 @@ class _FragmentParser:
 
     def _begin(self, kind: FragmentKind, key: str) -> None:
         if (kind, key) in self.seen and kind is not FragmentKind.greeting:
-            raise self._error(f"the {kind} {key!r} is marked twice. Mark each fragment once")
+            twice = gettext_noop("the %(kind)s %(key)s is marked twice. Mark each fragment once.")
+            raise self._error(Phrase(twice, kind=kind, key=repr(key)))
         self.seen.add((kind, key))
         self.open.append((kind, key))
         self.parts.append([])
 
     def _end(self, kind: FragmentKind) -> None:
         if not self.open or self.open[-1][0] is not kind:
-            inside = (
-                f"is inside the {' '.join(self.open[-1]).strip()}"
-                if self.open
-                else "does not match an open fragment"
-            )
-            raise self._error(f'end("{kind}") {inside}. Close fragments in the reverse order of opening')
+            raise self._error(self._explain_end(kind))
         opened, key = self.open.pop()
         inner = self.parts.pop()
         self.parts[-1].append(Fragment(opened, key, group_fragments(inner)))
 
+    def _explain_end(self, kind: FragmentKind) -> str:
+        if not self.open:
+            stray = gettext_noop(
+                'end("%(kind)s") does not match an open fragment. Close fragments in the reverse order of '
+                "opening."
+            )
+            return Phrase(stray, kind=kind)
+        inside = gettext_noop(
+            'end("%(kind)s") is inside the %(opened)s. Close fragments in the reverse order of opening.'
+        )
+        return Phrase(inside, kind=kind, opened=" ".join(self.open[-1]).strip())
+
     def finish(self) -> Parts[str]:
         if self.open:
             kind, key = self.open[-1]
-            raise self._error(f'the {kind} {key!r} has no end. Write end("{kind}") after it')
+            endless = gettext_noop('the %(kind)s %(key)s has no end. Write end("%(kind)s") after it.')
+            raise self._error(Phrase(endless, kind=kind, key=repr(key)))
         return group_fragments(self.parts[0])
 
     def _error(self, message: str) -> TemplateError:
-        return TemplateError(f"{self.what}: {message}.")
+        return TemplateError(Phrase(AFTER_PLACE, place=self.what, words=message))
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:

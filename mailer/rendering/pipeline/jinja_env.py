@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
 from editions.source.file_stamp import FileStamp, stamp_file
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.pipeline.mjml import mark_origin
@@ -55,7 +56,11 @@ class _TemplateLoader(BaseLoader):
             source = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(
-                f"{path}: cannot be read: {error}. Save it as UTF-8 and try again."
+                Phrase(
+                    gettext_noop("%(path)s: cannot be read: %(error)s. Save it as UTF-8 and try again."),
+                    path=path,
+                    error=error,
+                )
             ) from error
         return source, path, lambda: _find_file(places) == found
 
@@ -149,12 +154,16 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
     except TemplateSyntaxError as error:
         raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
     except TemplateNotFound as error:
-        raise TemplateError(f"{error.name}: template not found. {name} needs it.") from error
+        missing = gettext_noop("%(missing)s: template not found. %(name)s needs it.")
+        raise TemplateError(Phrase(missing, missing=error.name, name=name)) from error
     except SyntaxError as error:  # of the Python that Jinja generates: statements nest only twenty deep
         raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
     except RecursionError as error:
         raise TemplateError(
-            f"{_locate(error, name)}: the template calls or includes itself, or is nested too deep."
+            Phrase(
+                gettext_noop("%(place)s: the template calls or includes itself, or is nested too deep."),
+                place=_locate(error, name),
+            )
         ) from error
     except (MemoryError, TemplateError):
         raise
@@ -162,8 +171,14 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
         raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
     if length > MAX_OUTPUT_BYTES:
         raise TemplateError(
-            f"{name}: the output is {length:,} bytes, and an email has about a hundred thousand. Look "
-            "for a loop over too many items, or text that is repeated many times."
+            Phrase(
+                gettext_noop(
+                    "%(name)s: the output is %(size)s bytes, and an email has about a hundred thousand. Look "
+                    "for a loop over too many items, or text that is repeated many times."
+                ),
+                name=name,
+                size=f"{length:,}",
+            )
         )
     return rendered
 

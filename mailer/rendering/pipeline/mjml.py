@@ -7,7 +7,7 @@ gives only the byte offset of the surrounding tag. Here every error has a templa
 import itertools
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -15,6 +15,7 @@ from lxml import etree
 from markupsafe import Markup
 
 import templates
+from locales.phrase import Phrase, gettext_noop, join_phrases
 from mailer.errors import MjmlError
 from mailer.rendering.pipeline.mrml_workarounds import apply_workarounds
 
@@ -29,10 +30,20 @@ _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
 # levels; with a thousand and more MRML crashes. Our own blocks stay below thirty.
 _MAX_DEPTH = 100
 _BELOW_MAX_DEPTH = etree.XPath("/*" * (_MAX_DEPTH + 1))
-_TOO_DEEP_MESSAGE = (
-    f"is nested more than {_MAX_DEPTH} levels deep, where email programs lose its content. Use fewer "
+_TOO_DEEP = gettext_noop(
+    "<%(name)s> is nested more than %(most)s levels deep, where email programs lose its content. Use fewer "
     "levels, and close every element"
 )
+_EXCESSIVE_DEPTH = gettext_noop(
+    "%(place)s, column %(column)s: is nested more than %(most)s levels deep, where email programs lose its "
+    "content. Use fewer levels, and close every element."
+)
+_NOT_WELL_FORMED = gettext_noop("%(place)s, column %(column)s: not well-formed: %(error)s.")
+_FORBIDDEN_XML = {
+    "<![CDATA[": gettext_noop("a CDATA section is not allowed in MJML. Remove it"),
+    "<!DOCTYPE": gettext_noop("a DOCTYPE is not allowed in MJML. Remove it"),
+    "<?": gettext_noop("<?…?> is not allowed in MJML. Remove it"),
+}
 _COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 
@@ -89,12 +100,19 @@ def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
         plain = apply_workarounds(strip_origins(mjml))
         html: str = mjml2html(_mark_head(plain) if marks_head else plain, fonts={})
     except ValueError as error:
-        raise MjmlError(f"{template}: the renderer rejects this MJML: {error}.") from error
+        rejected = gettext_noop("%(template)s: the renderer rejects this MJML: %(error)s.")
+        raise MjmlError(Phrase(rejected, template=template, error=error)) from error
     left = re.search(r"<(mj-[\w-]+)", html)
     if left:
         raise MjmlError(
-            f"{template}: <{left[1]}> was left in the HTML. email/components.toml lists the components "
-            "you can use."
+            Phrase(
+                gettext_noop(
+                    "%(template)s: <%(name)s> was left in the HTML. email/components.toml lists the "
+                    "components you can use."
+                ),
+                template=template,
+                name=left[1],
+            )
         )
     return _wrap_in_main(html)
 
@@ -138,8 +156,12 @@ def check_mjml(mjml: str, *, template: str) -> None:
     except etree.XMLSyntaxError as error:
         line, column = error.position
         what = error.msg.partition(", line ")[0].strip()
-        fault = _TOO_DEEP_MESSAGE if what.startswith("Excessive depth") else f"not well-formed: {what}"
-        raise MjmlError(f"{_describe_place(mjml, template, line)}, column {column}: {fault}.") from error
+        place = _describe_place(mjml, template, line)
+        if what.startswith("Excessive depth"):
+            fault = Phrase(_EXCESSIVE_DEPTH, place=place, column=column, most=_MAX_DEPTH)
+        else:
+            fault = Phrase(_NOT_WELL_FORMED, place=place, column=column, error=what)
+        raise MjmlError(fault) from error
     faults = [*_find_unsupported_xml(mjml), *_find_deep_nesting(root), *_find_faults(root)]
     if faults:
         raise MjmlError(
@@ -156,22 +178,23 @@ def _describe_place(mjml: str, template: str, line: int) -> str:
 
 def _find_unsupported_xml(mjml: str) -> Iterator[tuple[int, str]]:
     """XML that lxml accepts and MRML does not."""
-    for start, name in (("<![CDATA[", "a CDATA section"), ("<!DOCTYPE", "a DOCTYPE"), ("<?", "<?…?>")):
+    for start, message in _FORBIDDEN_XML.items():
         *before, _ = mjml.split(start)
         for line in itertools.accumulate(piece.count("\n") for piece in before):
-            yield line + 1, f"{name} is not allowed in MJML. Remove it"
+            yield line + 1, message
 
 
 def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
     """The first element that is nested too deep; reporting each would take as many lines as the email."""
     deep: list[etree._Element] = _BELOW_MAX_DEPTH(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
-        yield _line_of(element), f"<{element.tag}> {_TOO_DEEP_MESSAGE}"
+        yield _line_of(element), Phrase(_TOO_DEEP, name=element.tag, most=_MAX_DEPTH)
 
 
 def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
     if root.tag != "mjml":
-        yield _line_of(root), f"the document starts with <{root.tag}>, but must start with <mjml>"
+        wrong = gettext_noop("the document starts with <%(name)s>, but must start with <mjml>")
+        yield _line_of(root), Phrase(wrong, name=root.tag)
     for element in root.iter("*"):
         name = str(element.tag)
         if name.startswith("mj"):
@@ -181,7 +204,8 @@ def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
                 yield _line_of(element), fault
         style = element.get("style")
         if style and not _is_declarations(style):
-            yield _line_of(element), f'style="{style}" on <{name}> is not a list of "name: value"'
+            wrong = gettext_noop('style="%(style)s" on <%(name)s> is not a list of "name: value"')
+            yield _line_of(element), Phrase(wrong, style=style, name=name)
 
 
 @lru_cache(maxsize=1024)
@@ -199,24 +223,38 @@ def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tupl
 def _find_component_faults(name: str, above: str, attributes: frozenset[str]) -> Iterator[str]:
     known, refused = known_components()
     if name in refused:
-        yield f"<{name}> must not be used: {refused[name]}"
+        yield Phrase(gettext_noop("<%(name)s> must not be used: %(why)s"), name=name, why=refused[name])
         return
     if name not in known:
-        yield f"<{name}> is not a known component. You can use: {', '.join(sorted(known))}"
+        yield Phrase(
+            gettext_noop("<%(name)s> is not a known component. You can use: %(known)s"),
+            name=name,
+            known=", ".join(sorted(known)),
+        )
         return
     component = known[name]
     if above not in component.parents and not (not above and name == "mjml"):
-        places = " or ".join(f"<{place}>" for place in component.parents)
-        yield f"<{name}> is inside <{above}>, but is only allowed in {places or 'no other element'}"
+        places = [f"<{place}>" for place in component.parents]
+        yield Phrase(
+            gettext_noop("<%(name)s> is inside <%(above)s>, but is only allowed in %(places)s")
+            if places
+            else gettext_noop("<%(name)s> is inside <%(above)s>, but is allowed in no other element"),
+            name=name,
+            above=above,
+            **({"places": join_phrases(places)} if places else {}),
+        )
     for attribute in sorted(attributes - component.attributes):
-        yield f"<{name}> has no attribute {attribute}. It has: {_join_names(component.attributes)}"
+        yield Phrase(
+            gettext_noop("<%(name)s> has no attribute %(attribute)s. It has: %(known)s"),
+            name=name,
+            attribute=attribute,
+            known=", ".join(sorted(component.attributes)) or "–",
+        )
     for attribute in sorted(component.required - attributes):
         if above != "mj-attributes":
-            yield f"<{name}> needs {attribute}"
-
-
-def _join_names(names: Collection[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
+            yield Phrase(
+                gettext_noop("<%(name)s> needs the attribute %(attribute)s"), name=name, attribute=attribute
+            )
 
 
 def _line_of(element: etree._Element) -> int:

@@ -4,15 +4,19 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import SEPARATORS
 from mailer.rendering.body.merge_tags import DELIMITER
 from mailer.rendering.template_context.page import MergeTags, Page, SectionView, StoryView
 
+_FRAGMENT = gettext_noop(
+    "“%(text)s” contains %(sign)s, which is reserved for the start or end of a fragment."
+)
 _RESERVED = (
-    (DELIMITER, "merge tags"),
-    *((sign, "the start or end of a fragment") for sign in SEPARATORS),
-    ("\0", "nothing that an email may contain"),
+    (DELIMITER, gettext_noop("“%(text)s” contains %(sign)s, which is reserved for merge tags.")),
+    *((sign, _FRAGMENT) for sign in SEPARATORS),
+    ("\0", gettext_noop("“%(text)s” contains %(sign)s, which no email may contain.")),
 )
 # Numbers that differ between variants, and addresses that end with a version: these fields contain
 # placeholders by design.
@@ -30,13 +34,13 @@ def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
     texts: list[tuple[str, str]] = []
     _gather_texts(page, "edition.md", texts)
     for place, text in texts:
-        for mark, meaning in _RESERVED:
+        for mark, message in _RESERVED:
             if mark in text:
                 start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
-                raise TemplateError(
-                    f"{place}: “{text[start : start + 60]}” contains {sign}, which is reserved for "
-                    f"{meaning}. Write it in another way."
-                )
+                words = Phrase(message, text=text[start : start + 60], sign=sign)
+                advice = Phrase(gettext_noop("Write it in another way."))
+                told = join_sentences([words, advice])
+                raise TemplateError(Phrase(AFTER_PLACE, place=place, words=told))
 
 
 def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:

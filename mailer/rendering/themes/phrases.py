@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.themes.field_docs import Help
 from mailer.rendering.themes.template_files import read_toml, template_folders
@@ -102,6 +103,15 @@ def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
     return words
 
 
+_MISSING = gettext_noop("%(names)s is missing.")
+_SEVERAL_MISSING = gettext_noop("%(names)s are missing.")
+_WHOLE_LANGUAGE = gettext_noop(
+    "To change some of the phrases for %(language)s, write them into %(file)s instead."
+)
+_UNKNOWN = gettext_noop("%(names)s: no phrase has this name. Correct or delete the line.")
+_NO_TEXT = gettext_noop("%(name)s must be a text between quotation marks.")
+
+
 def _explain_faults(language: str, error: ValidationError) -> str:
     """What is wrong with the file of ``language``, one sentence for all the phrases it lacks."""
     name, faults = _phrase_file(language), error.errors(include_url=False)
@@ -112,18 +122,18 @@ def _explain_faults(language: str, error: ValidationError) -> str:
     missing, unknown = keys["missing"], keys["unexpected_keyword_argument"]
     sentences = []
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        advice = "A language of its own needs all phrases: docs/templates.md lists them."
+        told = [
+            Phrase(_MISSING if len(missing) == 1 else _SEVERAL_MISSING, names=", ".join(missing)),
+            gettext_noop("A language of its own needs all phrases: docs/templates.md lists them."),
+        ]
         if "-" in language:
             whole = language.partition("-")[0]
-            advice += (
-                f" To change some of the phrases for {whole}, write them into {_phrase_file(whole)} instead."
-            )
-        sentences.append(f"{', '.join(missing)} {verb} missing. {advice}")
+            told.append(Phrase(_WHOLE_LANGUAGE, language=whole, file=_phrase_file(whole)))
+        sentences.append(join_sentences(told))
     if unknown:
-        sentences.append(f"{', '.join(unknown)}: no phrase has this name. Correct or delete the line.")
+        sentences.append(Phrase(_UNKNOWN, names=", ".join(unknown)))
     sentences += [
-        f"{'.'.join(map(str, fault['loc']))} must be a text between quotation marks."
+        Phrase(_NO_TEXT, name=".".join(map(str, fault["loc"])))
         for fault in faults
         if fault["type"] not in _KINDS
     ]
@@ -153,7 +163,13 @@ def _find_bad_placeholders(words: Phrases) -> Iterator[str]:
         except ValueError:
             pieces = [("", "", None)]
         if any(piece != (field, "", None) for piece in pieces):
-            yield f"{key}: {phrase!r}: the only placeholder allowed is {{{field}}}. Double any other braces."
+            yield Phrase(
+                gettext_noop(
+                    "%(phrase)s: the only placeholder allowed is %(field)s. Double any other braces."
+                ),
+                phrase=f"{key}: {phrase!r}",
+                field=f"{{{field}}}",
+            )
 
 
 def _candidate_languages(language: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.template_files import read_toml
@@ -23,10 +24,12 @@ _UNVERSIONED = 1
 
 CHANGES: Mapping[int, str] = MappingProxyType(
     {
-        2: "an edition can be a digest. If page.form is “digest”, the layout includes "
-        "email/blocks/digest.mjml.j2, which shows the stories of a section as cards where section.as_cards "
-        "is true; the plain text does so in email/blocks/story.txt.j2; and the style sheets have rules for "
-        "the classes kb, kc, kh and kw."
+        2: gettext_noop(
+            "an edition can be a digest. If page.form is “digest”, the layout includes "
+            "email/blocks/digest.mjml.j2, which shows the stories of a section as cards where "
+            "section.as_cards is true; the plain text does so in email/blocks/story.txt.j2; and the style "
+            "sheets have rules for the classes kb, kc, kh and kw."
+        )
     }
 )
 """What each version changed for templates of a workspace."""
@@ -44,15 +47,28 @@ def check_version(values: Mapping[str, Any], file: str) -> int:
     version = values.get(VERSION_KEY, _UNVERSIONED)
     if type(version) is not int or version < 1:
         raise TemplateError(
-            f"{file}: {VERSION_KEY}: invalid value {version!r}. Write the number of the version that the "
-            f"theme was "
-            f"written for: {VERSION_KEY} = {TEMPLATE_VERSION}."
+            Phrase(
+                gettext_noop(
+                    "%(file)s: invalid value %(value)s. Write the number of the version that the theme was "
+                    "written for: %(key)s = %(version)s."
+                ),
+                file=f"{file}: {VERSION_KEY}",
+                value=repr(version),
+                key=VERSION_KEY,
+                version=TEMPLATE_VERSION,
+            )
         )
     if version > TEMPLATE_VERSION:
         raise TemplateError(
-            f"{file} is of version {version} of the templates, and this program has version "
-            f"{TEMPLATE_VERSION}. "
-            "Update the program, or use the theme as it was before."
+            Phrase(
+                gettext_noop(
+                    "%(file)s is of version %(version)s of the templates, and this program has version "
+                    "%(current)s. Update the program, or use the theme as it was before."
+                ),
+                file=file,
+                version=version,
+                current=TEMPLATE_VERSION,
+            )
         )
     return version
 
@@ -67,11 +83,21 @@ def explain_old_version(template: str, version: int) -> str:
     """What has changed since ``version``, and what to do; empty if the theme is up to date."""
     if version >= TEMPLATE_VERSION:
         return ""
-    changes = " ".join(f"Since version {number}, {CHANGES[number]}" for number in _newer_than(version))
-    return (
-        f"templates/email/{template}.toml is of version {version} of the templates, and this program has "
-        f"{TEMPLATE_VERSION}. {changes} Compare your templates with ours, add what is missing, then write "
-        f"`{VERSION_KEY} = {TEMPLATE_VERSION}` at the top of the file."
+    since = gettext_noop("Since version %(number)s, %(change)s")
+    changes = [
+        Phrase(since, number=number, change=Phrase(CHANGES[number])) for number in _newer_than(version)
+    ]
+    return Phrase(
+        gettext_noop(
+            "templates/email/%(template)s.toml is of version %(version)s of the templates, and this program "
+            "has %(current)s. %(changes)s Compare your templates with ours, add what is missing, then write "
+            "`%(key)s = %(current)s` at the top of the file."
+        ),
+        template=template,
+        version=version,
+        current=TEMPLATE_VERSION,
+        changes=join_sentences(changes),
+        key=VERSION_KEY,
     )
 
 
@@ -84,26 +110,37 @@ def check_digest_support(template: str, overrides: Path | None, phrases: Phrases
     version = read_version(template, overrides)
     if version < DIGEST_SINCE:
         raise TemplateError(
-            f"{explain_old_version(template, version)} Until then, write `form: full` in edition.md."
+            join_sentences(
+                [
+                    explain_old_version(template, version),
+                    Phrase(gettext_noop("Until then, write `form: full` in edition.md.")),
+                ]
+            )
         )
     if not phrases.read_story:
         raise TemplateError(
-            f"templates/email/words/{phrases.language}.toml has no `read_story`, which a digest needs: the "
-            f"words of "
-            "the link from a card to the story, in English “Read the story”. Add the line "
-            '`read_story = "…"`.'
+            Phrase(
+                gettext_noop(
+                    "templates/email/words/%(language)s.toml has no `read_story`, which a digest needs: the "
+                    "words of the link from a card to the story, in English “Read the story”. Add the line "
+                    '`read_story = "…"`.'
+                ),
+                language=phrases.language,
+            )
         )
 
 
 def explain_lost_link(story: str) -> str:
     """The message about a block of a workspace that does not show the card of a ``story`` in a digest."""
-    return (
-        f"the story {story} has no link to its page, though the edition is a digest. A template of yours "
-        f"that "
-        "replaces one of ours was probably written before there were digests: "
-        f"{CHANGES[DIGEST_SINCE]} Compare your files in templates/email/blocks with ours and add what is "
-        f"missing, "
-        "or write `form: full` in edition.md."
+    return Phrase(
+        gettext_noop(
+            "the story %(story)s has no link to its page, though the edition is a digest. A template of "
+            "yours that replaces one of ours was probably written before there were digests: %(change)s "
+            "Compare your files in templates/email/blocks with ours and add what is missing, or write "
+            "`form: full` in edition.md."
+        ),
+        story=story,
+        change=Phrase(CHANGES[DIGEST_SINCE]),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.field_docs import Help, describe_fields, find_dataclasses
@@ -53,7 +53,10 @@ def _pixels(least: int, most: int) -> WrapValidator:
     def check(value: Any, _handler: Any) -> int:
         if type(value) is int and least <= value <= most:
             return value
-        what = f"Write a whole number of pixels from {least} to {most}"
+        what = gettext_noop("Write a whole number of pixels from %(least)s to %(most)s") % {
+            "least": least,
+            "most": most,
+        }
         raise PydanticCustomError("token", "{what}", {"what": what})
 
     return WrapValidator(check)
@@ -62,26 +65,35 @@ def _pixels(least: int, most: int) -> WrapValidator:
 Colour = Annotated[
     str,
     Field(pattern=r"^#[0-9a-f]{6}$"),
-    _expect('Write a colour as # and six lower-case hexadecimal digits, such as "#1d2733"'),
+    _expect(gettext_noop('Write a colour as # and six lower-case hexadecimal digits, such as "#1d2733"')),
 ]
 # A font stack must not contain anything that could end a style attribute or a rule.
 FontStack = Annotated[
     str,
     Field(pattern=r"^[\w ',-]+$"),
-    _expect('Write font names separated by commas, the generic one last, such as "Georgia,serif"'),
+    _expect(
+        gettext_noop('Write font names separated by commas, the generic one last, such as "Georgia,serif"')
+    ),
 ]
 ColourPair = Annotated[
     tuple[Colour, Colour],
-    _expect('Write a colour for light and one for dark, such as ["#0b6a8f", "#6cc4e8"]'),
+    _expect(gettext_noop('Write a colour for light and one for dark, such as ["#0b6a8f", "#6cc4e8"]')),
 ]
-Columns = Annotated[int, Field(ge=1, le=2, strict=True), _expect("Write 1 or 2")]
-SingleLine = Annotated[str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write text in quotes, on one line")]
-Bullet = Annotated[str, Field(max_length=1), _expect('Write one character, such as "■", or "" for none')]
+Columns = Annotated[int, Field(ge=1, le=2, strict=True), _expect(gettext_noop("Write 1 or 2"))]
+SingleLine = Annotated[
+    str, Field(pattern=r"^[^\n<>{}]*$"), _expect(gettext_noop("Write text in quotes, on one line"))
+]
+Bullet = Annotated[
+    str, Field(max_length=1), _expect(gettext_noop('Write one character, such as "■", or "" for none'))
+]
 PictureFile = Annotated[
     str,
     Field(pattern=r"^$|^[\w-][\w .-]*\.(?i:jpe?g|png|gif)$"),
     _expect(
-        'Write the name of a JPEG, PNG or GIF file in templates/email of the workspace, such as "logo.png"'
+        gettext_noop(
+            "Write the name of a JPEG, PNG or GIF file in templates/email of the workspace, such as "
+            '"logo.png"'
+        )
     ),
 ]
 
@@ -424,13 +436,19 @@ def _explain_error(fault: ErrorDetails) -> str:
     token = ".".join(place)
     match fault["type"]:
         case "unexpected_keyword_argument":
-            return f"{token}: unknown token. {_suggest(above, name)}"
+            unknown = Phrase(gettext_noop("%(token)s: unknown token."), token=token)
+            return join_sentences([unknown, _suggest(above, name)])
         case "missing":
             return Phrase(
                 gettext_noop("%(token)s is missing. Add it, as in the shipped themes."), token=token
             )
         case "token":
-            return f"{token}: invalid value {fault['input']!r}. {fault['msg']}."
+            return Phrase(
+                gettext_noop("%(token)s: invalid value %(value)s. %(advice)s."),
+                token=token,
+                value=f"{fault['input']!r}",
+                advice=fault["msg"],
+            )
         case _:
             return Phrase(
                 gettext_noop("%(token)s: invalid value %(value)s. Write a table, as in the shipped themes."),
@@ -451,7 +469,9 @@ def _suggest(above: list[str], name: str) -> str:
         if token.startswith(table) and "." not in token.removeprefix(table)
     ]
     near = elsewhere or [f"{table}{sibling}" for sibling in get_close_matches(name, siblings, 1)]
-    return f"Did you mean {near[0]}?" if near else f"The tokens are: {', '.join(siblings)}."
+    if near:
+        return Phrase(gettext_noop("Did you mean %(token)s?"), token=near[0])
+    return Phrase(gettext_noop("The tokens are: %(tokens)s."), tokens=", ".join(siblings))
 
 
 def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import mailer
-from locales.phrase import SENTENCES, Phrase, gettext_noop
+from locales.phrase import AFTER_PLACE, SENTENCES, Phrase, gettext_noop
 from mailer.errors import MailerError, MjmlError, TemplateError
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.worker.protocol import (
@@ -78,13 +78,15 @@ class _WorkerProcess:
                 template = texts[0]
         except TimeoutError:
             raise TemplateError(
-                f"{template or 'A template'}: stopped after {limits.wall_seconds:g} seconds without "
-                "finishing. If the machine is very busy, try again; otherwise look for a loop over too many "
-                "items."
+                Phrase(
+                    AFTER_PLACE,
+                    place=template or _TEMPLATES,
+                    words=Phrase(_STOPPED, seconds=f"{limits.wall_seconds:g}"),
+                )
             ) from None
         except ProtocolError as error:
             raise TemplateError(
-                f"{template or 'A template'}: the render process sent an invalid reply ({error})."
+                Phrase(AFTER_PLACE, place=template or _TEMPLATES, words=Phrase(_INVALID_REPLY, error=error))
             ) from None
         except (ConnectionClosedError, OSError) as error:
             code = self._wait_for_exit()
@@ -226,9 +228,15 @@ class RenderWorker:
                 return self._request(pickled, readable)
             except _NotStartedError as error:
                 raise MailerError(
-                    f"{find_python()}: the render process cannot be started: {error}. Check that the "
-                    "machine has free memory; if it has, parts of the program are missing: install it "
-                    "again."
+                    Phrase(
+                        gettext_noop(
+                            "%(program)s: the render process cannot be started: %(error)s. Check that the "
+                            "machine has free memory; if it has, parts of the program are missing: install "
+                            "it again."
+                        ),
+                        program=find_python(),
+                        error=error,
+                    )
                 ) from error
 
     def _request(self, pickled: bytes, readable: Path | None) -> RenderedPage:
@@ -317,8 +325,14 @@ def find_python() -> str:
     found = sys.executable or next((str(path) for path in candidates if path.is_file()), None)
     if found is None:
         raise MailerError(
-            f"There is no {name} in {sys.prefix}, and email is rendered in a separate Python process. "
-            "Install Python there."
+            Phrase(
+                gettext_noop(
+                    "There is no %(name)s in %(folder)s, and email is rendered in a separate Python process. "
+                    "Install Python there."
+                ),
+                name=name,
+                folder=sys.prefix,
+            )
         )
     return found
 
@@ -327,6 +341,15 @@ def _list_import_path() -> list[str]:
     """Our import path as absolute paths, because the process runs in another folder."""
     own = str(Path(mailer.__file__).resolve().parents[1])
     return list(dict.fromkeys([*(str(Path(entry).absolute()) for entry in sys.path), own]))
+
+
+_TEMPLATES = "templates/email"
+"""The place of a fault when no template had begun."""
+_STOPPED = gettext_noop(
+    "stopped after %(seconds)s seconds without finishing. If the machine is very busy, try again; otherwise "
+    "look for a loop over too many items."
+)
+_INVALID_REPLY = gettext_noop("the render process sent an invalid reply (%(error)s).")
 
 
 def explain_exit(code: int | None, limits: RenderLimits) -> str:

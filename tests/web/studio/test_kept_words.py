@@ -1,6 +1,7 @@
 """What was written in English and kept is shown in the language of whoever reads the page."""
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -19,6 +20,7 @@ from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.app import ROUTES
 from mailer.web.studio.settings.sections import SECTIONS
+from tests.doctor.said_findings import find_english
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import write_edition
 from tests.servers.process import wait_until
@@ -120,6 +122,38 @@ def test_problems_of_an_edition_are_said_in_the_readers_language(house: House) -
     page = read(house, f"/editions/{SLUG}/problems", "n'est pas l'un des secteurs de mailer.toml")
     assert "n'est pas une clé de ce fichier" in page
     assert list_english(page) == []
+
+
+@pytest.fixture
+def own_templates(house: House) -> Iterator[Path]:
+    folder = house.studio.workspace.root / "templates"
+    (folder / "email").mkdir(parents=True)
+    yield folder / "email"
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("periodical.toml", 'version = 2\n[light]\npage = "red"\n', "Écrivez une couleur : #"),
+        ("periodical.toml", "version = 2\nstrange = 1\n", "paramètre inconnu"),
+        ("periodical.toml", "version = 99\n", "est de la version 99 des modèles"),
+        ("periodical.mjml.j2", "{% include 'email/absent.j2' %}", "modèle introuvable"),
+        ("periodical.mjml.j2", "<mjml><mj-body><mj-strange /></mj-body></mjml>", "un composant connu"),
+        ("periodical.mjml.j2", "{% include 'email/periodical.mjml.j2' %}", "s'inclut lui-même"),
+    ],
+)
+def test_what_is_wrong_with_a_theme_is_said_in_the_readers_language(
+    house: House, own_templates: Path, name: str, text: str, words: str
+) -> None:
+    (own_templates / name).write_text(text, encoding="utf-8")
+    story = house.studio.workspace.editions / SLUG / "stories" / "010-teachers.md"
+    with story.open("a", encoding="utf-8") as file:
+        file.write("\nA paragraph more.\n")
+    page = read(house, f"/editions/{SLUG}/problems", words)
+    assert list_english(page) == []
+    told = page[page.index(words) - 300 : page.index('class="muted"', page.index(words))]
+    assert find_english(re.sub(r"<[^>]*>|<.*", " ", told[told.rindex('<span class="grow">') :])) == []
 
 
 def test_what_is_wrong_with_a_query_is_said_in_the_readers_language(house: House) -> None:
