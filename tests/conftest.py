@@ -22,12 +22,14 @@ from mailer.database import schema
 from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
+from scripts.translations import extract_messages
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
 from tests.paths import ROOT
 from tests.servers.postgres import find_postgres, running_postgres
 from tests.servers.postgres_databases import PostgresDatabases, create_database, drop_database
 
 if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
     from playwright.sync_api import Browser
 
     from tests.servers.browser import SharedChromium
@@ -114,6 +116,12 @@ def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def messages() -> "Catalog":
+    """Every message of the pages, as `make translations` finds them; to be read only."""
+    return extract_messages()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from scripts.translations import extract_messages
+from babel.messages.catalog import Catalog
+
 from templates import ROOT
 
 _TEAM_PAGES = re.compile(r"web/(studio|report_pages|partials/report)")
@@ -20,20 +21,22 @@ _OF_READING = (
 """Where somebody writes or translates for whoever will read it."""
 
 
-def list_words() -> Iterator[str]:
-    for message in extract_messages():
+def list_words(messages: Catalog) -> Iterator[str]:
+    for message in messages:
         if any(_TEAM_PAGES.search(place) for place, _ in message.locations):
             yield from [message.id] if isinstance(message.id, str) else message.id
 
 
-def test_pages_of_the_team_say_reader_only_of_who_reads_a_text() -> None:
-    for words in list_words():
+def test_pages_of_the_team_say_reader_only_of_who_reads_a_text(messages: Catalog) -> None:
+    for words in list_words(messages):
         said = re.sub(r"%\(\w+\)s|\b[Tt]est readers\b", "", words)
         assert not re.search(r"\b[Rr]eaders?\b", said) or any(one in words for one in _OF_READING), words
 
 
-def test_pages_of_the_team_ask_for_no_line_of_the_settings_and_no_option_of_a_command() -> None:
-    for words in list_words():
+def test_pages_of_the_team_ask_for_no_line_of_the_settings_and_no_option_of_a_command(
+    messages: Catalog,
+) -> None:
+    for words in list_words(messages):
         assert not re.search(r"\[[a-z_]+\](?!\()|\b[a-z]+_[a-z]+ = |\s--[a-z]", words), words
 
 
