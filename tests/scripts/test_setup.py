@@ -361,8 +361,21 @@ def test_on_ubuntu_whose_chromium_is_a_snap_the_browser_is_left_to_the_person(ma
     assert "chromium" not in read_calls(machine)[1]
 
 
-def test_what_is_there_is_not_installed_again(machine: Path) -> None:
+@pytest.mark.parametrize("kind", ["tests", "judges"])
+def test_the_browser_without_a_window_is_installed_for_the_tests_where_it_is_known(
+    machine: Path, kind: str
+) -> None:
     place_command(machine, "id", "echo 0")
+    # As on a new machine, where nothing is known before the first update.
+    knows = f'[ -e "{machine.parent}/calls" ] && [ "$*" = "show chromium-headless-shell" ]'
+    place_command(machine, "apt-cache", knows)
+    place_apt(machine)
+    assert run_script(machine, "scripts/system-packages", kind).returncode == 0
+    assert ("chromium-headless-shell" in read_calls(machine)[1].split()) == (kind == "tests")
+
+
+def place_all_servers(machine: Path) -> None:
+    """All that the tests run against, and a Chromium."""
     for command in ("smtp-sink", "dovecot", "postgres", "initdb", "nginx", "caddy", "chromium"):
         place_command(machine, command, "exit 0")
     place_command(machine, "fc-list", "echo Some Font")
@@ -372,9 +385,31 @@ def test_what_is_there_is_not_installed_again(machine: Path) -> None:
     imap = machine.parent / "usr" / "lib" / "dovecot" / "imap"
     imap.parent.mkdir()
     imap.touch(mode=0o755)
+
+
+def test_what_is_there_is_not_installed_again(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    place_all_servers(machine)
     place_apt(machine)
     done = run_script(machine, "scripts/system-packages")
     assert (done.returncode, done.stderr, read_calls(machine)) == (0, "", [])
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_beside_a_chromium_the_one_without_a_window_is_installed_or_not_spoken_of(
+    machine: Path, user: int
+) -> None:
+    place_command(machine, "id", f"echo {user}")
+    place_command(machine, "apt-cache", "exit 0")
+    place_all_servers(machine)
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages")
+    assert done.returncode == 0
+    if user == 0:
+        assert done.stderr.split("\n")[0].split()[3] == "chromium-headless-shell"
+        assert read_calls(machine)[1].split()[-3] == "chromium-headless-shell"
+    else:
+        assert (done.stderr, read_calls(machine)) == ("", [])
 
 
 # --- what CI runs -------------------------------------------------------------------------------------------

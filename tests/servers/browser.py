@@ -24,8 +24,10 @@ _ARGUMENTS = (
 )
 
 
-def find_chromium() -> str | None:
-    """The machine's Chromium or Chrome, or None."""
+def find_chromium(*, windowless: bool = False) -> str | None:
+    """The machine's Chromium or Chrome, or None; with ``windowless``, rather the one without a window."""
+    if windowless and (found := shutil.which("chromium-headless-shell")):
+        return found
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -36,9 +38,9 @@ def find_driver_fault(driver: Path = _DRIVER) -> str:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*, windowless: bool = False) -> Iterator[Browser]:
     """A browser; without one the test is skipped, and in CI it fails."""
-    executable = find_chromium()
+    executable = find_chromium(windowless=windowless)
     fault = "Chromium is not installed" if executable is None else find_driver_fault()
     if fault and os.environ.get("CI") == "true":
         pytest.fail(fault)
@@ -51,7 +53,11 @@ def chromium() -> Iterator[Browser]:
 
 
 class SharedChromium:
-    """A Chromium that is started when it is first needed, and is lent to one test file after the other."""
+    """A Chromium that is started when it is first needed, and is lent to one test file after the other.
+
+    If it can, it has no window: for each context that has one, Chromium begins its whole interface, which
+    takes a processor four times as long as the context itself.
+    """
 
     def __init__(self) -> None:
         self._ending = contextlib.ExitStack()
@@ -63,7 +69,7 @@ class SharedChromium:
         """The browser, with nothing open in it; what is still open in the end is closed."""
         if self._browser is None or not self._browser.is_connected():
             self.close()
-            self._browser = self._ending.enter_context(chromium())
+            self._browser = self._ending.enter_context(chromium(windowless=True))
             self._loop = asyncio.get_running_loop()
         with self._in_its_loop():
             yield self._browser

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import dovecot
-from tests.servers.browser import find_driver_fault
+from tests.servers.browser import find_chromium, find_driver_fault
 from tests.servers.dovecot import MailService, read_version, require_dovecot, running_dovecot, write_settings
 from tests.servers.process import await_server, end_server
 
@@ -128,3 +128,15 @@ def test_a_browser_driver_that_does_not_start_is_quoted(tmp_path: Path) -> None:
     assert find_driver_fault(driver) == "libatomic.so.1: cannot open shared object file"
     driver.write_text("#!/bin/sh\necho v24.0.0\n")
     assert find_driver_fault(driver) == ""
+
+
+def test_the_tests_prefer_a_browser_without_a_window_and_do_with_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_chromium(windowless=True) is None
+    for name in ("chromium", "chromium-headless-shell"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        assert find_chromium(windowless=True) == str(tmp_path / name)
+    assert find_chromium() == str(tmp_path / "chromium")
