@@ -19,6 +19,7 @@ from editions.problem import Level, Problem
 from editions.source.document import AnyDocument, read_document
 from editions.source.note_schema import NoteHeader, NoteTranslation
 from locales.languages import canonical_language
+from locales.phrase import Phrase, gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +116,13 @@ def _explain_language(found: Path) -> Problem:
         line=1,
         level=Level.error,
         code="unknown-language",
-        message="the part of the name before .md is not a known language tag. Call a translation into French "
-        f"{found.name.split('.')[0]}.fr.md, for example.",
+        message=Phrase(
+            gettext_noop(
+                "the part of the name before .md is not a known language tag. Call a translation into French "
+                "%(name)s.fr.md, for example."
+            ),
+            name=found.name.split(".")[0],
+        ),
     )
 
 

@@ -179,6 +179,7 @@ _THE_SAME = frozenset(
         "%(first)s %(next)s",
         "%(first)s, %(next)s",
         "%(first)s; %(next)s",
+        "%(number)s %(reason)s",
         "%(what)s (%(address)s)",
         "%(what)s “%(quotation)s”",
         "%(what)s: “%(quotation)s”",

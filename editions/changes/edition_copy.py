@@ -12,6 +12,7 @@ from editions.new_edition import create_edition_folder, guess_issue_number, gues
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER, leads_outside, scan_folder
 from editions.source.schema import EditionHeader
 from editions.source.text_file import read_text_file
+from locales.phrase import Phrase, gettext_noop
 
 _EMPTY = "---\ntitle: x\n---\n\n"
 
@@ -108,15 +109,21 @@ def _date_anew(slug: str, language: str, today: date) -> FieldChanges:
     }
 
 
+_NOT_COPIED = gettext_noop("%(name)s cannot be copied: %(reason)s")
+_FAULTY_LINE = gettext_noop("%(name)s cannot be copied. Line %(line)s: %(reason)s")
+
+
 def _read(folder: Path, name: str, slug: str) -> str:
     file, problems = read_text_file(folder, name)
     if file is None:
-        raise NewEditionError(slug, problems[0].code, f"{name} cannot be copied: {problems[0].message}")
+        reason = Phrase(_NOT_COPIED, name=name, reason=problems[0].message)
+        raise NewEditionError(slug, problems[0].code, reason)
     try:
         read_fields(file.text)
     except FrontMatterError as error:
         if name == EDITION_FILE or "/" not in name:
-            raise NewEditionError(slug, error.code, f"{name} cannot be copied. {error}") from error
+            reason = Phrase(_FAULTY_LINE, name=name, line=error.line, reason=error.reason)
+            raise NewEditionError(slug, error.code, reason) from error
     return file.text
 
 

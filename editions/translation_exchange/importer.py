@@ -24,6 +24,7 @@ from editions.translation_exchange.unit import (
     normalise,
     plain_text,
 )
+from locales.phrase import Phrase, gettext_noop, read_error
 
 _NEW_FILE = "---\n---\n"
 
@@ -92,12 +93,19 @@ class _Import:
         if known is None:
             return
         if returned.id in self.taken.get(returned.file_id, {}):
-            self._report(returned, "this text is there twice. The first was taken: delete one of them.")
+            self._report(
+                returned, gettext_noop("this text is there twice. The first was taken: delete one of them.")
+            )
         elif returned.source is not None and normalise(returned.source) != normalise(known.source):
             self._report(
                 returned,
-                "its original is not what the edition says now, so it was not taken: it has changed since, "
-                f"or was changed in the file. The edition says “{_shorten(normalise(known.source))}”.",
+                Phrase(
+                    gettext_noop(
+                        "its original is not what the edition says now, so it was not taken: it has changed "
+                        "since, or was changed in the file. The edition says “%(text)s”."
+                    ),
+                    text=_shorten(normalise(known.source)),
+                ),
             )
         elif not normalise(returned.target) or _is_same(returned.target, known.target):
             self.unchanged += 1
@@ -107,11 +115,16 @@ class _Import:
     def _find(self, returned: ReturnedUnit) -> TranslationUnit | None:
         file = self.units.get(returned.file_id)
         if file is None:
-            self._report(returned, "the edition has no such story any more, so its texts were not taken.")
+            self._report(
+                returned,
+                gettext_noop("the edition has no such story any more, so its texts were not taken."),
+            )
             return None
         known = next((unit for unit in file.units if unit.id == returned.id), None)
         if known is None:
-            self._report(returned, "the edition has no such text any more, so it was not taken.")
+            self._report(
+                returned, gettext_noop("the edition has no such text any more, so it was not taken.")
+            )
         return known
 
     def _report(self, unit: ReturnedUnit, message: str) -> None:
@@ -124,11 +137,11 @@ class _Import:
         except (FrontMatterError, EditionError) as error:
             reason = getattr(error, "reason", str(error))
         except (UnwritableError, DocumentSchemaError) as error:
-            reason = str(error)
+            reason = read_error(error)
         first = next(iter(units.values()))
-        self.problems.append(
-            ExchangeProblem(place=first.place, message=f"{file.name} was not changed: {reason}")
-        )
+        unchanged = gettext_noop("%(name)s was not changed: %(reason)s")
+        message = Phrase(unchanged, name=file.name, reason=reason)
+        self.problems.append(ExchangeProblem(place=first.place, message=message))
         return None
 
 

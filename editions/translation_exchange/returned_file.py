@@ -6,6 +6,7 @@ from editions.errors import DocumentError
 from editions.translation_exchange.exporter import export_texts
 from editions.translation_exchange.importer import ImportedTranslations, import_translations
 from editions.translation_exchange.unit import ReturnedUnit
+from locales.phrase import Phrase, gettext_noop
 
 _ZIP = b"PK\x03\x04"
 
@@ -33,11 +34,17 @@ def _read(name: str, data: bytes, folder: Path, language: str) -> list[ReturnedU
             raise DocumentError(
                 name,
                 "other-language",
-                f"it is a translation into {target}, not into {language}. Choose its language.",
+                Phrase(
+                    gettext_noop(
+                        "it is a translation into %(target)s, not into %(language)s. Choose its language."
+                    ),
+                    target=target,
+                    language=language,
+                ),
             )
         return units
     raise DocumentError(
         name,
         "not-a-translation",
-        "it is neither a Word document (.docx) nor XLIFF. Send back the exported file.",
+        gettext_noop("it is neither a Word document (.docx) nor XLIFF. Send back the exported file."),
     )

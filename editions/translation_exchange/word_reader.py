@@ -12,6 +12,7 @@ from editions.imports.zip_archive import ZIP_ERRORS
 from editions.rich_text.nodes import BREAK, Mark, MarkKind, Text
 from editions.translation_exchange.unit import Exchange, ReturnedUnit, Texts, normalise
 from editions.translation_exchange.word_writer import CODE_FONT, ID_SEPARATOR, RELATIONSHIPS, WORD
+from locales.phrase import gettext_noop
 
 _W, _R = f"{{{WORD}}}", f"{{{RELATIONSHIPS}}}"
 _COLUMNS = 2
@@ -34,7 +35,9 @@ def read_docx(name: str, data: bytes, exchange: Exchange) -> list[ReturnedUnit]:
             links = package.relationships(package.document)
     except ZIP_ERRORS as error:
         raise DocumentError(
-            name, "not-a-document", "it is not a Word document, or is damaged. Save it as .docx again."
+            name,
+            "not-a-document",
+            gettext_noop("it is not a Word document, or is damaged. Save it as .docx again."),
         ) from error
     rows = (
         [] if root is None else [cells for row in root.iter(f"{_W}tr") if len(cells := _list_cells(row)) > 1]
@@ -44,7 +47,9 @@ def read_docx(name: str, data: bytes, exchange: Exchange) -> list[ReturnedUnit]:
         raise DocumentError(
             name,
             "no-table",
-            "there is no table of originals and translations in it. Send the file back that was exported.",
+            gettext_noop(
+                "there is no table of originals and translations in it. Send the file back that was exported."
+            ),
         )
     return units
 

@@ -7,6 +7,7 @@ from lxml import etree
 from editions.errors import DocumentError
 from editions.translation_exchange.unit import ReturnedUnit, Texts
 from editions.translation_exchange.xliff_inline import NAMESPACE, read_inline
+from locales.phrase import Phrase, gettext_noop
 
 _NS = f"{{{NAMESPACE}}}"
 _MAX_BYTES = 20_000_000
@@ -31,7 +32,9 @@ def read_xliff(name: str, data: bytes) -> tuple[str, list[ReturnedUnit]]:
 def _parse(name: str, data: bytes) -> etree._Element:
     if len(data) > _MAX_BYTES:
         raise DocumentError(
-            name, "file-too-large", "it is larger than any edition's texts. Choose another file."
+            name,
+            "file-too-large",
+            gettext_noop("it is larger than any edition's texts. Choose another file."),
         )
     # No entities, no network, and no document type, in which a few bytes can become gigabytes.
     parser = etree.XMLParser(
@@ -43,14 +46,22 @@ def _parse(name: str, data: bytes) -> etree._Element:
         raise DocumentError(
             name,
             "not-xliff",
-            f"it is not XML, or is damaged ({error.msg}). Export it from the translation program again.",
+            Phrase(
+                gettext_noop(
+                    "it is not XML, or is damaged (%(error)s). Export it from the translation program again."
+                ),
+                error=error.msg,
+            ),
         ) from error
     if getattr(root.getroottree().docinfo, "doctype", ""):
-        raise DocumentError(name, "not-xliff", "it has a document type, which XLIFF never has.")
+        typed = gettext_noop("it has a document type, which XLIFF never has.")
+        raise DocumentError(name, "not-xliff", typed)
     if root.tag != f"{_NS}xliff":
         older = "urn:oasis:names:tc:xliff:document:1.2" in str(root.tag)
         advice = (
-            "It is XLIFF 1.2: export it as XLIFF 2.1." if older else "It is not XLIFF 2. Choose another file."
+            gettext_noop("It is XLIFF 1.2: export it as XLIFF 2.1.")
+            if older
+            else gettext_noop("It is not XLIFF 2. Choose another file.")
         )
         raise DocumentError(name, "not-xliff", advice)
     return root

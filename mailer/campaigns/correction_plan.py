@@ -15,7 +15,7 @@ from editions.model import Edition
 from editions.problem import Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.audiences.segments import has_delivery, read_segment
 from mailer.campaigns.audiences.story_recipients import StoryCampaign, find_story_campaigns
@@ -148,7 +148,10 @@ def _explain_not_sent(connection: Connection, workspace: Workspace, edition: str
         read_segment(f"got:{edition}/{story}", workspace.settings, connection)
     except SegmentError as error:
         return error.reason
-    return f"No campaign has sent the story {story} of {edition}, so there is nothing to correct."
+    unsent = gettext_noop(
+        "No campaign has sent the story %(story)s of %(edition)s, so there is nothing to correct."
+    )
+    return Phrase(unsent, story=story, edition=edition)
 
 
 def _read_corrected(

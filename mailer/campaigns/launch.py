@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
 from mailer.campaigns.approvals.approval import find_approval
 from mailer.campaigns.approvals.approval_fault import find_approval_fault
 from mailer.campaigns.audiences.left_out import ALREADY_SENT
@@ -161,10 +161,24 @@ def launch_or_continue(
 
 def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
-        when = f" at {format_utc(found.scheduled_at)}" if found.scheduled_at else ""
         raise LaunchRefusedError(
-            f"Campaign {found.id} is scheduled to send this edition to this segment{when}. Choose another "
-            f"time with --at, or cancel it with `mailer campaigns cancel {found.id}` and send again."
+            Phrase(
+                gettext_noop(
+                    "Campaign %(number)s is scheduled to send this edition to this segment at %(when)s. "
+                    "Choose another time with --at, or cancel it with `mailer campaigns cancel %(number)s` "
+                    "and send again."
+                ),
+                number=found.id,
+                when=format_utc(found.scheduled_at),
+            )
+            if found.scheduled_at
+            else Phrase(
+                gettext_noop(
+                    "Campaign %(number)s is scheduled to send this edition to this segment. Choose another "
+                    "time with --at, or cancel it with `mailer campaigns cancel %(number)s` and send again."
+                ),
+                number=found.id,
+            )
         )
     # Sending again must not release the readers who wait for the canary.
     if found.state is CampaignState.paused and found.canary is not None:
@@ -239,7 +253,8 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
     if fault := find_trial_fault(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     ):
-        raise LaunchRefusedError(f"{plan.edition} was not sent. {fault}")
+        unsent = Phrase(gettext_noop("%(edition)s was not sent."), edition=plan.edition)
+        raise LaunchRefusedError(join_sentences([unsent, fault]))
 
 
 def find_or_create_campaign(
@@ -308,11 +323,26 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
     return bool(connection.scalar(select(exists().where(*other))))
 
 
+_NOBODY = gettext_noop("Nobody in the segment %(segment)s would get %(edition)s.")
+_NOBODY_LEFT = gettext_noop(
+    "Nobody in the segment %(segment)s would get %(edition)s (left out: %(left_out)s)."
+)
+_SEE_SEGMENT = gettext_noop(
+    "To see who is in the segment, run `mailer subscribers list --segment %(query)s`."
+)
+_SEND_AGAIN = gettext_noop("Add --again to send it to readers who already have it.")
+_COUNTED = gettext_noop("%(number)s %(reason)s")
+
+
 def _explain_empty_audience(plan: Plan) -> str:
-    left_out = ", ".join(f"{number} {reason}" for reason, number in plan.left_out.items())
-    hint = " Add --again to send it to readers who already have it." if ALREADY_SENT in plan.left_out else ""
-    return (
-        f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}"
-        f"{f' (left out: {left_out})' if left_out else ''}. "
-        f"To see who is in the segment, run `mailer subscribers list --segment {plan.segment.text!r}`.{hint}"
-    )
+    values = {"segment": repr(plan.segment_label), "edition": plan.edition}
+    counts = [Phrase(_COUNTED, number=number, reason=reason) for reason, number in plan.left_out.items()]
+    sentences = [
+        Phrase(_NOBODY_LEFT, **values, left_out=join_sentences(counts, FURTHER))
+        if counts
+        else Phrase(_NOBODY, **values),
+        Phrase(_SEE_SEGMENT, query=repr(plan.segment.text)),
+    ]
+    if ALREADY_SENT in plan.left_out:
+        sentences.append(Phrase(_SEND_AGAIN))
+    return join_sentences(sentences)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, exists, select
 from sqlmodel import col
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import Cohort, load_reader
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
@@ -130,8 +130,10 @@ def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address
     chosen = texts or settings.campaigns.test_readers
     if not chosen:
         raise RefusedTestError(
-            "Say who gets the test: `--test me@example.org`. Or list the usual people in mailer.toml, under "
-            '[campaigns]: test_readers = ["me@example.org"].'
+            gettext_noop(
+                "Say who gets the test: `--test me@example.org`. Or list the usual people in mailer.toml, "
+                'under [campaigns]: test_readers = ["me@example.org"].'
+            )
         )
     try:
         found = {address.email: address for address in map(normalise_address, chosen)}
@@ -139,8 +141,15 @@ def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address
         raise RefusedTestError(f"{place}{error}") from error
     if len(found) > MAX_TEST_READERS:
         raise RefusedTestError(
-            f"{place}{len(found)} addresses are too many for a test, which goes to {MAX_TEST_READERS} at "
-            "most. To send to more people, import them and send a campaign to their segment."
+            Phrase(
+                gettext_noop(
+                    "%(number)s addresses are too many for a test, which goes to %(most)s at most. To "
+                    "send to "
+                    "more people, import them and send a campaign to their segment."
+                ),
+                number=f"{place}{len(found)}",
+                most=MAX_TEST_READERS,
+            )
         )
     return tuple(found.values())
 
@@ -240,16 +249,33 @@ def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
         return variants[number - 1]
     if not variants:
         raise RefusedTestError(
-            f"Nobody in the segment {plan.segment.text!r} would get {plan.edition}, so it has no versions. "
-            "Leave out --variant to test it as a reader would get it who is not known."
+            Phrase(
+                gettext_noop(
+                    "Nobody in the segment %(segment)s would get %(edition)s, so it has no versions. Leave "
+                    "out --variant to test it as a reader would get it who is not known."
+                ),
+                segment=repr(plan.segment.text),
+                edition=plan.edition,
+            )
         )
     if len(variants) == 1:
         raise RefusedTestError(
-            f"{plan.edition} has one version for {plan.segment_label}. Leave out --variant."
+            Phrase(
+                gettext_noop("%(edition)s has one version for %(segment)s. Leave out --variant."),
+                edition=plan.edition,
+                segment=plan.segment_label,
+            )
         )
     raise RefusedTestError(
-        f"{plan.edition} has {len(variants)} versions for {plan.segment_label}, so --variant is a number "
-        f"from 1 to {len(variants)}. `mailer send {plan.edition} --segment QUERY` lists them."
+        Phrase(
+            gettext_noop(
+                "%(edition)s has %(number)s versions for %(segment)s, so --variant is a number from 1 to "
+                "%(number)s. `mailer send %(edition)s --segment QUERY` lists them."
+            ),
+            edition=plan.edition,
+            number=len(variants),
+            segment=plan.segment_label,
+        )
     )
 
 

@@ -28,6 +28,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import MailerError
 
 STANDARD_INPUT = Path("-")
@@ -145,11 +146,15 @@ def read_postfix_log(
             for part in sorted(parts, key=lambda part: part.start):
                 reader.read(part.lines())
         except (OSError, EOFError) as error:
-            raise PostfixLogError(f"The log cannot be read: {error}.") from error
+            raise PostfixLogError(
+                Phrase(gettext_noop("The log cannot be read: %(error)s."), error=error)
+            ) from error
     if not reader.has_seen_postfix:
         raise PostfixLogError(
-            "The log contains no line written by Postfix. Such lines look like "
-            "'Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<…>'."
+            gettext_noop(
+                "The log contains no line written by Postfix. Such lines look like 'Nov 24 10:00:00 relay "
+                "postfix/cleanup[812]: 4F7B2100C3: message-id=<…>'."
+            )
         )
     return reader.finish()
 
@@ -186,7 +191,13 @@ def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _Log
             return _LogFile(start=start, head=head, rest=file)
         if len(head) >= _MAX_HEAD_LINES:
             raise PostfixLogError(
-                f"{path} is not a mail log: none of its first {_MAX_HEAD_LINES} lines looks like one."
+                Phrase(
+                    gettext_noop(
+                        "%(path)s is not a mail log: none of its first %(number)s lines looks like one."
+                    ),
+                    path=path,
+                    number=_MAX_HEAD_LINES,
+                )
             )
     return _LogFile(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
 from subscribers.segments.lookups import Lookups
@@ -185,8 +185,13 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
         connection.execute(insert(SavedSegment).values(row))
     except IntegrityError as error:
         raise SavedSegmentError(
-            f'Someone else has just saved "{row["name"]}". '
-            f"Check it with `mailer segments show {row['name']}`, then save again."
+            Phrase(
+                gettext_noop(
+                    'Someone else has just saved "%(name)s". Check it with `mailer segments show %(name)s`, '
+                    "then save again."
+                ),
+                name=row["name"],
+            )
         ) from error
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select
 from sqlmodel import col
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError, find_approval
 from mailer.campaigns.approvals.changes import SendingOptions
 from mailer.campaigns.approvals.facts import gather_facts
@@ -124,13 +124,24 @@ def refuse_unscheduled(found: UnfinishedCampaign, plan: Plan) -> None:
     """
     if found.state is not CampaignState.scheduled:
         raise ApprovalRefusedError(
-            f"Campaign {found.id} is already sending this to this segment. "
-            f"To see its progress: `mailer campaigns show {found.id}`."
+            Phrase(
+                gettext_noop(
+                    "Campaign %(number)s is already sending this to this segment. To see its progress: "
+                    "`mailer campaigns show %(number)s`."
+                ),
+                number=found.id,
+            )
         )
     if found.again != plan.again:
         raise ApprovalRefusedError(
-            f"Campaign {found.id} was scheduled {'with' if found.again else 'without'} --again. "
-            f"Approve it {'with' if found.again else 'without'} --again too."
+            Phrase(
+                gettext_noop("Campaign %(number)s was scheduled with --again. Approve it with --again too.")
+                if found.again
+                else gettext_noop(
+                    "Campaign %(number)s was scheduled without --again. Approve it without --again too."
+                ),
+                number=found.id,
+            )
         )
 
 

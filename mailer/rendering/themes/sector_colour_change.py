@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import TemplateError
 from mailer.rendering.themes.theme import find_low_contrast, load_theme
@@ -48,7 +49,9 @@ def change_sector_colour(
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked_folder(root):
         if find_own_colour(root, theme, sector) != was:
-            raise ColourError("Somebody else has changed the colours meanwhile. Look at them, and try again.")
+            raise ColourError(
+                gettext_noop("Somebody else has changed the colours meanwhile. Look at them, and try again.")
+            )
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         value = None if colours is None else list(colours)
         write_atomically(file, change_toml(text, {("sections", sector): value}).encode(), mode=_FILE_MODE)
@@ -62,7 +65,10 @@ def find_theme_file(root: Path, theme: str) -> Path:
 def _check(root: Path, theme: str, sector: str, colours: ColourPair) -> None:
     if wrong := [one for one in colours if not _COLOUR.fullmatch(one)]:
         raise ColourError(
-            f"{wrong[0]!r} is not a colour. Write # and six digits or letters, such as #0b6a8f."
+            Phrase(
+                gettext_noop("%(text)s is not a colour. Write # and six digits or letters, such as #0b6a8f."),
+                text=repr(wrong[0]),
+            )
         )
     folder = root / "templates"
     found = load_theme(theme, folder if folder.is_dir() else None)

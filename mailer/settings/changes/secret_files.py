@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import sync_folder, write_atomically
 from mailer.errors import ConfigurationError
 
@@ -39,7 +39,11 @@ def write_secret(root: Path, name: str, secret: str) -> Path:
         sync_folder(folder)
     except OSError as error:
         raise ConfigurationError(
-            f"{folder} could not be written ({error.strerror}). Nothing was changed."
+            Phrase(
+                gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed."),
+                path=folder,
+                why=error.strerror,
+            )
         ) from error
     return Path(SECRETS_FOLDER, name)
 

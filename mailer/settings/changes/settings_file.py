@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import atomic_file, locked_folder, remove_left_behind, sync_folder
 from mailer.errors import ConfigurationError
 from mailer.settings.changes.toml_nodes import TomlPath
@@ -37,12 +37,15 @@ class OverriddenError(ConfigurationError):
     """A variable of the environment overrides the setting, so that a change would do nothing."""
 
 
+NOT_WRITTEN = gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed.")
+
+
 class FileNotWrittenError(ConfigurationError):
     """The file could not be written, and is as it was; ``why`` is the system's reason."""
 
     def __init__(self, path: Path, why: str) -> None:
         self.why = why
-        super().__init__(f"{path} could not be written ({why}). Nothing was changed.")
+        super().__init__(Phrase(NOT_WRITTEN, path=path, why=why))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,11 @@ def read_settings_file(folder: Path) -> SettingsFile:
         file = SettingsFile(path=path, data=path.read_bytes())
         tomllib.loads(file.text)
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
+        unread = gettext_noop("%(path)s cannot be read (%(error)s).")
+        raise ConfigurationError(Phrase(unread, path=path, error=error.strerror)) from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
+        invalid = gettext_noop("%(path)s: not valid TOML: %(error)s. Fix the line and try again.")
+        raise ConfigurationError(Phrase(invalid, path=path, error=error)) from error
     return file
 
 
@@ -143,7 +148,7 @@ def _replace(file: SettingsFile, data: bytes) -> None:
         status = path.stat()
         # Renaming asks for no permission on the file itself, which somebody has taken away on purpose.
         if not status.st_mode & _ANY_WRITE:
-            raise PermissionError(0, "the file is read-only")
+            raise PermissionError(0, gettext_noop("the file is read-only"))
         remove_left_behind(path)
         with atomic_file(path, mode=stat.S_IMODE(status.st_mode)) as draft:
             with contextlib.suppress(PermissionError):
@@ -153,7 +158,7 @@ def _replace(file: SettingsFile, data: bytes) -> None:
             os.fsync(draft.fileno())
             # Whoever edits the file by hand does not ask for the lock.
             if path.read_bytes() != file.data:
-                raise FileNotWrittenError(file.path, "it was changed at the same moment")
+                raise FileNotWrittenError(file.path, gettext_noop("it was changed at the same moment"))
         sync_folder(path.parent)
     except OSError as error:
         raise FileNotWrittenError(file.path, error.strerror or str(error)) from error

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.settings.changes.toml_array import change_array
 from mailer.settings.changes.toml_nodes import (
@@ -57,7 +58,14 @@ def change_toml(
     ):
         names = ", ".join(sorted({write_keys(path) for path in (*changes, *(orders or {}))}))
         raise TomlChangeError(
-            f"the file is written in a way in which {names} cannot be changed alone. Change the file itself."
+            Phrase(
+                gettext_noop(
+                    "the file is written in a way in which %(names)s cannot be changed alone. Change the "
+                    "file "
+                    "itself."
+                ),
+                names=names,
+            )
         )
     return written
 
@@ -133,7 +141,8 @@ def _set_value(holder: Any, path: TomlPath, value: TomlValue | None) -> None:
         assert isinstance(key, int)  # noqa: S101 - a path has a number for an item
         holder[key : key + 1] = [] if value is None else [_copy(value)]
     elif not isinstance(holder, dict):
-        raise TomlChangeError(f"{key} cannot be written into what is not a table. Change the file itself.")
+        no_table = gettext_noop("%(key)s cannot be written into what is not a table. Change the file itself.")
+        raise TomlChangeError(Phrase(no_table, key=key))
     elif value is None:
         holder.pop(key, None)
     else:

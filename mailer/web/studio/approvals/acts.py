@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.approvals.answers import add_comment
@@ -44,7 +44,7 @@ def post_request(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Re
     try:
         asked = ask(page, place, note=note)
     except (MailerError, ConfigurationError, SubscriberError) as error:
-        return render_approval(page, place, status=422, errors=(("", str(error)),), note=note)
+        return render_approval(page, place, status=422, errors=(("", read_error(error)),), note=note)
     return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
 
 

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
 from mailer.campaigns.approvals.settled_answer import settle_answer
@@ -58,7 +59,7 @@ def post_answer(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Res
         errors = ((_FIELDS.get(error.fault, ""), page.translator.translate(FAULT_WORDS[error.fault])),)
         return render_approval(page, place, status=status, errors=errors, changes=error.changes, words=words)
     except (MailerError, ConfigurationError, SubscriberError) as error:
-        return render_approval(page, place, status=422, errors=(("", str(error)),), words=words)
+        return render_approval(page, place, status=422, errors=(("", read_error(error)),), words=words)
     page.state.sign_in_mailer.wake()
     return page.redirect(place.path, find_notice_of(given.asked.state, verdict))
 

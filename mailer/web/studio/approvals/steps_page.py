@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.mail_queue import list_asked, queue_asked
@@ -76,7 +77,7 @@ def post_steps(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Resp
             return page.redirect(place.path, Notice.approval_steps_changed)
         asked = ask(page, place, note=note, steps=steps)
     except (MailerError, ConfigurationError, SubscriberError) as error:
-        return _render(page, place, forms, note=note, errors=[("", str(error))])
+        return _render(page, place, forms, note=note, errors=[("", read_error(error))])
     return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
 
 

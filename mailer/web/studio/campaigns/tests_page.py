@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
+from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.audiences.recipient_selection import Cohort
@@ -83,7 +84,7 @@ def send_campaign_test(
             _name_form(page, preparation, form), lambda: _send(page, preparation, mail, sent)
         )
     except (RefusedTestError, MailerError, ConfigurationError, SubscriberError) as error:
-        return _render(page, place, preparation, sent, [("addresses", str(error))])
+        return _render(page, place, preparation, sent, [("addresses", read_error(error))])
     failed = [one for one in done.results if not one.is_sent and one.verdict is not Verdict.in_doubt]
     if not failed:
         # The page names those who are in doubt.

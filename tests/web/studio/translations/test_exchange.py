@@ -16,6 +16,7 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.revision_models import EditionRevision, RevisionKind
 from mailer.database.team_models import Role
 from mailer.database.translation_models import TranslationBase
+from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import STORY, STORY_ZH, Draft
 from tests.web.site import HttpResponse
 from tests.web.studio.conftest import Studio
@@ -45,12 +46,14 @@ def translate(data: bytes, targets: dict[str, str], story: str = "stories.youth-
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def upload(client: StudioClient, data: bytes, name: str = "texts.xlf") -> HttpResponse:
+def upload(
+    client: StudioClient, data: bytes, name: str = "texts.xlf", *, language: str = "en"
+) -> HttpResponse:
     body = (
         b'--sep\r\ncontent-disposition: form-data; name="file"; filename="' + name.encode() + b'"\r\n\r\n'
         + data + b"\r\n--sep--\r\n"
     )  # fmt: skip
-    return client.send(PATH, body, content_type="multipart/form-data; boundary=sep")
+    return client.send(PATH, body, content_type="multipart/form-data; boundary=sep", accept_language=language)
 
 
 def read_hidden(text: str) -> dict[str, str]:
@@ -146,6 +149,44 @@ def test_what_is_no_translation_is_refused_in_words(author: StudioClient, draft:
     assert answer.status == 422
     assert "There is a problem" in answer.text
     assert "root:" not in answer.text
+
+
+def read_french(answer: HttpResponse) -> str:
+    """What the page says, without what it quotes."""
+    page = html.unescape(answer.text)
+    main = page[page.index("<h1") : page.rindex("</main>")]
+    return re.sub(r"<[^>]*>|\(.*?\)|« .*? »", " ", main)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04 no zip", "ce n’est pas un document Word, ou il est endommagé"),
+        (b"%PDF-1.7", "ce n’est ni un document Word"),
+        (b"<xliff", "ce n’est pas du XML, ou il est endommagé"),
+        (b"<!DOCTYPE x><x/>", "il a un type de document, ce que XLIFF n’a jamais"),
+        (b"<x/>", "Ce n’est pas du XLIFF 2."),
+        (b'<xliff xmlns="urn:oasis:names:tc:xliff:document:1.2"/>', "C’est du XLIFF 1.2"),
+        (
+            b'<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0" trgLang="mn"/>',
+            "c’est une traduction en mn",
+        ),
+    ],
+)
+def test_why_a_translation_is_refused_is_said_in_french(
+    author: StudioClient, draft: Draft, data: bytes, words: str
+) -> None:
+    told = read_french(upload(author, data, language="fr"))
+    assert words in told
+    assert find_english(told) == []
+
+
+def test_what_was_not_taken_of_a_translation_is_said_in_french(author: StudioClient, draft: Draft) -> None:
+    data = translate(download(author), TARGETS)
+    draft.change("stories/010-youth-forum.md", "met in October", "met in November")
+    answer = upload(author, data, language="fr")
+    assert "son original n’est pas ce que le numéro dit à présent" in html.unescape(answer.text)
+    assert 'lang="en"' not in answer.text.partition("<h1")[2]
 
 
 @pytest.mark.parametrize(
