@@ -95,9 +95,9 @@ def test_a_reader_who_clicks_arrives_and_is_counted_without_a_name(
         with (
             served(create_app(workspace)) as running,
             shared_chromium.lend() as browser,
-            contextlib.closing(browser.new_context(user_agent=PERSON)) as context,
+            contextlib.closing(browser.new_context(user_agent=PERSON, locale="en-GB")) as context,
         ):
-            # Chromium without a screen says so, and counts as a program.
+            # Chromium without a screen says so, or names no language, and counts as a program.
             page = context.new_page()
             page.goto(f"{running.url}/accessibility")
             page.set_content(html.replace(OURS, running.url))
