@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 
 from editions.problem import Level, Problem
+from locales.phrase import Phrase, gettext_noop
+
+_AT_LINE = gettext_noop("Line %(line)s: %(reason)s")
 
 
 class EditionError(Exception):
@@ -66,7 +69,7 @@ class FrontMatterError(EditionError):
         super().__init__([Problem(path="", line=line, level=Level.error, code=code, message=reason)])
 
     def __str__(self) -> str:
-        return f"Line {self.line}: {self.reason}"
+        return Phrase(_AT_LINE, line=self.line, reason=self.reason)
 
 
 class StoryOrderError(EditionError):

@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from editions.errors import FrontMatterError
 from editions.model import EditionForm
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from locales.phrase import read_error
 from mailer.rendering.body.variants import Variant
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
@@ -84,7 +85,7 @@ def show_unsaved_frame(page: PageDep, place: PlaceDep, form: OwnFormDep) -> Resp
     try:
         composed = compose_draft(page, place, draft)
     except (UnwritableError, DocumentSchemaError, FrontMatterError) as error:
-        return PlainTextResponse(str(error), status_code=422)
+        return PlainTextResponse(page.translator.say_again(read_error(error)), status_code=422)
     view = parse_view(page.request.query_params)
     return _show_mail(page, place, view, {place.file.name: composed.text})
 
@@ -103,7 +104,8 @@ def _show_mail(
     made = _compile(page, place, view, unsaved, language=language)
     shown = personalise_mail(made.mail, reader, variant)
     if made.mail is None or shown is None:
-        words = made.words or translate("There is nothing to show yet. The checks say why.")
+        words = page.translator.say_again(made.words)
+        words = words or translate("There is nothing to show yet. The checks say why.")
         return show_words(words, query, title=title, language=page.translator.tag)
     if query.show is ShownWindows.text:
         return show_text(shown.text, query, title=title, language=made.mail.language)

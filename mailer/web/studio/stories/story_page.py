@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from editions.errors import FrontMatterError
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
 from locales.countries import country_name, find_countries, suggest_countries
+from locales.phrase import read_error
 from mailer.campaigns.sent_stories import has_been_sent
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
@@ -166,7 +167,7 @@ def _describe_refusal(page: StudioPage, error: Exception) -> str:
         return translate(DOCUMENT_REFUSED)
     if isinstance(error, EditionFileError):
         return translate(error.message, **error.values)
-    return str(error)
+    return page.translator.say_again(read_error(error))
 
 
 def _add_country(page: StudioPage, draft: StoryDraft, form: Form) -> tuple[StoryDraft, list[Choice]]:

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from editions.errors import FrontMatterError
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from locales.phrase import read_error
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
@@ -109,7 +110,7 @@ def _describe_refusal(page: StudioPage, error: Exception) -> str:
     if isinstance(error, EditionFileError):
         words = translate(error.message)
         return words % error.values if error.values else words
-    return str(error)
+    return page.translator.say_again(read_error(error))
 
 
 def _render(

@@ -1,5 +1,7 @@
 """The email beside the text: what is shown of it, as whom, and that nothing of it leads out."""
 
+import html
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlencode
@@ -43,6 +45,30 @@ def test_the_story_alone_or_the_whole_edition_is_shown(desk: Desk) -> None:
     letter = get_frame(desk, f"{LETTER_PATH}/preview/frame")
     assert "this was our autumn" in letter
     assert "The forum met" not in letter
+
+
+def test_why_there_is_no_email_is_said_in_french(desk: Desk) -> None:
+    theme = desk.studio.workspace.root / "templates" / "email" / "periodical.mjml.j2"
+    theme.parent.mkdir(parents=True)
+    theme.write_text("{% include 'email/absent.j2' %}", encoding="utf-8")
+    told = html.unescape(desk.get(FRAME, accept_language="fr").text)
+    assert "email/absent.j2 : modèle introuvable. email/periodical.mjml.j2 en a besoin." in told
+
+
+def test_why_a_text_cannot_be_written_is_said_in_french(desk: Desk) -> None:
+    block: dict[str, object] = {"type": "paragraph", "content": [{"type": "text", "text": "Deep"}]}
+    for _ in range(20):
+        block = {"type": "blockquote", "content": [block]}
+    document = json.dumps({"type": "doc", "content": [block]})
+    fields = [*(field for field in desk.read_form() if field[0] != "body"), ("document", document)]
+    refused = desk.post(fields, FRAME, accept_language="fr")
+    assert refused.status == 422
+    assert refused.text.startswith("Ici, trop de listes et de citations sont imbriquées")
+    saved = desk.post(fields, accept="application/json", accept_language="fr")
+    assert saved.status == 422
+    assert json.loads(saved.text)["error"] == refused.text
+    page = html.unescape(desk.post(fields, accept_language="fr").text)
+    assert refused.text in page
 
 
 def test_what_is_not_saved_yet_is_shown_and_stays_unsaved(desk: Desk) -> None:
