@@ -1,5 +1,6 @@
 """Each of the 39 questions: a planted fault turns exactly its own check red; the mail without it is clean."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mailer.campaigns.preflight import run_preflight
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.registry import CHECKS
 from mailer.checks.runner import check_mails
+from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.workspace import Workspace
 from tests.checks.sample_mail import GOOD, PICTURE, plant
 from tests.factories.draft_edition import Draft
@@ -213,6 +215,27 @@ def test_a_planted_fault_is_reported_by_its_own_check_and_no_other(
     problems = check_mails([plant(old, new, part)])
     assert {problem.code for problem in problems} == {code}, "\n".join(map(str, problems))
     assert {problem.level for problem in problems} == {CHECKS[code].level}
+
+
+_QUOTED = {"dead-element", "unsupported-style"}
+"""Findings that quote a note of the table of what email programs support."""
+
+
+@pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE])
+def test_what_is_wrong_is_said_in_every_language(tag: str) -> None:
+    translator = load_translator(tag)
+    for code, old, new, part in PLANTED:
+        if code in _QUOTED:
+            continue
+        for problem in check_mails([plant(old, new, part)]):
+            said = translator.find_words(problem.message)
+            assert said not in {None, problem.message}, problem.message
+            for word in (" the ", " is ", " has ", " Give ", " Add ", " Use ", " Set ", "Write "):
+                assert word not in _leave_quoted(said or ""), (word, said)
+
+
+def _leave_quoted(said: str) -> str:
+    return re.sub(r"“.*?”|«.*?»|「.*?」", "", said)
 
 
 # --- faults that need more than one replacement -------------------------------------------------------------

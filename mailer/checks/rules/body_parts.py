@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
@@ -18,24 +18,35 @@ _MOST_MISSING = 0.1
 _FEWEST = 20
 
 
+_TEXT_LACKS = gettext_noop(
+    "the plain-text part lacks %(missing)s of the %(number)s different words in the other part, such as "
+    "“%(example)s”; spam filters compare the two. Put the same text in both templates."
+)
+_HTML_LACKS = gettext_noop(
+    "the HTML part lacks %(missing)s of the %(number)s different words in the other part, such as "
+    "“%(example)s”; spam filters compare the two. Put the same text in both templates."
+)
+
+
 def check_text_part(mail: ParsedMail) -> Iterator[Finding]:
     """31: there is a plain-text part, with the same content as the HTML."""
     if not mail.source.text.strip():
-        yield finding("no-text", "there is no plain-text part. Give the template a matching .txt.j2 file.")
+        yield finding(
+            "no-text", gettext_noop("there is no plain-text part. Give the template a matching .txt.j2 file.")
+        )
         return
     shown, written = _words(mail.visible_text), _words(mail.source.text)
     # The preheader is in the HTML part too, but hidden there.
     in_html = shown | _words(mail.source.preheader)
-    for one, other, what in (
-        (shown, written, "plain-text part lacks"),
-        (written, in_html, "HTML part lacks"),
+    for one, other, what, message in (
+        (shown, written, "plain-text part lacks", _TEXT_LACKS),
+        (written, in_html, "HTML part lacks", _HTML_LACKS),
     ):
         missing = one - other
         if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
             yield finding(
                 "text-differs",
-                f"the {what} {len(missing)} of the {len(one)} different words in the other part, such as "
-                f"“{min(missing)}”; spam filters compare the two. Put the same text in both templates.",
+                Phrase(message, missing=len(missing), number=len(one), example=min(missing)),
                 key=what,
                 weight=len(missing),
             )
@@ -57,16 +68,20 @@ def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
     if holder is None:
         yield finding(
             "no-preheader",
-            "the preheader is not the first text of the email, so inboxes show other text instead. Put "
-            "the preheader block at the top of the template.",
+            gettext_noop(
+                "the preheader is not the first text of the email, so inboxes show other text instead. "
+                "Put the preheader block at the top of the template."
+            ),
         )
         return
     style = mail.light_styles[holder]
     if not style.is_hidden and (style.colour == style.background or style.font_size <= 1):
         yield finding(
             "coloured-preheader",
-            "the preheader is hidden by its colour or size, which spam filters penalise. Hide it with "
-            "display:none and mso-hide:all.",
+            gettext_noop(
+                "the preheader is hidden by its colour or size, which spam filters penalise. Hide it "
+                "with display:none and mso-hide:all."
+            ),
         )
 
 
@@ -83,20 +98,32 @@ def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
 def check_unsubscribe_links(mail: ParsedMail) -> Iterator[Finding]:
     """32: a visible unsubscribe link, a link to the preferences, and the name and address of the sender."""
     targets = (
-        ("no-unsubscribe", mail.source.unsubscribe_url, "to unsubscribe"),
-        ("no-preferences", mail.source.preferences_url, "to the preferences"),
+        ("no-unsubscribe", mail.source.unsubscribe_url, gettext_noop("to unsubscribe")),
+        ("no-preferences", mail.source.preferences_url, gettext_noop("to the preferences")),
     )
     for code, url, what in targets:
         links = [link for link in mail.find_all("a") if link.get("href") == url]
         if not any(_is_visible(link, mail.light_styles[link]) for link in links):
             yield finding(
                 code,
-                f"the HTML part has no visible link {what} ({url}). Add it to the footer.",
+                Phrase(
+                    gettext_noop(
+                        "the HTML part has no visible link %(what)s (%(url)s). Add it to the footer."
+                    ),
+                    what=what,
+                    url=url,
+                ),
                 key=f"HTML {what}",
             )
         if url not in mail.source.text and mail.source.text.strip():
             yield finding(
-                code, f"the text part has no link {what} ({url}). Add it to the footer.", key=f"text {what}"
+                code,
+                Phrase(
+                    gettext_noop("the text part has no link %(what)s (%(url)s). Add it to the footer."),
+                    what=what,
+                    url=url,
+                ),
+                key=f"text {what}",
             )
     yield from _check_identity(mail)
 

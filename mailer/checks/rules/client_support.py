@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.client_features import Feature, Use, known_features
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.colour import find_colour
@@ -45,14 +46,25 @@ def check_support(mail: ParsedMail) -> Iterator[Finding]:
         elif feature.use is Use.enhancement and usage.is_carrier:
             yield finding(
                 "fragile-feature",
-                f"{_display_name(feature)} is set on an element, and nothing replaces it in programs "
-                f"that do not support it. Move it to <style>. {feature.page}".rstrip(),
+                Phrase(
+                    gettext_noop(
+                        "%(name)s is set on an element, and nothing replaces it in programs that do not "
+                        "support it. Move it to <style>. %(page)s"
+                    ),
+                    name=_display_name(feature),
+                    page=feature.page,
+                ).rstrip(),
             )
     for name in unlisted:
         yield finding(
             "unlisted-feature",
-            f"it is not known whether email programs support the {name}. Look it up at www.caniemail.com "
-            "and add it to mailer/checks/support.toml, or do not use it.",
+            Phrase(
+                gettext_noop(
+                    "it is not known whether email programs support the %(name)s. Look it up at "
+                    "www.caniemail.com and add it to mailer/checks/support.toml, or do not use it."
+                ),
+                name=name,
+            ),
         )
 
 
@@ -113,17 +125,23 @@ def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
         ):
             yield finding(
                 "bare-background",
-                f"the background picture {excerpt(picture, 60)} has no background colour or no VML for "
-                "Outlook, so text may be unreadable. Add bgcolor, and a v:fill in a comment for "
-                "Outlook.",
+                Phrase(
+                    gettext_noop(
+                        "the background picture %(picture)s has no background colour or no VML for Outlook, "
+                        "so text may be unreadable. Add bgcolor, and a v:fill in a comment for Outlook."
+                    ),
+                    picture=excerpt(picture, 60),
+                ),
                 key=picture,
             )
     for sheet in mail.sheets:
         if "url(" in sheet.text:
             yield finding(
                 "url-in-sheet",
-                "a <style> block contains url(), so Gmail drops the whole block. Set the picture on the "
-                "element.",
+                gettext_noop(
+                    "a <style> block contains url(), so Gmail drops the whole block. Set the picture on the "
+                    "element."
+                ),
             )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
@@ -73,8 +73,14 @@ def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
     for background, run in backgrounds.items():
         yield finding(
             "bright-ground",
-            f"“{excerpt(run.text)}” turns light in dark mode, but its background {background} does not "
-            "turn dark. Give every background a rule for dark mode.",
+            Phrase(
+                gettext_noop(
+                    "“%(text)s” turns light in dark mode, but its background %(background)s does not "
+                    "turn dark. Give every background a rule for dark mode."
+                ),
+                text=excerpt(run.text),
+                background=background,
+            ),
             key=background,
             place=mail.place_of(run.node, run.text),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from editions.markdown.lang_spans import mark_languages_in_text
 from locales.languages import canonical_language, language_name
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
 from mailer.rendering.themes.theme import Theme
@@ -30,26 +30,49 @@ def check_language(mail: ParsedMail) -> Iterator[Finding]:
         if not language:
             yield finding(
                 "no-language",
-                f"<{node.tag}> has no lang, which screen readers need to choose their voice. Set lang on "
-                "<mjml> in the template.",
+                Phrase(
+                    gettext_noop(
+                        "<%(tag)s> has no lang, which screen readers need to choose their voice. Set lang on "
+                        "<mjml> in the template."
+                    ),
+                    tag=node.tag,
+                ),
             )
         elif canonical_language(language) is None:
             yield finding(
                 "bad-language",
-                f'<{node.tag} lang="{language}"> has an unknown language tag. Use a tag such as en or '
-                "zh-Hans.",
+                Phrase(
+                    gettext_noop(
+                        '<%(tag)s lang="%(language)s"> has an unknown language tag. Use a tag such as en or '
+                        "zh-Hans."
+                    ),
+                    tag=node.tag,
+                    language=language,
+                ),
             )
         if not direction:
             yield finding(
                 "no-direction",
-                f"<{node.tag}> has no dir, so right-to-left text would start on the wrong side. Set dir "
-                "on <mjml> in the template.",
+                Phrase(
+                    gettext_noop(
+                        "<%(tag)s> has no dir, so right-to-left text would start on the wrong side. Set dir "
+                        "on <mjml> in the template."
+                    ),
+                    tag=node.tag,
+                ),
             )
         elif direction != mail.source.direction:
             yield finding(
                 "wrong-direction",
-                f'<{node.tag} dir="{direction}"> does not match the language of the email, which runs '
-                f"{mail.source.direction}. Set dir to page.direction in the template.",
+                Phrase(
+                    gettext_noop(
+                        '<%(tag)s dir="%(direction)s"> does not match the language of the email, which runs '
+                        "%(wanted)s. Set dir to page.direction in the template."
+                    ),
+                    tag=node.tag,
+                    direction=direction,
+                    wanted=mail.source.direction,
+                ),
             )
 
 
@@ -113,9 +136,15 @@ def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
     for family, run in lacking.items():
         yield finding(
             "no-east-asian-font",
-            f"“{excerpt(run.text, 20)}” is set in {family or 'no font'}, which does not contain these "
-            "characters, so each email program substitutes another font. List one such as PingFang SC "
-            "or Microsoft YaHei before the last.",
+            Phrase(
+                gettext_noop(
+                    "“%(text)s” is set in %(font)s, which does not contain these characters, so each "
+                    "email program substitutes another font. List one such as PingFang SC or Microsoft "
+                    "YaHei before the last."
+                ),
+                text=excerpt(run.text, 20),
+                font=family or gettext_noop("no font"),
+            ),
             place=mail.place_of(run.node, run.text),
         )
     yield from _check_web_fonts(mail)
@@ -130,8 +159,13 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
         if first in faces:
             yield finding(
                 "web-font-first",
-                f"the font stack {family} starts with a web font, so Outlook on Windows uses Times "
-                "instead of the whole list. Use the web font only inside @media.",
+                Phrase(
+                    gettext_noop(
+                        "the font stack %(family)s starts with a web font, so Outlook on Windows uses Times "
+                        "instead of the whole list. Use the web font only inside @media."
+                    ),
+                    family=family,
+                ),
             )
 
 

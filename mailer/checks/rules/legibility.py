@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
@@ -14,6 +15,17 @@ _MIN_LINE_HEIGHT = 1.4
 # From this number of characters on, text is a paragraph to be read line by line.
 _PARAGRAPH_LENGTH = 100
 _NOT_LEFT_ALIGNED = frozenset({"center", "justify"})
+
+
+_CENTRED = gettext_noop(
+    "“%(text)s” is centred, so readers have to search for the start of every line. Align it to the start of "
+    "the line."
+)
+_JUSTIFIED = gettext_noop(
+    "“%(text)s” is justified, so readers have to search for the start of every line. Align it to the "
+    "start of "
+    "the line."
+)
 
 
 def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
@@ -31,8 +43,15 @@ def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
         if 0 < size < _MIN_SIZE and run.text.strip():
             yield finding(
                 "small-text",
-                f"“{excerpt(run.text)}” is set at {size:g} pixels, too small for many readers. Use at "
-                f"least {_MIN_SIZE}.",
+                Phrase(
+                    gettext_noop(
+                        "“%(text)s” is set at %(size)s pixels, too small for many readers. Use at least "
+                        "%(least)s."
+                    ),
+                    text=excerpt(run.text),
+                    size=f"{size:g}",
+                    least=_MIN_SIZE,
+                ),
                 place=mail.place_of(run.node, run.text),
             )
     yield from _check_links(mail)
@@ -42,22 +61,35 @@ def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator
     if _MIN_SIZE <= style.font_size < _MIN_PARAGRAPH_SIZE:
         yield finding(
             "small-text",
-            f"the paragraph “{excerpt(words)}” is set at {style.font_size:g} pixels, and iOS enlarges such "
-            f"small text unpredictably. Use at least {_MIN_PARAGRAPH_SIZE}.",
+            Phrase(
+                gettext_noop(
+                    "the paragraph “%(text)s” is set at %(font_size)s pixels, and iOS enlarges such "
+                    "small text unpredictably. Use at least %(least)s."
+                ),
+                text=excerpt(words),
+                font_size=f"{style.font_size:g}",
+                least=_MIN_PARAGRAPH_SIZE,
+            ),
             place=place,
         )
     if style.line_height is not None and style.line_height < _MIN_LINE_HEIGHT:
         yield finding(
             "tight-lines",
-            f"the line height of “{excerpt(words)}” is {style.line_height:.2f} times the font size, too "
-            f"tight for many readers. Use at least {_MIN_LINE_HEIGHT}.",
+            Phrase(
+                gettext_noop(
+                    "the line height of “%(text)s” is %(line_height)s times the font size, too tight for "
+                    "many readers. Use at least %(least)s."
+                ),
+                text=excerpt(words),
+                line_height=f"{style.line_height:.2f}",
+                least=_MIN_LINE_HEIGHT,
+            ),
             place=place,
         )
     if style.text_align in _NOT_LEFT_ALIGNED:
         yield finding(
             "centred-text",
-            f"“{excerpt(words)}” is {'centred' if style.text_align == 'center' else 'justified'}, so readers "
-            "have to search for the start of every line. Align it to the start of the line.",
+            Phrase(_CENTRED if style.text_align == "center" else _JUSTIFIED, text=excerpt(words)),
             place=place,
         )
 
@@ -74,8 +106,14 @@ def _check_links(mail: ParsedMail) -> Iterator[Finding]:
     if plain:
         yield finding(
             "plain-link",
-            f"{len(plain)} links are not underlined, the first of them “{excerpt(plain[0].text)}”, and "
-            "not everyone can tell a link by its colour alone. Underline them.",
+            Phrase(
+                gettext_noop(
+                    "%(number)s links are not underlined, the first of them “%(text)s”, and not everyone "
+                    "can tell a link by its colour alone. Underline them."
+                ),
+                number=len(plain),
+                text=excerpt(plain[0].text),
+            ),
             key="",
             weight=len(plain),
             place=mail.place_of(plain[0]),

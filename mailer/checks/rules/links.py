@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from editions.checks.links import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -65,8 +65,13 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
         if not source.startswith(("https://", "http://", "data:", "@@")):
             yield finding(
                 "relative-picture",
-                f"the picture {source!r} does not have a full web address, so readers would not see it. "
-                "Start the address with https://.",
+                Phrase(
+                    gettext_noop(
+                        "the picture %(source)s does not have a full web address, so readers would not see "
+                        "it. Start the address with https://."
+                    ),
+                    source=repr(source),
+                ),
                 place=mail.place_of(picture),
             )
 
@@ -78,14 +83,27 @@ def _check_anchor(
     if name not in anchors:
         yield finding(
             "dead-anchor",
-            f"the link “{words}” points to #{name}, which is not in the email. Give the place that id.",
+            Phrase(
+                gettext_noop(
+                    "the link “%(words)s” points to #%(name)s, which is not in the email. Give the place "
+                    "that id."
+                ),
+                words=words,
+                name=name,
+            ),
             place=mail.place_of(link),
         )
     elif name not in named and f'name="{name}"' not in mail.outlook_comments:
         yield finding(
             "anchor-without-name",
-            f"the link “{words}” points to #{name}, which Outlook can only find by name. Put <a "
-            f'name="{name}"></a> there.',
+            Phrase(
+                gettext_noop(
+                    "the link “%(words)s” points to #%(name)s, which Outlook can only find by name. Put "
+                    '<a name="%(name)s"></a> there.'
+                ),
+                words=words,
+                name=name,
+            ),
         )
 
 
@@ -94,7 +112,15 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[Findin
     if target.lower().startswith("tel:"):
         return
     if fault := find_link_fault(target):
-        yield finding(fault.code, f"“{words}”: {fault.reason}", place=place)
+        yield finding(
+            fault.code,
+            Phrase(
+                gettext_noop("under the words “%(words)s”: %(reason)s"),
+                words=words,
+                reason=fault.reason,
+            ),
+            place=place,
+        )
     elif uses_link_shortener(target):
         yield finding(
             "short-link",
@@ -123,16 +149,26 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
         if "&amp;" in target:
             yield finding(
                 "escaped-twice",
-                f"the link {excerpt(target, 70)} contains &amp;, which has been escaped twice. Escape it "
-                "once.",
+                Phrase(
+                    gettext_noop(
+                        "the link %(target)s contains &amp;, which has been escaped twice. Escape it once."
+                    ),
+                    target=excerpt(target, 70),
+                ),
                 place=mail.place_of(link),
             )
         tags = _list_utm_parameters(target)
         if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
             yield finding(
                 "tagged-personal-link",
-                f"the link “{excerpt(link.text)}” is personal to the reader and has "
-                f"{tags[0].partition('=')[0]}. Remove the tracking parameter.",
+                Phrase(
+                    gettext_noop(
+                        "the link “%(text)s” is personal to the reader and has %(parameter)s. Remove the "
+                        "tracking parameter."
+                    ),
+                    text=excerpt(link.text),
+                    parameter=tags[0].partition("=")[0],
+                ),
                 place=mail.place_of(link),
             )
         elif host := _host(target):

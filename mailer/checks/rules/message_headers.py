@@ -6,6 +6,7 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr, parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.settings import LOOPBACK_HOSTS
@@ -14,6 +15,14 @@ _MAX_LINE = 998
 _LIST_ID = re.compile(r"(.*\s)?<[\w-]+(\.[\w-]+)+>", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<[^@\s<>]+@([^@\s<>]+)>")
 _MUST_BE_SIGNED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+
+_SEVERAL = gettext_noop(
+    "the message has %(number)s valid %(name)s and needs exactly one, or providers treat it as forged."
+)
+_NONE = gettext_noop(
+    "the message has no valid %(name)s and needs exactly one, or providers treat it as forged."
+)
 
 
 def check_headers(mail: ParsedMail) -> Iterator[Finding]:
@@ -30,8 +39,14 @@ def check_headers(mail: ParsedMail) -> Iterator[Finding]:
     if longest > _MAX_LINE:
         yield finding(
             "long-line",
-            f"a line of the message has {longest:,} bytes, more than the {_MAX_LINE} that SMTP allows, "
-            "and servers break it. Encode the part as quoted-printable or base64.",
+            Phrase(
+                gettext_noop(
+                    "a line of the message has %(longest)s bytes, more than the %(most)s that SMTP "
+                    "allows, and servers break it. Encode the part as quoted-printable or base64."
+                ),
+                longest=f"{longest:,}",
+                most=_MAX_LINE,
+            ),
             key="",
             weight=longest,
         )
@@ -42,33 +57,43 @@ def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
     if not any(map(_is_safe, targets)):
         yield finding(
             "no-list-unsubscribe",
-            "List-Unsubscribe must contain an https page, or Gmail and Yahoo reject bulk email. Set "
-            "web.base_url.",
+            gettext_noop(
+                "List-Unsubscribe must contain an https page, or Gmail and Yahoo reject bulk email. Set "
+                "web.base_url."
+            ),
         )
     elif not _is_safe(targets[0]):
         yield finding(
             "no-list-unsubscribe",
-            "List-Unsubscribe names its https page after something else, and some programs read only what "
-            "comes first. Put the https page first.",
+            gettext_noop(
+                "List-Unsubscribe names its https page after something else, and some programs read only "
+                "what comes first. Put the https page first."
+            ),
         )
     if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
         yield finding(
             "no-one-click",
-            "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the email program shows no "
-            "unsubscribe button.",
+            gettext_noop(
+                "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the email program shows no "
+                "unsubscribe button."
+            ),
         )
     if not _LIST_ID.fullmatch(headers.get("list-id", "")):
         yield finding(
             "no-list-id",
-            "List-Id is missing or not a name in <…>; readers filter by it, and providers track the "
-            "list’s reputation by it. Set sender.list_id.",
+            gettext_noop(
+                "List-Id is missing or not a name in <…>; readers filter by it, and providers track the "
+                "list’s reputation by it. Set sender.list_id."
+            ),
         )
     signed = re.search(r"\bh=([^;]*)", headers.get("dkim-signature", ""))
     if signed and not {name.strip().lower() for name in signed[1].split(":")} >= _MUST_BE_SIGNED:
         yield finding(
             "dkim-gap",
-            "the DKIM signature does not cover List-Unsubscribe and List-Unsubscribe-Post, so providers "
-            "ignore them. Have the relay sign both.",
+            gettext_noop(
+                "the DKIM signature does not cover List-Unsubscribe and List-Unsubscribe-Post, so "
+                "providers ignore them. Have the relay sign both."
+            ),
         )
 
 
@@ -88,16 +113,21 @@ def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Findi
         if number != 1 or not _is_valid(name, headers[name.lower()]):
             yield finding(
                 "message-header",
-                f"the message has {number or 'no'} valid {name} and needs exactly one, or providers "
-                "treat it as forged.",
+                Phrase(_SEVERAL, number=number, name=name) if number else Phrase(_NONE, name=name),
             )
     identity = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
     sender = parseaddr(headers.get("from", ""))[1].rpartition("@")[2].lower()
     if identity and sender and not _are_related(identity[1].lower(), sender):
         yield finding(
             "foreign-message-id",
-            f"the Message-ID belongs to {identity[1]} and the sender to {sender}, as in forged email. "
-            "Use the sender’s domain for both.",
+            Phrase(
+                gettext_noop(
+                    "the Message-ID belongs to %(domain)s and the sender to %(sender)s, as in forged "
+                    "email. Use the sender’s domain for both."
+                ),
+                domain=identity[1],
+                sender=sender,
+            ),
         )
 
 

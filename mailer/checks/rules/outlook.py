@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -36,8 +37,13 @@ def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
     if missing:
         yield finding(
             "outlook-resolution",
-            f"{' and '.join(missing)} is missing, so Outlook scales pictures and tables differently. Add "
-            "it to the head.",
+            Phrase(
+                gettext_noop(
+                    "%(missing)s is missing, so Outlook scales pictures and tables differently. Add it "
+                    "to the head."
+                ),
+                missing=" and ".join(missing),
+            ),
         )
 
 
@@ -49,9 +55,13 @@ def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
         if marker[0].startswith(("<![if", "<!--[endif]", "<![endif]>")) or opens == is_open:
             yield finding(
                 "outlook-conditional",
-                "a comment for Outlook is not closed, not opened, or has the form <![if: "
-                f"“{_around(mail, marker.start())}”. Write <!--[if mso]>…<![endif]-->, and do not nest "
-                "them.",
+                Phrase(
+                    gettext_noop(
+                        "a comment for Outlook is not closed, not opened, or has the form <![if: "
+                        "“%(start)s”. Write <!--[if mso]>…<![endif]-->, and do not nest them."
+                    ),
+                    start=_around(mail, marker.start()),
+                ),
                 key="",
             )
             return
@@ -59,8 +69,10 @@ def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
     if is_open:
         yield finding(
             "outlook-conditional",
-            "the last comment for Outlook is never closed, so it hides the rest of the email. Close it "
-            "with <![endif]-->.",
+            gettext_noop(
+                "the last comment for Outlook is never closed, so it hides the rest of the email. Close "
+                "it with <![endif]-->."
+            ),
             key="",
         )
 
@@ -71,12 +83,21 @@ def _around(mail: ParsedMail, place: int) -> str:
 
 def check_tag_balance(mail: ParsedMail) -> Iterator[Finding]:
     """26: elements are closed properly, for Outlook and for all other programs."""
-    for view, html in (("Outlook on Windows", mail.outlook_view), ("all other programs", mail.browser_view)):
+    for view, html in (
+        (gettext_noop("Outlook on Windows"), mail.outlook_view),
+        (gettext_noop("all other programs"), mail.browser_view),
+    ):
         if place := _find_imbalance(html):
             yield finding(
                 "unbalanced",
-                f"in the email as read by {view}, an element is closed without being open, or is left "
-                f"open, near “{place}”. Close every table, row, cell and div in the template.",
+                Phrase(
+                    gettext_noop(
+                        "in the email as read by %(view)s, an element is closed without being open, or is "
+                        "left open, near “%(place)s”. Close every table, row, cell and div in the template."
+                    ),
+                    view=view,
+                    place=place,
+                ),
                 key=view,
             )
 
@@ -103,23 +124,35 @@ def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
         ):
             yield finding(
                 "picture-button",
-                f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, which disappears "
-                "when pictures are blocked. Make it a text link in a coloured cell.",
+                Phrase(
+                    gettext_noop(
+                        "the button “%(alt)s” is a picture, which disappears when pictures are blocked. Make "
+                        "it a text link in a coloured cell."
+                    ),
+                    alt=excerpt(pictures[0].get("alt") or ""),
+                ),
                 place=mail.place_of(link),
             )
         if _is_cramped(mail, link):
             yield finding(
                 "cramped-button",
-                f"the button “{excerpt(link.text)}” has a background but no padding, so it is hard to "
-                "tap. Add padding to the link and to its cell.",
+                Phrase(
+                    gettext_noop(
+                        "the button “%(text)s” has a background but no padding, so it is hard to tap. Add "
+                        "padding to the link and to its cell."
+                    ),
+                    text=excerpt(link.text),
+                ),
                 place=mail.place_of(link),
             )
     for drawing in _VML.findall(mail.outlook_comments):
         if re.search(r"<(a|h[1-6])\b", drawing) or not re.search(r"\balt=", drawing):
             yield finding(
                 "vml-content",
-                "a drawing for Outlook (VML) contains a link or heading, or has no alt, and screen "
-                "readers skip what is inside it. Give it an alt, and keep links and headings out of it.",
+                gettext_noop(
+                    "a drawing for Outlook (VML) contains a link or heading, or has no alt, and screen "
+                    "readers skip what is inside it. Give it an alt, and keep links and headings out of it."
+                ),
                 key="",
             )
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -62,8 +62,14 @@ def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
         if not width.isdecimal() or not 0 < int(width) <= _MAX_WIDTH:
             yield finding(
                 "picture-width",
-                f"the picture {name} has the width {width!r}, but Outlook needs whole pixels, no wider "
-                "than the email. Set width in the template.",
+                Phrase(
+                    gettext_noop(
+                        "the picture %(name)s has the width %(width)s, but Outlook needs whole pixels, no "
+                        "wider than the email. Set width in the template."
+                    ),
+                    name=name,
+                    width=repr(width),
+                ),
                 place=mail.place_of(picture),
             )
             continue
@@ -77,8 +83,14 @@ def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None
     if not height.isdecimal() or (_is_fluid(picture) and not _has_auto_height(picture)):
         yield finding(
             "picture-height",
-            f"the picture {name} has the height {height!r} and a flexible width, so phones distort it. "
-            "Set height:auto in its style, or remove the attribute.",
+            Phrase(
+                gettext_noop(
+                    "the picture %(name)s has the height %(height)s and a flexible width, so phones "
+                    "distort it. Set height:auto in its style, or remove the attribute."
+                ),
+                name=name,
+                height=repr(height),
+            ),
             place=mail.place_of(picture),
         )
 
@@ -139,17 +151,22 @@ def check_formats(mail: ParsedMail) -> Iterator[Finding]:
         if scheme == "data":
             ending, what = (
                 rest.partition(";")[0],
-                "Gmail and Outlook do not show pictures from data: addresses",
+                gettext_noop("Gmail and Outlook do not show pictures from data: addresses"),
             )
         else:
-            what = (
-                f"some programs do not show .{ending} files: Outlook on Windows does not show WebP, Gmail "
+            unshown = gettext_noop(
+                "some programs do not show .%(ending)s files: Outlook on Windows does not show WebP, Gmail "
                 "does not show SVG"
             )
+            what = Phrase(unshown, ending=ending)
         if scheme == "data" or (ending not in _FORMATS and "." in _name(source)):
             yield finding(
                 "picture-format",
-                f"{excerpt(source, 60)}: {what}. Use JPEG, PNG or GIF.",
+                Phrase(
+                    gettext_noop("%(source)s: %(what)s. Use JPEG, PNG or GIF."),
+                    source=excerpt(source, 60),
+                    what=what,
+                ),
                 place=mail.place_of(picture),
             )
 

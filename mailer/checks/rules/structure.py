@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -20,23 +20,33 @@ def check_title(mail: ParsedMail) -> Iterator[Finding]:
         yield finding(
             "no-title",
             (
-                "the email has no <title>, which browsers show and screen readers announce first. Set "
-                "mj-title in the template."
+                gettext_noop(
+                    "the email has no <title>, which browsers show and screen readers announce first. Set "
+                    "mj-title in the template."
+                )
             ),
         )
     if not mail.articles:
         yield finding(
             "no-article",
-            "nothing in the email has role=article, which separates it from the page around it for "
-            "screen readers. Set mj-title in the template.",
+            gettext_noop(
+                "nothing in the email has role=article, which separates it from the page around it for "
+                "screen readers. Set mj-title in the template."
+            ),
         )
     for article in mail.articles:
         label = " ".join((article.get("aria-label") or "").split())
         if title and label != title:
             yield finding(
                 "title-differs",
-                f"the title is “{excerpt(title)}” in the head and “{excerpt(label)}” in the label that "
-                "screen readers announce. Set both with mj-title.",
+                Phrase(
+                    gettext_noop(
+                        "the title is “%(title)s” in the head and “%(label)s” in the label that screen "
+                        "readers announce. Set both with mj-title."
+                    ),
+                    title=excerpt(title),
+                    label=excerpt(label),
+                ),
             )
 
 
@@ -53,8 +63,14 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
         number = len(silent) + len(hidden)
         yield finding(
             "layout-table",
-            f"screen readers announce {number} layout tables as data tables, the first of them {what}. "
-            'Give each role="presentation".',
+            Phrase(
+                gettext_noop(
+                    "screen readers announce %(number)s layout tables as data tables, the first of them "
+                    '%(what)s. Give each role="presentation".'
+                ),
+                number=number,
+                what=what,
+            ),
             key="",
             weight=number,
             place=mail.place_of(silent[0]) if silent else None,
@@ -64,14 +80,24 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
         if heads and table.get("role") in _LAYOUT_ROLES:
             yield finding(
                 "data-table",
-                f"the table “{excerpt(table.text)}” contains data but is marked as layout. Remove its role.",
+                Phrase(
+                    gettext_noop(
+                        "the table “%(text)s” contains data but is marked as layout. Remove its role."
+                    ),
+                    text=excerpt(table.text),
+                ),
                 place=mail.place_of(table),
             )
         elif any(head.get("scope") not in {"col", "row", "colgroup", "rowgroup"} for head in heads):
             yield finding(
                 "data-table",
-                f"a header cell of the table “{excerpt(table.text)}” has no scope. Give each <th> "
-                'scope="col" or scope="row".',
+                Phrase(
+                    gettext_noop(
+                        'a header cell of the table “%(text)s” has no scope. Give each <th> scope="col" or '
+                        'scope="row".'
+                    ),
+                    text=excerpt(table.text),
+                ),
                 place=mail.place_of(table),
             )
 
@@ -94,8 +120,13 @@ def check_headings(mail: ParsedMail) -> Iterator[Finding]:
     if levels.count(1) != 1:
         yield finding(
             "one-heading",
-            f"the email has {levels.count(1)} level 1 headings, and people using screen readers start "
-            "from a single one. Make the title of the email the only <h1>.",
+            Phrase(
+                gettext_noop(
+                    "the email has %(number)s level 1 headings, and people using screen readers start "
+                    "from a single one. Make the title of the email the only <h1>."
+                ),
+                number=levels.count(1),
+            ),
         )
     for before, after, heading in zip(levels, levels[1:], headings[1:], strict=False):
         if after > before + 1:
@@ -112,6 +143,8 @@ def check_headings(mail: ParsedMail) -> Iterator[Finding]:
         if not heading.text:
             yield finding(
                 "silent-heading",
-                "a heading in the email is empty, and screen readers announce it all the same. Remove it.",
+                gettext_noop(
+                    "a heading in the email is empty, and screen readers announce it all the same. Remove it."
+                ),
                 place=mail.place_of(heading),
             )

@@ -3,27 +3,33 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag
 
 # The code of the finding, a substring to search for first because it is fast, a pattern, and a description.
 _TRACES = (
-    ("jinja-left", "{", re.compile(r"\{\{|\{%"), "template code"),
-    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), "template code"),
-    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), "a merge tag of another program"),
-    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), "a merge tag of another program"),
-    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), "a merge tag of another program"),
-    ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), "an MJML component"),
-    ("escape-left", "\\u{", re.compile(r"\\u\{[0-9a-f]+\}"), "an escape sequence of the renderer"),
+    ("jinja-left", "{", re.compile(r"\{\{|\{%"), gettext_noop("template code")),
+    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), gettext_noop("template code")),
+    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), gettext_noop("a merge tag of another program")),
+    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), gettext_noop("a merge tag of another program")),
+    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), gettext_noop("a merge tag of another program")),
+    ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), gettext_noop("an MJML component")),
+    (
+        "escape-left",
+        "\\u{",
+        re.compile(r"\\u\{[0-9a-f]+\}"),
+        gettext_noop("an escape sequence of the renderer"),
+    ),
     (
         "escape-left",
         "\\n",
         re.compile(r"""=(?:"[^"<>]*\\n[^"<>]*"|'[^'<>]*\\n[^'<>]*')"""),
-        "an escape sequence of the renderer",
+        gettext_noop("an escape sequence of the renderer"),
     ),
-    ("mark-left", "<!--@", re.compile("<!--@"), "the mark of a fragment"),
-    ("mark-left", "\x1e", re.compile("\x1e"), "the mark of a fragment"),
+    ("mark-left", "<!--@", re.compile("<!--@"), gettext_noop("the mark of a fragment")),
+    ("mark-left", "\x1e", re.compile("\x1e"), gettext_noop("the mark of a fragment")),
 )
 
 
@@ -50,8 +56,14 @@ def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
                     continue
                 yield finding(
                     code,
-                    f"the {part} part contains {what}: “{_around(content, left.start())}”. Fix the "
-                    "template or the text.",
+                    Phrase(
+                        gettext_noop(
+                            "the %(part)s part contains %(what)s: “%(start)s”. Fix the template or the text."
+                        ),
+                        part=part,
+                        what=what,
+                        start=_around(content, left.start()),
+                    ),
                     key=f"{part} {left[0]}",
                     place=mail.place_in(left[0], left.start(), markup=part == "HTML"),
                 )
@@ -67,7 +79,14 @@ def _check_merge_tags(part: str, content: str) -> Iterator[Finding]:
         where = _around(unfilled, unfilled.index(DELIMITER))
         yield finding(
             "unknown-hole",
-            f"the {part} part contains an unknown merge tag: “{where}”. Use a field of page.merge_tag.",
+            Phrase(
+                gettext_noop(
+                    "the %(part)s part contains an unknown merge tag: “%(where)s”. Use a field of "
+                    "page.merge_tag."
+                ),
+                part=part,
+                where=where,
+            ),
             key=f"{part} {where}",
         )
 
