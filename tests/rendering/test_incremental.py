@@ -433,6 +433,7 @@ class EditedWorkspace:
             self.draft.write(name, f"---\ntitle: {title}\nsector: culture\n---\n\nWords of {title}.\n")
         self.stories = sorted(path.name for path in (folder / "2021-2" / "stories").iterdir())
         self.overrides = folder / "templates"
+        self.overrides.mkdir(exist_ok=True)
         self.settings = SETTINGS
 
     def reword(self, number: int) -> None:
@@ -609,7 +610,9 @@ def test_after_many_more_edits_it_does_too(tmp_path: Path, edits: Edits) -> None
 
 def compare_with_one_rendered_from_scratch(tmp_path: Path, edits: Edits) -> None:
     def write(*, uncached: bool) -> list[object]:
-        shutil.rmtree(tmp_path / "workspace", ignore_errors=True)
+        # A render process may read one folder of templates: a new folder would take a new process.
+        for used in (*tmp_path.glob("workspace/2021-2"), *tmp_path.glob("workspace/templates/*")):
+            shutil.rmtree(used)
         workspace = EditedWorkspace(tmp_path / "workspace")
         made: list[object] = [workspace.compile()]
         for edit, number in edits:
