@@ -128,7 +128,10 @@ class UnknownSubscriberError(SubscriberError):
 
     def __init__(self, who: str | int) -> None:
         self.who = who
-        super().__init__(f"There is no subscriber {who}. To see who is on the list: mailer subscribers list")
+        missing = gettext_noop(
+            "There is no subscriber %(who)s. To see who is on the list: mailer subscribers list"
+        )
+        super().__init__(Phrase(missing, who=who))
 
 
 class TokenError(SubscriberError):

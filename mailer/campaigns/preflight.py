@@ -20,6 +20,7 @@ from editions.sections import arrange_sections
 from editions.skeleton.example_remains import find_example_remains
 from editions.source.folder import EDITION_FILE
 from locales.languages import language_name, text_direction
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
 from mailer.campaigns.example_sender import find_example_sender
@@ -200,9 +201,17 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
                 line=1,
                 level=Level.warning,
                 code="untranslated-sector",
-                message=f"{language}: {named} has no name in {language_name(language, 'en')}, so readers get "
-                f"the one in {language_name(edition.language, 'en')}. Add it to mailer.toml: "
-                f"[sector_names.{language}] {lines}",
+                message=Phrase(
+                    gettext_noop(
+                        "%(language)s: %(sectors)s has no name in %(wanted)s, so readers get the one in "
+                        "%(shown)s. Add it to mailer.toml: %(lines)s"
+                    ),
+                    language=language,
+                    sectors=named,
+                    wanted=language_name(language, "en"),
+                    shown=language_name(edition.language, "en"),
+                    lines=f"[sector_names.{language}] {lines}",
+                ),
             )
 
 
@@ -307,10 +316,14 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
 
 def _name_variant(variant: Variant, *, full: bool) -> str:
     if full:
-        return "the whole edition"
+        return gettext_noop("the whole edition")
     number = len(variant.stories)
-    first = f" from {variant.stories[0]} on" if variant.stories else ""
-    return f"the version with {number} {'story' if number == 1 else 'stories'}{first}"
+    if not number:
+        return gettext_noop("the version with 0 stories")
+    if number == 1:
+        return Phrase(gettext_noop("the version with 1 story from %(first)s on"), first=variant.stories[0])
+    several = gettext_noop("the version with %(number)s stories from %(first)s on")
+    return Phrase(several, number=number, first=variant.stories[0])
 
 
 def add_link_problems(report: PreflightReport) -> PreflightReport:

@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, load_reader
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.database.engine import open_session
@@ -38,6 +39,11 @@ class Recipient:
     number: int = 0
 
 
+_ONE_READER = gettext_noop("%(number)s reader today.")
+_READERS = gettext_noop("%(number)s readers today.")
+_SHOWN_FOR_NUMBER = gettext_noop("Shown for number %(n)s: %(reader)s.")
+
+
 class RecipientFinder:
     """Finds recipients on the list. Only reads, and works without a list too."""
 
@@ -45,7 +51,8 @@ class RecipientFinder:
         self.workspace = workspace
         self.engine = engine
         self.anonymous = Recipient(
-            reader=anonymous_reader(workspace.settings), words="Shown without a particular reader."
+            reader=anonymous_reader(workspace.settings),
+            words=gettext_noop("Shown without a particular reader."),
         )
 
     def find_list_error(self) -> str:
@@ -74,7 +81,7 @@ class RecipientFinder:
             return replace(self.anonymous, address_error=str(error))
         return Recipient(
             reader=load_reader(session, subscriber, self.workspace),
-            words=f"Shown for {_describe_subscriber(subscriber)}.",
+            words=Phrase(gettext_noop("Shown for %(reader)s."), reader=_describe_subscriber(subscriber)),
         )
 
     def _find_by_segment(self, session: Session, query: PreviewQuery, today: date) -> Recipient:
@@ -85,12 +92,12 @@ class RecipientFinder:
         number = count_subscribers(session, segment, today=today)
         n = min(query.n, number)
         if n == 0:
-            return replace(
-                self.anonymous, words=f"Nobody in this segment gets mail today. {self.anonymous.words}"
-            )
+            nobody = gettext_noop("Nobody in this segment gets mail today.")
+            return replace(self.anonymous, words=join_sentences([nobody, self.anonymous.words]))
         subscriber = session.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
-        readers = f"{number:,} reader{'' if number == 1 else 's'} today"
-        words = f"{readers}. Shown for number {n:,}: {_describe_subscriber(subscriber)}."
+        readers = Phrase(_ONE_READER if number == 1 else _READERS, number=f"{number:,}")
+        shown = Phrase(_SHOWN_FOR_NUMBER, n=f"{n:,}", reader=_describe_subscriber(subscriber))
+        words = join_sentences([readers, shown])
         return Recipient(
             reader=load_reader(session, subscriber, self.workspace), words=words, n=n, number=number
         )

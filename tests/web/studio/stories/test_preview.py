@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -47,12 +49,38 @@ def test_the_story_alone_or_the_whole_edition_is_shown(desk: Desk) -> None:
     assert "The forum met" not in letter
 
 
+@pytest.fixture
+def broken_theme(desk: Desk) -> Iterator[None]:
+    """The module's Studio with a theme of which a part is missing."""
+    folder = desk.studio.workspace.root / "templates"
+    (folder / "email").mkdir(parents=True)
+    (folder / "email" / "periodical.mjml.j2").write_text("{% include 'email/absent.j2' %}", encoding="utf-8")
+    yield
+    shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("broken_theme")
 def test_why_there_is_no_email_is_said_in_french(desk: Desk) -> None:
-    theme = desk.studio.workspace.root / "templates" / "email" / "periodical.mjml.j2"
-    theme.parent.mkdir(parents=True)
-    theme.write_text("{% include 'email/absent.j2' %}", encoding="utf-8")
     told = html.unescape(desk.get(FRAME, accept_language="fr").text)
     assert "email/absent.j2 : modèle introuvable. email/periodical.mjml.j2 en a besoin." in told
+
+
+def test_as_whom_a_story_is_shown_is_said_in_french(desk: Desk) -> None:
+    engine, keys = desk.studio.engine, desk.studio.workspace.keys
+    add_reader(engine, keys, "ana@example.org", name="Ana", country="PT", language="en")
+    add_reader(engine, keys, "rui@example.org", name="Rui", country="AO", language="en")
+    for query, words in (
+        ({"for": "ana@example.org"}, "Montré pour Ana, ana@example.org."),
+        ({"for": "none@example.org"}, "Il n’y a pas d’abonné none@example.org."),
+        (
+            {"segment": "country:PT"},
+            "1 lecteur aujourd’hui. Montré pour le numéro 1 : Ana, ana@example.org.",
+        ),
+        ({"segment": "country:PT or country:AO", "n": "2"}, "2 lecteurs aujourd’hui."),
+        ({"segment": "secto:x"}, "Il n’y a pas de clé"),
+    ):
+        page = desk.get(f"{STORY_PATH}/preview?{urlencode(query)}", accept_language="fr").text
+        assert words in html.unescape(page).replace("'", "’"), query
 
 
 def test_why_a_text_cannot_be_written_is_said_in_french(desk: Desk) -> None:
