@@ -1,6 +1,7 @@
 """A workspace whose settings are read again when ``mailer.toml`` changes, for programs that keep running."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from mailer.settings import SETTINGS_FILE, load_settings
 from mailer.workspace import Workspace
 
 _Stamp = tuple[int, int, int]
+
+_LOOK_SECONDS = 1.0
 
 
 class LiveWorkspace:
@@ -108,6 +111,16 @@ class ChangeStop(threading.Event):
         return self._stop.is_set() or self._live.refresh() is not self._workspace
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait up to ``timeout`` seconds for ``stop``; return whether the work should end."""
-        self._stop.wait(timeout)
-        return self.is_set()
+        """Wait up to ``timeout`` seconds, or without a limit, until the work should end; return whether it
+        should.
+
+        The settings are looked at every second meanwhile: a source that looks once in half a minute would
+        hold up all the others, which begin again together.
+        """
+        end = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while not self.is_set():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._stop.wait(min(left, _LOOK_SECONDS))
+        return True

@@ -99,3 +99,19 @@ def test_work_stops_when_its_settings_are_no_longer_current(
     assert not again.is_set()
     stop.set()
     assert again.wait(5)
+
+
+def test_work_that_waits_for_an_hour_ends_when_the_settings_change(
+    workspace: Workspace, live: LiveWorkspace
+) -> None:
+    live.refresh()
+    stop = threading.Event()
+    waiting = threading.Thread(target=ChangeStop(stop, live, workspace).wait, args=(3600,))
+    waiting.start()
+    try:
+        write(workspace, "[web]\nsign_up = true\n")
+        waiting.join(20)
+        assert not waiting.is_alive()
+    finally:
+        stop.set()
+        waiting.join()

@@ -89,9 +89,15 @@ def test_a_mailbox_a_maildir_and_lmtp_are_read_at_the_same_time(
 
 
 def test_settings_that_change_are_in_use_at_once(workspace: Workspace) -> None:
-    maildir, said = make_maildir(workspace.root), list[str]()
+    maildir, said, began = make_maildir(workspace.root), list[str](), threading.Event()
     deliver(maildir, b"Subject: hello\r\n\r\n")
-    with _live_thread(LiveWorkspace(workspace, say=said.append, environ={}), "test", run_feedback_worker):
+
+    def work(workspace: Workspace, **context: Any) -> None:
+        began.set()
+        run_feedback_worker(workspace, **context)
+
+    with _live_thread(LiveWorkspace(workspace, say=said.append, environ={}), "test", work):
+        assert began.wait(20)
         (workspace.root / "mailer.toml").write_text(f'{SETTINGS}\n[feedback]\nmaildir = "mail"\n')
         wait_until(lambda: (maildir / ".Quarantine" / "new" / "1").exists(), what="the message to be read")
 
