@@ -164,7 +164,13 @@ class OAuthProvider:
     """Every token and code it ever gave, to look for where none may be."""
 
     revoked: list[str] = field(default_factory=list)
+
+    asked: threading.Event = field(default_factory=threading.Event, repr=False)
+    """Set when a request has come."""
+
     released: threading.Event = field(default_factory=threading.Event, repr=False)
+    """While it is not set, no request is answered."""
+
     _codes: dict[str, _PendingCode] = field(default_factory=dict, repr=False)
     _devices: dict[str, _PendingCode] = field(default_factory=dict, repr=False)
     _user_codes: dict[str, str] = field(default_factory=dict, repr=False)
@@ -408,6 +414,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        self.provider.asked.set()
         self.provider.released.wait(30)
         if self.provider.delay:
             time.sleep(self.provider.delay)
