@@ -142,7 +142,7 @@ class StagingTable:
         self._dialect = connection.dialect.name
         self._is_sqlite = self._dialect == "sqlite"
         self._are_stored = False
-        self._inserts = self._build_inserts()
+        self._built_inserts: dict[bool, _NewPeopleInserts] = {}
 
     @property
     def is_loaded_row_by_row(self) -> bool:
@@ -157,7 +157,6 @@ class StagingTable:
     def defer_indexes(self) -> None:
         """Prepare for many rows, if nobody is on the list."""
         self._indexes.defer()
-        self._inserts = self._build_inserts()
         if self._can_copy:
             set_defaults(self._connection, self._origin)
 
@@ -169,7 +168,6 @@ class StagingTable:
         if self._can_copy:
             drop_defaults(self._connection, self._origin)
         later = self._indexes.create_deferred()
-        self._inserts = self._build_inserts()
         if were_deferred and not is_last:
             number, before = _subscriber.c.id, self._indexes.offset
             new = select(number, number - before).where(number > before)
@@ -238,6 +236,14 @@ class StagingTable:
         theirs = select(_subscriber.c.id).where(_subscriber.c.email == STAGING.c.email).scalar_subquery()
         met = update(STAGING).where(STAGING.c.fate.is_(None), condition).values(id=theirs, fate=_MATCHED)
         return self._connection.execute(met).rowcount
+
+    @property
+    def _inserts(self) -> _NewPeopleInserts:
+        """Those for a list that has its indexes, or has not."""
+        are_deferred = self._indexes.are_deferred
+        if are_deferred not in self._built_inserts:
+            self._built_inserts[are_deferred] = self._build_inserts()
+        return self._built_inserts[are_deferred]
 
     def _build_inserts(self) -> _NewPeopleInserts:
         new = STAGING.c.fate.is_(None)
