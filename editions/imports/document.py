@@ -20,8 +20,7 @@ from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 
 _NO_HEADINGS = gettext_noop(
     "no heading of level %(level)s has text below it, and there are no other headings. Leave out "
-    "--stories-at, "
-    "and the import finds the titles by itself."
+    "--stories-at, and the import finds the titles by itself."
 )
 _OTHER_LEVELS = gettext_noop(
     "no heading of level %(level)s has text below it; there are %(used)s. Choose another level, or leave out "

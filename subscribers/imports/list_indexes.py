@@ -17,7 +17,7 @@ IDS_AT_ONCE = 500
 _LOCK_TIMEOUT = "500ms"
 """Shorter than PostgreSQL's deadlock_timeout: when two wait for each other, the import gives way."""
 _SORTING_CACHE = 1024
-"""In KiB."""
+"""SQLite's page cache in KiB while it sorts."""
 
 _REFUSALS = {"55P03", "40P01", "42501"}
 """PostgreSQL's codes for a lock that others hold, a deadlock, and a table of another role."""
