@@ -41,6 +41,8 @@ _KINDS = {
 }
 """The media type of a response that is not a page."""
 
+_FIELDS_OF_FILES = {"/verify/mail": ["mail"]}
+_SOMEBODYS_MAIL = "From: a@example.com\r\nSubject: News\r\n\r\nText.\r\n"
 _POSTED_KINDS = {"/u/{token}": "text/plain", "/d/export/{token}": "application/json"}
 _PAGE = "text/html"
 _TEXT = {"type": "string"}
@@ -66,7 +68,7 @@ def describe(app: FastAPI, words: Words) -> Described:
                 operation["requestBody"] = _post_events()
                 operation["parameters"].append(_parameter("header", "Authorization", *words["authorization"]))
             elif method == "post":
-                operation["requestBody"] = _fill_form(words)
+                operation["requestBody"] = _fill_form(path, words)
     return described
 
 
@@ -92,7 +94,7 @@ def list_fields(words: Words) -> Mapping[str, Described]:
         "website": _one_of(""),
         "List-Unsubscribe": _one_of("One-Click"),
         "code": _one_of("0000-0000-0000-0000", "7K3M-QX9P-2HWD-5T8R"),
-        "mail": _TEXT,
+        "mail": {"anyOf": [_one_of(_SOMEBODYS_MAIL), {"type": "string", "minLength": 1}]},
     }
 
 
@@ -110,10 +112,13 @@ def _name_parameters(operation: Described, path: str, words: Words) -> None:
     ]
 
 
-def _fill_form(words: Words) -> Described:
+def _fill_form(path: str, words: Words) -> Described:
     form = {"type": "object", "properties": list_fields(words), "additionalProperties": False}
+    typed, with_files = "application/x-www-form-urlencoded", "multipart/form-data"
     # The first is what our pages send; the others are what a form of somebody else may.
-    kinds = {"application/x-www-form-urlencoded": form, "multipart/form-data": form, "text/plain": _TEXT}
+    kinds = {typed: form, with_files: form, "text/plain": _TEXT}
+    if path in _FIELDS_OF_FILES:
+        kinds = {with_files: {**form, "required": _FIELDS_OF_FILES[path]}, typed: form, "text/plain": _TEXT}
     return {"required": True, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
 
 
