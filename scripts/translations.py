@@ -47,7 +47,6 @@ def extract_messages() -> Catalog:
             ROOT / "mailer",
             [
                 ("approval_mails.py", "python"),
-                ("public_address.py", "python"),
                 ("remote_fetcher.py", "python"),
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],

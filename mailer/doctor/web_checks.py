@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.doctor.public_address import check_public_address
 from mailer.network import parse_listen_address
-from mailer.public_address import check_public_address
 from mailer.workspace import Workspace
 
 
@@ -55,7 +55,4 @@ def check_public_pages(workspace: Workspace) -> Iterator[Diagnosis]:
             metrics=metrics,
         )
         yield find_doubtful("metrics", "metrics-open", message)
-    for finding in check_public_address(workspace):
-        verdict = Health(finding.gravity.value)
-        code = "" if verdict is Health.good else "public-address"
-        yield Diagnosis(subject="public address", verdict=verdict, code=code, message=finding.message)
+    yield from check_public_address(workspace)

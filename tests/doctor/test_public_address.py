@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from mailer.doctor import Health, diagnose_workspace
+from mailer.doctor.diagnosis import Diagnosis
+from mailer.doctor.public_address import check_public_address
 from mailer.keys import read_keys
-from mailer.public_address import AddressFinding, Gravity, check_public_address
 from mailer.site_proof import RequestOrigin, is_question, read_answer, sign_answer, sign_question
 from mailer.web.app import create_app
 from mailer.web.server import RunningServer
@@ -46,14 +47,14 @@ def at(workspace: Workspace, base_url: str) -> Workspace:
     return replace(workspace, settings=workspace.settings.model_copy(update={"web": web}))
 
 
-def look(workspace: Workspace, proxy: FakeProxy, context: ssl.SSLContext) -> tuple[AddressFinding, ...]:
+def look(workspace: Workspace, proxy: FakeProxy, context: ssl.SSLContext) -> tuple[Diagnosis, ...]:
     plain = FakeProxy(proxy.upstream, {"/": (308, {"location": "https://localhost/"}, b"")})
     with listening(proxy, context) as port, listening(plain, None) as http_port:
         return check_public_address(at(workspace, f"https://localhost:{port}"), http_port=http_port)
 
 
-def find_faults(findings: tuple[AddressFinding, ...]) -> list[str]:
-    return [finding.message for finding in findings if finding.gravity is not Gravity.good]
+def find_faults(findings: tuple[Diagnosis, ...]) -> list[str]:
+    return [finding.message for finding in findings if finding.verdict is not Health.good]
 
 
 def test_a_good_address_has_no_fault(
@@ -145,7 +146,7 @@ def test_an_address_without_an_answer_is_explained(
 ) -> None:
     def explain(url: str) -> str:
         (finding,) = check_public_address(at(workspace, url))
-        assert finding.gravity is Gravity.bad
+        assert finding.verdict is Health.bad
         return finding.message
 
     assert "nothing listens at localhost" in explain(f"https://localhost:{free_port()}")
@@ -161,7 +162,7 @@ def test_a_silent_server_does_not_hold_up_the_doctor(workspace: Workspace) -> No
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://localhost:{silent.getsockname()[1]}"
         (finding,) = check_public_address(at(workspace, url), seconds=0.2)
-    assert finding.gravity is Gravity.bad
+    assert finding.verdict is Health.bad
     assert "had not answered every question" in finding.message
 
 

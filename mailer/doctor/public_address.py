@@ -1,24 +1,21 @@
 """Ask the public address what a reader's browser and mail program would, and name what is wrong with it."""
 
-import http.client
-import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.doctor.public_request import Answer, UnreachableError, request_page
 from mailer.network import parse_address
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.site_proof import QUESTION_HEADER, RequestOrigin, read_answer, sign_question
 from mailer.workspace import Workspace
 
-_SECONDS = 10.0
+_SUBJECT = "public address"
+_FAULT = "public-address"
 _ALL_SECONDS = 60.0
-_LARGEST_BODY = 65_536
 _CERTIFICATE_WARNING = timedelta(days=14)
 _MADE_UP = "192.0.2.1"
 """An address of nobody (RFC 5737), which we claim to be."""
@@ -26,43 +23,9 @@ _HTTP_PORT = 80
 _ANOTHER = gettext_noop("another address")
 
 
-class Gravity(StrEnum):
-    """How serious a finding about the public address is."""
-
-    good = "good"
-    """As it should be."""
-
-    doubtful = "doubtful"
-    """Readers can do everything, but something should be better."""
-
-    bad = "bad"
-    """Readers cannot unsubscribe, or something private is open."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddressFinding:
-    """What was found: how serious it is, and in words what is wrong and what to do."""
-
-    gravity: Gravity
-    message: str
-
-
-class _UnreachableError(Exception):
-    """There is no answer; the message says why and what to do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    status: int
-    location: str
-    is_ours: bool
-    text: str
-    certificate_ends: datetime | None
-
-
 def check_public_address(
     workspace: Workspace, *, http_port: int = _HTTP_PORT, seconds: float = _ALL_SECONDS
-) -> tuple[AddressFinding, ...]:
+) -> tuple[Diagnosis, ...]:
     """Ask ``[web] base_url`` as readers do. Returns after ``seconds`` at the latest; changes nothing.
 
     Nothing is asked of an address that only this machine can open.
@@ -70,7 +33,7 @@ def check_public_address(
     base = urlsplit(workspace.settings.web.base_url)
     if base.hostname in LOOPBACK_HOSTS and base.scheme == "http":
         return ()
-    found: list[AddressFinding] = []
+    found: list[Diagnosis] = []
 
     failures: list[Exception] = []
 
@@ -98,11 +61,13 @@ def check_public_address(
     return tuple(found)
 
 
-def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterator[AddressFinding]:
+def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterator[Diagnosis]:
     question = sign_question(workspace.keys.suppression, datetime.now(UTC))
     try:
-        health = _ask(base, "GET", "/healthz", {QUESTION_HEADER: question, "X-Forwarded-For": _MADE_UP})
-    except _UnreachableError as error:
+        health = request_page(
+            base, "GET", "/healthz", {QUESTION_HEADER: question, "X-Forwarded-For": _MADE_UP}
+        )
+    except UnreachableError as error:
         yield _bad(str(error))
         return
     if fault := _explain_health(base, health):
@@ -120,24 +85,23 @@ def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterato
             )
         )
         return
-    yield AddressFinding(
-        gravity=Gravity.good,
-        message=Phrase(gettext_noop("%(base)s shows this workspace's pages"), base=base.geturl()),
+    yield find_good(
+        _SUBJECT, Phrase(gettext_noop("%(base)s shows this workspace's pages"), base=base.geturl())
     )
     yield from _judge_certificate(health)
     yield _judge_origin(origin)
     for judge in (_judge_one_click, _judge_metrics):
         try:
             yield judge(base)
-        except _UnreachableError as error:
+        except UnreachableError as error:
             yield _bad(str(error))
     yield from _judge_plain_http(base, http_port)
 
 
-def _explain_health(base: SplitResult, health: _Answer) -> str:
+def _explain_health(base: SplitResult, health: Answer) -> str:
     """What is wrong with the answer to the first question; empty if nothing is."""
     place = base.geturl()
-    if 300 <= health.status < 400:
+    if health.is_redirect:
         return Phrase(
             gettext_noop(
                 "%(place)s leads to %(location)s. Mail programs do not follow with a click on their "
@@ -168,7 +132,7 @@ def _explain_health(base: SplitResult, health: _Answer) -> str:
     return ""
 
 
-def _judge_certificate(answer: _Answer) -> Iterator[AddressFinding]:
+def _judge_certificate(answer: Answer) -> Iterator[Diagnosis]:
     if answer.certificate_ends is None:
         return
     ends = answer.certificate_ends
@@ -177,15 +141,15 @@ def _judge_certificate(answer: _Answer) -> Iterator[AddressFinding]:
             gettext_noop("the certificate expires on %(ends)s. Find out why it was not renewed."),
             ends=f"{ends:%Y-%m-%d}",
         )
-        yield AddressFinding(gravity=Gravity.doubtful, message=words)
+        yield find_doubtful(_SUBJECT, _FAULT, words)
     else:
-        yield AddressFinding(
-            gravity=Gravity.good,
-            message=Phrase(gettext_noop("the certificate is valid until %(ends)s"), ends=f"{ends:%Y-%m-%d}"),
+        yield find_good(
+            _SUBJECT,
+            Phrase(gettext_noop("the certificate is valid until %(ends)s"), ends=f"{ends:%Y-%m-%d}"),
         )
 
 
-def _judge_origin(origin: RequestOrigin) -> AddressFinding:
+def _judge_origin(origin: RequestOrigin) -> Diagnosis:
     last = parse_address(origin.forwarded[-1]) if origin.forwarded else None
     if not origin.forwarded:
         return _bad(
@@ -217,17 +181,17 @@ def _judge_origin(origin: RequestOrigin) -> AddressFinding:
     message = Phrase(
         gettext_noop("the proxy says who the visitor is (here %(client)s)"), client=origin.client
     )
-    return AddressFinding(gravity=Gravity.good, message=message)
+    return find_good(_SUBJECT, message)
 
 
-def _judge_one_click(base: SplitResult) -> AddressFinding:
+def _judge_one_click(base: SplitResult) -> Diagnosis:
     """Post as a mail program does, with a token of nobody: the pages answer that there is no such link."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = _ask(base, "POST", "/u/doctor", form, b"List-Unsubscribe=One-Click")
+    answer = request_page(base, "POST", "/u/doctor", form, b"List-Unsubscribe=One-Click")
     if answer.status == 404 and answer.is_ours:
         message = gettext_noop("a mail program's unsubscribe button reaches the pages")
-        return AddressFinding(gravity=Gravity.good, message=message)
-    if 300 <= answer.status < 400:
+        return find_good(_SUBJECT, message)
+    if answer.is_redirect:
         return _bad(
             Phrase(
                 gettext_noop(
@@ -249,8 +213,8 @@ def _judge_one_click(base: SplitResult) -> AddressFinding:
     )
 
 
-def _judge_metrics(base: SplitResult) -> AddressFinding:
-    answer = _ask(base, "GET", "/metrics")
+def _judge_metrics(base: SplitResult) -> Diagnosis:
+    answer = request_page(base, "GET", "/metrics")
     if answer.status == 200 and "mailer_" in answer.text:
         return _bad(
             gettext_noop(
@@ -258,10 +222,10 @@ def _judge_metrics(base: SplitResult) -> AddressFinding:
                 "docs/serving.md shows."
             )
         )
-    return AddressFinding(gravity=Gravity.good, message=gettext_noop("/metrics is closed to readers"))
+    return find_good(_SUBJECT, gettext_noop("/metrics is closed to readers"))
 
 
-def _judge_plain_http(base: SplitResult, port: int) -> Iterator[AddressFinding]:
+def _judge_plain_http(base: SplitResult, port: int) -> Iterator[Diagnosis]:
     if base.scheme != "https" or (base.port not in {None, 443} and port == _HTTP_PORT):
         return
     plain = base._replace(scheme="http", netloc=f"{_bracket(base.hostname or '')}:{port}")
@@ -270,143 +234,27 @@ def _judge_plain_http(base: SplitResult, port: int) -> Iterator[AddressFinding]:
         base=base.geturl(),
     )
     try:
-        answer = _ask(plain, "GET", "/")
-    except _UnreachableError:
+        answer = request_page(plain, "GET", "/")
+    except UnreachableError:
         words = Phrase(
             gettext_noop("nothing answers at http://, where people arrive who type the address. %(advice)s"),
             advice=advice,
         )
-        yield AddressFinding(gravity=Gravity.doubtful, message=words)
+        yield find_doubtful(_SUBJECT, _FAULT, words)
         return
-    if 300 <= answer.status < 400 and answer.location.startswith("https://"):
-        yield AddressFinding(gravity=Gravity.good, message=gettext_noop("http:// leads to https://"))
+    if answer.is_redirect and answer.location.startswith("https://"):
+        yield find_good(_SUBJECT, gettext_noop("http:// leads to https://"))
     else:
         words = Phrase(
             gettext_noop("http:// does not lead to https:// (HTTP %(status)s). %(advice)s"),
             status=answer.status,
             advice=advice,
         )
-        yield AddressFinding(gravity=Gravity.doubtful, message=words)
+        yield find_doubtful(_SUBJECT, _FAULT, words)
 
 
-def _ask(
-    base: SplitResult,
-    method: str,
-    path: str,
-    headers: dict[str, str] | None = None,
-    body: bytes | None = None,
-) -> _Answer:
-    """Make one request, without following where it leads.
-
-    Raises:
-        _UnreachableError: there is no answer.
-    """
-    host, port = base.hostname or "", base.port or (443 if base.scheme == "https" else 80)
-    connection = _make_connection(base.scheme, host, port)
-    try:
-        return _explain_failures(
-            host, port, lambda: _exchange(connection, method, f"{base.path}{path}", headers or {}, body)
-        )
-    finally:
-        connection.close()
-
-
-def _make_connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=_SECONDS)
-
-
-def _exchange(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    body: bytes | None,
-) -> _Answer:
-    connection.request(method, path, body=body, headers={**headers, "User-Agent": "partner-mailer-doctor"})
-    ends = _read_certificate_end(connection.sock)
-    response = connection.getresponse()
-    return _Answer(
-        status=response.status,
-        location=response.getheader("location", "") or "",
-        # A header that all of our pages have, and no error page of a proxy.
-        is_ours="default-src 'none'" in (response.getheader("content-security-policy", "") or ""),
-        text=response.read(_LARGEST_BODY).decode("utf-8", "replace"),
-        certificate_ends=ends,
-    )
-
-
-def _read_certificate_end(connected: socket.socket | ssl.SSLSocket) -> datetime | None:
-    certificate = connected.getpeercert() if isinstance(connected, ssl.SSLSocket) else None
-    if not certificate:
-        return None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-
-
-def _explain_failures(host: str, port: int, exchange: Callable[[], _Answer]) -> _Answer:
-    """Run ``exchange``, and turn what goes wrong into words."""
-    try:
-        return exchange()
-    except socket.gaierror as error:
-        words = Phrase(
-            gettext_noop(
-                "the name %(host)s is not known (%(error)s). Add it to your DNS, or correct [web] base_url."
-            ),
-            host=host,
-            error=error.strerror,
-        )
-    except ssl.SSLCertVerificationError as error:
-        fault = error.verify_message.rstrip(".")
-        words = Phrase(
-            gettext_noop(
-                "the certificate of %(host)s is not valid: %(fault)s. Readers see a warning, and mail "
-                "programs give up. Let the proxy use a valid one, with the whole chain."
-            ),
-            host=host,
-            fault=fault,
-        )
-    except ssl.SSLError as error:
-        words = Phrase(
-            gettext_noop(
-                "%(host)s port %(port)s does not speak https (%(reason)s). Check the proxy's "
-                "certificate and port."
-            ),
-            host=host,
-            port=port,
-            reason=error.reason or error,
-        )
-    except TimeoutError:
-        words = Phrase(
-            gettext_noop(
-                "%(host)s port %(port)s does not answer within %(seconds)s s. Check the firewall, and "
-                "where the name points to."
-            ),
-            host=host,
-            port=port,
-            seconds=f"{_SECONDS:.0f}",
-        )
-    except ConnectionRefusedError:
-        words = Phrase(
-            gettext_noop(
-                "nothing listens at %(host)s port %(port)s. Start the proxy, or correct where the name "
-                "points to."
-            ),
-            host=host,
-            port=port,
-        )
-    except (OSError, http.client.HTTPException) as error:
-        words = Phrase(
-            gettext_noop("%(host)s port %(port)s gives no answer (%(error)s). Check the proxy."),
-            host=host,
-            port=port,
-            error=error or type(error).__name__,
-        )
-    raise _UnreachableError(words)
-
-
-def _bad(message: str) -> AddressFinding:
-    return AddressFinding(gravity=Gravity.bad, message=message)
+def _bad(message: str) -> Diagnosis:
+    return find_bad(_SUBJECT, _FAULT, message)
 
 
 def _bracket(host: str) -> str:
