@@ -18,7 +18,7 @@ from mailer.rendering.recipient import Reader, reader_for
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import load_phrases
-from mailer.rendering.themes.theme import load_theme
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace

@@ -20,7 +20,7 @@ from pathlib import Path
 # The judges are part of the tests, which are not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mailer.rendering.themes.theme import theme_names
+from mailer.rendering.themes.theme_files import theme_names
 from tests.judges.complaint import JudgeError
 from tests.judges.mails import Mail, found_newsroom, list_editions, write_letters, write_mails
 from tests.judges.packages import install_packages

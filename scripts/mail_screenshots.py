@@ -26,7 +26,7 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.image_writer import write_media
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.theme import theme_names
+from mailer.rendering.themes.theme_files import theme_names
 from mailer.settings import Settings, load_settings
 from mailer.workspace_init import SAMPLE_EDITIONS
 from scripts.image_grid import put_beside, put_in_rows, save_drawing

@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from mailer.campaigns.sample_message import render_sample
-from mailer.rendering.themes.theme import theme_names
+from mailer.rendering.themes.theme_files import theme_names
 from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread

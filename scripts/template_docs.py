@@ -24,7 +24,8 @@ from mailer.rendering.template_context.page import (
 )
 from mailer.rendering.themes.field_docs import FieldDoc, describe_fields, walk_dataclasses
 from mailer.rendering.themes.phrases import Phrases
-from mailer.rendering.themes.theme import Accent, Theme, TypeStep, load_theme, theme_names
+from mailer.rendering.themes.theme import Accent, Theme, TypeStep
+from mailer.rendering.themes.theme_files import load_theme, theme_names
 
 _TOKENS = set(walk_dataclasses(Theme))
 _PATHS: dict[type, str] = {

@@ -41,7 +41,8 @@ from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_version import explain_old_version, read_version
-from mailer.rendering.themes.theme import Theme, load_theme
+from mailer.rendering.themes.theme import Theme
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible

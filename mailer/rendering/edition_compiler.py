@@ -23,7 +23,8 @@ from mailer.rendering.themes.phrases import Phrases, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_files import FileStamps, stamp_templates
 from mailer.rendering.themes.template_version import check_digest_support
-from mailer.rendering.themes.theme import Theme, find_logo, load_theme
+from mailer.rendering.themes.theme import Theme, find_logo
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.rendering.web_edition import freeze_page
 from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings

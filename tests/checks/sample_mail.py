@@ -5,7 +5,7 @@ from typing import Any
 
 from editions.images.prepare import PreparedImage
 from mailer.checks.mail.checked_mail import Mail
-from mailer.rendering.themes.theme import load_theme
+from mailer.rendering.themes.theme_files import load_theme
 
 ORGANISATION = "UNESCO Office in Beijing"
 ADDRESS = "5-15-3 Waijiaogongyu, Jianguomenwai, Beijing 100600"

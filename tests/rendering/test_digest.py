@@ -24,7 +24,7 @@ from mailer.rendering.mail_merge import personalise
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.template_version import TEMPLATE_VERSION
-from mailer.rendering.themes.theme import load_theme, theme_names
+from mailer.rendering.themes.theme_files import load_theme, theme_names
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from editions.model import EditionForm
-from mailer.rendering.themes.theme import theme_names
+from mailer.rendering.themes.theme_files import theme_names
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 from scripts.report_screenshots import TITLES
 from scripts.story_examples import STORIES

@@ -14,7 +14,7 @@ from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.themes.theme import load_theme, theme_names
+from mailer.rendering.themes.theme_files import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
 from tests.paths import ROOT

@@ -18,7 +18,8 @@ from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_t
 from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.themes.phrases import load_phrases
-from mailer.rendering.themes.theme import MIN_FONT_SIZE, load_theme, theme_names
+from mailer.rendering.themes.theme import MIN_FONT_SIZE
+from mailer.rendering.themes.theme_files import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance, find_stray_conditionals

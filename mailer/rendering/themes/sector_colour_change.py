@@ -8,7 +8,8 @@ from pathlib import Path
 from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import TemplateError
-from mailer.rendering.themes.theme import find_low_contrast, load_theme
+from mailer.rendering.themes.theme_faults import find_low_contrast
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.toml_splicer import change_toml, find_value
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")

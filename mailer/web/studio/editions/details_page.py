@@ -23,7 +23,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
-from mailer.rendering.themes.theme import theme_names
+from mailer.rendering.themes.theme_files import theme_names
 from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file

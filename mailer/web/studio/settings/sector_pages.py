@@ -21,7 +21,7 @@ from mailer.rendering.themes.sector_colour_change import (
     find_theme_file,
 )
 from mailer.rendering.themes.sector_colours import color_sectors
-from mailer.rendering.themes.theme import load_theme
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.setting import Setting, SettingKind
 from mailer.settings.changes.settings_file import read_settings_file
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name

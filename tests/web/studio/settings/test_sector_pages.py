@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text as sql
 from sqlmodel import Session
 
-from mailer.rendering.themes.theme import load_theme
+from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings import Settings
 from tests.conftest import SETTINGS
 from tests.web.studio.settings.conftest import Desk
