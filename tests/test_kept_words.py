@@ -31,7 +31,7 @@ from mailer.rendering.pipeline.mjml import check_mjml
 from mailer.rendering.themes.phrases import load_phrases
 from mailer.rendering.themes.template_version import explain_lost_link, explain_old_version
 from mailer.rendering.themes.theme_files import load_theme
-from mailer.rendering.worker.client import explain_exit
+from mailer.rendering.worker.exit_reason import explain_exit
 from mailer.rendering.worker.protocol import RenderLimits
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.errors import SegmentError

@@ -20,8 +20,9 @@ from mailer.errors import MailerError, TemplateError
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.pipeline.renderer import render_page
 from mailer.rendering.template_context.page import Page
-from mailer.rendering.worker import client
-from mailer.rendering.worker.client import RenderWorker, explain_exit, find_python, render_in_worker
+from mailer.rendering.worker.client import RenderWorker, render_in_worker
+from mailer.rendering.worker.exit_reason import explain_exit
+from mailer.rendering.worker.process import find_python
 from mailer.rendering.worker.protocol import RenderLimits
 from tests.paths import ROOT
 from tests.rendering.small_page import lay_out_page, write_theme
@@ -411,7 +412,8 @@ def test_every_exit_code_has_an_explanation(code: int | None, words: str) -> Non
 
 
 def test_a_process_that_does_not_start_says_why(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_list_import_path", lambda: [str(Path(os.__file__).parent)])
+    without_us = [str(Path(os.__file__).parent)]
+    monkeypatch.setattr("mailer.rendering.worker.process._list_import_path", lambda: without_us)
     with RenderWorker() as process, pytest.raises(MailerError, match="No module named 'mailer'"):
         process.render(page, template="periodical", overrides=None)
 
