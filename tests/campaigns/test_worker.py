@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +44,7 @@ from tests.factories.deliveries import (
 )
 from tests.factories.small_edition import SLUG, add_people, write_edition
 from tests.servers.campaign_worker import Working, working
+from tests.servers.forked_programs import ForkedProgram, ForkTemplate
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.process import free_port, wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
@@ -79,35 +80,38 @@ def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
     return read_campaign(engine, number).state is state
 
 
-def mailer(
-    workspace: Workspace, url: str, *words: str, before: Sequence[str] = ()
-) -> "subprocess.Popen[str]":
-    environ = {
+@pytest.fixture(scope="module")
+def template() -> Iterator[ForkTemplate]:
+    with ForkTemplate() as template:
+        yield template
+
+
+def begin(template: ForkTemplate, workspace: Workspace, url: str, *words: str) -> ForkedProgram:
+    """Start `mailer` with ``words``."""
+    return template.start(("-C", str(workspace.root), *words), environ_for(workspace, url))
+
+
+def environ_for(workspace: Workspace, url: str) -> dict[str, str]:
+    return {
         **os.environ,
         "MAILER_DATABASE__URL": workspace.settings.database.url,
         "MAILER_SMTP__URL": url,
         "MAILER_SMTP__CONNECTIONS": "2",
     }
-    return subprocess.Popen(
-        [*before, sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @contextmanager
-def workers(workspace: Workspace, url: str, number: int) -> "Iterator[list[subprocess.Popen[str]]]":
+def workers(
+    template: ForkTemplate, workspace: Workspace, url: str, number: int
+) -> Iterator[list[ForkedProgram]]:
     """Processes of `mailer work`, ended at the end."""
-    processes = [mailer(workspace, url, "work") for _ in range(number)]
+    processes = [begin(template, workspace, url, "work") for _ in range(number)]
     try:
         yield processes
     finally:
         for process in processes:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.kill()
+            process.wait()
 
 
 def count_mails(sink: Sink) -> int:
@@ -307,10 +311,10 @@ def test_a_worker_beside_a_foreground_send_reaches_no_reader_twice(
 
 
 def test_with_one_of_two_workers_killed_every_reader_gets_it_once(
-    campaign_workspace: Workspace, campaign_engine: Engine
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(396)])
-    with smtp_sink() as sink, workers(campaign_workspace, sink.url, 2) as processes:
+    with smtp_sink() as sink, workers(template, campaign_workspace, sink.url, 2) as processes:
         wait_until(
             lambda: count_workers(campaign_workspace, campaign_engine) == 2, what="both workers", seconds=60
         )
@@ -331,12 +335,12 @@ def test_with_one_of_two_workers_killed_every_reader_gets_it_once(
 
 
 def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
-    campaign_workspace: Workspace, campaign_engine: Engine
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(96)])
     number = start(campaign_workspace, campaign_engine, LaunchOptions(rate=40))
     with smtp_sink() as sink:
-        with workers(campaign_workspace, sink.url, 1) as (first,):
+        with workers(template, campaign_workspace, sink.url, 1) as (first,):
             wait_until(lambda: count_mails(sink) >= 10, what="ten mails", seconds=60)
             first.send_signal(signal.SIGTERM)
             _, said = first.communicate(timeout=30)
@@ -344,7 +348,7 @@ def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
             assert "Stopped. No message was interrupted." in said
         states = set(read_states(campaign_engine).values())
         assert states == {S.sent, S.queued}
-        with workers(campaign_workspace, sink.url, 1):
+        with workers(template, campaign_workspace, sink.url, 1):
             wait_until(
                 lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
             )
@@ -354,33 +358,36 @@ def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
 # --- the commands
 
 
-def run(workspace: Workspace, url: str, *words: str) -> tuple[int, str, str]:
-    process = mailer(workspace, url, *words)
+def run(template: ForkTemplate, workspace: Workspace, url: str, *words: str) -> tuple[int, str, str]:
+    process = begin(template, workspace, url, *words)
     out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+    return process.wait(), out, err
 
 
 def test_send_at_a_time_says_it_in_utc_and_warns_that_no_worker_runs(
-    campaign_workspace: Workspace, campaign_engine: Engine
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     words = ("send", SLUG, "--segment", "all", "--at", "2126-12-01T09:00+08:00")
-    code, _, said = run(campaign_workspace, "smtp://127.0.0.1:9", *words, "--confirm")
+    code, _, said = run(template, campaign_workspace, "smtp://127.0.0.1:9", *words, "--confirm")
     assert code == 0, said
     assert "starts at 2126-12-01 01:00 UTC (2126-12-01 09:00 UTC+08:00)" in said
     assert "no process is running to send it. Start `mailer -C" in said
     assert read_campaign(campaign_engine, 1).state is C.scheduled
     code, _, said = run(
-        campaign_workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm"
+        template, campaign_workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm"
     )
     assert (code, "is in the past" in said) == (1, True)
 
 
-def test_send_detached_is_left_to_the_worker(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+def test_send_detached_is_left_to_the_worker(
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
     with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
         wait_until(
             lambda: count_workers(campaign_workspace, campaign_engine) == 1, what="the worker to be counted"
         )
         code, _, said = run(
+            template,
             campaign_workspace,
             server.url,
             "send",
@@ -398,12 +405,12 @@ def test_send_detached_is_left_to_the_worker(campaign_workspace: Workspace, camp
 
 
 def test_resume_detached_is_left_to_the_worker(
-    campaign_workspace: Workspace, campaign_engine: Engine
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     number = start(campaign_workspace, campaign_engine)
     set_campaign_state(campaign_engine, number, C.paused)
     code, out, said = run(
-        campaign_workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach"
+        template, campaign_workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach"
     )
     assert code == 0, said
     assert "4" in out
@@ -411,10 +418,12 @@ def test_resume_detached_is_left_to_the_worker(
     assert read_campaign(campaign_engine, number).state is C.sending
 
 
-def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+def test_serve_works_too_unless_told_not_to(
+    template: ForkTemplate, campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
     number = start(campaign_workspace, campaign_engine)
     with MisbehavingServer() as server:
-        serve = mailer(campaign_workspace, server.url, "serve", "--port", "0")
+        serve = begin(template, campaign_workspace, server.url, "serve", "--port", "0")
         try:
             wait_until(
                 lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
@@ -442,8 +451,14 @@ def test_silent_visitors_stop_neither_a_campaign_nor_the_pages_nor_the_metrics(
     with MisbehavingServer() as server, contextlib.ExitStack() as visitors:
         # Held until all of them are there.
         set_campaign_state(engine, number, C.paused)
-        words = ("serve", "--port", str(port))
-        serve = mailer(workspace, server.url, *words, before=("prlimit", "--nofile=128:128"))
+        limited = ("prlimit", "--nofile=128:128", sys.executable, "-m", "mailer")
+        serve = subprocess.Popen(
+            [*limited, "-C", str(workspace.root), "serve", "--port", str(port)],
+            env=environ_for(workspace, server.url),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             wait_until(lambda: answers(port), what="the pages", seconds=60)
             for _ in range(SILENT_CONNECTIONS):

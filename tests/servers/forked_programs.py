@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.paths import ROOT
+from tests.servers.process import wait_until
 
 _MODULES = (
     "mailer.campaigns.report.report_worker",
@@ -65,8 +66,10 @@ class ForkedProgram:
         assert self.returncode is not None
         return self.returncode
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:  # noqa: ARG002 - as of Popen
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; return what it wrote to its output and to its errors."""
+        if timeout is not None:
+            wait_until(lambda: self.poll() is not None, what=f"program {self.pid} to end", seconds=timeout)
         self.wait()
         return self.read(), (self._folder / "err").read_text("utf-8")
 
