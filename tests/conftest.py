@@ -25,6 +25,7 @@ from mailer.workspace import Workspace, open_workspace, write_keys
 from scripts.translations import extract_messages
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
 from tests.paths import ROOT
+from tests.servers.forked_programs import ForkTemplate
 from tests.servers.postgres import find_postgres, running_postgres
 from tests.servers.postgres_databases import PostgresDatabases, create_database, drop_database
 
@@ -122,6 +123,13 @@ def now() -> datetime:
 def messages() -> "Catalog":
     """Every message of the pages, as `make translations` finds them; to be read only."""
     return extract_messages()
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[ForkTemplate]:
+    """What `mailer` is forked from in tests that start it several times."""
+    with ForkTemplate() as template:
+        yield template
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,10 @@ CONNECTIONS = 4
 
 
 @pytest.fixture
-def driver(either_workspace: Workspace) -> Iterator[CampaignDriver]:
+def driver(either_workspace: Workspace, template: ForkTemplate) -> Iterator[CampaignDriver]:
     engine = either_workspace.open_database(durable=True)
-    yield CampaignDriver(workspace=either_workspace, engine=engine, url="", smtp={"connections": CONNECTIONS})
+    smtp = {"connections": CONNECTIONS}
+    yield CampaignDriver(workspace=either_workspace, engine=engine, url="", smtp=smtp, template=template)
     engine.dispose()
 
 
@@ -96,5 +97,4 @@ def test_fifty_kills_among_ten_thousand_lose_no_reader_and_name_every_duplicate(
     driver: CampaignDriver, figure: Figure, workers: int
 ) -> None:
     rate = 600 if workers > 1 else None
-    with ForkTemplate() as driver.template:
-        show_kills(driver, figure, readers=10_000, kills=50, workers=workers, rate=rate)
+    show_kills(driver, figure, readers=10_000, kills=50, workers=workers, rate=rate)

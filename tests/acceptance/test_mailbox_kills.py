@@ -41,9 +41,11 @@ def server() -> Iterator[ImapServer]:
 
 
 @pytest.fixture
-def driver(either_workspace: Workspace) -> Iterator[CampaignDriver]:
+def driver(either_workspace: Workspace, template: ForkTemplate) -> Iterator[CampaignDriver]:
     engine = either_workspace.open_database(durable=True)
-    yield CampaignDriver(workspace=either_workspace, engine=engine, url="smtp://127.0.0.1:1")
+    yield CampaignDriver(
+        workspace=either_workspace, engine=engine, url="smtp://127.0.0.1:1", template=template
+    )
     engine.dispose()
 
 
@@ -134,8 +136,7 @@ def test_a_reader_that_is_killed_loses_no_message_and_counts_none_twice(
 
 @pytest.mark.soak
 def test_twenty_kills(driver: CampaignDriver, server: ImapServer, figure: Figure) -> None:
-    with ForkTemplate() as driver.template:
-        figure(show_kills(driver, server, lambda: start_reading(driver, server), readers=1500, kills=20))
+    figure(show_kills(driver, server, lambda: start_reading(driver, server), readers=1500, kills=20))
 
 
 @pytest.mark.soak

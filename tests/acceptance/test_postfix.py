@@ -28,13 +28,13 @@ def relay() -> Iterator[Relay]:
 
 
 @pytest.fixture
-def driver(workspace: Workspace, relay: Relay) -> Iterator[CampaignDriver]:
+def driver(workspace: Workspace, relay: Relay, template: ForkTemplate) -> Iterator[CampaignDriver]:
     password = workspace.root / "relay-password"
     password.write_text(PASSWORD + "\n")
     password.chmod(0o600)
     engine = workspace.open_database(durable=True)
     smtp = {"password_file": password, "starttls": "require", "connections": 5}
-    yield CampaignDriver(workspace=workspace, engine=engine, url=relay.url, smtp=smtp)
+    yield CampaignDriver(workspace=workspace, engine=engine, url=relay.url, smtp=smtp, template=template)
     engine.dispose()
 
 
@@ -155,5 +155,4 @@ def test_the_log_of_postfix_agrees_with_the_ledger_on_two_thousand(
 def test_after_ten_kills_the_log_of_postfix_tells_who_has_it(
     driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
-    with ForkTemplate() as driver.template:
-        show_resolving(driver, relay, figure, readers=2000, kills=10)
+    show_resolving(driver, relay, figure, readers=2000, kills=10)

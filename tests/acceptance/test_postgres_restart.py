@@ -33,12 +33,13 @@ def cluster(postgres_url: str) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def driver(workspace: Workspace, cluster: Cluster) -> Iterator[CampaignDriver]:
+def driver(workspace: Workspace, cluster: Cluster, template: ForkTemplate) -> Iterator[CampaignDriver]:
     settings = workspace.settings.model_copy(update={"database": DatabaseSettings(url=cluster.url)})
     workspace = replace(workspace, settings=settings)
     engine = workspace.open_database(durable=True)
     schema.upgrade(engine)
-    yield CampaignDriver(workspace=workspace, engine=engine, url="", smtp={"connections": CONNECTIONS})
+    smtp = {"connections": CONNECTIONS}
+    yield CampaignDriver(workspace=workspace, engine=engine, url="", smtp=smtp, template=template)
     engine.dispose()
 
 
@@ -109,5 +110,4 @@ def test_restarts_of_postgresql_lose_no_reader(
 def test_twenty_restarts_of_postgresql_lose_no_reader(
     driver: CampaignDriver, cluster: Cluster, figure: Figure
 ) -> None:
-    with ForkTemplate() as driver.template:
-        show_restarts(driver, cluster, figure, readers=6000, restarts=20)
+    show_restarts(driver, cluster, figure, readers=6000, restarts=20)

@@ -15,6 +15,7 @@ from mailer.rendering.recipient import reader_for
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.acceptance.campaign_driver import CampaignDriver, addresses
+from tests.servers.forked_programs import ForkTemplate
 from tests.servers.process import free_port, wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
@@ -23,9 +24,11 @@ ALLOWED_SECONDS = 1.0
 
 
 @pytest.fixture
-def driver(either_workspace: Workspace) -> Iterator[CampaignDriver]:
+def driver(either_workspace: Workspace, template: ForkTemplate) -> Iterator[CampaignDriver]:
     engine = either_workspace.open_database(durable=True)
-    yield CampaignDriver(workspace=either_workspace, engine=engine, url="", smtp={"connections": 3})
+    yield CampaignDriver(
+        workspace=either_workspace, engine=engine, url="", smtp={"connections": 3}, template=template
+    )
     engine.dispose()
 
 

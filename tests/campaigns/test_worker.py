@@ -80,12 +80,6 @@ def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
     return read_campaign(engine, number).state is state
 
 
-@pytest.fixture(scope="module")
-def template() -> Iterator[ForkTemplate]:
-    with ForkTemplate() as template:
-        yield template
-
-
 def begin(template: ForkTemplate, workspace: Workspace, url: str, *words: str) -> ForkedProgram:
     """Start `mailer` with ``words``."""
     return template.start(("-C", str(workspace.root), *words), environ_for(workspace, url))
