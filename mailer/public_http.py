@@ -17,6 +17,12 @@ AddressRule: TypeAlias = Callable[[Address], bool]
 """Decides which addresses may be contacted."""
 
 _MAX_REDIRECTS = 5
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given out (RFC 4291, section 2.4). Outside, Python calls addresses global that are
+nobody's, and some of them lead back to a host's own IPv4."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""How a network without IPv4 writes IPv4 addresses (RFC 6052): its gateway contacts the last 32 bits."""
 
 
 class ForbiddenAddressError(Exception):
@@ -26,9 +32,14 @@ class ForbiddenAddressError(Exception):
 def is_public(address: Address) -> bool:
     """Whether ``address`` is reachable from everywhere: not private, not loopback, not reserved. An IPv4
     address embedded in an IPv6 one is judged by itself."""
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if inner is not None:
-        return is_public(inner)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[-4:])
+        if inner is not None:
+            return is_public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -138,6 +138,12 @@ def test_an_invalid_url_is_unreachable(link: str) -> None:
         ("fd00::1", False),
         ("::ffff:127.0.0.1", False),
         ("2002:7f00:1::", False),
+        ("64:ff9b::5db8:d70e", True),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("fec0::1", False),
     ],
 )
 def test_only_globally_reachable_addresses_are_public(address: str, public: bool) -> None:
