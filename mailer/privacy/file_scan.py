@@ -7,9 +7,11 @@ rewrite, such as an edition that names the person, are reported.
 
 import gzip
 import json
+import lzma
 import mmap
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +27,10 @@ _LIST_SUFFIXES = frozenset({".csv", ".tsv"})
 _ARCHIVE_SUFFIXES = frozenset({".xlsx", ".zip", ".docx"})
 _MAILDIR_FOLDERS = frozenset({"new", "cur", "tmp"})
 _SQLITE_HEADER = b"SQLite format 3\x00"
+
+# An encrypted archive is a RuntimeError, and so is a method of compression that Python does not know.
+_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a file, or unpacking one that may be damaged, raises."""
 
 
 class FileAction(StrEnum):
@@ -131,7 +137,7 @@ def _match_file(
         if not (matcher.text_pattern.search(path.name) or matcher.is_in_file(path)):
             return None
         return match(*_choose_action(path, suffix, workspace, matcher))
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         return match(FileAction.leave, f"cannot be read ({error})")
 
 

@@ -66,6 +66,7 @@ from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, 
 from subscribers.one_time_links import issue_link
 from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
+from tests.factories.damaged_zip import METHODS, pack_by_unknown_method, pack_damaged, pack_encrypted
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import SLUG, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
@@ -593,6 +594,32 @@ def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
         "data.json": FileAction.delete,
         "other.json": FileAction.leave,
     }
+
+
+UNREADABLE_ARCHIVES = {
+    "encrypted": pack_encrypted("a.csv", b"a,b\n"),
+    "of an unknown method": pack_by_unknown_method("a.csv", b"a,b\n"),
+    **{
+        f"damaged {method}": pack_damaged({"a.csv": b"a,b\n" * 99}, damaged="a.csv", method=method)
+        for method in METHODS
+    },
+}
+
+
+@pytest.mark.parametrize("place", ["old.zip", f"uploads/{'0' * 32}.upload"])
+@pytest.mark.parametrize("fault", UNREADABLE_ARCHIVES)
+def test_an_archive_that_cannot_be_unpacked_is_named_and_hinders_no_erasure(
+    workspace: Workspace, engine: Engine, fault: str, place: str
+) -> None:
+    live(workspace, engine)
+    archive = workspace.root / place
+    archive.parent.mkdir(mode=0o700, exist_ok=True)
+    archive.write_bytes(UNREADABLE_ARCHIVES[fault])
+    assert find(workspace)[archive.name] is FileAction.leave
+    done = run(workspace, "subscribers", "erase", ADDRESS, "--confirm")
+    assert str(archive) in done.stderr
+    archive.unlink()
+    assert list_holders(workspace.root) == {}
 
 
 @pytest.mark.parametrize(
