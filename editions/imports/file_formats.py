@@ -178,7 +178,7 @@ def _detect_zip_format(path: Path) -> FileFormat:
         with zipfile.ZipFile(path) as archive:
             parts = frozenset(archive.namelist())
             kind = _read_mimetype(archive) if "mimetype" in parts else ""
-    except ZIP_ERRORS:
+    except (*ZIP_ERRORS, OSError):
         # The reader says what is damaged.
         return FileFormat.docx
     for part, what in _OTHER_PARTS:

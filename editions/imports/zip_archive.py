@@ -5,6 +5,7 @@ unpacked; XML with a document type is rejected, because entities can expand to g
 the file is ever opened.
 """
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _MAX_PARTS = 10_000
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     NotImplementedError,
     RuntimeError,

@@ -20,6 +20,8 @@ _TYPES: Final = frozenset(
 )
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BEGINNING = 2048
+# What everybody writes. Other methods have decoders with errors of their own, and large dictionaries.
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
 def find_report_xml(message: MimePart) -> bytes | None:
@@ -52,7 +54,8 @@ def _open_zip(content: bytes) -> bytes | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
-                if entry.filename.lower().endswith(".xml") and entry.file_size <= MAX_XML_BYTES:
+                is_small = entry.file_size <= MAX_XML_BYTES and entry.compress_type in _METHODS
+                if entry.filename.lower().endswith(".xml") and is_small:
                     with archive.open(entry) as file:
                         # The size that the archive states may be a lie.
                         xml = file.read(MAX_XML_BYTES + 1)

@@ -1,5 +1,6 @@
 """ZIP archives, read file by file and never unpacked onto the disk."""
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -57,7 +58,7 @@ def open_archive(source: FileSource) -> Iterator[ZipArchive]:
         with source.open() as stream, zipfile.ZipFile(stream) as opened:
             _refuse_hostile(source.name, opened.infolist())
             yield ZipArchive(name=source.name, zip=opened)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ImportFileError(
             source.name,
             gettext_noop("the archive is damaged: %(error)s. Download it again.")
@@ -65,7 +66,9 @@ def open_archive(source: FileSource) -> Iterator[ZipArchive]:
         ) from error
     except OSError as error:
         raise ImportFileError(
-            source.name, gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror}
+            source.name,
+            # What bz2 says of damaged bytes is an OSError without a number.
+            gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror or error},
         ) from error
 
 

@@ -14,6 +14,7 @@ from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.dmarc_reports import attachment
 from mailer.feedback.dmarc_reports.xml_reader import MAX_SOURCES, read_report_xml
 from mailer.feedback.message_reader import read_message
+from tests.factories.damaged_zip import METHODS, pack_damaged
 from tests.factories.dmarc import RECORD, make_report_mail, make_report_xml
 
 BOMB = """<?xml version="1.0"?>
@@ -100,6 +101,12 @@ def test_any_attachment_is_read_without_an_exception(content: bytes) -> None:
             b"Content-Type: application/gzip\nContent-Transfer-Encoding: base64\n\n" + encodebytes(wrapped)
         )
         assert read_message(raw).kind is not FeedbackKind.dmarc
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_zip_damaged_inside_is_read_without_an_exception(method: int) -> None:
+    content = pack_damaged({"a.xml": make_report_xml()}, damaged="a.xml", method=method)
+    assert read_message(make_report_mail(b"", content=content)).kind is not FeedbackKind.dmarc
 
 
 def test_a_mail_with_another_attachment_stays_what_it_is() -> None:

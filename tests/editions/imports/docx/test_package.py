@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from editions.errors import DocumentError
 from editions.imports.importer import import_document
+from tests.factories.damaged_zip import METHODS, pack_damaged
 from tests.factories.word_documents import DECLARED, HEADING, PARAGRAPH, W, body, relations, write_package
 
 TODAY = date(2026, 11, 24)
@@ -25,6 +26,15 @@ def refuse(tmp_path: Path, path: Path) -> DocumentError:
     assert list((tmp_path / "editions").iterdir()) == []
     assert str(refused.value).startswith(f"{path.name}: ")
     return refused.value
+
+
+def damage_part(tmp_path: Path, part: str, method: int) -> Path:
+    """A document whose ``part`` is packed by ``method`` and cannot be unpacked."""
+    with zipfile.ZipFile(write_package(tmp_path / "x.docx", {part: "<w:p/>"})) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    path = tmp_path / "damaged.docx"
+    path.write_bytes(pack_damaged(parts, damaged=part, method=method))
+    return path
 
 
 def read_or_refuse(path: Path) -> str:
@@ -246,6 +256,18 @@ def test_a_damaged_file_is_read_or_refused(
     path.write_bytes(data[:at] + noise + data[at + len(noise) :])
     told = read_or_refuse(path)
     assert told.startswith("---\n") or list((folder / "editions").iterdir()) == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_part_damaged_inside_is_refused_however_it_is_packed(tmp_path: Path, method: int) -> None:
+    path = damage_part(tmp_path, "word/document.xml", method)
+    assert refuse(tmp_path, path).code == "broken-document"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_file_says_it_is_may_be_damaged_too(tmp_path: Path, method: int) -> None:
+    path = damage_part(tmp_path, "mimetype", method)
+    assert "Its words." in read_or_refuse(path)
 
 
 def test_a_protected_part_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import zipfile
 from datetime import date, datetime, time
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -19,6 +20,7 @@ from subscribers.imports.files.excel_workbook import open_excel_workbook
 from subscribers.imports.files.file_source import make_file_source
 from subscribers.imports.files.workbook import choose_sheet
 from subscribers.imports.files.zip_archive import open_archive
+from tests.factories.damaged_zip import pack_damaged
 from tests.factories.workbooks import excel, excel_parts, pack
 from tests.paths import ROOT
 
@@ -252,6 +254,22 @@ def test_texts_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch
     rows = sheet_data('<row r="1"><c r="A1" t="s"><v>0</v></c></row>')
     with pytest.raises(ImportFileError, match="more than 2 different texts, or 160 MB"):
         read(excel(rows, texts="<si><t>a</t></si>" * 3), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (zipfile.ZIP_DEFLATED, "the archive is damaged: "),
+        (zipfile.ZIP_BZIP2, "it cannot be read: Invalid data stream"),
+        (zipfile.ZIP_LZMA, "the archive is damaged: Corrupt input data"),
+    ],
+)
+def test_a_workbook_damaged_inside_is_refused_however_it_is_packed(
+    tmp_path: Path, method: int, words: str
+) -> None:
+    data = pack_damaged(excel_parts(sheet_data()), damaged="xl/worksheets/sheet1.xml", method=method)
+    with pytest.raises(ImportFileError, match=words):
+        read(data, tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["xl/worksheets/sheet1.xml", "xl/workbook.xml"])
