@@ -41,14 +41,17 @@ _HIDDEN = re.compile(
 )
 # Microsoft's report programme sends the message back with no report in it.
 _MICROSOFT_SENDER = re.compile(
-    r"\b(?:staff@hotmail\.com|staff@outlook\.com|[a-z]*jmrp[a-z]*@|report_spam@hotmail\.com)", re.IGNORECASE
+    r"\b(?:staff@hotmail\.com|staff@outlook\.com|[a-z]{0,60}jmrp[a-z]{0,60}@|report_spam@hotmail\.com)",
+    re.IGNORECASE,
 )
 _MICROSOFT_SUBJECT = re.compile(r"^\s*complaint about message from ", re.IGNORECASE)
 _PLAIN_SUBJECT = re.compile(
     r"^\s*(?:email feedback report|abuse report|spam (?:report|complaint))\b", re.IGNORECASE
 )
 _MACHINE_SENDER = re.compile(
-    r"\b(?:fbl|feedback[a-z-]*|abuse|scomp|complaints?|arf|spam)[a-z0-9._-]*@", re.IGNORECASE
+    # A local part has 64 characters at most (RFC 5321, section 4.5.3.1.1).
+    r"\b(?:fbl|feedback|abuse|scomp|complaints?|arf|spam)[a-z0-9._-]{0,64}@",
+    re.IGNORECASE,
 )
 
 

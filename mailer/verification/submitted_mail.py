@@ -8,10 +8,10 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import parseaddr
 from functools import cached_property
 from quopri import decodestring
 
+from mailer.feedback.mime.addresses import read_mailbox
 from mailer.feedback.mime.charsets import decode_bytes
 from mailer.feedback.mime.headers import decode_words
 from mailer.feedback.mime.part import MimePart, parse_message
@@ -75,7 +75,7 @@ class SubmittedMail:
         values = self.part.headers.all("from")
         if len(values) != 1 or (values[0].count("@") > 1 and "," in values[0]):
             return ""
-        return parseaddr(values[0])[1].lower()
+        return read_mailbox(values[0]).lower()
 
     @property
     def sender_text(self) -> str:
@@ -84,7 +84,7 @@ class SubmittedMail:
 
     @property
     def reply_addresses(self) -> tuple[str, ...]:
-        return tuple(parseaddr(value)[1].lower() for value in self.part.headers.all("reply-to"))
+        return tuple(read_mailbox(value).lower() for value in self.part.headers.all("reply-to"))
 
     @property
     def subject(self) -> str:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ NAUGHTY = (
     "=?utf-8?B?////?=", "=?x?q?=?=", "=?utf-8?Q?=00=ED=A0=80?=", "a" * 5000, "@", "@@", "<>", "<@>", "a@",
     "@b", '"@"@example.org', "a@b@c", "<" * 500, "\\x{110000}@example.org", "utf-8; \\x{D800}@example.org",
     ";" * 200, "boundary=", 'boundary="', "5.1.1" * 100, "550 " * 100, "Ω≈ç√∫", "田中さん", "🏳️‍🌈",
-    "٠١٢@example.org", "xn--a@xn--b",
+    "٠١٢@example.org", "xn--a@xn--b", "(" * 5000, "a:" * 5000,
 )  # fmt: skip
 FIELDS = (
     "From", "To", "Subject", "Return-Path", "Delivered-To", "Content-Type", "Content-Transfer-Encoding",
@@ -119,6 +120,23 @@ def test_ten_megabytes_are_read() -> None:
     head = b"From: MAILER-DAEMON@example.com\nReturn-Path: <>\nSubject: failure notice\n\n"
     for filling in (b"<a@example.org>:\n550 no\n\n", b"\xff@ "):
         check(read_message(head + filling * (10_000_000 // len(filling))))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "From: " + "feedback" * 30_000 + "\n\n",
+        "From: " + "feedback-" * 28_000 + "\n\n",
+        "From: " + "jmrp" * 60_000 + "\n\n",
+        "Content-Type: text/html\n\n" + "<p " * 80_000,
+        "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n"
+        "Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 5.1.1" + "\t" * 240_000 + "x\n--b--",
+    ],
+    ids=["words of a robot", "its names", "letters of Microsoft", "open tags", "tabs of a report"],
+)
+def test_a_hostile_message_is_read_in_linear_time(hostile: str) -> None:
+    """A quadratic expression would take minutes on these, and the suite's time-out end it."""
+    check(read_message(f"Return-Path: <>\nSubject: failure notice\n{hostile}".encode()))
 
 
 @given(st.binary(max_size=2000))

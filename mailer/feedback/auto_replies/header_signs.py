@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from email.utils import parseaddr
 
 from mailer.feedback.auto_replies.phrases import normalise
+from mailer.feedback.mime.addresses import read_mailbox
 from mailer.feedback.mime.headers import Headers
 from mailer.feedback.mime.part import MimePart
 
@@ -177,4 +177,4 @@ def _read_mailer(headers: Headers) -> str:
 
 
 def _read_local_part(value: str) -> str:
-    return parseaddr(value)[1].rpartition("@")[0]
+    return read_mailbox(value).rpartition("@")[0]

@@ -45,7 +45,8 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:")
 _INDENTED_FIELD = re.compile(
-    r"[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):", re.I
+    r"^[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):",
+    re.IGNORECASE | re.MULTILINE,
 )
 _TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
 # More are a list of a mailing list server, whose members are no recipients of ours.

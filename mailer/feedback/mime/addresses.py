@@ -1,6 +1,7 @@
 """The addresses in header fields, however they are written."""
 
 import re
+from email.utils import parseaddr
 
 _ADDRESS = re.compile(
     r'"[^"\n]{1,64}"@[^\s<>,;:"()\[\]]{1,255}|[^\s<>,;:"()\[\]]{1,255}@[^\s<>,;:"()\[\]]{1,255}'
@@ -24,3 +25,12 @@ def list_addresses(*values: str) -> tuple[str, ...]:
                 address = match.strip("'`*.")
                 found.setdefault(address.lower(), address)
     return tuple(found.values())
+
+
+def read_mailbox(value: str) -> str:
+    """Return the address of the first mailbox in ``value``, "" if there is none."""
+    try:
+        return parseaddr(value[:_MAX_FIELD])[1]
+    except RecursionError:
+        # Comments within comments, or groups within groups, a thousand deep.
+        return ""

@@ -5,7 +5,8 @@ import re
 
 # What stands between these is not for readers.
 _INVISIBLE = (("<style", "</style"), ("<script", "</script"), ("<title", "</title"), ("<!--", "-->"))
-_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|/table|hr|p|/pre)\b[^>]*>", re.IGNORECASE)
+# Neither goes on beyond the next bracket, or a text full of open ones would take their square.
+_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|/table|hr|p|/pre)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[/!?a-zA-Z][^<>]*>")
 _ADDRESS_IN_BRACKETS = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
 
