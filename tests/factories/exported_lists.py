@@ -437,6 +437,73 @@ LISTS = (
         active={}, left={"bob@d.example.org": "unsubscribed"},
     ),
     ExportedList(
+        file="cleverreach.csv", what="CleverReach: who never activated the subscription has a date of zeros",
+        text='"email";"registered";"activated";"deactivated";"bounced";"Vorname";"Nachname";"Land"\n'
+        '"ann@d.example.org";"2024-01-02 03:04:05";"2024-01-02 03:05:05";"0000-00-00 00:00:00";"0";"Ann";"Li";"Schweiz"\n'
+        '"bob@d.example.org";"2024-01-02 03:04:05";"2024-01-02 03:05:05";"2024-02-02 03:05:05";"0";"Bob";"An";"Schweiz"\n'
+        '"cy@d.example.org";"2024-01-02 03:04:05";"0000-00-00 00:00:00";"0000-00-00 00:00:00";"0";"Cy";"Oh";"Schweiz"\n',
+        active={"ann@d.example.org": who("Ann Li", "", "CH")}, left={"bob@d.example.org": "unsubscribed"}, refused=(4,),
+    ),
+    ExportedList(
+        file="rundbrief.csv", what="a German list, whose newsletter is a Rundbrief",
+        text="Name;E-Mail;Verein;Rundbrief\nAnn Li;ann@d.example.org;Rad e.V.;ja\nBob An;bob@d.example.org;;nein\n",
+        active={"ann@d.example.org": who("Ann Li", "Rad e.V.")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="dynamics.csv", what="Dynamics 365: keys not to modify, and what it allows",
+        text="(Do Not Modify) Contact,(Do Not Modify) Row Checksum,Full Name,Email,Company Name,Country/Region,Status,Do not allow Bulk Emails,Do not allow Emails\n"
+        "g1,c,Ann Li,ann@d.example.org,Institute,Norway,Active,Allow,Allow\ng2,c,Bob An,bob@d.example.org,,Norway,Active,Do Not Allow,Allow\n"
+        "g3,c,Cy Oh,cy@d.example.org,,Norway,Active,Allow,Do Not Allow\n",
+        active={"ann@d.example.org": who("Ann Li", "Institute", "NO")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="failed-deliveries.csv", what="dead addresses with a mail server's codes for a status",
+        text='status,reason,email,created\n5.1.1,"550 5.1.1 no such user",ann@d.example.org,1672531200\n4.2.2,452 full,bob@d.example.org,1672531201\n',
+        active={}, left={"ann@d.example.org": "bounced", "bob@d.example.org": "bounced"},
+    ),
+    ExportedList(
+        file="drip.csv", what="Drip: a status, and the day it changed",
+        text='email,status,status_updated_at,tags,first_name,last_name,country\nann@d.example.org,active,2024-01-01T00:00:00Z,"lead,vip",Ann,Li,Japan\n'
+        "bob@d.example.org,removed,2024-01-01T00:00:00Z,,Bob,An,\n",
+        active={"ann@d.example.org": who("Ann Li", "", "JP", "", "lead;vip")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="dotdigital.csv", what="Dotdigital: words of a status without spaces",
+        text="Email,EmailType,OptInType,Status,FIRSTNAME,LASTNAME,LASTSUBSCRIBED\nann@d.example.org,Html,VerifiedDouble,Subscribed,Ann,Li,02/01/2024\n"
+        "bob@d.example.org,Html,Unknown,HardBounced,Bob,An,\ncy@d.example.org,Html,Single,PendingOptIn,Cy,Oh,\ndi@d.example.org,Html,Single,IspComplained,Di,Po,\n",
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "bounced", "di@d.example.org": "complained"}, refused=(4,),
+    ),
+    ExportedList(
+        file="tickets.csv", what="tickets: whose ticket it is, and not who ordered it",
+        text="Ticket,Ticket Full Name,Ticket Email,Ticket Company Name,Order Name,Order Email,Order Company Name,Marketing opt-in\n"
+        "Early,Ann Li,ann@d.example.org,Institute,Boss,boss@d.example.org,Firm,Yes\nEarly,Bob An,bob@d.example.org,,Boss,boss@d.example.org,Firm,No\n",
+        active={"ann@d.example.org": who("Ann Li", "Institute")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="tag-arrays.csv", what="tags as an array",
+        text='email_address,type,creation_date,tags\nann@d.example.org,regular,2024-01-01,"[""press"", ""beta users""]"\n'
+        "bob@d.example.org,unactivated,2024-01-01,[]\n",
+        active={"ann@d.example.org": who("", "", "", "", "beta users;press")}, refused=(3,),
+    ),
+    ExportedList(
+        file="microsoft-form.csv", what="a Microsoft form that nobody signs in to: Email is anonymous, Name is empty",
+        text="ID,Start time,Email,Name,Your name,Your e-mail address,Country,Would you like to receive our newsletter?\n"
+        "1,1/2/24 3:04,anonymous,,Ann Li,ann@d.example.org,Finland,Yes\n2,1/2/24 3:04,anonymous,,Bob An,bob@d.example.org,Finland,No\n",
+        active={"ann@d.example.org": who("Ann Li", "", "FI")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="two-countries.csv", what="a country at work that nobody gave, and one at home",
+        text="First name,Last name,Email address,Email status,Country - Work,Country - Home\nAnn,Li,ann@d.example.org,Active,,United Kingdom\n",
+        active={"ann@d.example.org": who("Ann Li", "", "GB")},
+    ),
+    ExportedList(
+        file="mailboxes.txt", what="mailboxes with names in quotation marks and in brackets",
+        text='"Li, Ann" <ann@d.example.org>\nbob@d.example.org (Bob An)\n',
+        active={"ann@d.example.org": who("Li, Ann"), "bob@d.example.org": who()},
+    ),
+    ExportedList(
         file="strictest.csv", what="columns that do not agree: the strictest counts",
         text="Email,Status,Opt-out,Bounced,Consent\nann@d.example.org,Active,no,0,yes\nbob@d.example.org,Active,yes,0,yes\n"
         "cy@d.example.org,Subscribed,no,1,yes\ndi@d.example.org,Active,no,0,no\n",

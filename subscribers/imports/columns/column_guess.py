@@ -151,7 +151,7 @@ class _Guess:
                 continue
             if field in {"email", "email_other"}:
                 continue
-            if field not in self._places:
+            if field not in self._places or self._is_better(place, field):
                 self._places[field] = (place,)
 
     def _find_email(self) -> None:
@@ -208,8 +208,16 @@ class _Guess:
         for is_name in (False, True):
             for place in self._free():
                 field = self._find_by_cells(place) if place not in set_aside else None
-                if field and field not in self._places and (field == "name") is is_name:
+                if field is None or (field == "name") is not is_name:
+                    continue
+                if field not in self._places or self._is_better(place, field):
                     self._places[field] = (place,)
+
+    def _is_better(self, place: int, field: str) -> bool:
+        """Whether a column has something in it and those found before have nothing: "Name" is empty in a form
+        that asks for "Your name", and "Country - Work" where people gave the one at home.
+        """
+        return bool(self._filled(place)) and not any(map(self._filled, self._places[field]))
 
     def _find_by_cells(self, place: int) -> str | None:
         title = self._titles[place]

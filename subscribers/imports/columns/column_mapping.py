@@ -223,7 +223,10 @@ def _map_listmonk(
         titles=header.titles, header_row=header.number, places=columns.places, statuses=status
     )
     others = guess_statuses(
-        header.titles, _by_column(header, cells), taken=layout.used | {columns.attributes}
+        header.titles,
+        _by_column(header, cells),
+        taken=layout.used | {columns.attributes},
+        has_status=bool(status),
     )
     layout = correct_statuses(replace(layout, statuses=(*status, *others.columns)), corrections)
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={columns.attributes})
@@ -270,6 +273,7 @@ def _map_by_columns_file(
         columns,
         taken=taken | set_aside | {column.place for column in named},
         has_titles=header.number > 0,
+        has_status=any(column.kind is StatusKind.status for column in named),
     )
     layout = ColumnLayout(
         titles=header.titles,
@@ -285,7 +289,13 @@ def _map_by_columns_file(
             replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, found.doubtful))),
             row=header.number or None,
         )
-    reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched=set_aside)
+    reader = LayoutReader(
+        layout,
+        sectors=sectors,
+        is_strict=True,
+        divided={"sectors", "tags"} - columns_file.separators.keys(),
+        unwatched=set_aside,
+    )
     mapping = _make_mapping(TABLE, header, layout, reader)
     return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
 

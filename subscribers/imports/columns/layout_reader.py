@@ -1,12 +1,14 @@
 """Read the rows of a file by its layout: one address, a whole name, and what they say of leaving."""
 
 import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from re import Pattern
+from typing import Any
 from unicodedata import name as character_name
 
 from locales.languages import find_language
@@ -45,7 +47,8 @@ class LayoutReader:
 
     ``sectors`` are those of the workspace, with their names if they have any. Other sectors, and unusable
     tags and languages, are left out and noted; if ``is_strict``, they are kept, and their rows refused
-    later. ``unwatched`` columns are not searched for words about leaving.
+    later. ``divided`` are those of our columns whose cells are divided as in any other list all the same.
+    ``unwatched`` columns are not searched for words about leaving.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class LayoutReader:
         *,
         sectors: Collection[str],
         is_strict: bool = False,
+        divided: Collection[str] = (),
         unwatched: Collection[int] = (),
     ) -> None:
         self._layout = layout
         self._is_strict = is_strict
+        self._divided = frozenset(divided)
         self._width = len(layout.titles)
         self._sectors = sectors
         self._sector_names: dict[str, str] = (
@@ -143,7 +148,7 @@ class LayoutReader:
         return ""
 
     def _read_sectors(self, cell: str) -> str:
-        if not cell or self._is_strict:
+        if not cell or (self._is_strict and "sectors" not in self._divided):
             return cell
         whole = self._find_sector(cell)
         pieces = [cell] if whole else [piece.strip() for piece in _SECTORS.split(cell)]
@@ -151,6 +156,8 @@ class LayoutReader:
         for piece in filter(None, pieces):
             if slug := self._find_sector(piece):
                 found.append(slug)
+            elif self._is_strict:
+                found.append(piece)
             else:
                 self.notes.note_value(self._title("sectors"), piece)
         return SEPARATOR.join(found)
@@ -174,7 +181,8 @@ class LayoutReader:
         return ""
 
     def _read_tags(self, cell: str) -> str:
-        if not cell or (self._is_strict and not self._layout.tag_separator):
+        is_as_written = self._is_strict and not self._layout.tag_separator and "tags" not in self._divided
+        if not cell or is_as_written:
             return cell
         found = []
         for piece in self._split_tags(cell):
@@ -190,12 +198,25 @@ class LayoutReader:
         return SEPARATOR.join(found)
 
     def _split_tags(self, cell: str) -> list[str]:
+        if (listed := _read_array(cell)) is not None:
+            return listed
         if '"' in cell:  # "press","Beijing, China", as Mailchimp writes them
             return [tag.strip() for tags in csv.reader([cell], skipinitialspace=True) for tag in tags]
         return [tag.strip() for tag in self._tag_separator.split(cell)]
 
     def _title(self, field_name: str) -> str:
         return self._layout.titles[self._layout.places[field_name][0]]
+
+
+def _read_array(cell: str) -> list[str] | None:
+    """The texts of a JSON array, None if ``cell`` is none."""
+    if not cell.startswith("["):
+        return None
+    try:
+        known: Any = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    return [str(text).strip() for text in known if text is not None] if isinstance(known, list) else None
 
 
 def fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

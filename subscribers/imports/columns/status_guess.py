@@ -47,11 +47,12 @@ def guess_statuses(
     taken: Collection[int] = (),
     known: KnownFormat | None = None,
     has_titles: bool = True,
+    has_status: bool = False,
 ) -> StatusGuess:
     """Find the columns that tell who left, except for those that are ``taken``.
 
     ``sample`` are the cells of the first rows, one sequence for each column. What ``known`` says counts
-    first.
+    first. ``has_status`` says that one of those taken has the status itself.
     """
     columns: list[StatusColumn] = []
     doubtful: list[int] = []
@@ -68,7 +69,8 @@ def guess_statuses(
             columns.append(column)
         elif _is_doubtful(title, cells, has_titles=has_titles):
             doubtful.append(place)
-    return StatusGuess(columns=_drop_postal(columns), doubtful=tuple(doubtful))
+    kept = _drop_dates_of_change(_drop_postal(columns), sample, has_status=has_status)
+    return StatusGuess(columns=kept, doubtful=tuple(doubtful))
 
 
 def make_status_column(title: str, place: int, cells: Sequence[str] = ()) -> StatusColumn:
@@ -94,6 +96,8 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
     if found.kind is StatusKind.confirmation_date:
         has_dates = any(is_date(cell) and not is_empty_value(cell) for cell in cells)
         return replace(column, empty=StatusMeaning.unconfirmed) if has_dates else None
+    if found.kind is StatusKind.confirmation and _has_only_dates(cells):
+        return replace(column, kind=StatusKind.confirmation_date, empty=StatusMeaning.unconfirmed)
     known, unknown = are_understood(column, cells)
     if not found.is_certain and unknown and not known:
         if found.kind not in _ASKS:
@@ -106,11 +110,19 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
 
 
 def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
-    """Whether a column about consent is ticked or empty, and never says no: then empty is no consent."""
+    """Whether a column about consent is ticked, dated or empty, and never says no: then empty is no
+    consent.
+    """
     if column.kind is not StatusKind.consent or not any(map(is_empty_value, cells)):
         return False
     filled = [cell for cell in cells if not is_empty_value(cell)]
-    return bool(filled) and all(read_boolean(cell) is True for cell in filled)
+    return bool(filled) and all(read_boolean(cell) is True or is_date(cell) for cell in filled)
+
+
+def _has_only_dates(cells: Sequence[str]) -> bool:
+    """Whether every cell with something in it is a date, and there is one."""
+    filled = [cell for cell in cells if not is_empty_value(cell)]
+    return bool(filled) and all(map(is_date, filled))
 
 
 def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
@@ -133,6 +145,21 @@ def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
     if not filled or not all(read_boolean(cell) is not None for cell in filled):
         return False
     return mentions_mail(title) if has_titles else True
+
+
+def _drop_dates_of_change(
+    columns: Sequence[StatusColumn], sample: Sequence[Sequence[str]], *, has_status: bool
+) -> tuple[StatusColumn, ...]:
+    """Without the dates on which a status changed, where another column has the status itself."""
+    dates = [
+        column
+        for column in columns
+        if column.kind is StatusKind.status and not column.values and _has_only_dates(sample[column.place])
+    ]
+    has_words = has_status or any(
+        column.kind is StatusKind.status and column not in dates for column in columns
+    )
+    return tuple(column for column in columns if not (has_words and column in dates))
 
 
 def _drop_postal(columns: Sequence[StatusColumn]) -> tuple[StatusColumn, ...]:

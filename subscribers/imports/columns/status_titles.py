@@ -1,5 +1,6 @@
 """Which titles say that a column may tell who left, and how its cells are to be read."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from subscribers.imports.columns.status_words import (
 )
 
 _TITLES_FILE = Path(__file__).with_name("status_titles.toml")
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*(?=\S)")
 
 
 class StatusKind(StrEnum):
@@ -133,7 +135,9 @@ def _find_left(folded: str, tokens: frozenset[str], title: str) -> StatusMeaning
         if any(has_stem(stem, folded, tokens) for stem in stems):
             return StatusMeaning(meaning)
     qualifiers = _titles()["qualifiers"]
-    if not qualifiers["negations"].isdisjoint(tokens) and any(
+    # Dynamics 365 writes "(Do Not Modify) Contact" above the keys of its rows.
+    words = fold_words(_ASIDE.sub("", title))
+    if not qualifiers["negations"].isdisjoint(words) and any(
         has_stem(stem, folded, tokens) for stem in qualifiers["sendings"]
     ):
         return StatusMeaning.unsubscribed

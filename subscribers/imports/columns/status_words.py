@@ -20,6 +20,8 @@ _SHORT_STEM = 4
 _PIECES = re.compile(r"[,;:/()\[\]|、，；：（）【】。.!！]+|\s+[-–—]\s+")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DAY = re.compile(r"(?<!\d)\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2,4}(?!\d)")
+# The code by which a server says why it did not take a mail (RFC 3463): for good, or for now.
+_FAILURE_CODE = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ONLY_ZEROS = re.compile(r"0+(?:[-/.:\sTZ]+0+)+Z?")
 # Excel's numbers of the days from 1954 to 2119, and seconds or milliseconds since 1970 from 2001 on.
@@ -137,6 +139,8 @@ def read_status_word(cell: str) -> StatusMeaning | None:
     words = _words()
     if known := words.words.get(fold(cell)):
         return known
+    if _FAILURE_CODE.fullmatch(cell.strip()):
+        return StatusMeaning.bounced
     if found := find_left_stem(cell):
         return found
     pieces = [piece for piece in _PIECES.split(cell) if piece.strip() and not is_date(piece)]

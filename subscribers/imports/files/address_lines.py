@@ -12,7 +12,7 @@ from subscribers.imports.files.file_source import FileSource
 
 _SAMPLE_LENGTH = 1 << 16
 _ADDRESS = r"[^\s@<>\",;]+@[^\s@<>\",;]+"
-_MAILBOX = re.compile(rf"(?:\"[^\"]*\"|[^\"<>@,;\t|]*)\s*<{_ADDRESS}>|{_ADDRESS}")
+_MAILBOX = re.compile(rf"(?:\"[^\"]*\"|[^\"<>@,;\t|]*)\s*<{_ADDRESS}>|{_ADDRESS}(?:\s*\([^()]*\))?")
 
 
 def has_address_lines(source: FileSource, encoding: str) -> bool:
