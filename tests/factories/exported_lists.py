@@ -504,6 +504,13 @@ LISTS = (
         active={"ann@d.example.org": who("Li, Ann"), "bob@d.example.org": who()},
     ),
     ExportedList(
+        file="survey.csv", what="SurveyMonkey: a second row has the parts of an address and the answers to a question",
+        text="Respondent ID,Start Date,Please leave your details:,,,Would you like to receive our newsletter?,\n"
+        ',,Name,Organisation,Email Address,"Yes, please","No, thank you"\n'
+        '1,01/02/2024 03:04:05 AM,Ann Li,Institute,ann@d.example.org,"Yes, please",\n2,01/02/2024 03:04:05 AM,Bob An,,bob@d.example.org,,"No, thank you"\n',
+        active={"ann@d.example.org": who("Ann Li", "Institute")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
         file="strictest.csv", what="columns that do not agree: the strictest counts",
         text="Email,Status,Opt-out,Bounced,Consent\nann@d.example.org,Active,no,0,yes\nbob@d.example.org,Active,yes,0,yes\n"
         "cy@d.example.org,Subscribed,no,1,yes\ndi@d.example.org,Active,no,0,no\n",

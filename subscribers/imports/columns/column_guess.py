@@ -199,8 +199,8 @@ class _Guess:
             self._places["email"] = (found[0],)
         return []
 
-    def _email_rank(self, place: int) -> tuple[bool, int]:
-        return fold(self._titles[place]) not in {"email", "emailaddress"}, place
+    def _email_rank(self, place: int) -> tuple[bool, bool, int]:
+        return not self._filled(place), fold(self._titles[place]) not in {"email", "emailaddress"}, place
 
     def _find_mentions(self, set_aside: set[int]) -> None:
         """Find further columns by a word in their titles, or by their cells alone."""

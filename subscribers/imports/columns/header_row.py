@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.columns.column_titles import find_field, is_email_question
 from subscribers.imports.columns.known_formats import find_known_format
+from subscribers.imports.columns.status_words import fold, is_date, is_number, read_boolean
 
 _DEEPEST = 20
+# What SurveyMonkey writes below a question that is not divided.
+_ANSWERS = frozenset({"response", "openendedresponse"})
 # Alone, after mailto:, in angle brackets behind a name, or several of them as Google writes them.
 _ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?(?:\s*:::.*)?", re.DOTALL)
 _ANY_ADDRESS = re.compile(r"[^\s@<>:]+@[^\s@<>]+")
@@ -35,6 +39,11 @@ def find_header(rows: Sequence[SheetRow], name: str, *, wanted: int | None = Non
     Raises:
         ImportFileError: there is nothing in the file, or it cannot be said which row names the columns.
     """
+    found = _find_row(rows, name, wanted)
+    return _add_row_below(_add_row_above(found, rows), rows) if found.number else found
+
+
+def _find_row(rows: Sequence[SheetRow], name: str, wanted: int | None) -> HeaderRow:
     filled = [(index, row) for index, row in enumerate(rows) if not row.is_empty]
     if wanted is not None and wanted > 0:
         return _take_wanted(rows, name, wanted)
@@ -56,6 +65,52 @@ def find_header(rows: Sequence[SheetRow], name: str, *, wanted: int | None = Non
 def has_address(cell: str) -> bool:
     """Whether a cell has an address in it, alone or beside a name."""
     return _ANY_ADDRESS.search(cell) is not None
+
+
+def _add_row_above(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
+    """``header`` with what the row above says of columns it does not name, or names by an answer alone."""
+    above = next((row for row in reversed(rows[: header.first - 1]) if not row.is_empty), None)
+    if above is None or _count_filled(above) < 2 or any(map(has_address, above.cells)):
+        return header
+    joined = []
+    group = ""
+    for title, part in zip_longest(_clean(above.cells), header.titles, fillvalue=""):
+        group = title or group
+        joined.append(f"{group}: {part}" if group and read_boolean(part) is not None else part or title)
+    return replace(header, titles=tuple(joined))
+
+
+def _add_row_below(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
+    """``header`` with the titles of the row below it, if that one divides some of its columns: "Name" into
+    "First name" and "Last name", or a question of a survey into its answers.
+    """
+    later = [index for index in range(header.first, len(rows)) if not rows[index].is_empty]
+    if len(later) < 2:
+        return header
+    second = _clean(rows[later[0]].cells)
+    width = max(len(header.titles), len(second))
+    titles = (*header.titles, *("",) * (width - len(header.titles)))
+    below = (*second, *("",) * (width - len(second)))
+    divides = any(below[place] and not titles[place] for place in range(1, width))
+    # Somebody without an address may be in the first row, with a remark in a column that has no title.
+    if not divides or not any(find_field(part) or fold(part) in _ANSWERS for part in below):
+        return header
+    joined = []
+    group = ""
+    for place, (title, part) in enumerate(zip(titles, below, strict=True)):
+        group = title or group
+        begins_group = place + 1 < width and not titles[place + 1] and below[place + 1]
+        if not part or fold(part) in _ANSWERS or fold(part) == fold(title):
+            joined.append(title)
+        elif _is_title(part) and group and (not title or begins_group):
+            joined.append(part if find_field(part) else f"{group}: {part}")
+        else:
+            return header
+    return replace(header, titles=tuple(joined), first=later[0] + 1)
+
+
+def _is_title(cell: str) -> bool:
+    return "@" not in cell and not is_number(cell) and not is_date(cell)
 
 
 def _find_by_people(filled: Sequence[tuple[int, SheetRow]]) -> HeaderRow:
