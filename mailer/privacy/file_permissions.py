@@ -19,7 +19,7 @@ from mailer.workspace import KEYS_FILE, Workspace
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
-_LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".zip", ".json", ".vcf"})
+_LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".zip", ".json", ".vcf", ".ldif"})
 _COPY_SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3", ".partial", ".eml", ".log"})
 
 

@@ -17,6 +17,7 @@ from subscribers.imports.files.batched_rows import BatchedRows, batch_rows
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import FileSource, make_file_source
+from subscribers.imports.files.ldif import is_ldif, read_ldif
 from subscribers.imports.files.open_document import is_open_document, open_open_document
 from subscribers.imports.files.text_encoding import detect_encoding
 from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive
@@ -228,6 +229,11 @@ def _read_text(
         form, rows = (
             gettext_noop("vCard, %(label)s") % {"label": detected.label},
             read_vcards(source, encoding=encoding),
+        )
+    elif is_ldif(source, encoding):
+        form, rows = (
+            gettext_noop("LDIF, %(label)s") % {"label": detected.label},
+            read_ldif(source, encoding=encoding),
         )
     elif has_address_lines(source, encoding):
         form, rows = (

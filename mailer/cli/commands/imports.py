@@ -46,7 +46,7 @@ _MAX_VALUES = 12
     help="Write what the columns are taken for to a new TOML file to edit, and import nothing.",
 )
 @click.option(
-    "--sheet", metavar="NAME", help="The sheet of a workbook to read; by default the first with rows."
+    "--sheet", metavar="NAME", help="The sheet of a workbook to read; by default the first with addresses."
 )
 @click.option(
     "--basis",

@@ -1,14 +1,17 @@
 """A workbook of Excel or LibreOffice: its sheets, and which of them to read."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
 
 MAX_SHEETS = 1000
+_LOOKED_AT = 100
+_ADDRESS = re.compile(r"[^\s@<>]@[^\s@<>]+\.")
 _MAX_NAMED = 20
 
 
@@ -41,7 +44,8 @@ class ChosenSheet:
 
 
 def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
-    """Return the sheet called ``wanted``, otherwise the first with rows; a hidden one only if no other has.
+    """Return the sheet called ``wanted``, otherwise the first with addresses, or with rows if none has any; a
+    hidden one only if no other has rows.
 
     Raises:
         ImportFileError: there is no such sheet, or no sheet has rows.
@@ -52,12 +56,19 @@ def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
     filled = [sheet for sheet in workbook.sheets if sheet.has_rows()]
     if not filled:
         raise ImportFileError(workbook.file, gettext_noop("none of its sheets has any rows."))
-    chosen = min(filled, key=lambda sheet: sheet.hidden)
+    shown = [sheet for sheet in filled if not sheet.hidden] or filled
+    # A first sheet may explain the others.
+    with_addresses = (sheet for sheet in shown if len(shown) > 1 and _has_addresses(sheet))
+    chosen = next(with_addresses, shown[0])
     return ChosenSheet(
         name=chosen.name,
         rows=chosen.read_rows(),
         unread=tuple(sheet.name for sheet in filled if sheet is not chosen),
     )
+
+
+def _has_addresses(sheet: Sheet) -> bool:
+    return any(_ADDRESS.search(cell) for row in islice(sheet.read_rows(), _LOOKED_AT) for cell in row.cells)
 
 
 def describe_unread(names: tuple[str, ...]) -> str:

@@ -192,6 +192,22 @@ def test_the_first_visible_sheet_with_rows_is_read_and_the_others_are_named(tmp_
         read(excel(sheet_data()), tmp_path)
 
 
+def test_a_first_sheet_without_addresses_explains_the_others(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    notes = book.worksheets[0]
+    notes.title = "Notes"
+    notes.append(["Fill in the sheet Members."])
+    book.create_sheet("Members").append(["ann@example.org"])
+    stream = io.BytesIO()
+    book.save(stream)
+    (tmp_path / "list.xlsx").write_bytes(stream.getvalue())
+    with open_archive(make_file_source(tmp_path / "list.xlsx")) as archive:
+        chosen = choose_sheet(open_excel_workbook(archive), None)
+        assert (chosen.name, chosen.unread) == ("Members", ("Notes",))
+
+
 def test_a_stray_format_in_the_last_cell_harms_nobody(tmp_path: Path) -> None:
     formatted = '<row r="1048576"><c r="XFD1048576" s="1"/></row>'
     rows = sheet_data(f'<row r="1">{inline("A1", "email")}</row>', formatted)
