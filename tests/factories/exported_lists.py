@@ -511,6 +511,68 @@ LISTS = (
         active={"ann@d.example.org": who("Ann Li", "Institute")}, left={"bob@d.example.org": "unsubscribed"},
     ),
     ExportedList(
+        file="polish.csv", what="a Polish list",
+        text="Adres e-mail;Imię;Nazwisko;Firma;Kraj;Status;Zgoda;Data wypisania\nann@d.example.org;Jan;Nowak;Firma A;Polska;aktywny;tak;\n"
+        "bob@d.example.org;Ewa;Lis;;Polska;wypisany;tak;\ncy@d.example.org;Iga;Lis;;Polska;aktywny;nie;\ndi@d.example.org;Ola;Lis;;Polska;aktywny;tak;2024-02-03\n",
+        active={"ann@d.example.org": who("Jan Nowak", "Firma A", "PL")},
+        left=dict.fromkeys(("bob@d.example.org", "cy@d.example.org", "di@d.example.org"), "unsubscribed"),
+    ),
+    ExportedList(
+        file="turkish.csv", what="a Turkish list",
+        text="E-posta,Ad,Soyad,Kurum,Ülke,Durum,Abonelikten çıkma tarihi\nann@d.example.org,Ali,Can,Vakıf,Türkiye,Aktif,\n"
+        "bob@d.example.org,Ece,Can,,Türkiye,Abonelikten çıktı,\ncy@d.example.org,Ela,Can,,Türkiye,Aktif,2024-01-02\n",
+        active={"ann@d.example.org": who("Ali Can", "Vakıf", "TR")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="czech.csv", what="a Czech list, with yes and no",
+        text="E-mail;Jméno;Příjmení;Organizace;Země;Odhlášen;Souhlas\nann@d.example.org;Jan;Novák;Ústav;Česko;ne;ano\n"
+        "bob@d.example.org;Eva;Nová;;Česko;ano;ano\ncy@d.example.org;Iva;Nová;;Česko;ne;ne\n",
+        active={"ann@d.example.org": who("Jan Novák", "Ústav", "CZ")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="vietnamese.csv", what="a Vietnamese list",
+        text="Email,Họ và tên,Cơ quan,Quốc gia,Trạng thái\nann@d.example.org,Nguyễn An,Viện,Việt Nam,Đang hoạt động\n"
+        "bob@d.example.org,Lê Bình,,Việt Nam,Đã hủy đăng ký\n",
+        active={"ann@d.example.org": who("Nguyễn An", "Viện", "VN")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="greek.csv", what="a Greek list",
+        text="Email,Όνομα,Επώνυμο,Οργανισμός,Χώρα,Κατάσταση\nann@d.example.org,Άννα,Παππά,Ίδρυμα,Ελλάδα,Ενεργός\n"
+        "bob@d.example.org,Νίκος,Παππάς,,Ελλάδα,Διαγραμμένος\n",
+        active={"ann@d.example.org": who("Άννα Παππά", "Ίδρυμα", "GR")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="thai.csv", what="a Thai list",
+        text="อีเมล,ชื่อ,องค์กร,ประเทศ,สถานะ\nann@d.example.org,สมชาย ใจดี,มูลนิธิ,ไทย,ใช้งาน\nbob@d.example.org,สมหญิง,,ไทย,ยกเลิกการสมัคร\n",
+        active={"ann@d.example.org": who("สมชาย ใจดี", "มูลนิธิ", "TH")}, left={"bob@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="civicrm-german.csv", what="CiviCRM in German: refused by the person, on hold, deceased",
+        text="Interne Kontakt-ID;Anzeigename;E-Mail;Land;Kein Massenversand (Benutzer hat abgelehnt);E-Mail in Wartestellung;Verstorben\n"
+        "1;Ann Li;ann@d.example.org;Schweiz;;Nein;Nein\n2;Bob An;bob@d.example.org;Schweiz;Ja;Nein;Nein\n"
+        "3;Cy Oh;cy@d.example.org;Schweiz;;Bounce bei E-Mail-Versand;Nein\n4;Di Po;di@d.example.org;Schweiz;;Nein;Ja\n",
+        active={"ann@d.example.org": who("Ann Li", "", "CH")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "bounced", "di@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="status-without-title.csv", what="a status under a title that says nothing of it",
+        text="Name;E-Mail;Empfang\nAnn Li;ann@d.example.org;aktiv\nBob An;bob@d.example.org;pausiert\nCy Oh;cy@d.example.org;inaktiv\n",
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="no-header-status.csv", what="no header, and a status in the last column",
+        text="ann@d.example.org,Ann Li,Active\nbob@d.example.org,Bob An,Unsubscribed\ncy@d.example.org,Cy Oh,Pending\n",
+        active={"ann@d.example.org": who("Ann Li")}, left={"bob@d.example.org": "unsubscribed"}, refused=(3,),
+    ),
+    ExportedList(
+        file="suppressed-people.csv", what="people who once agreed, in a file whose name says that they are suppressed",
+        text="email,first_name,consent\nbob@d.example.org,Bob,true\n",
+        active={}, left={"bob@d.example.org": "suppressed"},
+    ),
+    ExportedList(
         file="strictest.csv", what="columns that do not agree: the strictest counts",
         text="Email,Status,Opt-out,Bounced,Consent\nann@d.example.org,Active,no,0,yes\nbob@d.example.org,Active,yes,0,yes\n"
         "cy@d.example.org,Subscribed,no,1,yes\ndi@d.example.org,Active,no,0,no\n",

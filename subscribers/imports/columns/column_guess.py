@@ -207,7 +207,7 @@ class _Guess:
         # A column of countries looks like one of names, so names are found last.
         for is_name in (False, True):
             for place in self._free():
-                field = self._find_by_cells(place) if place not in set_aside else None
+                field = self._find_by_cells(place, set_aside) if place not in set_aside else None
                 if field is None or (field == "name") is not is_name:
                     continue
                 if field not in self._places or self._is_better(place, field):
@@ -219,7 +219,7 @@ class _Guess:
         """
         return bool(self._filled(place)) and not any(map(self._filled, self._places[field]))
 
-    def _find_by_cells(self, place: int) -> str | None:
+    def _find_by_cells(self, place: int, set_aside: set[int]) -> str | None:
         title = self._titles[place]
         mentioned = find_mentioned_field(title) if self._has_titles else None
         if is_about_others(title):
@@ -237,7 +237,7 @@ class _Guess:
             return "country"
         if (is_long or mentioned == "language") and (self._share(place, is_language) or 0) >= 0.8:
             return "language"
-        if not self._has_titles and not self._named and self._is_only_text(place):
+        if not self._has_titles and not self._named and self._is_only_text(place, set_aside):
             return "name"
         return None
 
@@ -245,9 +245,10 @@ class _Guess:
     def _named(self) -> bool:
         return any(part in self._places for part in ("given", "family", "name"))
 
-    def _is_only_text(self, place: int) -> bool:
+    def _is_only_text(self, place: int, set_aside: set[int]) -> bool:
         """Whether a column without a title is the only one with texts that can be names."""
-        texts = [other for other in self._free() if (self._share(other, _looks_like_name) or 0) >= 0.8]
+        free = [other for other in self._free() if other not in set_aside]
+        texts = [other for other in free if (self._share(other, _looks_like_name) or 0) >= 0.8]
         return texts == [place]
 
     def _mend_names(self) -> None:

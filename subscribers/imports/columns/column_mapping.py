@@ -319,7 +319,7 @@ def _map_by_guess(
     ]
     if doubts:
         raise DoubtfulColumnsError(name, doubts, layout, counts=guess.counts, row=header.number or None)
-    layout, notes = _add_file_meaning(layout, name, mailchimp_file, corrections)
+    layout, notes = _add_file_meaning(layout, name, mailchimp_file, corrections, cells)
     is_own = {title.casefold() for title in header.titles} <= _OWN_WITH_STATUS
     reader = LayoutReader(
         layout,
@@ -336,11 +336,14 @@ def _add_file_meaning(
     name: str,
     mailchimp_file: MailchimpFile | None,
     corrections: ColumnCorrections,
+    cells: Sequence[Sequence[str]],
 ) -> tuple[ColumnLayout, tuple[str, ...]]:
-    """Add what the name of the file says of everybody in it, where no column says anything."""
+    """Add what the name of the file says of everybody in it, where no column says anything but that they once
+    agreed.
+    """
     meaning = _MAILCHIMP_MEANINGS.get(mailchimp_file) if mailchimp_file else None
     note: tuple[str, ...] = ()
-    if meaning is None and not layout.statuses:
+    if meaning is None and not any(_tells_who_left(column, cells) for column in layout.statuses):
         meaning = find_left_stem(name.rpartition("/")[2].rpartition(".")[0])
         if meaning is not None:
             note = (
@@ -360,6 +363,14 @@ def _add_file_meaning(
         meaning=meaning,
     )
     return replace(layout, statuses=(*layout.statuses, everybody)), note
+
+
+def _tells_who_left(column: StatusColumn, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column has a status in it, or tells somebody who left from the others."""
+    said = {column.read(row[column.place]) for row in rows if column.place < len(row)}
+    if column.kind is StatusKind.status:
+        return bool(said - {StatusMeaning.nothing})
+    return bool(said - {StatusMeaning.nothing, StatusMeaning.active})
 
 
 def _make_mapping(maker: str, header: HeaderRow, layout: ColumnLayout, reader: LayoutReader) -> ColumnMapping:

@@ -136,7 +136,9 @@ def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
     )
     if may_be_status(title):
         return is_about_list
-    return bool(filled) and None not in meanings.values() and is_about_list
+    # Most of them are enough, and the others are asked about: "active", "inactive" and "on leave".
+    understood = sum(meaning is not None for meaning in meanings.values())
+    return understood > len(filled) / 2 and is_about_list
 
 
 def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:

@@ -66,6 +66,8 @@ LEFT = (
         "недоставлено",
         "removed",
     ),
+    *("wypisany", "odhlášen", "abonelikten çıktı", "відписаний", "διαγραμμένος", "đã hủy đăng ký"),
+    *("לא פעיל", "ยกเลิกการสมัคร", "leiratkozott", "dezabonat", "do not allow", "5.1.1"),
 )
 STAYS = (
     "active",
@@ -88,6 +90,8 @@ LEFT_TITLES = (
     *("Unsubscribed from all email", "No Bulk Emails (User Opt Out)", "Abgemeldet", "Désinscrit", "De baja"),
     *("Отписан", "إلغاء الاشتراك", "退订", "配信停止", "수신거부", "Цуцалсан", "Avregistrerad", "Afgemeld"),
     *("unsubscribed_at", "Unsubscribe date", "Bounce date", "Abmeldedatum", "Date de désinscription"),
+    *("Odhlášen", "Data wypisania", "Abonelikten çıkma tarihi", "Hủy đăng ký", "Ημερομηνία διαγραφής"),
+    *("Verstorben", "E-Mail in Wartestellung", "Do not allow Bulk Emails", "Kündigung"),
     *("Дата отписки", "退订日期", "購読解除日", "구독취소일", "deleted_at", "Fecha de baja", "Cancelled at"),
 )
 CONSENT_TITLES = (
@@ -108,11 +112,23 @@ CONSENT_TITLES = (
         "수신동의",
         "Зөвшөөрөл",
     ),
-    *("Active", "Samtycke", "Consenso", "Toestemming"),
+    *(
+        "Active",
+        "Samtycke",
+        "Consenso",
+        "Toestemming",
+        "Rundbrief",
+        "Infobrief",
+        "Souhlas",
+        "Zgoda",
+        "소식지",
+    ),
+    *("Can we email you?", "電子報", "Новости", "Hírlevél"),
 )
 STATUS_TITLES = (
     *("Status", "Email status", "Subscription status", "Statut", "Estado", "Статус", "الحالة", "状态"),
     *("ステータス", "상태", "Төлөв", "Stato", "Member Status", "订阅状态", "Newsletter-Status"),
+    *("Durum", "Stav", "Κατάσταση", "Trạng thái", "สถานะ", "סטטוס", "Állapot"),
 )
 
 
