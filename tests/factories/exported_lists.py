@@ -573,6 +573,50 @@ LISTS = (
         active={}, left={"bob@d.example.org": "suppressed"},
     ),
     ExportedList(
+        file="google-groups.csv", what="Google Groups: bouncing, banned, and members who want no mail",
+        text="Members for group news@d.example.org\nEmail address,Nickname,Group status,Email status,Email preference,Posting permissions\n"
+        "ann@d.example.org,Ann,member,,email,allowed\nbob@d.example.org,Bob,member,bouncing,email,allowed\n"
+        "cy@d.example.org,Cy,member,,none,allowed\ndi@d.example.org,Di,banned,,email,denied\n",
+        active={"ann@d.example.org": who("Ann")},
+        left={"bob@d.example.org": "bounced", "cy@d.example.org": "unsubscribed", "di@d.example.org": "suppressed"},
+    ),
+    ExportedList(
+        file="groups-io.csv", what="Groups.io: members without mail, and one who has not confirmed",
+        text="Email,Display Name,Username,Joined,Mod Status,Status,Delivery\nann@d.example.org,Ann Li,ann,2020-01-02,Not Moderator,Normal,Individual Emails\n"
+        "bob@d.example.org,Bob An,bob,2020-01-02,Not Moderator,Bounced,Individual Emails\ncy@d.example.org,Cy Oh,cy,2020-01-02,Not Moderator,Normal,No Email\n"
+        "di@d.example.org,Di Po,di,2020-01-02,Not Moderator,Not Confirmed,Individual Emails\n",
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "bounced", "cy@d.example.org": "unsubscribed"}, refused=(5,),
+    ),
+    ExportedList(
+        file="mailman-2.csv", what="the members of a Mailman 2 list: why nomail is set",
+        text="email,name,mod,hide,nomail,ack,nodupes,digest,plain,language\nann@d.example.org,Ann Li,off,off,off,off,on,off,on,English\n"
+        "bob@d.example.org,Bob An,off,off,[U],off,on,off,on,English\ncy@d.example.org,Cy Oh,off,off,[B],off,on,off,on,English\n",
+        active={"ann@d.example.org": who("Ann Li", "", "", "en")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "bounced"},
+    ),
+    ExportedList(
+        file="mailman-3.csv", what="the members of a Mailman 3 list: who stopped delivery",
+        text="address,display_name,subscription_mode,delivery_mode,delivery_status,role\nann@d.example.org,Ann Li,as_address,regular,enabled,member\n"
+        "bob@d.example.org,Bob An,as_address,regular,by_user,member\ncy@d.example.org,Cy Oh,as_address,regular,by_bounces,member\n",
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "bounced"},
+    ),
+    ExportedList(
+        file="supporters.csv", what="NationBuilder: a bad address, no consent, deceased",
+        text="first_name,last_name,email1,email1_is_bad,email_opt_in,do_not_contact,is_deceased,employer,primary_country_code,tag_list\n"
+        'Ann,Li,ann@d.example.org,false,true,false,false,Institute,US,"donor,press"\nBob,An,bob@d.example.org,true,true,false,false,,US,\n'
+        "Cy,Oh,cy@d.example.org,false,false,false,false,,US,\nDi,Po,di@d.example.org,false,true,false,true,,US,\n",
+        active={"ann@d.example.org": who("Ann Li", "Institute", "US", "", "donor;press")},
+        left={"bob@d.example.org": "bounced", "cy@d.example.org": "unsubscribed", "di@d.example.org": "unsubscribed"},
+    ),
+    ExportedList(
+        file="availability.csv", what="Unisender: a status, and whether the address can be reached",
+        text="email,email_status,email_availability,email_confirm_time,email_list_ids,Name\nann@d.example.org,active,available,2024-01-02 03:04:05,1,Ann\n"
+        "bob@d.example.org,active,unreachable,2024-01-02 03:04:05,1,Bob\ncy@d.example.org,invited,available,,1,Cy\n",
+        active={"ann@d.example.org": who("Ann")}, left={"bob@d.example.org": "bounced"}, refused=(4,),
+    ),
+    ExportedList(
         file="strictest.csv", what="columns that do not agree: the strictest counts",
         text="Email,Status,Opt-out,Bounced,Consent\nann@d.example.org,Active,no,0,yes\nbob@d.example.org,Active,yes,0,yes\n"
         "cy@d.example.org,Subscribed,no,1,yes\ndi@d.example.org,Active,no,0,no\n",
