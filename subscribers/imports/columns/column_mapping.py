@@ -24,7 +24,11 @@ from subscribers.imports.columns.mapping_text import write_columns_text
 from subscribers.imports.columns.own_columns import OwnColumns, find_own_columns
 from subscribers.imports.columns.raw_row import RawRow
 from subscribers.imports.columns.status_columns import StatusColumn, StatusColumnCount
-from subscribers.imports.columns.status_guess import guess_statuses, make_status_column
+from subscribers.imports.columns.status_guess import (
+    ease_dates_of_change,
+    guess_statuses,
+    make_status_column,
+)
 from subscribers.imports.columns.status_titles import StatusKind
 from subscribers.imports.columns.status_words import StatusMeaning, find_left_stem, fold
 
@@ -226,9 +230,9 @@ def _map_listmonk(
         header.titles,
         _by_column(header, cells),
         taken=layout.used | {columns.attributes},
-        has_status=bool(status),
     )
-    layout = correct_statuses(replace(layout, statuses=(*status, *others.columns)), corrections)
+    statuses = ease_dates_of_change((*status, *others.columns), _by_column(header, cells))
+    layout = correct_statuses(replace(layout, statuses=statuses), corrections)
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={columns.attributes})
     mapping = _make_mapping("listmonk", header, layout, reader)
     shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[columns.attributes],))
@@ -273,13 +277,12 @@ def _map_by_columns_file(
         columns,
         taken=taken | set_aside | {column.place for column in named},
         has_titles=header.number > 0,
-        has_status=any(column.kind is StatusKind.status for column in named),
     )
     layout = ColumnLayout(
         titles=header.titles,
         header_row=header.number,
         places=places,
-        statuses=(*named, *found.columns),
+        statuses=ease_dates_of_change((*named, *found.columns), columns),
         ignored=tuple(sorted(set_aside)),
     )
     if found.doubtful:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from itertools import zip_longest
 
 from subscribers.csv_format import COLUMNS, SheetRow
@@ -191,7 +192,8 @@ def _is_address(cell: str) -> bool:
 
 
 def _clean(cells: Sequence[str]) -> tuple[str, ...]:
-    titles = [" ".join(cell.split()).removeprefix("\ufeff") for cell in cells]
+    # A program that shows its titles on a page may write "Opt&nbsp;out" into a file.
+    titles = [" ".join(unescape(cell).split()).removeprefix("\ufeff") for cell in cells]
     while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
         titles.pop()
     return tuple(titles)

@@ -1,5 +1,6 @@
 """Which columns of a file tell who left, by their titles and by what is in them."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ _ON_THE_LIST = frozenset(
 
 _MOST_ANSWERS = 5
 _LONGEST_WORD = 30
+_CODE = re.compile(r"\s*[^\W\d_]{2,12}\s*")
 _ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 
 
@@ -47,12 +49,11 @@ def guess_statuses(
     taken: Collection[int] = (),
     known: KnownFormat | None = None,
     has_titles: bool = True,
-    has_status: bool = False,
 ) -> StatusGuess:
     """Find the columns that tell who left, except for those that are ``taken``.
 
     ``sample`` are the cells of the first rows, one sequence for each column. What ``known`` says counts
-    first. ``has_status`` says that one of those taken has the status itself.
+    first.
     """
     columns: list[StatusColumn] = []
     doubtful: list[int] = []
@@ -69,7 +70,7 @@ def guess_statuses(
             columns.append(column)
         elif _is_doubtful(title, cells, has_titles=has_titles):
             doubtful.append(place)
-    kept = _drop_dates_of_change(_drop_postal(columns), sample, has_status=has_status)
+    kept = ease_dates_of_change(_drop_postal(columns), sample)
     return StatusGuess(columns=kept, doubtful=tuple(doubtful))
 
 
@@ -136,9 +137,11 @@ def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
     )
     if may_be_status(title):
         return is_about_list
-    # Most of them are enough, and the others are asked about: "active", "inactive" and "on leave".
+    # Most of them are enough, and the others are asked about: "active", "inactive" and "on leave". Among a
+    # few short codes in every row, one is: "Act", "Unsub", "Bnc".
     understood = sum(meaning is not None for meaning in meanings.values())
-    return understood > len(filled) / 2 and is_about_list
+    is_code = len(filled) <= _MOST_ANSWERS and all(map(_CODE.fullmatch, cells))
+    return is_about_list and (understood > len(filled) / 2 or is_code)
 
 
 def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
@@ -149,19 +152,22 @@ def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
     return mentions_mail(title) if has_titles else True
 
 
-def _drop_dates_of_change(
-    columns: Sequence[StatusColumn], sample: Sequence[Sequence[str]], *, has_status: bool
+def ease_dates_of_change(
+    columns: Sequence[StatusColumn], sample: Sequence[Sequence[str]]
 ) -> tuple[StatusColumn, ...]:
-    """Without the dates on which a status changed, where another column has the status itself."""
+    """``columns`` without a question about the days on which a status changed, where another column has the
+    status itself. A word for leaving among those days still counts.
+    """
     dates = [
         column
         for column in columns
         if column.kind is StatusKind.status and not column.values and _has_only_dates(sample[column.place])
     ]
-    has_words = has_status or any(
-        column.kind is StatusKind.status and column not in dates for column in columns
+    has_words = any(column.kind is StatusKind.status and column not in dates for column in columns)
+    return tuple(
+        replace(column, unknown=StatusMeaning.nothing) if has_words and column in dates else column
+        for column in columns
     )
-    return tuple(column for column in columns if not (has_words and column in dates))
 
 
 def _drop_postal(columns: Sequence[StatusColumn]) -> tuple[StatusColumn, ...]:

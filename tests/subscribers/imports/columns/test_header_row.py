@@ -46,3 +46,11 @@ def test_a_person_without_an_address_is_no_second_row() -> None:
 
 def test_a_person_with_a_remark_below_no_title_is_no_second_row() -> None:
     assert find("Email|Name|", "|Ann|speaks French", "bob@example.org|Bob|").first == 1
+
+
+def test_a_title_may_be_written_as_on_a_web_page() -> None:
+    assert find("Email|Opt&nbsp;out|Terms &amp; more", "ann@example.org||").titles == (
+        "Email",
+        "Opt out",
+        "Terms & more",
+    )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, SubscriberError
 from subscribers.imports.columns.column_mapping import find_mapping
-from subscribers.imports.columns.status_columns import StatusColumn
+from subscribers.imports.columns.status_columns import StatusColumn, UnknownStatusError
 from subscribers.imports.columns.status_guess import make_status_column
 from subscribers.imports.columns.status_titles import StatusKind, StatusTitle, classify_title
 from subscribers.imports.columns.status_words import StatusMeaning
@@ -375,3 +375,30 @@ def test_a_program_that_is_known_hides_nobody_who_left(titles: list[str], word: 
     if (titles[1], word) == ("Lead Status", "inactive"):
         return  # that is about a sale
     assert find_active([["Email", *titles], ["p0@d.example.org", "no", word]]) == set()
+
+
+def test_a_word_among_the_days_of_change_counts_where_nobody_looked_for_it() -> None:
+    people = [("p@d.example.org", "Active", "2024-01-31"), ("q@d.example.org", "Active", "2024-02-01")]
+    rows = [("Email", "Status", "Status changed"), *people]
+    mapping = find_mapping([SheetRow(number, row) for number, row in enumerate(rows, start=1)], "people.csv")
+    later = mapping.read_row(SheetRow(900, ("r@d.example.org", "Active", "Unsubscribed 2024-03-01")))
+    assert later.suppress_reason is not None
+    assert (
+        mapping.read_row(SheetRow(901, ("s@d.example.org", "Active", "2024-03-02"))).suppress_reason is None
+    )
+    mapping.require_understood("people.csv")
+
+
+def test_short_codes_of_which_one_says_left_are_asked_about() -> None:
+    rows = [
+        ["Email", "St"],
+        ["p0@d.example.org", "Act"],
+        ["p1@d.example.org", "Unsub"],
+        ["p2@d.example.org", "Bnc"],
+    ]
+    sheet = [SheetRow(number, tuple(cells)) for number, cells in enumerate(rows, start=1)]
+    mapping = find_mapping(sheet, "people.csv")
+    with pytest.raises(UnknownStatusError):
+        mapping.read_row(sheet[3])
+    with pytest.raises(ImportFileError, match='"St" has "Bnc"'):
+        mapping.require_understood("people.csv")
