@@ -19,6 +19,7 @@ from subscribers.imports.files.excel_workbook import is_excel_workbook, open_exc
 from subscribers.imports.files.file_source import FileSource, make_file_source
 from subscribers.imports.files.ldif import is_ldif, read_ldif
 from subscribers.imports.files.open_document import is_open_document, open_open_document
+from subscribers.imports.files.sympa_dump import is_sympa_dump, read_sympa_dump
 from subscribers.imports.files.text_encoding import detect_encoding
 from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive
 from subscribers.imports.files.vcard import is_vcard, read_vcards
@@ -234,6 +235,11 @@ def _read_text(
         form, rows = (
             gettext_noop("LDIF, %(label)s") % {"label": detected.label},
             read_ldif(source, encoding=encoding),
+        )
+    elif is_sympa_dump(source, encoding):
+        form, rows = (
+            gettext_noop("list of addresses, %(label)s") % {"label": detected.label},
+            read_sympa_dump(source, encoding=encoding),
         )
     elif has_address_lines(source, encoding):
         form, rows = (

@@ -617,6 +617,14 @@ LISTS = (
         active={"ann@d.example.org": who("Ann")}, left={"bob@d.example.org": "bounced"}, refused=(4,),
     ),
     ExportedList(
+        file="sympa.txt", what="Sympa's dump of members: without mail, suspended, bouncing",
+        text="date 1609459200\nemail ann@d.example.org\ngecos Ann Li\nreception mail\nsubscribed 1\nvisibility noconceal\n\n"
+        "date 1609459200\nemail bob@d.example.org\nreception nomail\n\ndate 1609459200\nemail cy@d.example.org\nreception mail\nsuspend 1\n\n"
+        "bounce 1609459200 1609559200 12 5.1.1\nbounce_score 90\nemail di@d.example.org\nreception mail\n",
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "suppressed", "di@d.example.org": "bounced"},
+    ),
+    ExportedList(
         file="strictest.csv", what="columns that do not agree: the strictest counts",
         text="Email,Status,Opt-out,Bounced,Consent\nann@d.example.org,Active,no,0,yes\nbob@d.example.org,Active,yes,0,yes\n"
         "cy@d.example.org,Subscribed,no,1,yes\ndi@d.example.org,Active,no,0,no\n",
