@@ -471,7 +471,7 @@ LISTS = (
     ExportedList(
         file="dotdigital.csv", what="Dotdigital: words of a status without spaces",
         text="Email,EmailType,OptInType,Status,FIRSTNAME,LASTNAME,LASTSUBSCRIBED\nann@d.example.org,Html,VerifiedDouble,Subscribed,Ann,Li,02/01/2024\n"
-        "bob@d.example.org,Html,Unknown,HardBounced,Bob,An,\ncy@d.example.org,Html,Single,PendingOptIn,Cy,Oh,\ndi@d.example.org,Html,Single,IspComplained,Di,Po,\n",
+        "bob@d.example.org,Html,Unknown,HardBounced,Bob,An,\ncy@d.example.org,Html,Single,PendingOptIn,Cy,Oh,\ndi@d.example.org,PlainText,Single,IspComplained,Di,Po,\n",
         active={"ann@d.example.org": who("Ann Li")},
         left={"bob@d.example.org": "bounced", "di@d.example.org": "complained"}, refused=(4,),
     ),

@@ -13,6 +13,7 @@ from subscribers.imports.columns.status_titles import (
     is_other_channel,
     may_be_status,
     mentions_mail,
+    tells_how_often,
 )
 from subscribers.imports.columns.status_words import (
     StatusMeaning,
@@ -88,6 +89,9 @@ def _take_known(place: int, title: str, said: StatusKind | Mapping[str, StatusMe
 
 
 def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: bool) -> StatusColumn | None:
+    if has_titles and tells_how_often(title):
+        kind = StatusKind.consent
+        return StatusColumn(title=title, place=place, kind=kind, unknown=StatusMeaning.nothing)
     found = classify_title(title) if has_titles else None
     if found is None:
         if not _speaks_of_status(title, cells):

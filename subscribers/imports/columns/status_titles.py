@@ -86,6 +86,11 @@ def may_be_status(title: str) -> bool:
     return fold(title) in _titles()["lists"]["status_or_place"]
 
 
+def tells_how_often(title: str) -> bool:
+    """Whether a title is about how often somebody wants mail."""
+    return fold(title) in _titles()["lists"]["consent.how_often"]
+
+
 def mentions_mail(title: str) -> bool:
     """Whether a title is about getting mail, and not about a detail or a number of mails."""
     data = _titles()["qualifiers"]
@@ -172,6 +177,7 @@ def _titles() -> Mapping[str, Mapping[str, frozenset[str]]]:
             "status_or_place": folded(data["status_or_place"]),
             "consent.certain": folded(data["consent"]["certain"]),
             "consent.stems": folded(data["consent"]["stems"]),
+            "consent.how_often": folded(data["consent"]["how_often"]),
             "confirmation.stems": folded(data["confirmation"]["stems"]),
         },
         "left": {meaning: folded(stems) for meaning, stems in data["left"].items()},

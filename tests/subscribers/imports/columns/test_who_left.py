@@ -402,3 +402,10 @@ def test_short_codes_of_which_one_says_left_are_asked_about() -> None:
         mapping.read_row(sheet[3])
     with pytest.raises(ImportFileError, match='"St" has "Bnc"'):
         mapping.require_understood("people.csv")
+
+
+@pytest.mark.parametrize("title", ["Frequency", "Email frequency", "Versandhäufigkeit", "配信頻度"])
+def test_who_never_wants_mail_gets_none(title: str) -> None:
+    words = ("Weekly", "Never", "", "Monthly", "jamais", "No, thank you")
+    rows = [["Email", title], *([f"p{number}@d.example.org", word] for number, word in enumerate(words))]
+    assert find_active(rows) == {0, 2, 3}
