@@ -11,6 +11,7 @@ from subscribers.imports.columns.status_titles import (
     StatusTitle,
     classify_title,
     is_other_channel,
+    is_remark,
     may_be_status,
     mentions_mail,
     tells_how_often,
@@ -145,6 +146,8 @@ def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
     # few short codes in every row, one is: "Act", "Unsub", "Bnc".
     understood = sum(meaning is not None for meaning in meanings.values())
     is_code = len(filled) <= _MOST_ANSWERS and all(map(_CODE.fullmatch, cells))
+    if is_remark(title):
+        return is_about_list and understood == len(filled)
     return is_about_list and (understood > len(filled) / 2 or is_code)
 
 

@@ -91,6 +91,11 @@ def tells_how_often(title: str) -> bool:
     return fold(title) in _titles()["lists"]["consent.how_often"]
 
 
+def is_remark(title: str) -> bool:
+    """Whether people write there what they like."""
+    return not _titles()["lists"]["remarks"].isdisjoint(fold_words(title))
+
+
 def mentions_mail(title: str) -> bool:
     """Whether a title is about getting mail, and not about a detail or a number of mails."""
     data = _titles()["qualifiers"]
@@ -175,6 +180,7 @@ def _titles() -> Mapping[str, Mapping[str, frozenset[str]]]:
         "lists": {
             "status": folded(data["status"]) - folded(data["status_or_place"]),
             "status_or_place": folded(data["status_or_place"]),
+            "remarks": folded(data["remarks"]),
             "consent.certain": folded(data["consent"]["certain"]),
             "consent.stems": folded(data["consent"]["stems"]),
             "consent.how_often": folded(data["consent"]["how_often"]),

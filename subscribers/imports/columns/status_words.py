@@ -88,7 +88,8 @@ def fold(text: str) -> str:
     """``text`` without case, accents, spaces and punctuation; as it is, stripped, if nothing else is in
     it.
     """
-    folded = normalize("NFKC", text).casefold()
+    # Turkish writes its dotless i as I in capitals.
+    folded = normalize("NFKC", text).casefold().replace("ı", "i")
     bare = "".join(char for char in normalize("NFD", folded) if char.isalnum() and not combining(char))
     return normalize("NFC", bare) or folded.strip()
 
