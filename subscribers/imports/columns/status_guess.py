@@ -135,8 +135,9 @@ def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
     """Whether the cells of a column under another title are words for a status, and for nothing else."""
     if any(len(cell) > _LONGEST_WORD for cell in cells):
         return False
-    filled = {fold(cell) for cell in cells if not is_empty_value(cell)}
-    meanings = {cell: read_status_word(cell) for cell in filled}
+    # A code such as 5.1.1 is no longer one when folded.
+    meanings = {fold(cell): read_status_word(cell) for cell in cells if not is_empty_value(cell)}
+    filled = meanings.keys()
     is_about_list = not _ON_THE_LIST.isdisjoint(filled) or not STRICTER_THAN_ACTIVE.isdisjoint(
         meaning for meaning in meanings.values() if meaning
     )

@@ -409,3 +409,9 @@ def test_who_never_wants_mail_gets_none(title: str) -> None:
     words = ("Weekly", "Never", "", "Monthly", "jamais", "No, thank you")
     rows = [["Email", title], *([f"p{number}@d.example.org", word] for number, word in enumerate(words))]
     assert find_active(rows) == {0, 2, 3}
+
+
+@pytest.mark.parametrize("title", ["Stato", "State", "Situation", "ABONELIKTEN ÇIKMA TARIHI"])
+def test_a_title_with_two_meanings_and_one_in_turkish_capitals_tell_who_left(title: str) -> None:
+    word = "yes" if title.startswith("ABONE") else "5.1.1"
+    assert find_active([["Email", title], ["p0@d.example.org", word]]) == set()
