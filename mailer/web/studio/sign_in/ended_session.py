@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from mailer.team.tickets import TicketPurpose
 from mailer.web.forms import parse_form
 from mailer.web.studio.page import Visit
+from mailer.web.studio.sign_in.cookies import read_ticket_cookie
 from mailer.web.studio.state import PATH, get_state
 from mailer.web.upload import read_uploaded_form
 
@@ -27,6 +29,9 @@ _SECRET_FIELDS = ("password", "credential")
 _LONG = 80
 _MOST_BYTES = 41 * 1024 * 1024
 """More than any form but that of a list to import, of which nothing could be kept in a page."""
+
+_MOST_BYTES_OF_STRANGERS = 256 * 1024
+"""More than anybody types. Every form is held in memory, and strangers may send any number at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,7 @@ async def _answer(request: Request, page: str, status: int, key: str) -> Respons
         page=page,
         beside=beside,
         action=visit.make_path(find_here(request)),
-        sent=await _read_form(request),
+        sent=await _read_form(request, _MOST_BYTES if _is_known(visit) else _MOST_BYTES_OF_STRANGERS),
     )
 
 
@@ -88,10 +93,15 @@ def _wants_json(request: Request) -> bool:
     return "application/json" in accept and "text/html" not in accept
 
 
-async def _read_form(request: Request) -> SentForm:
+def _is_known(visit: Visit) -> bool:
+    """Whether somebody is or was signed in with this browser."""
+    return visit.signed_in is not None or read_ticket_cookie(visit, TicketPurpose.known) is not None
+
+
+async def _read_form(request: Request, most_bytes: int) -> SentForm:
     content_type = request.headers.get("content-type", "")
     try:
-        body = await _read_body(request)
+        body = await _read_body(request, most_bytes)
         uploaded = read_uploaded_form(body, content_type)
         if uploaded is None:
             fields = parse_form(body).fields
@@ -109,12 +119,16 @@ async def _read_form(request: Request) -> SentForm:
     )
 
 
-async def _read_body(request: Request) -> bytes:
-    """Read what was sent, but not a file so large that it would fill the memory."""
+async def _read_body(request: Request, most_bytes: int) -> bytes:
+    """Read what was sent, but not a file so large that it would fill the memory.
+
+    Raises:
+        HTTPException: it is larger than ``most_bytes``.
+    """
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > _MOST_BYTES:
+        if size > most_bytes:
             raise HTTPException(413)
         parts.append(part)
     return b"".join(parts)

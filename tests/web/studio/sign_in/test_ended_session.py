@@ -2,12 +2,14 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, expect
 
+from mailer.team.tickets import TicketPurpose, TicketSigner
 from mailer.web.studio.sign_in.next_path import check_next_path
 from tests.web.site import write_form_data
 from tests.web.studio.conftest import Studio
@@ -79,6 +81,20 @@ def test_the_words_beside_a_file_are_kept_and_the_file_is_named_as_missing(studi
         assert read_hidden_fields(answer.text) == {"alt": "A boat — on the river"}
         assert 'enctype="multipart/form-data"' in answer.text
         assert "choose them again" in answer.text
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_large_form_is_kept_only_where_somebody_was_signed_in(studio: Studio, is_known: bool) -> None:
+    text = "A boat on the river. " * 20_000
+    known = TicketSigner(studio.workspace.keys.suppression).make(
+        TicketPurpose.known, {}, lifetime=timedelta(days=1), now=studio.clock()
+    )
+    cookie = {"cookie": f"studio-known={known}"} if is_known else {}
+    with visiting(studio, **cookie) as visitor:
+        answer = visitor.post("/editions/2026-1/details", text=text)
+        assert answer.status_code == 401
+        assert "Your session has ended" in answer.text
+        assert read_hidden_fields(answer.text) == ({"text": text} if is_known else {})
 
 
 @pytest.mark.parametrize(
