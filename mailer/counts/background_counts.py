@@ -63,7 +63,10 @@ class _Failure:
 
 
 class Counts:
-    """The numbers of one workspace. Thread-safe; :meth:`close` ends its thread, whatever it counts."""
+    """The numbers of one workspace. Thread-safe; :meth:`close` ends its thread, whatever it counts.
+
+    ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
+    """
 
     def __init__(
         self,
@@ -73,12 +76,14 @@ class Counts:
         *,
         counters: Counters = COUNTERS,
         longest: float = _LONGEST,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._counters = counters
         self._longest = longest
+        self._monotonic = monotonic
         # What a number depends on besides the database.
         self._basis = f"{SHAPE} {[*settings.sectors]} {settings.law.model_dump_json()}"
         self._known: BoundedCache[StoredCount] = BoundedCache(_MAX_KNOWN)
@@ -143,7 +148,7 @@ class Counts:
 
     def _is_due(self, key: str, last: StoredCount | None, stamp: str, now: datetime) -> bool:
         failure = self._failed.get(key)
-        if failure is not None and failure.stamp == stamp and time.monotonic() - failure.at < _FAILED_FOR:
+        if failure is not None and failure.stamp == stamp and self._monotonic() - failure.at < _FAILED_FOR:
             return False
         if last is None:
             return True
@@ -204,7 +209,7 @@ class Counts:
                 self._store(key, counted)
 
     def _count(self, key: str, request: CountRequest) -> StoredCount | None:
-        started, stamp = time.monotonic(), ""
+        started, stamp = self._monotonic(), ""
         try:
             with open_session(self._engine, read_only=True) as session, self._limited(session.connection()):
                 now = self._clock()
@@ -216,10 +221,10 @@ class Counts:
         except Exception as error:
             # A fault in one number must not hold up the others.
             if not self._stopped.is_set():
-                problem = self._explain(request, error, time.monotonic() - started)
-                self._failed.put(key, _Failure(problem=problem, at=time.monotonic(), stamp=stamp))
+                problem = self._explain(request, error, self._monotonic() - started)
+                self._failed.put(key, _Failure(problem=problem, at=self._monotonic(), stamp=stamp))
             return None
-        counted = StoredCount(value=value, counted_at=now, stamp=stamp, cost=time.monotonic() - started)
+        counted = StoredCount(value=value, counted_at=now, stamp=stamp, cost=self._monotonic() - started)
         self._known.put(key, counted)
         return counted
 

@@ -8,16 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff, compute_backoff
-
-
-class FakeMonotonic:
-    """A clock that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.factories.deliveries import FakeMonotonic
 
 
 @pytest.fixture

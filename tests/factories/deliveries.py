@@ -31,6 +31,16 @@ class FakeClock:
         self.now += timedelta(**amount)
 
 
+class FakeMonotonic:
+    """A process's own clock in seconds, which stands still until moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def add_subscribers(engine: Engine, addresses: Sequence[str], **values: Any) -> list[int]:
     """Add active subscribers with ``addresses``; return their ids."""
     with Session(engine) as session:

@@ -8,7 +8,7 @@ process that is killed loses at most the one in hand, which is then still out of
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,15 +53,19 @@ def count_outdated_parts(
     stop: threading.Event | None = None,
     only: int | None = None,
     clock: Clock = read_clock,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Count every part that is out of date, or of the campaign ``only``; return how many were counted."""
+    """Count every part that is out of date, or of the campaign ``only``; return how many were counted.
+
+    ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
+    """
     with engine.connect().execution_options(read_only=True) as connection:
         outdated = list_outdated_parts(connection, clock(connection), only=only)
     counted = 0
     for one in outdated:
         if stop is not None and stop.is_set():
             break
-        _count(engine, one, tuple(workspace.settings.sectors), clock)
+        _count(engine, one, tuple(workspace.settings.sectors), clock, monotonic)
         counted += 1
     return counted
 
@@ -134,12 +138,18 @@ def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], 
     }
 
 
-def _count(engine: Engine, outdated: OutdatedPart, sectors: Sequence[str], clock: Clock) -> None:
-    started = time.monotonic()
+def _count(
+    engine: Engine,
+    outdated: OutdatedPart,
+    sectors: Sequence[str],
+    clock: Clock,
+    monotonic: Callable[[], float],
+) -> None:
+    started = monotonic()
     with engine.connect().execution_options(read_only=True) as connection:
         now = clock(connection)
         value = _count_value(connection, outdated, sectors)
-    cost = time.monotonic() - started
+    cost = monotonic() - started
     stored = StoredPart(value=value, counted_at=now, fingerprint=outdated.fingerprint, cost=cost)
     # Another machine has stored the same part at this moment.
     with contextlib.suppress(IntegrityError), engine.begin() as connection:

@@ -18,20 +18,10 @@ from mailer.dispatch.rate.limiter import (
     warm_up_limit,
 )
 from mailer.settings import WarmUpSettings
-from tests.factories.deliveries import START, FakeClock
+from tests.factories.deliveries import START, FakeClock, FakeMonotonic
 
 NAME = campaign_bucket(1)
 DAY = timedelta(days=1)
-
-
-class FakeMonotonic:
-    """A clock of this process that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

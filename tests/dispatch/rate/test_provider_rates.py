@@ -17,17 +17,7 @@ from mailer.providers.domain_cache import save_answers
 from mailer.providers.mx_lookup import MxAnswer
 from mailer.providers.provider_directory import ProviderDirectory
 from mailer.providers.provider_limits import ProviderLimit
-from tests.factories.deliveries import START, FakeClock
-
-
-class FakeMonotonic:
-    """A clock of this process that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.factories.deliveries import START, FakeClock, FakeMonotonic
 
 
 @pytest.fixture

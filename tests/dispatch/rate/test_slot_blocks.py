@@ -1,16 +1,7 @@
 """Slots taken ahead: used once, together or not at all, and not for long."""
 
 from mailer.dispatch.rate.slot_blocks import SlotBlocks
-
-
-class FakeMonotonic:
-    """A clock of this process that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.factories.deliveries import FakeMonotonic
 
 
 def test_each_slot_of_a_block_is_given_once() -> None:

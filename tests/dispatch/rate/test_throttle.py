@@ -4,20 +4,11 @@ import pytest
 
 from mailer.dispatch.rate.throttle import AdaptiveThrottle, CongestionMonitor
 from mailer.smtp.reply_classifier import Outcome, Stage, classify_reply
+from tests.factories.deliveries import FakeMonotonic
 
 SENT = classify_reply(Stage.dot, 250, "ok")
 DEAD = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 LATER = classify_reply(Stage.rcpt, 450, "4.3.0 Later")
-
-
-class FakeMonotonic:
-    """A clock that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
