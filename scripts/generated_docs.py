@@ -1,8 +1,8 @@
 """Generate parts of docs/ from the program; cog inserts them."""
 
 import ast
+import configparser
 import inspect
-import tomllib
 import types
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -29,7 +29,7 @@ from mailer.reasons.reason import Reason
 from mailer.settings import FeedbackSettings, Settings
 
 _WIDTH = 100
-_PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+_CONTRACTS = Path(__file__).resolve().parent.parent / ".importlinter"
 
 
 def walk_commands(
@@ -54,13 +54,11 @@ def describe_commands() -> str:
 
 
 def describe_layers() -> str:
-    """Markdown: the layers of import-linter for the distribution and for ``mailer``, the highest first."""
-    project = tomllib.loads(_PYPROJECT.read_text(encoding="utf-8"))
-    return "\n\n".join(
-        "\n".join([f"“{contract['name']}”:", "", "```text", *contract["layers"], "```"])
-        for contract in project["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "layers" and contract.get("containers", ["mailer"]) == ["mailer"]
-    )
+    """Return Markdown: the layers of the distribution and those of ``mailer``, the highest first."""
+    contracts = configparser.ConfigParser()
+    contracts.read(_CONTRACTS, encoding="utf-8")
+    shown = (contracts[f"importlinter:contract:{name}"] for name in ("house", "rooms"))
+    return "\n\n".join(f"“{contract['name']}”:\n\n```text{contract['layers']}\n```" for contract in shown)
 
 
 def describe_campaigns() -> str:

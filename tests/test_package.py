@@ -150,6 +150,7 @@ def test_the_source_distribution_holds_what_the_build_and_a_reader_need(built: P
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         "pyproject.toml",
+        ".importlinter",
         "README.md",
         "LICENSE",
         "CHANGELOG.md",
