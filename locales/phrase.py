@@ -1,6 +1,7 @@
 """Sentences with parameters, which are English until whoever shows them has a translation."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import reduce
 from typing import Any, Self
 
@@ -8,6 +9,18 @@ from typing import Any, Self
 def gettext_noop(message: str) -> str:
     """Return ``message`` unchanged; marks it for extraction. It is translated when it is shown."""
     return message
+
+
+class WordedEnum(StrEnum):
+    """An enumeration whose members are written as a value and words for people:
+    ``done = ("done", gettext_noop("Done"))``."""
+
+    words: str
+
+    def __new__(cls, value: str, words: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.words = value, words
+        return member
 
 
 class Phrase(str):

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
-from mailer.activity.words import ACT_WORDS
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignState
 from mailer.i18n import Translator, gettext_noop
@@ -43,7 +42,7 @@ def list_history(session: Session, campaign: Campaign, translator: Translator) -
     entries = [
         HistoryEntry(
             at=row.at,
-            words=translator.translate(ACT_WORDS[Act(row.act)], subject=row.subject),
+            words=translator.translate(Act(row.act).words, subject=row.subject),
             name=row.name,
             detail=row.detail,
         )

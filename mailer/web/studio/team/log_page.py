@@ -19,7 +19,6 @@ from mailer.activity.log import (
     write_log_csv,
 )
 from mailer.activity.record import record_activity
-from mailer.activity.words import ACT_WORDS
 from mailer.database.team_models import TeamMember
 from mailer.i18n import Translator, gettext_noop
 from mailer.team.roles import Permission
@@ -125,7 +124,7 @@ def _list_people(session: Session) -> Sequence[tuple[int, str]]:
 
 def _list_acts(translator: Translator) -> list[tuple[str, str]]:
     """The acts with their words, by the words; an ellipsis stands for the subject."""
-    named = [(act.value, translator.translate(words, subject="…")) for act, words in ACT_WORDS.items()]
+    named = [(act.value, translator.translate(act.words, subject="…")) for act in Act]
     return sorted(named, key=lambda one: one[1])
 
 
@@ -135,7 +134,7 @@ def _group_by_day(entries: Sequence[LogEntry], translator: Translator) -> list[t
 
 
 def _describe(entry: LogEntry, translator: Translator) -> LogLine:
-    words = ACT_WORDS[entry.act] if entry.act is not None else ""
+    words = entry.act.words if entry.act is not None else ""
     subject = Markup("<bdi>{}</bdi>").format(entry.subject)
     if _SUBJECT in words:
         sentence = translator.translate_html(words, subject=subject)

@@ -6,7 +6,6 @@ import pytest
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.activity.words import ACT_WORDS
 from mailer.campaigns.approvals.answers import AnswerFault
 from mailer.campaigns.approvals.rounds import list_rounds
 from mailer.database.approval_models import ApprovalAnswer, ApprovalMail, ApprovalMailKind, RoundState
@@ -255,4 +254,4 @@ def test_every_fault_has_words(fault: AnswerFault) -> None:
 
 def test_every_state_and_act_has_words() -> None:
     assert ROUND_WORDS.keys() == set(RoundState)
-    assert ACT_WORDS[Act.asked_for_approval]
+    assert Act.asked_for_approval.words
