@@ -2,18 +2,27 @@
 
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
-from mailer.web.studio.campaigns.calendar_page import show_calendar
-from mailer.web.studio.campaigns.campaign_acts import change_archive, discard_campaign
-from mailer.web.studio.campaigns.campaign_page import show_campaign
-from mailer.web.studio.campaigns.list_page import list_campaigns
-from mailer.web.studio.campaigns.new_page import begin_campaign, show_new_campaign
-from mailer.web.studio.campaigns.options_page import save_options, show_options
-from mailer.web.studio.campaigns.reschedule_page import change_scheduled_start, show_scheduled_start
-from mailer.web.studio.campaigns.segment_page import save_segment, show_segment
-from mailer.web.studio.campaigns.start_page import save_start, show_start
-from mailer.web.studio.campaigns.tests_page import send_campaign_test, show_tests
-from mailer.web.studio.campaigns.versions_page import (
+from mailer.web.studio.campaigns.campaign_list import (
+    begin_campaign,
+    list_campaigns,
+    show_calendar,
+    show_new_campaign,
+)
+from mailer.web.studio.campaigns.campaign_page import change_archive, discard_campaign, show_campaign
+from mailer.web.studio.campaigns.decisions import (
+    change_scheduled_start,
+    save_options,
+    save_segment,
+    save_start,
+    show_options,
+    show_scheduled_start,
+    show_segment,
+    show_start,
+)
+from mailer.web.studio.campaigns.versions import (
     mark_version,
+    send_campaign_test,
+    show_tests,
     show_version,
     show_version_frame,
     show_versions,

@@ -1,22 +1,56 @@
-"""The different mails that the readers of a prepared campaign get, as far as both are known."""
+"""The different mails of a campaign: a contact sheet, each at full size, and tests of them to colleagues."""
 
+import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
-from mailer.campaigns.audiences.recipient_selection import group_cohorts
+from sqlmodel import Session, col, select
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from editions.model import Personalisation
+from locales.phrase import read_error
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.audiences.recipient_selection import Cohort, group_cohorts
 from mailer.campaigns.current_content import digest_content
+from mailer.campaigns.mail_to_test_readers import (
+    MAX_TEST_READERS,
+    RefusedTestError,
+    SentTests,
+    ShownMail,
+    read_test_readers,
+    send_test,
+)
+from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
-from mailer.campaigns.preparation.seen_variants import list_seen_variants
+from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
 from mailer.counts.counters import read_cohorts
 from mailer.counts.request import CountedNumber, count_cohorts
-from mailer.errors import ConfigurationError
-from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
+from mailer.database.models import SentTest
+from mailer.errors import ConfigurationError, MailerError
+from mailer.i18n import gettext_noop
+from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.recipient import Reader, anonymous_reader
+from mailer.smtp.reply_classifier import Verdict
+from mailer.web.form_options import list_sectors, own_country_names, own_language_name
+from mailer.web.forms import Form, OwnFormDep
 from mailer.web.mail_preview.audience import tag_variant
 from mailer.web.mail_preview.compiler import CompiledPreview
-from mailer.web.studio.page import StudioPage
+from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
+from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
+from mailer.web.mail_preview.version_difference import describe_difference, describe_main
+from mailer.web.plain_number import read_number
+from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.studio.mail_frame import show_mail, show_text, show_words
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from subscribers.errors import SubscriberError
+from subscribers.segments.segment import parse_segment
 
 MAX_VERSIONS = 200
 """The versions of most readers, which can be looked at. Whoever has more has them by the thousand."""
@@ -161,3 +195,352 @@ def make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, Va
     """A reader of no name who gets ``version``, and the variant for them."""
     reader = anonymous_reader(page.settings)._replace(language=version.language, interests=version.interests)
     return reader, replace(version.variant, named=False)
+
+
+_FOLLOWERS = gettext_noop("For partners who follow %(what)s")
+_NO_FOLLOWERS = gettext_noop("For partners who follow none of its sectors and countries")
+_OTHERS = gettext_noop("For partners who follow different things, or nothing in particular")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionWords:
+    """In the language of the page: for whom a version is, "" if that cannot be said in a line, and in what it
+    differs, a line each."""
+
+    audience: str
+    differences: tuple[str, ...]
+
+
+def describe_versions(
+    page: StudioPage, mail: PreparedMail, versions: Sequence[MailVersionShown]
+) -> dict[str, VersionWords]:
+    """Describe some ``versions`` of a mail, by their tag. Those of a mail that has only one need no words."""
+    if len(mail.versions) < 2:
+        return {}
+    mails = {one.language: one for one in mail.mails}
+    main, titles, translator = mail.versions[0], _name_stories(mail), page.translator
+    return {
+        one.tag: VersionWords(
+            audience=_describe_audience(page, one, mails[one.language]),
+            differences=describe_main(translator)
+            if one.tag == main.tag
+            else describe_difference(translator, one.variant.stories, main.variant.stories, titles),
+        )
+        for one in versions
+    }
+
+
+def _name_stories(mail: PreparedMail) -> dict[str, str]:
+    edition = mail.compiled.edition if mail.compiled is not None else None
+    return {one.slug: one.texts[edition.language].title for one in edition.stories} if edition else {}
+
+
+def _describe_audience(page: StudioPage, version: MailVersionShown, mail: CompiledEdition) -> str:
+    """What its readers have in common of that which the edition's order depends on."""
+    if mail.personalise is Personalisation.off or not version.followed:
+        return ""
+    sectors = {story.sector for story in mail.stories} | {story.section for story in mail.stories}
+    countries = {country for story in mail.stories for country in story.countries}
+    followed = [
+        Interests(sectors=one.sectors & sectors, countries=one.countries & countries)
+        for one in version.followed
+    ]
+    translate = page.translator.translate
+    if not any(followed):
+        return translate(_NO_FOLLOWERS)
+    shared = Interests(
+        sectors=frozenset.intersection(*(one.sectors for one in followed)),
+        countries=frozenset.intersection(*(one.countries for one in followed)),
+    )
+    if shared:
+        return translate(_FOLLOWERS, what=", ".join(_name_interests(page, shared)))
+    return "" if all(followed) else translate(_OTHERS)
+
+
+def _name_interests(page: StudioPage, interests: Interests) -> list[str]:
+    sectors = [
+        name for slug, name in list_sectors(page.translator, page.settings) if slug in interests.sectors
+    ]
+    names = own_country_names(page.settings)
+    return sectors + sorted(page.translator.name_country(code, names) for code in interests.countries)
+
+
+_ON_SHEET = 12
+
+
+def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
+    """Show the contact sheet: a page, or for htmx the sheet alone."""
+    mail = look_at_mail(page, preparation, compiles=True)
+    last = max(1, -(-len(mail.versions) // _ON_SHEET))
+    wanted = read_number(page.request.query_params.get("page", ""), digits=5) or 1
+    current = min(wanted, last)
+    start = (current - 1) * _ON_SHEET
+    shown = mail.versions[start : start + _ON_SHEET]
+    return page.render(
+        "campaign_contact_sheet.html" if page.is_fragment else "campaign_versions.html",
+        section="campaigns",
+        place=place,
+        title=read_title(page, place),
+        mail=mail,
+        shown=shown,
+        words=describe_versions(page, mail, shown),
+        current=current,
+        last=last,
+        languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
+    )
+
+
+def show_version(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, tag: str) -> Response:
+    """Show one version at full size."""
+    mail, version = _find_version(page, preparation, tag)
+    query = _read_query(page)
+    beside = {one.number: one for one in mail.versions}
+    return page.render(
+        "campaign_version.html",
+        section="campaigns",
+        place=place,
+        title=read_title(page, place),
+        mail=mail,
+        version=version,
+        words=describe_versions(page, mail, [version]).get(tag),
+        before=beside.get(version.number - 1),
+        after=beside.get(version.number + 1),
+        query=query,
+        language=own_language_name(version.language),
+    )
+
+
+def show_version_frame(page: PageDep, preparation: PreparationDep, tag: str) -> Response:
+    """Show the email of one version."""
+    mail, version = _find_version(page, preparation, tag)
+    query = _read_query(page)
+    title = page.translator.translate("Preview")
+    reader, variant = make_reader(page, version)
+    languages = {one.language: one for one in mail.mails}
+    compiled = languages[choose_language(version.language, tuple(languages))]
+    shown = personalise_mail(compiled, reader, variant)
+    if shown is None:
+        words = page.translator.translate("There is nothing to show yet. The checks say why.")
+        return show_words(words, query, title=title, language=page.translator.tag)
+    if query.show is ShownWindows.text:
+        return show_text(shown.text, query, title=title, language=compiled.language)
+    prefix = page.make_path(f"/editions/{preparation.edition}")
+    return show_mail(dress_html(shown.html, query, base_url=page.settings.web.base_url, prefix=prefix))
+
+
+def mark_version(
+    page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, tag: str, form: OwnFormDep
+) -> Response:
+    """Write down that the member has looked at a version, and go on to the next that they have not."""
+    mail, version = _find_version(page, preparation, tag)
+    if form.get("digest") != version.digest:
+        # It has changed since the page was opened, so what they have looked at is not this.
+        return page.redirect(f"{place.path}/versions/{tag}", Notice.version_changed)
+    with page.state.write_session() as session:
+        mark_variant_seen(
+            session, preparation.campaign_id, page.member.id, version.digest, now=page.state.clock()
+        )
+    following = [*mail.versions[version.number :], *mail.versions[: version.number - 1]]
+    unseen = next((one for one in following if not one.is_seen), None)
+    if unseen is None:
+        return page.redirect(place.path, Notice.versions_seen)
+    return page.redirect(f"{place.path}/versions/{unseen.tag}")
+
+
+def _find_version(
+    page: StudioPage, preparation: Preparation, tag: str
+) -> tuple[PreparedMail, MailVersionShown]:
+    mail = look_at_mail(page, preparation, compiles=True)
+    version = mail.find(tag)
+    if version is None:
+        raise HTTPException(404)
+    return mail, version
+
+
+def _read_query(page: StudioPage) -> PreviewQuery:
+    query = parse_query(page.request.query_params)
+    if query.show is ShownWindows.both:
+        query = PreviewQuery(show=ShownWindows.desktop, scheme=query.scheme, images=query.images)
+    return query
+
+
+_MAX_SHOWN = 50
+_SEPARATORS = re.compile(r"[\s,;]+")
+_NO_ADDRESS = gettext_noop("Write at least one address.")
+_TOO_MANY = gettext_noop("A test goes to at most %(number)s addresses. For more people, send a campaign.")
+_ERRORS = gettext_noop("The edition has errors, so no test was sent. Its problems say what to mend.")
+_NOT_SENT = gettext_noop("%(address)s did not get it. Their mail server, or ours, said: %(reply)s")
+_LATER = gettext_noop(
+    "%(address)s did not get it yet. Send it again in a few minutes. The server said: %(reply)s"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownTest:
+    """A test as it was sent at one moment: to whom, by whom, whether it was ``current`` content, and whether
+    nobody knows if they have it."""
+
+    sent_at: datetime
+    by: str
+    addresses: Sequence[str]
+    current: bool
+    is_in_doubt: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendTestForm:
+    """What the form says: ``addresses`` as typed, and the ``tag`` of a version, "" for all stories."""
+
+    addresses: str
+    tag: str = ""
+
+
+def show_tests(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
+    """Show the tests that were sent, and the form for another one."""
+    usual = "\n".join(page.settings.campaigns.test_readers or (page.member.email,))
+    return _render(page, place, preparation, SendTestForm(addresses=usual))
+
+
+def send_campaign_test(
+    page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, form: OwnFormDep
+) -> Response:
+    """Send a test. The same form sent twice, by a second click, sends it once."""
+    sent = SendTestForm(addresses=form.get("addresses").strip()[:8000], tag=form.get("version")[:40])
+    mail = look_at_mail(page, preparation, compiles=True)
+    try:
+        done = page.state.form_answers.answer_once(
+            _name_form(page, preparation, form), lambda: _send(page, preparation, mail, sent)
+        )
+    except (RefusedTestError, MailerError, ConfigurationError, SubscriberError) as error:
+        return _render(page, place, preparation, sent, [("addresses", read_error(error))])
+    failed = [one for one in done.results if not one.is_sent and one.verdict is not Verdict.in_doubt]
+    if not failed:
+        # The page names those who are in doubt.
+        notice = Notice.test_sent if done.number_sent == len(done.results) else None
+        return page.redirect(f"{place.path}/tests", notice)
+    translate = page.translator.translate
+    words = [
+        translate(_LATER if one.outcome == "deferred" else _NOT_SENT, address=one.address, reply=one.reply)
+        for one in failed
+    ]
+    left = SendTestForm(addresses="\n".join(one.address for one in failed), tag=sent.tag)
+    return _render(page, place, preparation, left, [("addresses", text) for text in words])
+
+
+def _name_form(page: StudioPage, preparation: Preparation, form: Form) -> str:
+    """A name for the form as this member has it of this campaign; "" for one without a number."""
+    request = form.get("request")[:64]
+    return request and f"{page.member.id} {preparation.campaign_id} {request}"
+
+
+def _send(page: StudioPage, preparation: Preparation, mail: PreparedMail, sent: SendTestForm) -> SentTests:
+    texts = [text for text in _SEPARATORS.split(sent.addresses) if text]
+    translate = page.translator.translate
+    if not texts:
+        raise RefusedTestError(translate(_NO_ADDRESS))
+    if len(texts) > MAX_TEST_READERS:
+        raise RefusedTestError(translate(_TOO_MANY, number=MAX_TEST_READERS))
+    readers = read_test_readers(page.settings, texts)
+    if not mail.mails or (mail.compiled is not None and mail.compiled.errors):
+        raise RefusedTestError(translate(_ERRORS))
+    version = mail.find(sent.tag) if sent.tag else None
+    now, state = page.state.clock(), page.state
+    done = send_test(
+        state.engine,
+        state.workspace,
+        _make_plan(preparation, mail, version),
+        readers,
+        shows=ShownMail(variant=None if version is None else 1),
+        by=page.member.name,
+        now=now,
+    )
+    with state.write_session() as session:
+        record_activity(
+            session,
+            page.actor,
+            Act.sent_test,
+            edition=preparation.edition,
+            subject=str(preparation.campaign_id),
+            detail=f"to {len(done.results)}",
+            now=now,
+        )
+    return done
+
+
+def _make_plan(preparation: Preparation, mail: PreparedMail, version: MailVersionShown | None) -> Plan:
+    """A plan of what a test needs: the content, and the version to show, without counting the list."""
+    compiled = mail.compiled
+    assert compiled is not None  # noqa: S101 - there are mails of it
+    variants = {}
+    if version is not None:
+        cohort = Cohort(
+            language=version.language, interests=version.interests, size=version.readers, first_id=0
+        )
+        variants[version.variant] = cohort
+    return Plan(
+        edition=preparation.edition,
+        segment=parse_segment(""),
+        in_words="",
+        again=False,
+        compiled=mail.mails,
+        problems=compiled.problems,
+        switched_off=compiled.switched_off,
+        audience=0,
+        by_country={},
+        by_sector={},
+        by_language={},
+        left_out={},
+        held_back=(),
+        variants=variants,
+        authors=compiled.edition.authors if compiled.edition is not None else (),
+        launch_problems=compiled.launch_problems,
+    )
+
+
+def _list_tests(session: Session, edition: str, digest: str) -> list[ShownTest]:
+    """The latest tests of an edition, those that were sent together as one."""
+    rows = session.exec(
+        select(SentTest)
+        .where(SentTest.edition == edition)
+        .order_by(col(SentTest.id).desc())
+        .limit(_MAX_SHOWN)
+    ).all()
+    together: dict[tuple[datetime, str, str, bool], list[str]] = {}
+    for row in rows:
+        key = (row.sent_at, row.sent_by, row.content_digest, row.is_in_doubt)
+        together.setdefault(key, []).append(row.address)
+    return [
+        ShownTest(
+            sent_at=at,
+            by=by,
+            addresses=sorted(filter(None, addresses)),
+            current=bool(digest) and of == digest,
+            is_in_doubt=is_in_doubt,
+        )
+        for (at, by, of, is_in_doubt), addresses in together.items()
+    ]
+
+
+def _render(
+    page: StudioPage,
+    place: CampaignPlace,
+    preparation: Preparation,
+    sent: SendTestForm,
+    errors: list[tuple[str, str]] | None = None,
+) -> Response:
+    mail = look_at_mail(page, preparation, compiles=True)
+    with page.state.read_session() as session:
+        tests = _list_tests(session, preparation.edition, mail.content_digest)
+    return page.render(
+        "campaign_tests.html",
+        status=422 if errors else 200,
+        section="campaigns",
+        place=place,
+        title=read_title(page, place),
+        mail=mail,
+        sent=sent,
+        tests=tests,
+        request=secrets.token_urlsafe(12),
+        languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
+        errors=errors or [],
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.errors import MailerError
 from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
-from mailer.web.studio.campaigns.waiting_campaigns import WAITING_CAMPAIGNS
+from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
 from mailer.web.studio.comments.waiting_mentions import WAITING_MENTIONS
 from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
 from mailer.web.studio.feedback.waiting_feedback import WAITING_FEEDBACK

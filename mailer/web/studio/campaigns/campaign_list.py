@@ -1,0 +1,432 @@
+"""All campaigns: as a list, as a calendar, those that wait for somebody, and beginning another."""
+
+import calendar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, get_day_names
+from sqlalchemy import and_, case, or_
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, select
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.pending_launches.pending_launch import find_pending_launch
+from mailer.campaigns.preparation.preparation import PREPARED_STATES, Preparation
+from mailer.campaigns.preparation.preparation_store import (
+    AlreadyPreparedError,
+    begin_preparation,
+    read_preparations,
+    save_preparation,
+)
+from mailer.campaigns.segment_uses import find_segment_name, make_lookups
+from mailer.database.activity_models import ActivityRecord
+from mailer.database.clock import read_clock
+from mailer.database.models import Campaign, CampaignState
+from mailer.database.preparation_models import CampaignPreparation
+from mailer.i18n import Translator, gettext_noop
+from mailer.team.members import list_members
+from mailer.team.roles import Permission, is_allowed
+from mailer.web.forms import OwnFormDep
+from mailer.web.plain_number import read_number
+from mailer.web.studio.campaigns.decisions import describe_changes
+from mailer.web.studio.campaigns.place import CampaignPlace, read_title
+from mailer.web.studio.campaigns.team_clock import (
+    describe_hours,
+    find_team_zone,
+    find_zone,
+    is_sending_day,
+    name_zone,
+    say_moment,
+)
+from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.segment_filters import read_query_form
+from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, say_segment
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from subscribers.segments.parser import MAX_LENGTH
+
+_CAMPAIGNS_ON_PAGE = 30
+_BY = (Act.launched_campaign, Act.scheduled_campaign)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRow:
+    """A campaign as the list shows it. ``segment`` is what its query means, "" while none is chosen.
+    ``audience`` is None before the launch. ``by`` is who launched it, or else who changed it last."""
+
+    number: int
+    edition: str
+    title: str
+    language: str
+    segment: str
+    is_correction: bool
+    words: str
+    tone: str
+    audience: int | None
+    launched_at: datetime | None
+    starts_at: datetime | None
+    made_at: datetime
+    by: str
+
+
+def list_campaigns(page: PageDep) -> Response:
+    """Show a page of the campaigns: those before the number in the address."""
+    before = read_number(page.request.query_params.get("before", ""))
+    found = select(Campaign).order_by(col(Campaign.id).desc()).limit(_CAMPAIGNS_ON_PAGE + 1)
+    if before:
+        found = found.where(col(Campaign.id) < before)
+    with page.state.read_session() as session:
+        campaigns = session.exec(found).all()
+        shown = campaigns[:_CAMPAIGNS_ON_PAGE]
+        prepared = read_preparations(session, [one.id for one in shown if one.id])
+        names = _find_names(session, shown)
+        rows = [_make_row(page, session, one, prepared.get(one.id or 0), names) for one in shown]
+    return page.render(
+        "campaigns.html",
+        section="campaigns",
+        rows=rows,
+        is_first=not before,
+        older=rows[-1].number if len(campaigns) > _CAMPAIGNS_ON_PAGE else 0,
+    )
+
+
+def _find_names(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int, str]:
+    """Who launched or scheduled each campaign, by number, as far as it was written down."""
+    editions = {one.edition for one in campaigns}
+    acts = select(ActivityRecord.subject, ActivityRecord.name).where(
+        col(ActivityRecord.edition).in_(editions), col(ActivityRecord.act).in_([one.value for one in _BY])
+    )
+    rows = session.exec(acts.order_by(col(ActivityRecord.id))).all()
+    return {int(subject): name for subject, name in rows if subject.isdigit()}
+
+
+def _make_row(
+    page: StudioPage,
+    session: Session,
+    campaign: Campaign,
+    prepared: Preparation | None,
+    names: Mapping[int, str],
+) -> CampaignRow:
+    number = campaign.id or 0
+    is_open = prepared is not None and prepared.is_open
+    decided = prepared.decisions if prepared is not None and is_open else None
+    segment = (decided.segment if decided is not None else None) or campaign.segment
+    words, tone = CAMPAIGN_WORDS[campaign.state]
+    place = CampaignPlace(campaign=campaign, preparation=prepared)
+    return CampaignRow(
+        number=number,
+        edition=campaign.edition,
+        title=read_title(page, place),
+        language=campaign.language,
+        segment=say_segment(page, session, segment) if segment else "",
+        is_correction=place.is_correction,
+        words=words,
+        tone=tone,
+        audience=campaign.audience if campaign.launched_at is not None else None,
+        launched_at=campaign.launched_at,
+        starts_at=(decided.start_at if decided is not None else None) or campaign.scheduled_at,
+        made_at=prepared.changed_at if prepared is not None else campaign.created_at,
+        by=names.get(number) or (prepared.changed_by if prepared is not None else ""),
+    )
+
+
+_FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 1)
+_MAX_ENTRIES = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarEntry:
+    """A campaign at the moment that counts for it, on the clocks of the calendar: its start, or the one that
+    is wished for."""
+
+    number: int
+    title: str
+    at: datetime
+    words: str
+    tone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarDay:
+    """A day of the calendar. ``is_other`` is one of the months beside it; on one that is not ``is_open`` no
+    mail goes out."""
+
+    day: date
+    entries: Sequence[CalendarEntry]
+    is_other: bool
+    is_today: bool
+    is_open: bool
+
+
+def show_calendar(page: PageDep) -> Response:
+    """Show the campaigns of a month."""
+    settings, translator = page.settings, page.translator
+    zone = find_team_zone(settings)
+    now = page.state.clock()
+    today = now.astimezone(zone).date()
+    month = _read_month(page.request.query_params.get("month", ""), today)
+    days = _list_days(month)
+    with page.state.read_session() as session:
+        entries = _list_entries(session, days[0], days[-1], zone)
+    weeks = [
+        [
+            CalendarDay(
+                day=day,
+                entries=[one for one in entries if one.at.date() == day],
+                is_other=day.month != month.month,
+                is_today=day == today,
+                is_open=is_sending_day(day.weekday(), settings),
+            )
+            for day in days[start : start + 7]
+        ]
+        for start in range(0, len(days), 7)
+    ]
+    locale = translator.tag.replace("-", "_")
+    return page.render(
+        "campaign_calendar.html",
+        section="campaigns",
+        weeks=weeks,
+        name=format_date(month, "LLLL y", locale=locale),
+        weekdays=_name_weekdays(translator),
+        before=_write_month(month - timedelta(days=1)) if month > _FIRST else "",
+        after=_write_month(month + timedelta(days=32)) if month < _LAST else "",
+        zone=name_zone(zone, now),
+        hours=describe_hours(translator, settings),
+    )
+
+
+def _read_month(text: str, today: date) -> date:
+    """The first day of the month that ``text`` (2026-03) names; of this one if it names none."""
+    try:
+        found = datetime.strptime(text, "%Y-%m").date() if len(text) == 7 else today  # noqa: DTZ007 - a month
+    except ValueError:
+        found = today
+    return min(max(found.replace(day=1), _FIRST), _LAST)
+
+
+def _write_month(day: date) -> str:
+    return f"{day:%Y-%m}"
+
+
+def _list_days(month: date) -> list[date]:
+    """The days of whole weeks, from Monday on, in which the month lies."""
+    weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
+    return [day for week in weeks for day in week]
+
+
+def _name_weekdays(translator: Translator) -> list[tuple[str, str]]:
+    """The names of the days, Monday first, short and whole."""
+    locale = translator.tag.replace("-", "_")
+    short = get_day_names("abbreviated", "stand-alone", locale=locale)
+    whole = get_day_names("wide", "stand-alone", locale=locale)
+    return [(short[day], whole[day]) for day in range(7)]
+
+
+def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> list[CalendarEntry]:
+    start = datetime(first.year, first.month, first.day, tzinfo=zone).astimezone(UTC)
+    end = datetime(last.year, last.month, last.day, tzinfo=zone).astimezone(UTC) + timedelta(days=1, hours=3)
+    launched, scheduled = col(Campaign.launched_at), col(Campaign.scheduled_at)
+    wished = col(CampaignPreparation.start_at)
+    is_scheduled = col(Campaign.state) == CampaignState.scheduled
+    is_wished = col(Campaign.state).in_(PREPARED_STATES)
+    found = (
+        sa_select(
+            *(col(Campaign.id), col(Campaign.title), col(Campaign.state), col(Campaign.launched_at)),
+            *(col(Campaign.scheduled_at), col(CampaignPreparation.start_at)),
+        )
+        .outerjoin(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(
+            or_(
+                launched.between(start, end),
+                and_(is_scheduled, scheduled.between(start, end)),
+                and_(is_wished, wished.between(start, end)),
+            )
+        )
+        .order_by(col(Campaign.id))
+        .limit(_MAX_ENTRIES)
+    )
+    entries = []
+    for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
+        at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
+        words, tone = CAMPAIGN_WORDS[CampaignState(state)]
+        entries.append(
+            CalendarEntry(number=number or 0, title=title, at=at.astimezone(zone), words=words, tone=tone)
+        )
+    return sorted(entries, key=lambda entry: (entry.at, entry.number))
+
+
+_EDITIONS_ON_PAGE = 20
+_CHOOSE = gettext_noop("Choose an edition.")
+_GONE = gettext_noop("This edition is no longer there. Choose another one.")
+
+
+def show_new_campaign(page: PageDep) -> Response:
+    """Show the editions to choose from, the newest first, and who gets it, if the address says so."""
+    given = page.request.query_params.multi_items()
+    with page.state.read_session() as session:
+        written = read_query_form(page, session, given)
+    if written.errors:
+        # Its form says what is wrong.
+        return page.go_to(f"{page.make_path('/segments/query')}?{page.request.url.query}")
+    return _render(page, dict(given).get("edition", ""), written.text)
+
+
+def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
+    """Begin to prepare a campaign of an edition, or go on with the one that was begun."""
+    edition, text = form.get("edition"), form.get(QUERY_PARAMETER).strip()
+    if not edition:
+        return _render(page, "", text, [("editions", page.translator.translate(_CHOOSE))])
+    try:
+        find_edition_folder(page, edition)
+    except HTTPException:
+        return _render(page, "", text, [("editions", page.translator.translate(_GONE))])
+    title, now = page.state.summaries.read(edition).title or edition, page.state.clock()
+    try:
+        with page.state.write_session() as session:
+            begun = begin_preparation(session, edition, title=title, member_id=page.member.id, now=now)
+            subject = str(begun.campaign_id)
+            record_activity(
+                session, page.actor, Act.prepared_campaign, edition=edition, subject=subject, now=now
+            )
+            is_chosen = not text or _choose_segment(page, session, begun, text)
+    except AlreadyPreparedError as error:
+        return _go_on(page, error.campaign_id, text)
+    if not is_chosen:
+        return _go_on(page, begun.campaign_id, text)
+    return page.redirect(f"/campaigns/{begun.campaign_id}", Notice.campaign_begun)
+
+
+def _choose_segment(page: StudioPage, session: Session, begun: Preparation, text: str) -> bool:
+    """Say who gets a campaign that was just begun; return whether the query is understood."""
+    segment, now = read_query(page, session, text).segment, page.state.clock()
+    if segment is None:
+        return False
+    name = find_segment_name(text, make_lookups(session.connection(), page.settings))
+    wanted = replace(begun.decisions, segment=segment.text, segment_name=name)
+    saved = save_preparation(session, begun, wanted, member_id=page.member.id, now=now)
+    record_activity(
+        session,
+        page.actor,
+        Act.changed_campaign,
+        edition=saved.edition,
+        subject=str(saved.campaign_id),
+        detail=describe_changes(saved.decisions, begun.decisions.list_changes(saved.decisions)),
+        now=now,
+    )
+    return True
+
+
+def _go_on(page: StudioPage, campaign: int, text: str) -> Response:
+    """Go on with a campaign that somebody has begun. Who gets it is shown, and saved by whoever wants it."""
+    if not text:
+        return page.redirect(f"/campaigns/{campaign}")
+    return page.redirect(f"/campaigns/{campaign}/segment", None, **{QUERY_PARAMETER: text})
+
+
+def _render(
+    page: StudioPage, chosen: str, text: str, errors: list[tuple[str, str]] | None = None
+) -> Response:
+    slugs = page.state.summaries.list_slugs()
+    number = max(1, read_number(page.request.query_params.get("page", ""), digits=5) or 1)
+    start = (number - 1) * _EDITIONS_ON_PAGE
+    shown = slugs[start : start + _EDITIONS_ON_PAGE]
+    if chosen in slugs and chosen not in shown:
+        shown = [chosen, *shown]
+    with page.state.read_session() as session:
+        query = read_query(page, session, text.strip()[: MAX_LENGTH + 1])
+        name = find_segment_name(text, make_lookups(session.connection(), page.settings))
+    return page.render(
+        "campaign_new.html",
+        status=422 if errors else 200,
+        section="campaigns",
+        editions=[page.state.summaries.read(slug) for slug in shown],
+        chosen=chosen if chosen in slugs else (shown[0] if len(shown) == 1 else ""),
+        query=query if text.strip() and query.segment is not None else None,
+        segment_name=name,
+        number=number,
+        has_more=len(slugs) > start + _EDITIONS_ON_PAGE,
+        errors=errors or [],
+    )
+
+
+_NEAR = timedelta(days=2)
+_FORGOTTEN = timedelta(days=30)
+_MAX_SHOWN = 20
+_APPROVED = gettext_noop("Is approved, and nobody has launched it yet")
+_SOON = gettext_noop("Is to start %(time)s, and nobody has launched it yet")
+_PASSED = gettext_noop("Was to start %(time)s, and nobody has launched it")
+
+
+def _list_campaigns(page: StudioPage) -> Iterator[WaitingItem]:
+    now = page.state.clock()
+    start = col(CampaignPreparation.start_at)
+    is_near = and_(start.between(now - _FORGOTTEN, now + _NEAR), col(Campaign.state).in_(PREPARED_STATES))
+    waits = (
+        select(Campaign, CampaignPreparation)
+        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(or_(is_near, col(Campaign.state) == CampaignState.approved))
+        .order_by(case((is_near, start), else_=None).nulls_last(), col(Campaign.id).desc())
+        .limit(_MAX_SHOWN)
+    )
+    with page.state.read_session() as session:
+        found = [
+            (campaign, prepared)
+            for campaign, prepared in session.exec(waits).all()
+            if not _is_being_launched(session, campaign)
+        ]
+        launchers = [one.name for one in list_members(session) if is_allowed(one.role, Permission.launch)]
+        session.expunge_all()
+    for campaign, prepared in found:
+        yield _describe(page, campaign, prepared, launchers)
+
+
+def _is_being_launched(session: Session, campaign: Campaign) -> bool:
+    """Whether somebody has asked for its launch, which then waits by itself."""
+    asked = find_pending_launch(session, campaign.id or 0, now=read_clock(session.connection()))
+    return asked is not None and asked.is_active
+
+
+def _describe(
+    page: StudioPage, campaign: Campaign, prepared: CampaignPreparation, launchers: Sequence[str]
+) -> WaitingItem:
+    """A campaign that is approved waits for whoever may launch it, any other for whoever prepares it."""
+    translate, is_approved = page.translator.translate, campaign.state is CampaignState.approved
+    is_for_others = is_approved and not page.may(Permission.launch)
+    act, path = gettext_noop("Prepare its launch"), f"/campaigns/{campaign.id}"
+    if is_for_others:
+        act = gettext_noop("Open the campaign")
+    elif is_approved:
+        act, path = gettext_noop("Go on to the launch"), f"{path}/launch"
+    words, tone = _say_what_waits(page, prepared)
+    return WaitingItem(
+        title=read_title(page, CampaignPlace(campaign=campaign, preparation=None)),
+        words=words,
+        act=translate(act),
+        path=path,
+        tone=tone,
+        detail=campaign.edition,
+        waits_for=", ".join(launchers) if is_for_others else "",
+    )
+
+
+def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[str, str]:
+    """The words and their tone: that its start is near or has passed, or else that it is approved."""
+    now, at = page.state.clock(), prepared.start_at
+    if at is None or not now - _FORGOTTEN <= at <= now + _NEAR:
+        return page.translator.translate(_APPROVED), "right"
+    zone = find_zone(prepared.start_zone) or find_team_zone(page.settings)
+    words = _SOON if at > now else _PASSED
+    said = page.translator.translate(words, time=say_moment(at, zone, page.translator))
+    return said, "careful" if at > now else "wrong"
+
+
+WAITING_CAMPAIGNS = WaitingSource(
+    name=gettext_noop("Campaigns"), permission=Permission.prepare, list_items=_list_campaigns
+)
