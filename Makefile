@@ -79,6 +79,10 @@ check: setup ## Lint, format, types, import rules, documents, and known faults o
 names: setup ## Report module and class names that repeat, long modules and module names in -ing
 	@$(BIN)/python scripts/names.py
 
+.PHONY: planted-faults
+planted-faults: setup servers ## Plant a fault in one room after another, and name the test that finds it (ARGS=--quick)
+	$(MEMORY) $(BIN)/python -m scripts.planted_faults $(ARGS)
+
 .PHONY: format
 format: setup ## Lay the code out, and put imports in order
 	$(BIN)/ruff check --fix --select I $(CODE)
