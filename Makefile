@@ -31,32 +31,61 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
 	$(MEMORY) $(BIN)/pytest $(SPREAD) -m "not soak and not judges" $(ARGS)
 
-# Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
-QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
-  $(addprefix --ignore=tests/,acceptance bench demo docs judges scripts web/studio)
+# No server, no browser, no programs of ours that are started and killed (tests/needs.py).
+QUICK := -m "not soak and not judges and not postgres and not browser and not programs"
+
+.PHONY: quick
+quick: setup ## A first answer: the tests on SQLite, without a browser (ARGS="tests/dispatch")
+	$(MEMORY) $(BIN)/pytest $(SPREAD) $(QUICK) $(ARGS)
+
+# What Python itself has a part in: mail, Markdown, CSV, ZIP and XML; types; sockets, TLS and asyncio; SQLite; Unicode.
+NEWER := $(addprefix tests/,cli database dispatch editions feedback locales oauth rendering settings smtp subscribers)
 
 .PHONY: test-newer
-test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
+test-newer: setup servers ## What depends on Python again, on the newest Python here, if .venv has an older one (NEWER=)
 	@scripts/setup newer
 	@if [ -d .venv-newer ]; then set -x; \
-	  $(MEMORY) .venv-newer/bin/pytest $(SPREAD) $(QUICK) $(ARGS); fi
+	  $(MEMORY) .venv-newer/bin/pytest $(SPREAD) $(QUICK) $(NEWER) $(ARGS); fi
 
 .PHONY: bare
 bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
 	scripts/bare $(or $(ROOT),/var/tmp/partner-mailer-bare) $(RELEASES)
 
+# Of each kind, the files with tests that take turns; .ci/run names those whose turn it is.
+all_of = $(or $(FILES),$$($(BIN)/python scripts/turns.py --all $(1)))
+
 # One test at a time: in longer portions, those that take longest would wait for each other in one process.
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
-	$(MEMORY) $(BIN)/pytest -n auto --dist load --maxschedchunk 1 -m soak $(ARGS)
+	$(MEMORY) $(BIN)/pytest -n auto --dist load --maxschedchunk 1 -m soak $(call all_of,soak) $(ARGS)
 
 .PHONY: judge
-judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)
+judge: judge-pages judge-mails ## Have every page and mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m, Lighthouse (needs Node.js and Java)
+
+.PHONY: judges
+judges: setup
 	@scripts/system-packages judges
 	@$(BIN)/python scripts/judge.py --install
-	$(BIN)/pytest -m judges tests/judges/test_judges.py tests/acceptance/test_pages.py tests/web/report_pages \
-	  tests/web/studio/test_every_page.py tests/web/studio/test_lighthouse.py
+
+.PHONY: judge-pages
+judge-pages: judges ## Have every page judged
+	$(MEMORY) $(BIN)/pytest $(SPREAD) -m judges $(call all_of,judges)
+
+.PHONY: judge-mails
+judge-mails: judges ## Have every mail judged
 	$(BIN)/python scripts/judge.py $(ARGS)
+
+.PHONY: turn
+turn: ## Move the number of turns on by one, before you push (scripts/turns.py)
+	@n=$$(cat .ci/turn) && echo $$((n + 1)) > .ci/turn && echo "turn $$((n + 1))"
+
+.PHONY: release-check
+release-check: ## Prove all of it, whoever's turn it is: well over an hour on two cores
+	$(MAKE) test
+	$(MAKE) test-newer NEWER=
+	$(MAKE) editor ARGS=--check
+	$(MAKE) judge
+	$(MAKE) soak
 
 .PHONY: score-bounces
 score-bounces: setup ## Score how bounces are read on a corpus of real ones, beside flufl.bounce (ARGS=FOLDER)

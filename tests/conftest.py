@@ -24,6 +24,7 @@ from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from scripts.translations import extract_messages
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
+from tests.needs import mark_needs
 from tests.paths import ROOT
 from tests.servers.forked_programs import ForkTemplate
 from tests.servers.postgres import find_postgres, running_postgres
@@ -78,6 +79,7 @@ LONGEST = {
 MANY_SOAKS = 50
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses among them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process has to wait in the end for another's. Of the
     soak tests, those of a file that has many take seconds each, and fill what the long ones leave.
@@ -89,6 +91,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return soaks[item.path] > MANY_SOAKS, name not in LONGEST
 
     items.sort(key=come_late)
+    for item in items:
+        mark_needs(item)
 
 
 def pytest_collection_finish() -> None:

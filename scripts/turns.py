@@ -1,0 +1,195 @@
+"""Whose turn it is: what takes minutes runs when its room has changed, and otherwise every fourth time.
+
+The number in `.ci/turn` is moved on by one by each sitting of work, before it is pushed (`make turn`). Of
+what is listed below, `.ci/run` takes
+
+- the quarter of the number;
+- what belongs to a room that this sitting has changed, that is, since the number was moved the last time
+  but this;
+- but half of the list at most: after a sitting that has changed nearly everything, only the quarters that
+  are even or odd like the number, and the others the next time.
+
+It takes everything if nobody has moved the number, or if git cannot tell what has changed. `make
+release-check` always takes everything. The tests that are not listed run every time.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+ROOT = Path(__file__).resolve().parent.parent
+NUMBER: Final = ".ci/turn"
+QUARTERS: Final = 4
+_FORGOTTEN: Final = 6 * 60 * 60
+"""How many seconds after the number was moved a commit belongs to a sitting that has not moved it."""
+
+Rooms = tuple[str, ...]
+
+_EVERYWHERE: Final = ("tests/servers", "uv.lock")
+"""What has a part in every test."""
+_SENDING: Final = ("mailer/campaigns", "mailer/database", "mailer/dispatch", "mailer/smtp")
+_RETURNS: Final = ("mailer/database", "mailer/feedback", "mailer/reasons")
+_PUBLIC: Final = ("mailer/selfservice", "mailer/web/archive", "mailer/web/public", "templates/web")
+_STUDIO: Final = ("mailer/web/studio", "templates/web")
+_STORIES: Final = ("editions/changes", "mailer/activity", "mailer/revisions")
+_MARKDOWN: Final = ("editions/markdown", "editions/rich_text")
+_RENDERING: Final = ("editions", "mailer/rendering")
+_REPORTS: Final = ("mailer/web/report", "mailer/web/report_pages", "templates/report", "templates/web")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A file that takes turns: how it is run, its quarter, and the rooms of which a change makes it due."""
+
+    kind: str
+    quarter: int
+    path: str
+    rooms: Rooms
+
+    def is_touched(self, changed: frozenset[str] | None) -> bool:
+        """Return whether one of the ``changed`` files, None for all, is of its rooms."""
+        if changed is None:
+            return True
+        return any(file.startswith((self.path, *self.rooms, *_EVERYWHERE)) for file in changed)
+
+
+SOAK, JUDGES, MAILS = "soak", "judges", "mails"
+TURNS: Final = (
+    Turn(SOAK, 0, "tests/acceptance/test_killed_acts.py", (*_STUDIO, *_STORIES)),
+    Turn(SOAK, 0, "tests/acceptance/test_kills.py", _SENDING),
+    Turn(SOAK, 0, "tests/acceptance/test_mailbox_kills.py", _RETURNS),
+    Turn(SOAK, 0, "tests/acceptance/test_pages.py", _PUBLIC),
+    Turn(SOAK, 0, "tests/rendering/body/test_assembly.py", _RENDERING),
+    Turn(SOAK, 0, "tests/subscribers/imports/columns/test_who_left.py", ("subscribers/imports",)),
+    Turn(SOAK, 1, "tests/acceptance/test_crash.py", _SENDING),
+    Turn(SOAK, 1, "tests/acceptance/test_killed_studio.py", (*_STUDIO, *_SENDING, "mailer/list_imports")),
+    Turn(SOAK, 1, "tests/acceptance/test_postgres_restart.py", _SENDING),
+    Turn(SOAK, 1, "tests/acceptance/test_what_comes_back.py", _RETURNS),
+    Turn(SOAK, 1, "tests/dispatch/test_relay_tokens.py", ("mailer/dispatch", "mailer/oauth", "mailer/smtp")),
+    Turn(SOAK, 1, "tests/rendering/test_incremental.py", _RENDERING),
+    Turn(SOAK, 1, "tests/verification/test_mail_check.py", (*_RENDERING, "mailer/verification")),
+    Turn(SOAK, 2, "tests/acceptance/test_injected_faults.py", _SENDING),
+    Turn(SOAK, 2, "tests/acceptance/test_scanners.py", _PUBLIC),
+    Turn(SOAK, 2, "tests/acceptance/test_schemathesis.py", _PUBLIC),
+    Turn(SOAK, 2, "tests/acceptance/test_unsubscribe.py", (*_PUBLIC, *_SENDING)),
+    Turn(SOAK, 2, "tests/feedback/test_hostile_messages.py", _RETURNS),
+    Turn(SOAK, 2, "tests/revisions/test_killed_server.py", _STORIES),
+    Turn(SOAK, 3, "tests/acceptance/test_false_death.py", _SENDING),
+    Turn(SOAK, 3, "tests/acceptance/test_postfix.py", _SENDING),
+    Turn(SOAK, 3, "tests/campaigns/pending_launches/test_killed_launches.py", _SENDING),
+    Turn(SOAK, 3, "tests/dispatch/test_crash.py", _SENDING),
+    Turn(
+        SOAK,
+        3,
+        "tests/editions/rich_text/test_document_writer.py",
+        ("editions/markdown", "editions/rich_text"),
+    ),
+    Turn(SOAK, 3, "tests/web/studio/test_hostile_input.py", _STUDIO),
+    Turn(JUDGES, 0, "tests/acceptance/test_pages.py", _PUBLIC),
+    Turn(JUDGES, 0, "tests/web/report_pages/test_reports_in_a_browser.py", _REPORTS),
+    Turn(JUDGES, 1, "tests/judges/test_judges.py", ("tests/judges",)),
+    Turn(JUDGES, 2, "tests/web/studio/test_every_page.py", _STUDIO),
+    Turn(JUDGES, 3, "tests/web/studio/test_lighthouse.py", _STUDIO),
+    Turn(MAILS, 1, "scripts/judge.py", (*_RENDERING, "templates", "tests/judges", "tests/golden")),
+)
+"""Each file with tests marked `soak` or `judges`, and the judging of every mail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """The number, and what has changed in this sitting and the one before; None is everything.
+
+    ``doubt`` says why everything is taken, empty if it need not be.
+    """
+
+    number: int = 0
+    changed: frozenset[str] | None = None
+    changed_before: frozenset[str] | None = None
+    doubt: str = ""
+
+
+def choose_due(sitting: Sitting) -> list[Turn]:
+    """Choose whose turn it is."""
+    if sitting.doubt:
+        return [*TURNS]
+    side = sitting.number % 2
+
+    def is_due(turn: Turn) -> bool:
+        if turn.quarter == sitting.number % QUARTERS or turn.is_touched(sitting.changed):
+            return True
+        # The sitting before may have changed too much for one run.
+        return turn.quarter % 2 == side and turn.is_touched(sitting.changed_before)
+
+    due = [turn for turn in TURNS if is_due(turn)]
+    if len(due) > len(TURNS) / 2:
+        due = [turn for turn in due if turn.quarter % 2 == side]
+    return due
+
+
+def read_sitting(root: Path = ROOT) -> Sitting:
+    """Read from git and the number what this sitting is."""
+
+    def ask_git(*words: str) -> list[str]:
+        # A clone may belong to somebody else than who runs this.
+        command = ["git", "-C", str(root), "-c", "safe.directory=*", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    def read_number(commit: str) -> int:
+        return int(ask_git("show", f"{commit}:{NUMBER}")[0])
+
+    def list_changed(old: str, new: str) -> frozenset[str]:
+        return frozenset(ask_git("diff", "--name-only", "--no-renames", old, new))
+
+    try:
+        if ask_git("rev-parse", "--is-shallow-repository") != ["false"]:
+            return Sitting(doubt="the history of this clone is cut off")
+        moves = ask_git("log", "--format=%H %ct", "--max-count=3", "--", NUMBER)
+        commits = [move.split()[0] for move in moves]
+        numbers = [read_number(commit) for commit in commits]
+        now = int(ask_git("log", "-1", "--format=%ct")[0])
+        if now - int(moves[0].split()[1]) > _FORGOTTEN:
+            return Sitting(doubt=f"nobody has moved the number in {NUMBER} (`make turn`)")
+        if any(new - old != 1 for new, old in pairwise(numbers)):
+            return Sitting(doubt=f"the number in {NUMBER} has not moved by one")
+        return Sitting(
+            number=numbers[0],
+            changed=list_changed(commits[1], "HEAD") if len(commits) > 1 else None,
+            changed_before=list_changed(commits[2], commits[0]) if len(commits) > 2 else None,
+        )
+    except (subprocess.CalledProcessError, OSError, IndexError, ValueError):
+        return Sitting(doubt="there is no history to ask")
+
+
+def describe(sitting: Sitting, due: list[Turn]) -> Iterator[str]:
+    """Describe the rule and whose turn it is, in lines."""
+    yield "turns: what takes minutes runs when its room has changed, or every fourth time (scripts/turns.py)."
+    if sitting.doubt:
+        yield f"turns: everything is due, because {sitting.doubt}."
+        return
+    rooms = "every room" if sitting.changed is None else f"{len(sitting.changed)} files"
+    yield (
+        f"turns: this is turn {sitting.number}, of quarter {sitting.number % QUARTERS}, and its sitting has "
+        f"changed {rooms}: {len(due)} of {len(TURNS)} are due."
+    )
+    for turn in TURNS:
+        yield f"turns: {'due  ' if turn in due else 'later'} {turn.kind:<6} {turn.path}"
+
+
+def main() -> None:
+    """Print the rule and whose turn it is, or only the files of one kind; with `--all`, of all of them."""
+    words = sys.argv[1:]
+    sitting = Sitting(doubt="it was asked for") if "--all" in words else read_sitting()
+    due = choose_due(sitting)
+    kinds = {word for word in words if word != "--all"}
+    if kinds:
+        print(*(turn.path for turn in due if turn.kind in kinds))
+    else:
+        print(*describe(sitting, due), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
