@@ -255,7 +255,7 @@ class ConsentRecord(SQLModel, table=True):
     is the import that wrote the record.
 
     The database itself refuses to change a record, or to delete one without its subscriber. The one
-    exception is emptying the text of an erased person's records (migration ``0006_consent``).
+    exception is emptying the text of an erased person's records (migration ``0001_tables``).
     """
 
     __tablename__: ClassVar[str] = "consent_record"

@@ -1,9 +1,6 @@
 """Trial mode: a new set-up reaches test readers alone, until the doctor is content and a person ends it."""
 
-import ast
 from datetime import timedelta
-from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select, text
@@ -11,14 +8,13 @@ from sqlalchemy import Engine, func, select, text
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
-from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial, is_rehearsal, read_trial
-from mailer.database.migrations import versions
+from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial, is_rehearsal
 from mailer.database.models import CampaignState, Delivery
 from mailer.network import is_reserved_domain
 from mailer.settings import CampaignSettings, RelaySettings, SmtpSettings, WebSettings
 from mailer.workspace import Workspace
 from tests.factories.campaigns import make_plan, with_sender, with_settings
-from tests.factories.deliveries import START, FakeClock, add_campaign
+from tests.factories.deliveries import START, FakeClock
 
 PUBLIC = WebSettings(base_url="https://news.river-office.org")
 
@@ -146,20 +142,3 @@ def test_a_set_up_to_try_things_out_needs_none(campaign_workspace: Workspace) ->
 )
 def test_domains_for_examples_are_known(domain: str, reserved: bool) -> None:
     assert is_reserved_domain(domain) is reserved
-
-
-def test_who_has_sent_campaigns_before_is_not_in_trial(
-    real_workspace: Workspace, campaign_engine: Engine
-) -> None:
-    """What the migration does with a database of before."""
-    tree = ast.parse(Path(str(files(versions) / "0019_trial.py")).read_text(encoding="utf-8"))
-    words = [str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    statement = text(next(word for word in words if word.startswith("INSERT INTO trial_change")))
-    with campaign_engine.begin() as connection:
-        connection.execute(statement)
-        assert read_trial(connection, real_workspace.settings).is_on
-    add_campaign(campaign_engine, ["old@example.org"])
-    with campaign_engine.begin() as connection:
-        connection.execute(statement)
-        state = read_trial(connection, real_workspace.settings)
-    assert str(state) == "trial mode has ended: campaigns go to everybody they are for"

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -20,6 +19,7 @@ from mailer.database import job_schema, schema
 from mailer.database.engine import open_engine
 from mailer.database.job_schema import create_job_tables, has_job_tables, is_own_table
 from mailer.errors import StaleSchemaError
+from tests.paths import ROOT
 
 AT = "2026-03-01 09:00:00+00:00"
 
@@ -142,98 +142,6 @@ def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
     engine.dispose()
 
 
-def test_the_basis_of_earlier_imports_moves_to_its_own_column(empty_engine: Engine) -> None:
-    upgrade_to(empty_engine, "0003_tickets")
-    add_subscriber(empty_engine, "active")
-    words = {
-        1: "row 2; members of the network, who asked for it; by letter",
-        2: "row 3; whoever imported the file vouches that everybody in it agreed to get the newsletter",
-    }
-    empty = {"source": "partners.csv", "wording": "", "wording_version": "", "language": ""}
-    for number, evidence in words.items():
-        values = {"id": number, "event": "imported", "method": "import", "evidence": evidence}
-        insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
-    values = {"id": 3, "event": "updated", "method": "import", "evidence": "row 2; changed: sectors"}
-    insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
-    schema.upgrade(empty_engine)
-    with empty_engine.connect() as connection:
-        kept = connection.execute(text("SELECT evidence, basis FROM consent_record ORDER BY id")).all()
-    assert [tuple(row) for row in kept] == [
-        ("row 2", "members of the network, who asked for it; by letter"),
-        ("row 3", ""),
-        ("row 2; changed: sectors", ""),
-    ]
-
-
-def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -> None:
-    upgrade_to(empty_engine, "0008_checks")
-    add_subscriber(empty_engine, "unsubscribed")
-    words = {
-        "method": "x",
-        "source": "",
-        "wording": "",
-        "wording_version": "",
-        "language": "",
-        "evidence": "",
-    }
-    insert_row(empty_engine, "consent_record", id=1, subscriber_id=1, event="suppressed", at=AT, **words)
-    schema.upgrade(empty_engine)
-    insert_row(
-        empty_engine, "consent_record", id=2, subscriber_id=1, event="unsuppressed", at=AT, basis="", **words
-    )
-    with pytest.raises(IntegrityError, match="only ever added to"), empty_engine.begin() as connection:
-        connection.execute(text("UPDATE consent_record SET event = 'erased'"))
-
-
-def test_earlier_campaigns_get_the_subject_of_their_content(empty_engine: Engine) -> None:
-    upgrade_to(empty_engine, "0010_approval")
-    values = {
-        "edition": "e",
-        "title": "t",
-        "segment": "all",
-        "state": "sending",
-        "state_reason": "",
-        "digest": "",
-        "in_doubt_policy": "hold",
-        "approved_by": "",
-        "approved_digest": "",
-        "audience": 0,
-        "created_at": AT,
-    }
-    bodies = {1: b'{"version": 2, "subject": "\xe6\x98\xa5"}', 2: b"not JSON", 3: None}
-    for number, body in bodies.items():
-        insert_row(empty_engine, "campaign", id=number, language="zh", **values)
-        if body is not None:
-            insert_row(empty_engine, "campaign_content", campaign_id=number, language="zh", body=body)
-    insert_row(empty_engine, "campaign_content", campaign_id=1, language="en", body=b'{"subject": "Spring"}')
-    schema.upgrade(empty_engine)
-    with empty_engine.connect() as connection:
-        subjects = connection.execute(text("SELECT subject FROM campaign ORDER BY id")).scalars().all()
-    assert subjects == ["春", "", ""]
-
-
-def test_mails_that_wait_in_an_older_database_stay_in_line(empty_engine: Engine) -> None:
-    upgrade_to(empty_engine, "0010_approval")
-    texts = dict.fromkeys(("detail", "token", "wording", "wording_version", "origin", "reason"), "")
-    values = {"kind": "confirm", "email": "a@example.org", "language": "en", "attempts": 0, **texts}
-    insert_row(empty_engine, "letter", id=1, asked_at=AT, not_before=AT, **values)
-    schema.upgrade(empty_engine)
-    insert_row(empty_engine, "letter", id=2, asked_at=AT, not_before=AT, network_rank=1, **values)
-    with empty_engine.connect() as connection:
-        assert connection.execute(text("SELECT id, network_rank FROM letter ORDER BY 1")).all() == [
-            (1, 0),
-            (2, 1),
-        ]
-
-
-def upgrade_to(engine: Engine, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(schema.MIGRATIONS))
-    with schema._migration_transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-
 def test_upgrading_twice_keeps_the_rows(empty_engine: Engine) -> None:
     schema.upgrade(empty_engine)
     add_subscriber(empty_engine, "active")
@@ -299,13 +207,34 @@ def test_an_older_database_is_stale_and_the_command_is_named(
         schema.ensure_current(engine)
 
 
-def test_a_newer_database_is_neither_used_nor_changed(engine: Engine) -> None:
+def set_revision(engine: Engine, revision: str) -> None:
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0099_future'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def test_a_newer_database_is_neither_used_nor_changed(engine: Engine) -> None:
+    set_revision(engine, "0099_future")
     with pytest.raises(StaleSchemaError, match="is from a newer version"):
         schema.ensure_current(engine)
     with pytest.raises(StaleSchemaError, match="is from a newer version"):
         schema.upgrade(engine)
+
+
+def test_a_database_of_an_unreleased_checkout_is_left_alone_until_it_is_said_to_be_current(
+    engine: Engine,
+) -> None:
+    set_revision(engine, "0039_tests_in_doubt")
+    for use in (schema.ensure_current, schema.upgrade):
+        with pytest.raises(StaleSchemaError, match=r"before the first release made.*docs/backup\.md"):
+            use(engine)
+    with engine.connect() as connection:
+        assert schema.read_revision(connection) == "0039_tests_in_doubt"
+    advice = (ROOT / "docs" / "backup.md").read_text(encoding="utf-8")
+    (statement,) = re.findall(r"`(UPDATE alembic_version [^`]+);`", advice)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    schema.upgrade(engine)
+    schema.ensure_current(engine)
 
 
 def test_the_newest_revision_is_the_one_written_down() -> None:

@@ -10,6 +10,7 @@ from mailer.database import comment_models as comment_models
 from mailer.database import count_models as count_models
 from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
+from mailer.database import import_models as import_models
 from mailer.database import launch_models as launch_models
 from mailer.database import models as models
 from mailer.database import preparation_models as preparation_models
