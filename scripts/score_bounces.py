@@ -17,7 +17,7 @@ from flufl.bounce import all_failures
 
 from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.mime.mailbox_file import split_mailbox
+from mailer.feedback.mime_part import split_mailbox
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpora" / "bounces"
 _ROUNDS = 8

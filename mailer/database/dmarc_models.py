@@ -27,7 +27,7 @@ class DmarcReport(SQLModel, table=True):
 
 class DmarcSource(SQLModel, table=True):
     """Messages in our name from one network address in one report; see
-    :class:`mailer.feedback.aggregate_report.ReportedSource`.
+    :class:`mailer.feedback.incoming_message.ReportedSource`.
 
     ``dkim_domains`` are separated by spaces.
     """

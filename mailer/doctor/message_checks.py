@@ -14,7 +14,7 @@ from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import reader_for

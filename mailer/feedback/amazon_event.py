@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_part import MimePart
 
 
 def is_from_amazon(message: MimePart) -> bool:

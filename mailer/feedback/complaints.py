@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from mailer.feedback.amazon_event import find_amazon_event, is_from_amazon
 from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
-from mailer.feedback.mime.addresses import list_addresses
-from mailer.feedback.mime.headers import Headers, parse_headers
-from mailer.feedback.mime.original_message import describe_original, find_enclosed
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_headers import Headers, list_addresses, parse_headers
+from mailer.feedback.mime_part import MimePart, describe_original, find_enclosed
 from mailer.feedback.xarf import read_xarf
 from mailer.reasons.reason import Reason
 

@@ -1,10 +1,55 @@
-"""What one incoming message is: the frozen value between reading a message and acting on it."""
+"""What came back, as values: one incoming message, a DMARC report and a provider's event."""
 
+import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mailer.database.feedback_models import FeedbackKind
-from mailer.feedback.aggregate_report import AggregateReport
 from mailer.reasons.reason import Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedSource:
+    """Messages in our name that a receiver got from one address, and what it made of them.
+
+    ``count`` is their number. ``dkim`` and ``spf`` say whether each passed and was aligned with the From
+    domain, ``header_from``. ``disposition`` is what the receiver did: none, quarantine or reject, and "pass"
+    since RFC 9990. ``override`` is why that was not what the policy asks for, such as "forwarded".
+    ``dkim_domains`` are the domains whose signatures passed, ``spf_domain`` the one whose SPF passed.
+    """
+
+    source_ip: str
+    count: int
+    header_from: str
+    dkim: bool
+    spf: bool
+    disposition: str = ""
+    override: str = ""
+    dkim_domains: tuple[str, ...] = ()
+    spf_domain: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregateReport:
+    """One report: ``organisation`` writes about messages from ``domain`` between ``begin`` and ``end`` (UTC).
+
+    ``policy`` is the DMARC policy that it found: none, quarantine or reject.
+    """
+
+    organisation: str
+    report_id: str
+    domain: str
+    policy: str
+    begin: datetime
+    end: datetime
+    sources: tuple[ReportedSource, ...]
+
+
+def concerns_domain(report: AggregateReport, domain: str) -> bool:
+    """Whether ``report`` is about ``domain``, one below it, or one above it, whose policy may apply."""
+    ours, theirs = f".{domain.lower()}", f".{report.domain}"
+    return "." in report.domain and (ours.endswith(theirs) or theirs.endswith(ours))
+
 
 __all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
 
@@ -70,3 +115,26 @@ class IncomingMessage:
     text: str = ""
     dmarc: AggregateReport | None = None
     strange_domain: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderEvent:
+    """One thing that happened to one message to one person, as a mail provider's webhook reports it.
+
+    ``provider`` is the name of its table under ``[feedback.webhooks]``, such as ``ses``. ``event_id`` is the
+    provider's own for this event and recipient; where it has none, it is made of what the event says, so that
+    the same event has the same one when it comes again. ``message`` says the same as a mail would: a bounce
+    (``action`` is ``delayed`` while the provider goes on trying), a complaint, or leaving the list; it has
+    one recipient. ``happened_at`` is in UTC, None if the provider does not say.
+    """
+
+    provider: str
+    event_id: str
+    message: IncomingMessage
+    happened_at: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes the event the same when it comes again: a sha256 in hexadecimal, as a mail has."""
+        named = f"{self.provider}\0{self.event_id}".encode("utf-8", "surrogatepass")
+        return hashlib.sha256(named).hexdigest()

@@ -8,8 +8,8 @@ from mailer.feedback.bounces.bounce_reader import read_bounce
 from mailer.feedback.complaints import read_complaint
 from mailer.feedback.dmarc_reports.report_reader import read_aggregate_report
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
-from mailer.feedback.mime.addresses import list_addresses
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_headers import list_addresses
+from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.feedback.replies import is_written_by_person, read_own_text
 from mailer.rendering.return_addresses import find_token
 

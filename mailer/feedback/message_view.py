@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from editions.unsafe_characters import remove_unsafe_characters
-from mailer.feedback.mime.headers import decode_words, parse_parameters
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_headers import decode_words, parse_parameters
+from mailer.feedback.mime_part import MimePart, parse_message
 
 SHOWN_HEADERS: Final = ("From", "To", "Date", "Subject", "Reply-To", "Return-Path", "Auto-Submitted")
 """The headers that are shown, where a message has them."""

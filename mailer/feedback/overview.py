@@ -17,7 +17,7 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
     FeedbackState,
 )
-from mailer.feedback.mime.part import parse_message
+from mailer.feedback.mime_part import parse_message
 from mailer.reasons.reason import Reason
 from mailer.utc import format_iso
 from subscribers.models import Subscriber

@@ -6,12 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer.database.engine import open_session
-from mailer.feedback.aggregate_report import concerns_domain
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import names_leaver
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage, ProviderEvent, concerns_domain
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.provider_event import ProviderEvent
 from mailer.feedback.recorder import Arrival, Receipt, record
 from mailer.feedback.soft_bounces import PROVIDER_SOURCE
 

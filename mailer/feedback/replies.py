@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from mailer.feedback.mime.addresses import list_addresses
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_headers import list_addresses
+from mailer.feedback.mime_part import MimePart
 
 # A reply has tens of lines. What comes after thousands is the history of the conversation.
 _MAX_LINES = 3000

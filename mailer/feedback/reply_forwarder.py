@@ -30,8 +30,8 @@ from mailer.dispatch.poll_loop import repeat_work
 from mailer.dispatch.single_mail import send_mail
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.mime.addresses import list_addresses
-from mailer.feedback.mime.part import parse_message
+from mailer.feedback.mime_headers import list_addresses
+from mailer.feedback.mime_part import parse_message
 from mailer.rendering.message import sender_address
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import Outcome, Verdict

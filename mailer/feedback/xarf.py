@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_part import MimePart, parse_message
 
 _JSON_TYPES = frozenset({"application/json", "application/xarf+json", "text/json"})
 _MESSAGE_TYPES = ("message/rfc822", "text/rfc822", "message/global")

@@ -12,7 +12,7 @@ from itertools import islice
 
 from sqlmodel import Session
 
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_part import MimePart
 from mailer.keys import Keys
 from mailer.rendering.recipient import PREVIEW_CODE, message_id
 from mailer.selfservice.subscription import verify_campaign

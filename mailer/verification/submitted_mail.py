@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from quopri import decodestring
 
-from mailer.feedback.mime.addresses import read_mailbox
-from mailer.feedback.mime.charsets import decode_bytes
-from mailer.feedback.mime.headers import decode_words
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_headers import decode_bytes, decode_words, read_mailbox
+from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.verification.answer import Obstacle
 from mailer.verification.word_stream import Token, read_html_tokens, read_text_tokens
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mailer.feedback.mime.headers import parse_parameters
+from mailer.feedback.mime_headers import parse_parameters
 
 _MAX_FILE_NAME: Final = 200
 _FILE_NAME: Final = re.compile(

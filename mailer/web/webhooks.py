@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.receiver import receive_event
 from mailer.feedback.webhooks.registry import Webhook
 from mailer.feedback.webhooks.request import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mailer.feedback.bounces.server_rules import load_server_rules
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.mime.mailbox_file import split_mailbox
+from mailer.feedback.mime_part import split_mailbox
 
 NAUGHTY = (
     "", " ", "\x00", "\r", "\n\n", "\ud800", "\ufeff", "\u202e", "﷽", "NaN", "-1", "1e999", "../../x",

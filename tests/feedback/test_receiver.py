@@ -8,8 +8,12 @@ from sqlmodel import Session, col, func, select
 
 from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState, QueuedReply
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import (
+    IncomingMessage,
+    OriginalMessage,
+    ProviderEvent,
+    ReportedRecipient,
+)
 from mailer.feedback.receiver import receive, receive_event
 from mailer.reasons.reason import Reason
 from subscribers.tokens import LinkPurpose

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.feedback.mime.part import parse_message
+from mailer.feedback.mime_part import parse_message
 from mailer.feedback.replies import is_written_by_person, read_own_text, split_reply
 
 OWN = "Thank you!\n\nMarta"

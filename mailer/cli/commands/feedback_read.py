@@ -93,7 +93,7 @@ def _describe_file(
     name: str, raw: bytes, context: CliContext, find_subscribers: FindSubscribers
 ) -> dict[str, Any]:
     from mailer.feedback.message_reader import read_message
-    from mailer.feedback.mime.mailbox_file import split_mailbox
+    from mailer.feedback.mime_part import split_mailbox
 
     leave_address, delimiter = _leave_address(context)
     messages = [

@@ -18,7 +18,7 @@ from mailer.feedback.auto_replies.phrases import (
     normalise,
     skip_courtesies,
 )
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_part import MimePart
 from mailer.feedback.replies import OwnText, split_reply
 
 _ENOUGH = 4

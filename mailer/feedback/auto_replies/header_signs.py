@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 
 from mailer.feedback.auto_replies.phrases import normalise
-from mailer.feedback.mime.addresses import read_mailbox
-from mailer.feedback.mime.headers import Headers
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_headers import Headers, read_mailbox
+from mailer.feedback.mime_part import MimePart
 
 # Fields such as X-Autoreply, X-Autorespond, X-Mail-Autoreply, X-AutoReply-From and X-Vacation have no
 # standard; their name says what they are. X-Auto-Response-Suppress asks for something else.

@@ -23,9 +23,8 @@ from mailer.feedback.bounces.recipient_report import (
 from mailer.feedback.bounces.server_rules import read_server_text
 from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
 from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
-from mailer.feedback.mime.addresses import list_addresses
-from mailer.feedback.mime.original_message import describe_original, find_enclosed, split_copy
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_headers import list_addresses
+from mailer.feedback.mime_part import MimePart, describe_original, find_enclosed, split_copy
 from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import classify_reason
 

@@ -10,7 +10,7 @@ from mailer.feedback.bounces.recipient_report import (
     find_status,
     one_line,
 )
-from mailer.feedback.mime.headers import Headers, find_fields, make_headers
+from mailer.feedback.mime_headers import Headers, find_fields, make_headers
 
 # Also as some servers misname it.
 STATUS_TYPES = frozenset(

@@ -4,8 +4,8 @@ from email import message_from_bytes
 from email.errors import MessageError
 
 from mailer.feedback.bounces.recipient_report import RecipientReport, clean_address
-from mailer.feedback.mime.charsets import clean_text
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_headers import clean_text
+from mailer.feedback.mime_part import MimePart
 
 # Each of its readers looks at every line of every part. A mail of 100 kB has 2,000 lines, but one of empty
 # lines as many as bytes.

@@ -2,7 +2,7 @@
 
 import re
 
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_part import MimePart
 
 _SYSTEM_SENDER = re.compile(
     r"\b(?:mailer[-_]?daemon|mail[-_]?daemon|post[-_]?master|postoffice|mdaemon|daemon|mailsystem|mailadmin|"

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from typing import Final
 
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.mime_part import MimePart
 
 MAX_XML_BYTES: Final = 20 * 1024 * 1024
 """The report of a month of a large sender has some 5 MB. What unfolds to more is not read."""

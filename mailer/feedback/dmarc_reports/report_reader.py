@@ -1,9 +1,9 @@
 """Reads a message as an aggregate report of DMARC."""
 
-from mailer.feedback.aggregate_report import AggregateReport
 from mailer.feedback.dmarc_reports.attachment import find_report_xml
 from mailer.feedback.dmarc_reports.xml_reader import read_report_xml
-from mailer.feedback.mime.part import MimePart
+from mailer.feedback.incoming_message import AggregateReport
+from mailer.feedback.mime_part import MimePart
 
 
 def read_aggregate_report(message: MimePart) -> AggregateReport | None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from mailer.database.dmarc_models import DmarcReport, DmarcSource
-from mailer.feedback.aggregate_report import AggregateReport
+from mailer.feedback.incoming_message import AggregateReport
 
 KEPT_FOR: Final = timedelta(days=396)
 """Thirteen months: the same month of the year before can be compared."""

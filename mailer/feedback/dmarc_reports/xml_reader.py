@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from mailer.feedback.aggregate_report import AggregateReport, ReportedSource
+from mailer.feedback.incoming_message import AggregateReport, ReportedSource
 
 MAX_SOURCES: Final = 10_000
 _MAX_WORD: Final = 255

@@ -5,8 +5,13 @@ import json
 import re
 from datetime import datetime
 
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage, OriginalMessage, ReportedRecipient
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import (
+    FeedbackKind,
+    IncomingMessage,
+    OriginalMessage,
+    ProviderEvent,
+    ReportedRecipient,
+)
 from mailer.reasons.reason import Reason
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")

@@ -14,8 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from locales.phrase import gettext_noop
-from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import AsObject, Line, Moment, ProviderFields, list_objects
 from mailer.feedback.webhooks.judgement import judge_reason

@@ -11,8 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import Fields, Flag, Line, Moment, ProviderFields, read_line
 from mailer.feedback.webhooks.judgement import judge_reason

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from locales.phrase import read_error
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.fields import list_objects

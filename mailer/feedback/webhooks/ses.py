@@ -13,8 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mailer.feedback.incoming_message import FeedbackKind, OriginalMessage
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import FeedbackKind, OriginalMessage, ProviderEvent
 from mailer.feedback.webhooks.events import make_event, make_original
 from mailer.feedback.webhooks.fields import (
     AsObject,

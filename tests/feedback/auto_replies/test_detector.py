@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.message_reader import read_message
-from mailer.feedback.mime.part import parse_message
+from mailer.feedback.mime_part import parse_message
 
 MESSAGES = Path(__file__).parent / "messages"
 HEAD = "From: marta.lind@example.org\nTo: news@example.com\nSubject: {subject}\n{fields}\n{body}\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.feedback.bounces.flufl_reader import read_with_flufl
-from mailer.feedback.mime.part import parse_message
+from mailer.feedback.mime_part import parse_message
 
 FIELDS = b"From: MAILER-DAEMON@mail.example.com\nTo: bounce@example.com\nSubject: failure notice\n\n"
 NOTICE = b"""Hi. This is the qmail-send program at mail.example.com.

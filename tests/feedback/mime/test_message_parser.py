@@ -4,10 +4,8 @@ import base64
 
 import pytest
 
-from mailer.feedback.mime.headers import parse_parameters
-from mailer.feedback.mime.html_text import read_html_text
-from mailer.feedback.mime.mailbox_file import split_mailbox
-from mailer.feedback.mime.part import MimePart, parse_message
+from mailer.feedback.mime_headers import parse_parameters
+from mailer.feedback.mime_part import MimePart, parse_message, read_html_text, split_mailbox
 
 REPORT = """\
 From MAILER-DAEMON Mon Mar  3 10:00:00 2025

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from mailer.errors import ConfigurationError
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.registry import find_faults, open_webhooks
 from mailer.feedback.webhooks.request import (

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.provider_event import ProviderEvent
+from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.fields import list_objects, read_line, read_moment
 from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json

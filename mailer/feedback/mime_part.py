@@ -1,6 +1,7 @@
-"""A message as a tree of parts, read from any bytes without an exception."""
+"""A message as a tree of parts, read from any bytes without an exception; and the message it is about."""
 
 import binascii
+import html
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -8,9 +9,47 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from quopri import decodestring
 
-from mailer.feedback.mime.charsets import decode_bytes
-from mailer.feedback.mime.headers import Headers, parse_headers, parse_parameters
-from mailer.feedback.mime.html_text import read_html_text
+from mailer.feedback.incoming_message import OriginalMessage
+from mailer.feedback.mime_headers import (
+    Headers,
+    decode_bytes,
+    list_addresses,
+    parse_headers,
+    parse_parameters,
+)
+
+# What stands between these is not for readers.
+_INVISIBLE = (("<style", "</style"), ("<script", "</script"), ("<title", "</title"), ("<!--", "-->"))
+# Neither goes on beyond the next bracket, or a text full of open ones would take their square.
+_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|/table|hr|p|/pre)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*>")
+_ADDRESS_IN_BRACKETS = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
+
+
+def read_html_text(source: str) -> str:
+    """Return the words of ``source``, a line for each paragraph, row or item."""
+    # Some servers write "<name@example.org>" into HTML without escaping it.
+    text = _ADDRESS_IN_BRACKETS.sub(r"&lt;\1&gt;", source)
+    for start, end in _INVISIBLE:
+        text = _remove_between(text, start, end)
+    if "<pre" not in text.lower():
+        text = " ".join(line.strip() for line in text.split("\n"))
+    text = _TAG.sub("", _BREAK.sub("\n", text))
+    text = html.unescape(text).replace("\xa0", " ")
+    return "\n".join(line.strip() for line in text.split("\n"))
+
+
+def _remove_between(text: str, start: str, end: str) -> str:
+    """Cut from each ``start`` to the next ``end``. A search by regular expression would be quadratic."""
+    lower = text.lower()
+    if start not in lower or len(lower) != len(text):
+        return text
+    kept, position = [], 0
+    while (begin := lower.find(start, position)) >= 0 and (stop := lower.find(end, begin)) >= 0:
+        kept.append(text[position:begin])
+        position = stop
+    return "".join([*kept, text[position:]])
+
 
 # A mail of people has a handful of levels and parts. More are read as one text.
 _MAX_DEPTH = 20
@@ -196,3 +235,121 @@ def _decode_base64(content: bytes) -> bytes:
     except (binascii.Error, ValueError):
         letters = _NOT_BASE64.sub(b"", content)
         return b64decode(letters[: len(letters) // 4 * 4])
+
+
+# From, a sender, and the day as asctime(3) writes it; some programs put a time zone before or after the year.
+_SEPARATOR = re.compile(
+    rb"^From [^\n]{0,200}?\b\d{1,2}:\d{2}(?::\d{2})?[^\n]{0,40}\b\d{4}[^\n]{0,40}$", re.MULTILINE
+)
+
+
+def split_mailbox(raw: bytes) -> list[bytes]:
+    """Return the messages in ``raw``: itself, unless it begins as an mbox does and has several."""
+    if not raw.startswith(b"From "):
+        return [raw]
+    text = normalise_lines(raw)
+    starts = [
+        match.start() for match in _SEPARATOR.finditer(text) if _follows_empty_line(text, match.start())
+    ]
+    if len(starts) < 2:
+        return [raw]
+    return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+
+
+def _follows_empty_line(text: bytes, position: int) -> bool:
+    return position == 0 or text[max(0, position - 2) : position] == b"\n\n"
+
+
+_ENCLOSED_TYPES = ("message/rfc822", "message/global", "text/rfc822", "message/partial", "message/rfc2822")
+# How servers write that what follows is the message they return.
+_COPY_FOLLOWS = (
+    r"-{2,}\s*(?:this is a copy of|original message|returned message|your original (?:message|mail)"
+    r"|(?:the )?(?:header|body|first \d+ lines)\b.{0,30} of (?:the|your) (?:original )?(?:message|mail)"
+    r"|below this line is|below the next line is|message (?:header|text|body)|the header|unsent message"
+    r"|undelivered message|original mail|enclosed is|included is|begin returned|forwarded message"
+    r"|enclosed are the original headers|start of returned|transcript of message|a copy of the).*",
+    r"[ \t|*>=#_-]*(?:unsent message|(?:your )?original (?:message|mail)|(?:original |undelivered |returned |"
+    r"bounced |the )?(?:message|mail|e-?mail)(?: text| header(?:s)?| body)?)(?: as)? (?:below|follows?)"
+    r"(?: *\(.{0,60}\))?[ \t]*[:.]?[ \t|*<=#_-]*",
+    r"[ \t]*(?:original|returned|bounced|undelivered) (?:message|mail|e-mail) ?headers?:?[ \t]*",
+    r"[ \t]*-{2,} ?(?:original message|message header|original headers|original mail info|returned message|"
+    r"original mail|original message header|returned mail|message headers?)[ \t-]*:?",
+    r"[ \t]*[|*=_#>-]{3,}[ \t]*(?:message (?:text|header|headers|body|contents?) follows?|original message"
+    r"(?: follows| header)?|returned message|unsent message follows).*",
+    r"[ \t]*(?:the )?(?:header|headers|text|beginning|first part|contents?|copy) of (?:the|your) "
+    r"(?:original |undelivered |returned )?(?:message|mail|e-mail)\b.{0,60}",
+    r"Received: (?:from|by|\(qmail) .*",
+    r"Return-Path: *<.*>.*",
+)
+_START = re.compile(rf"^(?:{'|'.join(_COPY_FOLLOWS)})$", re.IGNORECASE | re.MULTILINE)
+_USUAL_FIRST_FIELDS = ("\nReceived: ", "\nReturn-Path: ", "\nReturn-path: ")
+_MESSAGE_FIELD = re.compile(
+    r"^[ \t>|]*(?:Received|Return-Path|Message-ID|From|To|Date|Subject|DKIM-Signature|X-[A-Za-z-]+):",
+    re.I | re.M,
+)
+_FIRST_FIELD = re.compile(
+    r"^[ \t>|]*(?:Received|Return-Path|Message-I[Dd]|From|To|Date|Subject|DKIM-Signature|MIME-Version|"
+    r"X-[A-Za-z-]+|Delivered-To|Reply-To|Sender|List-[A-Za-z]+|ARC-[A-Za-z-]+|Content-Type)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Above this number of recipients, a message is not one of ours, which have one each.
+_MAX_RECIPIENTS = 20
+_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id")
+_RECIPIENT_FIELDS = ("to", "cc", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "resent-to")
+
+
+def find_enclosed(message: MimePart) -> MimePart | None:
+    """Return the message, or the headers, that a part of ``message`` encloses; None if no part does."""
+    for part in message.walk():
+        if part.content_type.startswith(_ENCLOSED_TYPES):
+            enclosed = part.read_enclosed()
+            return enclosed if enclosed.headers else parse_message(part.body.lstrip())
+    return None
+
+
+def split_copy(text: str) -> tuple[str, MimePart | None]:
+    """Split ``text`` into a server's own words and the message that it copied below them.
+
+    The copy is recognised by what servers write above it and by headers that follow; None if there is none.
+    """
+    # Most copies begin with one of these fields, so that nothing below it has to be searched.
+    fields = [position for name in _USUAL_FIRST_FIELDS if (position := text.find(name)) >= 0]
+    end = min(fields) + 200 if fields else len(text)
+    for match in _START.finditer(text[:end]):
+        is_field = match[0][:8].lower() in ("received", "return-p")
+        rest = text[match.start() if is_field else match.end() :]
+        field = _FIRST_FIELD.search(rest[:4000])
+        if field is None:
+            continue
+        copy = rest[field.start() :]
+        # One header alone may be a server's own words about the message.
+        if len(_MESSAGE_FIELD.findall(copy[:4000])) < 2:
+            continue
+        return text[: match.start()], parse_message(_unquote(copy).encode("utf-8", "replace"))
+    return text, None
+
+
+def _unquote(copy: str) -> str:
+    """Take the same indent or quote mark off every line of a copied message."""
+    mark = re.match(r"[ \t>|]*", copy)
+    prefix = mark[0] if mark else ""
+    if not prefix:
+        return copy
+    return "\n".join(line.removeprefix(prefix) for line in copy.split("\n"))
+
+
+def describe_original(original: MimePart | None) -> OriginalMessage:
+    """Return what the headers of ``original`` show of the message."""
+    if original is None:
+        return OriginalMessage()
+    headers = original.headers
+    recipients = list_addresses(*(value for name in _RECIPIENT_FIELDS for value in headers.all(name)))
+    senders = list_addresses(headers.raw("return-path"))
+    return OriginalMessage(
+        message_id=headers.raw("message-id").strip()[:998],
+        # A report by RFC 9477 may have the second of these and nothing else.
+        feedback_token=" ".join(filter(None, map(headers.raw, _TOKEN_FIELDS)))[:998],
+        list_unsubscribe=headers.raw("list-unsubscribe").strip()[:2000],
+        envelope_sender=senders[0] if senders else "",
+        recipients=recipients[:_MAX_RECIPIENTS],
+    )
