@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from locales.phrase import CLAUSES, Phrase, gettext_noop, join_sentences
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
-from mailer.feedback.dmarc_reports.senders import read_senders
+from mailer.feedback.dmarc_reports import read_senders
 from mailer.feedback.health import (
     FeedbackFinding,
     check_feedback,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.bounces.bounce_reader import read_bounce
 from mailer.feedback.complaints import read_complaint
-from mailer.feedback.dmarc_reports.report_reader import read_aggregate_report
+from mailer.feedback.dmarc_reports import read_aggregate_report
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
 from mailer.feedback.mime_headers import list_addresses
 from mailer.feedback.mime_part import MimePart, parse_message

@@ -26,7 +26,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.dmarc_reports.report_store import store_report
+from mailer.feedback.dmarc_reports import store_report
 from mailer.feedback.identification import Finding, identify
 from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.successor_proposals import propose_successors

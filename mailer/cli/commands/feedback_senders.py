@@ -11,7 +11,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from mailer.feedback.dmarc_reports.senders import SenderOverview
+    from mailer.feedback.dmarc_reports import SenderOverview
 
 _MAX_LINES = 20
 
@@ -28,7 +28,7 @@ def senders(context: CliContext, days: int, as_json: bool) -> None:
     The reports arrive in the mailbox of what comes back, if the DMARC record of your domain names its
     address (rua). Anybody can write a report, so they are a hint and no proof.
     """
-    from mailer.feedback.dmarc_reports.senders import read_senders
+    from mailer.feedback.dmarc_reports import read_senders
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:

@@ -1,16 +1,77 @@
-"""Reads the machine-readable part of a delivery report (RFC 3464, RFC 6533)."""
+"""Machine-readable reports of a bounce: RFC 3464 and RFC 6533, and what Amazon SES tells by e-mail."""
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from mailer.feedback.bounces.recipient_report import (
-    RecipientReport,
-    clean_address,
-    find_code,
-    find_status,
-    one_line,
-)
 from mailer.feedback.mime_headers import Headers, find_fields, make_headers
+from mailer.feedback.mime_part import MimePart
+
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]\d)")
+_CODE = re.compile(r"(?<![\d.,:/=-])([245][0-5]\d)(?=[ \-,:;\"'<>)\]]|$)(?!-\d)")
+_ADDRESS = re.compile(
+    r"[^\s<>,;:\"'()\[\]\\|]+@[^\s<>,;:\"'()\[\]\\|]+|\"[^\"\n]{1,64}\"@[^\s<>,;:\"'()\[\]\\|]+"
+)
+# Longer replies repeat themselves, or quote the message.
+_MAX_WORDS = 700
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipientReport:
+    """One recipient as a bounce names it.
+
+    ``words`` are the server's own, on one line. ``original_address`` is the address that the message was sent
+    to, if the report says so and it is another than ``address``. ``status`` is such as "5.1.1", ``code`` such
+    as "550", ``action`` one of RFC 3464, ``host`` the server that refused, ``command`` the SMTP command that
+    it refused; each is "" if it is unknown.
+    """
+
+    address: str
+    words: str = ""
+    status: str = ""
+    code: str = ""
+    action: str = ""
+    host: str = ""
+    command: str = ""
+    envelope_id: str = ""
+    original_address: str = ""
+
+
+def clean_address(text: str) -> str:
+    """Return the first address in ``text`` without what surrounds it, "" if there is none."""
+    if "@" not in text:
+        return ""
+    match = _ADDRESS.search(text[:1000])
+    if match is None:
+        return ""
+    local, _, domain = match[0].rpartition("@")
+    domain = domain.strip(".>'\"`*_!?=")
+    local = local.lstrip("<=*'`") if not local.startswith('"') else local
+    if local.lower().startswith(("mailto:", "rfc822;", "smtp:")):
+        local = re.split(r"[:;]", local, maxsplit=1)[1]
+    return f"{local}@{domain}" if local and domain else ""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` on one line, without runs of spaces, at most 700 characters of it."""
+    words = " ".join(text[: _MAX_WORDS * 4].split())
+    return words if len(words) <= _MAX_WORDS else words[: _MAX_WORDS - 1] + "…"
+
+
+def find_status(text: str) -> str:
+    """Return the first enhanced status code (RFC 3463) in ``text`` that says something, "" if none does."""
+    found = [match[1] for match in _STATUS.finditer(text[: _MAX_WORDS * 2])]
+    # x.0.0 is "other": a more precise one after it is the server's own.
+    return next((status for status in found if not status.endswith(".0.0")), found[0] if found else "")
+
+
+def find_code(text: str) -> str:
+    """Return the first SMTP reply code in ``text``, "" if there is none."""
+    match = _CODE.search(text[: _MAX_WORDS * 2])
+    return match[1] if match else ""
+
 
 # Also as some servers misname it.
 STATUS_TYPES = frozenset(
@@ -166,3 +227,71 @@ def _read_address(value: str) -> str:
 def _character(number: int) -> str:
     """Return the character, "" for what is none: a control character, a surrogate, or beyond Unicode."""
     return chr(number) if 0x20 <= number < 0xD800 or 0xE000 <= number <= 0x10FFFF else ""
+
+
+def is_from_amazon(message: MimePart) -> bool:
+    """Whether the sender is Amazon's notification service, as far as its address tells."""
+    return "amazonaws.com" in message.headers.raw("from").lower()
+
+
+def find_amazon_event(text: str) -> dict[str, Any]:
+    """Return the event in ``text``, bare or in the envelope of SNS; empty if there is none."""
+    if "otificationType" not in text and "eventType" not in text:
+        return {}
+    event = _read_object(text)
+    inner = event.get("Message")
+    return _read_object(inner) if isinstance(inner, str) else event
+
+
+def _read_object(text: str) -> dict[str, Any]:
+    start = text.find("{")
+    # The mail wraps the JSON inside its strings, and has Amazon's own words below it.
+    decoder = json.JSONDecoder(strict=False)
+    try:
+        value, _ = decoder.raw_decode(text[start:]) if start >= 0 else ({}, 0)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_amazon_bounce(text: str) -> tuple[RecipientReport, ...]:
+    """Return the recipients of a notification of a bounce or a delivery; empty if ``text`` is none."""
+    return _read_event(find_amazon_event(text))
+
+
+def _read_event(event: dict[str, Any]) -> tuple[RecipientReport, ...]:
+    bounce, delivery = event.get("bounce"), event.get("delivery")
+    reports: list[RecipientReport] = []
+    if isinstance(bounce, dict):
+        is_transient = str(bounce.get("bounceType", "")).lower() == "transient"
+        for entry in _listed(bounce.get("bouncedRecipients")):
+            if isinstance(entry, dict) and (address := clean_address(str(entry.get("emailAddress", "")))):
+                words = one_line(str(entry.get("diagnosticCode") or "").removeprefix("smtp;"))
+                status = find_status(str(entry.get("status") or "")) or find_status(words)
+                action = str(entry.get("action") or "").lower()
+                known = (
+                    action if action in ("failed", "delayed") else ("delayed" if is_transient else "failed")
+                )
+                reports.append(
+                    RecipientReport(
+                        address=address,
+                        words=words or one_line(str(bounce.get("bounceSubType", ""))),
+                        status=status,
+                        code=find_code(words),
+                        action=known,
+                    )
+                )
+    elif isinstance(delivery, dict):
+        words = one_line(str(delivery.get("smtpResponse") or ""))
+        for entry in _listed(delivery.get("recipients")):
+            if address := clean_address(str(entry)):
+                reports.append(
+                    RecipientReport(
+                        address=address, words=words, status=find_status(words), action="delivered"
+                    )
+                )
+    return tuple(reports)
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.feedback.bounces.flufl_reader import read_with_flufl
+from mailer.feedback.bounces.server_rules import read_with_flufl
 from mailer.feedback.mime_part import parse_message
 
 FIELDS = b"From: MAILER-DAEMON@mail.example.com\nTo: bounce@example.com\nSubject: failure notice\n\n"

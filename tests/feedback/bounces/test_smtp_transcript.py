@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.feedback.bounces.smtp_transcript import find_refused_command, find_transcript
+from mailer.feedback.bounces.server_rules import find_refused_command, find_transcript
 
 _POSTFIX = """\
 <anna@example.org>: host mx.example.org[192.0.2.7] said: 550 5.2.1

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.database.feedback_models import FeedbackKind
-from mailer.feedback.dmarc_reports import attachment
-from mailer.feedback.dmarc_reports.xml_reader import MAX_SOURCES, read_report_xml
+from mailer.feedback import dmarc_reports
+from mailer.feedback.dmarc_reports import MAX_SOURCES, read_report_xml
 from mailer.feedback.message_reader import read_message
 from tests.factories.damaged_zip import METHODS, pack_damaged
 from tests.factories.dmarc import RECORD, make_report_mail, make_report_xml
@@ -49,7 +49,7 @@ def test_both_formats_and_their_namespaces_are_read(namespace: str) -> None:
 
 
 def test_what_unfolds_to_more_than_we_read_is_no_report() -> None:
-    big = make_report_xml() + b" " * attachment.MAX_XML_BYTES
+    big = make_report_xml() + b" " * dmarc_reports.MAX_XML_BYTES
     for wrapping in ("gzip", "zip"):
         assert read_message(make_report_mail(big, wrapping=wrapping)).kind is not FeedbackKind.dmarc
 

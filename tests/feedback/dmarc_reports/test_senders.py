@@ -13,8 +13,7 @@ from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, Feedb
 from mailer.doctor import Health
 from mailer.doctor.feedback_checks import check_reported_senders
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.dmarc_reports.report_store import KEPT_FOR
-from mailer.feedback.dmarc_reports.senders import SenderKind, read_senders
+from mailer.feedback.dmarc_reports import KEPT_FOR, SenderKind, read_senders
 from mailer.feedback.receiver import receive
 from mailer.workspace import Workspace
 from tests.factories.dmarc import FORWARDED, RECORD, STRANGER, make_report_mail, make_report_xml
