@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mailer.database.clock import Clock, read_clock
-from mailer.feedback.clicks.worker import ClickWatch
+from mailer.feedback.clicks.click_counter import ClickWatch
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError

@@ -13,8 +13,7 @@ from sqlmodel import Session
 
 from mailer.cli import mailer
 from mailer.database.click_models import ANY_LINK, CampaignLink, ClickCount, Clicker
-from mailer.feedback.clicks.click_recorder import write_clicks
-from mailer.feedback.clicks.visitor import VisitorHasher
+from mailer.feedback.clicks.click_recorder import VisitorHasher, write_clicks
 from mailer.workspace import Workspace
 from tests.factories.clicks import make_request
 from tests.factories.deliveries import add_campaign

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.database.click_models import Click, ReaderClick
-from mailer.feedback.clicks.click_request import ClickRequest
+from mailer.feedback.clicks.request_signs import ClickRequest
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 BROWSER = (

@@ -1,10 +1,6 @@
-"""Judges the clicks of visitors who have gone quiet, adds them to the counts, and deletes old ones.
+"""When the first mail of a campaign was handed over for the readers of a country."""
 
-Each campaign is one transaction: what is counted is marked as counted, so that a process may die at any
-moment and the next one loses nothing and counts nothing twice. Any number of processes may call this; they
-take turns.
-"""
-
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,9 +9,17 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 from sqlmodel import col
 
-from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker, ClickKey
-from mailer.feedback.clicks.first_deliveries import FirstDeliveries
-from mailer.feedback.clicks.reader_clicks import record_reader_clicks
+from mailer.database.click_models import (
+    ANY_LINK,
+    CampaignLink,
+    Click,
+    ClickCount,
+    Clicker,
+    ClickKey,
+    ReaderClick,
+)
+from mailer.database.clock import Clock, read_clock
+from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.clicks.recogniser import (
     MailFacts,
     SeenClick,
@@ -24,6 +28,100 @@ from mailer.feedback.clicks.recogniser import (
     judge_clicks,
 )
 from mailer.feedback.clicks.request_signs import Sign
+from mailer.feedback.context import FeedbackContext
+from subscribers.consent.status_changes import GONE_STATUSES
+from subscribers.models import Subscriber
+
+_HANDED_OVER: Final = (DeliveryState.sent, DeliveryState.in_doubt)
+_LONG_BEFORE: Final = timedelta(minutes=1)
+
+
+class FirstDeliveries:
+    """Answers from the ledger, once for each country. ``earliest`` is the first click of each.
+
+    A filter follows links while it receives a mail, before it is known to have it; so mails in doubt count.
+    """
+
+    def __init__(self, connection: Connection, campaign_id: int, earliest: Mapping[str, datetime]) -> None:
+        self._connection = connection
+        self._campaign_id = campaign_id
+        self._earliest = earliest
+        self._found: dict[str, datetime | None] = {}
+
+    def find(self, country: str) -> datetime | None:
+        """The time of the first, or of any that was long before the country's first click; None if there is
+        none.
+        """
+        if country not in self._found:
+            self._found[country] = self._find(country)
+        return self._found[country]
+
+    def _find(self, country: str) -> datetime | None:
+        # Of a million deliveries, one that is old enough is found at once, and the first is not needed.
+        if (earliest := self._earliest.get(country)) is not None:
+            long_before = col(Delivery.updated_at) < earliest - _LONG_BEFORE
+            some = self._select(col(Delivery.updated_at), country).where(long_before).limit(1)
+            found: datetime | None = self._connection.execute(some).scalar()
+            if found is not None:
+                return found
+        first = self._connection.execute(self._select(func.min(col(Delivery.updated_at)), country)).scalar()
+        return first if isinstance(first, datetime) else None
+
+    def _select(self, what: Any, country: str) -> Any:
+        theirs = col(Subscriber.country) == country if country else col(Subscriber.country).is_(None)
+        return (
+            select(what)
+            .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+            .where(
+                col(Delivery.campaign_id) == self._campaign_id,
+                col(Delivery.state).in_(_HANDED_OVER),
+                theirs,
+            )
+        )
+
+
+def record_reader_clicks(connection: Connection, campaign_id: int, clicks: Sequence[Any]) -> None:
+    """Record the first click on each link of each reader who still agrees. ``clicks`` are rows in the order
+    of time. The caller commits.
+    """
+    named = {row.subscriber_id for row in clicks if row.subscriber_id is not None}
+    if not named:
+        return
+    # Locked, so that somebody who withdraws or is erased at this moment does so before or after, and not
+    # between the question and the answer.
+    agreed = set(
+        connection.scalars(
+            select(col(Subscriber.id))
+            .where(
+                col(Subscriber.id).in_(named),
+                col(Subscriber.click_consent),
+                col(Subscriber.status).not_in(GONE_STATUSES),
+            )
+            .order_by(col(Subscriber.id))
+            .with_for_update()
+        )
+    )
+    known = {
+        (row.subscriber_id, row.link_number)
+        for row in connection.execute(
+            select(col(ReaderClick.subscriber_id), col(ReaderClick.link_number)).where(
+                col(ReaderClick.campaign_id) == campaign_id, col(ReaderClick.subscriber_id).in_(agreed)
+            )
+        )
+    }
+    for row in clicks:
+        place = (row.subscriber_id, row.link_number)
+        if row.subscriber_id in agreed and place not in known:
+            known.add(place)
+            connection.execute(
+                insert(ReaderClick).values(
+                    campaign_id=campaign_id,
+                    subscriber_id=row.subscriber_id,
+                    link_number=row.link_number,
+                    clicked_at=row.clicked_at,
+                )
+            )
+
 
 QUIET: Final = timedelta(minutes=5)
 """How long a visitor is quiet before a visit is judged."""
@@ -200,3 +298,42 @@ def _add_counts(
 def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+_LOOK_SECONDS: Final = 30.0
+
+
+class ClickWatch:
+    """Judges and counts clicks, and deletes those past their retention period."""
+
+    def __init__(self, context: FeedbackContext, *, clock: Clock = read_clock) -> None:
+        self._context = context
+        self._clock = clock
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every half a minute, until ``stop`` is set.
+
+        Raises:
+            SQLAlchemyError: the database failed; nothing is lost by calling this again.
+        """
+        while not stop.is_set():
+            self.look()
+            stop.wait(_LOOK_SECONDS)
+
+    def look(self) -> int:
+        """Count what is due; return how many requests."""
+        with self._context.engine.connect().execution_options(read_only=True) as connection:
+            now = self._clock(connection)
+        return count_due_clicks(self._context, now=now)
+
+
+def count_due_clicks(context: FeedbackContext, *, now: datetime) -> int:
+    """Count what is due ``now`` and delete what is too old; return how many requests were counted.
+
+    Raises:
+        SQLAlchemyError: the database failed; nothing is lost by calling this again.
+    """
+    number = count_clicks(context.engine, now=now)
+    keep = timedelta(hours=context.workspace.settings.retention.click_hours)
+    delete_old_clicks(context.engine, before=now - keep)
+    return number

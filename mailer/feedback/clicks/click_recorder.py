@@ -1,30 +1,74 @@
-"""Writing down the clicks of a campaign, without making a reader wait.
+"""Telling visitors apart for a day, without knowing who they are.
 
-A page hands its request over and sends the reader on at once. A thread writes those of one moment in one
-transaction, so that a crowd costs a running campaign few commits, and tries again when the database is busy
-or away. What waits is bounded; what had to be left out is counted and said.
+A visitor is a network address and a program. What is stored is an HMAC of both under two keys: one of the
+workspace, and one of the day that is in the database and deleted with the day's last click. Neither a copy of
+the database nor the workspace's keys alone is enough to try out addresses, and after a day or two nothing is.
 """
 
+import contextlib
+import hmac
 import logging
+import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col
 
-from mailer.database.click_models import Click
+from mailer.database.click_models import Click, ClickKey
 from mailer.database.engine import open_session
-from mailer.feedback.clicks.click_request import SIGN_HEADERS, ClickRequest
-from mailer.feedback.clicks.request_signs import find_signs
-from mailer.feedback.clicks.visitor import VisitorHasher
+from mailer.feedback.clicks.request_signs import SIGN_HEADERS, ClickRequest, find_signs
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Subscriber
+
+_KEY_BYTES = 32
+_VISITOR_BYTES = 16
+_NOT_A_DAY = date.min
+
+
+class VisitorHasher:
+    """Makes the hashes of visitors. All processes that share a database make the same. Not thread-safe."""
+
+    def __init__(self, engine: Engine, key: SuppressionKey) -> None:
+        self._engine = engine
+        self._own_key = key
+        self._day = _NOT_A_DAY
+        self._day_key = b""
+
+    def hash_visitor(self, address: str, user_agent: str, *, at: datetime) -> bytes:
+        """The 16 bytes that stand for a visitor on the day of ``at`` (UTC).
+
+        Raises:
+            SQLAlchemyError: the day's key could not be read or made.
+        """
+        day = at.astimezone(UTC).date()
+        if day != self._day:
+            self._day_key = self._load_key(day)
+            self._day = day
+        # No e-mail address has a NUL in it, so this is never the digest of one.
+        inner = self._own_key.digest(f"click\0{day}\0{address}\0{user_agent}")
+        return hmac.digest(self._day_key, inner.encode(), "sha256")[:_VISITOR_BYTES]
+
+    def _load_key(self, day: date) -> bytes:
+        known = select(col(ClickKey.key)).where(col(ClickKey.day) == day)
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            found = connection.execute(known).scalar()
+        if found is None:
+            made = insert(ClickKey).values(day=day, key=secrets.token_bytes(_KEY_BYTES))
+            # Another process may make it at the same moment; then its key serves for both.
+            with contextlib.suppress(IntegrityError), self._engine.begin() as connection:
+                connection.execute(made)
+            with self._engine.connect().execution_options(read_only=True) as connection:
+                found = connection.execute(known).scalar_one()
+        return bytes(found)
+
 
 CAPACITY = 20_000
 """How many requests may wait: about ten megabytes, and minutes of the busiest hour."""

@@ -1,12 +1,105 @@
-"""What a single request says of who made it: the signs that are stored instead of the request itself."""
+"""A request for a link of a newsletter, as the page that answers it has read it."""
 
 import re
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Final
 
-from mailer.feedback.clicks.click_request import ClickRequest
-from mailer.feedback.clicks.known_sources import KnownNetwork, find_network, load_program_pattern
+from mailer.network import Address, Network, parse_address
+
+SIGN_HEADERS = (
+    "accept",
+    "accept-language",
+    "purpose",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-user",
+    "sec-purpose",
+    "x-moz",
+    "x-purpose",
+)
+"""The request headers, in lower case, that help to tell a person from a program. Pass these and no others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickRequest:
+    """One request for a link whose token was genuine.
+
+    ``country`` is alpha-2, "" if unknown, and ``sectors`` the slugs that the reader follows, both as signed
+    in the token. ``subscriber_id`` is set only if the token names the reader, which takes their consent.
+    ``at`` is aware and in UTC. ``method`` is that of the request, in capitals. ``address`` is the visitor's
+    network address, as far as proxies are trusted; ``headers`` are those of :data:`SIGN_HEADERS` that the
+    request had. Neither the address nor the program's name is ever stored.
+    """
+
+    campaign_id: int
+    link_number: int
+    country: str
+    sectors: tuple[str, ...]
+    at: datetime
+    method: str
+    address: str
+    user_agent: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    subscriber_id: int | None = None
+
+
+_FOLDER: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownNetwork:
+    """A network from which links are followed. ``certain`` says that nobody reads their mail from it."""
+
+    name: str
+    certain: bool
+    ranges: tuple[Network, ...]
+    source: str
+
+    def __contains__(self, address: object) -> bool:
+        return any(address in network for network in self.ranges)
+
+
+@cache
+def load_networks() -> tuple[KnownNetwork, ...]:
+    """The known networks; those that are certain come first."""
+    networks = [
+        KnownNetwork(
+            name=entry["name"],
+            certain=entry.get("certain", False),
+            ranges=tuple(ip_network(text) for text in entry["ranges"]),
+            source=entry["source"],
+        )
+        for entry in _read("known_networks.toml")["network"]
+    ]
+    return tuple(sorted(networks, key=lambda network: not network.certain))
+
+
+@cache
+def load_program_pattern() -> re.Pattern[str]:
+    """A pattern that finds the word of a known program in a User-Agent."""
+    words = [word for entry in _read("known_programs.toml")["program"] for word in entry["words"]]
+    # CUBOT makes phones.
+    return re.compile(f"(?<!cu)(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)
+
+
+def find_network(address: str) -> KnownNetwork | None:
+    """The known network that an address is in; None if it is in none, or is no address."""
+    parsed: Address | None = parse_address(address)
+    if parsed is None:
+        return None
+    return next((network for network in load_networks() if parsed in network), None)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 class Sign(StrEnum):

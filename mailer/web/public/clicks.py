@@ -7,7 +7,7 @@ import re
 
 from starlette.responses import RedirectResponse, Response
 
-from mailer.feedback.clicks.click_request import SIGN_HEADERS, ClickRequest
+from mailer.feedback.clicks.request_signs import SIGN_HEADERS, ClickRequest
 from mailer.web.link_store import CampaignLinks
 from mailer.web.page_context import PageContext, PageDep
 from mailer.web.routing import GET, Route

@@ -10,8 +10,7 @@ from sqlmodel import Session, col
 from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker, ClickKey
 from mailer.database.models import DeliveryState
 from mailer.feedback.clicks.click_counter import QUIET, count_clicks, delete_old_clicks
-from mailer.feedback.clicks.click_recorder import write_clicks
-from mailer.feedback.clicks.visitor import VisitorHasher
+from mailer.feedback.clicks.click_recorder import VisitorHasher, write_clicks
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Status, Subscriber
 from tests.factories.clicks import AT, make_request, read_clicks, read_reader_clicks

@@ -10,8 +10,7 @@ from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, col
 
 from mailer.database.click_models import ClickKey
-from mailer.feedback.clicks.click_recorder import ClickRecorder, write_clicks
-from mailer.feedback.clicks.visitor import VisitorHasher
+from mailer.feedback.clicks.click_recorder import ClickRecorder, VisitorHasher, write_clicks
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Status, Subscriber
 from tests.factories.clicks import AT, make_request, read_clicks
