@@ -20,8 +20,8 @@ from locales.phrase import (
 from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
-from mailer.feedback.mailboxes.errors import MailboxError
-from mailer.feedback.mailboxes.imap_probe import MailboxView, probe_mailbox
+from mailer.feedback.mailboxes.imap_connection import MailboxView, probe_mailbox
+from mailer.feedback.mailboxes.imap_options import MailboxError
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
 from mailer.reasons.reason import Reason

@@ -14,12 +14,10 @@ from mailer.feedback.clicks.click_counter import ClickWatch
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
 from mailer.feedback.mailboxes.imap_mailbox import ImapMailbox
 from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
-from mailer.feedback.mailboxes.lease import MailboxLease, SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
-from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.mailboxes.reading import FolderPolicy, MailboxLease, Notices, SourceLock
 from mailer.feedback.refusals import RefusalWatch
 from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.network import ListenAddress, parse_listen_address

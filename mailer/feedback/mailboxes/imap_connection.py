@@ -5,8 +5,8 @@ import imaplib
 import re
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from typing import cast
 
@@ -15,14 +15,17 @@ from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUne
 from imap_tools.utils import check_command_status
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.feedback.mailboxes.errors import (
+from mailer.feedback.mailboxes.imap_options import (
+    Encryption,
     FolderRefusedError,
+    ImapOptions,
     LoginRefusedError,
     MailboxError,
     MailboxRefusedError,
+    explain_command,
+    explain_connection,
+    explain_login,
 )
-from mailer.feedback.mailboxes.imap_errors import explain_command, explain_connection, explain_login
-from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions
 from mailer.smtp.auth import write_oauthbearer, write_xoauth2
 
 _UID = re.compile(rb"\bUID (\d+)")
@@ -314,3 +317,34 @@ def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
 
 def _join(uids: Sequence[int]) -> str:
     return ",".join(map(str, uids))
+
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxView:
+    """What a probe found. ``waiting`` is the number of messages in the folder; ``missing`` are the folders
+    that would be created.
+    """
+
+    waiting: int
+    is_read_only: bool
+    can_idle: bool
+    missing: tuple[str, ...]
+
+
+def probe_mailbox(options: ImapOptions, *, folders: Iterable[str]) -> MailboxView:
+    """Log in, select the folder, and look for the others.
+
+    Raises:
+        MailboxError: the mailbox cannot be read; the text says why and what to do.
+    """
+    options = replace(options, timeout=min(options.timeout, _TIMEOUT_SECONDS))
+    with contextlib.closing(open_imap(options)) as connection:
+        return MailboxView(
+            waiting=len(connection.list_uids()),
+            is_read_only=connection.is_read_only,
+            can_idle=connection.can_idle,
+            missing=tuple(folder for folder in folders if folder and not connection.has_folder(folder)),
+        )

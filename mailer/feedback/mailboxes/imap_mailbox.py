@@ -1,25 +1,217 @@
-"""Reads an IMAP mailbox for as long as the program runs.
-
-A message is moved or deleted only after it has been received and committed. A crash in between costs nothing:
-it is read again, recognised by its fingerprint, and moved then. Messages are read in the order they came, so
-that a person who left and came back is not put out by an older mail that is read later.
-"""
+"""Passes over one IMAP mailbox: each reads what is new, records it, and then moves it out of the way."""
 
 import contextlib
 import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.feedback.intake import Intake, TryAgainError, explain_failure
-from mailer.feedback.mailboxes.errors import ConnectionLostError, MailboxError, MailboxRefusedError
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
+from mailer.feedback.intake import (
+    MAX_MESSAGE_BYTES,
+    Disposition,
+    Intake,
+    TryAgainError,
+    UnreadableError,
+    explain_failure,
+)
 from mailer.feedback.mailboxes.imap_connection import ImapConnection, open_imap
-from mailer.feedback.mailboxes.imap_options import ImapOptions
-from mailer.feedback.mailboxes.imap_pass import ImapPass
-from mailer.feedback.mailboxes.lease import MailboxLease
-from mailer.feedback.mailboxes.notices import Notices
-from mailer.feedback.mailboxes.retry_delay import RetryDelay
+from mailer.feedback.mailboxes.imap_options import (
+    ConnectionLostError,
+    FolderRefusedError,
+    ImapOptions,
+    MailboxError,
+    MailboxRefusedError,
+)
+from mailer.feedback.mailboxes.reading import FolderPolicy, MailboxLease, Notices, RetryDelay
+
+_BATCH_MESSAGES = 50
+_BATCH_BYTES = 8 * 1024 * 1024
+_MANY = 500
+_PROGRESS_EVERY = 5000
+_MOVE_AGAIN_SECONDS = 600.0
+_READ_ONLY = "read-only"
+
+
+class ImapPass:
+    """What one connection has read, and what it could not move.
+
+    At most ``_BATCH_BYTES``, or one message, are in memory at a time, and the numbers of the messages that
+    wait.
+    """
+
+    def __init__(
+        self,
+        connection: ImapConnection,
+        *,
+        policy: FolderPolicy,
+        intake: Intake,
+        lease: MailboxLease,
+        notices: Notices,
+    ) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._intake = intake
+        self._lease = lease
+        self._notices = notices
+        self._mark = lease.read_position(connection.uid_validity)
+        self._saved = self._mark
+        self._stuck: dict[int, Disposition] = {}
+        self._move_again_at = 0.0
+        self._is_first = True
+
+    def read_new(self, stop: threading.Event) -> int:
+        """Read the messages that arrived since the last pass; return how many.
+
+        Raises:
+            ConnectionLostError: the connection ended.
+            TryAgainError: the database cannot be used. What was recorded before has been moved.
+        """
+        waiting = self._connection.list_uids(after=self._mark)
+        total = len(waiting)
+        if total >= _MANY:
+            self._notices.say(f"{total:,} messages are waiting. They are read in the order they came.")
+        elif self._is_first and self._connection.is_read_only:
+            self._report_read_only()
+        self._is_first = False
+        count = 0
+        while count < total and not stop.is_set() and self._lease.try_acquire():
+            batch = waiting[count : count + _BATCH_MESSAGES]
+            self._read_batch(batch)
+            count += len(batch)
+            if total >= _MANY and (count == total or count % _PROGRESS_EVERY == 0):
+                self._notices.say(f"{count:,} of {total:,} messages are read.")
+        self._move_stuck()
+        return count
+
+    def _read_batch(self, uids: Sequence[int]) -> None:
+        sizes = self._connection.fetch_sizes(uids)
+        for group in _group_by_size(uids, sizes):
+            self._read_group(group, sizes)
+        self._mark = max(self._mark, uids[-1])
+
+    def _read_group(self, uids: Sequence[int], sizes: Mapping[int, int]) -> None:
+        """Receive some messages, and then let their copies go where they belong."""
+        decisions: dict[int, Disposition] = {}
+        try:
+            if sizes[uids[0]] > MAX_MESSAGE_BYTES:
+                decisions[uids[0]] = self._refuse_large(sizes[uids[0]])
+                return
+            for uid, raw in self._fetch(uids):
+                decisions[uid] = self._take(raw)
+        finally:
+            if decisions:
+                self._mark = max(self._mark, *decisions)
+                self._settle(decisions)
+
+    def _fetch(self, uids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Fetch messages together, or one by one if the server cannot give one of them."""
+        try:
+            yield from self._connection.fetch(uids)
+        except FolderRefusedError as error:
+            if len(uids) == 1:
+                self._notices.say(
+                    f"The server does not give out message {uids[0]} ({error}). It is put aside, unread, in "
+                    f"{self._policy.quarantine}."
+                )
+                self._settle({uids[0]: Disposition.unclear})
+                return
+            for uid in uids:
+                yield from self._fetch([uid])
+
+    def _take(self, raw: bytes) -> Disposition:
+        try:
+            return self._intake.take(raw)
+        except UnreadableError as error:
+            self._notices.say(
+                f"A message could not be read because of a fault in this program ({error}). It is put aside "
+                f"in {self._policy.quarantine}; please report it."
+            )
+            return Disposition.unclear
+
+    def _refuse_large(self, size: int) -> Disposition:
+        self._notices.say(
+            f"A message of {size // 1024**2:,} MB is too large to be a report of a mail server. It was not "
+            f"read, and is put aside in {self._policy.quarantine}."
+        )
+        return Disposition.unclear
+
+    def _settle(self, decisions: Mapping[int, Disposition]) -> None:
+        """Move what was received out of the way; remember what is meant to stay."""
+        stays = [
+            uid
+            for uid, disposition in decisions.items()
+            if self._connection.is_read_only or self._policy.find_folder(disposition) is None
+        ]
+        self._move({uid: kind for uid, kind in decisions.items() if uid not in stays})
+        if stays:
+            if self._connection.is_read_only:
+                self._report_read_only()
+            safe = min(self._stuck) - 1 if self._stuck else self._mark
+            if safe > self._saved:
+                self._lease.save_position(self._connection.uid_validity, safe)
+                self._saved = safe
+
+    def _move(self, decisions: Mapping[int, Disposition]) -> None:
+        folders: dict[str, list[int]] = {}
+        for uid, disposition in decisions.items():
+            folders.setdefault(self._policy.find_folder(disposition) or "", []).append(uid)
+        for folder, uids in folders.items():
+            subject = f"folder {folder}"
+            try:
+                self._connection.move(uids, folder)
+            except FolderRefusedError as error:
+                self._notices.report_trouble(subject, _describe_refusal(folder, str(error)))
+                self._stuck |= {uid: decisions[uid] for uid in uids}
+                self._move_again_at = time.monotonic() + _MOVE_AGAIN_SECONDS
+            else:
+                for uid in uids:
+                    self._stuck.pop(uid, None)
+                self._notices.clear_trouble(subject, "The messages can be moved again.")
+
+    def _move_stuck(self) -> None:
+        """Try again to move what the server did not move before."""
+        if self._stuck and time.monotonic() >= self._move_again_at:
+            uids = list(self._stuck)[:_BATCH_MESSAGES]
+            self._move({uid: self._stuck[uid] for uid in uids})
+
+    def _report_read_only(self) -> None:
+        self._notices.report_trouble(
+            _READ_ONLY,
+            "The mailbox can be read, but not changed. Its messages are recorded, each once, and stay where "
+            "they are. Give this user the right to move messages, or empty it yourself from time to time.",
+        )
+
+
+def _group_by_size(uids: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Divide messages into groups that fit into memory together; those without a size are gone."""
+    group: list[int] = []
+    total, limit = 0, min(_BATCH_BYTES, MAX_MESSAGE_BYTES)
+    for uid in uids:
+        if uid not in sizes:
+            continue
+        if group and total + sizes[uid] > limit:
+            yield group
+            group, total = [], 0
+        group.append(uid)
+        total += sizes[uid]
+    if group:
+        yield group
+
+
+def _describe_refusal(folder: str, words: str) -> str:
+    if "quota" in words.casefold():
+        return (
+            f"The mailbox is full ({words}). What arrives is turned away by its server: delete messages "
+            "there. What was read is recorded, and stays where it is for now."
+        )
+    act = f"move messages to the folder {folder}" if folder else "delete messages"
+    return (
+        f"The server does not let us {act}: {words}. They are recorded, each once, and stay where they are. "
+        "Create the folder, or give this user the right to it."
+    )
+
 
 _POLL_SECONDS = 60.0
 _OTHER_READER_SECONDS = 10.0

@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailer.feedback.intake import MAX_MESSAGE_BYTES, Disposition, Intake, TryAgainError, UnreadableError
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
-from mailer.feedback.mailboxes.lease import SourceLock
-from mailer.feedback.mailboxes.notices import Notices
-from mailer.feedback.mailboxes.retry_delay import RetryDelay
+from mailer.feedback.mailboxes.reading import FolderPolicy, Notices, RetryDelay, SourceLock
 
 _POLL_SECONDS = 2.0
 _OTHER_READER_SECONDS = 10.0

@@ -15,10 +15,8 @@ from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import Disposition, Intake
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
-from mailer.feedback.mailboxes.lease import SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
-from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.mailboxes.reading import FolderPolicy, Notices, SourceLock
 from mailer.feedback.receiver import receive
 from mailer.feedback.recorder import Receipt
 from mailer.feedback.reply_forwarder import run_forwarding

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from mailer.feedback.mailboxes import imap_connection, imap_pass
-from mailer.feedback.mailboxes.errors import MailboxRefusedError
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
+from mailer.feedback.mailboxes import imap_connection, imap_mailbox
 from mailer.feedback.mailboxes.imap_connection import ImapConnection, open_imap
 from mailer.feedback.mailboxes.imap_mailbox import ImapMailbox
-from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions, parse_imap_url
-from mailer.feedback.mailboxes.lease import MailboxLease
-from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.mailboxes.imap_options import (
+    Encryption,
+    ImapOptions,
+    MailboxRefusedError,
+    parse_imap_url,
+)
+from mailer.feedback.mailboxes.reading import FolderPolicy, MailboxLease, Notices
 from tests.feedback.mailboxes.recording_intake import RecordingIntake, message
 from tests.servers.imap_server import PASSWORD, ImapServer, imap_server
 from tests.servers.process import wait_until
@@ -173,7 +175,7 @@ def test_a_message_that_makes_the_program_fail_is_put_aside_and_holds_up_no_othe
 def test_a_message_too_large_to_be_a_report_is_put_aside_unread(
     reader: Reader, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap_pass, "MAX_MESSAGE_BYTES", 1000)
+    monkeypatch.setattr(imap_mailbox, "MAX_MESSAGE_BYTES", 1000)
     large = message("settled", size=2000)
     server.deliver(large, message("settled"))
     with reader.running(options_of(server)):
@@ -215,7 +217,7 @@ def test_a_read_only_mailbox_is_read_once_and_said_so_once(reader: Reader, serve
 def test_messages_that_the_server_does_not_move_are_counted_once_and_moved_when_it_does(
     reader: Reader, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap_pass, "_MOVE_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(imap_mailbox, "_MOVE_AGAIN_SECONDS", 0.0)
     server.grant("lrswi")
     server.deliver(message("settled"), message("settled", 2))
     with reader.running(options_of(server)):
@@ -343,9 +345,9 @@ def test_a_message_that_is_gone_meanwhile_is_passed_over(server: ImapServer) -> 
 def test_many_old_messages_are_read_in_order_in_small_portions_and_progress_is_said(
     reader: Reader, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap_pass, "_MANY", 100)
-    monkeypatch.setattr(imap_pass, "_PROGRESS_EVERY", 50)
-    monkeypatch.setattr(imap_pass, "_BATCH_BYTES", 10_000)
+    monkeypatch.setattr(imap_mailbox, "_MANY", 100)
+    monkeypatch.setattr(imap_mailbox, "_PROGRESS_EVERY", 50)
+    monkeypatch.setattr(imap_mailbox, "_BATCH_BYTES", 10_000)
     fetched: list[int] = []
     fetch: Callable[..., list[tuple[int, bytes]]] = ImapConnection.fetch
 

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mailer.feedback.mailboxes.errors import MailboxRefusedError
 from mailer.feedback.mailboxes.imap_connection import open_imap
-from mailer.feedback.mailboxes.imap_options import Encryption, ImapOptions, parse_imap_url
+from mailer.feedback.mailboxes.imap_options import (
+    Encryption,
+    ImapOptions,
+    MailboxRefusedError,
+    parse_imap_url,
+)
 
 TOKEN = "ya29.token"
 

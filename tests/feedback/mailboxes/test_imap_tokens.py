@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from mailer.feedback.mailboxes.errors import LoginRefusedError, MailboxError, MailboxRefusedError
-from mailer.feedback.mailboxes.imap_connection import open_imap
-from mailer.feedback.mailboxes.imap_options import ImapOptions, parse_imap_url
-from mailer.feedback.mailboxes.imap_probe import probe_mailbox
+from mailer.feedback.mailboxes.imap_connection import open_imap, probe_mailbox
+from mailer.feedback.mailboxes.imap_options import (
+    ImapOptions,
+    LoginRefusedError,
+    MailboxError,
+    MailboxRefusedError,
+    parse_imap_url,
+)
 from mailer.oauth.access_tokens import AccessTokens
 from mailer.oauth.provider import Protocol
 from mailer.oauth.sign_in import SignIn

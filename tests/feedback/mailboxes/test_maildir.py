@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailer.feedback.mailboxes import maildir as maildir_module
-from mailer.feedback.mailboxes.folder_policy import FolderPolicy
-from mailer.feedback.mailboxes.lease import SourceLock
 from mailer.feedback.mailboxes.maildir import Maildir
-from mailer.feedback.mailboxes.notices import Notices
+from mailer.feedback.mailboxes.reading import FolderPolicy, Notices, SourceLock
 from tests.feedback.mailboxes.recording_intake import RecordingIntake, message
 
 POLICY = FolderPolicy(processed="Processed", quarantine="Quarantine")

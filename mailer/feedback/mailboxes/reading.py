@@ -1,9 +1,4 @@
-"""One process reads a mailbox at a time, and remembers how far it has read.
-
-On one machine the kernel knows who is alive: whoever reads holds a lock on a file, and a process that dies
-releases it. Across machines a row in the database says which machine reads, until when. Losing either does
-not count a message twice, because a message is recorded once by its fingerprint; it only costs the work.
-"""
+"""What reading any mailbox needs: a lease, folders for what was read, notices and delays."""
 
 import contextlib
 import fcntl
@@ -11,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from sqlmodel import col
 from mailer.database.clock import Clock, read_clock
 from mailer.database.feedback_models import ReadMailbox
 from mailer.dispatch.liveness import identify_host
+from mailer.feedback.intake import Disposition
 
 _LEASE = timedelta(minutes=2)
 _RENEW_SECONDS = 30.0
@@ -146,3 +143,65 @@ class MailboxLease:
         with contextlib.suppress(IntegrityError), self._engine.begin() as connection:
             connection.execute(insert(ReadMailbox).values(row))
         return self._take_row()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderPolicy:
+    """Into which folder a message goes; a ``processed`` of "" deletes it, once it is recorded.
+
+    In a mailbox that ``is_shared`` with people, nothing goes but what was understood.
+    """
+
+    processed: str
+    quarantine: str
+    is_shared: bool = False
+
+    def find_folder(self, disposition: Disposition) -> str | None:
+        """Return the folder for a message, "" to delete it, or None to leave it where it is."""
+        if disposition is Disposition.settled:
+            return self.processed
+        is_ours = disposition is Disposition.unclear and not self.is_shared
+        return self.quarantine if is_ours else None
+
+
+class Notices:
+    """Messages about one mailbox, called ``name``, for ``say``. Not thread-safe."""
+
+    def __init__(self, name: str, say: Callable[[str], None]) -> None:
+        self._name = name
+        self._say = say
+        self._troubles: dict[str, str] = {}
+
+    def say(self, words: str) -> None:
+        """Say something that is worth a line every time."""
+        self._say(f"{self._name}: {words}")
+
+    def report_trouble(self, subject: str, words: str) -> None:
+        """Say what is wrong with ``subject``, unless that was the last thing said of it."""
+        if self._troubles.get(subject) != words:
+            self._troubles[subject] = words
+            self.say(words)
+
+    def clear_trouble(self, subject: str, words: str = "") -> None:
+        """Forget the trouble with ``subject``, and say ``words`` if there was one."""
+        if self._troubles.pop(subject, "") and words:
+            self.say(words)
+
+
+@dataclass(kw_only=True)
+class RetryDelay:
+    """Delays in seconds that double from ``first`` up to ``longest``."""
+
+    first: float
+    longest: float
+    failures: int = 0
+
+    def next(self) -> float:
+        """Count a failure, and return how long to wait after it."""
+        delay: float = min(self.first * 2 ** min(self.failures, 20), self.longest)
+        self.failures += 1
+        return delay
+
+    def reset(self) -> None:
+        """Forget the failures: it worked."""
+        self.failures = 0
