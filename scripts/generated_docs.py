@@ -21,7 +21,7 @@ from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
-from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.providers.provider import Level, Provider, Source
 from mailer.providers.provider_table import load_providers
 from mailer.reasons.fault import USUAL_FAULTS

@@ -18,9 +18,9 @@ from mailer.demo.output import DemoOutput
 from mailer.errors import MailerError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.reply_forwarder import find_destination, forward_due_replies
-from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.feedback.simulator.rehearsal import TAG, add_simulated_readers
-from mailer.feedback.simulator.returns_reader import Followed, read_returns
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
+from mailer.feedback.simulator.simulation import Followed, read_returns
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment

@@ -26,8 +26,7 @@ from mailer.demo.output import DemoOutput
 from mailer.demo.returns import show_returns
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
-from mailer.feedback.simulator.return_path import to_maildir
-from mailer.feedback.simulator.server import Simulator, run_simulator
+from mailer.feedback.simulator.server import Simulator, run_simulator, to_maildir
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace

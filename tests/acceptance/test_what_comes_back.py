@@ -17,8 +17,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from mailer.feedback.simulator.letters import compose_away_note, compose_leaving
-from mailer.feedback.simulator.mails import AcceptedMail, ReturnedMail
+from mailer.feedback.simulator.returned_mails import (
+    AcceptedMail,
+    ReturnedMail,
+    compose_away_note,
+    compose_leaving,
+)
 from mailer.feedback.worker import run_feedback_worker
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import CampaignDriver, S

@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from mailer.cli import mailer
-from mailer.feedback.simulator.return_path import to_maildir
-from mailer.feedback.simulator.server import run_simulator
+from mailer.feedback.simulator.server import run_simulator, to_maildir
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
 from tests.factories.draft_edition import Draft

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from tests.paths import ROOT
 
 

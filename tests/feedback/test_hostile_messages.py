@@ -10,9 +10,8 @@ import pytest
 from mailer.database.feedback_models import Evidence, FeedbackKind
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.receiver import receive
-from mailer.feedback.simulator.mailbox_server import compose_return
-from mailer.feedback.simulator.mails import AcceptedMail
-from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.feedback.simulator.returned_mails import AcceptedMail, SimulatedRecipient
+from mailer.feedback.simulator.server import compose_return
 from mailer.rendering.recipient import message_id
 from subscribers.tokens import LinkPurpose
 from tests.factories.feedback import add_sent_campaign, read_events, read_messages, read_statuses, sign

@@ -79,7 +79,7 @@ def _reporter() -> Callable[[str], None]:
 
 
 def _introduce(context: CliContext, simulation: Simulation, *, is_rehearsal: bool) -> None:
-    from mailer.feedback.simulator.recipient import SimulatedRecipient
+    from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 
     rows = [(recipient.address, _WHAT_HAPPENS[recipient]) for recipient in SimulatedRecipient]
     command = context.command_line("send", "EDITION", "--segment", "all" if is_rehearsal else "tag:simulator")

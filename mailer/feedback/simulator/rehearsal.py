@@ -16,7 +16,7 @@ from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
 from mailer.database.schema import upgrade
 from mailer.errors import MailerError
-from mailer.feedback.simulator.recipient import SimulatedRecipient
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.settings import SETTINGS_FILE
 from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys
 from subscribers.csv_format import COLUMNS

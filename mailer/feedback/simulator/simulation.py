@@ -1,18 +1,175 @@
-"""Runs the simulator for a workspace: its server, and the reading of what comes back."""
+"""Reads what comes back to the simulator, and says of each message what followed."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from mailer.database.engine import open_session
+from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.errors import ConfigurationError
-from mailer.feedback.simulator.mailbox_server import Report
+from mailer.feedback.context import FeedbackContext
+from mailer.feedback.intake import Disposition, Intake
+from mailer.feedback.mailboxes.maildir import Maildir
+from mailer.feedback.mailboxes.reading import FolderPolicy, Notices, SourceLock
+from mailer.feedback.receiver import receive
+from mailer.feedback.recorder import Receipt
+from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.feedback.simulator.rehearsal import RETURN_MAILDIR
-from mailer.feedback.simulator.return_path import ReturnPath, to_lmtp, to_maildir
-from mailer.feedback.simulator.returns_reader import keep_reading
-from mailer.feedback.simulator.server import run_simulator
+from mailer.feedback.simulator.server import Report, ReturnPath, run_simulator, to_lmtp, to_maildir
+from mailer.reasons.reason import Reason
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
+from subscribers.models import Subscriber
+
+_POLL_SECONDS = 0.5
+_SOURCE = "simulator"
+
+_KINDS: Final[Mapping[FeedbackKind, str]] = {
+    FeedbackKind.bounce: "bounced",
+    FeedbackKind.complaint: "reported it as spam",
+    FeedbackKind.auto_reply: "sent an automatic reply",
+    FeedbackKind.reply: "replied",
+    FeedbackKind.leave: "left by mail",
+    FeedbackKind.other: "wrote something that was not understood",
+    FeedbackKind.dmarc: "reported who sends in our name",
+}
+
+_OUTCOMES: Final[Mapping[Consequence, str]] = {
+    Consequence.recorded: "stays on the list",
+    Consequence.bounced: "gets no more mail",
+    Consequence.complained: "gets no more mail",
+    Consequence.unsubscribed: "gets no more mail",
+    Consequence.alarm: "stays on the list; the server spoke about you",
+    Consequence.held: "stays on the list until a person has looked at it",
+    Consequence.unproven: "stays on the list: nothing was sent to them",
+    Consequence.outdated: "stays on the list: they have been active since",
+    Consequence.gone: "had left already",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """What came back from one reader, and what followed. ``address`` is the reader's, "" if nobody was found.
+    ``reason`` is a bounce's.
+    """
+
+    address: str
+    kind: FeedbackKind
+    reason: Reason | None
+    consequence: Consequence
+    settled_doubt: bool
+
+    @property
+    def what(self) -> str:
+        """What the reader or their server did, in words."""
+        why = f" ({self.reason.label})" if self.kind is FeedbackKind.bounce and self.reason else ""
+        return f"{_KINDS[self.kind]}{why}"
+
+    @property
+    def outcome(self) -> str:
+        """What became of the reader, in words."""
+        settled = "; the doubt is settled" if self.settled_doubt else ""
+        return f"{_OUTCOMES[self.consequence]}{settled}"
+
+    def __str__(self) -> str:
+        return f"{self.address or 'Somebody unknown'} {self.what}: {self.outcome}."
+
+
+def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Followed]:
+    """Read what is in the Maildir now, and return what followed, in the order it came.
+
+    Raises:
+        OSError: the Maildir cannot be read.
+        TryAgainError: the database cannot be used.
+    """
+    followed: list[Followed] = []
+    _make_maildir(workspace, engine, maildir, followed.append, lambda _: None).read_new(threading.Event())
+    return followed
+
+
+@contextmanager
+def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterator[None]:
+    """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
+    stop = threading.Event()
+    engine = workspace.open_database(durable=True)
+    reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
+
+    def forward() -> None:
+        context = FeedbackContext(workspace=workspace, engine=engine)
+        run_forwarding(context, stop=stop, report=report, poll_seconds=_POLL_SECONDS)
+
+    threads = [
+        threading.Thread(target=reader.run, args=(stop,), name="mailer-simulator-reader"),
+        threading.Thread(target=forward, name="mailer-simulator-forwarding"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        engine.dispose()
+
+
+def _make_maildir(
+    workspace: Workspace, engine: Engine, path: Path, on_event: Callable[[Followed], None], report: Report
+) -> Maildir:
+    context = FeedbackContext(workspace=workspace, engine=engine)
+
+    def take(raw: bytes) -> Disposition:
+        receipt = receive(context, raw, source=_SOURCE, now=datetime.now(UTC))
+        for event in _read_events(engine, receipt):
+            on_event(event)
+        return Disposition.unclear if receipt.is_held else Disposition.settled
+
+    settings = workspace.settings.feedback
+    return Maildir(
+        path,
+        policy=FolderPolicy(processed=settings.processed_folder, quarantine=settings.quarantine_folder),
+        intake=Intake(receive=take),
+        lock=SourceLock(workspace.root, f"maildir {path}"),
+        notices=Notices(f"Maildir {path}", report),
+        poll_seconds=_POLL_SECONDS,
+    )
+
+
+def _read_events(engine: Engine, receipt: Receipt) -> list[Followed]:
+    """What the message of ``receipt`` says, once for each person."""
+    with open_session(engine, read_only=True) as session:
+        rows = session.exec(
+            select(FeedbackEvent, col(Subscriber.email))
+            .join(Subscriber, col(Subscriber.id) == col(FeedbackEvent.subscriber_id), isouter=True)
+            .where(col(FeedbackEvent.message_id) == receipt.number)
+            .order_by(col(FeedbackEvent.position))
+        ).all()
+        return [
+            Followed(
+                address=email or "",
+                kind=receipt.kind,
+                reason=event.reason,
+                consequence=event.consequence,
+                settled_doubt=event.settled_doubt,
+            )
+            for event, email in rows
+        ] or [
+            Followed(
+                address="",
+                kind=receipt.kind,
+                reason=None,
+                consequence=Consequence.held if receipt.is_held else Consequence.recorded,
+                settled_doubt=False,
+            )
+        ]
+
 
 _FOLDER = "simulator"
 

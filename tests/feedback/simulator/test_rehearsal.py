@@ -11,8 +11,8 @@ from sqlmodel import select
 
 from mailer.database.engine import open_session
 from mailer.errors import MailerError
-from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.feedback.simulator.rehearsal import format_toml, open_rehearsal
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from tests.conftest import SETTINGS

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailer.feedback.simulator.recipient import SimulatedRecipient, find_recipient
-from mailer.feedback.simulator.return_path import to_maildir
-from mailer.feedback.simulator.server import Simulator, run_simulator
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient, find_recipient
+from mailer.feedback.simulator.server import Simulator, run_simulator, to_maildir
 
 SENDER = f"bounce+{'0a' * 25}@news.example.org"
 LEAVING = f"leave+{'0b' * 25}@news.example.org"

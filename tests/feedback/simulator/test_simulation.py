@@ -19,10 +19,9 @@ from mailer.dispatch.backoff import BackoffPolicy
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.intake import Disposition, Intake
 from mailer.feedback.lmtp_server import LmtpServer
-from mailer.feedback.simulator.mails import ReturnedMail
-from mailer.feedback.simulator.recipient import SimulatedRecipient
 from mailer.feedback.simulator.rehearsal import open_rehearsal
-from mailer.feedback.simulator.return_path import to_lmtp
+from mailer.feedback.simulator.returned_mails import ReturnedMail, SimulatedRecipient
+from mailer.feedback.simulator.server import to_lmtp
 from mailer.feedback.simulator.simulation import simulate
 from mailer.network import parse_listen_address
 from mailer.settings import RelaySettings
