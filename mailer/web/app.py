@@ -9,9 +9,8 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from mailer.feedback.clicks.click_recorder import ClickRecorder
-from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.registry import open_webhooks
-from mailer.feedback.webhooks.sns import Fetch
+from mailer.feedback.webhooks.sns import Fetch, fetch_from_amazon
 from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher

@@ -15,16 +15,19 @@ from pydantic import Field
 
 from locales.phrase import gettext_noop
 from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
-from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import AsObject, Line, Moment, ProviderFields, list_objects
-from mailer.feedback.webhooks.judgement import judge_reason
+from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
 from mailer.feedback.webhooks.request import (
+    AsObject,
     ForgedRequestError,
+    Line,
+    Moment,
+    ProviderFields,
     UnverifiableRequestError,
     WebhookRequest,
+    is_hmac,
+    list_objects,
     parse_json,
 )
-from mailer.feedback.webhooks.shared_secret import is_hmac
 from mailer.reasons.reason import Reason
 
 NAME = "generic"

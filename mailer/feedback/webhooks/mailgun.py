@@ -17,24 +17,22 @@ from cachetools import TTLCache
 from pydantic import Field
 
 from mailer.feedback.incoming_message import FeedbackKind, OriginalMessage, ProviderEvent
-from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import (
+from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
+from mailer.feedback.webhooks.request import (
     AsObject,
     Fields,
+    ForgedRequestError,
     Line,
+    MalformedRequestError,
     Moment,
     ProviderFields,
-    list_objects,
-    read_line,
-)
-from mailer.feedback.webhooks.judgement import judge_reason
-from mailer.feedback.webhooks.request import (
-    ForgedRequestError,
-    MalformedRequestError,
     WebhookRequest,
+    is_hmac,
+    list_objects,
     parse_json,
+    read_line,
+    read_secret,
 )
-from mailer.feedback.webhooks.shared_secret import is_hmac, read_secret
 from mailer.reasons.reason import Reason
 
 NAME = "mailgun"

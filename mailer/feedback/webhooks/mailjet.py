@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import Field
 
 from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
-from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import Flag, Line, Moment, ProviderFields
-from mailer.feedback.webhooks.judgement import judge_reason
+from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
+from mailer.feedback.webhooks.request import Flag, Line, Moment, ProviderFields
 from mailer.reasons.reason import Reason
 
 NAME = "mailjet"

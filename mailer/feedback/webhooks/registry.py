@@ -9,17 +9,17 @@ from typing import Any
 from locales.phrase import read_error
 from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
-from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
-from mailer.feedback.webhooks.fields import list_objects
 from mailer.feedback.webhooks.request import (
     ForgedRequestError,
     MalformedRequestError,
     UnverifiableRequestError,
     WebhookRequest,
+    check_authorization,
+    list_objects,
     parse_json,
+    read_secret,
 )
-from mailer.feedback.webhooks.shared_secret import check_authorization, read_secret
-from mailer.feedback.webhooks.sns import Fetch, SnsVerifier
+from mailer.feedback.webhooks.sns import Fetch, SnsVerifier, fetch_from_amazon
 from mailer.settings import FeedbackSettings, SecretWebhookSettings
 
 _Check = Callable[[WebhookRequest], None]

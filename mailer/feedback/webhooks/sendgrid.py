@@ -14,10 +14,8 @@ from typing import Any
 from pydantic import Field
 
 from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
-from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import Line, Moment, ProviderFields
-from mailer.feedback.webhooks.judgement import judge_reason
-from mailer.feedback.webhooks.request import ForgedRequestError, WebhookRequest
+from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
+from mailer.feedback.webhooks.request import ForgedRequestError, Line, Moment, ProviderFields, WebhookRequest
 from mailer.reasons.reason import Reason
 
 NAME = "sendgrid"

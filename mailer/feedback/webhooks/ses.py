@@ -14,19 +14,20 @@ from typing import Annotated
 from pydantic import Field
 
 from mailer.feedback.incoming_message import FeedbackKind, OriginalMessage, ProviderEvent
-from mailer.feedback.webhooks.events import make_event, make_original
-from mailer.feedback.webhooks.fields import (
+from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
+from mailer.feedback.webhooks.request import (
     AsObject,
     AsObjects,
     Fields,
     Flag,
     Line,
     Lines,
+    MalformedRequestError,
     Moment,
     ProviderFields,
+    WebhookRequest,
+    parse_json,
 )
-from mailer.feedback.webhooks.judgement import judge_reason
-from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json
 from mailer.feedback.webhooks.sns import SnsVerifier, read_message
 from mailer.reasons.reason import Reason
 

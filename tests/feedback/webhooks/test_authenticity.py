@@ -12,7 +12,6 @@ import pytest
 
 from mailer.errors import ConfigurationError
 from mailer.feedback.incoming_message import ProviderEvent
-from mailer.feedback.webhooks.amazon_http import fetch_from_amazon
 from mailer.feedback.webhooks.registry import find_faults, open_webhooks
 from mailer.feedback.webhooks.request import (
     ForgedRequestError,
@@ -20,7 +19,7 @@ from mailer.feedback.webhooks.request import (
     UnverifiableRequestError,
     WebhookRequest,
 )
-from mailer.feedback.webhooks.sns import SnsVerifier, find_host
+from mailer.feedback.webhooks.sns import SnsVerifier, fetch_from_amazon, find_host
 from mailer.settings import load_settings
 from mailer.workspace import Workspace
 from tests.factories import webhook_requests as sent

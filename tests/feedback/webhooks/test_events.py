@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
-from mailer.feedback.webhooks.fields import list_objects, read_line, read_moment
-from mailer.feedback.webhooks.request import MalformedRequestError, WebhookRequest, parse_json
+from mailer.feedback.webhooks.request import (
+    MalformedRequestError,
+    WebhookRequest,
+    list_objects,
+    parse_json,
+    read_line,
+    read_moment,
+)
 from mailer.reasons.reason import Reason
 from tests.factories import webhook_requests as sent
 from tests.factories.naughty_strings import NAUGHTY
