@@ -16,7 +16,7 @@ from pathlib import Path
 from flufl.bounce import all_failures
 
 from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from mailer.feedback.mime_part import split_mailbox
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpora" / "bounces"

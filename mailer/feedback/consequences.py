@@ -1,16 +1,8 @@
-"""What happens to whom because of what came back.
-
-Only an address that is dead removes somebody at once; a full or suspended mailbox does after so many bounces
-over so many days, with no message in between that arrived. What a server says about us removes nobody. A
-complaint and a mail to the leaving address always count: their tokens say whose they are.
-
-Nothing here commits. Locks are taken in the same order as :mod:`mailer.dispatch.dead_addresses` takes them:
-campaigns, then suppressions, then subscribers by number.
-"""
+"""How long a mailbox has been full or suspended: the bounces since the last message that did not bounce."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import and_, or_
@@ -23,17 +15,108 @@ from mailer.database.feedback_models import (
     Evidence,
     FeedbackEvent,
     FeedbackKind,
+    FeedbackMessage,
 )
-from mailer.database.models import Campaign
+from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.feedback.identification import Finding, FoundPerson
-from mailer.feedback.soft_bounces import find_soft_bounces
+from mailer.reasons.reason import Reason
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import GONE_STATUSES, lock_subscriber, mark_bounced, suppress
 from subscribers.consent.suppression import lock_suppressions_exclusively, lock_suppressions_shared
-from subscribers.models import ConsentEvent, Status
+from subscribers.models import ConsentEvent, ConsentRecord, Status
 from subscribers.tokens import TokenPayload
+
+_MAY_STILL_BOUNCE: Final = timedelta(days=5)
+"""How long a server may keep a message in its queue before it gives up (RFC 5321, section 4.5.4.1)."""
+_SOFT_REASONS: Final = tuple(reason for reason in Reason if reason.may_die)
+_MAX_MESSAGES: Final = 200
+_REFUSED: Final = (DeliveryState.rejected, DeliveryState.failed)
+
+PROVIDER_SOURCE: Final = "webhook:"
+"""What the source of a provider's event begins with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftBounces:
+    """``number`` messages in a row that came back from one mailbox, sent over ``days`` whole days; the last
+    at ``last_sent_at``."""
+
+    number: int
+    days: int
+    last_sent_at: datetime
+
+
+def find_soft_bounces(session: Session, person: FoundPerson, *, now: datetime) -> SoftBounces | None:
+    """Find the messages that came back as full or suspended since one arrived, or since the reader last did
+    something themselves; None if there are none.
+
+    The bounce that ``person`` was found by counts, though it is not recorded yet. Bounces whose reader was
+    found by the address alone do not. Days are counted between the times of sending, so that a mailbox read
+    late, or in another order, gives the same.
+    """
+    soft, others = _find_bounced_campaigns(session, person.subscriber_id)
+    if person.campaign_id is not None:
+        soft.add(person.campaign_id)
+    times: list[datetime] = []
+    for campaign_id, state, sent_at in _list_sent(session, person.subscriber_id):
+        if campaign_id in soft:
+            times.append(sent_at)
+        elif state in _REFUSED or campaign_id in others:
+            continue
+        elif sent_at <= now - _MAY_STILL_BOUNCE:
+            break
+    if not times:
+        return None
+    return SoftBounces(number=len(times), days=(times[0] - times[-1]).days, last_sent_at=times[0])
+
+
+def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[int], set[int]]:
+    """The campaigns whose message bounced as full or suspended, and those where it bounced otherwise."""
+    statement = (
+        select(FeedbackEvent.campaign_id, FeedbackEvent.reason)
+        .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
+        .where(
+            col(FeedbackEvent.subscriber_id) == subscriber_id,
+            col(FeedbackEvent.campaign_id).is_not(None),
+            col(FeedbackEvent.action).in_(FAILED_ACTIONS),
+            col(FeedbackMessage.kind) == FeedbackKind.bounce,
+            or_(
+                col(FeedbackEvent.evidence) != Evidence.address,
+                col(FeedbackMessage.source).startswith(PROVIDER_SOURCE),
+            ),
+        )
+    )
+    soft: set[int] = set()
+    others: set[int] = set()
+    for campaign_id, reason in session.exec(statement):
+        if campaign_id is not None:
+            (soft if reason in _SOFT_REASONS else others).add(campaign_id)
+    return soft, others - soft
+
+
+def _list_sent(session: Session, subscriber_id: int) -> list[tuple[int, str, datetime]]:
+    """The messages sent to a subscriber since they last did something themselves, newest first, with those
+    that their server refused at once."""
+    last_action = session.exec(
+        select(func.max(col(ConsentRecord.at))).where(
+            col(ConsentRecord.subscriber_id) == subscriber_id, col(ConsentRecord.method) != "import"
+        )
+    ).one()
+    sent = (
+        select(Delivery.campaign_id, Delivery.state, Delivery.updated_at)
+        .where(
+            col(Delivery.subscriber_id) == subscriber_id,
+            col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt, *_REFUSED)),
+        )
+        .order_by(col(Delivery.updated_at).desc())
+        .limit(_MAX_MESSAGES)
+    )
+    if last_action is not None:
+        sent = sent.where(col(Delivery.updated_at) > last_action)
+    return list(session.exec(sent))
+
 
 BOUNCE_METHOD: Final = "bounce"
 COMPLAINT_METHOD: Final = "complaint"

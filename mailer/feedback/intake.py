@@ -1,10 +1,11 @@
-"""The one way in for a message, whatever brings it: received and committed, or to be tried again later."""
+"""Reads one incoming message: what it is, whom it is about, and in which words."""
 
 import errno
+import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,12 +14,166 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.auto_replies.detector import is_auto_reply
+from mailer.feedback.bounces.bounce_reader import read_bounce
+from mailer.feedback.complaints import read_complaint
+from mailer.feedback.consequences import PROVIDER_SOURCE
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.identification import identify
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
-from mailer.feedback.message_reader import read_message
-from mailer.feedback.receiver import make_fingerprint, receive
+from mailer.feedback.dmarc_reports import read_aggregate_report
+from mailer.feedback.identification import identify, names_leaver
+from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage, ProviderEvent, concerns_domain
+from mailer.feedback.mime_headers import list_addresses
+from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.feedback.recorder import Arrival, Receipt, record
+from mailer.feedback.replies import is_written_by_person, read_own_text
+from mailer.rendering.return_addresses import find_token
+
+# Where a message was delivered to, the surest first. The last two are what its sender wrote.
+_DELIVERY_FIELDS = (
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-delivered-to",
+    "to",
+    "cc",
+)
+_MAX_ADDRESSES = 50
+_MAX_LENGTH = 998  # RFC 5322, section 2.1.1
+
+
+def read_message(
+    raw: bytes, *, delivered_to: Sequence[str] = (), leave_address: str = "", delimiter: str = "+"
+) -> IncomingMessage:
+    """Read ``raw`` as an incoming message. Never raises, whatever the bytes are.
+
+    ``delivered_to`` are the recipients of its envelope, where they are known (LMTP). ``leave_address`` and
+    ``delimiter`` are those of the settings; without them, any address such as leave+TOKEN@… is taken for the
+    leaving address. Whether its token is ours is for the identification to say.
+    """
+    message = parse_message(raw)
+    addresses = _list_delivery_addresses(message, delivered_to)
+    senders = list_addresses(message.headers.get("from"))
+    incoming = IncomingMessage(
+        kind=FeedbackKind.other,
+        delivered_to=addresses,
+        sender=senders[0] if senders else "",
+        subject=message.headers.get("subject")[:_MAX_LENGTH],
+        message_id=message.headers.raw("message-id")[:_MAX_LENGTH],
+    )
+    local_part = (leave_address.partition("@")[0] or "leave").lower()
+    if any(_is_leave_address(address, f"{local_part}{delimiter}") for address in addresses):
+        return replace(incoming, kind=FeedbackKind.leave, text=message.readable_text)
+    if complaint := read_complaint(message):
+        return replace(
+            incoming,
+            kind=FeedbackKind.complaint,
+            recipients=complaint.recipients,
+            original=complaint.original,
+            text=complaint.text,
+        )
+    if report := read_aggregate_report(message):
+        return replace(incoming, kind=FeedbackKind.dmarc, dmarc=report)
+    if bounce := read_bounce(message):
+        return replace(
+            incoming,
+            kind=FeedbackKind.bounce,
+            recipients=bounce.recipients,
+            original=bounce.original,
+            text=bounce.text,
+        )
+    if is_auto_reply(message):
+        kind = FeedbackKind.auto_reply
+    elif is_written_by_person(message):
+        kind = FeedbackKind.reply
+    else:
+        return replace(incoming, text=message.readable_text)
+    return replace(incoming, kind=kind, text=read_own_text(message.readable_text))
+
+
+def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tuple[str, ...]:
+    stated = (value for name in _DELIVERY_FIELDS for value in message.headers.all(name))
+    return list_addresses(*envelope, *stated)[:_MAX_ADDRESSES]
+
+
+def _is_leave_address(address: str, start: str) -> bool:
+    """Whether ``address`` is the leaving address with a token; servers may have put words before it (SRS)."""
+    return start in address.partition("@")[0].lower() and find_token(address) is not None
+
+
+def receive(
+    context: FeedbackContext,
+    raw: bytes,
+    *,
+    source: str,
+    now: datetime,
+    delivered_to: Sequence[str] = (),
+) -> Receipt:
+    """Read one message, find its people, record it and act, in one transaction.
+
+    ``delivered_to`` are the recipients of its envelope, where they are known (LMTP, a pipe). The same message
+    counts once, whatever ``source`` brings it and how often. Once this has returned, whoever brought it may
+    delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine.
+
+    Raises:
+        SQLAlchemyError: the database failed; nothing was recorded, and the message must be brought again.
+    """
+    message = _settle_kind(context, _read(context, raw, delivered_to))
+    arrival = Arrival(
+        message=message, fingerprint=make_fingerprint(raw, delivered_to), source=source, raw=raw
+    )
+    return record(context, arrival, now=now)
+
+
+def receive_event(context: FeedbackContext, event: ProviderEvent, *, now: datetime) -> Receipt:
+    """As :func:`receive`, for an event of a provider whose signature or secret was verified.
+
+    Raises:
+        SQLAlchemyError: the database failed; nothing was recorded, and the provider must send it again.
+    """
+    arrival = Arrival(
+        message=event.message,
+        fingerprint=event.fingerprint,
+        source=f"{PROVIDER_SOURCE}{event.provider}",
+        happened_at=event.happened_at,
+        is_authentic=True,
+    )
+    return record(context, arrival, now=now)
+
+
+def make_fingerprint(raw: bytes, delivered_to: Sequence[str] = ()) -> str:
+    """The SHA-256, in hexadecimal, of a message as it was received: its bytes, and the recipients of its
+    envelope where they are known, because one mail to two leaving addresses has the same bytes twice."""
+    envelope = "\0".join(sorted(delivered_to)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(envelope + b"\0" * bool(envelope) + raw).hexdigest()
+
+
+def _read(context: FeedbackContext, raw: bytes, delivered_to: Sequence[str]) -> IncomingMessage:
+    settings = context.workspace.settings.feedback
+    return read_message(
+        raw,
+        delivered_to=delivered_to,
+        leave_address=settings.leave_address,
+        delimiter=settings.delimiter,
+    )
+
+
+def _settle_kind(context: FeedbackContext, message: IncomingMessage) -> IncomingMessage:
+    """Take a mail to a reader's leaving address for leaving, whatever the settings called that address when
+    the message was sent, and a report about another domain than ours for something else."""
+    if message.kind is FeedbackKind.leave:
+        return message
+    if message.dmarc is not None:
+        own = context.workspace.settings.sender.domain
+        # Anybody can write a report. One about another domain is for a person to look at.
+        is_ours = concerns_domain(message.dmarc, own)
+        if is_ours:
+            return message
+        return replace(message, kind=FeedbackKind.other, dmarc=None, strange_domain=message.dmarc.domain)
+    with open_session(context.engine, read_only=True) as session:
+        is_leaver = names_leaver(session, context.workspace.keys, message)
+    return replace(message, kind=FeedbackKind.leave) if is_leaver else message
+
 
 MAX_MESSAGE_BYTES = 50 * 1024 * 1024
 """Larger messages are not read. Providers let nobody send more, and no report of a server comes near it."""

@@ -1,24 +1,63 @@
-"""Takes messages from the mail server on this machine by LMTP (RFC 2033).
-
-A message is acknowledged after it has been received and committed. Until then it is the mail server's, which
-keeps it and tries again: when the database is away, when the disk is full, and when this program is killed.
-"""
+"""Writes the envelope of a message into its header, as final delivery does (RFC 5321 §4.4)."""
 
 import asyncio
 import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from aiosmtpd.lmtp import LMTP
+
 from mailer.errors import MailerError
-from mailer.feedback.envelope import add_envelope
 from mailer.feedback.intake import MAX_MESSAGE_BYTES, Intake, Obstacle, TryAgainError, UnreadableError
 from mailer.network import ListenAddress
 from mailer.settings import LOOPBACK_HOSTS
+
+_NAMES = (b"return-path:", b"delivered-to:", b"x-original-to:")
+_MBOX_LINE = b"From "
+
+
+def add_envelope(
+    content: bytes, *, sender: str | None, recipients: Sequence[str], original_recipients: Sequence[str] = ()
+) -> bytes:
+    """Return the message with its envelope on top, so that it is read like one from a mailbox.
+
+    A header field is not added if the first lines already have the same; a first line as in an mbox file is
+    left out. ``sender`` is "" for a bounce, and None if it is not known.
+    """
+    if content.startswith(_MBOX_LINE):
+        content = content.partition(b"\n")[2] or content
+    newline = b"\r\n" if b"\r\n" in content[:1000] or b"\n" not in content[:1000] else b"\n"
+    fields = [
+        *([] if sender is None else [f"Return-Path: <{_clean(sender)}>"]),
+        *(f"X-Original-To: {_clean(address)}" for address in original_recipients),
+        *(f"Delivered-To: {_clean(address)}" for address in recipients),
+    ]
+    known = _read_first_fields(content)
+    lines = [field.encode("utf-8", "surrogateescape") for field in fields]
+    lines = [line for line in lines if line not in known]
+    return b"".join(line + newline for line in lines) + content
+
+
+def _read_first_fields(content: bytes) -> set[bytes]:
+    """The envelope's fields at the top of the message, which the mail server has written itself."""
+    found = set()
+    for line in content[:4000].splitlines():
+        if not line.lower().startswith(_NAMES):
+            break
+        found.add(line.strip())
+    return found
+
+
+def _clean(address: str) -> str:
+    """An address cannot end the line it stands in; bytes that are no text (surrogates) are kept."""
+    kept = [letter for letter in address if letter.isprintable() or "\udc80" <= letter <= "\udcff"]
+    return "".join(kept).strip("<> ")
+
 
 _RECEIVED = "250 2.0.0 Received"
 _FAULT = "451 4.3.0 This message cannot be read at the moment; see the log of partner-mailer"
@@ -77,7 +116,6 @@ class LmtpServer:
 
     def _make_protocol(self) -> Any:
         # Imported here to keep commands fast that only read the settings.
-        from mailer.feedback.lmtp_protocol import make_protocol
 
         return make_protocol(self._take, self._opened, loop=self._loop, limit=MAX_MESSAGE_BYTES)
 
@@ -159,3 +197,80 @@ def _listen_unix(path: Path) -> socket.socket:
         listener.listen()
         ending.pop_all()
     return listener
+
+
+Take = Callable[[str, Sequence[str], bytes], Awaitable[str]]
+"""Receives a message by its sender, recipients and content; returns one reply for all recipients."""
+
+_MAX_CONNECTION_SECONDS = 300
+
+
+class _Handler:
+    """What aiosmtpd calls with each message."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802 - aiosmtpd's names
+        return await self._take(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content)
+
+
+class _Protocol(LMTP):
+    """LMTP as RFC 2033 §4.2 has it: after the message, one reply for each recipient.
+
+    aiosmtpd gives one, so a mail server that named several recipients would wait for the others for ever.
+    """
+
+    # Reports quote lines of any length: a line that is too long is no reason to lose a bounce.
+    line_length_limit = 1024 * 1024
+    _replies = 1
+
+    def __init__(self, handler: _Handler, opened: set[asyncio.BaseTransport], **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._opened = opened
+        self._connection: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connection = transport
+        self._opened.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._connection is not None:
+            self._opened.discard(self._connection)
+        super().connection_lost(error)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._replies = 1
+
+    def eof_received(self) -> bool:
+        # The base class keeps the connection of a client that has hung up, which then lasts until Python
+        # happens to collect it. Nobody is left to read a reply: its message is brought again.
+        super().eof_received()
+        return False
+
+    async def push(self, status: str | bytes) -> None:
+        text = status if isinstance(status, str) else status.decode("utf-8")
+        await super().push("\r\n".join([text] * self._replies))
+        if text.startswith("354"):
+            self._replies = len(self.envelope.rcpt_tos) if self.envelope is not None else 1
+
+
+def make_protocol(
+    take: Take, opened: set[asyncio.BaseTransport], *, loop: asyncio.AbstractEventLoop, limit: int
+) -> Any:
+    """Return the protocol for one connection, which is in ``opened`` as long as it lasts; it refuses messages
+    of more than ``limit`` bytes."""
+    return _Protocol(
+        _Handler(take),
+        opened,
+        data_size_limit=limit,
+        enable_SMTPUTF8=True,
+        hostname="partner-mailer.invalid",
+        ident="partner-mailer",
+        timeout=_MAX_CONNECTION_SECONDS,
+        loop=loop,
+    )

@@ -29,7 +29,7 @@ from mailer.feedback.context import FeedbackContext
 from mailer.feedback.dmarc_reports import store_report
 from mailer.feedback.identification import Finding, identify
 from mailer.feedback.incoming_message import IncomingMessage
-from mailer.feedback.successor_proposals import propose_successors
+from mailer.feedback.successors import propose_successors
 from mailer.reasons.reason import Reason
 from mailer.rendering.headers import plain_phrase
 from subscribers.address import normalise_address

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming_message import ProviderEvent
-from mailer.feedback.receiver import receive_event
+from mailer.feedback.intake import receive_event
 from mailer.feedback.webhooks.registry import Webhook
 from mailer.feedback.webhooks.request import (
     ForgedRequestError,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailer.feedback.bounces.server_rules import load_server_rules
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from mailer.feedback.mime_part import split_mailbox
 
 NAUGHTY = (

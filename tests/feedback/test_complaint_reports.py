@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import reader_for
 from subscribers.models import Subscriber

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.feedback.envelope import add_envelope
+from mailer.feedback.lmtp_server import add_envelope
 
 MESSAGE = b"From: a@example.com\r\nSubject: hello\r\n\r\nWords.\r\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from mailer.database.feedback_models import Evidence, FeedbackKind
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.feedback.simulator.returned_mails import AcceptedMail, SimulatedRecipient
 from mailer.feedback.simulator.server import compose_return
 from mailer.rendering.recipient import message_id

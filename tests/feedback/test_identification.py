@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign
 from mailer.feedback.identification import identify
 from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from mailer.keys import retire_key, rotate_keys
 from mailer.rendering.recipient import message_id
 from mailer.workspace import Keys, Workspace, open_workspace

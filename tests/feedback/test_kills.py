@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage, QueuedReply
 from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.workspace import Workspace
 from subscribers.models import ConsentRecord
 from subscribers.tokens import LinkPurpose

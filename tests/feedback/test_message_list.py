@@ -15,8 +15,8 @@ from mailer.feedback.message_list import (
     find_message,
     find_next_held,
     list_messages,
+    view_message,
 )
-from mailer.feedback.message_view import view_message
 
 _LOOKED_AT = 20_000
 

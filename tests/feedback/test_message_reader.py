@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from mailer.reasons.reason import Reason
 
 TOKEN = "0a" * 25

@@ -14,7 +14,7 @@ from mailer.feedback.incoming_message import (
     ProviderEvent,
     ReportedRecipient,
 )
-from mailer.feedback.receiver import receive, receive_event
+from mailer.feedback.intake import receive, receive_event
 from mailer.reasons.reason import Reason
 from subscribers.tokens import LinkPurpose
 from tests.factories.feedback import bring, read_events, read_messages, read_records, read_statuses, sign

@@ -15,7 +15,7 @@ from mailer.cli import mailer
 from mailer.database.feedback_models import FeedbackState, QueuedReply
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.feedback.reply_forwarder import (
     GIVE_UP_AFTER,
     TRACE_FIELD,

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from mailer.cli import mailer
 from mailer.database.feedback_models import ProposedSuccessor
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.feedback.successors import SuccessorError, accept_successor, list_proposals, refuse_successor
 from mailer.workspace import Workspace
 from subscribers.consent.team_changes import DetailChanges

@@ -92,7 +92,7 @@ def _open_list(context: CliContext) -> Iterator[FindSubscribers]:
 def _describe_file(
     name: str, raw: bytes, context: CliContext, find_subscribers: FindSubscribers
 ) -> dict[str, Any]:
-    from mailer.feedback.message_reader import read_message
+    from mailer.feedback.intake import read_message
     from mailer.feedback.mime_part import split_mailbox
 
     leave_address, delimiter = _leave_address(context)

@@ -54,8 +54,8 @@ def receive(
     The exit code tells the mail server what to do: 0, the message is recorded; 75, keep it and try again (the
     database is away, the disk is full, a setting is wrong); 65, it is no message, or larger than 50 MB.
     """
-    from mailer.feedback.envelope import add_envelope
     from mailer.feedback.intake import MAX_MESSAGE_BYTES
+    from mailer.feedback.lmtp_server import add_envelope
 
     content = sys.stdin.buffer.read(MAX_MESSAGE_BYTES + 1)
     if not content.strip():

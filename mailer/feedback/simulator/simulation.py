@@ -15,10 +15,9 @@ from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.intake import Disposition, Intake
+from mailer.feedback.intake import Disposition, Intake, receive
 from mailer.feedback.mailboxes.maildir import Maildir
 from mailer.feedback.mailboxes.reading import FolderPolicy, Notices, SourceLock
-from mailer.feedback.receiver import receive
 from mailer.feedback.recorder import Receipt
 from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.feedback.simulator.rehearsal import RETURN_MAILDIR

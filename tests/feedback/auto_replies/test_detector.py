@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from mailer.feedback.mime_part import parse_message
 
 MESSAGES = Path(__file__).parent / "messages"

@@ -4,7 +4,7 @@ import pytest
 
 from mailer.feedback.bounces.server_rules import ServerRule, load_server_rules, read_server_text
 from mailer.feedback.incoming_message import FeedbackKind
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 
 RULES = load_server_rules()
 IDS = [f"{rule.server}: {number}" for number, rule in enumerate(RULES)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback import dmarc_reports
 from mailer.feedback.dmarc_reports import MAX_SOURCES, read_report_xml
-from mailer.feedback.message_reader import read_message
+from mailer.feedback.intake import read_message
 from tests.factories.damaged_zip import METHODS, pack_damaged
 from tests.factories.dmarc import RECORD, make_report_mail, make_report_xml
 

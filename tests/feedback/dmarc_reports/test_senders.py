@@ -14,7 +14,7 @@ from mailer.doctor import Health
 from mailer.doctor.feedback_checks import check_reported_senders
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.dmarc_reports import KEPT_FOR, SenderKind, read_senders
-from mailer.feedback.receiver import receive
+from mailer.feedback.intake import receive
 from mailer.workspace import Workspace
 from tests.factories.dmarc import FORWARDED, RECORD, STRANGER, make_report_mail, make_report_xml
 

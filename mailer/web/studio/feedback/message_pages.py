@@ -15,8 +15,8 @@ from mailer.feedback.message_list import (
     find_message,
     find_next_held,
     list_messages,
+    view_message,
 )
-from mailer.feedback.message_view import view_message
 from mailer.team.roles import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.feedback.judgement_form import (
