@@ -25,7 +25,7 @@ from mailer.database.engine import open_engine
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.schema import upgrade
 from mailer.settings import DatabaseSettings
-from mailer.web.local_access import LocalAccess
+from mailer.web.access import LocalAccess
 from mailer.web.report.app import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace

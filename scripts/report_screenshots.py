@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from mailer.demo.walkthrough import run_walkthrough
-from mailer.web.local_access import LocalAccess
+from mailer.web.access import LocalAccess
 from mailer.web.report.app import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from mailer.web.local_access import LocalAccess
+    from mailer.web.access import LocalAccess
 
 
 def serve_local_page(
@@ -48,7 +48,7 @@ def serve_local_page(
 
 
 def _open_in_browser(url: str, title: str, folder: Path, cleanup: contextlib.ExitStack) -> None:
-    from mailer.web.local_access import write_opening_page
+    from mailer.web.access import write_opening_page
 
     try:
         page = write_opening_page(folder, url, title=title)

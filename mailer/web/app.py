@@ -15,12 +15,11 @@ from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web import webhooks
+from mailer.web.access import ClientAddressMiddleware, TrustedProxies
 from mailer.web.app_factory import assemble_app
 from mailer.web.archive import routes as archive_routes
-from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
-from mailer.web.dependencies import Site, UtcClock, utc_now
+from mailer.web.dependencies import LinkStore, Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
-from mailer.web.link_store import LinkStore
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.public import clicks, data_requests, preferences, signup, unsubscribe, verify
 from mailer.web.security import PAGE_POLICY, SecurityRules

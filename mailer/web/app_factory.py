@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from mailer.web.local_access import LocalAccess
+from mailer.web.access import LocalAccess
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET, Route
 from mailer.web.security import SecurityMiddleware, SecurityRules, add_security_headers

@@ -1,19 +1,99 @@
-"""What FastAPI hands to every page of the readers' site."""
+"""The links of campaigns, as the page that sends readers on reads them.
 
-from collections.abc import Callable
+They are frozen when their campaign is launched, so what was read once stays in memory: a click needs no
+database then.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
+from mailer.campaigns.counted_links import read_counted_links
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign
 from mailer.feedback.clicks.click_recorder import ClickRecorder
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web.archive_store import SummaryCache
-from mailer.web.link_store import LinkStore
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
+
+_MAX_CAMPAIGNS = 50
+"""How many campaigns are kept in memory; a hundred links of each take some 20 KB."""
+
+_URL_CHARACTERS = "/?#[]@!$&'()*+,;=:%~"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignLinks:
+    """Where the links of a launched campaign lead, by number, as a Location header has it; the campaign's
+    sectors in the order of their bits; its own language; and the day (UTC) it was launched."""
+
+    locations: Mapping[int, str]
+    sectors: tuple[str, ...]
+    language: str
+    launched_on: date
+
+
+@dataclass
+class LinkStore:
+    """Reads the links of campaigns, and remembers those of the last ones asked for. Thread-safe."""
+
+    _engine: Engine
+    _campaigns: "OrderedDict[int, CampaignLinks]" = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, campaign_id: int) -> CampaignLinks | None:
+        """The links of a campaign; None if there is none that was launched and counts clicks."""
+        with self._lock:
+            if campaign_id in self._campaigns:
+                self._campaigns.move_to_end(campaign_id)
+                return self._campaigns[campaign_id]
+        found = self._read(campaign_id)
+        if found is not None:
+            with self._lock:
+                self._campaigns[campaign_id] = found
+                while len(self._campaigns) > _MAX_CAMPAIGNS:
+                    self._campaigns.popitem(last=False)
+        return found
+
+    def _read(self, campaign_id: int) -> CampaignLinks | None:
+        with open_session(self._engine, read_only=True) as session:
+            columns = select(Campaign.language, Campaign.launched_at).where(col(Campaign.id) == campaign_id)
+            row = session.exec(columns).first()
+            counted = read_counted_links(session, campaign_id)
+        if row is None or row[1] is None or counted is None:
+            return None
+        return CampaignLinks(
+            locations={link.number: format_location(link.url) for link in counted.links},
+            sectors=counted.sectors,
+            language=row[0],
+            launched_on=row[1].astimezone(UTC).date(),
+        )
+
+
+def format_location(url: str) -> str:
+    """An address as an author wrote it, for a Location header: ASCII, with nothing that ends a line."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc if parts.netloc.isascii() else _encode_host(parts.netloc)
+        url = urlunsplit(parts._replace(netloc=host))
+    except ValueError:
+        # Browsers decode a host in percent signs by themselves.
+        pass
+    return quote(url, safe=_URL_CHARACTERS)
+
+
+def _encode_host(netloc: str) -> str:
+    return netloc.encode("idna").decode("ascii")
+
 
 UtcClock = Callable[[], datetime]
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
 from mailer.network import ListenAddress
-from mailer.web.hosts import is_loopback, parse_host
+from mailer.web.access import is_loopback, parse_host
 from mailer.workspace import Workspace
 
 

@@ -1,10 +1,39 @@
-"""Reads a form that sends files (multipart/form-data, RFC 7578), each exactly as it was chosen."""
+"""What stands at the beginning of a form that sends files, and of each of its parts (RFC 7578)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from mailer.web.multipart_form import find_file_name, read_boundary
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from mailer.feedback.mime_headers import parse_parameters
+
+_MAX_FILE_NAME: Final = 200
+_FILE_NAME: Final = re.compile(
+    rb'content-disposition:[^\r\n]*[; ]filename="([^"\r\n]{0,1000})"', re.IGNORECASE
+)
+
+
+def read_boundary(content_type: str) -> bytes:
+    """The boundary between the parts of a form with this Content-Type; empty if it is no such form."""
+    kind, parameters = parse_parameters(content_type)
+    is_form = kind == "multipart/form-data"
+    return parameters.get("boundary", "").encode("latin-1", "ignore") if is_form else b""
+
+
+def find_file_name(head: bytes) -> str | None:
+    """The name of the file in a part with these header lines: without its folder, and the last 200 characters
+    of it, which have its ending. None if the part has no file.
+    """
+    found = _FILE_NAME.search(head)
+    if found is None:
+        return None
+    shown = found[1].decode("utf-8", "replace").replace("\\", "/")
+    return shown.rpartition("/")[2][-_MAX_FILE_NAME:]
+
 
 _MAX_PARTS = 60
 _NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]name="([^"\r\n]{0,100})"', re.IGNORECASE)
@@ -49,3 +78,83 @@ def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
         if (chosen := find_file_name(head)) is not None:
             file_names[field] = chosen
     return UploadedForm(values=values, file_names=file_names)
+
+
+_MAX_HEAD: Final = 16 * 1024
+
+Sink = Callable[[bytes], None]
+"""Takes the next bytes of the file."""
+
+
+class FileReader:
+    """Finds the first file of a form in the bytes that are fed to it, and passes its content to ``sink``.
+
+    ``file_name`` is what the browser calls it, without its folder; "" if no file was chosen. ``size`` counts
+    its bytes, and ``is_complete`` says whether its end was seen.
+    """
+
+    def __init__(self, boundary: bytes, sink: Sink) -> None:
+        # The first boundary begins the body, all others begin a line.
+        self._delimiter = b"\r\n--" + boundary
+        self._buffer = bytearray(b"\r\n")
+        self._sink = sink
+        self._is_in_head = False
+        self._is_in_file = False
+        self.file_name = ""
+        self.size = 0
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the form.
+
+        Raises:
+            HTTPException: 400, it is no such form.
+        """
+        self._buffer += data
+        while self._read_head() if self._is_in_head else self._read_content():
+            pass
+
+    def _read_head(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > _MAX_HEAD:
+                raise HTTPException(400)
+            return False
+        name = find_file_name(bytes(self._buffer[:end]))
+        if name is not None and not self.is_complete:
+            self.file_name, self._is_in_file = name, True
+        del self._buffer[: end + 4]
+        self._is_in_head = False
+        return True
+
+    def _read_content(self) -> bool:
+        end = self._buffer.find(self._delimiter)
+        # A boundary may have arrived in part.
+        ready = end if end >= 0 else max(0, len(self._buffer) - len(self._delimiter) + 1)
+        if self._is_in_file and ready:
+            self._sink(bytes(self._buffer[:ready]))
+            self.size += ready
+        del self._buffer[:ready]
+        if end < 0:
+            return False
+        if self._is_in_file:
+            self._is_in_file, self.is_complete = False, True
+        del self._buffer[: len(self._delimiter)]
+        self._is_in_head = True
+        return True
+
+
+async def read_streamed_file(request: Request, sink: Sink) -> FileReader:
+    """Read the form that ``request`` sends to its end, and pass the first file in it to ``sink``, which is
+    called in another thread.
+
+    Raises:
+        HTTPException: 415, it is no form with files; 400, it cannot be read.
+    """
+    boundary = read_boundary(request.headers.get("content-type", ""))
+    if not boundary:
+        raise HTTPException(415)
+    reader = FileReader(boundary, sink)
+    async for data in request.stream():
+        await run_in_threadpool(reader.feed, data)
+    return reader

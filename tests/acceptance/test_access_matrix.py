@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.form_token import make_form_token
+from mailer.web.access import LocalAccess
 from mailer.web.app import create_app
-from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.web.report.app import create_report_app
 from mailer.workspace import Workspace, open_workspace

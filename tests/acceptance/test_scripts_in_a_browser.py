@@ -23,8 +23,8 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.cli import mailer
 from mailer.network import ListenAddress
 from mailer.settings import LogSettings
+from mailer.web.access import LocalAccess
 from mailer.web.connections import ConnectionLimits
-from mailer.web.local_access import LocalAccess
 from mailer.web.metrics import create_metrics_app
 from mailer.web.preview.app import create_preview_app
 from mailer.web.report.app import create_report_app

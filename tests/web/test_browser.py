@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.edition_compiler import compile_edition
+from mailer.web.access import LocalAccess
 from mailer.web.app import create_app
-from mailer.web.local_access import LocalAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mailer.network import parse_address, parse_network
 from mailer.selfservice.form_token import make_form_token
 from mailer.selfservice.mail_limits import NETWORK
+from mailer.web.access import TrustedProxies
 from mailer.web.app import create_app
-from mailer.web.client_address import TrustedProxies
 from mailer.workspace import Workspace
 from tests.web.site import send_request, served
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mailer.web.multipart_form import find_file_name, read_boundary
+from mailer.web.upload import find_file_name, read_boundary
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from mailer.web.streamed_upload import FileReader
+from mailer.web.upload import FileReader
 
 BOUNDARY = b"----WebKitFormBoundary7MA4"
 

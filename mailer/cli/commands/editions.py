@@ -159,7 +159,7 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     file. The address contains a secret, so that other users of this machine cannot see it.
     """
     from mailer.cli.local_page import serve_local_page
-    from mailer.web.local_access import LocalAccess
+    from mailer.web.access import LocalAccess
     from mailer.web.preview.app import create_preview_app
 
     workspace, access = context.open_workspace(), LocalAccess()

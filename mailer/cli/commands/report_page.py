@@ -22,7 +22,7 @@ def serve_report_page(
         ServerStartError: the port is in use, or the app did not start.
     """
     from mailer.cli.local_page import serve_local_page
-    from mailer.web.local_access import LocalAccess
+    from mailer.web.access import LocalAccess
     from mailer.web.report.app import create_report_app
 
     if campaign_id is not None:

@@ -16,16 +16,16 @@ from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
+from mailer.web.access import describe_origin
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
 from mailer.web.archive.reading_pages import ReadingPage, answer_page
 from mailer.web.archive_store import ArchivedContent, ArchivedEdition, find_content, list_editions
-from mailer.web.client_address import describe_origin
 from mailer.web.correction_notices import annotate_edition
 from mailer.web.dependencies import Site, SiteDep
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
-from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.page_context import PageDep
+from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.routing import GET, Route
 from mailer.web.security import make_mail_policy
 

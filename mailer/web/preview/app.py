@@ -12,11 +12,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from editions.problem import Level, Problem
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
+from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
-from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.local_access import LocalAccess
 from mailer.web.mail_preview.compiler import CompiledPreview, PreviewCompiler
 from mailer.web.mail_preview.query import PreviewQuery, parse_query
 from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
@@ -27,7 +26,7 @@ from mailer.web.mail_preview.shown_mail import (
     measure_mail,
     personalise_mail,
 )
-from mailer.web.page_renderer import PageRenderer
+from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES, PageRenderer
 from mailer.web.routing import GET, Route
 from mailer.web.security import PREVIEW_POLICY, make_mail_policy
 from mailer.workspace import Workspace

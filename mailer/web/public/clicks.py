@@ -8,7 +8,7 @@ import re
 from starlette.responses import RedirectResponse, Response
 
 from mailer.feedback.clicks.request_signs import SIGN_HEADERS, ClickRequest
-from mailer.web.link_store import CampaignLinks
+from mailer.web.dependencies import CampaignLinks
 from mailer.web.page_context import PageContext, PageDep
 from mailer.web.routing import GET, Route
 from subscribers.click_tokens import ReadToken, decode_sectors, read_click_token

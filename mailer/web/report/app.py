@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
-from mailer.web.local_access import LocalAccess
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.report.desk import ReportDesk
 from mailer.web.report.pages import ROUTES

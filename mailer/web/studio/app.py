@@ -27,8 +27,8 @@ from mailer.revisions.pending_save import record_pending_saves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
+from mailer.web.access import ClientAddressMiddleware, TrustedProxies
 from mailer.web.app_factory import assemble_app
-from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.mail_preview.audience import Audience

@@ -9,7 +9,7 @@ from editions.crop import Crop
 from editions.errors import ImageError
 from editions.images.files import locate_image
 from editions.images.prepare import prepare_image
-from mailer.web.images import IMAGE_TYPES
+from mailer.web.page_renderer import IMAGE_TYPES
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import StudioPage
 

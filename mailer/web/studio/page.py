@@ -15,8 +15,8 @@ from mailer.settings import Settings
 from mailer.team.members import Member
 from mailer.team.roles import Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
-from mailer.web.content_encoding import compress_own_page
 from mailer.web.language import choose_translator
+from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.state import StudioState, get_state
 

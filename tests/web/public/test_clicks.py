@@ -19,7 +19,7 @@ from mailer.campaigns.counted_links import store_counted_links
 from mailer.database.models import Campaign
 from mailer.keys import read_keys, retire_key, rotate_keys
 from mailer.web.app import create_app
-from mailer.web.link_store import format_location
+from mailer.web.dependencies import format_location
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.clicks import read_clicks

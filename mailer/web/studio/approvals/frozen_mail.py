@@ -10,9 +10,9 @@ from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import read_variant_content
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.rendering.recipient import anonymous_reader
-from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
+from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.plain_number import read_number
 from mailer.web.security import make_mail_policy
 from mailer.web.studio.page import Visit

@@ -14,10 +14,10 @@ from mailer.list_imports.import_files import add_import_file, list_open_files
 from mailer.list_imports.upload_store import UploadWriter, begin_upload
 from mailer.team.roles import Permission
 from mailer.web.routing import GET, POST
-from mailer.web.streamed_upload import read_streamed_file
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.state import get_state
+from mailer.web.upload import read_streamed_file
 
 MAX_FILE_BYTES = 40 * 1024 * 1024
 """The largest file that is taken; a million people fit in it if each has a row of 40 bytes."""

@@ -1,23 +1,22 @@
-"""Who may see a page that is served on somebody's own machine: who started it, and no other user of it.
-
-A port on 127.0.0.1 is open to everybody on the machine, and the preview and the reports show subscribers'
-addresses. So their address contains a secret, which a cookie then keeps.
-"""
+"""Who asks: host names, the client's address, and the key of a page on this machine."""
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.atomic_write import write_atomically
+from mailer.network import Address, Network, parse_address
+from mailer.site_proof import RequestOrigin
 
 _PARAMETER = "token"
 # Browsers send no cookie for the images of a frame without an origin of its own, such as our sandboxed email.
@@ -87,3 +86,84 @@ def write_opening_page(folder: Path, url: str, *, title: str) -> Path:
     )
     write_atomically(path, page.encode(), durable=False)
     return path
+
+
+_HEADER = b"x-forwarded-for"
+_PEER = "mailer.peer"
+_UNKNOWN_PORT = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedProxies:
+    """The networks whose ``X-Forwarded-For`` is believed."""
+
+    networks: tuple[Network, ...]
+
+    def find_client(self, peer: str, forwarded: Iterable[str]) -> str:
+        """Return the visitor's address.
+
+        ``peer`` is the address the connection comes from, and ``forwarded`` the values of the header in their
+        order. If a trusted proxy wrote something that is no address, its own address is returned: all of its
+        visitors then share one, which is safe.
+        """
+        client = parse_address(peer)
+        if client is None:
+            return peer
+        entries = ",".join(forwarded).split(",")
+        while entries and self.trusts(client):
+            before = parse_address(entries.pop())
+            if before is None:
+                break
+            client = before
+        return str(client)
+
+    def trusts(self, address: Address) -> bool:
+        """Return whether an address belongs to a trusted proxy."""
+        return any(address in network for network in self.networks)
+
+
+class ClientAddressMiddleware:
+    """ASGI middleware that puts the visitor's address into the scope, in place of the proxy's."""
+
+    def __init__(self, app: ASGIApp, *, proxies: TrustedProxies) -> None:
+        self.app = app
+        self.proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope.get("client"):
+            peer, port = scope["client"]
+            client = self.proxies.find_client(peer, _read_forwarded(scope))
+            scope = {
+                **scope,
+                "client": (client, port if client == peer else _UNKNOWN_PORT),
+                _PEER: peer,
+            }
+        await self.app(scope, receive, send)
+
+
+def describe_origin(scope: Scope) -> RequestOrigin:
+    """Describe where a request came from, for the doctor."""
+    client = scope["client"][0] if scope.get("client") else ""
+    entries = ",".join(_read_forwarded(scope)).split(",")
+    forwarded = tuple(entry.strip() for entry in entries if entry.strip())
+    return RequestOrigin(peer=scope.get(_PEER, client), client=client, forwarded=forwarded)
+
+
+def _read_forwarded(scope: Scope) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
+
+
+def parse_host(netloc: str) -> str:
+    """Return the host name in a ``Host`` header, without its port; empty if there is none."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or an address means this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
