@@ -26,7 +26,7 @@ from mailer.database.models import Campaign, CampaignState, Delivery, DeliverySt
 from mailer.database.schema import upgrade
 from mailer.settings import DatabaseSettings
 from mailer.web.access import LocalAccess
-from mailer.web.report.app import create_report_app
+from mailer.web.report import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from mailer.demo.walkthrough import run_walkthrough
 from mailer.web.access import LocalAccess
-from mailer.web.report.app import create_report_app
+from mailer.web.report import create_report_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from scripts.image_grid import put_beside, save_drawing

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from mailer.campaigns.sample_message import render_sample
 from mailer.rendering.themes.theme_files import theme_names
 from mailer.web.access import LocalAccess
-from mailer.web.preview.app import create_preview_app
+from mailer.web.preview import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace

@@ -20,8 +20,8 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.form_token import make_form_token
 from mailer.web.access import LocalAccess
 from mailer.web.app import create_app
-from mailer.web.preview.app import create_preview_app
-from mailer.web.report.app import create_report_app
+from mailer.web.preview import create_preview_app
+from mailer.web.report import create_report_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import CLICK, LinkPurpose

@@ -26,8 +26,8 @@ from mailer.settings import LogSettings
 from mailer.web.access import LocalAccess
 from mailer.web.connections import ConnectionLimits
 from mailer.web.metrics import create_metrics_app
-from mailer.web.preview.app import create_preview_app
-from mailer.web.report.app import create_report_app
+from mailer.web.preview import create_preview_app
+from mailer.web.report import create_report_app
 from mailer.web.server import start_beside
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber

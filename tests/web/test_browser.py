@@ -12,7 +12,7 @@ from mailer.i18n import LANGUAGES
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.access import LocalAccess
 from mailer.web.app import create_app
-from mailer.web.preview.app import create_preview_app
+from mailer.web.preview import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft

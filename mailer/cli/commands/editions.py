@@ -160,7 +160,7 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     """
     from mailer.cli.local_page import serve_local_page
     from mailer.web.access import LocalAccess
-    from mailer.web.preview.app import create_preview_app
+    from mailer.web.preview import create_preview_app
 
     workspace, access = context.open_workspace(), LocalAccess()
     app = create_preview_app(workspace, edition, access=access)

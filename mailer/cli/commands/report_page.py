@@ -23,7 +23,7 @@ def serve_report_page(
     """
     from mailer.cli.local_page import serve_local_page
     from mailer.web.access import LocalAccess
-    from mailer.web.report.app import create_report_app
+    from mailer.web.report import create_report_app
 
     if campaign_id is not None:
         _check_campaign(workspace, campaign_id)

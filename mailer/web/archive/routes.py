@@ -18,9 +18,8 @@ from mailer.settings import Settings
 from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
 from mailer.web.access import describe_origin
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
-from mailer.web.archive.reading_pages import ReadingPage, answer_page
+from mailer.web.archive.reading_pages import ReadingPage, annotate_edition, answer_page
 from mailer.web.archive_store import ArchivedContent, ArchivedEdition, find_content, list_editions
-from mailer.web.correction_notices import annotate_edition
 from mailer.web.dependencies import Site, SiteDep
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +13,16 @@ from editions.images.prepare import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.problem import Level, Problem
 from editions.reader import inspect_edition
+from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.named_plan import plan_written_correction
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import BuildError, ConfigurationError, MailerError, TemplateError
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition, compile_excerpt
+from mailer.web.dependencies import UtcClock, utc_now
 from mailer.workspace import Workspace
+from subscribers.errors import SubscriberError
 from templates import ROOT
 
 
@@ -205,3 +209,66 @@ def list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield str(path), path.stat()
             except OSError:
                 continue
+
+
+class CorrectionCompiler(PreviewCompiler):
+    """Compiles the correction called ``name`` from its note, again whenever that has changed. Thread-safe."""
+
+    def __init__(self, workspace: Workspace, name: str, clock: UtcClock) -> None:
+        super().__init__(workspace, name)
+        self._clock = clock
+
+    def _compile(self, version: str) -> CompiledPreview:
+        try:
+            with self.workspace.use_database() as engine:
+                planned = plan_written_correction(self.workspace, engine, self.slug, now=self._clock())
+        except (ConfigurationError, MailerError, SubscriberError) as error:
+            problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
+            return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
+        return CompiledPreview(
+            version=version,
+            edition=None,
+            mails={mail.language: mail for mail in planned.plan.compiled},
+            problems=planned.plan.problems,
+        )
+
+    def _list_watched_files(self) -> Iterator[tuple[str, os.stat_result]]:
+        notes = self.workspace.corrections / self.slug.partition(SEPARATOR)[0]
+        for folder in (notes, self.workspace.root / "templates", ROOT / "email"):
+            yield from list_files(folder)
+
+
+_MAX_EDITIONS = 6
+"""Editions whose mail is kept, each with its pictures: a team writes one or two at a time."""
+
+
+class CompilerCache:
+    """One compiler for each edition that was lately looked at. Thread-safe."""
+
+    def __init__(
+        self, workspace: Workspace, *, max_editions: int = _MAX_EDITIONS, clock: UtcClock = utc_now
+    ) -> None:
+        self._workspace = workspace
+        self._max_editions = max_editions
+        self._clock = clock
+        self._compilers: OrderedDict[str, PreviewCompiler] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def compiler(self, slug: str) -> PreviewCompiler:
+        """The compiler of the edition ``slug``, or of the correction of that name.
+
+        Raises:
+            ConfigurationError: there is no such edition.
+        """
+        is_correction = SEPARATOR in slug
+        if not is_correction:
+            self._workspace.edition_folder(slug)
+        with self._lock:
+            found = self._compilers.pop(slug, None)
+            if found is None and is_correction:
+                found = CorrectionCompiler(self._workspace, slug, self._clock)
+            found = found or PreviewCompiler(self._workspace, slug)
+            self._compilers[slug] = found
+            while len(self._compilers) > self._max_editions:
+                self._compilers.popitem(last=False)
+            return found

@@ -31,8 +31,8 @@ from mailer.web.access import ClientAddressMiddleware, TrustedProxies
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
-from mailer.web.mail_preview.audience import Audience
-from mailer.web.mail_preview.compiler_cache import CompilerCache
+from mailer.web.mail_preview.compiler import CompilerCache
+from mailer.web.mail_preview.shown_mail import Audience
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (

@@ -22,8 +22,8 @@ from mailer.team.openid_provider import OpenIdProvider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mailer import SignInMailer
 from mailer.web.dependencies import UtcClock
-from mailer.web.mail_preview.audience import Audience
-from mailer.web.mail_preview.compiler_cache import CompilerCache
+from mailer.web.mail_preview.compiler import CompilerCache
+from mailer.web.mail_preview.shown_mail import Audience
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.studio.edition_summaries import EditionSummaries
 from mailer.web.studio.examination import Examination

@@ -19,7 +19,7 @@ from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
-from mailer.web.correction_notices import annotate_edition
+from mailer.web.archive.reading_pages import annotate_edition
 from mailer.workspace import Workspace
 from tests.factories.correction_notes import CORRECTED_AT, add_correction
 from tests.factories.draft_edition import Draft

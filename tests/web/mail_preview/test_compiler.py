@@ -6,8 +6,7 @@ import pytest
 
 from editions.model import EditionForm
 from mailer.errors import ConfigurationError
-from mailer.web.mail_preview.compiler import PreviewCompiler
-from mailer.web.mail_preview.compiler_cache import CompilerCache
+from mailer.web.mail_preview.compiler import CompilerCache, PreviewCompiler
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import EDITION, STORY, Draft
 

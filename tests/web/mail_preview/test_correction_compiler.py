@@ -12,7 +12,7 @@ from mailer.campaigns.correction_plan import plan_correction
 from mailer.campaigns.launch import launch
 from mailer.campaigns.prepared_correction import prepare_correction
 from mailer.database.models import DeliveryState
-from mailer.web.mail_preview.compiler_cache import CompilerCache
+from mailer.web.mail_preview.compiler import CompilerCache
 from mailer.workspace import Workspace
 from tests.factories.campaigns import make_plan
 from tests.factories.feedback import set_deliveries

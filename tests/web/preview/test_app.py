@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from mailer.errors import ConfigurationError
 from mailer.web.access import LocalAccess, write_opening_page
 from mailer.web.mail_preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
-from mailer.web.preview.app import create_preview_app
+from mailer.web.preview import create_preview_app
 from mailer.web.security import PREVIEW_POLICY
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.web.access import LocalAccess
-from mailer.web.report.app import create_report_app
+from mailer.web.report import create_report_app
 from mailer.web.security import PAGE_POLICY
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber

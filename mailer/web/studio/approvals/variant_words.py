@@ -4,7 +4,7 @@ from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import read_variant_content
 from mailer.campaigns.approvals.text_changes import name_stories
 from mailer.rendering.compiled_edition import CompiledVersionError
-from mailer.web.mail_preview.version_difference import describe_difference, describe_main
+from mailer.web.mail_preview.shown_mail import describe_difference, describe_main
 from mailer.web.studio.approvals.variant_list import VariantPage
 from mailer.web.studio.page import Visit
 

@@ -39,11 +39,15 @@ from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.form_options import list_sectors, own_country_names, own_language_name
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.mail_preview.audience import tag_variant
 from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
-from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
-from mailer.web.mail_preview.version_difference import describe_difference, describe_main
+from mailer.web.mail_preview.shown_mail import (
+    describe_difference,
+    describe_main,
+    dress_html,
+    personalise_mail,
+    tag_variant,
+)
 from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words

@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.form_options import own_language_name
-from mailer.web.mail_preview.audience import list_versions
-from mailer.web.mail_preview.recipient import RecipientFinder
+from mailer.web.mail_preview.query import RecipientFinder
+from mailer.web.mail_preview.shown_mail import list_versions
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.stories.check_list import list_checks
 from mailer.web.studio.stories.page_context import read_edition_title

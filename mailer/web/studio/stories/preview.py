@@ -13,11 +13,9 @@ from locales.phrase import read_error
 from mailer.rendering.body.variants import Variant
 from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.mail_preview.audience import find_variant
 from mailer.web.mail_preview.compiler import UnsavedMail
-from mailer.web.mail_preview.query import PreviewQuery, ShownForm, ShownWindows
-from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
-from mailer.web.mail_preview.shown_mail import dress_html, mark_story, personalise_mail
+from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, ShownForm, ShownWindows
+from mailer.web.mail_preview.shown_mail import dress_html, find_variant, mark_story, personalise_mail
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words

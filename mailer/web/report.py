@@ -1,19 +1,56 @@
-"""The pages of reports: all campaigns over time, and each campaign. They know nothing of how one gets in."""
+"""The reports on campaigns, as pages for the team on its own machine."""
 
 import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends, FastAPI, Request
+from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import read_time_line, report_campaign
-from mailer.web.report.desk import DeskDep, ReportDesk
+from mailer.database.engine import open_session
+from mailer.web.access import LocalAccess
+from mailer.web.app_factory import LocalApp, assemble_local_app
+from mailer.web.dependencies import UtcClock, utc_now
+from mailer.web.page_renderer import PageRenderer
 from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.routing import GET, Route
+from mailer.web.security import PAGE_POLICY
+from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.segments.segment_description import describe_segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDesk:
+    """The shared state of the pages of reports."""
+
+    workspace: Workspace
+    renderer: PageRenderer
+    engine: Engine
+    clock: UtcClock
+
+    @contextmanager
+    def read_session(self) -> Iterator[Session]:
+        """A read-only session, which never makes a campaign wait."""
+        with open_session(self.engine, read_only=True) as session:
+            yield session
+
+
+def _get_desk(request: Request) -> ReportDesk:
+    desk = request.app.state.report_desk
+    assert isinstance(desk, ReportDesk)  # noqa: S101 - set at start by the lifespan
+    return desk
+
+
+DeskDep = Annotated[ReportDesk, Depends(_get_desk)]
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _LARGEST_ID = 2**31 - 1
@@ -69,3 +106,19 @@ ROUTES: tuple[Route, ...] = (
     ("/campaigns/{campaign_id}", show_campaign, GET),
 )
 """To be mounted at the prefix of the desk's renderer."""
+
+
+def create_report_app(workspace: Workspace, *, access: LocalAccess, clock: UtcClock = utc_now) -> FastAPI:
+    """Create the pages of reports, for this machine and whoever has the secret of ``access``."""
+    renderer = PageRenderer(workspace.settings)
+
+    @asynccontextmanager
+    async def open_reports(app: FastAPI) -> AsyncIterator[None]:
+        with workspace.use_database() as engine:
+            app.state.report_desk = ReportDesk(
+                workspace=workspace, renderer=renderer, engine=engine, clock=clock
+            )
+            yield
+
+    shown = LocalApp(name="report", command="mailer campaigns report")
+    return assemble_local_app(renderer, access, shown, PAGE_POLICY, open_reports, ROUTES)

@@ -1,4 +1,4 @@
-"""The preview: an edition in its writer's browser, as a reader would get it. Sends nothing."""
+"""The preview of an edition on its writer's own machine."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,8 +17,7 @@ from mailer.web.app_factory import LocalApp, assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
 from mailer.web.mail_preview.compiler import CompiledPreview, PreviewCompiler
-from mailer.web.mail_preview.query import PreviewQuery, parse_query
-from mailer.web.mail_preview.recipient import Recipient, RecipientFinder
+from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, parse_query
 from mailer.web.mail_preview.shown_mail import (
     choose_form,
     choose_mail,

@@ -1,1 +1,0 @@
-"""The preview of an edition on its writer's own machine."""

@@ -1,1 +1,0 @@
-"""The reports on campaigns, as pages for the team on its own machine."""
