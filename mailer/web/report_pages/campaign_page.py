@@ -8,18 +8,21 @@ from mailer.campaigns.report import CampaignReport, CampaignSummary
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.section import COUNTED_LATE, Section
-from mailer.web.report_pages.sections.checks import describe_checks
+from mailer.web.report_pages.section import COUNTED_LATE, ON_OWN_MACHINE, Section, Viewer
 from mailer.web.report_pages.sections.comparison import describe_comparison
-from mailer.web.report_pages.sections.countries import describe_countries
-from mailer.web.report_pages.sections.departures import describe_departures, describe_organisations
-from mailer.web.report_pages.sections.doubts import describe_doubts
-from mailer.web.report_pages.sections.hand_over import describe_hand_over
-from mailer.web.report_pages.sections.ledger import describe_ledger
+from mailer.web.report_pages.sections.deliveries import (
+    describe_checks,
+    describe_doubts,
+    describe_hand_over,
+    describe_ledger,
+)
 from mailer.web.report_pages.sections.links import describe_links
-from mailer.web.report_pages.sections.reasons import describe_reasons
-from mailer.web.report_pages.sections.returned import describe_returned
-from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
+from mailer.web.report_pages.sections.readers import (
+    describe_countries,
+    describe_departures,
+    describe_organisations,
+)
+from mailer.web.report_pages.sections.returns import describe_reasons, describe_returned
 from subscribers.segments.term_description import Vocabulary
 
 _UNCOUNTED = {

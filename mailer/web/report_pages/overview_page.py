@@ -8,19 +8,21 @@ from itertools import groupby
 from mailer.campaigns.report import CampaignFigures, ListMonth, TimeLine, format_figure
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
-from mailer.web.report_pages.charts.tone import Tone, draw_line_sample
-from mailer.web.report_pages.figure_format import format_number, format_share
+from mailer.web.report_pages.charts.svg import Tone, draw_line_sample
 from mailer.web.report_pages.section import (
     COUNTED_LATE,
+    ON_OWN_MACHINE,
     Cell,
     Figure,
     Key,
     Section,
     Table,
+    Viewer,
+    format_number,
+    format_share,
     make_cells,
     name_columns,
 )
-from mailer.web.report_pages.viewer import ON_OWN_MACHINE, Viewer
 
 _MOST_MONTHS = 12
 _LIST = gettext_noop("The list")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report_pages.figure_format import format_duration, format_share
-from mailer.web.report_pages.viewer import ON_OWN_MACHINE
+from mailer.web.report_pages.section import ON_OWN_MACHINE, format_duration, format_share
 from tests.factories.reports import NOW
 
 SPACE = "\N{NO-BREAK SPACE}"

@@ -1,14 +1,61 @@
-"""Bars below each other: a label, what it came to, and a bar as long as that."""
+"""How a length is shared among values, so that even the smallest can be seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report_pages.charts.label import measure_label, shorten_label
-from mailer.web.report_pages.charts.shares import spread_widths
-from mailer.web.report_pages.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
-from mailer.web.report_pages.charts.tone import Tone, choose_fill, draw_patterns
+from mailer.web.report_pages.charts.svg import (
+    Tone,
+    choose_fill,
+    draw_block,
+    draw_chart,
+    draw_element,
+    draw_patterns,
+    draw_percent,
+    measure_label,
+    shorten_label,
+)
+
+
+def spread_widths(values: Sequence[float], whole: float, *, least: float) -> list[float]:
+    """Share the length ``whole`` among ``values`` in proportion, but give none that counts less than
+    ``least``; 0 stays 0. What the small ones get more, the largest give.
+
+    If there is no room for that, all that count get the same. A bar of 100,000 readers with one in doubt
+    must show the one.
+    """
+    total = sum(values)
+    counting = sum(1 for value in values if value > 0)
+    if total <= 0 or whole <= 0:
+        return [0.0] * len(values)
+    if counting * least >= whole:
+        # A single short bar must be seen, too.
+        return [max(whole, least) / counting if value > 0 else 0.0 for value in values]
+    small = _find_small(values, whole, least)
+    rest = sum(value for index, value in enumerate(values) if index not in small)
+    room = whole - least * len(small)
+    return [
+        least if index in small else room * value / rest if value > 0 else 0.0
+        for index, value in enumerate(values)
+    ]
+
+
+def _find_small(values: Sequence[float], whole: float, least: float) -> set[int]:
+    """Find which values would get less than ``least``, also once the others have given way."""
+    small: set[int] = set()
+    while True:
+        rest = sum(value for index, value in enumerate(values) if index not in small)
+        room = whole - least * len(small)
+        more = {
+            index
+            for index, value in enumerate(values)
+            if index not in small and value > 0 and room * value / rest < least
+        }
+        if not more:
+            return small
+        small |= more
+
 
 _ROW = 44
 _TEXT_LINE = 16
@@ -77,4 +124,41 @@ def _draw_parts(name: str, bar: Bar, top: int, longest: float) -> Iterator[Marku
     for (tone, _), width in zip(bar.parts, widths, strict=True):
         if width:
             yield draw_block(left, top, width, _BAR, **choose_fill(name, tone))
+        left += width
+
+
+_HEIGHT = 36
+_LEAST = 1.2
+"""The least width of a part, in per cent: some four pixels on a phone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackedBar:
+    """A bar of ``parts``: a tone and a value each. ``name`` is a word of its own on the page."""
+
+    name: str
+    title: str
+    description: str
+    parts: tuple[tuple[Tone, float], ...]
+
+
+def draw_stacked_bar(chart: StackedBar) -> Markup:
+    """Draw the bar; a part of nothing is left out, and an empty bar is an empty frame."""
+    shown = [(tone, value) for tone, value in chart.parts if value > 0]
+    frame = draw_block(0, 0, 100, _HEIGHT, class_="track")
+    parts = _draw_stack(chart.name, shown)
+    patterns = draw_patterns(chart.name, [tone for tone, _ in chart.parts])
+    return draw_chart(
+        *(chart.name, chart.title, chart.description),
+        *(patterns, frame, *parts),
+        height=_HEIGHT,
+        kind="stacked",
+    )
+
+
+def _draw_stack(name: str, parts: list[tuple[Tone, float]]) -> Iterator[Markup]:
+    left = 0.0
+    widths = spread_widths([value for _, value in parts], 100, least=_LEAST)
+    for (tone, _), width in zip(parts, widths, strict=True):
+        yield draw_block(left, 0, width, _HEIGHT, **choose_fill(name, tone))
         left += width

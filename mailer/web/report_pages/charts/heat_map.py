@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.web.report_pages.charts.label import wrap_label
-from mailer.web.report_pages.charts.svg_element import draw_block, draw_chart, draw_element, draw_percent
+from mailer.web.report_pages.charts.svg import draw_block, draw_chart, draw_element, draw_percent, wrap_label
 
 _ROW = 40
 _HEAD_LETTER = 7.2

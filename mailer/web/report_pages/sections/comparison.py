@@ -3,10 +3,19 @@
 from mailer.campaigns.report import CampaignFigures, CampaignReport, Comparison
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report_pages.charts.tone import Tone, draw_swatch
-from mailer.web.report_pages.figure_format import format_duration, format_number, format_share
-from mailer.web.report_pages.section import Cell, Figure, Key, Section, Table, name_columns
-from mailer.web.report_pages.viewer import Viewer
+from mailer.web.report_pages.charts.svg import Tone, draw_swatch
+from mailer.web.report_pages.section import (
+    Cell,
+    Figure,
+    Key,
+    Section,
+    Table,
+    Viewer,
+    format_duration,
+    format_number,
+    format_share,
+    name_columns,
+)
 
 _NAME = "comparison"
 _NOTE = gettext_noop("Compared with the last campaigns to the same segment, without corrections.")

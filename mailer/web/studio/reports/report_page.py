@@ -13,7 +13,7 @@ from mailer.database.models import Campaign
 from mailer.team.roles import Permission
 from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
-from mailer.web.report_pages.viewer import Viewer
+from mailer.web.report_pages.section import Viewer
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage

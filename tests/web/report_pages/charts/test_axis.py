@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report_pages.charts.axis import choose_axis, shorten_number
+from mailer.web.report_pages.charts.line_chart import choose_axis, shorten_number
 
 
 @given(st.floats(1e-3, 1e9), st.booleans())

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, StackedBar, draw_bars, draw_stacked_bar
 from mailer.web.report_pages.charts.heat_map import STEPS, HeatCell, HeatMap, choose_step, draw_heat_map
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
-from mailer.web.report_pages.charts.stacked_bar import StackedBar, draw_stacked_bar
-from mailer.web.report_pages.charts.tone import Tone, draw_swatch
+from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from tests.factories.hostile_strings import HOSTILE
 
 HEAD = {"name": "n", "title": "How many", "description": "Most of them."}

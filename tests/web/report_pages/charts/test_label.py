@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report_pages.charts.label import measure_label, shorten_label, wrap_label
+from mailer.web.report_pages.charts.svg import measure_label, shorten_label, wrap_label
 
 TEXT = st.text(max_size=120)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.web.report_pages.charts.shares import spread_widths
+from mailer.web.report_pages.charts.bar_chart import spread_widths
 
 VALUES = st.lists(st.integers(0, 10**7), max_size=12)
 

@@ -1,0 +1,299 @@
+"""The readers by country and by the sectors they follow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from mailer.campaigns.report import Breakdown, BreakdownRow, CampaignReport, format_figure
+from mailer.campaigns.report import Figure as Count
+from mailer.i18n import gettext_noop
+from mailer.selfservice.unsubscribe_reasons import REASON_LABELS
+from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.svg import Tone
+from mailer.web.report_pages.section import (
+    Figure,
+    Section,
+    Table,
+    Viewer,
+    format_number,
+    make_cells,
+    name_columns,
+)
+from mailer.web.report_pages.sections.links import NamedRow, draw_heat_maps
+from subscribers.segments.term_description import Vocabulary
+
+_NAME = "countries"
+_MOST_ROWS = 25
+"""More rows than these are in the table alone."""
+
+_NO_SECTOR = gettext_noop("No sector")
+_ALL_COUNTRIES = gettext_noop("All countries")
+
+
+def describe_countries(
+    report: CampaignReport, vocabulary: Vocabulary, counted: str, viewer: Viewer
+) -> Section | None:
+    """Show the readers by country and sector; None if nobody is to be counted."""
+    found = report.breakdown
+    if found is None:
+        return None
+    rows = found.rows or (found.total,)
+    several = len(found.rows) > 1
+    words = _Words(vocabulary=vocabulary, viewer=viewer)
+    return Section(
+        name=_NAME,
+        title=viewer.gettext(gettext_noop("By country and sector")),
+        lead=_describe_largest(found, words),
+        counted=counted,
+        figures=tuple(_draw_figures(found, rows, words)),
+        tables=(_make_table(found, rows, words, several=several),),
+        folded=(_make_sector_table(found, rows, words, several=several),) if found.sectors else (),
+        notes=tuple(_list_notes(found, viewer)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """The names of countries and sectors, and the viewer's language."""
+
+    vocabulary: Vocabulary
+    viewer: Viewer
+
+    def say(self, message: str, **values: object) -> str:
+        return self.viewer.gettext(message, **values)
+
+    def name_row(self, row: BreakdownRow) -> str:
+        if not row.countries:
+            return self.say(_ALL_COUNTRIES)
+        if len(row.countries) > 1:
+            return self.viewer.ngettext(
+                "%(num)s other country", "%(num)s other countries", len(row.countries)
+            )
+        (code,) = row.countries
+        return self.say(gettext_noop("Country unknown")) if code is None else self.vocabulary.country(code)
+
+    def name_sectors(self, found: Breakdown) -> tuple[str, ...]:
+        return (*(self.vocabulary.sector(slug) for slug in found.sectors), self.say(_NO_SECTOR))
+
+
+def _describe_largest(found: Breakdown, words: _Words) -> str:
+    if not found.rows or found.rows[0].sent is None or not found.total.sent:
+        return ""
+    largest = found.rows[0]
+    return words.say(
+        gettext_noop("Most partners are in %(country)s: %(number)s of the %(all)s who got it."),
+        country=words.name_row(largest),
+        number=format_figure(largest.sent),
+        all=format_figure(found.total.sent),
+    )
+
+
+def _list_notes(found: Breakdown, viewer: Viewer) -> Iterator[str]:
+    if found.sectors:
+        yield viewer.gettext(gettext_noop("Who follows two sectors is counted in both."))
+    if len(found.rows) > _MOST_ROWS:
+        words = gettext_noop("The chart has the %(number)s largest countries, the table has all.")
+        yield viewer.gettext(words, number=_MOST_ROWS)
+    if found.hides:
+        yield viewer.hidden_note
+
+
+def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words) -> Iterator[Figure]:
+    description = _describe_largest(found, words)
+    shown = rows[:_MOST_ROWS]
+    if not found.sectors:
+        chart = BarChart(
+            name=_NAME,
+            title=words.say(gettext_noop("Partners who got it, by country")),
+            description=description,
+            bars=tuple(_make_bar(row, words) for row in shown),
+        )
+        yield Figure(chart=draw_bars(chart))
+        return
+    yield from draw_heat_maps(
+        name=_NAME,
+        title=words.say(gettext_noop("Partners who got it, by country and sector")),
+        description=description,
+        columns=words.name_sectors(found),
+        rows=tuple(
+            NamedRow(name=words.name_row(row), counts=(*row.by_sector, row.no_sector)) for row in shown
+        ),
+    )
+
+
+def _make_bar(row: BreakdownRow, words: _Words) -> Bar:
+    parts = () if row.sent is None else ((Tone.main, float(row.sent)),)
+    return Bar(label=words.name_row(row), figure=format_figure(row.sent), parts=parts)
+
+
+def _make_table(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words, *, several: bool) -> Table:
+    def make_row(row: BreakdownRow, name: str) -> tuple[str, ...]:
+        return (name, *(format_figure(count) for count in (row.sent, row.not_sent, row.left)))
+
+    columns = (
+        *(gettext_noop("Country"), gettext_noop("Got it"), gettext_noop("Not"), gettext_noop("Left since")),
+    )
+    return Table(
+        caption=words.say(gettext_noop("Partners by country")),
+        columns=name_columns(*map(words.say, columns)),
+        rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
+        total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
+    )
+
+
+def _make_sector_table(
+    found: Breakdown, rows: Sequence[BreakdownRow], words: _Words, *, several: bool
+) -> Table:
+    def make_row(row: BreakdownRow, name: str) -> tuple[str, ...]:
+        return (name, *(format_figure(count) for count in (*row.by_sector, row.no_sector)))
+
+    return Table(
+        caption=words.say(gettext_noop("Partners who got it, by country and sector, as a table")),
+        columns=name_columns(words.say(gettext_noop("Country")), *words.name_sectors(found)),
+        rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
+        total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
+        broad=True,
+    )
+
+
+_CHOICES = {
+    "sectors": gettext_noop("The sectors they follow"),
+    "country": gettext_noop("Their country"),
+    "countries": gettext_noop("The countries they follow"),
+    "language": gettext_noop("Their language"),
+    "name": gettext_noop("Their name"),
+    "paused": gettext_noop("Paused for a while"),
+    "resumed": gettext_noop("Went on after a pause"),
+    "returned": gettext_noop("Came back after leaving"),
+}
+_LEFT = "departures"
+_CHANGED = gettext_noop("What partners changed through this mail")
+
+
+def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) -> Section:
+    """Show who has left since, and which choices were changed through this mail."""
+    choices = report.choices
+    labels = {reason.value: viewer.gettext(label) for reason, label in REASON_LABELS.items()}
+    names = {name: viewer.gettext(words) for name, words in _CHOICES.items()}
+    reasons = _label_all(choices.leaving_reasons, labels) if choices else {}
+    changed = _label_all(choices.by_choice, names) if choices else {}
+    tables = [
+        _make_left_table(report, viewer) if report.left.total else None,
+        _make_count_table(viewer.gettext(gettext_noop("Why they left, as they said")), reasons, viewer),
+        _make_count_table(viewer.gettext(_CHANGED), changed, viewer),
+    ]
+    return Section(
+        name=_LEFT,
+        title=viewer.gettext(gettext_noop("Who left, and what partners changed")),
+        lead=_describe_numbers(report, viewer),
+        counted=counted,
+        figures=tuple(_draw_departures(reasons, changed, viewer)),
+        tables=tuple(table for table in tables if table is not None),
+        notes=(viewer.hidden_note,) if None in (*reasons.values(), *changed.values()) else (),
+    )
+
+
+def _make_left_table(report: CampaignReport, viewer: Viewer) -> Table:
+    left = report.left
+    rows = (
+        (gettext_noop("Unsubscribed"), left.unsubscribed),
+        (gettext_noop("Reported spam"), left.complained),
+    )
+    return Table(
+        caption=viewer.gettext(gettext_noop("Who has left since the launch")),
+        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
+        rows=tuple(make_cells(viewer.gettext(words), format_number(number)) for words, number in rows),
+        total=make_cells(viewer.gettext(gettext_noop("Left since")), format_number(left.total)),
+    )
+
+
+def _describe_numbers(report: CampaignReport, viewer: Viewer) -> str:
+    left = report.left
+    if left.total:
+        words = viewer.ngettext(
+            "%(num)s partner has left since, %(through)s of them through this mail.",
+            "%(num)s partners have left since, %(through)s of them through this mail.",
+            left.total,
+            through=format_number(left.through_mail),
+        )
+    else:
+        words = viewer.gettext(gettext_noop("Nobody has left since."))
+    people = report.choices.people if report.choices else 0
+    if not people:
+        return words
+    changed = viewer.ngettext(
+        "%(num)s partner changed what they get.", "%(num)s partners changed what they get.", people
+    )
+    return f"{words}{viewer.translator.sentence_space}{changed}"
+
+
+def _label_all(counts: Mapping[str, Count], names: Mapping[str, str]) -> dict[str, Count]:
+    return {names.get(name, name.replace("_", " ").capitalize()): count for name, count in counts.items()}
+
+
+def _draw_departures(
+    reasons: Mapping[str, Count], changed: Mapping[str, Count], viewer: Viewer
+) -> Iterator[Figure]:
+    if any(reasons.values()):
+        title = viewer.gettext(gettext_noop("Why they left"))
+        yield Figure(chart=_draw_counts(f"{_LEFT}-reasons", title, reasons, Tone.second))
+    if any(changed.values()):
+        yield Figure(chart=_draw_counts(f"{_LEFT}-choices", viewer.gettext(_CHANGED), changed, Tone.main))
+
+
+def _draw_counts(name: str, title: str, counts: Mapping[str, Count], tone: Tone) -> Markup:
+    shown = {words: count for words, count in counts.items() if count != 0}
+    chart = BarChart(
+        name=name,
+        title=title,
+        description="; ".join(f"{words}: {format_figure(count)}" for words, count in shown.items()),
+        bars=tuple(
+            Bar(
+                label=words,
+                figure=format_figure(count),
+                parts=() if count is None else ((tone, count),),
+            )
+            for words, count in shown.items()
+        ),
+    )
+    return draw_bars(chart)
+
+
+def _make_count_table(caption: str, counts: Mapping[str, Count], viewer: Viewer) -> Table | None:
+    shown = {words: count for words, count in counts.items() if count != 0}
+    if not shown:
+        return None
+    return Table(
+        caption=caption,
+        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
+        rows=tuple(make_cells(words, format_figure(count)) for words, count in shown.items()),
+    )
+
+
+def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
+    """Name the organisations that have no reader left; None if there are none, or to who may not see that."""
+    lost = report.lost_organisations
+    if not (lost and viewer.sees_people):
+        return None
+    title = viewer.gettext(gettext_noop("Organisations without a partner"))
+    columns = (gettext_noop("Organisation"), gettext_noop("Partners gone"))
+    return Section(
+        name="organisations",
+        title=title,
+        lead=viewer.ngettext(
+            "%(num)s organisation has nobody on the list any more: the last partners left, or their "
+            "addresses are dead.",
+            "%(num)s organisations have nobody on the list any more: the last partners left, or their "
+            "addresses are dead.",
+            len(lost),
+        ),
+        counted=counted,
+        tables=(
+            Table(
+                caption=title,
+                columns=name_columns(*map(viewer.gettext, columns)),
+                rows=tuple(make_cells(one.name, format_number(one.readers)) for one in lost),
+            ),
+        ),
+    )
