@@ -30,8 +30,8 @@ from mailer.database.approval_models import ApprovalMail, ApprovalReviewer, Appr
 from mailer.database.team_models import Role
 from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings
+from mailer.team.invitations import remove_member
 from mailer.team.members import add_member
-from mailer.team.membership import remove_member
 from mailer.workspace import Workspace
 from subscribers.segments.segment import parse_segment
 from tests.factories.small_edition import SLUG, add_people, write_edition

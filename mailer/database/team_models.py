@@ -11,7 +11,7 @@ from subscribers.models import text_enum
 
 
 class Role(StrEnum):
-    """What a member of the team may do in Studio; :mod:`mailer.team.roles` says it act by act."""
+    """What a member of the team may do in Studio; :mod:`mailer.team.members` says it act by act."""
 
     guest = "guest"
     """Reads everything that is written, and comments."""

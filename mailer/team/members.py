@@ -1,12 +1,16 @@
-"""The members of the team: adding, finding and listing them."""
+"""The members of the team, their roles, and the words for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
 
 from sqlmodel import Session, col, select
 
 from mailer.database.team_models import Role, TeamMember
 from mailer.errors import MailerError
+from mailer.i18n import gettext_noop
 from subscribers.address import normalise_address
 
 MAX_NAME_LENGTH = 200
@@ -77,3 +81,80 @@ def update_own_details(session: Session, member_id: int, *, name: str, language:
 
 def _as_member(row: TeamMember) -> Member:
     return Member(id=row.id or 0, email=row.email, name=row.name, role=row.role, language=row.language)
+
+
+class Permission(StrEnum):
+    """An act that not everybody may do."""
+
+    read = "read"
+    """See editions, their preview, history and checks."""
+
+    comment = "comment"
+    """Comment on what is written."""
+
+    write = "write"
+    """Write and change editions, stories, pictures and translations."""
+
+    see_partners = "see_partners"
+    """See the partners: their addresses, what they chose, and what they were sent."""
+
+    change_partners = "change_partners"
+    """Add, change and import partners, and save segments."""
+
+    prepare = "prepare"
+    """Prepare a campaign: who gets it, tests, when; ask for its approval; pause it."""
+
+    approve = "approve"
+    """Approve an edition for sending."""
+
+    launch = "launch"
+    """Launch, resume and cancel campaigns, and settle deliveries in doubt."""
+
+    manage = "manage"
+    """Decide who belongs to the team, change the settings, take the list away, erase people, and see the
+    log."""
+
+
+_READS = frozenset({Permission.read, Permission.comment})
+_WRITES = _READS | {
+    *(Permission.write, Permission.see_partners, Permission.change_partners, Permission.prepare),
+}
+_APPROVES = _WRITES | {Permission.approve, Permission.launch}
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.guest: _READS,
+        Role.author: _WRITES,
+        Role.approver: _APPROVES,
+        Role.manager: frozenset(Permission),
+    }
+)
+"""What a member of each role may do."""
+
+
+def is_allowed(role: Role, permission: Permission) -> bool:
+    """Whether a member of ``role`` may do what ``permission`` names."""
+    return permission in PERMISSIONS[role]
+
+
+ROLE_NAMES: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.guest: gettext_noop("Guest"),
+        Role.author: gettext_noop("Author"),
+        Role.approver: gettext_noop("Approver"),
+        Role.manager: gettext_noop("Manager"),
+    }
+)
+"""What a role is called."""
+
+ROLE_HINTS: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.guest: gettext_noop("Reads everything that is written, and comments."),
+        Role.author: gettext_noop("Also writes editions, sees and changes partners, and prepares campaigns."),
+        Role.approver: gettext_noop("Also approves, launches and cancels campaigns."),
+        Role.manager: gettext_noop(
+            "Also decides about the team and the settings, takes the list away, and sees the log."
+        ),
+    }
+)
+"""What it lets a member do, beside the roles before it."""

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, select, update
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose
 from mailer.database.team_models import Role
 from mailer.team.members import Member, add_member, find_member, list_members
-from mailer.team.secret import digest_secret, make_secret
+from mailer.team.sessions import digest_secret, make_secret
 
 LIFETIMES: Mapping[SignInLinkPurpose, timedelta] = MappingProxyType(
     {

@@ -17,8 +17,8 @@ from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.file_scan import FileAction, clean_file, scan_files
+from mailer.team.invitations import remove_member
 from mailer.team.members import add_member
-from mailer.team.membership import remove_member
 from mailer.workspace import Workspace
 
 NOW = datetime(2026, 11, 27, 9, 30, 0, 123456, tzinfo=UTC)

@@ -20,7 +20,7 @@ from mailer.team.members import Member, TeamError, find_member_by_address
 from mailer.team.passwords import store_password
 from mailer.team.sessions import open_team_session
 from mailer.team.sign_in_links import create_link
-from mailer.team.sign_in_mailer import delete_what_is_past
+from mailer.team.sign_in_mails import delete_what_is_past
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace
 from tests.web.site import add_reader, dump_tables, opened_engine

@@ -12,9 +12,16 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role, SignInMethod, TeamMember, TeamSession
-from mailer.team.members import Member, TeamError, add_member, find_member, list_members
-from mailer.team.membership import LastManagerError, NoMemberError, change_role, remove_member
-from mailer.team.role_words import ROLE_HINTS, ROLE_NAMES
+from mailer.team.invitations import LastManagerError, NoMemberError, change_role, remove_member
+from mailer.team.members import (
+    ROLE_HINTS,
+    ROLE_NAMES,
+    Member,
+    TeamError,
+    add_member,
+    find_member,
+    list_members,
+)
 from mailer.team.sessions import find_signed_in, open_team_session
 
 

@@ -11,8 +11,7 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from mailer.team.openid_provider import IdentityRefusedError, OpenIdProvider, ProviderDownError
-from mailer.team.organisation_accounts import Identity
+from mailer.team.openid_provider import Identity, IdentityRefusedError, OpenIdProvider, ProviderDownError
 from tests.servers.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdServer
 from tests.servers.process import free_port
 

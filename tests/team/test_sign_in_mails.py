@@ -19,7 +19,7 @@ from mailer.team.invitations import (
     resend_invitation,
 )
 from mailer.team.members import Member, TeamError, add_member
-from mailer.team.secret import digest_secret
+from mailer.team.sessions import digest_secret
 from mailer.team.sign_in_mails import claim_mail, delete_old_mails, queue_link, send_due_mails
 from mailer.workspace import Workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer, Rule, Stage

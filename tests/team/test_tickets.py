@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.team.tickets import TicketPurpose, TicketSigner
+from mailer.team.sessions import TicketPurpose, TicketSigner
 from subscribers.consent.suppression import SuppressionKey
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

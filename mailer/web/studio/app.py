@@ -26,7 +26,7 @@ from mailer.network import parse_network
 from mailer.revisions.pending_save import record_pending_saves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
-from mailer.team.sign_in_mailer import SignInMailer
+from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.access import ClientAddressMiddleware, TrustedProxies
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now

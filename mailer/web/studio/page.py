@@ -12,8 +12,7 @@ from mailer.activity.record import Actor
 from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
 from mailer.settings import Settings
-from mailer.team.members import Member
-from mailer.team.roles import Permission, is_allowed
+from mailer.team.members import Member, Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import compress_own_page

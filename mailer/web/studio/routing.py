@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 
 
 class StudioRoute(NamedTuple):

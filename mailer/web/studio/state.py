@@ -20,7 +20,7 @@ from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.team.openid_provider import OpenIdProvider
 from mailer.team.passwords import PasswordChecker
-from mailer.team.sign_in_mailer import SignInMailer
+from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.compiler import CompilerCache
 from mailer.web.mail_preview.shown_mail import Audience

@@ -7,7 +7,7 @@ them. A source is asked whenever the first page is opened, so it answers by an i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 
 

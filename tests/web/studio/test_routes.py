@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 
 from mailer.database.team_models import Role
-from mailer.team.roles import is_allowed
+from mailer.team.members import is_allowed
 from mailer.web.studio.app import ROUTES
 from tests.factories.small_edition import SLUG
 from tests.web.studio.house import PREPARED, House, open_house

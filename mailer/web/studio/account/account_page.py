@@ -3,11 +3,10 @@
 from starlette.responses import Response
 
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, gettext_noop
-from mailer.team.members import update_own_details
-from mailer.team.organisation_accounts import find_organisation_account
+from mailer.team.members import Permission, update_own_details
+from mailer.team.openid_provider import find_organisation_account
 from mailer.team.passkeys import list_passkeys
 from mailer.team.passwords import find_password
-from mailer.team.roles import Permission
 from mailer.team.sessions import list_team_sessions
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST

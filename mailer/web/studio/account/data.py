@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.team.member_data import export_member_data
-from mailer.team.organisation_accounts import delete_organisation_account
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
+from mailer.team.openid_provider import delete_organisation_account
 from mailer.web.routing import GET, POST
 from mailer.web.studio.account.renewal import renew_sessions
 from mailer.web.studio.notices import Notice

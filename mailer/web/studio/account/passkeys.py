@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
+from mailer.team.members import Permission
 from mailer.team.passkeys import (
     PasskeyError,
     add_passkey,
@@ -13,8 +14,7 @@ from mailer.team.passkeys import (
     list_passkeys,
     rename_passkey,
 )
-from mailer.team.roles import Permission
-from mailer.team.tickets import TicketPurpose
+from mailer.team.sessions import TicketPurpose
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.account.renewal import renew_sessions

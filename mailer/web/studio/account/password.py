@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
+from mailer.team.members import Permission
 from mailer.team.passwords import (
     MAX_LENGTH,
     MIN_LENGTH,
@@ -15,7 +16,6 @@ from mailer.team.passwords import (
     find_password_fault,
     store_password,
 )
-from mailer.team.roles import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.account.renewal import renew_sessions

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.team.sessions import end_all_sessions, end_own_session
 from mailer.web.routing import POST
 from mailer.web.studio.notices import Notice

@@ -20,7 +20,7 @@ from mailer.campaigns.approvals.step_choice import WantedStep
 from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.database.approval_models import RoundState
 from mailer.errors import ConfigurationError, MailerError
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import POST

@@ -8,7 +8,7 @@ from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
 from mailer.campaigns.approvals.settled_answer import settle_answer
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.errors import ConfigurationError, MailerError
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.approvals.acts import lock_campaign, record

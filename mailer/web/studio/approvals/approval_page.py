@@ -21,9 +21,7 @@ from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.compiled_edition import CompiledVersionError
-from mailer.team.members import list_members
-from mailer.team.role_words import ROLE_NAMES
-from mailer.team.roles import Permission
+from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.routing import GET
 from mailer.web.studio.approvals.approval_place import (
     ApprovalPlace,

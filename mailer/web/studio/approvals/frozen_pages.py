@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.approvals.round import Round
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.approvals.approval_place import ApprovalPlace, ApprovalPlaceDep, find_round_of_place
 from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail

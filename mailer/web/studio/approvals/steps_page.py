@@ -22,9 +22,7 @@ from mailer.database.team_models import Role
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.settings.campaigns import MAX_APPROVAL_STEPS
-from mailer.team.members import list_members
-from mailer.team.role_words import ROLE_NAMES
-from mailer.team.roles import Permission
+from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST

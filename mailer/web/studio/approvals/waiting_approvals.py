@@ -7,7 +7,7 @@ from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import list_returned_rounds
 from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.approvals.approval_place import as_person
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource

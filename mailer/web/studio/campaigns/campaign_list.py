@@ -29,8 +29,7 @@ from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.preparation_models import CampaignPreparation
 from mailer.i18n import Translator, gettext_noop
-from mailer.team.members import list_members
-from mailer.team.roles import Permission, is_allowed
+from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.decisions import describe_changes

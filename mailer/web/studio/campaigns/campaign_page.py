@@ -35,7 +35,7 @@ from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState, SentTest
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, read_title
 from mailer.web.studio.campaigns.team_clock import (

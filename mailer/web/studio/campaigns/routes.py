@@ -1,6 +1,6 @@
 """The routes of campaigns."""
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaigns.campaign_list import (
     begin_campaign,

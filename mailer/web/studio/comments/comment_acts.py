@@ -21,7 +21,7 @@ from mailer.comments.threads import (
     resolve_thread,
 )
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.comments.comment_form import (

@@ -9,8 +9,7 @@ from locales.languages import language_name
 from mailer.comments.passages import find_passage
 from mailer.comments.story_path import make_story_path
 from mailer.comments.thread_list import ShownThread, list_commented_stories
-from mailer.team.members import list_members
-from mailer.team.roles import Permission
+from mailer.team.members import Permission, list_members
 from mailer.web.routing import GET
 from mailer.web.studio.comments.comment_form import CommentForm, new_request
 from mailer.web.studio.comments.story import CommentedText, find_story, read_passages

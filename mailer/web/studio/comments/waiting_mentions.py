@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mailer.comments.mentions import list_mentions
 from mailer.comments.story_path import make_story_path
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

@@ -9,7 +9,7 @@ from mailer.campaigns.correction_plan import NoteError, StoryNotSentError
 from mailer.campaigns.correction_record import CorrectionConflictError
 from mailer.campaigns.prepared_correction import prepare_correction
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import POST
 from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction

@@ -7,7 +7,7 @@ from editions.problem import Level
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.errors import MailerError
 from mailer.rendering.recipient import anonymous_reader
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import own_language_name
 from mailer.web.mail_preview.query import PreviewQuery
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail

@@ -22,7 +22,7 @@ from mailer.campaigns.correction_notes import (
 )
 from mailer.campaigns.sent_stories import SentStory, list_sent_stories
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.activity_log import announced_session, make_line

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mailer.doctor.diagnosis import Health
 from mailer.doctor.kept_diagnosis import read_diagnosis
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

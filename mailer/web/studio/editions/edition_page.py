@@ -18,7 +18,7 @@ from mailer.campaigns.correction_record import SEPARATOR, find_corrections
 from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
 from mailer.revisions.presence import list_present_by_place
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states

@@ -1,6 +1,6 @@
 """The routes of editions and of their stories' order."""
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.editions.details_page import save_details, show_details
 from mailer.web.studio.editions.edition_page import show_edition

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailer.feedback.overview import count_held, list_held
 from mailer.feedback.reply_forwarder import list_waiting_replies
 from mailer.feedback.successors import count_proposals, list_proposals
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.feedback.words import KIND_WORDS
 from mailer.web.studio.page import PageDep

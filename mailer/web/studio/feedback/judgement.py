@@ -7,7 +7,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.feedback.review import ReviewError, ReviewFault, judge_in_session
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.feedback.judgement_form import JudgementForm, read_judgement

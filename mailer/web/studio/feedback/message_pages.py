@@ -17,7 +17,7 @@ from mailer.feedback.message_list import (
     list_messages,
     view_message,
 )
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.feedback.judgement_form import (
     OTHER_BOUNCE,

@@ -15,7 +15,7 @@ from mailer.feedback.successors import (
     refuse_successor,
 )
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_country_names, render_country_options
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST

@@ -6,7 +6,7 @@ from mailer.feedback.overview import count_held
 from mailer.feedback.reply_forwarder import list_waiting_replies
 from mailer.feedback.successors import count_proposals
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

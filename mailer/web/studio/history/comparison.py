@@ -14,7 +14,7 @@ from mailer.activity.record import record_line
 from mailer.database.revision_models import RevisionKind
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import HistoryEntry, find_entry, find_entry_before, list_history, read_text
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.studio.activity_log import announced_session, make_line

@@ -1,6 +1,6 @@
 """The routes of the history: the same for stories, for the letter, and for their translations."""
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.history.comparison import restore_text, show_comparison
 from mailer.web.studio.history.conflict_page import settle_conflict, show_conflict

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from mailer.database.revision_models import UnsavedText
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import quote
 
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.translations.states import TranslationState, list_translation_states
 from mailer.web.form_options import own_language_name
 from mailer.web.studio.home.recent_editions import RecentEdition

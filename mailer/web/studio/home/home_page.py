@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.home.recent_editions import list_recent_editions
 from mailer.web.studio.home.waiting_list import find_what_waits

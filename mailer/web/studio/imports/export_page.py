@@ -9,7 +9,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage

@@ -22,7 +22,7 @@ from mailer.list_imports.import_files import (
     find_import_file,
 )
 from mailer.list_imports.upload_store import delete_upload
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.imports.choice_form import read_choices_form

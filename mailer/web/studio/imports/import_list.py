@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mailer.database.import_models import ImportFile
 from mailer.database.team_models import TeamMember
 from mailer.list_imports.import_files import list_open_files
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from mailer.list_imports.import_files import find_file_of_import
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.imports.file_view import SHOWN_ROWS
 from mailer.web.studio.imports.import_list import find_importers

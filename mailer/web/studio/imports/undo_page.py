@@ -8,7 +8,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.import_rollback import plan_import_rollback, roll_back_import
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.imports.number import ImportNumber

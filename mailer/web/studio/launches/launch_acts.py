@@ -23,7 +23,7 @@ from mailer.campaigns.pending_launches.readiness import LaunchReadiness
 from mailer.database.clock import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.campaign_number import CampaignNumber

@@ -21,8 +21,7 @@ from mailer.database.clock import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import Campaign
 from mailer.settings import Settings
-from mailer.team.members import find_member
-from mailer.team.roles import Permission
+from mailer.team.members import Permission, find_member
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.launches.fault_words import list_faults

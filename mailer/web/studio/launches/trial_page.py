@@ -10,7 +10,7 @@ from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_tria
 from mailer.database.clock import read_clock
 from mailer.doctor import Health, diagnose_workspace
 from mailer.doctor.kept_diagnosis import keep_diagnosis
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

@@ -6,8 +6,7 @@ from datetime import timedelta
 from mailer.campaigns.pending_launches.pending_launch import list_not_started, list_unconfirmed
 from mailer.database.clock import read_clock
 from mailer.i18n import gettext_noop
-from mailer.team.members import find_member
-from mailer.team.roles import Permission
+from mailer.team.members import Permission, find_member
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

@@ -24,7 +24,7 @@ from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.database.models import CampaignState
 from mailer.dispatch.postfix_log import PostfixLogError
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number

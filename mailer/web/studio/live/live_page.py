@@ -11,7 +11,7 @@ from mailer.campaigns.progress.campaign_progress import CampaignProgress
 from mailer.campaigns.trial import read_trial
 from mailer.database.models import CampaignState, Delivery
 from mailer.i18n import Translator
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber

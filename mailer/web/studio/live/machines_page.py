@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from mailer.campaigns.machines import list_processes
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute

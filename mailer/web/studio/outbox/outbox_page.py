@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from mailer.campaigns.outbox_reader import NoMessageError, OutboxMessage
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.mail_html import open_links_in_new_tab, rewrite_media_urls
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.routing import GET

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.notices import Notice

@@ -10,7 +10,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.subscriber_merge import SubscriberMerge, apply_merge, preview_merge
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST

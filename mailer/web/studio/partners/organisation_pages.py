@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.subscriber_history import list_sent_campaigns
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
 from mailer.web.studio.ledger_words import DELIVERY_WORDS

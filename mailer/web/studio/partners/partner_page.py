@@ -16,7 +16,7 @@ from mailer.campaigns.subscriber_history import (
 from mailer.database.feedback_models import Consequence, FeedbackKind
 from mailer.i18n import gettext_noop
 from mailer.privacy.erasure import list_out_of_reach
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_language_name
 from mailer.web.routing import GET
 from mailer.web.studio.ledger_words import DELIVERY_WORDS

@@ -13,7 +13,7 @@ from mailer.i18n import gettext_noop
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach, plan_erasure
 from mailer.privacy.file_scan import FileAction
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice

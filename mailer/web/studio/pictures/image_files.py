@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.crop import Crop, Focus, ImageShape
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET
 from mailer.web.studio.edition_image import answer_with_image

@@ -18,7 +18,7 @@ from mailer.database.revision_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_save import Conflict, Saved
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice

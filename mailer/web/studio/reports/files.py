@@ -12,7 +12,7 @@ from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import generate_deliveries, report_campaign
 from mailer.campaigns.report.table_csv import write_table
 from mailer.database.models import DeliveryState
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import CampaignReport, read_time_line, report_campaign
 from mailer.database.models import Campaign
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.section import Viewer

@@ -7,7 +7,7 @@ from typing import Final
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.report import CampaignReport, ReportTable, describe_report
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 
 TABLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(

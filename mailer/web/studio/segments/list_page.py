@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mailer.campaigns.segment_uses import SegmentUses, find_segment_uses
 from mailer.counts.request import CountedNumber, count_segment
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

@@ -19,7 +19,7 @@ from mailer.campaigns.segment_uses import (
 )
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.counts.request import count_segment
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mailer.i18n import gettext_noop
 from mailer.settings import SETTINGS_FILE
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

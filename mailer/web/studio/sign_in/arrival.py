@@ -11,8 +11,7 @@ from mailer.database.team_models import SignInMethod
 from mailer.team.attempt_limits import AttemptLimiter
 from mailer.team.invitations import accept_invitation
 from mailer.team.members import Member
-from mailer.team.sessions import end_team_session, open_team_session
-from mailer.team.tickets import TicketPurpose
+from mailer.team.sessions import TicketPurpose, end_team_session, open_team_session
 from mailer.web.studio.page import Visit
 from mailer.web.studio.sign_in.cookies import (
     hash_address,

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from mailer.database.team_models import SignInMethod
 from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import list_members
+from mailer.team.sessions import TicketPurpose
 from mailer.team.sign_in_links import FoundLink, LinkLookup, LinkState, find_link, use_link
 from mailer.team.sign_in_mails import queue_link
-from mailer.team.tickets import TicketPurpose
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import Visit, VisitDep

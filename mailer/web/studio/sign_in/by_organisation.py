@@ -12,14 +12,16 @@ from starlette.responses import RedirectResponse, Response
 
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
-from mailer.team.openid_provider import IdentityRefusedError, OpenIdProvider, ProviderDownError
-from mailer.team.organisation_accounts import (
+from mailer.team.openid_provider import (
     Identity,
+    IdentityRefusedError,
+    OpenIdProvider,
     OtherIdentityError,
+    ProviderDownError,
     UnknownIdentityError,
     find_identity_member,
 )
-from mailer.team.tickets import Ticket, TicketPurpose
+from mailer.team.sessions import Ticket, TicketPurpose
 from mailer.web.routing import GET
 from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
 from mailer.team.passkeys import PasskeyError, ask_for_passkey
-from mailer.team.tickets import TicketPurpose
+from mailer.team.sessions import TicketPurpose
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.page import VisitDep

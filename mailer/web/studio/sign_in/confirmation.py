@@ -8,9 +8,9 @@ from mailer.database.engine import open_session
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
 from mailer.team.attempt_limits import TooManyAttemptsError
+from mailer.team.members import Permission
 from mailer.team.passkeys import PasskeyError, list_passkeys
 from mailer.team.passwords import find_password
-from mailer.team.roles import Permission
 from mailer.team.sign_in_mails import queue_link
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST

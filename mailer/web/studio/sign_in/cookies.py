@@ -5,8 +5,7 @@ from enum import StrEnum
 
 from starlette.responses import Response
 
-from mailer.team.secret import digest_secret, make_secret
-from mailer.team.tickets import Ticket, TicketPurpose, TicketSigner
+from mailer.team.sessions import Ticket, TicketPurpose, TicketSigner, digest_secret, make_secret
 from mailer.web.studio.page import Visit
 from mailer.web.studio.state import StudioState
 

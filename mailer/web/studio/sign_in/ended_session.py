@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from mailer.team.tickets import TicketPurpose
+from mailer.team.sessions import TicketPurpose
 from mailer.web.forms import parse_form
 from mailer.web.studio.page import Visit
 from mailer.web.studio.sign_in.cookies import read_ticket_cookie

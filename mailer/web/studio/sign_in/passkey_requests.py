@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mailer.team.members import Member
 from mailer.team.passkeys import PasskeyError, PasskeyRequest, RelyingParty, find_passkey_member
-from mailer.team.tickets import TicketPurpose
+from mailer.team.sessions import TicketPurpose
 from mailer.web.studio.page import Visit
 from mailer.web.studio.sign_in.arrival import make_limiter
 from mailer.web.studio.sign_in.cookies import read_ticket_cookie, set_ticket_cookie

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mailer.i18n import gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.consent.sign_up_review import count_waiting_sign_ups

@@ -11,7 +11,7 @@ from editions.model import EditionForm
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
 from locales.phrase import read_error
 from mailer.rendering.body.variants import Variant
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.mail_preview.compiler import UnsavedMail
 from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, ShownForm, ShownWindows

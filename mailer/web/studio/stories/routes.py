@@ -1,6 +1,6 @@
 """The routes of writing: the same for a story and for the letter of an edition."""
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.stories.checks import show_checks, show_versions

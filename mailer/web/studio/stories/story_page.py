@@ -13,7 +13,7 @@ from mailer.campaigns.sent_stories import has_been_sent
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

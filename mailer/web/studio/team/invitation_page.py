@@ -8,8 +8,7 @@ from mailer.activity.record import record_activity
 from mailer.database.team_models import Role
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, gettext_noop
 from mailer.team.invitations import invite_member, resend_invitation
-from mailer.team.members import TeamError
-from mailer.team.roles import Permission
+from mailer.team.members import Permission, TeamError
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice

@@ -21,7 +21,7 @@ from mailer.activity.log import (
 from mailer.activity.record import record_activity
 from mailer.database.team_models import TeamMember
 from mailer.i18n import Translator, gettext_noop
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage

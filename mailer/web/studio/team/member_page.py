@@ -11,10 +11,8 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.database.team_models import Role, TeamSession
 from mailer.i18n import gettext_noop
-from mailer.team.members import Member, find_member
-from mailer.team.membership import LastManagerError, NoMemberError, change_role, remove_member
-from mailer.team.role_words import ROLE_NAMES
-from mailer.team.roles import Permission
+from mailer.team.invitations import LastManagerError, NoMemberError, change_role, remove_member
+from mailer.team.members import ROLE_NAMES, Member, Permission, find_member
 from mailer.team.sessions import end_all_sessions
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST

@@ -2,7 +2,7 @@
 
 from mailer.database.team_models import Role
 from mailer.i18n import Translator
-from mailer.team.role_words import ROLE_HINTS, ROLE_NAMES
+from mailer.team.members import ROLE_HINTS, ROLE_NAMES
 from mailer.web.forms import Form
 
 

@@ -9,9 +9,7 @@ from starlette.responses import Response
 
 from mailer.database.team_models import TeamSession
 from mailer.team.invitations import OpenInvitation, list_open_invitations
-from mailer.team.members import Member, list_members
-from mailer.team.role_words import ROLE_NAMES
-from mailer.team.roles import Permission
+from mailer.team.members import ROLE_NAMES, Member, Permission, list_members
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute

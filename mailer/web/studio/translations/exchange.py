@@ -26,7 +26,7 @@ from mailer.revisions.edition_file import (
     parse_file_name,
     read_edition_file,
 )
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.translations.states import TranslationState, list_translation_states
 from mailer.web.dependencies import BodyDep
 from mailer.web.form_options import own_language_name

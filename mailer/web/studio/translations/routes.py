@@ -1,6 +1,6 @@
 """The routes of translations: the same for a story and for edition.md with its letter."""
 
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.translations.exchange import (

@@ -11,7 +11,7 @@ from locales.phrase import read_error
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
-from mailer.team.roles import Permission
+from mailer.team.members import Permission
 from mailer.translations.states import TranslationState
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
