@@ -48,7 +48,7 @@ class ImportFile(SQLModel, table=True):
     workspace's folder of uploads, "" once it is deleted there.
 
     ``choices`` is what a person said about how to read it, as JSON
-    (:class:`~mailer.list_imports.choices.ImportChoices`). ``result`` is what the last look found, as
+    (:class:`~mailer.list_imports.checked_file.ImportChoices`). ``result`` is what the last look found, as
     JSON (:class:`~mailer.list_imports.checked_file.CheckedFile`), and ``version`` its digest, which a form
     sends back. ``began_at`` is when a program began what the state asks for, None while nobody has.
     ``hitch`` is why that was not done. ``member_id`` is who uploaded it, ``asked_by`` who wanted it imported.

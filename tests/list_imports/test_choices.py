@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locales.phrase import Phrase
-from mailer.list_imports.checked_file import CheckedFile, read_checked_file
-from mailer.list_imports.choices import ImportChoices, read_choices
+from mailer.list_imports.checked_file import CheckedFile, ImportChoices, read_checked_file, read_choices
 from subscribers.errors import SubscriberError
 from subscribers.imports.columns.column_corrections import ColumnUse
 from subscribers.imports.columns.raw_row import RawRow

@@ -16,17 +16,18 @@ from mailer.activity.acts import Act
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.engine import open_session
 from mailer.database.import_models import ImportFileState, ImportHitch
-from mailer.list_imports.choices import ImportChoices
-from mailer.list_imports.expiry import KEPT, delete_what_is_past
+from mailer.list_imports.checked_file import ImportChoices
 from mailer.list_imports.import_files import (
     NotWaitingError,
     OutdatedVersionError,
     ask_for_check,
     ask_for_import,
+    begin_upload,
     discard_import_file,
+    find_upload,
+    lock_upload,
 )
-from mailer.list_imports.runner import FILE_GONE
-from mailer.list_imports.upload_store import begin_upload, find_upload, lock_upload
+from mailer.list_imports.runner import FILE_GONE, KEPT, delete_what_is_past
 from mailer.privacy.erasure import erase_person
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import unsubscribe

@@ -8,9 +8,14 @@ from sqlmodel import Session, func, select
 
 from mailer.database.import_models import ImportFile
 from mailer.database.team_models import Role
-from mailer.list_imports.import_files import KnownFile, add_import_file, ask_for_import, find_import_file
+from mailer.list_imports.import_files import (
+    KnownFile,
+    add_import_file,
+    ask_for_import,
+    begin_upload,
+    find_import_file,
+)
 from mailer.list_imports.runner import ImportRunner
-from mailer.list_imports.upload_store import begin_upload
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.models import ImportBatch, Subscriber

@@ -18,8 +18,7 @@ from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.models import Campaign
 from mailer.database.team_models import Role, SignInMethod, TeamMember
 from mailer.list_imports.checked_file import CheckedFile
-from mailer.list_imports.import_files import add_import_file
-from mailer.list_imports.upload_store import begin_upload
+from mailer.list_imports.import_files import add_import_file, begin_upload
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace, write_keys

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mailer.list_imports.checked_file import CheckedFile
-from mailer.list_imports.choices import ImportChoices
+from mailer.list_imports.checked_file import CheckedFile, ImportChoices
 from mailer.list_imports.import_files import KnownFile
 from mailer.web.forms import Form
 from mailer.web.studio.imports.words import DELIMITERS, ENCODINGS

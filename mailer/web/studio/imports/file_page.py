@@ -18,10 +18,10 @@ from mailer.list_imports.import_files import (
     OutdatedVersionError,
     ask_for_check,
     ask_for_import,
+    delete_upload,
     discard_import_file,
     find_import_file,
 )
-from mailer.list_imports.upload_store import delete_upload
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST

@@ -10,8 +10,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from mailer.i18n import gettext_noop
-from mailer.list_imports.import_files import add_import_file, list_open_files
-from mailer.list_imports.upload_store import UploadWriter, begin_upload
+from mailer.list_imports.import_files import UploadWriter, add_import_file, begin_upload, list_open_files
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
