@@ -23,7 +23,7 @@ from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.errors import MailerError
-from mailer.smtp.errors import SmtpError
+from mailer.smtp.interfaces import SmtpError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
 _MIN_CLAIM = 10

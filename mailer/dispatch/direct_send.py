@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
 from mailer.settings import SmtpSettings
-from mailer.smtp.interfaces import OutgoingMessage
+from mailer.smtp.interfaces import OutgoingMessage, send_messages
 from mailer.smtp.reply_classifier import Outcome, Verdict
-from mailer.smtp.send import send_messages
 
 _FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
 """After these no other relay is tried: it accepted the mail, knows that the address is dead, or may have

@@ -7,7 +7,7 @@ from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings
 from mailer.smtp.dkim import DkimSigner, SigningKey, load_ed25519_key, load_rsa_key
-from mailer.smtp.errors import DkimKeyError
+from mailer.smtp.interfaces import DkimKeyError
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 

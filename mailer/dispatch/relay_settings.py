@@ -9,10 +9,9 @@ from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
 from mailer.oauth.sign_in import MAIN, find_relay_oauth, make_relay_sign_in
 from mailer.settings import RelaySettings, SmtpSettings
-from mailer.smtp.auth import Credentials, TokenFile, TokenSource, read_first_line
+from mailer.smtp.auth import Credentials, SmtpOptions, TokenFile, TokenSource, read_first_line
 from mailer.smtp.interfaces import Transport
-from mailer.smtp.maildir_transport import MaildirTransport
-from mailer.smtp.options import SmtpOptions
+from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.transport import SmtpTransport
 
 DEFAULT_NAME = MAIN

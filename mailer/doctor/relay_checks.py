@@ -12,9 +12,8 @@ from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_goo
 from mailer.errors import ConfigurationError
 from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import ConnectionFailedError
-from mailer.smtp.probe import ProbeError, ProbeResult, probe_server
 from mailer.smtp.reply_classifier import Stage
-from mailer.smtp.transport import CertificateError
+from mailer.smtp.transport import CertificateError, ProbeError, ProbeResult, probe_server
 from mailer.workspace import Workspace
 
 _CERTIFICATE_WARNING = timedelta(days=14)

@@ -4,8 +4,8 @@ It speaks SMTP (RFC 5321) with pipelining (RFC 2920), STARTTLS, authentication a
 folders, and knows nothing of who sends with it::
 
     from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
-    from mailer.smtp.options import SmtpOptions
-    from mailer.smtp.send import send_messages
+    from mailer.smtp.auth import SmtpOptions
+    from mailer.smtp.interfaces import send_messages
     from mailer.smtp.transport import SmtpTransport
 
     transport = SmtpTransport(SmtpOptions.from_url("smtp://127.0.0.1:2525"))

@@ -11,12 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from locales.phrase import gettext_noop
-from mailer.smtp.envelope import find_obstacle, write_mail_command, write_rcpt_command
+from mailer.smtp.auth import SmtpOptions
 from mailer.smtp.interfaces import MessageSource, OutgoingMessage
-from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
-from mailer.smtp.reply_parser import Capabilities, Reply
-from mailer.smtp.stream import SEND_BUFFER, SmtpStream
+from mailer.smtp.stream import (
+    SEND_BUFFER,
+    Capabilities,
+    Reply,
+    SmtpStream,
+    find_obstacle,
+    write_mail_command,
+    write_rcpt_command,
+)
 
 _LONG_MESSAGE = SEND_BUFFER
 """In bytes; a message this long may stay in our buffer after it has been written."""

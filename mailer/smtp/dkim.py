@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.smtp.errors import DkimKeyError, MessageFormatError
+from mailer.smtp.interfaces import DkimKeyError, MessageFormatError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -1,16 +1,156 @@
-"""The bytes of one SMTP connection: commands out, replies in.
+"""The bytes of one SMTP connection: commands out, replies in (RFC 5321).
 
 Whoever opens it sends one command after another; then a connection takes the replies as they come.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Sequence
-from typing import Final, Protocol, cast
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol, cast
 
-from mailer.smtp.errors import MalformedReplyError
+from locales.phrase import gettext_noop
+from mailer.smtp.interfaces import MalformedReplyError, OutgoingMessage
 from mailer.smtp.reply_classifier import clean_reply_text
-from mailer.smtp.reply_parser import Reply, ReplyParser
+
+_MAX_LINE_LENGTH = 8_192
+"""RFC 5321 §4.5.3.1.5 allows 512 bytes; some servers send long explanations."""
+
+_MAX_LINES = 200
+_MALFORMED = 0
+_CODES: Final = {b"%03d" % code: code for code in range(1000)}
+"""Reply codes by their bytes: a lookup is faster than parsing a number four times a message."""
+
+
+class Reply(NamedTuple):
+    """One reply: its code (0 if malformed) and its undecoded text, lines joined by LF."""
+
+    code: int
+    text: bytes
+
+
+class ReplyParser:
+    """Splits what a server sends into replies, however the bytes are divided."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[bytes] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no incomplete reply is buffered."""
+        return not self._rest and not self._lines
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """Return the replies that ``data`` completes.
+
+        Raises:
+            MalformedReplyError: a line or a reply is longer than any server should send.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        replies = []
+        for line in lines:
+            mark = line[3:4]
+            code = _CODES.get(line[:3], _MALFORMED) if mark in b" -\r" else _MALFORMED
+            words = (line if code == _MALFORMED else line[4:]).rstrip(b"\r")
+            if mark == b"-" and code != _MALFORMED:
+                self._lines.append(words)
+                continue
+            if self._lines:
+                words = b"\n".join((*self._lines, words))
+                self._lines.clear()
+            replies.append(Reply(code, words))
+        if len(self._rest) > _MAX_LINE_LENGTH or len(self._lines) > _MAX_LINES:
+            raise MalformedReplyError
+        return replies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a server offers in its reply to EHLO: keywords in capitals, each with its parameters."""
+
+    keywords: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.keywords
+
+    @property
+    def auth_mechanisms(self) -> tuple[str, ...]:
+        """The authentication mechanisms; old servers write AUTH=LOGIN."""
+        return self.keywords.get("AUTH", ())
+
+
+def parse_ehlo_text(text: str) -> Capabilities:
+    """Parse the text of a reply to EHLO; the first line is the server's name (RFC 5321 §4.1.1.1)."""
+    offers: dict[str, tuple[str, ...]] = {}
+    for line in text.split("\n")[1:]:
+        keyword, *parameters = line.replace("=", " ", 1).upper().split() or [""]
+        offers[keyword] = (*offers.get(keyword, ()), *parameters)
+    return Capabilities(keywords=offers)
+
+
+_ESCAPES: Final = {ord(char): f"+{ord(char):02X}" for char in "+="}
+
+
+def encode_xtext(text: str) -> bytes:
+    """Return ``text``, which has neither spaces nor control characters, as xtext.
+
+    Raises:
+        UnicodeEncodeError: it is not ASCII.
+    """
+    return text.translate(_ESCAPES).encode("ascii")
+
+
+_UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
+
+
+def find_obstacle(message: OutgoingMessage, offers: Capabilities) -> str:
+    """Return why a message cannot be sent at all to a server that ``offers`` these, "" if it can.
+
+    The server is not asked.
+    """
+    if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient + message.envelope_id):
+        return gettext_noop("the address contains characters that an SMTP command cannot carry")
+    if "SMTPUTF8" not in offers.keywords and _needs_smtputf8(message):
+        return gettext_noop("the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer")
+    if "8BITMIME" not in offers.keywords and not message.payload.isascii():
+        return gettext_noop("the message needs 8BITMIME (RFC 6152), which the mail server does not offer")
+    return ""
+
+
+def write_mail_command(message: OutgoingMessage, offers: Capabilities) -> bytes:
+    """Return MAIL for a message without obstacle, with its CRLF."""
+    options = b" SIZE=%d" % len(message.payload) if "SIZE" in offers.keywords else b""
+    if not message.payload.isascii():
+        options += b" BODY=8BITMIME"
+    if _needs_smtputf8(message):
+        options += b" SMTPUTF8"
+    if _asks_for_reports(message, offers):
+        # RFC 3461: the report returns the headers, not the whole newsletter.
+        options += b" RET=HDRS ENVID=%b" % encode_xtext(message.envelope_id)
+    return b"MAIL FROM:<%b>%b\r\n" % (message.sender.encode(), options)
+
+
+def write_rcpt_command(message: OutgoingMessage, offers: Capabilities) -> bytes:
+    """Return RCPT for a message without obstacle, with its CRLF."""
+    options, address = b"", message.recipient
+    if _asks_for_reports(message, offers):
+        # Only of failures: there is nothing to do about a delay. Which address we wrote to, however often it
+        # is forwarded; one that is not ASCII would need another notation (RFC 6533), which few servers know.
+        original = b" ORCPT=rfc822;%b" % encode_xtext(address) if address.isascii() else b""
+        options = b" NOTIFY=FAILURE%b" % original
+    return b"RCPT TO:<%b>%b\r\n" % (address.encode(), options)
+
+
+def _asks_for_reports(message: OutgoingMessage, offers: Capabilities) -> bool:
+    return message.envelope_id != "" and "DSN" in offers.keywords
+
+
+def _needs_smtputf8(message: OutgoingMessage) -> bool:
+    """Whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels already."""
+    return not (message.sender.isascii() and message.recipient.isascii())
+
 
 SEND_BUFFER = 256 * 1024
 """In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""

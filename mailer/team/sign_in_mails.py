@@ -21,7 +21,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import Settings
-from mailer.smtp.probe import ProbeError, probe_server
+from mailer.smtp.transport import ProbeError, probe_server
 from mailer.team.attempt_limits import forget_studio_attempts
 from mailer.team.invitations import find_inviter
 from mailer.team.member_data import delete_credentials_of_leavers

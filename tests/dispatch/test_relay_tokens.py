@@ -20,7 +20,7 @@ from mailer.dispatch.relays import open_relays
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.oauth.grant_store import GrantStore
 from mailer.settings import CampaignSettings, LogSettings, SenderSettings, Settings, SmtpSettings
-from mailer.smtp.probe import ProbeError, probe_server
+from mailer.smtp.transport import ProbeError, probe_server
 from tests.factories.deliveries import add_campaign, build_plain, read_states, set_campaign_state
 from tests.factories.oauth import make_keys, make_sign_in, sign_in_person, write_secret
 from tests.servers.oauth_provider import ACCOUNT, Dialect, OAuthProvider, find_in_text, find_secrets

@@ -16,7 +16,7 @@ from mailer.dispatch.relays import Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Connection, MessageSource, Transport
-from mailer.smtp.maildir_transport import MaildirTransport
+from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="connection refused", reconnect=True)

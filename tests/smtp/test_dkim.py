@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailer.rendering.headers import format_mailbox, format_text
 from mailer.smtp.dkim import DkimSigner, load_ed25519_key, load_rsa_key, make_dkim_record
-from mailer.smtp.errors import MessageFormatError
+from mailer.smtp.interfaces import MessageFormatError
 from tests.factories.dkim import MESSAGE, NOW, verify, write_keys
 
 RSA = "rsa-sha256"

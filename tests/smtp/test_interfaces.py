@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from mailer.dispatch.relay_settings import make_smtp_options
 from mailer.settings import SmtpSettings
-from mailer.smtp.errors import MessageFormatError
 from mailer.smtp.interfaces import (
     ConnectionFailedError,
+    MessageFormatError,
     OutgoingMessage,
     Transport,
     apply_dot_stuffing,
     undo_dot_stuffing,
 )
-from mailer.smtp.maildir_transport import MaildirTransport
+from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport

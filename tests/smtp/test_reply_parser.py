@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.smtp.reply_parser import MalformedReplyError, Reply, ReplyParser, parse_ehlo_text
+from mailer.smtp.stream import MalformedReplyError, Reply, ReplyParser, parse_ehlo_text
 
 WORDS = st.binary(max_size=20).filter(lambda words: b"\n" not in words and not words.endswith(b"\r"))
 REPLIES = st.lists(

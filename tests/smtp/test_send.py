@@ -6,9 +6,9 @@ from textwrap import dedent
 import pytest
 
 import mailer.smtp
-from mailer.smtp.options import SmtpOptions
+from mailer.smtp.auth import SmtpOptions
+from mailer.smtp.interfaces import send_messages
 from mailer.smtp.reply_classifier import Verdict
-from mailer.smtp.send import send_messages
 from mailer.smtp.transport import SmtpTransport
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import free_port

@@ -31,7 +31,7 @@ from mailer.feedback.simulator.returned_mails import (
 )
 from mailer.network import parse_address, parse_listen_address
 from mailer.rendering.return_addresses import find_token
-from mailer.smtp.maildir_folder import create_folders, store
+from mailer.smtp.maildir import create_folders, store
 
 _TIMEOUT_SECONDS = 30
 

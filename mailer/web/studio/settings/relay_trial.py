@@ -12,9 +12,9 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import RelaySettings
-from mailer.smtp.errors import SmtpError
-from mailer.smtp.probe import probe_server
+from mailer.smtp.interfaces import SmtpError
 from mailer.smtp.reply_classifier import Verdict
+from mailer.smtp.transport import probe_server
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.relay_pages import make_relay_form, open_relay
 from mailer.web.studio.settings.settings_save import find_workspace
