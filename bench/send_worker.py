@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.worker_process import FailedRunError, serve_job
 from mailer.campaigns.send import send_campaign
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.workspace import open_workspace
 
 _PROFILE_LINES = 25

@@ -14,8 +14,7 @@ from mailer.campaigns.approvals.round import Round
 from mailer.campaigns.approvals.rounds import find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
-from mailer.dispatch.mail_attempts import AttemptPolicy
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import find_member

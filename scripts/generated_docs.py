@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 from mailer.checks.explanations import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
+from mailer.dispatch.deliveries import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.providers.provider import Level, Provider, Source

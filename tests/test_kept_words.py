@@ -16,11 +16,10 @@ from editions.imports.remote_file import FetchError, RemoteFile
 from editions.reader import inspect_edition
 from locales.phrase import gettext_noop
 from mailer.database import restore
-from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
-from mailer.dispatch.deliveries.canary import CampaignProgress, Canary
-from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.deliveries.ledger import CRASH_REASON
-from mailer.dispatch.rate.limiter import DailyLimitReached
+from mailer.dispatch.deliveries import Counts
+from mailer.dispatch.ledger import CRASH_REASON
+from mailer.dispatch.rate_limiter import DailyLimitReached
+from mailer.dispatch.safeguards import CampaignProgress, Canary, CircuitBreaker, explain_trip
 from mailer.errors import TemplateError
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.providers.provider_table import load_providers

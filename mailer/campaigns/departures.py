@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from mailer.campaigns.audiences.segments import RECEIVED_STATES
 from mailer.database.models import Campaign, Delivery
-from mailer.dispatch.dead_addresses import name_campaign
+from mailer.dispatch.safeguards import name_campaign
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 

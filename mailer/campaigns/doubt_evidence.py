@@ -9,8 +9,8 @@ from sqlmodel import col
 from mailer.campaigns.doubt_resolution import DECISIONS, RELAY_LOG
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage, FeedbackState
 from mailer.database.models import DeliveryState
-from mailer.dispatch.deliveries.in_doubt import PROVED_BY
-from mailer.dispatch.deliveries.ledger import CRASH_REASON
+from mailer.dispatch.ledger import CRASH_REASON
+from mailer.dispatch.ledger_changes import PROVED_BY
 from mailer.smtp.connection import CONNECTION_LOST, TIMED_OUT
 
 

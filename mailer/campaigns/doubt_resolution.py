@@ -17,8 +17,8 @@ from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.report_figures import forget_figures
 from mailer.database.report_models import CampaignReportPart
-from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.in_doubt import InDoubtDelivery, list_in_doubt, mark_sent, requeue
+from mailer.dispatch.deliveries import count_deliveries
+from mailer.dispatch.ledger_changes import InDoubtDelivery, list_in_doubt, mark_sent, requeue
 from mailer.dispatch.liveness import Presence
 from mailer.dispatch.postfix_log import LoggedMessage, PostfixLog, RelayStatus, read_postfix_log
 from mailer.errors import MailerError

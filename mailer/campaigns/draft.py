@@ -17,7 +17,7 @@ from mailer.campaigns.plan import Plan, digest_plan
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
 from mailer.database.preparation_models import CampaignPreparation
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 
 DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
 """The states in which nobody has chosen yet who gets a campaign."""

@@ -27,7 +27,7 @@ from mailer.database.models import (
     InDoubtPolicy,
 )
 from mailer.database.restore import is_held
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.settings import CampaignSettings, LawSettings, Settings
 from mailer.utc import format_utc

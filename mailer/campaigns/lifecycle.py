@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 from mailer.utc import format_utc

@@ -19,8 +19,8 @@ from mailer.campaigns.plan import Plan
 from mailer.campaigns.tested_content import begin_tests, end_tests
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.direct_send import RelayOutcome, send_mails
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
+from mailer.dispatch.waiting_mails import RelayOutcome, send_mails
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import match_language
 from mailer.rendering.body.variants import Variant, choose_language

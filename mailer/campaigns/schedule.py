@@ -34,7 +34,7 @@ from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 from mailer.utc import format_utc

@@ -17,12 +17,10 @@ from mailer.campaigns.stop_signals import stop_on_signals
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.backoff import BackoffPolicy
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
-from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.event_log import EventLog, RunResult
 from mailer.dispatch.relays import Relays, open_relays
-from mailer.dispatch.run_result import RunResult
 from mailer.providers.background_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from mailer.database.models import QueuedTransactionalMail
-from mailer.dispatch.deliveries.merged_subscriber import MergedDeliveries, merge_deliveries, plan_deliveries
+from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_deliveries
 from subscribers.consent.merge import merge_subscribers, plan_merge
 from subscribers.consent.merge_plan import MergeDetail, MergePlan
 from subscribers.consent.status_changes import ConsentContext

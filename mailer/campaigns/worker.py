@@ -24,7 +24,7 @@ from mailer.campaigns.schedule import announce_start, resume_after_canary, start
 from mailer.campaigns.send import look_up_providers, send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.event_log import RunResult
 from mailer.dispatch.job_queue import (
     JobHandlers,
     enqueue_jobs,
@@ -32,8 +32,8 @@ from mailer.dispatch.job_queue import (
     prepare_job_queue,
     process_jobs,
 )
+from mailer.dispatch.ledger import Ledger
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
-from mailer.dispatch.run_result import RunResult
 from mailer.errors import ConfigurationError, MailerError
 from mailer.live_workspace import LiveWorkspace
 from mailer.settings import Settings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import Plan
     from mailer.cli.send_options import RunOptions
-    from mailer.dispatch.run_result import RunResult
+    from mailer.dispatch.event_log import RunResult
     from mailer.workspace import Workspace
 
 

@@ -14,7 +14,7 @@ from mailer.cli.progress import show_progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailer.dispatch.deliveries.counts import Counts
+    from mailer.dispatch.deliveries import Counts
 
 
 class TerminalDemoOutput:

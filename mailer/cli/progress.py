@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
-    from mailer.dispatch.deliveries.counts import Counts
+    from mailer.dispatch.deliveries import Counts
 
 _LINE_SECONDS = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
 _RATE_SECONDS = 10.0

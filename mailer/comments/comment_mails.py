@@ -12,8 +12,7 @@ from sqlmodel import Session, col, select
 from mailer.comments.story_path import make_story_path
 from mailer.database.comment_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.mail_attempts import AttemptPolicy
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import Member, find_member

@@ -18,7 +18,7 @@ from mailer.campaigns.audiences.left_out import ALREADY_SENT, find_left_out
 from mailer.campaigns.audiences.recipient_selection import Cohort, is_in_audience, list_cohorts
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.counts.request import CountKind
-from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries import count_deliveries
 from mailer.rendering.body.variants import Interests
 from mailer.settings import Settings
 from subscribers.cross_table import CrossTable, CrossTableRow, make_cross_table

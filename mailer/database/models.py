@@ -62,7 +62,7 @@ class InDoubtPolicy(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.deliveries.ledger`."""
+    """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
     queued = "queued"
     """Waiting for a dispatcher."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 
 
 class DemoOutput(Protocol):

@@ -24,7 +24,7 @@ from mailer.campaigns.sample_message import render_sample
 from mailer.campaigns.send import send_campaign
 from mailer.demo.output import DemoOutput
 from mailer.demo.returns import show_returns
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.errors import MailerError
 from mailer.feedback.simulator.server import Simulator, run_simulator, to_maildir
 from mailer.web.app import create_app

@@ -4,17 +4,53 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
-from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.backoff import CongestionMonitor
+from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, mask_reader
-from mailer.dispatch.rate.throttle import CongestionMonitor
 from mailer.dispatch.relays import Relay, Relays
-from mailer.dispatch.return_path import ReturnPath
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.rendering.message import envelope_sender
+from mailer.rendering.return_addresses import split_address
+from mailer.settings import Settings
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
 from mailer.smtp.reply_classifier import Outcome, Verdict
+
+
+class ReturnPath(NamedTuple):
+    """The envelope ``sender`` of one message, and the ``envelope_id`` that a server's report repeats; "" for
+    none."""
+
+    sender: str
+    envelope_id: str = ""
+
+
+def make_return_path_finder(
+    settings: Settings, find_token: Callable[[Claim], str] | None
+) -> Callable[[Claim], ReturnPath]:
+    """Return a function that finds the return path for a claim.
+
+    With ``find_token`` and ``[feedback] bounce_address`` each message has an address of its own (VERP), so
+    that a bounce tells whose it is, whatever else it says. Without the address, only the envelope id does.
+
+    Raises:
+        ConfigurationError: the sender's address cannot be used.
+    """
+    plain = ReturnPath(envelope_sender(settings.sender))
+    if find_token is None:
+        return lambda _: plain
+    if not settings.feedback.bounce_address:
+        return lambda claim: ReturnPath(plain.sender, find_token(claim))
+    before, after = split_address(settings.feedback.bounce_address, settings.feedback.delimiter)
+
+    def find(claim: Claim) -> ReturnPath:
+        token = find_token(claim)
+        return ReturnPath(f"{before}{token}{after}", token)
+
+    return find
+
 
 _IDLE_SECONDS = 5.0
 """A connection without work is closed after this long; a server would drop it in time, and that would look

@@ -16,29 +16,41 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.circuit_breaker import CircuitBreaker
-from mailer.dispatch.connection_pool import ConnectionPool
-from mailer.dispatch.dead_addresses import mark_dead_addresses
-from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
-from mailer.dispatch.deliveries.counts import Counts, RunningCounts, count_deliveries
-from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError, is_deadlock
-from mailer.dispatch.delivery_queue import DeliveryQueue
-from mailer.dispatch.dkim_signer import load_signer
-from mailer.dispatch.event_log import EventLog, NullEventLog
+from mailer.dispatch.connection_pool import ConnectionPool, make_return_path_finder
+from mailer.dispatch.deliveries import Claim, Counts, RunningCounts, count_deliveries, is_in_state, is_sending
+from mailer.dispatch.delivery_queue import DeliveryQueue, MessagePrefetcher
+from mailer.dispatch.domain_limiter import DomainRateLimiter, check_domain_rates
+from mailer.dispatch.event_log import EventLog, NullEventLog, RunOutcome, RunResult
+from mailer.dispatch.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
-from mailer.dispatch.message_prefetcher import MessagePrefetcher
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
-from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
-from mailer.dispatch.rate.sending_windows import SendingWindows
+from mailer.dispatch.rate_limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
 from mailer.dispatch.relays import Relay, Relays
-from mailer.dispatch.return_path import make_return_path_finder
-from mailer.dispatch.run_result import RunOutcome, RunResult
-from mailer.dispatch.scheduler import SendScheduler
+from mailer.dispatch.safeguards import CircuitBreaker, mark_dead_addresses
+from mailer.dispatch.scheduler import SendingWindows, SendScheduler
+from mailer.dispatch.sending_settings import list_relays, load_signer
+from mailer.oauth.sign_in import list_sign_ins
 from mailer.providers.provider_directory import ProviderDirectory
 from mailer.providers.provider_limits import make_provider_limits
+from mailer.rendering.message import envelope_sender, sender_address
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
+
+
+def check_usable(settings: Settings) -> None:
+    """Check what the loader of settings does not look at. Nothing is connected to, and no secret is read.
+
+    Raises:
+        ConfigurationError: two relays have the same name, a time zone does not exist, and the like.
+    """
+    sender_address(settings.sender.address)
+    envelope_sender(settings.sender)
+    list_relays(settings.smtp)
+    list_sign_ins(settings)
+    SendingWindows(settings)
+    check_domain_rates(settings.domain_rates)
+    make_provider_limits(settings)
+
 
 _FIRST_MESSAGES = 200
 """How many messages decide whether a list is good."""

@@ -1,4 +1,4 @@
-"""Log what happens while sending, for people or for programs: refusals, failures, pauses, runs.
+"""How a run ended, and the log of what happens while sending: refusals, failures, pauses, runs.
 
 The ledger has the truth. A message that was sent is not logged: a million lines would help nobody. No line
 contains an address: a subscriber is a number and a domain, and addresses in the server's text are masked.
@@ -10,18 +10,57 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.run_result import RunResult
+from mailer.database.models import CampaignState
+from mailer.dispatch.deliveries import Claim, Counts
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
+
+
+class RunOutcome(StrEnum):
+    """How a run ended."""
+
+    finished = "finished"
+    """Nothing is left to do."""
+
+    waiting = "waiting"
+    """Only deferred deliveries are left; ``next_try`` says when the first of them is due."""
+
+    paused = "paused"
+    """A person, or a problem with the relay, paused the campaign; ``reason`` says which."""
+
+    cancelled = "cancelled"
+    """A person cancelled it."""
+
+    stopped = "stopped"
+    """This run was asked to stop; the campaign is still sending and can be continued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """How a run ended: the outcome, the campaign's state and why, when a deferred delivery is due, and the
+    counts.
+    """
+
+    outcome: RunOutcome
+    state: CampaignState
+    counts: Counts
+    reason: str = ""
+    next_try: datetime | None = None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person has to do something before the campaign can go on."""
+        return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
+
 
 _LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
 _VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(

@@ -3,7 +3,7 @@
 On one machine the kernel knows: every dispatcher locks its own file, and the kernel releases the lock when
 the process ends, however it ends. Across machines a heartbeat in the database has to do, and clocks can be
 set. A clock set forward makes everybody else's heartbeat look old, once; what that costs is bounded by
-:mod:`mailer.dispatch.deliveries.batch_writer`, which starts nothing for a dispatcher without a row. A clock
+:mod:`mailer.dispatch.batch_writer`, which starts nothing for a dispatcher without a row. A clock
 set back would make the dead look alive until it has caught up, so a heartbeat that stays the same for a
 minute of our own time counts as old, too.
 """

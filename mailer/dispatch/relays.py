@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from locales.phrase import gettext_noop
-from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.rate.throttle import AdaptiveThrottle
-from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
+from mailer.dispatch.backoff import AdaptiveThrottle, BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.sending_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
 from mailer.smtp.interfaces import Transport

@@ -1,29 +1,164 @@
-"""Sending the mails that wait in a table of their own: first a row, then the mail.
+"""Mails outside any campaign: sent at once, or from a table in which they wait, first a row, then the mail.
 
-Whoever sends one claims its row (:mod:`mailer.dispatch.mail_attempts`), and finds out only then to whom it
-goes and what it says, so that nobody gets one that they do not need any more.
+Whoever sends such a mail claims its row by postponing the next attempt, so that several machines can share
+the work and one that dies blocks nothing. Only then do they find out to whom it goes and what it says, so
+that nobody gets one that they do not need any more. A mail in doubt is not tried again, and one whose sender
+died is tried once more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine, delete, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
-from mailer.dispatch.mail_attempts import (
-    AttemptPolicy,
-    WaitingMail,
-    make_unsent_outcome,
-    was_interrupted_twice,
-)
-from mailer.dispatch.single_mail import sign_and_send_mail
+from mailer.dispatch.sending_settings import list_relays, load_signer, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
-from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.rendering.message import envelope_sender
+from mailer.settings import Settings, SmtpSettings
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing, send_messages
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.workspace import Workspace
+
+_FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
+"""After these no other relay is tried: it accepted the mail, knows that the address is dead, or may have
+accepted it."""
+
+
+class RelayOutcome(NamedTuple):
+    """How sending one mail ended, and the name of the last relay that was tried."""
+
+    relay: str
+    outcome: Outcome
+
+
+def send_mails(
+    smtp: SmtpSettings, root: Path, mails: Sequence[OutgoingMessage]
+) -> dict[Hashable, RelayOutcome]:
+    """Send each of ``mails`` to the first relay that accepts it, by priority; return how that ended, by key.
+
+    Each relay gets all mails that are left over one connection, and over another if it takes only some of
+    them at a time.
+
+    Raises:
+        ConfigurationError: a relay's address or password cannot be used.
+    """
+    results: dict[Hashable, RelayOutcome] = {}
+    waiting = list(mails)
+    for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority):
+        transport = make_transport(merge_relay_settings(smtp, relay), root, name=relay.name)
+        offered = waiting
+        while offered:
+            outcomes = send_messages(transport, offered)
+            results |= {key: RelayOutcome(relay.name, outcome) for key, outcome in outcomes.items()}
+            given_back = [mail for mail in offered if outcomes[mail.key].verdict is Verdict.give_back]
+            offered = given_back if len(given_back) < len(offered) else []
+        waiting = [mail for mail in waiting if results[mail.key].outcome.verdict not in _FINAL_VERDICTS]
+    return results
+
+
+def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
+    """Send ``message`` to the first relay that accepts it, by priority, and return how that ended.
+
+    The caller has recorded, durably, that it is being sent.
+
+    Raises:
+        ConfigurationError: a relay's address or password cannot be used.
+        MessageFormatError: a line of the message does not end in CRLF.
+    """
+    mail = OutgoingMessage(
+        key=recipient,
+        sender=envelope_sender(settings.sender),
+        recipient=recipient,
+        payload=apply_dot_stuffing(message),
+    )
+    return send_mails(settings.smtp, root, [mail])[mail.key].outcome
+
+
+def sign_and_send_mail(
+    settings: Settings, root: Path, *, recipient: str, message: bytes, now: datetime
+) -> Outcome:
+    """Sign ``message`` with the keys of ``[dkim]``, if there are any, and send it as :func:`send_mail` does.
+
+    Raises:
+        ConfigurationError: a relay's address or password, or a key, cannot be used.
+        MessageFormatError: a line of the message does not end in CRLF.
+    """
+    signer = load_signer(settings, root)
+    signed = message if signer is None else signer.sign(message, now=now)
+    return send_mail(settings, root, recipient=recipient, message=signed)
+
+
+_BEING_SENT: Final = "being sent"
+_BEING_SENT_AGAIN: Final = "being sent again, after an interruption"
+_ENDS: Final = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
+_MAX_REASON_LENGTH: Final = 1000
+
+
+class WaitingMail(Protocol):
+    """A row of a table of waiting mails."""
+
+    not_before: datetime
+    """The time of the next attempt."""
+
+    attempts: int
+    reason: str
+    """Why the last attempt failed, or that one is under way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptPolicy:
+    """When a mail is tried again: after ``first_wait``, which doubles up to ``max_wait``, or after ``lease``
+    if its sender died."""
+
+    lease: timedelta
+    first_wait: timedelta
+    max_wait: timedelta
+
+    def claim(self, mail: WaitingMail, now: datetime) -> None:
+        """Note in the row that the mail is being sent. The caller commits before it sends."""
+        mail.attempts += 1
+        mail.not_before = now + self.lease
+        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
+        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
+
+    def find_wait(self, attempts: int) -> timedelta:
+        """How long to wait after ``attempts`` attempts that failed."""
+        doublings: int = 2 ** min(attempts - 1, 10)
+        return min(self.first_wait * doublings, self.max_wait)
+
+    def record_outcome(
+        self,
+        connection: Connection,
+        table: type[WaitingMail],
+        row: ColumnElement[bool],
+        outcome: Outcome,
+        *,
+        attempts: int,
+        now: datetime,
+    ) -> bool:
+        """Delete the row of a mail that is finished, or set its next attempt; return whether it is."""
+        if outcome.verdict in _ENDS:
+            connection.execute(delete(table).where(row))
+            return True
+        values = {"not_before": now + self.find_wait(attempts), "reason": outcome.reason[:_MAX_REASON_LENGTH]}
+        connection.execute(update(table).where(row).values(values))
+        return False
+
+
+def was_interrupted_twice(mail: WaitingMail) -> bool:
+    """Whether two senders died while sending this mail, so that it must not be tried again."""
+    return mail.reason == _BEING_SENT_AGAIN
+
+
+def make_unsent_outcome(error: ConfigurationError) -> Outcome:
+    """The outcome if settings cannot be used: no relay was asked, so nothing is in doubt."""
+    return Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
 
 
 class AddressedMail(Protocol):

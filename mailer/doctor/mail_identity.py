@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from mailer.dispatch.dkim_signer import load_signer
-from mailer.dispatch.relay_settings import list_relays
+from mailer.dispatch.sending_settings import list_relays, load_signer
 from mailer.doctor.relay_services import RelayService, find_relay_service
 from mailer.errors import ConfigurationError
 from mailer.network import is_reserved_domain

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from locales.phrase import CLAUSES, FURTHER, Phrase, gettext_noop, join_sentences, read_error
-from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError
 from mailer.settings import SmtpSettings

@@ -4,7 +4,7 @@ import stat
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop, read_error
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_good
 from mailer.errors import ConfigurationError
 from mailer.workspace import Workspace

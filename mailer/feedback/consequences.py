@@ -18,7 +18,7 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
 )
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import mark_sent_by_evidence
 from mailer.feedback.identification import Finding, FoundPerson
 from mailer.reasons.reason import Reason
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
@@ -128,7 +128,7 @@ addresses."""
 
 _MAX_UNJUDGED: Final = 19
 """As many dead addresses of a small campaign are believed, as with refusals
-(:mod:`mailer.dispatch.dead_addresses`), as long as they are not more than half of it."""
+(:mod:`mailer.dispatch.safeguards`), as long as they are not more than half of it."""
 
 _EVIDENCE_WORDS: Final = {
     FeedbackKind.bounce: "a bounce of it",

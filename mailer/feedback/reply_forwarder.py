@@ -25,9 +25,8 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import FeedbackMessage, FeedbackState, QueuedReply
-from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome
-from mailer.dispatch.poll_loop import repeat_work
-from mailer.dispatch.single_mail import send_mail
+from mailer.dispatch.job_queue import repeat_work
+from mailer.dispatch.waiting_mails import AttemptPolicy, make_unsent_outcome, send_mail
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.mime_headers import list_addresses

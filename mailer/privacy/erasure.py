@@ -23,7 +23,7 @@ from mailer.database.secure_delete import (
     rewrite_file,
     vacuum_tables,
 )
-from mailer.dispatch.deliveries.erased_subscriber import erase_deliveries
+from mailer.dispatch.ledger_changes import erase_deliveries
 from mailer.errors import MailerError
 from mailer.privacy.address_matcher import (
     AddressMatcher,

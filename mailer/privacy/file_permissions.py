@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
-from mailer.dispatch.relay_settings import list_relays
+from mailer.dispatch.sending_settings import list_relays
 from mailer.errors import ConfigurationError
 from mailer.oauth.grant_store import GRANTS_FOLDER
 from mailer.settings import SETTINGS_FILE

@@ -21,9 +21,13 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
-from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
-from mailer.dispatch.poll_loop import repeat_work
-from mailer.dispatch.single_mail import sign_and_send_mail
+from mailer.dispatch.job_queue import repeat_work
+from mailer.dispatch.waiting_mails import (
+    AttemptPolicy,
+    make_unsent_outcome,
+    sign_and_send_mail,
+    was_interrupted_twice,
+)
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.mail_limits import MAIL_WINDOW, MailLimiter

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from mailer.database.click_models import CampaignLink
-from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
+from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.privacy.reader_clicks import forget_reader_clicks
 from mailer.selfservice.reconfirmation import is_asked

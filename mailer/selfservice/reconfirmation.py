@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from mailer.database.models import Campaign
 from mailer.database.reconfirmation_models import RECONFIRMATION_PREFIX
-from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
+from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.selfservice.subscription import LinkedSubscriber, open_subscription
 from mailer.workspace import Keys

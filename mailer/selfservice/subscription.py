@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent
-from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import mark_sent_by_evidence
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import GONE_STATUSES

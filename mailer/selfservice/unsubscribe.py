@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
 from mailer.i18n import gettext_noop
 from mailer.selfservice.subscription import SubscriptionSummary, open_subscription, verify_campaign
 from mailer.workspace import Keys

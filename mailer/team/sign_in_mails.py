@@ -14,9 +14,8 @@ from sqlmodel import Session, col, delete
 
 from mailer.database.engine import open_session
 from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail
-from mailer.dispatch.mail_attempts import AttemptPolicy
-from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.waiting_mails import ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
 from mailer.dns import make_resolver
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import sender_address

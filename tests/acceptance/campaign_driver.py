@@ -22,8 +22,8 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.backoff import BackoffPolicy
-from mailer.dispatch.deliveries.counts import Counts, count_deliveries
-from mailer.dispatch.run_result import RunResult
+from mailer.dispatch.deliveries import Counts, count_deliveries
+from mailer.dispatch.event_log import RunResult
 from mailer.rendering.recipient import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace

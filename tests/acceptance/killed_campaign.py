@@ -11,7 +11,7 @@ from mailer.database.engine import open_session
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.preparation_models import CampaignPreparation
-from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries import count_deliveries
 from mailer.web.dependencies import utc_now
 from tests.acceptance.form_browser import ServerGoneError
 from tests.acceptance.killed_deliveries import (

@@ -12,10 +12,10 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.dispatcher import dispatch
+from mailer.dispatch.event_log import RunOutcome, RunResult
 from mailer.dispatch.relays import open_relays
-from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from subscribers.models import Subscriber
 from tests.factories.deliveries import START, add_campaign, build_plain, read_campaign

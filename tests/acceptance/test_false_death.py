@@ -26,8 +26,8 @@ from mailer.database.models import (
     InDoubtPolicy,
 )
 from mailer.dispatch.dispatcher import dispatch
+from mailer.dispatch.event_log import RunOutcome, RunResult
 from mailer.dispatch.relays import open_relays
-from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from subscribers.models import Subscriber
 from tests.factories.deliveries import add_campaign, build_plain, read_campaign, read_deliveries

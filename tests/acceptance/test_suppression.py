@@ -20,8 +20,8 @@ from mailer.campaigns.audiences.compliance import may_be_mailed
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.launch import insert_deliveries
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.deliveries import Claim
+from mailer.dispatch.ledger import Ledger
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import prune
 from mailer.selfservice.unsubscribe import resubscribe_by_link

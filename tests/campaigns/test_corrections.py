@@ -17,7 +17,7 @@ from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.report import list_campaigns, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Correction, Delivery, DeliveryState
-from mailer.dispatch.deliveries.erased_subscriber import erase_deliveries
+from mailer.dispatch.ledger_changes import erase_deliveries
 from mailer.privacy.data_export import export_personal_data
 from mailer.workspace import Workspace
 from subscribers.models import Status, SubscriberSector

@@ -17,7 +17,7 @@ from mailer.campaigns.lifecycle import (
     resume_campaign,
 )
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, change_campaign_state
+from mailer.dispatch.deliveries import CAMPAIGN_TRANSITIONS, change_campaign_state
 from tests.factories.deliveries import add_campaign, read_campaign
 
 C = CampaignState

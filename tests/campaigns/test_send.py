@@ -18,8 +18,8 @@ from mailer.campaigns.outbox import NotInAudienceError, write_outbox
 from mailer.campaigns.report import list_campaigns, report_campaign, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.run_result import RunOutcome
+from mailer.dispatch.deliveries import Counts
+from mailer.dispatch.event_log import RunOutcome
 from mailer.errors import ConfigurationError
 from mailer.rendering.recipient import message_id
 from mailer.rendering.return_addresses import find_token

@@ -13,7 +13,7 @@ from mailer.campaigns.audiences.recipient_selection import already_has
 from mailer.campaigns.audiences.segments import has_got
 from mailer.campaigns.subscriber_merge import SubscriberMerge, apply_merge, preview_merge
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.ledger import Ledger
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import ErasureError, erase_person
 from mailer.selfservice.unsubscribe import read_subscription, unsubscribe_by_link

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.cli.commands.imports import show_row_progress
 from mailer.cli.progress import RateMeter, describe_problems, describe_rate, line_progress, show_progress
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 
 
 class Stopwatch:

@@ -19,7 +19,7 @@ from mailer.database.engine import open_engine
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import CampaignState
 from mailer.database.restore import is_held
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.ledger import Ledger
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, FakeClock, add_campaign, add_subscribers, read_campaign
 from tests.factories.pending_launches import add_team_member, ask, make_request, read_pending

@@ -10,14 +10,12 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 
 from mailer.database.models import Campaign, CampaignState, DeliveryState, InDoubtPolicy
-from mailer.dispatch.circuit_breaker import CircuitBreaker
-from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.counts import Counts, RunningCounts
-from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.delivery_queue import DeliveryQueue
+from mailer.dispatch.batch_writer import Batch, BatchResult
+from mailer.dispatch.deliveries import Claim, Counts, RunningCounts
+from mailer.dispatch.delivery_queue import DeliveryQueue, MessagePrefetcher
 from mailer.dispatch.event_log import NullEventLog
-from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.safeguards import CircuitBreaker
 from mailer.dispatch.scheduler import Schedule, SendScheduler
 from mailer.errors import BuildError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply

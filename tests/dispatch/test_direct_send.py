@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mailer.dispatch.direct_send import send_mails
+from mailer.dispatch.waiting_mails import send_mails
 from mailer.settings import RelaySettings, SmtpSettings
 from mailer.smtp.interfaces import OutgoingMessage
 from mailer.smtp.reply_classifier import Verdict

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
 from mailer.errors import ConfigurationError
 from mailer.settings import DkimSettings, SenderSettings, Settings
 from mailer.smtp.dkim import DkimSigner
@@ -49,7 +49,7 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_cryptography_is_not_imported_without_a_key() -> None:
     program = (
-        "import sys; from pathlib import Path; from mailer.dispatch.dkim_signer import load_signer; "
+        "import sys; from pathlib import Path; from mailer.dispatch.sending_settings import load_signer; "
         "from mailer.settings import SenderSettings, Settings; "
         "who = SenderSettings(name='U', address='u@a.org', organisation='U', postal_address='1 Road'); "
         "assert load_signer(Settings(sender=who), Path()) is None; "

@@ -15,10 +15,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mailer.database.models import CampaignState
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.event_log import EventLog, NullEventLog, mask_reader, mask_recipient
-from mailer.dispatch.run_result import RunOutcome, RunResult
+from mailer.dispatch.deliveries import Claim, Counts
+from mailer.dispatch.event_log import (
+    EventLog,
+    NullEventLog,
+    RunOutcome,
+    RunResult,
+    mask_reader,
+    mask_recipient,
+)
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Subscriber

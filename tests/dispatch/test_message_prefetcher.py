@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.dkim_signer import load_signer
-from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.deliveries import Claim
+from mailer.dispatch.delivery_queue import MessagePrefetcher
+from mailer.dispatch.sending_settings import load_signer
 from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
 from mailer.smtp.dkim import DkimSigner

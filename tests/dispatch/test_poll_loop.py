@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mailer.dispatch.poll_loop import repeat_work
+from mailer.dispatch.job_queue import repeat_work
 from mailer.errors import MailerError
 
 

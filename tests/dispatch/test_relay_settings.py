@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.dispatch.relay_settings import (
+from mailer.dispatch.sending_settings import (
     list_relays,
     make_transport,
     merge_relay_settings,

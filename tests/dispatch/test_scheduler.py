@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine
 
-from mailer.dispatch.deliveries.claims import Claim, ClaimedSubscriber
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
-from mailer.dispatch.rate.limiter import RateLimiter
-from mailer.dispatch.rate.sending_windows import SendingWindows
-from mailer.dispatch.scheduler import Schedule, SendScheduler
+from mailer.dispatch.deliveries import Claim, ClaimedSubscriber
+from mailer.dispatch.domain_limiter import DomainRateLimiter
+from mailer.dispatch.rate_limiter import RateLimiter
+from mailer.dispatch.scheduler import Schedule, SendingWindows, SendScheduler
 from mailer.settings import CampaignSettings, SenderSettings, Settings
 from tests.factories.deliveries import FakeClock
 

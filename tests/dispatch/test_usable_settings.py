@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.dispatch.usable_settings import check_usable
+from mailer.dispatch.dispatcher import check_usable
 from mailer.errors import ConfigurationError
 from mailer.settings import parse_settings
 from mailer.workspace import Workspace

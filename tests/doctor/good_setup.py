@@ -10,7 +10,7 @@ from typing import Any
 
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
 from mailer.doctor import Diagnosis, Health, diagnose_workspace
 from mailer.settings import Settings
 from mailer.web.app import create_app

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
-from mailer.dispatch.deliveries.batch_writer import Batch, Transition
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.batch_writer import Batch, Transition
+from mailer.dispatch.deliveries import Claim
+from mailer.dispatch.ledger import Ledger
 from mailer.smtp.interfaces import apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome
 from subscribers.models import Status, Subscriber

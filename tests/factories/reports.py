@@ -30,7 +30,7 @@ from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.reasons.reason import Reason
 
 LAUNCHED = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ from sqlmodel import Session, select, update
 
 from editions.reader import read_edition
 from mailer.database.models import Campaign
-from mailer.dispatch.dkim_signer import load_signer
+from mailer.dispatch.sending_settings import load_signer
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.image_writer import write_media

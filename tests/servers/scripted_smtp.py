@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from mailer.dispatch.relay_settings import make_smtp_options
+from mailer.dispatch.sending_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.transport import SmtpTransport
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from mailer.dispatch.relay_settings import make_smtp_options
+from mailer.dispatch.sending_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.transport import SmtpTransport
 from tests.servers.scripted_smtp import ScriptedServer

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch.relay_settings import make_smtp_options
+from mailer.dispatch.sending_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import (
     ConnectionFailedError,

@@ -19,7 +19,7 @@ from mailer.campaigns.plan import Plan
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.workspace import Workspace
 
 _MAX_LENGTH = 200

@@ -18,7 +18,7 @@ from mailer.campaigns.preparation.preparation import (
 from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
 from mailer.database.preparation_models import CampaignPreparation
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.errors import MailerError
 
 _DRAFTS = (CampaignState.draft, CampaignState.tested)

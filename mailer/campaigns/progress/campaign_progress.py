@@ -12,7 +12,7 @@ from mailer.campaigns.progress.ledger_counter import LedgerCount
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.liveness import DEAD_AFTER
 
 _MEASURED_FOR = 60.0

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.reasons import ReasonGroup, make_reason_group, mask_words
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 
 _BLOCK = 10_000
 _TOLD_STATES = frozenset(

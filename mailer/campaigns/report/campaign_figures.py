@@ -17,7 +17,7 @@ from mailer.campaigns.report.returned import is_final
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.models import Campaign
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 
 _PARTS = (ReportPart.ledger, ReportPart.departures, ReportPart.hand_over, ReportPart.clicks)
 

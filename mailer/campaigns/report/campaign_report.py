@@ -24,7 +24,7 @@ from mailer.campaigns.report.returned import Returned, read_returned
 from mailer.campaigns.report.summary import CampaignSummary, summarise_campaign
 from mailer.database.models import CampaignContent
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.workspace import Workspace
 

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import Figure, hide_groups
 from mailer.database.models import Campaign
-from mailer.dispatch.dead_addresses import name_campaign
+from mailer.dispatch.safeguards import name_campaign
 from subscribers.models import ConsentEvent, ConsentRecord
 
 _CHANGED: Final = "changed: "

@@ -21,8 +21,8 @@ from mailer.campaigns.report.part_store import DepartureFigures, StoredPart, rea
 from mailer.campaigns.report.reasons import group_reasons
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.dead_addresses import METHOD, name_campaign
-from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries import count_deliveries
+from mailer.dispatch.safeguards import METHOD, name_campaign
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
 MAX_CHEAP_AUDIENCE: Final = 2_000

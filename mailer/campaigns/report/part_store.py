@@ -19,7 +19,7 @@ from mailer.campaigns.report.list_month import ListMonth
 from mailer.campaigns.report.lost_organisations import LostOrganisation
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.report_models import CampaignReportPart, ReportPart
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 
 PARTS_VERSION: Final = 1
 """The form of the parts, which is in their fingerprints: parts of another are counted again."""

@@ -26,9 +26,13 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
-from mailer.dispatch.mail_attempts import AttemptPolicy, make_unsent_outcome, was_interrupted_twice
-from mailer.dispatch.poll_loop import OBSTACLES, repeat_work
-from mailer.dispatch.single_mail import sign_and_send_mail
+from mailer.dispatch.job_queue import OBSTACLES, repeat_work
+from mailer.dispatch.waiting_mails import (
+    AttemptPolicy,
+    make_unsent_outcome,
+    sign_and_send_mail,
+    was_interrupted_twice,
+)
 from mailer.errors import ConfigurationError, MailerError
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace

@@ -18,7 +18,7 @@ from mailer.campaigns.preparation.preparation_store import read_preparation, rea
 from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
-from mailer.dispatch.deliveries.counts import Counts, count_deliveries
+from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
 
 

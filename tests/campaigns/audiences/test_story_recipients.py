@@ -18,7 +18,7 @@ from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.audiences.story_recipients import find_story_campaigns
 from mailer.campaigns.send import make_message_builder, make_story_finder, make_token_finder
 from mailer.database.models import Campaign, CampaignContent, Delivery
-from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.ledger import Ledger
 from mailer.rendering.body.variants import StoryFacts, choose_stories, decode_stories, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition

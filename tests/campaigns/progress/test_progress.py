@@ -15,7 +15,7 @@ from mailer.campaigns.progress.ledger_counter import LedgerCounter
 from mailer.campaigns.progress.progress_reader import ProgressReaders
 from mailer.campaigns.report.reasons import group_reasons
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries import count_deliveries
 from tests.factories.deliveries import START, add_campaign, register_dispatchers
 
 S = DeliveryState

@@ -11,16 +11,16 @@ from sqlmodel import col
 
 from mailer.database.engine import open_engine
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries import ledger as ledger_module
-from mailer.dispatch.deliveries.batch_writer import (
+from mailer.dispatch import ledger as ledger_module
+from mailer.dispatch.batch_writer import (
     Batch,
     BatchResult,
     BatchWriter,
     Transition,
     open_batch_writer,
 )
-from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS
+from mailer.dispatch.deliveries import DELIVERY_TRANSITIONS
+from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
 from subscribers.models import Status, Subscriber
 from tests.factories.deliveries import (
     START,

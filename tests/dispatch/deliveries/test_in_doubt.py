@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.deliveries.in_doubt import list_in_doubt, mark_sent, mark_sent_by_evidence, requeue
+from mailer.dispatch.ledger_changes import list_in_doubt, mark_sent, mark_sent_by_evidence, requeue
 from tests.factories.deliveries import START, add_campaign, read_deliveries
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

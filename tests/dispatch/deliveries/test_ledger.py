@@ -22,10 +22,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, InDoubtPolicy
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.ledger import Ledger, RescueResult
-from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS, change_campaign_state
+from mailer.dispatch.deliveries import DELIVERY_TRANSITIONS, Claim, change_campaign_state, count_deliveries
+from mailer.dispatch.ledger import Ledger, RescueResult
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Status, Subscriber
 from tests.factories.deliveries import (

@@ -12,9 +12,8 @@ from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
 from mailer.database.models import RateBucket
-from mailer.dispatch.rate.batch_slots import Slot
-from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter, domain_of
+from mailer.dispatch.buckets import BucketState, Slot, lock_buckets, save_buckets
+from mailer.dispatch.domain_limiter import DomainRateLimiter, domain_of
 from mailer.errors import ConfigurationError
 from tests.factories.deliveries import START, FakeClock, FakeMonotonic
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
 from mailer.database.models import RateBucket
-from mailer.dispatch.rate.limiter import (
+from mailer.dispatch.rate_limiter import (
     RateLimiter,
     campaign_bucket,
     relay_bucket,

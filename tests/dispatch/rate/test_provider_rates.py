@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event
 
 from mailer.database.models import RateBucket
-from mailer.dispatch.rate.batch_slots import Slot
-from mailer.dispatch.rate.buckets import lock_buckets
-from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
+from mailer.dispatch.buckets import Slot, lock_buckets
+from mailer.dispatch.domain_limiter import DomainRateLimiter
 from mailer.providers.domain_cache import save_answers
 from mailer.providers.mx_lookup import MxAnswer
 from mailer.providers.provider_directory import ProviderDirectory

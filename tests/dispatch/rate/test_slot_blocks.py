@@ -1,6 +1,6 @@
 """Slots taken ahead: used once, together or not at all, and not for long."""
 
-from mailer.dispatch.rate.slot_blocks import SlotBlocks
+from mailer.dispatch.buckets import SlotBlocks
 from tests.factories.deliveries import FakeMonotonic
 
 

@@ -12,7 +12,7 @@ from mailer.campaigns.departures import Departures
 from mailer.campaigns.report import CampaignReport, TimeLine
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.settings import Settings
 from mailer.web.app_factory import assemble_app
 from mailer.web.page_renderer import PageRenderer

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mailer.campaigns.report import CampaignReport, HandOver
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import StackedBar, draw_stacked_bar
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines

@@ -9,7 +9,7 @@ from babel.dates import get_day_names
 
 from mailer.campaigns.preparation.checklist import ItemStatus
 from mailer.campaigns.preparation.preparation import Decision
-from mailer.dispatch.rate.sending_windows import SendingWindows
+from mailer.dispatch.scheduler import SendingWindows
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 

@@ -16,7 +16,7 @@ from mailer.campaigns.lifecycle import (
 )
 from mailer.campaigns.pending_launches.pending_launch import LAUNCHABLE_STATES
 from mailer.database.models import CampaignState
-from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries import Counts
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from mailer.dispatch.relay_settings import list_relays, merge_relay_settings
+from mailer.dispatch.sending_settings import list_relays, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.oauth.errors import SignInRequiredError
 from mailer.oauth.grant_store import GrantStore

@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.dispatch.relay_settings import make_smtp_options, merge_relay_settings
-from mailer.dispatch.single_mail import sign_and_send_mail
+from mailer.dispatch.sending_settings import make_smtp_options, merge_relay_settings
+from mailer.dispatch.waiting_mails import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.transactional_mails import MailText, build_letter

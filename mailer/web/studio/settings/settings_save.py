@@ -6,7 +6,7 @@ from typing import Any
 from locales.phrase import gettext_noop
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.dispatch.usable_settings import check_usable
+from mailer.dispatch.dispatcher import check_usable
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings
 from mailer.settings.changes.settings_file import change_settings

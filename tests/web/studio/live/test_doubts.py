@@ -25,7 +25,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.team_models import Role
-from mailer.dispatch.deliveries.ledger import CRASH_REASON
+from mailer.dispatch.ledger import CRASH_REASON
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign, read_campaign, read_states

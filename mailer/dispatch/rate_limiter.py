@@ -18,7 +18,7 @@ from sqlmodel import col
 from locales.phrase import gettext_noop
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import RateBucket
-from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
+from mailer.dispatch.buckets import BucketState, lock_buckets, save_buckets
 from mailer.settings import WarmUpSettings
 from mailer.utc import format_utc
 

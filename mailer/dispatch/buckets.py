@@ -1,17 +1,99 @@
-"""How far the buckets are taken while one claimed batch is divided.
+"""Buckets: the rows that hold rates for all machines, and how far they are taken while a batch is divided.
 
-Times are in whole microseconds from the moment the batch is divided at: this is done for every message, and a
-date takes ten times as long to add to as a number.
+Times are in whole microseconds from the moment the batch is divided at: that is done for each message, and a
+date takes ten times as long to add to as a number. Slots are taken ahead, in blocks, from buckets that are
+far from used up: so high a rate is shared by all machines like any other, but not every batch has to lock
+its row.
 """
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from typing import NamedTuple
 
-from mailer.dispatch.rate.buckets import BucketState
+from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from mailer.database.models import RateBucket
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketState:
+    """How far a bucket is taken: ``next_at`` is its next free slot, ``used`` counts the slots of ``day``."""
+
+    name: str
+    next_at: datetime | None = None
+    day: date | None = None
+    used: int = 0
+
+    def first_slot(self, now: datetime, furthest: timedelta) -> datetime:
+        """Return the next free slot.
+
+        A bucket that is taken further ahead than ``furthest`` was written by a clock that has been set back
+        since. Waiting for that time could take a day, so it is forgotten. The cost is that the slots already
+        taken come on top, once.
+        """
+        if self.next_at is None or self.next_at - now > furthest:
+            return now
+        return max(now, self.next_at)
+
+
+# Built once: building a statement takes longer than running it.
+_LOCK = (
+    select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
+    .where(col(RateBucket.name).in_(bindparam("names", expanding=True)))
+    # All processes lock them in the same order, so that two never wait for each other.
+    .order_by(col(RateBucket.name))
+    .with_for_update()
+)
+_SAVE = (
+    update(RateBucket)
+    .where(col(RateBucket.name) == bindparam("bucket"))
+    .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
+)
+
+
+@contextlib.contextmanager
+def lock_buckets(
+    engine: Engine, names: Collection[str]
+) -> Iterator[tuple[Connection, dict[str, BucketState]]]:
+    """Open a transaction that locks the buckets ``names``; missing ones are created."""
+    while True:
+        with engine.begin() as connection:
+            buckets = _select_for_update(connection, names)
+            missing = set(names) - buckets.keys()
+            if not missing:
+                yield connection, buckets
+                return
+        # In a separate transaction: waiting for another process that creates the same bucket while we hold
+        # others could be a deadlock.
+        _create(engine, missing)
+
+
+def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None:
+    """Save how far the buckets are taken."""
+    rows = [{"bucket": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
+    if rows:
+        connection.execute(_SAVE, rows)
+
+
+def _select_for_update(connection: Connection, names: Collection[str]) -> dict[str, BucketState]:
+    return {
+        name: BucketState(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
+        for name, next_at, day, used in connection.execute(_LOCK, {"names": list(names)})
+    }
+
+
+def _create(engine: Engine, names: Iterable[str]) -> None:
+    insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    rows = [{"name": name, "used": 0} for name in sorted(names)]
+    with engine.begin() as connection:
+        connection.execute(insert(RateBucket).on_conflict_do_nothing(), rows)
+
 
 _MICROSECOND = timedelta(microseconds=1)
 # What is sent within this time is held until its slot; any longer, and a pause or an unsubscribe would come
@@ -185,3 +267,39 @@ def _postpone(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> Slo
     # Those that would take it now plan nothing: whoever comes next may have their slot.
     moment, name = max((cursor.plan(), cursor.name) for cursor in cursors if cursor.slot is None)
     return Slot(moment / 1e6, now + moment * _MICROSECOND, name)
+
+
+# What has not been used of a block by then is lost. In any time, a machine sends at most one block more than
+# the rate allows.
+_USABLE_SECONDS = 0.5
+
+
+@dataclass(kw_only=True)
+class _Block:
+    """``left`` slots that may be used until ``ends``, by this process's clock."""
+
+    left: int
+    ends: float
+
+
+class SlotBlocks:
+    """The blocks of one process, by bucket. ``monotonic`` is its clock, in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._blocks: dict[str, _Block] = {}
+
+    def add(self, bucket: str, slots: int) -> None:
+        """Add a block of slots that begin now. It replaces what is left of the one before."""
+        self._blocks[bucket] = _Block(left=slots, ends=self._monotonic() + _USABLE_SECONDS)
+
+    def take(self, wanted: Mapping[str, int]) -> bool:
+        """Take so many slots of each bucket, or none of any if one has not enough; return whether taken."""
+        now = self._monotonic()
+        for bucket, count in wanted.items():
+            block = self._blocks.get(bucket)
+            if block is None or block.left < count or block.ends <= now:
+                return False
+        for bucket, count in wanted.items():
+            self._blocks[bucket].left -= count
+        return True

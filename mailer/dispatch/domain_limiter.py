@@ -19,16 +19,18 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import RateBucket
-from mailer.dispatch.rate.batch_slots import (
+from mailer.dispatch.buckets import (
     NO_DELAY,
     BucketCursor,
     BucketLimit,
+    BucketState,
     DayCursor,
     Slot,
+    SlotBlocks,
     assign_slot,
+    lock_buckets,
+    save_buckets,
 )
-from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
-from mailer.dispatch.rate.slot_blocks import SlotBlocks
 from mailer.errors import ConfigurationError
 from mailer.providers.provider_directory import ProviderDirectory
 from mailer.providers.provider_limits import ProviderLimit

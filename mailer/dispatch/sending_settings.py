@@ -1,18 +1,90 @@
-"""Turn ``[smtp]`` settings into relays to connect to: their options, credentials and transports."""
+"""Turn settings into what sends: relays with their credentials and transports, and the signer."""
 
+import asyncio
+import contextlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.dispatch.relay_tokens import RelayTokens
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
+from mailer.oauth.errors import OAuthError, ProviderUnavailableError
 from mailer.oauth.sign_in import MAIN, find_relay_oauth, make_relay_sign_in
-from mailer.settings import RelaySettings, SmtpSettings
+from mailer.settings import RelaySettings, Settings, SmtpSettings
 from mailer.smtp.auth import Credentials, SmtpOptions, TokenFile, TokenSource, read_first_line
-from mailer.smtp.interfaces import Transport
+from mailer.smtp.dkim import DkimSigner, SigningKey, load_ed25519_key, load_rsa_key
+from mailer.smtp.interfaces import ConnectionFailedError, DkimKeyError, Transport
 from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 from mailer.smtp.transport import SmtpTransport
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError
+
+
+class RelayTokens:
+    """The tokens of one relay, as :class:`mailer.smtp.auth.TokenSource`. For one event loop at a time.
+
+    Whatever asks the provider runs in a thread. A token that is near its end is renewed in the background,
+    while the connections go on with it.
+    """
+
+    def __init__(self, tokens: AccessTokens) -> None:
+        self._tokens = tokens
+        self._refused = ""
+        self._renewal: asyncio.Future[None] | None = None
+
+    async def read(self) -> str:
+        with _explaining():
+            token, is_due = self._tokens.peek()
+            if token and token == self._refused:
+                return await self.replace(token)
+            if not token:
+                return await asyncio.to_thread(self._tokens.read)
+        if is_due and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.get_running_loop().run_in_executor(None, self._renew_early)
+        return token
+
+    async def replace(self, refused: str) -> str:
+        with _explaining():
+            return await asyncio.to_thread(self._tokens.replace, refused)
+
+    def refuse(self, token: str) -> None:
+        self._refused = token
+
+    def _renew_early(self) -> None:
+        # The token still works. If the trouble lasts, the connection that needs another one tells of it.
+        with contextlib.suppress(OAuthError, ConfigurationError):
+            self._tokens.renew_early()
+
+
+@contextlib.contextmanager
+def _explaining() -> Iterator[None]:
+    """Turn what signing in raises into the failure of a connection: wait, or stop until a person acts."""
+    try:
+        yield
+    except ProviderUnavailableError as error:
+        wait = timedelta(seconds=error.retry_after) if error.retry_after else None
+        raise _fail(Verdict.give_back, error, retry_after=wait) from error
+    except (OAuthError, ConfigurationError) as error:
+        raise _fail(Verdict.stop, error) from error
+
+
+def _fail(
+    verdict: Verdict, error: Exception, *, retry_after: timedelta | None = None
+) -> ConnectionFailedError:
+    return ConnectionFailedError(
+        Outcome(
+            verdict=verdict,
+            stage=Stage.sign_in,
+            text=clean_reply_text(str(error)),
+            retry_after=retry_after,
+            reconnect=True,
+        )
+    )
+
 
 DEFAULT_NAME = MAIN
 """The name of the relay that ``[smtp] url`` sets when no others are listed."""
@@ -186,3 +258,89 @@ def _has_valid_port(url: SplitResult) -> bool:
         return url.port is None or url.port > 0
     except ValueError:
         return False
+
+
+_SELECTOR = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+
+
+def load_signer(settings: Settings, root: Path) -> DkimSigner | None:
+    """Return the signer for ``[dkim]``, or None if no key is set. Key files are under ``root``.
+
+    Raises:
+        ConfigurationError: a key cannot be read or is of the wrong kind, or its selector is missing.
+    """
+    dkim = settings.dkim
+    selectors = {}
+    if dkim.key_file is not None:
+        selectors["selector"] = dkim.selector
+    if dkim.ed25519_key_file is not None:
+        selectors["ed25519_selector"] = dkim.ed25519_selector
+    if not selectors:
+        return None
+    _check_selectors(selectors)
+    domain = _find_domain(settings)
+    keys: list[SigningKey] = []
+    # RSA first, because every receiver knows it.
+    try:
+        setting = "key_file"
+        if dkim.key_file is not None:
+            keys.append(load_rsa_key(root / dkim.key_file, selector=dkim.selector, domain=domain))
+        setting = "ed25519_key_file"
+        if dkim.ed25519_key_file is not None:
+            path = root / dkim.ed25519_key_file
+            keys.append(load_ed25519_key(path, selector=dkim.ed25519_selector, domain=domain))
+    except DkimKeyError as error:
+        raise ConfigurationError(f"[dkim] {setting}: {error}") from error
+    return DkimSigner(keys)
+
+
+def _check_selectors(selectors: dict[str, str]) -> None:
+    for setting, selector in selectors.items():
+        if not selector:
+            raise ConfigurationError(
+                Phrase(
+                    gettext_noop(
+                        "[dkim] %(setting)s is missing, but its key is set. Set the selector to the part "
+                        "of the DNS record's name before ._domainkey, such as news1."
+                    ),
+                    setting=setting,
+                )
+            )
+        if not _SELECTOR.fullmatch(selector):
+            raise ConfigurationError(
+                Phrase(
+                    gettext_noop(
+                        "[dkim] %(setting)s = %(selector)s cannot be part of a DNS name. Use letters, "
+                        "digits and hyphens, such as news1."
+                    ),
+                    setting=setting,
+                    selector=f"{selector!r}",
+                )
+            )
+    if len({selector.lower() for selector in selectors.values()}) < len(selectors):
+        raise ConfigurationError(
+            gettext_noop(
+                "[dkim] selector and ed25519_selector are the same, but a DNS record holds only one "
+                "key. Give each key its own selector."
+            )
+        )
+
+
+def _find_domain(settings: Settings) -> str:
+    """Return the domain that signs, in ASCII."""
+    domain = settings.dkim.domain or settings.sender.domain
+    try:
+        return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2]
+    except AddressError as error:
+        raise ConfigurationError(
+            Phrase(
+                gettext_noop(
+                    "[dkim] domain = %(domain)s is invalid: %(reason)s. Use the domain of the sender's "
+                    "address."
+                ),
+                domain=f"{domain!r}",
+                reason=error.reason,
+            )
+        ) from error

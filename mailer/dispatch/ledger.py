@@ -22,11 +22,18 @@ from locales.phrase import gettext_noop
 from mailer.database.clock import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.backoff import compute_backoff
-from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult, Transition, open_batch_writer
-from mailer.dispatch.deliveries.canary import CampaignProgress, read_canary
-from mailer.dispatch.deliveries.claims import Claim, LostClaimError, is_in_state, read_claims, select_due
-from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.transitions import change_campaign_state, make_state_update
+from mailer.dispatch.batch_writer import Batch, BatchResult, Transition, open_batch_writer
+from mailer.dispatch.deliveries import (
+    Claim,
+    LostClaimError,
+    change_campaign_state,
+    count_deliveries,
+    is_in_state,
+    make_state_update,
+    read_claims,
+    select_due,
+)
+from mailer.dispatch.safeguards import CampaignProgress, read_canary
 from mailer.errors import MailerError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.models import Status, Subscriber

@@ -1,2 +1,0 @@
-"""The ledger: claiming deliveries, recording how they ended, and the transitions allowed between their
-states."""

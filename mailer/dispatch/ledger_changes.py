@@ -1,0 +1,299 @@
+"""Changes of the ledger outside a run: doubts that are settled, subscribers who are erased or merged.
+
+Besides :mod:`mailer.dispatch.ledger`, this is the only module that changes deliveries, by the same
+conditional updates. ``doubted`` stays true, so it can still be told what was once in doubt, and ``reason``
+says what resolved it.
+
+A live dispatcher soon resolves the deliveries it holds by itself. So a person, and a relay's log that a
+person reads, decide only about deliveries that no live dispatcher holds. A subscriber who uses the link in
+the mail is different: they have the mail, whoever holds the delivery, and the web cannot know whether that
+owner is alive. So this evidence takes the delivery from its owner. If the owner is alive, it finds the
+delivery gone when it records the outcome, as though it had been taken for dead, and must leave what is
+recorded (:class:`mailer.dispatch.deliveries.LostClaimError`): no reply of the server can change that the
+subscriber has the mail.
+
+When two subscribers are merged, a message that has been sent, or may have been, stays with whom it was
+addressed to: its Message-ID and its links name them. What still waits must neither reach one person twice
+nor be lost.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlmodel import col
+
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.deliveries import make_state_update
+from mailer.utc import format_utc
+from subscribers.models import Subscriber
+
+UNSUBSCRIBE_EVIDENCE = "an unsubscribe through its link"
+PREFERENCES_EVIDENCE = "a choice of preferences through its link"
+RETURN_EVIDENCE = "a return to the list through its link"
+"""Evidence that a subscriber has the mail, as :func:`mark_sent_by_evidence` records it."""
+
+PROVED_BY = "proved by "
+"""How the reason of a delivery begins that was sent according to such evidence."""
+
+_IN_DOUBT = (DeliveryState.in_doubt,)
+_BATCH_SIZE = 500
+_COLUMNS: tuple[Any, ...] = (
+    col(Delivery.id).label("number"),
+    col(Delivery.subscriber_id),
+    col(Subscriber.email),
+    col(Delivery.updated_at),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubtDelivery:
+    """A delivery in doubt that no live dispatcher holds. ``since`` is when it last changed."""
+
+    delivery_id: int
+    subscriber_id: int
+    email: str
+    since: datetime
+
+
+def mark_sent_by_evidence(
+    connection: Connection, campaign_id: int, subscriber_id: int, evidence: str, now: datetime
+) -> bool:
+    """Mark the delivery as sent if it is in doubt; return whether it was. The caller commits.
+
+    ``evidence`` is something that only a recipient of the mail, or a server that accepted it, can have
+    caused, in words for the ledger: "a bounce that quotes its Message-ID".
+    """
+    reason = f"{PROVED_BY}{evidence}, {format_utc(now)}"
+    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
+    return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
+
+
+def list_in_doubt(
+    connection: Connection, campaign_id: int, dead: Collection[str] = ()
+) -> list[InDoubtDelivery]:
+    """List the deliveries in doubt of a campaign that no dispatcher holds, or one in ``dead``."""
+    statement = (
+        select(*_COLUMNS)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(
+            col(Delivery.campaign_id) == campaign_id,
+            col(Delivery.state) == DeliveryState.in_doubt,
+            _has_no_live_owner(dead),
+        )
+        .order_by(col(Delivery.id))
+    )
+    return [
+        InDoubtDelivery(
+            delivery_id=row.number, subscriber_id=row.subscriber_id, email=row.email, since=row.updated_at
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def mark_sent(
+    connection: Connection, reasons: Mapping[int, str], *, dead: Collection[str] = (), now: datetime
+) -> int:
+    """Mark deliveries as sent, each for its reason; return how many were still in doubt."""
+    return sum(
+        _update_state(
+            connection,
+            DeliveryState.sent,
+            (col(Delivery.id) == number, _has_no_live_owner(dead)),
+            reason=reason,
+            now=now,
+        )
+        for number, reason in reasons.items()
+    )
+
+
+def requeue(
+    connection: Connection,
+    delivery_ids: Iterable[int],
+    reason: str,
+    *,
+    dead: Collection[str] = (),
+    now: datetime,
+) -> int:
+    """Requeue deliveries, to be sent under the same Message-ID; return how many were still in doubt."""
+    numbers = list(delivery_ids)
+    return sum(
+        _update_state(
+            connection,
+            DeliveryState.queued,
+            (col(Delivery.id).in_(numbers[start : start + _BATCH_SIZE]), _has_no_live_owner(dead)),
+            reason=reason,
+            now=now,
+        )
+        for start in range(0, len(numbers), _BATCH_SIZE)
+    )
+
+
+def _has_no_live_owner(dead: Collection[str]) -> ColumnElement[bool]:
+    return or_(col(Delivery.owner).is_(None), col(Delivery.owner).in_(dead))
+
+
+def _update_state(
+    connection: Connection,
+    to: DeliveryState,
+    conditions: Iterable[ColumnElement[bool]],
+    *,
+    reason: str,
+    now: datetime,
+) -> int:
+    values = {"owner": None, "doubted": True, "code": None, "reason": reason, "updated_at": now}
+    return connection.execute(make_state_update(_IN_DOUBT, to, *conditions, **values)).rowcount
+
+
+def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) -> None:
+    """Delete what servers said about a subscriber and which stories they were sent, and take what is in hand
+    from its dispatchers. The caller erases the subscriber in the same transaction.
+
+    A dispatcher would write the reply to a message being sent after the erasure, and replies often quote the
+    address. Without an owner, the delivery is in doubt until the reply comes, which then settles it without
+    its words (:mod:`mailer.dispatch.batch_writer`). What was only claimed is queued, and suppressed
+    when its turn comes.
+    """
+    # Locked first, as a late reply does, which must see the erasure or come before it.
+    connection.execute(
+        select(col(Subscriber.id)).where(col(Subscriber.id) == subscriber_id).with_for_update()
+    )
+    theirs = col(Delivery.subscriber_id) == subscriber_id
+    held = (theirs, col(Delivery.owner).is_not(None))
+    values = {"owner": None, "updated_at": now}
+    claimed, in_doubt = DeliveryState.claimed, DeliveryState.in_doubt
+    connection.execute(make_state_update([claimed], DeliveryState.queued, *held, **values))
+    connection.execute(make_state_update([in_doubt], in_doubt, *held, doubted=True, **values))
+    connection.execute(update(Delivery).where(theirs).values(reason="", stories=None, updated_at=now))
+
+
+REASON = "merged"
+"""The reason of a delivery that is not sent because its reader has the edition by another address."""
+
+_WAITING = (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)
+_RECEIVED = (DeliveryState.sent, DeliveryState.in_doubt)
+_UNDER_WAY = (CampaignState.sending, CampaignState.paused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A delivery of one of the two."""
+
+    id: int
+    campaign_id: int
+    subscriber_id: int
+    edition: str
+    again: bool
+    is_under_way: bool
+    state: DeliveryState
+    doubted: bool
+
+    @property
+    def waits(self) -> bool:
+        return self.is_under_way and self.state in _WAITING
+
+    @property
+    def may_have_arrived(self) -> bool:
+        return self.state in _RECEIVED or self.doubted
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedDeliveries:
+    """What becomes of deliveries that wait, by number: ``moved`` go to the one who is kept, ``dropped`` are
+    not sent, because that person has the edition or gets it by the other delivery."""
+
+    moved: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+
+def plan_deliveries(connection: Connection, kept_id: int, merged_id: int) -> MergedDeliveries:
+    """What :func:`merge_deliveries` would do. Writes nothing."""
+    rows = _read_rows(connection, (kept_id, merged_id))
+    theirs = [row for row in rows if row.subscriber_id == merged_id]
+    own = [row for row in rows if row.subscriber_id == kept_id]
+    moved, dropped = [], []
+    for row in (row for row in theirs if row.waits and not row.doubted):
+        # Whatever became of it there, a campaign has one delivery for each person.
+        if _reaches(own, row) or any(one.campaign_id == row.campaign_id for one in own):
+            dropped.append(row.id)
+        else:
+            moved.append(row.id)
+    arrived = [row for row in theirs if row.may_have_arrived]
+    dropped += [row.id for row in own if row.waits and not row.doubted and _reaches(arrived, row)]
+    return MergedDeliveries(moved=tuple(sorted(moved)), dropped=tuple(sorted(dropped)))
+
+
+def merge_deliveries(connection: Connection, kept_id: int, merged_id: int, now: datetime) -> MergedDeliveries:
+    """Settle what waits for one of the two; return what was done. The caller has locked both subscribers, and
+    merges them in the same transaction.
+
+    A dispatcher that holds such a delivery loses it before anything is transmitted. One that is being sent at
+    this moment stays with it.
+    """
+    theirs = col(Delivery.subscriber_id).in_((kept_id, merged_id))
+    # Locked in one order before they are read, so that none is claimed or sent in between.
+    connection.execute(select(col(Delivery.id)).where(theirs).order_by(col(Delivery.id)).with_for_update())
+    plan = plan_deliveries(connection, kept_id, merged_id)
+    touched = (*plan.moved, *plan.dropped)
+    _take_back(connection, touched, now)
+    connection.execute(
+        update(Delivery)
+        .where(col(Delivery.id).in_(plan.moved), col(Delivery.state) == DeliveryState.queued)
+        .values(subscriber_id=kept_id, updated_at=now)
+    )
+    connection.execute(
+        make_state_update(
+            [DeliveryState.queued],
+            DeliveryState.suppressed,
+            col(Delivery.id).in_(plan.dropped),
+            reason=REASON,
+            updated_at=now,
+        )
+    )
+    return plan
+
+
+def _take_back(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
+    """Put deliveries that a dispatcher holds, or that wait for their time, back in the queue."""
+    some = col(Delivery.id).in_(numbers)
+    claimed, deferred, queued = DeliveryState.claimed, DeliveryState.deferred, DeliveryState.queued
+    connection.execute(make_state_update([claimed], queued, some, owner=None, updated_at=now))
+    connection.execute(make_state_update([deferred], queued, some, not_before=None, updated_at=now))
+
+
+def _read_rows(connection: Connection, subscribers: Sequence[int]) -> list[_Row]:
+    columns = (
+        *(col(Delivery.id), col(Delivery.campaign_id), col(Delivery.subscriber_id)),
+        *(col(Campaign.edition), col(Campaign.again), col(Campaign.state).in_(_UNDER_WAY)),
+        *(col(Delivery.state), col(Delivery.doubted)),
+    )
+    found = connection.execute(
+        select(*columns)
+        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
+        .where(col(Delivery.subscriber_id).in_(subscribers))
+    )
+    return [
+        _Row(
+            id=number or 0,
+            campaign_id=campaign_id,
+            subscriber_id=subscriber_id,
+            edition=edition,
+            again=again,
+            is_under_way=bool(is_under_way),
+            state=DeliveryState(state),
+            doubted=doubted,
+        )
+        for number, campaign_id, subscriber_id, edition, again, is_under_way, state, doubted in found
+    ]
+
+
+def _reaches(rows: Iterable[_Row], waiting: _Row) -> bool:
+    """Whether one of ``rows`` has brought the edition that is ``waiting``, or may yet bring it. A campaign
+    that goes to those who have it already asks about itself alone."""
+    return any(
+        (row.may_have_arrived or row.waits)
+        and (row.campaign_id == waiting.campaign_id or (row.edition == waiting.edition and not waiting.again))
+        for row in rows
+    )
