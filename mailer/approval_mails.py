@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col
 
-from mailer.campaigns.approvals.reviewers import make_link, name_reviewer
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_round
+from mailer.campaigns.approvals.people import make_link, name_reviewer
+from mailer.campaigns.approvals.rounds import Round, find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
 from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult

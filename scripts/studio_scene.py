@@ -15,9 +15,8 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlmodel import Session, col, delete
 
+from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, list_reviewers, make_link
 from mailer.campaigns.approvals.request import Asker, ask_for_approval
-from mailer.campaigns.approvals.reviewers import list_reviewers, make_link
-from mailer.campaigns.approvals.step_choice import WantedReviewer, WantedStep
 from mailer.campaigns.approvals.steps import Needs
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import launch_lock

@@ -16,13 +16,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.approval_mails import send_due_approval_mails
-from mailer.campaigns.approvals.mail_queue import queue_asked
-from mailer.campaigns.approvals.people import list_colleagues
+from mailer.campaigns.approvals.answers import queue_asked
+from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, find_review, list_colleagues
 from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
-from mailer.campaigns.approvals.reviewers import find_review
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.settled_answer import settle_answer
-from mailer.campaigns.approvals.step_choice import WantedReviewer, WantedStep
+from mailer.campaigns.approvals.rounds import Round
+from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import plan_campaign

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, Engine, exists, func, insert, literal, select
 from sqlmodel import SQLModel, col
 
 from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
-from mailer.campaigns.approvals.approval import find_approval
-from mailer.campaigns.approvals.approval_fault import find_approval_fault
+from mailer.campaigns.approvals.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.left_out import ALREADY_SENT
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft

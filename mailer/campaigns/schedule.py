@@ -15,8 +15,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.approvals.approval import list_voiding_settings
-from mailer.campaigns.approvals.approval_fault import approve_edition_command, describe_round
+from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.example_sender import find_example_sender

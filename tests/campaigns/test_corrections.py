@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, select
 
-from mailer.campaigns.approvals.approve import approve
+from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.campaigns.launch import LaunchOptions, launch, launch_or_continue
 from mailer.campaigns.launch_lock import LaunchRefusedError

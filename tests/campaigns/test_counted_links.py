@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.campaigns.approvals.approval import find_approval
-from mailer.campaigns.approvals.approve import approve
+from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.counted_links import (
     CountedLinks,
     NumberedLink,

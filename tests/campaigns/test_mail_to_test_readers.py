@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
-from mailer.campaigns.approvals.approve import approve
+from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign

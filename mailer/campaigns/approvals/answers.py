@@ -1,23 +1,40 @@
-"""Answering: one answer per person and round, about exactly what they saw; the last one approves."""
+"""Answers to a round: one per person, about exactly what they saw; whose are missing, and who is told."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select
-from sqlmodel import col
+from sqlmodel import col, delete
 
 from locales.phrase import Phrase
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.changes import SendingOptions, list_changed_options, list_changes
-from mailer.campaigns.approvals.people import Writers, find_writers
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import end_round, find_round, freeze_state
-from mailer.campaigns.approvals.settings_hashes import hash_settings
+from mailer.campaigns.approvals.changes import (
+    SendingOptions,
+    hash_settings,
+    list_changed_options,
+    list_changes,
+)
+from mailer.campaigns.approvals.people import (
+    Colleague,
+    Writers,
+    find_writers,
+    list_colleagues,
+    list_reviewers,
+)
+from mailer.campaigns.approvals.rounds import Round, end_round, find_round, freeze_state, list_open_rounds
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.content_changes import GONE
 from mailer.campaigns.correction_record import SEPARATOR
-from mailer.database.approval_models import ApprovalAnswer, ApprovalComment, ApprovalVerdict, RoundState
+from mailer.database.approval_models import (
+    ApprovalAnswer,
+    ApprovalComment,
+    ApprovalMail,
+    ApprovalMailKind,
+    ApprovalVerdict,
+    RoundState,
+)
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -241,3 +258,103 @@ def add_comment(
             )
         )
     return True
+
+
+def list_asked(connection: Connection, settings: Settings, asked: Round) -> tuple[Person, ...]:
+    """Those whose answer the current step of a round waits for. Who wrote it and must not approve it is left
+    out."""
+    reviewers = [one.as_person() for one in list_reviewers(connection, asked.id)]
+    colleagues = [one.as_person() for one in list_colleagues(connection)]
+    writers = find_writers(connection, asked.edition, asked.facts.authors)
+    return tuple(
+        person
+        for person in (*colleagues, *reviewers)
+        if asked.is_asked(person) and find_author_fault(settings, asked, person, writers) is None
+    )
+
+
+def queue_asked(
+    connection: Connection,
+    settings: Settings,
+    asked: Round,
+    *,
+    told: Iterable[Person] = (),
+    now: datetime,
+) -> None:
+    """Note that those whom the current step asks are to be told, but for those who were ``told`` before, and
+    whoever asked. The caller commits, and then wakes the worker that mails them."""
+    known = {person.key for person in told}
+    _queue(
+        connection,
+        asked,
+        ApprovalMailKind.asked,
+        (
+            person
+            for person in list_asked(connection, settings, asked)
+            if person.key not in known and (asked.member_id is None or person.member_id != asked.member_id)
+        ),
+        now,
+    )
+
+
+def queue_outcome(connection: Connection, asked: Round, *, by: Person | None, now: datetime) -> None:
+    """Note that whoever asked is to be told how it ended, unless it ended ``by`` themselves; those who have
+    not been told yet that they are asked are not told any more. The caller commits."""
+    connection.execute(
+        delete(ApprovalMail).where(
+            col(ApprovalMail.round_id) == asked.id, col(ApprovalMail.kind) == ApprovalMailKind.asked
+        )
+    )
+    if asked.member_id is None or (by is not None and by.member_id == asked.member_id):
+        return
+    asker: Colleague | None = next(
+        (one for one in list_colleagues(connection) if one.id == asked.member_id), None
+    )
+    if asker is not None:
+        _queue(connection, asked, ApprovalMailKind.answered, [asker.as_person()], now)
+
+
+def _queue(
+    connection: Connection, asked: Round, kind: ApprovalMailKind, people: Iterable[Person], now: datetime
+) -> None:
+    rows = [
+        {
+            "round_id": asked.id,
+            "kind": kind,
+            "member_id": person.member_id,
+            "reviewer_id": person.reviewer_id,
+            "asked_at": now,
+            "not_before": now,
+            "attempts": 0,
+            "reason": "",
+        }
+        for person in people
+    ]
+    if rows:
+        connection.execute(insert(ApprovalMail), rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingApproval:
+    """A round that waits for answers. ``is_for_me`` says that it waits for the person who looks; ``fault`` is
+    why they must not approve it, where they wrote it or asked for it."""
+
+    asked: Round
+    is_for_me: bool
+    fault: AnswerFault | None = None
+
+
+def list_waiting_approvals(
+    connection: Connection, settings: Settings, person: Person
+) -> tuple[WaitingApproval, ...]:
+    """The rounds that wait for answers, the newest first. There are few at a time, whatever the size of the
+    list."""
+    return tuple(_describe(connection, settings, asked, person) for asked in list_open_rounds(connection))
+
+
+def _describe(connection: Connection, settings: Settings, asked: Round, person: Person) -> WaitingApproval:
+    if not asked.is_asked(person):
+        return WaitingApproval(asked=asked, is_for_me=False)
+    writers = find_writers(connection, asked.edition, asked.facts.authors)
+    fault = find_author_fault(settings, asked, person, writers)
+    return WaitingApproval(asked=asked, is_for_me=fault is None, fault=fault)

@@ -1,13 +1,61 @@
 """What has changed since something was approved, or was asked to be: words, options and settings."""
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
+import templates
+from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.approvals.settings_hashes import BINDING, THEME
 from mailer.campaigns.content_changes import NEWER_PROGRAM, list_content_changes
 from mailer.campaigns.plan import digest_plan
+from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.workspace import Workspace
+
+THEME = gettext_noop("the theme, its templates or its phrases")
+"""What stands for the theme among the settings."""
+
+BINDING = (
+    *("[sender] address", "[sender] reply_to", "[sender] list_id", "[web] base_url"),
+    *("[feedback] leave_address", "[law] opt_in", "[subject_labels]"),
+)
+"""The settings that affect a message or its audience, but are not part of the frozen content."""
+
+
+def hash_settings(workspace: Workspace) -> dict[str, str]:
+    """Return a hash of each setting that mail is made with, and of the theme, by name."""
+    settings = workspace.settings
+    sender = settings.sender.model_dump(exclude={"bounces_to"})
+    values: dict[str, Any] = {f"[sender] {name}": value for name, value in sender.items()}
+    values["[web] base_url"] = settings.web.base_url
+    values["[law] opt_in"] = sorted(settings.law.opt_in)
+    # Each mail offers it to its readers. Where bounces go is between servers, as for [sender] bounces_to.
+    leave_address, delimiter = settings.feedback.leave_address, settings.feedback.delimiter
+    values["[feedback] leave_address"] = [leave_address, delimiter] if leave_address else []
+    for name in ("sectors", "countries", "country_names", "subject_labels"):
+        values[f"[{name}]"] = getattr(settings, name)
+    hashes = {name: _hash(json.dumps(value, sort_keys=name != "[sectors]")) for name, value in values.items()}
+    return hashes | {THEME: _hash_templates(workspace.template_overrides)}
+
+
+def _hash_templates(overrides: Path | None) -> str:
+    folders = [folder for folder in (overrides, templates.ROOT / "email") if folder is not None]
+    files = [
+        f"{path.relative_to(folder).as_posix()} {sha256(path.read_bytes()).hexdigest()}"
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return _hash("\n".join(files))
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +119,74 @@ def list_changes(
     changes = [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
     # A digest that differs is a change, also where it cannot be named.
     return changes or [Phrase(gettext_noop("how the mail is laid out"))]
+
+
+# The marks of fragments in the text part, and the names of merge tags such as @@greeting@@.
+_ENTRY = re.compile("\x1ebegin entry .*?\x1eend entry\x1f", re.DOTALL)
+_MARK = re.compile("\x1e[^\x1f]*\x1f")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextChange:
+    """A text that is different. ``story`` is its slug, "" for the subject, the letter and what is around the
+    stories; ``title`` is how it begins. ``blocks`` are its paragraphs, as they changed."""
+
+    language: str
+    story: str
+    title: str
+    blocks: tuple[BlockChange, ...]
+
+
+def compare_contents(
+    before: Sequence[CompiledEdition], after: Sequence[CompiledEdition]
+) -> tuple[TextChange, ...]:
+    """Compare the texts of two versions in each language, in their order. Only texts that differ are
+    listed, and of those what is the same only beside what is not."""
+    old = {mail.language: mail for mail in before}
+    return tuple(change for mail in after for change in _compare_mails(old.get(mail.language), mail))
+
+
+def _compare_mails(old: CompiledEdition | None, new: CompiledEdition) -> Iterator[TextChange]:
+    slugs = dict.fromkeys(story.slug for mail in (old, new) if mail is not None for story in mail.stories)
+    for slug in ("", *slugs):
+        was, now = _read_text(old, slug), _read_text(new, slug)
+        if was != now:
+            blocks = _keep_changes(compare_texts(was, now))
+            title = next(iter((now or was).strip().splitlines()), slug)
+            yield TextChange(language=new.language, story=slug, title=title, blocks=blocks)
+
+
+def _read_text(mail: CompiledEdition | None, slug: str) -> str:
+    """The plain text of a story, or of all that is around the stories."""
+    if mail is None:
+        return ""
+    text = _find_story(mail, slug) if slug else f"{mail.subject}\n\n{mail.preheader}\n\n{_find_frame(mail)}"
+    lines = [" ".join(line.split()) for line in _MARK.sub("", text).splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n" if any(lines) else ""
+
+
+def name_stories(mail: CompiledEdition) -> dict[str, str]:
+    """How the text of each story begins, by its slug: with its title."""
+    texts = ((story.slug, _read_text(mail, story.slug)) for story in mail.stories)
+    return {slug: next(iter(text.strip().splitlines()), slug) for slug, text in texts}
+
+
+def _find_story(mail: CompiledEdition, slug: str) -> str:
+    place = find_fragment(mail.text, FragmentKind.story, slug, markup=False)
+    return mail.text[slice(*place)] if place else ""
+
+
+def _find_frame(mail: CompiledEdition) -> str:
+    """The text without the stories, and without the table of contents, which repeats their titles."""
+    text = mail.text
+    for story in mail.stories:
+        if place := find_fragment(text, FragmentKind.story, story.slug, markup=False):
+            text = text[: place[0]] + text[place[1] :]
+    return _ENTRY.sub("", text)
+
+
+def _keep_changes(blocks: Sequence[BlockChange]) -> tuple[BlockChange, ...]:
+    """The blocks that changed, each with those directly before and after it."""
+    changed = {place for place, block in enumerate(blocks) if block.kind is not ChangeKind.same}
+    kept = {near for place in changed for near in (place - 1, place, place + 1)}
+    return tuple(block for place, block in enumerate(blocks) if place in kept)

@@ -1,15 +1,40 @@
-"""The people of an approval: members of the team, and who wrote the edition."""
+"""The people of an approval: members, outside reviewers, writers, and who is asked in which step.
 
-from collections.abc import Iterable
+The database has the digest of a reviewer's link alone. The secret is made as the link is mailed, so a copy
+of the database opens nothing.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from hashlib import sha256
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
-from mailer.campaigns.approvals.approver_name import is_named
-from mailer.campaigns.approvals.steps import Person
+from locales.phrase import gettext_noop
+from mailer.campaigns.approvals.approval import ApprovalRefusedError
+from mailer.campaigns.approvals.rounds import Answer, Round, find_own_steps, find_round
+from mailer.campaigns.approvals.steps import (
+    ApprovalStep,
+    Needs,
+    Party,
+    PartyKind,
+    Person,
+    dump_steps,
+    find_current_step,
+    is_named,
+)
+from mailer.campaigns.plan import Plan
+from mailer.database.approval_models import ApprovalAnswer, ApprovalReviewer, ApprovalRound
 from mailer.database.revision_models import EditionRevision, RevisionKind
 from mailer.database.team_models import Role, TeamMember
+from mailer.errors import ConfigurationError
+from mailer.settings import ApprovalStepSettings, Settings
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +90,283 @@ def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -
     return Writers(
         members=frozenset(row.id or 0 for row in rows), names=(*authors, *(row.name for row in rows))
     )
+
+
+LINK_LIFETIME = timedelta(days=14)
+"""How long the link of an outside reviewer works."""
+
+_SECRET_BYTES = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What the link of an outside reviewer leads to. ``answer`` is theirs, None until they have given it."""
+
+    reviewer: Person
+    asked: Round
+    answer: Answer | None
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether they may answer now."""
+        return self.asked.is_asked(self.reviewer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewer:
+    """A person outside the team who is asked. ``email`` is "" once the retention period is over."""
+
+    reviewer_id: int
+    name: str
+    email: str
+
+    def as_person(self) -> Person:
+        """The reviewer as somebody who answers."""
+        return name_reviewer(self.reviewer_id, self.name)
+
+
+def list_reviewers(connection: Connection, round_id: int) -> tuple[Reviewer, ...]:
+    """The people outside the team whom a round asks."""
+    columns = (col(ApprovalReviewer.id), col(ApprovalReviewer.name), col(ApprovalReviewer.email))
+    found = select(*columns).where(col(ApprovalReviewer.round_id) == round_id)
+    return tuple(
+        Reviewer(reviewer_id=row.id or 0, name=row.name, email=row.email)
+        for row in connection.execute(found.order_by(col(ApprovalReviewer.id)))
+    )
+
+
+def find_review(connection: Connection, secret: str, *, now: datetime) -> Review | None:
+    """What the link with ``secret`` leads to; None if there is no such link, or it has ended. When the round
+    ends, so does the link of a reviewer who has not answered. Changes nothing."""
+    digest = digest_link(secret)
+    columns = (
+        *(col(ApprovalReviewer.id), col(ApprovalReviewer.round_id)),
+        *(col(ApprovalReviewer.name), col(ApprovalReviewer.expires_at)),
+    )
+    row = connection.execute(select(*columns).where(col(ApprovalReviewer.digest) == digest)).first()
+    if row is None or row.expires_at is None or row.expires_at <= now:
+        return None
+    asked = find_round(connection, row.round_id)
+    reviewer = name_reviewer(row.id, row.name)
+    answer = asked.find_answer(reviewer) if asked is not None else None
+    if asked is None or not (asked.is_open or answer):
+        return None
+    return Review(reviewer=reviewer, asked=asked, answer=answer)
+
+
+def make_link(connection: Connection, reviewer_id: int, *, now: datetime) -> str:
+    """Make the secret of a reviewer's link, in place of an earlier one. The caller commits before it mails
+    it."""
+    secret = secrets.token_hex(_SECRET_BYTES)
+    values = {"digest": digest_link(secret), "expires_at": now + LINK_LIFETIME}
+    connection.execute(update(ApprovalReviewer).where(col(ApprovalReviewer.id) == reviewer_id).values(values))
+    return secret
+
+
+def digest_link(secret: str) -> str:
+    """The SHA-256 of a link's secret, in hexadecimal."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def name_reviewer(reviewer_id: int, name: str) -> Person:
+    """An outside reviewer as somebody who answers."""
+    return Person(key=f"reviewer:{reviewer_id}", name=name, reviewer_id=reviewer_id)
+
+
+ANYBODY = (ApprovalStep(parties=(Party(kind=PartyKind.anybody),)),)
+"""The steps where none are set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedReviewer:
+    """A person outside the team who is to be asked."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedStep:
+    """A step as it is set or chosen: numbers of members, roles, and people outside the team."""
+
+    name: str = ""
+    needs: Needs = Needs.any
+    members: tuple[int, ...] = ()
+    roles: tuple[Role, ...] = ()
+    reviewers: tuple[WantedReviewer, ...] = ()
+
+
+def read_step_settings(connection: Connection, settings: Settings) -> tuple[WantedStep, ...]:
+    """The steps of the settings; nothing if there are none.
+
+    Raises:
+        ConfigurationError: a step asks somebody who does not belong to the team.
+    """
+    steps = settings.campaigns.approval_steps
+    colleagues = list_colleagues(connection) if steps else ()
+    return tuple(_read_step(step, colleagues) for step in steps)
+
+
+def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Colleague]) -> WantedStep:
+    members = []
+    for address in step.members:
+        wanted = parseaddr(address)[1].casefold()
+        found = next((one.id for one in colleagues if one.email.casefold() == wanted), None)
+        if found is None:
+            raise ConfigurationError(
+                gettext_noop(
+                    "[[campaigns.approval_steps]] asks %(address)s, who does not belong to the team. "
+                    "Invite them with `mailer studio invite %(wanted)s`, or name somebody else."
+                )
+                % {"address": address, "wanted": wanted}
+            )
+        members.append(found)
+    return WantedStep(
+        name=step.name,
+        needs=Needs(step.needs),
+        members=tuple(members),
+        roles=tuple(Role(role) for role in step.roles),
+        reviewers=tuple(parse_reviewer(text) for text in step.reviewers),
+    )
+
+
+def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tuple[WantedStep, ...]:
+    """The steps for ``plan``: those that were chosen for its edition and segment, or else those of the
+    settings; nothing if there are none.
+
+    Raises:
+        ConfigurationError: a step asks somebody who does not belong to the team.
+    """
+    former = find_own_steps(connection, plan.edition, plan.segment.text)
+    if former is not None:
+        return describe_steps(connection, former)
+    return read_step_settings(connection, settings)
+
+
+def parse_reviewer(text: str) -> WantedReviewer:
+    """Parse ``Ana Diaz <ana@ministry.example>``, or an address alone.
+
+    Raises:
+        ApprovalRefusedError: there is no address in it.
+    """
+    name, address = parseaddr(text.strip())
+    try:
+        email = normalise_address(address).email
+    except AddressError as error:
+        raise ApprovalRefusedError(f"“{text.strip()}”: {error}") from error
+    return WantedReviewer(name=" ".join(name.split())[:200] or email, email=email)
+
+
+def change_steps(connection: Connection, asked: Round, steps: Sequence[WantedStep]) -> Round:
+    """Put other steps in the place of those of an open round. Answers that were given stay, and count where
+    the new steps ask the same people. The caller holds the edition's launch lock, and commits.
+
+    Raises:
+        ApprovalRefusedError: the round has ended, nobody is asked, or all steps would be fulfilled at once.
+    """
+    if not asked.is_open:
+        raise ApprovalRefusedError(
+            gettext_noop("This request has ended. Ask for the approval again, with other steps.")
+        )
+    store_steps(connection, asked.id, steps)
+    own = update(ApprovalRound).where(col(ApprovalRound.id) == asked.id)
+    connection.execute(own.values(has_own_steps=True))
+    changed = find_round(connection, asked.id)
+    if changed is None or find_current_step(changed.progress) is None:
+        raise ApprovalRefusedError(
+            gettext_noop(
+                "With these steps, it would be approved at once. Leave a step in that somebody "
+                "still has to answer."
+            )
+        )
+    return changed
+
+
+def describe_steps(connection: Connection, asked: Round) -> tuple[WantedStep, ...]:
+    """The steps of a round as they were wanted; nothing for anybody who may approve."""
+    reviewers = {
+        one.reviewer_id: WantedReviewer(name=one.name, email=one.email)
+        for one in list_reviewers(connection, asked.id)
+    }
+    if asked.steps == ANYBODY:
+        return ()
+    return tuple(
+        WantedStep(
+            name=step.name,
+            needs=step.needs,
+            members=tuple(party.number or 0 for party in step.parties if party.kind is PartyKind.member),
+            roles=tuple(party.role for party in step.parties if party.role is not None),
+            reviewers=tuple(
+                reviewers[party.number]
+                for party in step.parties
+                if party.kind is PartyKind.reviewer and party.number in reviewers
+            ),
+        )
+        for step in asked.steps
+    )
+
+
+def store_steps(connection: Connection, round_id: int, steps: Sequence[WantedStep]) -> None:
+    """Write the steps of a round, and the people outside the team whom they ask. The caller commits.
+
+    Raises:
+        ApprovalRefusedError: a step asks nobody.
+    """
+    if not steps or not all(step.members or step.roles or step.reviewers for step in steps):
+        raise ApprovalRefusedError(
+            gettext_noop("Each step has to ask somebody: a member, a role, or a person outside.")
+        )
+    names = {one.id: one.name for one in list_colleagues(connection)}
+    reviewers = _keep_reviewers(connection, round_id, [one for step in steps for one in step.reviewers])
+    stored = [
+        ApprovalStep(
+            name=step.name,
+            needs=step.needs,
+            parties=(
+                *(
+                    Party(kind=PartyKind.member, number=number, name=names.get(number, ""))
+                    for number in step.members
+                ),
+                *(Party(kind=PartyKind.role, role=role) for role in step.roles),
+                *(
+                    Party(kind=PartyKind.reviewer, number=reviewers[one.email], name=one.name)
+                    for one in step.reviewers
+                ),
+            ),
+        )
+        for step in steps
+    ]
+    values = {"steps": dump_steps(stored)}
+    connection.execute(update(ApprovalRound).where(col(ApprovalRound.id) == round_id).values(values))
+
+
+def _keep_reviewers(
+    connection: Connection, round_id: int, wanted: Iterable[WantedReviewer]
+) -> dict[str, int]:
+    """Write those who are new, and remove those who are not asked any more and have not answered. Return the
+    number of each by address; who stays keeps their link."""
+    own = select(col(ApprovalReviewer.email), col(ApprovalReviewer.id))
+    there: dict[str, int] = {
+        row.email: row.id or 0
+        for row in connection.execute(own.where(col(ApprovalReviewer.round_id) == round_id))
+    }
+    kept: dict[str, int] = {}
+    for one in wanted:
+        if one.email in kept:
+            continue
+        if one.email not in there:
+            values = {"round_id": round_id, "name": one.name, "email": one.email}
+            added = connection.execute(insert(ApprovalReviewer).values(values))
+            (there[one.email],) = added.inserted_primary_key or (0,)
+        kept[one.email] = there[one.email]
+    answered = select(col(ApprovalAnswer.reviewer_id)).where(
+        col(ApprovalAnswer.round_id) == round_id, col(ApprovalAnswer.reviewer_id).is_not(None)
+    )
+    connection.execute(
+        delete(ApprovalReviewer).where(
+            col(ApprovalReviewer.round_id) == round_id,
+            col(ApprovalReviewer.id).not_in(list(kept.values())),
+            col(ApprovalReviewer.id).not_in(answered),
+        )
+    )
+    return kept

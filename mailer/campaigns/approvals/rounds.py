@@ -1,21 +1,30 @@
-"""The rounds of an approval in the database: each request with its answers, as it is kept for the record."""
+"""Rounds of an approval: each request, what was true when it was asked, its answers, and how it is kept."""
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlmodel import col
 
+from editions.problem import Level, Problem
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
-from mailer.campaigns.approvals.facts import load_facts
-from mailer.campaigns.approvals.round import Answer, AnswerComment, Round
 from mailer.campaigns.approvals.steps import (
+    ApprovalStep,
+    GivenAnswer,
     Person,
+    StepProgress,
+    evaluate_steps,
+    find_current_step,
     load_steps,
 )
+from mailer.campaigns.check_warnings import CheckWarning
+from mailer.campaigns.plan import Plan
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalComment,
@@ -26,7 +35,214 @@ from mailer.database.approval_models import (
 )
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.team_models import Role
+from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedVariant:
+    """One of the different mails, and how many readers would get it. ``stories`` are places in the list of
+    slugs of :class:`RoundFacts`."""
+
+    language: str
+    stories: tuple[int, ...]
+    readers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundFacts:
+    """What was true when it was asked. ``languages`` begin with the edition's own, and ``slugs`` are the
+    stories that variants refer to."""
+
+    title: str
+    subject: str
+    in_words: str
+    audience: int
+    by_country: Mapping[str, int]
+    by_language: Mapping[str, int]
+    left_out: Mapping[str, int]
+    languages: tuple[str, ...]
+    slugs: tuple[str, ...]
+    variants: tuple[AskedVariant, ...]
+    warnings: tuple[CheckWarning, ...]
+    authors: tuple[str, ...] = ()
+
+    def find_variant(self, number: int) -> Variant | None:
+        """The variant with this number, from 1; None if there is none. Nobody is greeted by name in it."""
+        if not 0 < number <= len(self.variants):
+            return None
+        asked = self.variants[number - 1]
+        stories = tuple(self.slugs[place] for place in asked.stories)
+        return Variant(language=asked.language, stories=stories, named=False)
+
+    def list_problems(self) -> tuple[Problem, ...]:
+        """The warnings as problems of the edition."""
+        return tuple(
+            Problem(path=one.path, line=one.line, level=Level.warning, code=one.code, message=one.message)
+            for one in self.warnings
+        )
+
+    def to_json(self) -> str:
+        """The facts as JSON, for :func:`load_facts`."""
+        return _FACTS.dump_json(self).decode()
+
+
+_FACTS = TypeAdapter(RoundFacts)
+
+
+def load_facts(text: str) -> RoundFacts:
+    """Read what :meth:`RoundFacts.to_json` wrote."""
+    return _FACTS.validate_json(text)
+
+
+def gather_facts(plan: Plan) -> RoundFacts:
+    """What is true of ``plan`` now."""
+    slugs = tuple(dict.fromkeys(story.slug for mail in plan.compiled for story in mail.stories))
+    return RoundFacts(
+        title=plan.title,
+        subject=plan.subject,
+        in_words=plan.in_words,
+        audience=plan.audience,
+        by_country=dict(plan.by_country),
+        by_language=dict(plan.by_language),
+        left_out=dict(plan.left_out),
+        languages=plan.languages,
+        slugs=slugs,
+        variants=_list_variants(plan, slugs),
+        warnings=tuple(
+            CheckWarning(code=one.code, path=one.path, line=one.line, message=one.message)
+            for one in plan.problems
+            if one.level is Level.warning
+        ),
+        authors=plan.authors,
+    )
+
+
+def _list_variants(plan: Plan, slugs: Sequence[str]) -> tuple[AskedVariant, ...]:
+    """The variants by their readers. How a reader is greeted makes no other mail; the whole edition is there
+    in each language that nobody reads it in yet."""
+    places = {slug: place for place, slug in enumerate(slugs)}
+    readers: dict[tuple[str, tuple[int, ...]], int] = {}
+    for variant, cohort in plan.variants.items():
+        key = (variant.language, tuple(places[slug] for slug in variant.stories))
+        readers[key] = readers.get(key, 0) + cohort.size
+    for mail in plan.compiled:
+        full = mail.full_variant
+        if all(language != full.language for language, _ in readers):
+            readers[(full.language, tuple(places[slug] for slug in full.stories))] = 0
+    return tuple(
+        AskedVariant(language=language, stories=stories, readers=number)
+        for (language, stories), number in readers.items()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerComment:
+    """What a member says to an answer."""
+
+    name: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one person answered: ``words`` are "" where they said nothing more."""
+
+    id: int
+    person: Person
+    verdict: ApprovalVerdict
+    words: str
+    at: datetime
+    comments: tuple[AnswerComment, ...] = ()
+
+    @property
+    def approves(self) -> bool:
+        return self.verdict is ApprovalVerdict.approved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One request for an approval. ``has_own_steps`` says that its steps were chosen for it. ``settings`` are
+    those of that time, each as a hash. ``asked_by`` is "" and ``member_id`` None where a command approved
+    without being asked."""
+
+    id: int
+    campaign_id: int
+    edition: str
+    options: SendingOptions
+    digest: str
+    settings: Mapping[str, str]
+    steps: tuple[ApprovalStep, ...]
+    has_own_steps: bool
+    facts: RoundFacts
+    note: str
+    state: RoundState
+    asked_by: str
+    member_id: int | None
+    asked_at: datetime
+    ended_at: datetime | None
+    answers: tuple[Answer, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is RoundState.open
+
+    @cached_property
+    def progress(self) -> tuple[StepProgress, ...]:
+        """How far each step has come."""
+        return self._evaluate(self.steps, self.answers)
+
+    @property
+    def current_step(self) -> StepProgress | None:
+        """The step whose answers are waited for; None if there is none."""
+        return find_current_step(self.progress) if self.is_open else None
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Since when the current step waits: since the answer that fulfilled those before it, or since it was
+        asked for; None if there is no current step."""
+        current, since = self.current_step, self.asked_at
+        if current is None:
+            return None
+        earlier = self.steps[: current.number - 1]
+        for count, answer in enumerate(self.answers):
+            if all(one.is_fulfilled for one in self._evaluate(earlier, self.answers[:count])):
+                break
+            since = answer.at
+        return since
+
+    @property
+    def approver_names(self) -> tuple[str, ...]:
+        """Who approved, in the order of their answers."""
+        return tuple(dict.fromkeys(one.person.name for one in self.answers if one.approves))
+
+    def find_answer(self, person: Person) -> Answer | None:
+        """What ``person`` answered; None if they have not yet."""
+        return next((one for one in self.answers if one.person.key == person.key), None)
+
+    def is_asked(self, person: Person) -> bool:
+        """Whether the current step waits for ``person``, who has not answered."""
+        step = self.current_step
+        if step is None or self.find_answer(person) is not None:
+            return False
+        return any(party.admits(person) for party in step.waiting)
+
+    def describe_missing(self) -> str:
+        """Whom it waits for, in words; "" if for nobody."""
+        step = self.current_step
+        if step is None:
+            return ""
+        joint = " and " if step.step.needs == "all" else " or "
+        people = joint.join(map(str, step.waiting))
+        name = f" “{step.step.name}”" if step.step.name else ""
+        return f"step {step.number} of {len(self.steps)}{name}: {people}" if len(self.steps) > 1 else people
+
+    @staticmethod
+    def _evaluate(steps: Sequence[ApprovalStep], answers: Iterable[Answer]) -> tuple[StepProgress, ...]:
+        given = (GivenAnswer(person=one.person, verdict=one.verdict) for one in answers)
+        return evaluate_steps(steps, given)
+
 
 _WAITING_STATES = (
     *(CampaignState.draft, CampaignState.tested),

@@ -1,13 +1,25 @@
-"""The steps of an approval: who is asked in each, how many have to approve, and how far it has come."""
+"""The names of people as they type them: who approves, who wrote, who launches."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from unicodedata import normalize
 
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.database.team_models import Role
+
+
+def is_named(name: str, others: Iterable[str]) -> bool:
+    """Return whether ``name`` is one of ``others``, ignoring case and spaces."""
+    return fold_name(name) in {fold_name(other) for other in others}
+
+
+def fold_name(name: str) -> str:
+    """The form in which names are compared."""
+    return " ".join(normalize("NFKC", name).casefold().split())
+
 
 _RANKS = {role: rank for rank, role in enumerate(Role)}
 

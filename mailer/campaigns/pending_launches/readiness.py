@@ -11,8 +11,7 @@ from sqlalchemy import Connection, Engine
 from editions.errors import EditionError
 from editions.problem import Problem
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.approvals.approval import Approval, find_approval
-from mailer.campaigns.approvals.approval_fault import find_approval_fault
+from mailer.campaigns.approvals.approval import Approval, find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.plan import Plan

@@ -53,7 +53,7 @@ def approve(
 
     Example: mailer campaigns approve 2021-2 --segment 'country:MN' --as 'Mei Lin'
     """
-    from mailer.campaigns.approvals.approve import approve as approve_plan
+    from mailer.campaigns.approvals.settlement import approve as approve_plan
     from mailer.campaigns.plan import plan_campaign
     from mailer.campaigns.report import summarise_campaign
     from mailer.database.engine import open_session

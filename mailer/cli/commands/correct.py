@@ -124,7 +124,7 @@ def _tell_audience(planned: CorrectionPlan) -> None:
 def _approve(
     context: CliContext, workspace: Workspace, planned: CorrectionPlan, name: str, *, as_json: bool
 ) -> None:
-    from mailer.campaigns.approvals.approve import approve
+    from mailer.campaigns.approvals.settlement import approve
 
     with context.open_database(workspace) as engine:
         approval = approve(engine, workspace, planned.plan, by=name, now=datetime.now(UTC))

@@ -8,9 +8,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError
-from mailer.campaigns.approvals.approve import approve
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import list_rounds
+from mailer.campaigns.approvals.rounds import Round, list_rounds
+from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign

@@ -8,17 +8,21 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
+from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError, list_waiting_approvals
 from mailer.campaigns.approvals.approval import check_approval
-from mailer.campaigns.approvals.people import list_colleagues
+from mailer.campaigns.approvals.people import (
+    LINK_LIFETIME,
+    WantedReviewer,
+    WantedStep,
+    find_review,
+    list_colleagues,
+    list_reviewers,
+    make_link,
+)
 from mailer.campaigns.approvals.request import Asker, ask_for_approval
-from mailer.campaigns.approvals.reviewers import LINK_LIFETIME, find_review, list_reviewers, make_link
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_last_round, read_round_content
-from mailer.campaigns.approvals.settled_answer import SettledAnswer, settle_answer
-from mailer.campaigns.approvals.step_choice import WantedReviewer, WantedStep
+from mailer.campaigns.approvals.rounds import Round, find_last_round, read_round_content
+from mailer.campaigns.approvals.settlement import SettledAnswer, settle_answer
 from mailer.campaigns.approvals.steps import Needs, Person
-from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock

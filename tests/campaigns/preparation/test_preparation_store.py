@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.approvals.approve import approve
+from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.draft import write_draft, write_tested_draft
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign

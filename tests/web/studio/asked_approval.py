@@ -5,9 +5,8 @@ from datetime import datetime
 
 from sqlmodel import Session, delete
 
+from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, list_reviewers, make_link
 from mailer.campaigns.approvals.request import Asker, ask_for_approval
-from mailer.campaigns.approvals.reviewers import list_reviewers, make_link
-from mailer.campaigns.approvals.step_choice import WantedReviewer, WantedStep
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.preparation.preparation_store import (
     begin_preparation,

@@ -11,12 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.approvals.answers import add_comment
+from mailer.campaigns.approvals.answers import add_comment, queue_asked, queue_outcome
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.mail_queue import queue_asked, queue_outcome
+from mailer.campaigns.approvals.people import WantedStep
 from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.step_choice import WantedStep
+from mailer.campaigns.approvals.rounds import Round
 from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.database.approval_models import RoundState
 from mailer.errors import ConfigurationError, MailerError

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
-from mailer.campaigns.approvals.settled_answer import settle_answer
+from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.members import Permission

@@ -7,14 +7,11 @@ from sqlalchemy import Connection, select
 from sqlmodel import Session, col
 from starlette.responses import Response
 
-from mailer.campaigns.approvals.answers import AnswerFault, find_author_fault
+from mailer.campaigns.approvals.answers import AnswerFault, find_author_fault, list_asked
 from mailer.campaigns.approvals.approval import Approval, check_approval
-from mailer.campaigns.approvals.mail_queue import list_asked
-from mailer.campaigns.approvals.people import find_writers
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_former_approval, list_rounds, read_round_content
-from mailer.campaigns.approvals.step_choice import WantedStep, describe_steps, read_step_settings
-from mailer.campaigns.approvals.text_changes import TextChange, compare_contents
+from mailer.campaigns.approvals.changes import TextChange, compare_contents
+from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_writers, read_step_settings
+from mailer.campaigns.approvals.rounds import Round, find_former_approval, list_rounds, read_round_content
 from mailer.campaigns.correction_record import SEPARATOR
 from mailer.counts.request import CountedNumber, count_audience, count_difference
 from mailer.database.approval_models import RoundState

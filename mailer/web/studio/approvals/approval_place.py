@@ -11,8 +11,7 @@ from starlette.exceptions import HTTPException
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.answers import list_round_changes
 from mailer.campaigns.approvals.changes import SendingOptions
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_last_round, find_round, read_round_content
+from mailer.campaigns.approvals.rounds import Round, find_last_round, find_round, read_round_content
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.correction_record import SEPARATOR

@@ -6,8 +6,7 @@ from pathlib import Path, PurePosixPath
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import read_variant_content
+from mailer.campaigns.approvals.rounds import Round, read_variant_content
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.rendering.recipient import anonymous_reader
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.campaigns.approvals.round import Round
+from mailer.campaigns.approvals.rounds import Round
 from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.approvals.approval_place import ApprovalPlace, ApprovalPlaceDep, find_round_of_place

@@ -12,11 +12,10 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
-from mailer.campaigns.approvals.reviewers import Review, find_review
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_former_approval, read_round_content
-from mailer.campaigns.approvals.settled_answer import settle_answer
-from mailer.campaigns.approvals.text_changes import TextChange, compare_contents
+from mailer.campaigns.approvals.changes import TextChange, compare_contents
+from mailer.campaigns.approvals.people import Review, find_review
+from mailer.campaigns.approvals.rounds import Round, find_former_approval, read_round_content
+from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.errors import MailerError

@@ -7,16 +7,16 @@ from starlette.responses import Response
 
 from locales.phrase import read_error
 from mailer.activity.acts import Act
+from mailer.campaigns.approvals.answers import list_asked, queue_asked
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.mail_queue import list_asked, queue_asked
-from mailer.campaigns.approvals.rounds import find_last_round
-from mailer.campaigns.approvals.step_choice import (
+from mailer.campaigns.approvals.people import (
     WantedStep,
     change_steps,
     describe_steps,
     parse_reviewer,
     read_step_settings,
 )
+from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.approvals.steps import Needs
 from mailer.database.team_models import Role
 from mailer.errors import ConfigurationError, MailerError

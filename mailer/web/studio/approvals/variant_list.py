@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from locales.languages import language_name
-from mailer.campaigns.approvals.round import Round
+from mailer.campaigns.approvals.rounds import Round
 from mailer.web.plain_number import read_number
 
 PAGE_SIZE = 12

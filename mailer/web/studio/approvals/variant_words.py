@@ -1,8 +1,7 @@
 """In what the variants of a round differ, in the language of the page."""
 
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import read_variant_content
-from mailer.campaigns.approvals.text_changes import name_stories
+from mailer.campaigns.approvals.changes import name_stories
+from mailer.campaigns.approvals.rounds import Round, read_variant_content
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.web.mail_preview.shown_mail import describe_difference, describe_main
 from mailer.web.studio.approvals.variant_list import VariantPage

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from mailer.campaigns.approvals.mail_queue import list_asked
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import list_returned_rounds
-from mailer.campaigns.approvals.waiting_approvals import list_waiting_approvals
+from mailer.campaigns.approvals.answers import list_asked, list_waiting_approvals
+from mailer.campaigns.approvals.rounds import Round, list_returned_rounds
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.studio.approvals.approval_place import as_person

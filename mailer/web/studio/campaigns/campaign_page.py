@@ -13,8 +13,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.approvals.answers import list_round_changes
 from mailer.campaigns.approvals.changes import SendingOptions
-from mailer.campaigns.approvals.round import Round
-from mailer.campaigns.approvals.rounds import find_last_round
+from mailer.campaigns.approvals.rounds import Round, find_last_round
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.correction_record import SEPARATOR, find_corrections
 from mailer.campaigns.lifecycle import CampaignStateError, cancel_campaign, find_campaign, set_archived

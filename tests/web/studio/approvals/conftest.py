@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import Session, delete, select
 
 from mailer.activity.acts import Act
-from mailer.campaigns.approvals.reviewers import make_link
+from mailer.campaigns.approvals.people import make_link
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.preparation.preparation_store import (
     find_preparation,
