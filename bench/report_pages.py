@@ -20,7 +20,7 @@ from sqlmodel import Session, col
 
 from bench.measurement import Bound, Measurement, print_table
 from bench.synthetic_readers import add_readers
-from mailer.campaigns.report.figure_counter import count_outdated_parts
+from mailer.campaigns.report.parts import count_outdated_parts
 from mailer.database.engine import open_engine
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.schema import upgrade

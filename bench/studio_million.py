@@ -27,7 +27,7 @@ from bench.large_office import LargeOffice, add_large_office
 from bench.long_list import measure_import_against_copy, measure_plan
 from bench.measurement import Bound, Measurement, print_table
 from bench.studio_pages import Member, serving
-from mailer.campaigns.report.figure_counter import count_outdated_parts
+from mailer.campaigns.report.parts import count_outdated_parts
 from mailer.database.schema import MIGRATIONS, upgrade
 from mailer.settings import DatabaseSettings
 from mailer.web.mail_preview.compiler import PreviewCompiler

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mailer.campaigns.report.section import ReportSection, ReportTable, describe_moment, format_cell
+from mailer.campaigns.report.sections import ReportSection, ReportTable, describe_moment, format_cell
 
 # Output that does not go to a terminal is never wrapped.
 _UNLIMITED_WIDTH = 1000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.campaigns.doubt_evidence import (
+from mailer.campaigns.report.doubts import (
     DoubtCause,
     DoubtSettlement,
     find_doubt_cause,

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp, sin
 
-from mailer.campaigns.departures import Departures
 from mailer.campaigns.report import (
     Alarm,
     Breakdown,
@@ -27,6 +26,7 @@ from mailer.campaigns.report import (
     TimeLine,
 )
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
+from mailer.campaigns.report.departures import Departures
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.report_models import ReportPart

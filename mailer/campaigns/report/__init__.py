@@ -6,33 +6,40 @@ CSV has every delivery by name.
 """
 
 from mailer.campaigns.check_warnings import CheckWarning
+from mailer.campaigns.report.acceptance_times import HandOver, PlaceHandOver, format_duration
 from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
-from mailer.campaigns.report.campaign_figures import CampaignFigures
-from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
-from mailer.campaigns.report.choices import ChangedChoices
-from mailer.campaigns.report.comparison import Comparison
-from mailer.campaigns.report.delivery_csv import CSV_COLUMNS, generate_deliveries, write_deliveries
+from mailer.campaigns.report.campaign_report import (
+    CampaignFigures,
+    CampaignReport,
+    Comparison,
+    TimeLine,
+    read_time_line,
+    report_campaign,
+)
+from mailer.campaigns.report.clicks import ChangedChoices
+from mailer.campaigns.report.csv_export import CSV_COLUMNS, generate_deliveries, write_deliveries
+from mailer.campaigns.report.departures import ListMonth, LostOrganisation
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE, Figure, format_figure, is_small
 from mailer.campaigns.report.doubts import InDoubtReader
-from mailer.campaigns.report.duration import format_duration
-from mailer.campaigns.report.hand_over import HandOver, PlaceHandOver
-from mailer.campaigns.report.list_month import ListMonth
-from mailer.campaigns.report.lost_organisations import LostOrganisation
-from mailer.campaigns.report.open_doubts import OpenDoubts, list_open_doubts
-from mailer.campaigns.report.reasons import ReasonGroup, list_advice
-from mailer.campaigns.report.returned import Alarm, Returned, ReturnedGroup
-from mailer.campaigns.report.section import ReportSection, ReportTable
-from mailer.campaigns.report.sections import OPENS_NOTE, describe_report, describe_time_line
+from mailer.campaigns.report.reasons import Alarm, ReasonGroup, Returned, ReturnedGroup, list_advice
+from mailer.campaigns.report.sections import (
+    OPENS_NOTE,
+    ReportSection,
+    ReportTable,
+    describe_report,
+    describe_time_line,
+)
 from mailer.campaigns.report.summary import (
     CampaignSummary,
     Notice,
+    OpenDoubts,
     Timing,
     count_readers,
     describe_counts,
     list_campaigns,
+    list_open_doubts,
     summarise_campaign,
 )
-from mailer.campaigns.report.time_line import TimeLine, read_time_line
 
 __all__ = [
     "CSV_COLUMNS",

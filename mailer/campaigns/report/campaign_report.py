@@ -1,32 +1,236 @@
-"""The report of a campaign: who did not get the mail and why, who has left, and what came back."""
+"""The report of a campaign, and the few figures by which it is compared with others and over time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlalchemy import Connection, func
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, or_, select
 
 from mailer.campaigns.check_warnings import CheckWarning, read_warnings
-from mailer.campaigns.departures import Departures
+from mailer.campaigns.correction_record import find_corrections
 from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.report.acceptance_times import HandOver
 from mailer.campaigns.report.breakdown import Breakdown
-from mailer.campaigns.report.choices import ChangedChoices
-from mailer.campaigns.report.clicks import ClickReport
-from mailer.campaigns.report.comparison import Comparison, compare_campaign
+from mailer.campaigns.report.clicks import ChangedChoices, ClickReport
+from mailer.campaigns.report.departures import Departures, ListMonth, LostOrganisation, count_months
 from mailer.campaigns.report.doubts import InDoubtReader, read_in_doubt
-from mailer.campaigns.report.hand_over import HandOver
-from mailer.campaigns.report.lost_organisations import LostOrganisation
-from mailer.campaigns.report.part_reader import PartReader, choose_source
-from mailer.campaigns.report.part_store import DepartureFigures
-from mailer.campaigns.report.reasons import ReasonGroup
-from mailer.campaigns.report.returned import Returned, read_returned
+from mailer.campaigns.report.parts import (
+    DepartureFigures,
+    PartReader,
+    StoredPart,
+    choose_source,
+    is_cheap,
+    read_cheap_part,
+    read_parts,
+)
+from mailer.campaigns.report.reasons import ReasonGroup, Returned, is_final, read_returned
 from mailer.campaigns.report.summary import CampaignSummary, summarise_campaign
-from mailer.database.models import CampaignContent
+from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
+from mailer.database.models import Campaign, CampaignContent, Correction
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.workspace import Workspace
+
+_PARTS = (ReportPart.ledger, ReportPart.departures, ReportPart.hand_over, ReportPart.clicks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignFigures:
+    """The figures of one campaign that can be compared with another's.
+
+    ``left`` have left since its launch, ``left_through_mail`` of them through this very mail, and
+    ``complained`` of them by reporting spam. ``bounces`` are the readers a bounce came back from, or whose
+    server refused it. ``median_seconds`` is the median time to hand over. ``clicks`` are people who followed
+    a link; None if they were not counted, or are too few to be shown. None of the other figures is that of a
+    large campaign that was not counted yet.
+    """
+
+    id: int
+    edition_label: str
+    title: str
+    launched_at: datetime
+    audience: int
+    sent: int | None = None
+    rejected: int | None = None
+    left: int | None = None
+    left_through_mail: int | None = None
+    complained: int | None = None
+    bounces: int | None = None
+    median_seconds: float | None = None
+    clicks: int | None = None
+
+    def share(self, number: int | None) -> float | None:
+        """``number`` as a share of the audience, from 0 to 1; None if either is unknown."""
+        return None if number is None or not self.audience else number / self.audience
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures in the form of the JSON output."""
+        return {**asdict(self), "launched_at": self.launched_at.isoformat()}
+
+
+def read_figures(session: Session, campaigns: Sequence[Campaign]) -> tuple[CampaignFigures, ...]:
+    """Read the figures of ``campaigns`` that were launched, in their order: as they were counted last, or of
+    this moment if they were not and are cheap to count."""
+    connection = session.connection()
+    numbers = [campaign.id for campaign in campaigns]
+    stored = read_parts(connection, numbers, _PARTS)
+    bounces = _count_bounces(connection, [number for number in numbers if number is not None])
+    corrections = find_corrections(connection, [campaign.edition for campaign in campaigns])
+    return tuple(
+        _make_figures(
+            connection,
+            campaign,
+            stored.get(campaign.id, {}),
+            bounces=bounces.get(campaign.id or 0, 0),
+            label=f"correction of {corrections[campaign.edition].subject_name}"
+            if campaign.edition in corrections
+            else campaign.edition,
+        )
+        for campaign in campaigns
+        if campaign.launched_at is not None
+    )
+
+
+def _make_figures(
+    connection: Connection,
+    campaign: Campaign,
+    stored: Mapping[ReportPart, StoredPart],
+    *,
+    bounces: int,
+    label: str,
+) -> CampaignFigures:
+    number = campaign.id or 0
+
+    def read(part: ReportPart) -> Any:
+        if part in stored:
+            return stored[part].value
+        return read_cheap_part(connection, number, part, audience=campaign.audience)
+
+    counts: Counts | None = read(ReportPart.ledger)
+    departures: DepartureFigures | None = read(ReportPart.departures)
+    hand_over: HandOver | None = read(ReportPart.hand_over)
+    clicks: ClickReport | None = read(ReportPart.clicks)
+    assert campaign.launched_at is not None  # noqa: S101 - the caller has chosen those that were launched
+    return CampaignFigures(
+        id=number,
+        edition_label=label,
+        title=campaign.title,
+        launched_at=campaign.launched_at,
+        audience=campaign.audience,
+        sent=counts.sent if counts else None,
+        rejected=counts.rejected if counts else None,
+        left=departures.left.total if departures else None,
+        left_through_mail=departures.left.through_mail if departures else None,
+        complained=departures.left.complained if departures else None,
+        bounces=bounces,
+        median_seconds=hand_over.median if hand_over else None,
+        clicks=clicks.people if clicks else None,
+    )
+
+
+def _count_bounces(connection: Connection, campaigns: Sequence[int]) -> dict[int, int]:
+    """Count the readers of each campaign from whom a bounce came back."""
+    campaign = col(FeedbackEvent.campaign_id)
+    statement = (
+        sa_select(campaign, func.count(func.distinct(col(FeedbackEvent.subscriber_id))))
+        .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
+        .where(campaign.in_(campaigns), col(FeedbackMessage.kind) == FeedbackKind.bounce, is_final())
+        .group_by(campaign)
+    )
+    return {number: people for number, people in connection.execute(statement) if number is not None}
+
+
+_EARLIER: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A campaign and up to three before it, newest first, that went to the same ``segment``.
+
+    Corrections are left out: their readers are chosen by a story. If ``is_chosen``, a person has chosen the
+    one it is beside, whenever and to whomever that was sent.
+    """
+
+    segment: str
+    this: CampaignFigures
+    earlier: tuple[CampaignFigures, ...]
+    is_chosen: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison in the form of the JSON output."""
+        return {
+            "segment": self.segment,
+            "this": self.this.as_dict(),
+            "earlier": [figures.as_dict() for figures in self.earlier],
+        }
+
+
+def compare_campaign(session: Session, campaign: Campaign, other: int | None = None) -> Comparison | None:
+    """Compare a campaign with the last three before it to the same segment, or with the campaign ``other``;
+    None if it was not launched. An ``other`` that does not exist or was not launched is passed over."""
+    if campaign.launched_at is None:
+        return None
+    chosen = None if other in (None, campaign.id) else session.get(Campaign, other)
+    if chosen is not None and chosen.launched_at is not None:
+        this, beside = read_figures(session, [campaign, chosen])
+        return Comparison(segment=campaign.segment, this=this, earlier=(beside,), is_chosen=True)
+    # At the same moment, the later number is the later campaign.
+    is_earlier = or_(
+        col(Campaign.launched_at) < campaign.launched_at,
+        (col(Campaign.launched_at) == campaign.launched_at) & (col(Campaign.id) < campaign.id),
+    )
+    earlier = (
+        select(Campaign)
+        .where(is_earlier, col(Campaign.segment) == campaign.segment)
+        .where(col(Campaign.edition).not_in(select(col(Correction.name))))
+        .order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc())
+        .limit(_EARLIER)
+    )
+    this, *others = read_figures(session, [campaign, *session.exec(earlier).all()])
+    return Comparison(segment=campaign.segment, this=this, earlier=tuple(others))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeLine:
+    """The campaigns that were launched, newest first, and the months of the list, oldest first.
+
+    ``months`` were counted at ``counted_at`` (aware); None if they are of this moment. They are None if
+    nobody has counted them yet.
+    """
+
+    campaigns: tuple[CampaignFigures, ...]
+    months: tuple[ListMonth, ...] | None
+    counted_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The time line in the form of the JSON output; a hidden figure is null."""
+        return {
+            "campaigns": [figures.as_dict() for figures in self.campaigns],
+            "months": None if self.months is None else [month.as_dict() for month in self.months],
+            "months_counted_at": self.counted_at.isoformat() if self.counted_at else None,
+        }
+
+
+def read_time_line(session: Session, *, last: int | None = None, fresh: bool = False) -> TimeLine:
+    """Read the time line, with the ``last`` campaigns or with all.
+
+    With ``fresh``, the months are counted now, whatever it costs; otherwise as they were counted last, if
+    the list is large. The figures of campaigns are those that were counted last.
+    """
+    launched = select(Campaign).where(col(Campaign.launched_at).is_not(None))
+    newest = launched.order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc()).limit(last)
+    campaigns = read_figures(session, session.exec(newest).all())
+    connection = session.connection()
+    if fresh or is_cheap(connection, 0):
+        return TimeLine(campaigns=campaigns, months=count_months(connection))
+    stored = read_parts(connection, [None], [ReportPart.months]).get(None, {}).get(ReportPart.months)
+    if stored is None:
+        return TimeLine(campaigns=campaigns, months=None)
+    return TimeLine(campaigns=campaigns, months=stored.value, counted_at=stored.counted_at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +301,7 @@ def report_campaign(
     """Build the report of a campaign: all of this moment, whatever it costs.
 
     Without ``fresh``, the costly parts of a large campaign are as they were counted last
-    (:mod:`mailer.campaigns.report.figure_counter`). It is compared with the campaigns before it, or with the
+    (:mod:`mailer.campaigns.report.parts`). It is compared with the campaigns before it, or with the
     one that is numbered ``compare_with``.
 
     Raises:

@@ -1,32 +1,81 @@
-"""Describe a report in sections of words and tables.
+"""Describe a report in sections of words and tables, for the terminal, for CSV and for the mail to the team.
 
-What servers and other people wrote (replies, names of organisations, titles) has no control characters, which
-a terminal would obey. Whoever shows it escapes it for where it goes.
+What servers and other people wrote (replies, names of organisations, titles) has no control characters,
+which a terminal would obey. Whoever shows it escapes it for where it goes.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from editions.unsafe_characters import remove_unsafe_characters
 from locales.countries import country_name
+from mailer.campaigns.report.acceptance_times import format_duration
 from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
-from mailer.campaigns.report.campaign_figures import CampaignFigures
-from mailer.campaigns.report.campaign_report import CampaignReport
+from mailer.campaigns.report.campaign_report import CampaignFigures, CampaignReport, TimeLine
 from mailer.campaigns.report.disclosure import HIDDEN, HIDDEN_NOTE
-from mailer.campaigns.report.duration import format_duration
 from mailer.campaigns.report.reasons import list_advice
-from mailer.campaigns.report.section import (
-    Cell,
-    ReportSection,
-    ReportTable,
-    format_cell,
-    format_share,
-    tidy_words,
-)
 from mailer.campaigns.report.summary import OUTCOME_WORDS, count_readers, describe_counts
-from mailer.campaigns.report.time_line import TimeLine
 from mailer.database.models import DeliveryState
 from mailer.database.report_models import ReportPart
+from mailer.utc import format_utc
 from subscribers.segments.term_description import Vocabulary
+
+Cell = str | int | None
+"""A cell of a table. None is a figure that is hidden or not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportTable:
+    """A table of a report; ``name`` chooses it on the command line. ``note`` belongs below it. Cells in the
+    columns ``right`` are numbers. One that ``is_wide`` does not fit a phone: there, each row is a paragraph
+    that begins with its first cell. Cells in the columns ``titled`` say nothing without their title."""
+
+    name: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    right: frozenset[int] = frozenset()
+    titled: frozenset[int] = frozenset()
+    note: str = ""
+    is_wide: bool = False
+
+    @property
+    def hides(self) -> bool:
+        """Whether a figure is hidden or not known."""
+        return any(cell is None for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSection:
+    """A section of a report: its ``title``, sentences and tables. ``counted_at`` is the moment of its figures
+    if they are not of this one."""
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
+    counted_at: datetime | None = None
+
+
+def format_cell(cell: Cell) -> str:
+    """A cell as shown to people."""
+    return HIDDEN if cell is None else f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def tidy_words(words: str) -> str:
+    """Words of others on one line, without control characters."""
+    return " ".join(remove_unsafe_characters(words.replace("\n", " ").replace("\t", " ")).split())
+
+
+def format_share(number: int | None, of: int) -> str:
+    """``number`` in per cent: ``98.3 %``; a dash if it is not known."""
+    return HIDDEN if number is None or not of else f"{100 * number / of:.1f} %"
+
+
+def describe_moment(section: ReportSection) -> str:
+    """When the figures of a section were counted, "" if they are of this moment."""
+    return "" if section.counted_at is None else f"Counted at {format_utc(section.counted_at)}."
+
 
 OPENS_NOTE: Final = (
     "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "

@@ -1,12 +1,13 @@
-"""One campaign and its numbers: its state, its timing, and how far it has come."""
+"""One campaign and its numbers: its state, its timing, how far it has come, and doubts nobody has settled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, func
+from sqlalchemy import select as sa_select
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -15,9 +16,11 @@ from mailer.campaigns.correction_record import CorrectionRecord, find_correction
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation, read_preparations
+from mailer.campaigns.report.parts import read_cheap_part, read_parts
 from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
+from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
 
@@ -234,3 +237,62 @@ def _read_notices(connection: Connection) -> tuple[Notice, ...]:
     return tuple(
         Notice(host=host.partition(" ")[0], text=text) for host, text in connection.execute(statement)
     )
+
+
+_CAMPAIGNS: Final = 10
+"""How many campaigns are looked at, the newest: an older doubt is settled by no log any more."""
+
+_OVER = (CampaignState.paused, CampaignState.finished, CampaignState.cancelled)
+"""While a campaign is being sent, every message on its way is in doubt for a moment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenDoubts:
+    """A campaign and its ``number`` of deliveries in doubt, as counted last."""
+
+    campaign_id: int
+    title: str
+    edition: str
+    launched_at: datetime
+    number: int
+
+
+def list_open_doubts(connection: Connection) -> list[OpenDoubts]:
+    """List the newest campaigns with deliveries in doubt, the newest first. Those of a large campaign are as
+    they were counted last, and missing if nobody has counted them."""
+    columns = (
+        *(col(Campaign.id), col(Campaign.title), col(Campaign.edition)),
+        *(col(Campaign.launched_at), col(Campaign.audience)),
+    )
+    newest = (
+        sa_select(*columns)
+        .where(col(Campaign.launched_at).is_not(None), col(Campaign.state).in_(_OVER))
+        .order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc())
+        .limit(_CAMPAIGNS)
+    )
+    rows = connection.execute(newest).all()
+    stored = read_parts(connection, [row.id for row in rows], [ReportPart.in_doubt])
+    found = []
+    for row in rows:
+        doubts = read_cheap_part(connection, row.id, ReportPart.in_doubt, audience=row.audience)
+        if doubts is None:
+            part = stored.get(row.id, {}).get(ReportPart.in_doubt)
+            doubts = () if part is None else _leave_settled(connection, part.value)
+        if doubts:
+            found.append(
+                OpenDoubts(
+                    campaign_id=row.id,
+                    title=row.title,
+                    edition=row.edition,
+                    launched_at=row.launched_at,
+                    number=len(doubts),
+                )
+            )
+    return found
+
+
+def _leave_settled(connection: Connection, deliveries: Sequence[int]) -> Sequence[int]:
+    """Those of ``deliveries`` that are still in doubt: some may have been settled since they were counted."""
+    number = col(Delivery.id)
+    still = sa_select(number).where(number.in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt)
+    return list(connection.scalars(still))

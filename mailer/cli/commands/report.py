@@ -205,7 +205,7 @@ def _describe(found: CampaignReport | TimeLine, workspace: Workspace) -> tuple[R
 
 def _show(context: CliContext, found: CampaignReport | TimeLine, sections: Sequence[ReportSection]) -> None:
     from mailer.campaigns.report import TimeLine
-    from mailer.campaigns.report.section import tidy_words
+    from mailer.campaigns.report.sections import tidy_words
     from mailer.cli.report_output import print_sections
 
     which = "--over-time" if isinstance(found, TimeLine) else str(found.summary.id)
@@ -261,7 +261,7 @@ def _write_csv(
 
 
 def _write_table(sections: Sequence[ReportSection], name: str, output: Path) -> None:
-    from mailer.campaigns.report.table_csv import find_table, write_table
+    from mailer.campaigns.report.csv_export import find_table, write_table
 
     _write(output, "rows", partial(write_table, find_table(sections, name)))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.campaigns.report.cell_suppression import Cell, choose_hidden_cells
+from mailer.campaigns.report.disclosure import Cell, choose_hidden_cells
 
 
 def add_totals(parts: dict[tuple[str, str], int]) -> Counter[Cell]:

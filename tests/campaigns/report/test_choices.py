@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, update
 from sqlmodel import Session
 
-from mailer.campaigns.report.choices import ChangedChoices, read_choices
+from mailer.campaigns.report.clicks import ChangedChoices, read_choices
 from mailer.database.models import Campaign
 from subscribers.consent.status_changes import add_consent_record
 from subscribers.models import ConsentEvent, Subscriber

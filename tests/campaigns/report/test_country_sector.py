@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
-from mailer.campaigns.report.country_sector import CountryCounts, count_breakdown, hide_small_figures
+from mailer.campaigns.report.breakdown import (
+    Breakdown,
+    BreakdownRow,
+    CountryCounts,
+    count_breakdown,
+    hide_small_figures,
+)
 from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from subscribers.consent.status_changes import unsubscribe

@@ -9,10 +9,8 @@ from sqlalchemy import Engine, event, func, select, text, update
 from sqlmodel import Session, col
 
 from mailer.campaigns.doubt_resolution import resolve_by_hand
-from mailer.campaigns.report import part_reader, read_time_line, report_campaign
-from mailer.campaigns.report.figure_counter import count_outdated_parts
-from mailer.campaigns.report.part_reader import CAMPAIGN_PARTS
-from mailer.campaigns.report.part_store import read_parts
+from mailer.campaigns.report import parts, read_time_line, report_campaign
+from mailer.campaigns.report.parts import CAMPAIGN_PARTS, count_outdated_parts, read_parts
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.privacy.erasure import erase_person
@@ -52,7 +50,7 @@ def campaign(engine: Engine) -> int:
 @pytest.fixture
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every campaign be too large to be counted for each look."""
-    monkeypatch.setattr(part_reader, "MAX_CHEAP_AUDIENCE", -1)
+    monkeypatch.setattr(parts, "MAX_CHEAP_AUDIENCE", -1)
 
 
 def test_what_is_out_of_date_is_counted_once(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
-from mailer.campaigns.report.hand_over import HandOver, measure_hand_over
+from mailer.campaigns.report.acceptance_times import HandOver, measure_hand_over
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.providers.domain_cache import save_answers
 from mailer.providers.mx_lookup import MxAnswer

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.campaigns.report.list_month import ListMonth, count_months
+from mailer.campaigns.report.departures import ListMonth, count_months
 from subscribers.consent.status_changes import add_consent_record
 from subscribers.models import ConsentEvent, Subscriber
 from tests.factories.deliveries import add_subscribers

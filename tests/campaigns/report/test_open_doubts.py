@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
-from mailer.campaigns.report import list_open_doubts, part_reader
-from mailer.campaigns.report.figure_counter import count_outdated_parts
+from mailer.campaigns.report import list_open_doubts, parts
+from mailer.campaigns.report.parts import count_outdated_parts
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, FakeClock, add_campaign, set_campaign_state
@@ -55,7 +55,7 @@ def test_what_is_on_its_way_is_no_doubt_yet(engine: Engine, campaign: int) -> No
 def test_doubts_of_a_large_campaign_are_those_counted_last_without_the_settled(
     either_workspace: Workspace, engine: Engine, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part_reader, "MAX_CHEAP_AUDIENCE", -1)
+    monkeypatch.setattr(parts, "MAX_CHEAP_AUDIENCE", -1)
     assert count_doubts(engine) == {}
     count_outdated_parts(either_workspace, engine, clock=FakeClock(START + timedelta(hours=1)))
     assert count_doubts(engine) == {campaign: 3}

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from mailer.campaigns.audiences.segments import vocabulary_of
-from mailer.campaigns.departures import Departures
 from mailer.campaigns.report import CampaignReport, TimeLine
+from mailer.campaigns.report.departures import Departures
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts

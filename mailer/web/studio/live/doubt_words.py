@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mailer.campaigns.doubt_evidence import DoubtCause, DoubtSettlement
+from mailer.campaigns.report.doubts import DoubtCause, DoubtSettlement
 from mailer.i18n import gettext_noop
 
 CAUSE_WORDS: Mapping[DoubtCause, str] = MappingProxyType(

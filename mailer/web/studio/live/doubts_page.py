@@ -11,16 +11,16 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.doubt_evidence import find_held_messages
-from mailer.campaigns.doubt_list import (
+from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
+from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
+from mailer.campaigns.report.doubts import (
     ListedDoubt,
     find_dead_dispatchers,
+    find_held_messages,
     group_doubts,
     group_settled,
     list_doubts,
 )
-from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
-from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.database.models import CampaignState
 from mailer.dispatch.postfix_log import PostfixLogError
 from mailer.i18n import gettext_noop

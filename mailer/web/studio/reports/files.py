@@ -10,7 +10,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import generate_deliveries, report_campaign
-from mailer.campaigns.report.table_csv import write_table
+from mailer.campaigns.report.csv_export import write_table
 from mailer.database.models import DeliveryState
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep

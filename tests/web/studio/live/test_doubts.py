@@ -12,9 +12,14 @@ import pytest
 from sqlalchemy import Engine, event, select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.doubt_evidence import DoubtCause, DoubtSettlement
-from mailer.campaigns.doubt_list import group_doubts, group_settled, list_doubts
-from mailer.campaigns.report.doubts import make_message_id
+from mailer.campaigns.report.doubts import (
+    DoubtCause,
+    DoubtSettlement,
+    group_doubts,
+    group_settled,
+    list_doubts,
+    make_message_id,
+)
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import (
     Consequence,

@@ -1,7 +1,7 @@
-"""Every delivery of a campaign as CSV, written row by row."""
+"""CSV of a campaign: one table of its report, or every delivery, written row by row."""
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC
 from io import StringIO
 from typing import Any, TextIO
@@ -12,12 +12,40 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.doubts import make_message_id
-from mailer.campaigns.report.returned import is_final
+from mailer.campaigns.report.reasons import is_final
+from mailer.campaigns.report.sections import ReportSection, ReportTable
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState
+from mailer.errors import MailerError
 from mailer.workspace import Workspace
 from subscribers.csv_format import escape_formula
 from subscribers.models import Subscriber
+
+
+class UnknownTableError(MailerError):
+    """The report has no table of this name."""
+
+
+def find_table(sections: Iterable[ReportSection], name: str) -> ReportTable:
+    """Find a table by its name.
+
+    Raises:
+        UnknownTableError: there is none; the message names those there are.
+    """
+    tables = {table.name: table for section in sections for table in section.tables}
+    if name not in tables:
+        raise UnknownTableError(f"This report has no table {name!r}. It has: {', '.join(tables) or 'none'}.")
+    return tables[name]
+
+
+def write_table(table: ReportTable, stream: TextIO) -> int:
+    """Write a table with a header, and return the number of rows. A hidden figure is an empty cell."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(table.head)
+    for row in table.rows:
+        writer.writerow("" if cell is None else escape_formula(str(cell)) for cell in row)
+    return len(table.rows)
+
 
 _BATCH_ROWS = 1000
 CSV_COLUMNS = (

@@ -17,6 +17,23 @@ from mailer.providers.domain_cache import read_known_providers
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 
+
+def format_duration(seconds: float) -> str:
+    """A length of time as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
 _MAX_PLACES: Final = 20
 _MAX_MOMENTS: Final = 60
 _BATCH_ROWS: Final = 5000

@@ -1,0 +1,390 @@
+"""The parts of a campaign's report: of this moment if that is cheap, or as they were counted last.
+
+A part is out of date if its campaign has changed since: at once if its state has, otherwise after a while,
+so that counting never takes more than a small share of the time. Each part is counted and stored by itself,
+as JSON with its date; a process that is killed loses at most the one in hand, which is then still out of
+date.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from mailer.campaigns.report.acceptance_times import HandOver, measure_hand_over
+from mailer.campaigns.report.breakdown import Breakdown, count_breakdown
+from mailer.campaigns.report.clicks import ChangedChoices, ClickReport, read_choices, read_clicks
+from mailer.campaigns.report.departures import (
+    Departures,
+    ListMonth,
+    LostOrganisation,
+    count_departures,
+    count_months,
+    list_lost_organisations,
+)
+from mailer.campaigns.report.doubts import list_in_doubt
+from mailer.campaigns.report.reasons import ReasonGroup, group_reasons
+from mailer.database.click_models import Click
+from mailer.database.clock import Clock, read_clock
+from mailer.database.feedback_models import FeedbackEvent
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.database.report_models import CampaignReportPart, ReportPart
+from mailer.dispatch.deliveries import Counts, count_deliveries
+from mailer.dispatch.safeguards import METHOD, name_campaign
+from mailer.workspace import Workspace
+from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
+
+PARTS_VERSION: Final = 1
+"""The form of the parts, which is in their fingerprints: parts of another are counted again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepartureFigures:
+    """Who has left since a campaign, whose address turned out to be dead while it was sent, and what was
+    changed through it."""
+
+    left: Departures
+    bounced: int
+    choices: ChangedChoices | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPart:
+    """A part as it was counted: its ``value``, when (aware), what it depended on, and what it cost (s)."""
+
+    value: Any
+    counted_at: datetime
+    fingerprint: str = ""
+    cost: float = 0.0
+
+
+_TYPES: Final[Mapping[ReportPart, Any]] = {
+    ReportPart.ledger: Counts,
+    ReportPart.reasons: tuple[ReasonGroup, ...],
+    ReportPart.in_doubt: tuple[int, ...],
+    ReportPart.breakdown: Breakdown,
+    ReportPart.hand_over: HandOver | None,
+    ReportPart.departures: DepartureFigures,
+    ReportPart.lost_organisations: tuple[LostOrganisation, ...],
+    ReportPart.clicks: ClickReport | None,
+    ReportPart.months: tuple[ListMonth, ...],
+    ReportPart.mailed: int,
+}
+
+
+@cache
+def _adapter(part: ReportPart) -> TypeAdapter[Any]:
+    return TypeAdapter(_TYPES[part])
+
+
+def read_parts(
+    connection: Connection, campaigns: Iterable[int | None], parts: Iterable[ReportPart]
+) -> dict[int | None, dict[ReportPart, StoredPart]]:
+    """Read the stored ``parts`` of ``campaigns`` (None for the whole list), those there are.
+
+    A part in the form of another version of this program counts as missing.
+    """
+    table = CampaignReportPart
+    numbers = set(campaigns)
+    is_theirs = or_(
+        col(table.campaign_id).in_([number for number in numbers if number is not None]),
+        *([col(table.campaign_id).is_(None)] if None in numbers else []),
+    )
+    columns = (
+        *(col(table.campaign_id), col(table.part), col(table.body), col(table.counted_at)),
+        *(col(table.fingerprint), col(table.cost)),
+    )
+    found: dict[int | None, dict[ReportPart, StoredPart]] = {}
+    for row in connection.execute(select(*columns).where(is_theirs, col(table.part).in_(list(parts)))):
+        try:
+            value = _adapter(row.part).validate_json(row.body)
+        except ValidationError:
+            continue
+        found.setdefault(row.campaign_id, {})[row.part] = StoredPart(
+            value=value, counted_at=row.counted_at, fingerprint=row.fingerprint, cost=row.cost
+        )
+    return found
+
+
+def store_part(connection: Connection, campaign_id: int | None, part: ReportPart, stored: StoredPart) -> None:
+    """Store a part in the place of an older one. The caller commits."""
+    connection.execute(delete(CampaignReportPart).where(*_is_part(campaign_id, part)))
+    connection.execute(
+        insert(CampaignReportPart).values(
+            campaign_id=campaign_id,
+            part=part,
+            body=_adapter(part).dump_json(stored.value).decode(),
+            counted_at=stored.counted_at,
+            fingerprint=stored.fingerprint,
+            cost=stored.cost,
+        )
+    )
+
+
+def _is_part(campaign_id: int | None, part: ReportPart) -> tuple[ColumnElement[bool], ...]:
+    number = col(CampaignReportPart.campaign_id)
+    is_its = number.is_(None) if campaign_id is None else number == campaign_id
+    return (is_its, col(CampaignReportPart.part) == part)
+
+
+MAX_CHEAP_AUDIENCE: Final = 2_000
+"""The largest campaign whose parts are counted for every look."""
+
+MAX_CHEAP_LIST: Final = 10_000
+"""The largest list beside which they are: some parts read all of it."""
+
+Count = Callable[[Connection, int, Sequence[str]], Any]
+
+CAMPAIGN_PARTS: Final[Mapping[ReportPart, Count]] = MappingProxyType(
+    {
+        ReportPart.ledger: lambda connection, number, _: count_deliveries(connection, number),
+        ReportPart.reasons: lambda connection, number, _: group_reasons(connection, number),
+        ReportPart.in_doubt: lambda connection, number, _: list_in_doubt(connection, number),
+        ReportPart.breakdown: count_breakdown,
+        ReportPart.hand_over: lambda connection, number, _: measure_hand_over(connection, number),
+        ReportPart.departures: lambda connection, number, _: _count_departures(connection, number),
+        ReportPart.lost_organisations: lambda connection, number, _: list_lost_organisations(
+            connection, number
+        ),
+        ReportPart.clicks: lambda connection, number, _: read_clicks(connection, number),
+    }
+)
+"""How each part of a campaign is counted; the last argument are the configured sectors."""
+
+
+def is_cheap(connection: Connection, audience: int) -> bool:
+    """Whether a campaign with this ``audience`` is counted for every look."""
+    if audience > MAX_CHEAP_AUDIENCE:
+        return False
+    # The highest number is read from the index; counting would read the list.
+    return (connection.scalar(select(func.max(col(Subscriber.id)))) or 0) <= MAX_CHEAP_LIST
+
+
+def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, *, audience: int) -> Any:
+    """Count a part that needs no sectors; None if it is not cheap."""
+    return CAMPAIGN_PARTS[part](connection, campaign_id, ()) if is_cheap(connection, audience) else None
+
+
+class FigureSource(StrEnum):
+    """Where the figures of a campaign come from."""
+
+    rows = "rows"
+    """They are counted at this moment."""
+
+    store = "store"
+    """They are as they were counted last."""
+
+    nowhere = "nowhere"
+    """There are none: nobody belongs to a campaign before its launch."""
+
+
+def choose_source(connection: Connection, campaign: Campaign, *, fresh: bool) -> FigureSource:
+    """Where the figures of a campaign come from. ``fresh`` are those of this moment, whatever that costs."""
+    if fresh or is_cheap(connection, campaign.audience):
+        return FigureSource.rows
+    return FigureSource.nowhere if campaign.launched_at is None else FigureSource.store
+
+
+@dataclass
+class PartReader:
+    """Reads the parts of one campaign from ``source``.
+
+    Afterwards ``counted_at`` has the moments of those that were read, ``uncounted`` those that nobody has
+    counted yet.
+    """
+
+    connection: Connection
+    campaign_id: int
+    sectors: Sequence[str]
+    source: FigureSource
+    counted_at: dict[ReportPart, datetime] = field(default_factory=dict)
+    uncounted: set[ReportPart] = field(default_factory=set)
+    _stored: Mapping[ReportPart, StoredPart] | None = None
+
+    def read(self, part: ReportPart, missing: Any) -> Any:
+        """The value of ``part``, or ``missing`` if there is none yet."""
+        match self.source:
+            case FigureSource.rows:
+                return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
+            case FigureSource.nowhere:
+                return missing
+            case FigureSource.store:
+                return self._read_stored(part, missing)
+
+    def _read_stored(self, part: ReportPart, missing: Any) -> Any:
+        if self._stored is None:
+            found = read_parts(self.connection, [self.campaign_id], CAMPAIGN_PARTS)
+            self._stored = found.get(self.campaign_id, {})
+        stored = self._stored.get(part)
+        if stored is None:
+            self.uncounted.add(part)
+            return missing
+        self.counted_at[part] = stored.counted_at
+        return stored.value
+
+
+def _count_departures(connection: Connection, campaign_id: int) -> DepartureFigures:
+    return DepartureFigures(
+        left=count_departures(connection, campaign_id),
+        bounced=_count_bounced(connection, campaign_id),
+        choices=read_choices(connection, campaign_id),
+    )
+
+
+def _count_bounced(connection: Connection, campaign_id: int) -> int:
+    """How many readers were given the status bounced because of their refusal in this campaign."""
+    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
+    marked = (
+        col(ConsentRecord.event) == ConsentEvent.bounced,
+        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
+    )
+    refused = select(col(Delivery.subscriber_id)).where(*ours)
+    counted = select(func.count(col(ConsentRecord.subscriber_id).distinct()))
+    return connection.execute(
+        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
+    ).scalar_one()
+
+
+_WAIT_WHILE_SENDING: Final = timedelta(minutes=1)
+_WAIT_AFTERWARDS: Final = timedelta(hours=1)
+_SHARE_OF_TIME: Final = 30
+"""Counting again waits at least this many times as long as it took the last time."""
+
+_KEPT_CURRENT: Final = timedelta(days=90)
+"""For how long after its end a campaign's figures follow what happens to its readers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutdatedPart:
+    """A part to be counted; ``campaign_id`` is None for the whole list."""
+
+    campaign_id: int | None
+    part: ReportPart
+    fingerprint: str
+
+
+def count_outdated_parts(
+    workspace: Workspace,
+    engine: Engine,
+    *,
+    stop: threading.Event | None = None,
+    only: int | None = None,
+    clock: Clock = read_clock,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> int:
+    """Count every part that is out of date, or of the campaign ``only``; return how many were counted.
+
+    ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
+    """
+    with engine.connect().execution_options(read_only=True) as connection:
+        outdated = list_outdated_parts(connection, clock(connection), only=only)
+    counted = 0
+    for one in outdated:
+        if stop is not None and stop.is_set():
+            break
+        _count(engine, one, tuple(workspace.settings.sectors), clock, monotonic)
+        counted += 1
+    return counted
+
+
+def list_outdated_parts(
+    connection: Connection, now: datetime, *, only: int | None = None
+) -> list[OutdatedPart]:
+    """List the parts to be counted ``now``, the newest campaigns first and the list last."""
+    mark = _read_mark(connection)
+    stored = _read_stored(connection)
+    wanted = select(
+        *(col(Campaign.id), col(Campaign.state), col(Campaign.audience), col(Campaign.finished_at))
+    ).where(col(Campaign.launched_at).is_not(None))
+    if only is not None:
+        wanted = wanted.where(col(Campaign.id) == only)
+    found: list[OutdatedPart] = []
+    for number, state, audience, finished_at in connection.execute(wanted.order_by(col(Campaign.id).desc())):
+        fingerprint = f"v{PARTS_VERSION} {state} {finished_at} {audience}; {mark}"
+        for part in CAMPAIGN_PARTS:
+            last = stored.get((number, part))
+            if last is None or _is_outdated(last, fingerprint, state, finished_at, now):
+                found.append(OutdatedPart(campaign_id=number, part=part, fingerprint=fingerprint))
+    months = stored.get((None, ReportPart.months))
+    if only is None and (
+        months is None or _is_due(months, f"v{PARTS_VERSION}; {mark}", now, _WAIT_AFTERWARDS)
+    ):
+        found.append(
+            OutdatedPart(campaign_id=None, part=ReportPart.months, fingerprint=f"v{PARTS_VERSION}; {mark}")
+        )
+    return found
+
+
+def _is_outdated(
+    last: StoredPart, fingerprint: str, state: CampaignState, finished_at: datetime | None, now: datetime
+) -> bool:
+    if last.fingerprint.partition(";")[0] != fingerprint.partition(";")[0]:
+        return True
+    if state is CampaignState.sending:
+        # Its deliveries change all the time, which no fingerprint tells.
+        return _is_due(last, "", now, _WAIT_WHILE_SENDING)
+    if finished_at is not None and now - finished_at > _KEPT_CURRENT:
+        return False
+    return _is_due(last, fingerprint, now, _WAIT_AFTERWARDS)
+
+
+def _is_due(last: StoredPart, fingerprint: str, now: datetime, wait: timedelta) -> bool:
+    """Whether a part of another ``fingerprint`` is old enough to be counted again."""
+    age = now - last.counted_at
+    waits = max(wait, timedelta(seconds=last.cost) * _SHARE_OF_TIME)
+    # A date in the future comes of a clock that was set back.
+    return last.fingerprint != fingerprint and not timedelta(0) <= age < waits
+
+
+def _read_mark(connection: Connection) -> str:
+    """The last consent record, the last event that came back and the last click."""
+    numbers = (select(func.max(col(table.id))) for table in (ConsentRecord, FeedbackEvent, Click))
+    return " ".join(str(connection.scalar(number) or 0) for number in numbers)
+
+
+def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], StoredPart]:
+    """What is stored, without the figures."""
+    table = CampaignReportPart
+    columns = (
+        *(col(table.campaign_id), col(table.part), col(table.counted_at), col(table.fingerprint)),
+        col(table.cost),
+    )
+    return {
+        (number, part): StoredPart(value=None, counted_at=at, fingerprint=fingerprint, cost=cost)
+        for number, part, at, fingerprint, cost in connection.execute(select(*columns))
+    }
+
+
+def _count(
+    engine: Engine,
+    outdated: OutdatedPart,
+    sectors: Sequence[str],
+    clock: Clock,
+    monotonic: Callable[[], float],
+) -> None:
+    started = monotonic()
+    with engine.connect().execution_options(read_only=True) as connection:
+        now = clock(connection)
+        value = _count_value(connection, outdated, sectors)
+    cost = monotonic() - started
+    stored = StoredPart(value=value, counted_at=now, fingerprint=outdated.fingerprint, cost=cost)
+    # Another machine has stored the same part at this moment.
+    with contextlib.suppress(IntegrityError), engine.begin() as connection:
+        store_part(connection, outdated.campaign_id, outdated.part, stored)
+
+
+def _count_value(connection: Connection, outdated: OutdatedPart, sectors: Sequence[str]) -> Any:
+    if outdated.campaign_id is None:
+        return count_months(connection)
+    return CAMPAIGN_PARTS[outdated.part](connection, outdated.campaign_id, sectors)
