@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel, col
 
 from bench.synthetic_partners import add_partners
 from mailer.campaigns.preparation.preparation_store import begin_preparation
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import Settings

@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mailer.campaigns.sample_message import render_sample
+from mailer.campaigns.outbox import render_sample
 from mailer.rendering.themes.theme_files import theme_names
 from mailer.web.access import LocalAccess
 from mailer.web.preview import create_preview_app

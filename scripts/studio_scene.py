@@ -20,12 +20,12 @@ from mailer.campaigns.approvals.request import Asker, ask_for_approval
 from mailer.campaigns.approvals.steps import Needs
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import launch_lock
+from mailer.campaigns.named_plan import plan_prepared_campaign
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
-from mailer.campaigns.prepared_plan import plan_prepared_campaign
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.database.approval_models import ApprovalMail
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import Role

@@ -1,6 +1,6 @@
-"""Plan a correction: who was sent the story, and what they get. Nothing is stored."""
+"""Plan a correction of a story as it was sent: to whom, and what they get. Nothing is stored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -16,26 +16,31 @@ from editions.problem import Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.audiences.recipient_selection import is_in_audience
-from mailer.campaigns.audiences.segments import has_delivery, read_segment
-from mailer.campaigns.audiences.story_recipients import StoryCampaign, find_story_campaigns
-from mailer.campaigns.correction_edition import (
+from mailer.campaigns.corrections import (
     CorrectedEdition,
-    describe_correction,
-    make_correction_edition,
-)
-from mailer.campaigns.correction_record import (
     CorrectionRecord,
+    describe_correction,
     find_correction,
     find_next_number,
+    find_story_title,
+    make_correction_edition,
     name_correction,
+)
+from mailer.campaigns.delivery_history import (
+    StoryCampaign,
+    find_story_campaigns,
+    has_delivery,
+    read_segment,
+    read_sent_contents,
 )
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
+from mailer.campaigns.recipients import is_in_audience
 from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.errors import ConfigurationError, MailerError
+from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError
@@ -250,3 +255,81 @@ def _count_in_doubt(
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
     counted = select(func.count()).select_from(Subscriber).where(*conditions)
     return session.connection().execute(counted).scalar_one()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentText:
+    """A story in one language: its heading and its text, as the text part of the mail has it."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentStory:
+    """A story as the newest campaign that had it was sent: ``texts`` by language, the edition's own first.
+    ``campaigns`` are the numbers of all that had it, oldest first."""
+
+    slug: str
+    campaigns: tuple[int, ...]
+    texts: Mapping[str, SentText]
+
+    @property
+    def language(self) -> str:
+        """The language of the edition."""
+        return next(iter(self.texts))
+
+    @property
+    def title(self) -> str:
+        return self.texts[self.language].title
+
+
+def has_been_sent(connection: Connection, edition: str) -> bool:
+    """Whether a campaign of ``edition`` was launched, so that its stories can be corrected."""
+    launched = select(col(Campaign.id)).where(
+        col(Campaign.edition) == edition, col(Campaign.launched_at).is_not(None)
+    )
+    return connection.scalar(launched.limit(1)) is not None
+
+
+def list_sent_stories(connection: Connection, edition: str) -> Sequence[SentStory]:
+    """List the stories that campaigns of ``edition`` have sent, those of the newest first, in its order."""
+    contents: dict[int, Mapping[str, CompiledEdition]] = {}
+    found = []
+    for story, numbers in _list_campaigns(connection, edition).items():
+        newest = numbers[-1]
+        if newest not in contents:
+            contents[newest] = read_contents(connection, newest)
+        found.append(_make_story(story, numbers, contents[newest]))
+    return found
+
+
+def find_sent_story(connection: Connection, edition: str, story: str) -> SentStory | None:
+    """A story as it was sent; None if no campaign has sent it."""
+    numbers = _list_campaigns(connection, edition).get(story)
+    if numbers is None:
+        return None
+    return _make_story(story, numbers, read_contents(connection, numbers[-1]))
+
+
+def _list_campaigns(connection: Connection, edition: str) -> Mapping[str, list[int]]:
+    """The campaigns that had each story, the oldest first, without a look at their deliveries."""
+    sent = list(read_sent_contents(connection, edition))
+    found: dict[str, list[int]] = {
+        facts.slug: [] for _, _, content in reversed(sent) for facts in content.stories
+    }
+    for number, _, content in sent:
+        for facts in content.stories:
+            found[facts.slug].append(number)
+    return found
+
+
+def _make_story(slug: str, campaigns: Sequence[int], contents: Mapping[str, CompiledEdition]) -> SentStory:
+    texts = {tag: _read_text(content, slug) for tag, content in contents.items()}
+    return SentStory(slug=slug, campaigns=tuple(campaigns), texts=texts)
+
+
+def _read_text(content: CompiledEdition, slug: str) -> SentText:
+    place = find_fragment(content.text, FragmentKind.story, slug, markup=False)
+    text = content.text[slice(*place)].strip() if place else ""
+    return SentText(title=find_story_title(content, slug), text=text)

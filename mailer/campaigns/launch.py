@@ -9,13 +9,12 @@ from sqlmodel import SQLModel, col
 
 from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
 from mailer.campaigns.approvals.approval import find_approval, find_approval_fault
-from mailer.campaigns.audiences.left_out import ALREADY_SENT
-from mailer.campaigns.audiences.recipient_selection import is_in_audience
+from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Decisions
-from mailer.campaigns.tested_content import find_test
+from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
 from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.models import (

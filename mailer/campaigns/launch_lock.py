@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
+from mailer.campaigns.recipients import find_missing_identity
 from mailer.errors import MailerError
 from mailer.rendering.image_writer import write_media
 from mailer.settings import Settings

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, Engine, exists, select
 from sqlmodel import col
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.audiences.compliance import find_missing_identity
-from mailer.campaigns.audiences.recipient_selection import Cohort, load_reader
+from mailer.campaigns.content_versions import begin_tests, end_tests
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
-from mailer.campaigns.example_sender import find_example_sender
 from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.tested_content import begin_tests, end_tests
+from mailer.campaigns.recipients import Cohort, find_missing_identity, load_reader
+from mailer.campaigns.trial import find_example_sender
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.sending_settings import load_signer

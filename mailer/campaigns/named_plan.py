@@ -1,16 +1,27 @@
-"""The plan of a campaign by the name of what it sends: an edition, or a correction of one of its stories."""
+"""The plan of a campaign by the name of what it sends, and as the team has prepared it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from editions.correction_note import inspect_note
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.correction_notes import NoteMissingError, NotePlace, list_notes
 from mailer.campaigns.correction_plan import CorrectionPlan, digest_note, plan_correction
-from mailer.campaigns.correction_record import SEPARATOR, CorrectionRecord, find_corrections
+from mailer.campaigns.corrections import SEPARATOR, CorrectionRecord, find_corrections, store_correction
+from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.preparation.preparation_store import (
+    begin_preparation,
+    find_preparation,
+    save_preparation,
+)
 from mailer.database.engine import open_session
+from mailer.errors import MailerError
 from mailer.workspace import Workspace
 from subscribers.segments.segment import Segment
 
@@ -71,3 +82,71 @@ def find_note_of(workspace: Workspace, record: CorrectionRecord) -> NotePlace | 
         if note is not None and digest_note(note) == record.digest:
             return place
     return None
+
+
+class NoSegmentError(MailerError):
+    """Nobody has chosen yet who gets a prepared campaign."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(
+            Phrase(
+                gettext_noop(
+                    "Nobody has chosen yet who gets campaign %(campaign_id)s. Choose its segment in Studio, "
+                    "or give --segment."
+                ),
+                campaign_id=campaign_id,
+            )
+        )
+
+
+def plan_prepared_campaign(
+    workspace: Workspace, engine: Engine, preparation: Preparation, *, now: datetime
+) -> Plan:
+    """Plan sending what was prepared, as it would be launched ``now``. Nothing is stored.
+
+    Raises:
+        NoSegmentError: its segment is not chosen yet.
+        SegmentError: its segment is not valid any more, for example because a sector was renamed.
+        ConfigurationError: its edition is not there any more.
+        NoteMissingError: it sends a correction, and the note of that is not there any more.
+    """
+    decided = preparation.decisions
+    if decided.segment is None:
+        raise NoSegmentError(preparation.campaign_id)
+    with open_session(engine, read_only=True) as session:
+        segment = read_segment(decided.segment, workspace.settings, session)
+    return plan_named_campaign(
+        workspace,
+        engine,
+        preparation.edition,
+        segment,
+        again=decided.again,
+        count_clicks=decided.count_clicks,
+        now=now,
+    )
+
+
+def prepare_correction(
+    session: Session, planned: CorrectionPlan, *, member_id: int | None, now: datetime
+) -> Preparation:
+    """Store a planned correction, and begin to prepare its campaign; if somebody has, that is returned. The
+    caller commits.
+
+    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary.
+
+    Raises:
+        CorrectionConflictError: another correction has taken its name meanwhile.
+    """
+    record = planned.record
+    acquire_launch_lock(session.connection(), record.name)
+    if (found := find_preparation(session, record.name)) is not None:
+        return found
+    store_correction(session.connection(), record, now)
+    begun = begin_preparation(
+        session, record.name, title=record.texts[record.language].title, member_id=member_id, now=now
+    )
+    decided = replace(
+        begun.decisions, segment=planned.plan.segment.text, archived=False, canary=0, count_clicks=False
+    )
+    return save_preparation(session, begun, decided, member_id=member_id, now=now)

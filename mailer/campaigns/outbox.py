@@ -1,30 +1,116 @@
-"""The outbox: a preview writes here the messages that readers would get. Nothing leaves this machine."""
+"""The outbox of a preview, written and read as an inbox, and sample messages. Nothing leaves this machine."""
 
+import bisect
+import os
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser, BytesParser
+from email.policy import default as modern_policy
 from pathlib import Path
 from typing import TypeAlias
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from editions.model import Edition
+from editions.reader import read_edition
 from mailer.atomic_write import write_atomically
-from mailer.campaigns.audiences.recipient_selection import is_in_audience, load_reader
 from mailer.campaigns.plan import Plan
+from mailer.campaigns.recipients import is_in_audience, load_reader
 from mailer.database.engine import open_session
+from mailer.database.schema import ensure_current
 from mailer.errors import MailerError
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.rendering.image_writer import write_media
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import Reader
+from mailer.rendering.message import MessageBuilder, build_message
+from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SampleMessage:
+    workspace: Workspace
+    edition: Edition
+    compiled: CompiledEdition
+    reader: Reader
+
+    def as_html(self) -> bytes:
+        return personalise(self.compiled, self.reader).html.encode()
+
+    def as_text(self) -> bytes:
+        return personalise(self.compiled, self.reader).text.encode()
+
+    def as_mjml(self) -> bytes:
+        settings, overrides = self.workspace.settings, self.workspace.template_overrides
+        return compile_mjml(
+            self.edition, settings, language=self.compiled.language, overrides=overrides
+        ).encode()
+
+    def as_eml(self) -> bytes:
+        return build_message(self.compiled, self.reader, self.workspace.settings, now=datetime.now(UTC))
+
+
+_FORMATS: Mapping[str, Callable[[_SampleMessage], bytes]] = {
+    "html": _SampleMessage.as_html,
+    "text": _SampleMessage.as_text,
+    "mjml": _SampleMessage.as_mjml,
+    "eml": _SampleMessage.as_eml,
+}
+
+
+def render_sample(
+    workspace: Workspace,
+    slug: str,
+    *,
+    output_format: str,
+    address: str | None,
+    language: str | None,
+    local_media: bool = False,
+) -> bytes:
+    """Render an edition as ``html``, ``text``, ``mjml`` or ``eml``, for one subscriber or for an unnamed
+    reader.
+
+    Its pictures are stored in the workspace's media folder. With ``local_media`` the page refers to them as
+    ``../media/``, so that a file in the outbox shows them from disk.
+
+    Raises:
+        EditionError: the edition has errors.
+        SubscriberError: there is no subscriber with ``address``.
+        TemplateError: a template is wrong, or the edition does not exist in ``language``.
+    """
+    edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
+    reader = _load_reader_by_address(workspace, address) if address else anonymous_reader(workspace.settings)
+    compiled = compile_edition(
+        edition,
+        workspace.settings,
+        language=language or choose_language(reader.language, edition.languages),
+        overrides=workspace.template_overrides,
+    )
+    write_media(compiled, workspace.media)
+    data = _FORMATS[output_format](
+        _SampleMessage(workspace=workspace, edition=edition, compiled=compiled, reader=reader)
+    )
+    if local_media:
+        base = f"{workspace.settings.web.base_url}/media/".encode()
+        data = data.replace(base, f"..{os.sep}media{os.sep}".encode())
+    return data
+
+
+def _load_reader_by_address(workspace: Workspace, address: str) -> Reader:
+    with workspace.use_database() as engine:
+        ensure_current(engine)
+        with open_session(engine, read_only=True) as session:
+            return load_reader(session, find_subscriber(session, address), workspace)
 
 
 class NotInAudienceError(MailerError):
@@ -123,3 +209,163 @@ def _file_name(address: str) -> str:
 def _as_page(html: str, workspace: Workspace) -> bytes:
     """The message as a page on disk, with its pictures from the media folder next to the outbox."""
     return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
+
+
+_ENDING = ".eml"
+_HEAD_BYTES = 16 * 1024
+_MAX_BYTES = 20 * 1024 * 1024
+_MAX_SEARCHED = 2000
+"""In how many messages an address is looked for in the header; in more, by the names of the files alone."""
+
+SHOWN_HEADERS = ("From", "To", "Subject", "Reply-To", "Date", "Message-ID", "List-Unsubscribe", "List-Id")
+
+
+class NoMessageError(MailerError):
+    """The outbox has no message with this name, or no longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxEntry:
+    """A message as the list shows it. ``name`` is that of its file; ``written_at`` is aware."""
+
+    name: str
+    subject: str
+    to: str
+    written_at: datetime
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxPage:
+    """Some messages in the order of their names. ``following`` is the name after which the next page begins,
+    None if there is none."""
+
+    entries: Sequence[OutboxEntry]
+    total: int
+    following: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxMessage:
+    """A message in its parts. ``headers`` are those that a person looks for."""
+
+    name: str
+    headers: Sequence[tuple[str, str]]
+    subject: str
+    html: str
+    text: str
+    size: int
+
+
+class OutboxReader:
+    """Reads a folder of messages. The names are kept until the folder changes; thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._names: list[str] = []
+
+    def list_page(self, *, after: str = "", query: str = "", limit: int = 50) -> OutboxPage:
+        """The messages whose names come ``after`` a name, and that are about the address ``query``."""
+        names = self._list_names()
+        total = len(names)
+        start = bisect.bisect_right(names, after) if after else 0
+        found: list[OutboxEntry] = []
+        for entry in self._match(names[start:], query.strip().lower(), total):
+            if len(found) == limit:
+                return OutboxPage(entries=found, total=total, following=found[-1].name)
+            found.append(entry)
+        return OutboxPage(entries=found, total=total, following=None)
+
+    def read_message(self, name: str) -> OutboxMessage:
+        """One message in its parts.
+
+        Raises:
+            NoMessageError: there is none with this name.
+        """
+        content = self.read_source(name)
+        message = BytesParser(policy=modern_policy).parsebytes(content)
+        assert isinstance(message, EmailMessage)  # noqa: S101 - what this policy makes
+        return OutboxMessage(
+            name=name,
+            headers=[(header, str(message[header])) for header in SHOWN_HEADERS if message[header]],
+            subject=str(message["Subject"] or ""),
+            html=_read_body(message, "html"),
+            text=_read_body(message, "plain"),
+            size=len(content),
+        )
+
+    def read_source(self, name: str) -> bytes:
+        """The bytes of one message.
+
+        Raises:
+            NoMessageError: there is none with this name.
+        """
+        names = self._list_names()
+        place = bisect.bisect_left(names, name)
+        if place == len(names) or names[place] != name:
+            raise NoMessageError(f"There is no message {name} in the outbox.")
+        try:
+            with (self._folder / name).open("rb") as file:
+                return file.read(_MAX_BYTES)
+        except OSError as error:
+            raise NoMessageError(f"There is no message {name} in the outbox.") from error
+
+    def _list_names(self) -> list[str]:
+        """The names of the messages, sorted. The list is never changed, only replaced."""
+        try:
+            status = self._folder.stat()
+        except OSError:
+            return []
+        stamp = (status.st_ino, status.st_mtime_ns)
+        with self._lock:
+            if stamp != self._stamp:
+                with os.scandir(self._folder) as found:
+                    self._names = sorted(one.name for one in found if _is_message(one))
+                self._stamp = stamp
+            return self._names
+
+    def _match(self, names: Sequence[str], query: str, total: int) -> Iterator[OutboxEntry]:
+        for name in names:
+            is_named = query in name.lower()
+            if query and not is_named and total > _MAX_SEARCHED:
+                continue
+            entry = self._read_entry(name)
+            if entry is not None and (is_named or query in entry.to.lower()):
+                yield entry
+
+    def _read_entry(self, name: str) -> OutboxEntry | None:
+        try:
+            with (self._folder / name).open("rb") as file:
+                status = os.fstat(file.fileno())
+                head = BytesHeaderParser(policy=modern_policy).parsebytes(file.read(_HEAD_BYTES))
+        except OSError:
+            # It was removed meanwhile.
+            return None
+        return OutboxEntry(
+            name=name,
+            subject=str(head["Subject"] or ""),
+            to=str(head["To"] or ""),
+            written_at=datetime.fromtimestamp(status.st_mtime, UTC),
+            size=status.st_size,
+        )
+
+
+def _is_message(entry: os.DirEntry[str]) -> bool:
+    is_ours = entry.name.endswith(_ENDING) and not entry.name.startswith(".")
+    # Another file's link may lead anywhere.
+    return is_ours and entry.is_file(follow_symlinks=False)
+
+
+def _read_body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    if part is None or part.get_content_subtype() != kind:
+        return ""
+    try:
+        content = part.get_content()
+    except LookupError:
+        # An encoding that nobody knows; it is none of ours.
+        payload = part.get_payload(decode=True)
+        content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+    return content if isinstance(content, str) else ""

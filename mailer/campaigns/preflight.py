@@ -21,9 +21,13 @@ from editions.skeleton.example_remains import find_example_remains
 from editions.source.folder import EDITION_FILE
 from locales.languages import language_name, text_direction
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.audiences.compliance import find_missing_identity
-from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
-from mailer.campaigns.example_sender import find_example_sender
+from mailer.campaigns.recipients import (
+    find_database_problem,
+    find_missing_identity,
+    find_variants,
+    list_cohorts,
+)
+from mailer.campaigns.trial import find_example_sender
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS

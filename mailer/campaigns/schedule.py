@@ -16,9 +16,7 @@ from sqlmodel import col
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
-from mailer.campaigns.audiences.compliance import find_missing_identity
-from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.example_sender import find_example_sender
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import (
     DEFAULT_OPTIONS,
     LaunchOptions,
@@ -29,7 +27,8 @@ from mailer.campaigns.launch import (
 )
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.recipients import find_missing_identity
+from mailer.campaigns.trial import find_example_sender, find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState

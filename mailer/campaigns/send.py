@@ -1,19 +1,20 @@
 """Send a campaign in this process: build its messages from the frozen content and dispatch them."""
 
 import contextlib
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import FrameType
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from editions.model import Personalisation
-from mailer.campaigns.counted_links import CountedLinks, index_links, read_counted_links
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
-from mailer.campaigns.stop_signals import stop_on_signals
+from mailer.campaigns.plan import CountedLinks, index_links, read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.backoff import BackoffPolicy
@@ -30,6 +31,32 @@ from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.click_tokens import ClickToken, encode_sectors, sign_click_token
 from subscribers.tokens import LinkPurpose, TokenSigner
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event that is set on SIGTERM and SIGINT. A second signal ends the process as usual.
+
+    If ``stop`` is given, or outside the main thread, signal handlers are not changed.
+    """
+    if stop is not None or threading.current_thread() is not threading.main_thread():
+        yield stop or threading.Event()
+        return
+    stopping = threading.Event()
+
+    def ask_to_stop(number: int, _: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, former[signal.Signals(number)])
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in former:
+        signal.signal(number, ask_to_stop)
+    try:
+        yield stopping
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
 
 _SENDABLE_STATES = {
     CampaignState.sending,

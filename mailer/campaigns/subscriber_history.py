@@ -1,14 +1,27 @@
-"""What a subscriber was sent, what came of it, and what came back: the latest first."""
+"""What a subscriber was sent and what came of it, kept when two are merged or an import is rolled back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Unpack
 
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import Engine, delete, func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, or_, select
+from sqlmodel import func as sa_func
 
+from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, FeedbackMessage
-from mailer.database.models import Campaign, Delivery, DeliveryState, SentTest
+from mailer.database.models import Campaign, Delivery, DeliveryState, QueuedTransactionalMail, SentTest
+from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_deliveries
 from mailer.reasons.reason import Reason
+from subscribers.consent.merge import merge_subscribers, plan_merge
+from subscribers.consent.merge_plan import MergeDetail, MergePlan
+from subscribers.consent.status_changes import ConsentContext
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.errors import RollbackError
+from subscribers.imports.rollback import RollbackReport, plan_rollback, roll_back, was_added_by
+from subscribers.models import Subscriber
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +109,7 @@ def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: i
 
 def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -> list[SentTestMessage]:
     """List the last tests that went to one of these ``addresses``, however they were written."""
-    lower = func.lower(col(SentTest.address))
+    lower = sa_func.lower(col(SentTest.address))
     rows = session.exec(
         select(SentTest)
         .where(or_(*(lower == address.lower() for address in addresses)))
@@ -104,3 +117,121 @@ def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -
         .limit(limit)
     )
     return [SentTestMessage(edition=row.edition, sent_by=row.sent_by, at=row.sent_at) for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriberMerge:
+    """A merge that was planned or done: the ``people``, and their ``deliveries`` that wait."""
+
+    people: MergePlan
+    deliveries: MergedDeliveries
+
+    def as_dict(self) -> dict[str, Any]:
+        """The merge in the form of the JSON output."""
+        return {
+            **self.people.as_dict(),
+            "deliveries": {"moved": len(self.deliveries.moved), "dropped": len(self.deliveries.dropped)},
+        }
+
+
+def preview_merge(
+    session: Session,
+    keep: str,
+    other: str,
+    *,
+    key: SuppressionKey,
+    take: Collection[MergeDetail] | None = None,
+) -> SubscriberMerge:
+    """What :func:`apply_merge` would do. Writes nothing. Raises as it does."""
+    people = plan_merge(session, keep, other, key=key, take=take)
+    waiting = plan_deliveries(session.connection(), people.kept.id, people.other.id)
+    return SubscriberMerge(people=people, deliveries=waiting)
+
+
+def apply_merge(
+    session: Session,
+    keep: str,
+    other: str,
+    *,
+    key: SuppressionKey,
+    take: Collection[MergeDetail] | None = None,
+    digest: str = "",
+    **context: Unpack[ConsentContext],
+) -> SubscriberMerge:
+    """Merge the subscriber with address ``other`` into that with address ``keep``. The caller commits.
+
+    ``take`` and ``digest`` are as for :func:`subscribers.consent.merge.merge_subscribers`. Nobody gets an
+    edition twice because of it, also while a campaign is being sent.
+
+    Raises:
+        AddressError: an address is not valid.
+        UnknownSubscriberError: no subscriber has one of the addresses.
+        MergeError: they cannot be merged, or have changed since the plan with ``digest`` was made.
+    """
+    people = merge_subscribers(session, keep, other, key=key, take=take, digest=digest, **context)
+    now, merged_id = context["now"], people.other.id
+    waiting = merge_deliveries(session.connection(), people.kept.id, merged_id, now)
+    # Letters that were asked for by the address that is no longer in use.
+    session.connection().execute(
+        delete(QueuedTransactionalMail).where(col(QueuedTransactionalMail.subscriber_id) == merged_id)
+    )
+    return SubscriberMerge(people=people, deliveries=waiting)
+
+
+def plan_import_rollback(session: Session, import_id: int) -> RollbackReport:
+    """Return what :func:`roll_back_import` would do. Writes nothing.
+
+    Raises:
+        RollbackError: as there.
+    """
+    report = plan_rollback(session, import_id)
+    if mailed := _count_mailed(session, import_id):
+        raise _make_refusal(import_id, mailed)
+    return report
+
+
+def roll_back_import(
+    engine: Engine,
+    import_id: int,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    record: Callable[[Session], None] = lambda _: None,
+) -> RollbackReport:
+    """Roll the import back in one transaction; with ``dry_run`` only report what would change. ``record``
+    writes down who did it, in the same transaction.
+
+    Raises:
+        RollbackError: there is no such import, it was rolled back before, or people it added are in the
+            audience of a campaign, whose deliveries must stay accounted for.
+    """
+    with open_session(engine) as session:
+        if mailed := _count_mailed(session, import_id):
+            raise _make_refusal(import_id, mailed)
+        try:
+            report = roll_back(session, import_id, now=now)
+        except IntegrityError as error:
+            # A campaign was launched to them in this very moment.
+            raise _make_refusal(import_id, 1) from error
+        if not dry_run:
+            record(session)
+            session.commit()
+        return report
+
+
+def _count_mailed(session: Session, import_id: int) -> int:
+    """Count the people it added who are in the audience of a campaign."""
+    wanted = (
+        select(func.count(func.distinct(Delivery.subscriber_id)))
+        .join(Subscriber, col(Subscriber.id) == Delivery.subscriber_id)
+        .where(was_added_by(import_id))
+    )
+    return session.exec(wanted).one()
+
+
+def _make_refusal(import_id: int, mailed: int) -> RollbackError:
+    return RollbackError(
+        f"Import {import_id} cannot be rolled back: {mailed:,} of the people it added are in the audience of "
+        "a campaign. To stop mail to one of them: mailer subscribers suppress ADDRESS",
+        mailed=mailed,
+    )

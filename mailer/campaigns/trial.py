@@ -1,22 +1,26 @@
 """Trial mode: until the set-up is proven and a person ends it, campaigns go to test readers alone.
 
-A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by name;
-GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the same.
+A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by
+name; GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the
+same.
 
 A set-up that is only for trying things out needs no trial mode: its relay is this machine or a folder, and
 the domain of its sender, or of its links, is reserved for examples.
 """
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, and_, func, insert, select
 from sqlmodel import col
 
-from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.audiences.recipient_selection import is_in_audience
+import templates
+from locales.phrase import AND, Phrase, gettext_noop, join_phrases, join_sentences
+from mailer.campaigns.recipients import is_in_audience
 from mailer.database.models import TrialChange
 from mailer.errors import MailerError
 from mailer.network import is_reserved_domain
@@ -26,6 +30,52 @@ from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
+
+_SAY_SO = gettext_noop("If you are that body, say so there, or add is_sample_body = true.")
+_ADDRESSES = ("address", "reply_to", "bounces_to", "list_id")
+"""At a domain reserved for examples, so they are nobody's."""
+_IDENTITY = ("name", "organisation", "postal_address")
+"""Of a body that exists, and may use this program too."""
+
+
+def find_example_sender(settings: Settings) -> str:
+    """Which settings of the sender are still those of the example, and what to do; empty if none is."""
+    sender, example = settings.sender, _read_example()
+    keys = _ADDRESSES if sender.is_sample_body else (*_ADDRESSES, *_IDENTITY)
+    same = [key for key in keys if key in example and _normalise(getattr(sender, key)) == example[key]]
+    if not same:
+        return ""
+    words = (
+        gettext_noop(
+            "[sender] %(keys)s are still that of the sample, so readers would get mail in the name "
+            "of another body. Write your own in mailer.toml, or in Studio under Settings, Sender."
+        )
+        if len(same) > 1
+        else gettext_noop(
+            "[sender] %(keys)s is still that of the sample, so readers would get mail in the name of another "
+            "body. Write your own in mailer.toml, or in Studio under Settings, Sender."
+        )
+    )
+    fault = Phrase(words, keys=join_phrases(same, AND))
+    return join_sentences([fault, _SAY_SO]) if set(same) <= set(_IDENTITY) else fault
+
+
+def shows_sample_body(settings: Settings) -> bool:
+    """Whether the sender's name, organisation or postal address is that of the body in the sample."""
+    sender, example = settings.sender, _read_example()
+    return any(key in example and _normalise(getattr(sender, key)) == example[key] for key in _IDENTITY)
+
+
+@cache
+def _read_example() -> Mapping[str, str]:
+    """The sender that `mailer init --sample` writes."""
+    values = tomllib.loads((templates.ROOT / "workspace" / "example.toml").read_text(encoding="utf-8"))
+    return {key: _normalise(value) for key, value in values["sender"].items()}
+
+
+def _normalise(text: str) -> str:
+    return " ".join(text.casefold().split())
+
 
 _MAX_NAME_LENGTH = 200
 

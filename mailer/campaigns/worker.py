@@ -11,15 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, exists, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
+from mailer.campaigns.due_launches import has_due_launches, start_due_launches
 from mailer.campaigns.lifecycle import reopen_for_doubts
-from mailer.campaigns.machines import WORKER_ID_PREFIX
-from mailer.campaigns.pending_launches.start import has_due_launches, start_due_launches
-from mailer.campaigns.reconfirmation.deadline import close_due_reconfirmations
+from mailer.campaigns.reconfirmation import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import look_up_providers, send_campaign
 from mailer.database.clock import Clock, read_clock
@@ -39,6 +39,59 @@ from mailer.live_workspace import LiveWorkspace
 from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
+
+WORKER_ID_PREFIX = "work-"
+"""The prefix of a worker's id in the table of dispatchers."""
+
+_NO_CAMPAIGN_YET = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingProcess:
+    """A process that is registered to send: a worker, which takes up every campaign, or one that sends a
+    single campaign. ``host`` is the name of its machine, ``notice`` what a person should know about its work.
+    """
+
+    id: str
+    host: str
+    is_worker: bool
+    is_alive: bool
+    started_at: datetime
+    heartbeat_at: datetime
+    notice: str
+
+
+def list_processes(workspace: Workspace, engine: Engine) -> list[SendingProcess]:
+    """The processes that are registered, workers first. Nothing is written.
+
+    A worker that sends a campaign is there twice, as a worker and as the campaign's dispatcher.
+    """
+    dead = Presence(engine, workspace.root, _NO_CAMPAIGN_YET).find_dead()
+    is_worker = col(Dispatcher.id).startswith(WORKER_ID_PREFIX)
+    columns = (
+        *(col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.started_at)),
+        *(col(Dispatcher.heartbeat_at), col(Dispatcher.notice)),
+    )
+    rows = select(*columns).order_by(is_worker.desc(), col(Dispatcher.host), col(Dispatcher.started_at))
+    with engine.connect().execution_options(read_only=True) as connection:
+        return [
+            SendingProcess(
+                id=row.id,
+                host=row.host.partition(" ")[0],
+                is_worker=row.id.startswith(WORKER_ID_PREFIX),
+                is_alive=row.id not in dead,
+                started_at=row.started_at,
+                heartbeat_at=row.heartbeat_at,
+                notice=row.notice,
+            )
+            for row in connection.execute(rows)
+        ]
+
+
+def count_workers(workspace: Workspace, engine: Engine) -> int:
+    """Count the running workers, on this machine and others. Nothing is written."""
+    return sum(one.is_worker and one.is_alive for one in list_processes(workspace, engine))
+
 
 MAX_CAMPAIGNS = 4
 _POLL_SECONDS = 1.0

@@ -79,8 +79,8 @@ def leave_to_workers(
     context: CliContext, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
     """Print which processes will send the campaign, or that none is running yet."""
-    from mailer.campaigns.machines import count_workers
     from mailer.campaigns.report import describe_counts, summarise_campaign
+    from mailer.campaigns.worker import count_workers
     from mailer.database.engine import open_session
 
     with context.open_database(workspace) as engine:

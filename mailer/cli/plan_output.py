@@ -9,9 +9,9 @@ from mailer.cli.output import emit, say
 
 if TYPE_CHECKING:
     from mailer.campaigns.approvals.approval import Approval
+    from mailer.campaigns.content_versions import ContentTest
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
-    from mailer.campaigns.tested_content import ContentTest
     from mailer.workspace import Workspace
 
 _MAX_FILES_NAMED = 3

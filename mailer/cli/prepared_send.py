@@ -60,8 +60,8 @@ def fill_options(session: Session, edition: str, options: SendOptions) -> SendOp
         MissingParameter: nobody says who gets it.
         NoSegmentError: the draft does not say it yet either.
     """
+    from mailer.campaigns.named_plan import NoSegmentError
     from mailer.campaigns.preparation.preparation_store import find_preparation
-    from mailer.campaigns.prepared_plan import NoSegmentError
 
     found = find_preparation(session, edition)
     if options.query is not None:

@@ -1,10 +1,13 @@
 """A thread that counts what pages ask for, so that no page waits for a million rows.
 
 Asking never changes anything that people see: what is known is answered at once, with its time, and what is
-missing or out of date is counted in the background, one number after the other, those asked for last first. A
-number that is quick to count, as on a small list, is there in the same answer.
+missing or out of date is counted in the background, one number after the other, those asked for last first.
+A number that is quick to count, as on a small list, is there in the same answer. Numbers are kept in the
+database for all machines and for the next start.
 """
 
+import contextlib
+import json
 import logging
 import threading
 import time
@@ -12,22 +15,89 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlmodel import col
 
 from editions.cache import BoundedCache
-from mailer.counts.count_store import StoredCount, read_counts, store_count
-from mailer.counts.counters import COUNTERS, SHAPE, CountContext
-from mailer.counts.list_stamp import read_list_stamp
-from mailer.counts.request import CountedNumber, CountKind, CountRequest
+from mailer.counts.counters import COUNTERS, SHAPE, CountContext, CountedNumber, CountKind, CountRequest
+from mailer.database.count_models import KeptCount
 from mailer.database.engine import open_session
+from mailer.database.models import Campaign, Delivery
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.settings import Settings
 from subscribers.errors import SubscriberError
+from subscribers.models import ConsentRecord, ImportBatch, SavedSegment, Subscriber
+
+_KEPT_FOR: Final = timedelta(days=30)
+_COLUMNS = (
+    *(col(KeptCount.key), col(KeptCount.body), col(KeptCount.counted_at), col(KeptCount.stamp)),
+    col(KeptCount.cost),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredCount:
+    """A number as it was at ``counted_at``, on a list with this ``stamp``; counting took ``cost`` seconds."""
+
+    value: Any
+    counted_at: datetime
+    stamp: str
+    cost: float
+
+
+def read_counts(connection: Connection, keys: Collection[str]) -> dict[str, StoredCount]:
+    """Read what is kept, by key."""
+    rows = connection.execute(select(*_COLUMNS).where(col(KeptCount.key).in_(list(keys)))) if keys else ()
+    return {
+        key: StoredCount(value=json.loads(body), counted_at=at, stamp=stamp, cost=cost)
+        for key, body, at, stamp, cost in rows
+    }
+
+
+def store_count(engine: Engine, key: str, count: StoredCount) -> None:
+    """Keep a number, and delete what nobody has asked for in a month."""
+    values = {
+        "body": json.dumps(count.value, ensure_ascii=False),
+        "counted_at": count.counted_at,
+        "stamp": count.stamp,
+        "cost": count.cost,
+    }
+    # Another machine may have stored the same number at this moment.
+    with contextlib.suppress(IntegrityError), engine.begin() as connection:
+        past = count.counted_at - _KEPT_FOR
+        connection.execute(delete(KeptCount).where(col(KeptCount.counted_at) < past))
+        changed = connection.execute(update(KeptCount).where(col(KeptCount.key) == key).values(values))
+        if changed.rowcount == 0:
+            connection.execute(insert(KeptCount).values(key=key, **values))
+
+
+def read_list_stamp(connection: Connection, today: date) -> str:
+    """Read what the list, its campaigns and its saved segments are like on a day.
+
+    Everything that changes a subscriber leaves a consent record, and whoever is added or removed changes the
+    last numbers. Each part is found in an index, or in a table of a few hundred rows. What deliveries become
+    while a campaign is being sent is not in it.
+    """
+    numbers: list[ColumnElement[Any]] = [
+        *(func.max(col(table.id)) for table in (ConsentRecord, Subscriber, ImportBatch, Delivery, Campaign)),
+        *(func.max(col(when)) for when in (ImportBatch.rolled_back_at, Campaign.launched_at)),
+        *(func.max(col(Campaign.finished_at)), func.max(col(SavedSegment.updated_at))),
+        func.count(col(SavedSegment.name)),
+    ]
+    read = [select(number).scalar_subquery() for number in numbers]
+    return " ".join(
+        [today.isoformat(), *(_shorten(value) for value in connection.execute(select(*read)).one())]
+    )
+
+
+def _shorten(value: object) -> str:
+    return "-" if value is None else str(value).replace(" ", "T")
+
 
 PATIENCE: Final = 0.04
 """How many seconds an answer waits for numbers that may be quick."""

@@ -16,11 +16,10 @@ from sqlalchemy import Engine
 
 from mailer.atomic_write import write_atomically
 from mailer.campaigns.launch import launch
-from mailer.campaigns.outbox import write_outbox
+from mailer.campaigns.outbox import render_sample, write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.campaigns.report import describe_counts
-from mailer.campaigns.sample_message import render_sample
 from mailer.campaigns.send import send_campaign
 from mailer.demo.output import DemoOutput
 from mailer.demo.returns import show_returns

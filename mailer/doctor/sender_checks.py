@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from locales.phrase import FULL_STOP, Phrase, gettext_noop, join_sentences
-from mailer.campaigns.audiences.compliance import find_missing_identity
-from mailer.campaigns.example_sender import find_example_sender
-from mailer.campaigns.trial import read_trial
+from mailer.campaigns.recipients import find_missing_identity
+from mailer.campaigns.trial import find_example_sender, read_trial
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.network import is_reserved_domain
 from mailer.workspace import Workspace

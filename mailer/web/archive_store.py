@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
+from mailer.campaigns.corrections import SentCorrection, list_sent_corrections
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError

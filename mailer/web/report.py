@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
+from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report import read_time_line, report_campaign
 from mailer.database.engine import open_session

@@ -83,7 +83,7 @@ def merge_subscribers(
     """Merge the subscriber with address ``other`` into that with address ``keep``; return what was done.
 
     With ``digest``, only if that is still the plan's. The ledger of deliveries is not touched:
-    :mod:`mailer.campaigns.subscriber_merge` does both. Raises as :func:`plan_merge` does, and:
+    :mod:`mailer.campaigns.subscriber_history` does both. Raises as :func:`plan_merge` does, and:
 
     Raises:
         MergeError: one of them has changed since the plan with ``digest`` was made.

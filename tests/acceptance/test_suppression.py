@@ -16,9 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import delete
 from sqlmodel import Session, select
 
-from mailer.campaigns.audiences.compliance import may_be_mailed
-from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.launch import insert_deliveries
+from mailer.campaigns.recipients import is_in_audience, may_be_mailed
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.ledger import Ledger

@@ -23,9 +23,8 @@ from mailer.campaigns.correction_notes import (
 )
 from mailer.campaigns.correction_plan import plan_correction
 from mailer.campaigns.launch import LaunchOptions, launch_or_continue
+from mailer.campaigns.named_plan import plan_prepared_campaign, prepare_correction
 from mailer.campaigns.preparation.preparation_store import read_preparation
-from mailer.campaigns.prepared_correction import prepare_correction
-from mailer.campaigns.prepared_plan import plan_prepared_campaign
 from mailer.workspace import Workspace, open_workspace, write_keys
 from tests.campaigns.test_corrections import STORY, run, send_edition
 from tests.conftest import SETTINGS

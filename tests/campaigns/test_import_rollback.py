@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.import_rollback import plan_import_rollback, roll_back_import
+from mailer.campaigns.subscriber_history import plan_import_rollback, roll_back_import
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from subscribers.consent.status_changes import erase, unsubscribe

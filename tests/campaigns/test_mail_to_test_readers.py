@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
 from mailer.campaigns.approvals.settlement import approve
+from mailer.campaigns.content_versions import check_test, find_test
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
@@ -23,7 +24,6 @@ from mailer.campaigns.mail_to_test_readers import (
     read_test_readers,
     send_test,
 )
-from mailer.campaigns.tested_content import check_test, find_test
 from mailer.database.models import Campaign, CampaignState, Delivery, SentTest
 from mailer.errors import ConfigurationError
 from mailer.settings import CampaignSettings, FeedbackSettings

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from editions.problem import Level
-from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.i18n import load_translator

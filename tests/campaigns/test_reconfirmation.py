@@ -11,14 +11,15 @@ from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import launch_or_continue
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.reconfirmation.deadline import close_due_reconfirmations
-from mailer.campaigns.reconfirmation.plan import (
+from mailer.campaigns.reconfirmation import (
     ReconfirmationError,
     ReconfirmationPlan,
+    ReconfirmationStanding,
+    close_due_reconfirmations,
+    list_standings,
     plan_reconfirmation,
     store_reconfirmation,
 )
-from mailer.campaigns.reconfirmation.record import ReconfirmationStanding, list_standings
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState
 from mailer.i18n import LANGUAGES

@@ -9,11 +9,13 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.approvals.approval import check_approval
 from mailer.campaigns.launch import launch
-from mailer.campaigns.lifecycle import CampaignStateError, UnknownCampaignError, cancel_campaign
-from mailer.campaigns.reschedule import (
+from mailer.campaigns.lifecycle import (
+    CampaignStateError,
     EarlierStartError,
     OtherStartError,
     Rescheduled,
+    UnknownCampaignError,
+    cancel_campaign,
     reschedule_campaign,
 )
 from mailer.campaigns.schedule import ScheduleError, schedule_campaign, start_due_campaigns

@@ -6,9 +6,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.campaigns import sector_uses
-from mailer.campaigns.sector_uses import SectorUse, count_sector_use
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns import uses
+from mailer.campaigns.uses import SectorUse, count_sector_use, make_lookups
 from mailer.workspace import Workspace
 from subscribers.models import SubscriberSector
 from subscribers.segments.saved_segments import save_segment
@@ -50,5 +49,5 @@ def test_people_and_segments_count(
             save_segment(connection, name, text, make_lookups(connection, workspace.settings), now=START)
         session.commit()
     assert count(engine, workspace, "culture") == SectorUse(subscribers=4, segments=("ours",))
-    monkeypatch.setattr(sector_uses, "MOST_COUNTED", 2)
+    monkeypatch.setattr(uses, "MOST_COUNTED", 2)
     assert count(engine, workspace, "culture").subscribers == 3

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.campaigns.segment_uses import (
+from mailer.campaigns.uses import (
     SegmentUses,
     find_segment_uses,
     make_lookups,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.audiences.recipient_selection import already_has
-from mailer.campaigns.audiences.segments import has_got
-from mailer.campaigns.subscriber_merge import SubscriberMerge, apply_merge, preview_merge
+from mailer.campaigns.delivery_history import has_got
+from mailer.campaigns.recipients import already_has
+from mailer.campaigns.subscriber_history import SubscriberMerge, apply_merge, preview_merge
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.ledger import Ledger
 from mailer.privacy.data_export import export_personal_data

@@ -18,10 +18,9 @@ from sqlmodel import Session, col, select
 from mailer.campaigns import worker as worker_module
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
-from mailer.campaigns.machines import count_workers
 from mailer.campaigns.schedule import schedule_campaign
 from mailer.campaigns.send import send_campaign
-from mailer.campaigns.worker import find_workable, requeue_in_doubt
+from mailer.campaigns.worker import count_workers, find_workable, requeue_in_doubt
 from mailer.database.models import (
     Campaign,
     CampaignContent,

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.campaigns.machines import count_workers
+from mailer.campaigns.worker import count_workers
 from mailer.cli import mailer
 from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext

@@ -11,10 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from mailer.counts.background_counts import _MAX_WAITING, Counts
-from mailer.counts.count_store import StoredCount, store_count
-from mailer.counts.counters import COUNTERS, CountContext
-from mailer.counts.request import CountedNumber, CountKind, count_segment
+from mailer.counts.background_counts import _MAX_WAITING, Counts, StoredCount, store_count
+from mailer.counts.counters import COUNTERS, CountContext, CountedNumber, CountKind, count_segment
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import add_consent_record

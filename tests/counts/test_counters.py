@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.campaigns.audiences.recipient_selection import is_in_audience, list_cohorts
-from mailer.counts.counters import COUNTERS, CountContext, read_cohorts, read_cross_table
-from mailer.counts.list_stamp import read_list_stamp
-from mailer.counts.request import (
+from mailer.campaigns.recipients import is_in_audience, list_cohorts
+from mailer.counts.background_counts import read_list_stamp
+from mailer.counts.counters import (
     ARGUMENTS,
+    COUNTERS,
+    CountContext,
     CountKind,
     CountRequest,
     count_audience,
@@ -22,6 +23,8 @@ from mailer.counts.request import (
     count_cross_table,
     count_difference,
     count_segment,
+    read_cohorts,
+    read_cross_table,
     read_request,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState

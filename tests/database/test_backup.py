@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from mailer.campaigns.pending_launches.start import start_due_launches
+from mailer.campaigns.due_launches import start_due_launches
 from mailer.database import backup as backup_module
 from mailer.database.backup import BackupError, backup
 from mailer.database.engine import open_engine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from mailer.campaigns.correction_record import (
+from mailer.campaigns.corrections import (
     CorrectionRecord,
     CorrectionText,
     name_correction,

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.subscriber_merge import apply_merge
+from mailer.campaigns.subscriber_history import apply_merge
 from mailer.database.feedback_models import (
     Consequence,
     FeedbackEvent,

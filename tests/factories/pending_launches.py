@@ -8,7 +8,7 @@ from sqlmodel import Session
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.launch_lock import launch_lock
-from mailer.campaigns.pending_launches.pending_launch import (
+from mailer.campaigns.pending_launches import (
     LaunchRequest,
     PendingLaunch,
     ask_launch,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from editions.correction_note import inspect_note
 from editions.model import Edition
-from mailer.campaigns.correction_edition import (
+from mailer.campaigns.corrections import (
     CorrectedEdition,
     describe_correction,
     make_correction_edition,
+    name_correction,
 )
-from mailer.campaigns.correction_record import name_correction
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.workspace import Workspace
 

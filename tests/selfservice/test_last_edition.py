@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from editions.model import Personalisation
-from mailer.campaigns.audiences.recipient_selection import list_cohorts, load_reader
+from mailer.campaigns.recipients import list_cohorts, load_reader
 from mailer.database.models import Delivery, DeliveryState
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled_edition import CompiledEdition

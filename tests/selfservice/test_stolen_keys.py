@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.key_use import find_key_use
+from mailer.campaigns.uses import find_key_use
 from mailer.database.models import Campaign, CampaignState
 from mailer.keys import list_keys, read_keys, retire_key, rotate_keys, write_keys
 from mailer.selfservice.unsubscribe import unsubscribe_by_link

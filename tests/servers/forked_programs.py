@@ -22,7 +22,7 @@ from tests.servers.process import wait_until
 _MODULES = (
     "mailer.campaigns.report.report_worker",
     "mailer.campaigns.send",
-    "mailer.campaigns.stop_signals",
+    "mailer.campaigns.send",
     "mailer.campaigns.worker",
     "mailer.cli",
     "mailer.dispatch.dispatcher",

@@ -31,7 +31,7 @@ from tests.servers.process import can_connect, wait_until
 _MODULES = (
     "mailer.campaigns.metrics",
     "mailer.campaigns.report.report_worker",
-    "mailer.campaigns.stop_signals",
+    "mailer.campaigns.send",
     "mailer.campaigns.worker",
     "mailer.cli",
     "mailer.feedback.worker",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from mailer.campaigns.pending_launches.start import start_due_launches
+from mailer.campaigns.due_launches import start_due_launches
 from mailer.rendering import edition_compiler, incremental
 from mailer.rendering.pipeline.renderer import render_page, warm_up
 from mailer.workspace import open_workspace

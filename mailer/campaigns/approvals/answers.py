@@ -25,8 +25,8 @@ from mailer.campaigns.approvals.people import (
 )
 from mailer.campaigns.approvals.rounds import Round, end_round, find_round, freeze_state, list_open_rounds
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.content_changes import GONE
-from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.content_versions import GONE
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalComment,

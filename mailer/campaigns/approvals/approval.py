@@ -29,9 +29,8 @@ from mailer.campaigns.approvals.changes import (
 )
 from mailer.campaigns.approvals.rounds import find_round_of, list_approvers
 from mailer.campaigns.approvals.steps import is_named
-from mailer.campaigns.content_changes import GONE
-from mailer.campaigns.correction_record import SEPARATOR
-from mailer.campaigns.current_content import compile_content
+from mailer.campaigns.content_versions import GONE, compile_content
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignContent, CampaignState

@@ -11,7 +11,7 @@ from typing import Any
 import templates
 from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.content_changes import NEWER_PROGRAM, list_content_changes
+from mailer.campaigns.content_versions import NEWER_PROGRAM, list_content_changes
 from mailer.campaigns.plan import digest_plan
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError

@@ -30,10 +30,9 @@ from mailer.campaigns.approvals.rounds import (
     read_round_content,
 )
 from mailer.campaigns.approvals.steps import dump_steps
-from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.counted_links import number_links, store_counted_links
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.plan import Plan
+from mailer.campaigns.plan import Plan, number_links, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
 from mailer.database.approval_models import (

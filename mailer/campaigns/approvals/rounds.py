@@ -23,7 +23,7 @@ from mailer.campaigns.approvals.steps import (
     find_current_step,
     load_steps,
 )
-from mailer.campaigns.check_warnings import CheckWarning
+from mailer.campaigns.draft import CheckWarning
 from mailer.campaigns.plan import Plan
 from mailer.database.approval_models import (
     ApprovalAnswer,

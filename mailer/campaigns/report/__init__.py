@@ -5,7 +5,7 @@ Whatever the size of the audience, a report has a few dozen rows, because the da
 CSV has every delivery by name.
 """
 
-from mailer.campaigns.check_warnings import CheckWarning
+from mailer.campaigns.draft import CheckWarning
 from mailer.campaigns.report.acceptance_times import HandOver, PlaceHandOver, format_duration
 from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
 from mailer.campaigns.report.campaign_report import (

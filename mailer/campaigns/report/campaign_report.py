@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, or_, select
 
-from mailer.campaigns.check_warnings import CheckWarning, read_warnings
-from mailer.campaigns.correction_record import find_corrections
+from mailer.campaigns.corrections import find_corrections
+from mailer.campaigns.draft import CheckWarning, read_warnings
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.acceptance_times import HandOver
 from mailer.campaigns.report.breakdown import Breakdown

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, fu
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
-from mailer.campaigns.audiences.segments import RECEIVED_STATES
+from mailer.campaigns.delivery_history import RECEIVED_STATES
 from mailer.campaigns.report.disclosure import Figure, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.safeguards import name_campaign

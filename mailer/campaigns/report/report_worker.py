@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
 from mailer.campaigns.report.parts import count_outdated_parts

@@ -12,12 +12,12 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.approvals.approval import Approval, read_approval
-from mailer.campaigns.correction_record import CorrectionRecord, find_corrections
+from mailer.campaigns.content_versions import ContentTest
+from mailer.campaigns.corrections import CorrectionRecord, find_corrections
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation, read_preparations
 from mailer.campaigns.report.parts import read_cheap_part, read_parts
-from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.report_models import ReportPart
@@ -65,7 +65,7 @@ class CampaignSummary:
     ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
     running while it is sending. ``approval`` is the one it was given, if any;
     :func:`mailer.campaigns.approvals.approval.check_approval` says whether it still holds. ``test`` and
-    ``test_ahead`` are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when
+    ``test_ahead`` are what :func:`mailer.campaigns.content_versions.check_test` says. ``created_at`` is when
     its content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
     ``counts_clicks`` says whether clicks on its links are counted. ``correction_of`` is the story it corrects
     (``2026-1/teachers``), "" if it sends an edition. ``preparation`` is what the team has decided about it in

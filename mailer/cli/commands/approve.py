@@ -89,7 +89,7 @@ def _name_click_option(count_clicks: bool | None) -> list[str]:
 def with_checks(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
     """Return ``summary`` with what has changed since the campaign was approved, and whether it was tested."""
     from mailer.campaigns.approvals.approval import check_approval
-    from mailer.campaigns.tested_content import check_test
+    from mailer.campaigns.content_versions import check_test
 
     found = check_test(session, workspace, summary.id)
     return replace(

@@ -232,7 +232,7 @@ def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
     Without an offset, the time is in this machine's time zone. What is sent and its approval stay as they
     are.
     """
-    from mailer.campaigns.reschedule import reschedule_campaign
+    from mailer.campaigns.lifecycle import reschedule_campaign
     from mailer.campaigns.schedule import parse_start_time
     from mailer.database.clock import read_clock
 

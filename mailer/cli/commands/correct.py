@@ -142,7 +142,7 @@ def _approve(
 @pass_context
 def corrections(context: CliContext, edition: str, as_json: bool) -> None:
     """List the corrections of an edition that were sent, oldest first."""
-    from mailer.campaigns.correction_record import list_sent_corrections
+    from mailer.campaigns.corrections import list_sent_corrections
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:

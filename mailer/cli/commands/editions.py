@@ -129,7 +129,7 @@ def render(
 
     Example: mailer render 2021-2 --for desk@example.org --format eml -o desk.eml
     """
-    from mailer.campaigns.sample_message import render_sample
+    from mailer.campaigns.outbox import render_sample
 
     data = render_sample(
         context.open_workspace(), edition, output_format=form, address=address, language=language

@@ -157,7 +157,7 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     Only possible while none of the people it added has been sent mail. People who have since unsubscribed,
     changed their choices or been edited are kept as they are, and so are suppressed addresses.
     """
-    from mailer.campaigns.import_rollback import roll_back_import
+    from mailer.campaigns.subscriber_history import roll_back_import
 
     workspace = context.open_workspace()
     with context.open_database(workspace) as engine:

@@ -26,7 +26,7 @@ from mailer.cli.send_options import (
 )
 
 if TYPE_CHECKING:
-    from mailer.campaigns.reconfirmation.plan import ReconfirmationPlan
+    from mailer.campaigns.reconfirmation import ReconfirmationPlan
 
 
 @click.command()
@@ -72,7 +72,7 @@ def reconfirm(
     """
     from mailer.campaigns.approvals.settlement import approve
     from mailer.campaigns.launch import LaunchOptions
-    from mailer.campaigns.reconfirmation.plan import plan_reconfirmation, store_reconfirmation
+    from mailer.campaigns.reconfirmation import plan_reconfirmation, store_reconfirmation
     from mailer.database.engine import open_session
 
     if run.confirm and approver:
@@ -112,7 +112,7 @@ def _tell(planned: ReconfirmationPlan) -> None:
 @pass_context
 def reconfirmations(context: CliContext, as_json: bool) -> None:
     """Show who was asked whether they still want the newsletter, and how many have answered."""
-    from mailer.campaigns.reconfirmation.record import list_standings
+    from mailer.campaigns.reconfirmation import list_standings
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:

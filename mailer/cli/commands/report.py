@@ -195,7 +195,7 @@ def _read_report(
 
 
 def _describe(found: CampaignReport | TimeLine, workspace: Workspace) -> tuple[ReportSection, ...]:
-    from mailer.campaigns.audiences.segments import vocabulary_of
+    from mailer.campaigns.delivery_history import vocabulary_of
     from mailer.campaigns.report import TimeLine, describe_report, describe_time_line
 
     if isinstance(found, TimeLine):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from mailer.campaigns.audiences.comparison import AudienceChange, Difference
-    from mailer.campaigns.segment_uses import CampaignUse, SegmentUses
+    from mailer.campaigns.audience_comparison import AudienceChange, Difference
+    from mailer.campaigns.uses import CampaignUse, SegmentUses
     from mailer.workspace import Workspace
     from subscribers.segments.segment import Segment
 
@@ -89,7 +89,7 @@ def save(context: CliContext, name: str, query: str) -> None:
 
     Campaigns keep the meaning the name had when they were created.
     """
-    from mailer.campaigns.segment_uses import make_lookups
+    from mailer.campaigns.uses import make_lookups
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import save_segment as save_segment
 
@@ -110,7 +110,7 @@ def save(context: CliContext, name: str, query: str) -> None:
 @pass_context
 def show(context: CliContext, name: str, as_json: bool) -> None:
     """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
-    from mailer.campaigns.segment_uses import find_segment_uses
+    from mailer.campaigns.uses import find_segment_uses
     from subscribers.segments.saved_segments import find_saved_segment, list_saved_segments
 
     workspace = context.open_workspace()
@@ -140,7 +140,7 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 @pass_context
 def rename(context: CliContext, name: str, new_name: str) -> None:
     """Give a saved segment another name, also where other saved segments use it."""
-    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts, rename_in_drafts
+    from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts, rename_in_drafts
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import rename_segment as rename_segment
 
@@ -160,7 +160,7 @@ def rename(context: CliContext, name: str, new_name: str) -> None:
 @pass_context
 def delete(context: CliContext, name: str) -> None:
     """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
-    from mailer.campaigns.segment_uses import make_lookups, refuse_if_named_in_drafts
+    from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts
     from subscribers.segments.saved_segments import delete_segment, find_saved_segment
 
     workspace = context.open_workspace()
@@ -204,7 +204,7 @@ def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json:
 
     Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.audiences.comparison import compare_audiences as compare_audiences
+    from mailer.campaigns.audience_comparison import compare_audiences as compare_audiences
 
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
@@ -253,7 +253,7 @@ def _print_difference(difference: Difference) -> None:
 
 
 def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[str, Any]:
-    from mailer.campaigns.audiences.segments import vocabulary_of
+    from mailer.campaigns.delivery_history import vocabulary_of
     from subscribers.queries import count_subscribers
     from subscribers.segments.segment_description import describe_segment as explain_segment
 

@@ -128,8 +128,8 @@ def preview_plan(
 ) -> None:
     """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
     from mailer.campaigns.approvals.approval import find_approval
+    from mailer.campaigns.content_versions import find_test
     from mailer.campaigns.outbox import write_outbox
-    from mailer.campaigns.tested_content import find_test
     from mailer.campaigns.trial import find_trial_fault
 
     with workspace.use_database() as engine:

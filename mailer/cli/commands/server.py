@@ -33,7 +33,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
     readers request. It needs a proxy with https in front of it: see docs/serving.md.
     """
-    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.campaigns.send import stop_on_signals
     from mailer.live_workspace import LiveWorkspace
     from mailer.web.connections import raise_descriptor_limit
     from mailer.web.live_app import LiveApp
@@ -96,7 +96,7 @@ def work(context: CliContext, no_listen: bool) -> None:
     With PostgreSQL, run it on as many machines as you like. If one of them dies, the others take over its
     work.
     """
-    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.campaigns.send import stop_on_signals
     from mailer.campaigns.worker import run_worker as work_on
     from mailer.live_workspace import LiveWorkspace
 

@@ -51,7 +51,7 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
     It shows what your edition and your settings do with what comes back, without a network. What its readers
     write is read at once, and each line says what followed. See docs/feedback.md.
     """
-    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.campaigns.send import stop_on_signals
     from mailer.feedback.simulator.rehearsal import open_rehearsal
     from mailer.feedback.simulator.simulation import simulate
 

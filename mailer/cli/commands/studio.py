@@ -37,7 +37,7 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
     """
     if click_context.invoked_subcommand is not None:
         return
-    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.campaigns.send import stop_on_signals
     from mailer.live_workspace import LiveWorkspace
     from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app

@@ -12,7 +12,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.campaigns.subscriber_merge import SubscriberMerge
+    from mailer.campaigns.subscriber_history import SubscriberMerge
     from subscribers.consent.merge_plan import MergeSide
 
 
@@ -45,7 +45,7 @@ def merge(
     address gets no more mail. Links in mail to either address work for the one who is kept.
     Example: mailer subscribers merge mei@example.org m.lin@example.com --apply
     """
-    from mailer.campaigns.subscriber_merge import apply_merge, preview_merge
+    from mailer.campaigns.subscriber_history import apply_merge, preview_merge
     from subscribers.consent.merge_plan import read_merge_details
 
     workspace = context.open_workspace()

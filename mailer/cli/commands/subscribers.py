@@ -47,7 +47,7 @@ def read_segment(settings: Settings, query: str, session: Session | None = None)
         from subscribers.segments.segment import parse_segment
 
         return parse_segment(query, sectors=settings.sectors)
-    from mailer.campaigns.audiences.segments import read_segment as read
+    from mailer.campaigns.delivery_history import read_segment as read
 
     return read(query, settings, session)
 
@@ -108,7 +108,7 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
 
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
     """The segment in words, after a colon; empty for all subscribers."""
-    from mailer.campaigns.audiences.segments import vocabulary_of
+    from mailer.campaigns.delivery_history import vocabulary_of
     from subscribers.segments.segment_description import describe_segment
 
     return f": {describe_segment(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
@@ -123,7 +123,7 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
 
     Counts those who would get mail today, unless the segment asks about the status itself.
     """
-    from mailer.campaigns.audiences.segments import vocabulary_of
+    from mailer.campaigns.delivery_history import vocabulary_of
     from mailer.cli.cross_table_output import as_dict, print_table
     from subscribers.cross_table import make_cross_table
     from subscribers.segments.terms import TermKey

@@ -186,7 +186,7 @@ def demo(folder: Path | None, browser: bool, studio: bool | None) -> None:
 
 
 def _show_in_studio(root: Path, output: TerminalDemoOutput, *, opens_browser: bool) -> None:
-    from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.campaigns.send import stop_on_signals
     from mailer.demo.studio_visit import show_in_studio
     from mailer.demo.walkthrough import find_free_port
 

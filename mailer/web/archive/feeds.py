@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from mailer.campaigns.correction_edition import anchor_correction
+from mailer.campaigns.corrections import anchor_correction
 from mailer.rendering.archive_urls import archive_url
 from mailer.rendering.themes.phrases import load_phrases
 from mailer.web.archive_store import ArchivedEdition

@@ -16,8 +16,7 @@ from fastapi import Request
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from mailer.campaigns.correction_edition import anchor_correction, format_day
-from mailer.campaigns.correction_record import SentCorrection
+from mailer.campaigns.corrections import SentCorrection, anchor_correction, format_day
 from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_language
 from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment

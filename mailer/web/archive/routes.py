@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from locales.countries import is_country
-from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
+from mailer.campaigns.corrections import SentCorrection, list_sent_corrections
 from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings

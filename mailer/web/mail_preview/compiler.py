@@ -13,7 +13,7 @@ from editions.images.prepare import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.problem import Level, Problem
 from editions.reader import inspect_edition
-from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.named_plan import plan_written_correction
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import BuildError, ConfigurationError, MailerError, TemplateError

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from locales.phrase import Phrase, gettext_noop, join_sentences
-from mailer.campaigns.audiences.recipient_selection import find_database_problem, load_reader
-from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.recipients import find_database_problem, load_reader
 from mailer.database.engine import open_session
 from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.web.plain_number import read_number

@@ -9,7 +9,7 @@ from hashlib import sha256
 from sqlalchemy import Engine
 
 from editions.model import Edition, EditionForm
-from mailer.campaigns.audiences.recipient_selection import Cohort, find_variants, list_cohorts
+from mailer.campaigns.recipients import Cohort, find_variants, list_cohorts
 from mailer.database.engine import open_session
 from mailer.errors import BuildError, TemplateError
 from mailer.i18n import Translator, gettext_noop

@@ -15,9 +15,9 @@ from starlette.types import Scope
 from editions.cache import BoundedCache
 from mailer.activity.act_journal import record_interrupted_acts
 from mailer.approval_mails import send_due_approval_mails
-from mailer.campaigns.outbox_reader import OutboxReader
-from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
-from mailer.campaigns.progress.progress_reader import ProgressReaders
+from mailer.campaigns.outbox import OutboxReader
+from mailer.campaigns.progress import ProgressReaders
+from mailer.campaigns.readiness import ReadinessChecker
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.counts.background_counts import Counts
 from mailer.list_imports.runner import ImportRunner

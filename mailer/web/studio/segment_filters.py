@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from locales.countries import is_country
-from mailer.campaigns.segment_uses import make_lookups
-from mailer.counts.counters import read_cross_table
-from mailer.counts.request import count_cross_table
+from mailer.campaigns.uses import make_lookups
+from mailer.counts.counters import count_cross_table, read_cross_table
 from mailer.i18n import gettext_noop
 from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from mailer.campaigns.audiences.segments import read_segment, vocabulary_of
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.delivery_history import read_segment, vocabulary_of
+from mailer.campaigns.uses import make_lookups
 from mailer.i18n import SOURCE_LANGUAGE
 from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.studio.page import StudioPage, Visit

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.cache import BoundedCache
-from mailer.campaigns.outbox_reader import OutboxReader
-from mailer.campaigns.pending_launches.readiness_checker import ReadinessChecker
-from mailer.campaigns.progress.progress_reader import ProgressReaders
+from mailer.campaigns.outbox import OutboxReader
+from mailer.campaigns.progress import ProgressReaders
+from mailer.campaigns.readiness import ReadinessChecker
 from mailer.counts.background_counts import Counts
 from mailer.database.engine import open_session
 from mailer.list_imports.runner import ImportRunner

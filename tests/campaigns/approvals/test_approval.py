@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from locales.phrase import Phrase
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval, find_approval
 from mailer.campaigns.approvals.settlement import approve
-from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import LaunchOptions, launch, launch_or_continue
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign

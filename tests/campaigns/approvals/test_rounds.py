@@ -23,7 +23,7 @@ from mailer.campaigns.approvals.request import Asker, ask_for_approval
 from mailer.campaigns.approvals.rounds import Round, find_last_round, read_round_content
 from mailer.campaigns.approvals.settlement import SettledAnswer, settle_answer
 from mailer.campaigns.approvals.steps import Needs, Person
-from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign

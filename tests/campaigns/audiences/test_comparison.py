@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, SQLModel, col
 
-from mailer.campaigns.audiences.compared_audience import ComparisonError
-from mailer.campaigns.audiences.comparison import ChangeKind, Comparison, compare_audiences
+from mailer.campaigns.audience_comparison import ChangeKind, Comparison, ComparisonError, compare_audiences
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from mailer.workspace import Workspace

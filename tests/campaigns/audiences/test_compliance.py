@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 import templates
-from mailer.campaigns.audiences.compliance import RULES, Enforcement, Requirement, find_rule, list_countries
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
+from mailer.campaigns.recipients import RULES, Enforcement, Requirement, find_rule, list_countries
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState

@@ -13,9 +13,8 @@ from sqlmodel import Session, col
 
 from editions.model import Personalisation
 from editions.reader import read_edition
-from mailer.campaigns.audiences.recipient_selection import is_in_audience
-from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.audiences.story_recipients import find_story_campaigns
+from mailer.campaigns.delivery_history import find_story_campaigns, read_segment
+from mailer.campaigns.recipients import is_in_audience
 from mailer.campaigns.send import make_message_builder, make_story_finder, make_token_finder
 from mailer.database.models import Campaign, CampaignContent, Delivery
 from mailer.dispatch.ledger import Ledger

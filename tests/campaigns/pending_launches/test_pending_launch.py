@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col
 
+from mailer.campaigns.due_launches import has_due_launches, start_due_launches
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.lifecycle import CampaignStateError
-from mailer.campaigns.pending_launches.pending_launch import (
+from mailer.campaigns.pending_launches import (
     CONFIRM_WITHIN,
     START_WITHIN,
     OtherCountError,
@@ -24,7 +25,6 @@ from mailer.campaigns.pending_launches.pending_launch import (
     list_unconfirmed,
     undo_launch,
 )
-from mailer.campaigns.pending_launches.start import has_due_launches, start_due_launches
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns

@@ -13,9 +13,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.campaigns.approvals.settlement import approve
+from mailer.campaigns.content_versions import check_test
 from mailer.campaigns.draft import write_draft, write_tested_draft
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
+from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
 from mailer.campaigns.preparation.preparation import BINDING_DECISIONS, Decision, Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
@@ -28,8 +30,6 @@ from mailer.campaigns.preparation.preparation_store import (
     save_preparation,
 )
 from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
-from mailer.campaigns.prepared_plan import NoSegmentError, plan_prepared_campaign
-from mailer.campaigns.tested_content import check_test
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
 from mailer.database.team_models import Role

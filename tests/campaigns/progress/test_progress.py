@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event, select, update
 from sqlmodel import col
 
-from mailer.campaigns.progress import ledger_counter
-from mailer.campaigns.progress.campaign_progress import RateMeter, read_progress
-from mailer.campaigns.progress.ledger_counter import LedgerCounter
-from mailer.campaigns.progress.progress_reader import ProgressReaders
+from mailer.campaigns import ledger_counter
+from mailer.campaigns.ledger_counter import LedgerCounter
+from mailer.campaigns.progress import ProgressReaders, RateMeter, read_progress
 from mailer.campaigns.report.reasons import group_reasons
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries import count_deliveries

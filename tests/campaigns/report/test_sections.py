@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.audiences.segments import vocabulary_of
-from mailer.campaigns.check_warnings import CheckWarning
+from mailer.campaigns.delivery_history import vocabulary_of
+from mailer.campaigns.draft import CheckWarning
 from mailer.campaigns.report import describe_report, report_campaign
 from mailer.campaigns.report.acceptance_times import format_duration
 from mailer.campaigns.report.csv_export import write_table

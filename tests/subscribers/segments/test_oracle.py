@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
-from mailer.campaigns.audiences.segments import DeliveryHistory
+from mailer.campaigns.delivery_history import DeliveryHistory
 from subscribers.segments.segment import parse_segment
 from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
 from tests.subscribers.segments.oracle import (

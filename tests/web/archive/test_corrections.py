@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.reader import read_edition
-from mailer.campaigns.correction_record import (
+from mailer.campaigns.corrections import (
     list_sent_corrections,
     name_correction,
 )

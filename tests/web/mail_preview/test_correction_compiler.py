@@ -10,7 +10,7 @@ from sqlmodel import Session
 from mailer.campaigns.correction_notes import NoteDraft, NotePlace, WrittenNote, create_note, write_note
 from mailer.campaigns.correction_plan import plan_correction
 from mailer.campaigns.launch import launch
-from mailer.campaigns.prepared_correction import prepare_correction
+from mailer.campaigns.named_plan import prepare_correction
 from mailer.database.models import DeliveryState
 from mailer.web.mail_preview.compiler import CompilerCache
 from mailer.workspace import Workspace

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.report import CampaignReport, TimeLine
 from mailer.campaigns.report.departures import Departures
 from mailer.database.models import CampaignState

@@ -8,12 +8,12 @@ from sqlmodel import Session, delete
 from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, list_reviewers, make_link
 from mailer.campaigns.approvals.request import Asker, ask_for_approval
 from mailer.campaigns.launch_lock import launch_lock
+from mailer.campaigns.named_plan import plan_prepared_campaign
 from mailer.campaigns.preparation.preparation_store import (
     begin_preparation,
     find_preparation,
     save_preparation,
 )
-from mailer.campaigns.prepared_plan import plan_prepared_campaign
 from mailer.database.approval_models import ApprovalMail
 from mailer.database.team_models import Role
 from mailer.team.members import Member

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, update
 
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.database.sign_in_models import SignInLinkPurpose
 from mailer.database.team_models import Role, TeamSession
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good

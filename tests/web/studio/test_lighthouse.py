@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace

@@ -12,8 +12,8 @@ from mailer.campaigns.approvals.approval import Approval, check_approval
 from mailer.campaigns.approvals.changes import TextChange, compare_contents
 from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_writers, read_step_settings
 from mailer.campaigns.approvals.rounds import Round, find_former_approval, list_rounds, read_round_content
-from mailer.campaigns.correction_record import SEPARATOR
-from mailer.counts.request import CountedNumber, count_audience, count_difference
+from mailer.campaigns.corrections import SEPARATOR
+from mailer.counts.counters import CountedNumber, count_audience, count_difference
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError

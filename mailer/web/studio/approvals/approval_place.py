@@ -13,12 +13,12 @@ from mailer.campaigns.approvals.answers import list_round_changes
 from mailer.campaigns.approvals.changes import SendingOptions
 from mailer.campaigns.approvals.rounds import Round, find_last_round, find_round, read_round_content
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
-from mailer.campaigns.prepared_plan import NoSegmentError, plan_prepared_campaign
 from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError

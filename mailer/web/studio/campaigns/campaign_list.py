@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.pending_launches.pending_launch import find_pending_launch
+from mailer.campaigns.pending_launches import find_pending_launch
 from mailer.campaigns.preparation.preparation import PREPARED_STATES, Preparation
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
@@ -23,7 +23,7 @@ from mailer.campaigns.preparation.preparation_store import (
     read_preparations,
     save_preparation,
 )
-from mailer.campaigns.segment_uses import find_segment_name, make_lookups
+from mailer.campaigns.uses import find_segment_name, make_lookups
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState

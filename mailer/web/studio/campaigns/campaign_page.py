@@ -14,8 +14,9 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.approvals.answers import list_round_changes
 from mailer.campaigns.approvals.changes import SendingOptions
 from mailer.campaigns.approvals.rounds import Round, find_last_round
-from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.correction_record import SEPARATOR, find_corrections
+from mailer.campaigns.content_versions import ContentTest, find_test
+from mailer.campaigns.corrections import SEPARATOR, find_corrections
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.lifecycle import CampaignStateError, cancel_campaign, find_campaign, set_archived
 from mailer.campaigns.plan import digest_plan
 from mailer.campaigns.preparation.checklist import (
@@ -26,9 +27,8 @@ from mailer.campaigns.preparation.checklist import (
     make_checklist,
 )
 from mailer.campaigns.preparation.preparation import Preparation
-from mailer.campaigns.segment_uses import SavedMeaning, compare_saved_segment
-from mailer.campaigns.tested_content import ContentTest, find_test
-from mailer.counts.request import CountedNumber, count_audience, count_deliveries, count_difference
+from mailer.campaigns.uses import SavedMeaning, compare_saved_segment
+from mailer.counts.counters import CountedNumber, count_audience, count_difference, request_deliveries
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState, SentTest
@@ -388,7 +388,7 @@ def _show_checklist(page: StudioPage, place: CampaignPlace, preparation: Prepara
 
 def _show_overview(page: StudioPage, place: CampaignPlace) -> Response:
     campaign = place.campaign
-    numbers = page.state.counts.get(count_deliveries(place.number, campaign.state))
+    numbers = page.state.counts.get(request_deliveries(place.number, campaign.state))
     if page.is_fragment:
         return page.render("campaign_numbers.html", place=place, campaign=campaign, numbers=numbers)
     with page.state.read_session() as session:

@@ -10,7 +10,12 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.lifecycle import CampaignStateError
+from mailer.campaigns.lifecycle import (
+    CampaignStateError,
+    EarlierStartError,
+    OtherStartError,
+    reschedule_campaign,
+)
 from mailer.campaigns.preparation.preparation import MAX_NOTE_LENGTH, Decision, Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
@@ -18,10 +23,9 @@ from mailer.campaigns.preparation.preparation_store import (
     PreparationOverError,
     save_preparation,
 )
-from mailer.campaigns.reschedule import EarlierStartError, OtherStartError, reschedule_campaign
 from mailer.campaigns.schedule import ScheduleError, StartTimeFault, parse_start_time
-from mailer.campaigns.segment_uses import find_segment_name, make_lookups
-from mailer.counts.request import count_audience
+from mailer.campaigns.uses import find_segment_name, make_lookups
+from mailer.counts.counters import count_audience
 from mailer.database.clock import read_clock
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.i18n import gettext_noop

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.models import Campaign

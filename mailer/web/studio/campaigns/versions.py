@@ -15,8 +15,7 @@ from editions.model import Personalisation
 from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.audiences.recipient_selection import Cohort, group_cohorts
-from mailer.campaigns.current_content import digest_content
+from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
     RefusedTestError,
@@ -28,8 +27,8 @@ from mailer.campaigns.mail_to_test_readers import (
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
-from mailer.counts.counters import read_cohorts
-from mailer.counts.request import CountedNumber, count_cohorts
+from mailer.campaigns.recipients import Cohort, group_cohorts
+from mailer.counts.counters import CountedNumber, count_cohorts, read_cohorts
 from mailer.database.models import SentTest
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop

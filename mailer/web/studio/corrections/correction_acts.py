@@ -6,8 +6,8 @@ from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.campaigns.correction_notes import delete_note
 from mailer.campaigns.correction_plan import NoteError, StoryNotSentError
-from mailer.campaigns.correction_record import CorrectionConflictError
-from mailer.campaigns.prepared_correction import prepare_correction
+from mailer.campaigns.corrections import CorrectionConflictError
+from mailer.campaigns.named_plan import prepare_correction
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.routing import POST

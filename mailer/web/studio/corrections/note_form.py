@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from locales.languages import canonical_language
 from mailer.campaigns.correction_notes import NoteDraft, WrittenNote
-from mailer.campaigns.sent_stories import SentStory, SentText
+from mailer.campaigns.correction_plan import SentStory, SentText
 from mailer.i18n import Translator, gettext_noop
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
 from mailer.web.forms import Form

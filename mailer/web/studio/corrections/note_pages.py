@@ -20,7 +20,7 @@ from mailer.campaigns.correction_notes import (
     read_note,
     write_note,
 )
-from mailer.campaigns.sent_stories import SentStory, list_sent_stories
+from mailer.campaigns.correction_plan import SentStory, list_sent_stories
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep

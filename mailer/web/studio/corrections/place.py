@@ -11,10 +11,9 @@ from starlette.exceptions import HTTPException
 
 from editions.correction_note import NoteInspection, inspect_note
 from mailer.campaigns.correction_notes import NoteMissingError, NotePlace, WrittenNote, read_note
-from mailer.campaigns.correction_plan import digest_note
-from mailer.campaigns.correction_record import CorrectionRecord, find_correction
+from mailer.campaigns.correction_plan import SentStory, digest_note, find_sent_story
+from mailer.campaigns.corrections import CorrectionRecord, find_correction
 from mailer.campaigns.preparation.preparation_store import find_preparation
-from mailer.campaigns.sent_stories import SentStory, find_sent_story
 from mailer.database.models import Campaign
 from mailer.web.studio.page import PageDep, StudioPage
 

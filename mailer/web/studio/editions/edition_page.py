@@ -14,7 +14,7 @@ from editions.problem import Problem
 from editions.source.document import Document, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader
-from mailer.campaigns.correction_record import SEPARATOR, find_corrections
+from mailer.campaigns.corrections import SEPARATOR, find_corrections
 from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
 from mailer.revisions.presence import list_present_by_place

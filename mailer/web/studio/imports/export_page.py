@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.delivery_history import read_segment
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep

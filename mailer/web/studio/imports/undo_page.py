@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.import_rollback import plan_import_rollback, roll_back_import
+from mailer.campaigns.subscriber_history import plan_import_rollback, roll_back_import
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep

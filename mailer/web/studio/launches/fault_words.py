@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
-from mailer.campaigns.pending_launches.readiness import LaunchFault, LaunchFaultKind, LaunchReadiness
+from mailer.campaigns.readiness import LaunchFault, LaunchFaultKind, LaunchReadiness
 from mailer.i18n import Translator, gettext_noop
 
 _K = LaunchFaultKind

@@ -8,7 +8,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError
-from mailer.campaigns.pending_launches.pending_launch import (
+from mailer.campaigns.pending_launches import (
     LaunchRequest,
     OtherCountError,
     OtherLaunchError,
@@ -19,7 +19,7 @@ from mailer.campaigns.pending_launches.pending_launch import (
     read_pending_launch,
     undo_launch,
 )
-from mailer.campaigns.pending_launches.readiness import LaunchReadiness
+from mailer.campaigns.readiness import LaunchReadiness
 from mailer.database.clock import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop

@@ -8,15 +8,15 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.campaigns.launch import LaunchOptions
-from mailer.campaigns.machines import count_workers
-from mailer.campaigns.pending_launches.pending_launch import (
+from mailer.campaigns.pending_launches import (
     LAUNCHABLE_STATES,
     PendingLaunch,
     find_pending_launch,
 )
-from mailer.campaigns.pending_launches.readiness import LaunchReadiness
 from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
+from mailer.campaigns.readiness import LaunchReadiness
+from mailer.campaigns.worker import count_workers
 from mailer.database.clock import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import Campaign

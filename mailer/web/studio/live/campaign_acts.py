@@ -14,7 +14,7 @@ from mailer.campaigns.lifecycle import (
     pause_campaign,
     resume_campaign,
 )
-from mailer.campaigns.pending_launches.pending_launch import LAUNCHABLE_STATES
+from mailer.campaigns.pending_launches import LAUNCHABLE_STATES
 from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries import Counts
 from mailer.team.members import Permission

@@ -8,8 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 
-from mailer.campaigns.progress.campaign_progress import CampaignProgress
-from mailer.campaigns.progress.progress_reader import ProgressReader
+from mailer.campaigns.progress import CampaignProgress, ProgressReader
 from mailer.i18n import Translator
 from mailer.team.sessions import find_signed_in
 from mailer.web.page_renderer import PageRenderer

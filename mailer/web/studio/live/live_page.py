@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from starlette.responses import Response, StreamingResponse
 
-from mailer.campaigns.pending_launches.pending_launch import LAUNCHABLE_STATES
-from mailer.campaigns.progress.campaign_progress import CampaignProgress
+from mailer.campaigns.pending_launches import LAUNCHABLE_STATES
+from mailer.campaigns.progress import CampaignProgress
 from mailer.campaigns.trial import read_trial
 from mailer.database.models import CampaignState, Delivery
 from mailer.i18n import Translator

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from mailer.campaigns.machines import list_processes
+from mailer.campaigns.worker import list_processes
 from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mailer.campaigns.progress.campaign_progress import CampaignProgress
+from mailer.campaigns.progress import CampaignProgress
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.models import CampaignState
 from mailer.i18n import Translator, gettext_noop

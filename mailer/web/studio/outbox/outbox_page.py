@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from mailer.campaigns.outbox_reader import NoMessageError, OutboxMessage
+from mailer.campaigns.outbox import NoMessageError, OutboxMessage
 from mailer.team.members import Permission
 from mailer.web.mail_html import open_links_in_new_tab, rewrite_media_urls
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
-from mailer.counts.request import count_segment
+from mailer.counts.counters import count_segment
 from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET

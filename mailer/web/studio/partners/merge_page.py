@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.subscriber_merge import SubscriberMerge, apply_merge, preview_merge
+from mailer.campaigns.subscriber_history import SubscriberMerge, apply_merge, preview_merge
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_language_name

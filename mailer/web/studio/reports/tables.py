@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.report import CampaignReport, ReportTable, describe_report
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission

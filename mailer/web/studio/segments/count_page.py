@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.counts.request import CountKind, read_request
+from mailer.counts.counters import CountKind, read_request
 from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep

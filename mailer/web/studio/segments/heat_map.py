@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailer.counts.counters import read_cross_table
-from mailer.counts.request import CountedNumber
+from mailer.counts.counters import CountedNumber, read_cross_table
 from mailer.i18n import gettext_noop
 from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.studio.page import StudioPage

@@ -7,8 +7,8 @@ from fastapi import Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.segment_uses import SegmentUses, find_segment_uses
-from mailer.counts.request import CountedNumber, count_segment
+from mailer.campaigns.uses import SegmentUses, find_segment_uses
+from mailer.counts.counters import CountedNumber, count_segment
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from mailer.counts.request import CountedNumber, count_cross_table, count_difference, count_segment
+from mailer.counts.counters import CountedNumber, count_cross_table, count_difference, count_segment
 from mailer.database.models import Campaign, Correction
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.segment_query import SegmentQuery

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.segment_uses import (
+from mailer.campaigns.uses import (
     find_segment_uses,
     make_lookups,
     refuse_if_named_in_drafts,

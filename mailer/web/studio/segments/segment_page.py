@@ -7,7 +7,7 @@ from fastapi import Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.counts.request import count_segment
+from mailer.counts.counters import count_segment
 from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.i18n import gettext_noop
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice

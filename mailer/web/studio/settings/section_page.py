@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.campaigns.example_sender import shows_sample_body
+from mailer.campaigns.trial import shows_sample_body
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.field_form import Errors, FieldForm

@@ -11,7 +11,7 @@ from editions.source.field_values import FIXED_SECTIONS
 from editions.source.schema import EditionHeader
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.campaigns.sector_uses import MOST_COUNTED, SectorUse, count_followers, count_sector_use
+from mailer.campaigns.uses import MOST_COUNTED, SectorUse, count_followers, count_sector_use
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.sector_colour_change import (

@@ -9,7 +9,7 @@ from editions.errors import FrontMatterError
 from editions.rich_text.errors import DocumentSchemaError, UnwritableError
 from locales.countries import country_name, find_countries, suggest_countries
 from locales.phrase import read_error
-from mailer.campaigns.sent_stories import has_been_sent
+from mailer.campaigns.correction_plan import has_been_sent
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict

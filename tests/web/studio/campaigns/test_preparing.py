@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.campaigns.launch import LaunchOptions
-from mailer.campaigns.pending_launches.pending_launch import LaunchRequest, ask_launch, undo_launch
+from mailer.campaigns.pending_launches import LaunchRequest, ask_launch, undo_launch
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import save_preparation
 from mailer.database.clock import read_clock

@@ -6,8 +6,8 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.plan import plan_campaign
-from mailer.campaigns.tested_content import find_test
 from subscribers.segments.segment import parse_segment
 from tests.factories.small_edition import SLUG
 from tests.servers.scripted_smtp import Act, answering

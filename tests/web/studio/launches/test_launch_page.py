@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.pending_launches.start import start_due_launches
+from mailer.campaigns.due_launches import start_due_launches
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
 from mailer.database.activity_models import ActivityRecord

@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
 
-from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.outbox_reader import NoMessageError, OutboxReader
+from mailer.campaigns.outbox import NoMessageError, OutboxReader, write_outbox
 from mailer.database.team_models import Role
 from tests.factories.campaigns import make_plan
 from tests.factories.deliveries import START

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.segment_uses import make_lookups
+from mailer.campaigns.uses import make_lookups
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.team_models import Role

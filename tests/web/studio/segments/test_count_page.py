@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.counts.request import count_audience, count_segment
+from mailer.counts.counters import count_audience, count_segment
 from mailer.database.team_models import Role
 from tests.factories.deliveries import add_subscribers
 from tests.web.studio.house import House, open_house

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text as sql
 from sqlmodel import Session
 
-from mailer.campaigns.example_sender import find_example_sender
+from mailer.campaigns.trial import find_example_sender
 from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings

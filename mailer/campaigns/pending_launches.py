@@ -1,8 +1,8 @@
 """Launches asked for in Studio: asked for, confirmed by a second person, undone.
 
-Nothing is launched here. A row says what is to be launched, and whoever runs a worker starts it once its time
-has come (:mod:`mailer.campaigns.pending_launches.start`), so it makes no difference whether the browser is
-still there, or whether the server was killed meanwhile. All times are the database's.
+Nothing is launched here. A row says what is to be launched, and whoever runs a worker starts it once its
+time has come (:mod:`mailer.campaigns.due_launches`), so it makes no difference whether the browser is still
+there, or whether the server was killed meanwhile. All times are the database's.
 """
 
 import json

@@ -1,23 +1,35 @@
-"""Where a saved segment is used: in other saved segments, and in campaigns prepared, scheduled or sent."""
+"""Where a saved segment, a sector and a key that signs links are used."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 
-from sqlalchemy import Connection, select, update
-from sqlmodel import col
+from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlmodel import Session, col
+from sqlmodel import select as sqlmodel_select
 
+from editions.changes.front_matter_change import read_fields
+from editions.errors import FrontMatterError
+from editions.source.folder import STORIES_FOLDER
 from locales.phrase import gettext_noop
-from mailer.campaigns.audiences.segments import DeliveryHistory
+from mailer.campaigns.delivery_history import DeliveryHistory
 from mailer.campaigns.preparation.preparation import PREPARED_STATES
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.preparation_models import CampaignPreparation
+from mailer.keys import TokenKey
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
+from subscribers.models import SubscriberSector
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.parser import ParsedExpression, parse_expression
-from subscribers.segments.saved_segments import NamedSegment, SavedSegmentError, SavedSegmentStore
+from subscribers.segments.saved_segments import (
+    NamedSegment,
+    SavedSegmentError,
+    SavedSegmentStore,
+    list_saved_segments,
+)
 from subscribers.segments.syntax_tree import to_text
 from subscribers.segments.terms import SAVED_KEY
 
@@ -196,3 +208,133 @@ def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tup
         (CampaignUse(campaign_id=number or 0, edition=edition, state=state, at=launched or starts), text)
         for number, edition, state, text, launched, starts in connection.execute(wanted)
     ]
+
+
+MOST_COUNTED = 1000
+"""More subscribers than that are not counted: it only matters that there are many."""
+
+_FRONT_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectorUse:
+    """How many stories are about a sector, in how many editions, and how many subscribers follow it: at most
+    one more than :data:`MOST_COUNTED`. ``segments`` are the names of saved segments that ask for it."""
+
+    stories: int = 0
+    editions: int = 0
+    subscribers: int = 0
+    segments: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.stories or self.subscribers or self.segments)
+
+
+def count_sector_use(session: Session, settings: Settings, editions: Path, sector: str) -> SectorUse:
+    """Count what uses ``sector``. It reads the head of every story in ``editions``."""
+    stories = [path for path in _list_stories(editions) if _is_about(path, sector)]
+    return SectorUse(
+        stories=len(stories),
+        editions=len({path.parent.parent for path in stories}),
+        subscribers=count_followers(session, sector),
+        segments=tuple(_find_segments(session, settings, sector)),
+    )
+
+
+def count_followers(session: Session, sector: str) -> int:
+    """How many subscribers follow ``sector``; :data:`MOST_COUNTED` and one for more."""
+    some = select(col(SubscriberSector.subscriber_id)).where(col(SubscriberSector.sector) == sector)
+    return int(
+        session.execute(
+            select(func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())
+        ).scalar_one()
+    )
+
+
+def _list_stories(editions: Path) -> list[Path]:
+    return sorted(editions.glob(f"[!.]*/{STORIES_FOLDER}/*.md"))
+
+
+def _is_about(path: Path, sector: str) -> bool:
+    """Whether a story is about ``sector``. One that cannot be read counts if it mentions the word, so that
+    nothing is lost that somebody is in the middle of writing."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_FRONT_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
+    head = text[: text.find("\n---", 4) + 1] or text
+    if sector not in head:
+        return False
+    try:
+        return read_fields(f"{head}---\n").get("sector") == sector
+    except FrontMatterError:
+        return f"sector: {sector}" in head
+
+
+def _find_segments(session: Session, settings: Settings, sector: str) -> Iterator[str]:
+    connection = session.connection()
+    lookups = make_lookups(connection, settings)
+    for saved in list_saved_segments(connection):
+        if sector not in saved.text:
+            continue
+        try:
+            words = to_text(parse_expression(saved.text.strip(), lookups).tree)
+        except SegmentError:
+            continue
+        if any(sector in term.partition(":")[2].strip('()"').split(",") for term in _list_terms(words)):
+            yield saved.name
+
+
+def _list_terms(words: str) -> list[str]:
+    return [
+        term.lstrip("-(").rstrip(")") for term in words.split() if term.lstrip("-(").startswith("sector:")
+    ]
+
+
+_PROTECTED_DAYS = 60
+"""How long a link to unsubscribe has to work after the mail was sent, in the strictest country (Canada)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyUse:
+    """The campaigns whose links a key may have signed: how many, their readers, and the day (UTC) on which
+    the last was launched, None without any.
+    """
+
+    campaigns: int
+    readers: int
+    last_launch: date | None
+
+    def is_protected(self, today: date) -> bool:
+        """Whether the law still asks for some of the links to work."""
+        return self.last_launch is not None and today - self.last_launch <= timedelta(days=_PROTECTED_DAYS)
+
+    def as_dict(self) -> dict[str, object]:
+        last = {"last_launch": None if self.last_launch is None else self.last_launch.isoformat()}
+        return {**asdict(self), **last}
+
+
+def find_key_use(session: Session, key: TokenKey) -> KeyUse:
+    """Find the campaigns launched while ``key`` signed.
+
+    A campaign that was being sent when the key was replaced may have links of the next key too.
+    """
+    conditions: list[ColumnElement[bool]] = [col(Campaign.launched_at).is_not(None)]
+    if key.made:
+        conditions.append(col(Campaign.launched_at) >= _start_of(date.fromisoformat(key.made)))
+    if key.last_day:
+        day_after = date.fromisoformat(key.last_day) + timedelta(days=1)
+        conditions.append(col(Campaign.launched_at) < _start_of(day_after))
+    number, readers, last = session.exec(
+        sqlmodel_select(
+            func.count(), func.coalesce(func.sum(Campaign.audience), 0), func.max(col(Campaign.launched_at))
+        ).where(*conditions)
+    ).one()
+    return KeyUse(
+        campaigns=number, readers=readers, last_launch=last.astimezone(UTC).date() if last else None
+    )
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,1 +1,0 @@
-"""How far a campaign is, once a second, for all who watch it."""
