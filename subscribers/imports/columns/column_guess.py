@@ -135,9 +135,9 @@ class _Guess:
 
     def _take_known(self, known: KnownFormat) -> None:
         folded = [fold(title) for title in self._titles]
-        for field, titles in known.fields.items():
+        for name, titles in known.fields.items():
             if places := tuple(folded.index(title) for title in titles if title in folded):
-                self._places[field] = places
+                self._places[name] = places
 
     def _find_titles(self) -> None:
         if not self._has_titles:
