@@ -15,9 +15,16 @@ from pathlib import Path
 from types import MappingProxyType
 from unicodedata import normalize
 
-from locales.name_keys import exact_and_loose_key, exact_key, loose_key, reorder_name, split_names
-from locales.similar_names import SimilarNames, index_similar_names
-from locales.state_forms import split_state_form
+from locales.country_names import (
+    SimilarNames,
+    exact_and_loose_key,
+    exact_key,
+    index_similar_names,
+    loose_key,
+    reorder_name,
+    split_names,
+    split_state_form,
+)
 
 _CLDR_LANGUAGES = ("en", "zh_Hans", "zh_Hant", "ja", "ko", "mn", "fr", "es", "ru", "ar", "de")
 _DATA = Path(__file__).with_name("countries.toml")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locales.edit_distance import edit_distance
+from locales.country_names import edit_distance
 
 WORDS = st.text(alphabet="abc", max_size=7)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from locales.name_keys import exact_key, loose_key, reorder_name, split_names
+from locales.country_names import exact_key, loose_key, reorder_name, split_names
 
 
 @pytest.mark.parametrize(
