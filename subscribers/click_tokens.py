@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from subscribers.errors import TokenError
-from subscribers.token_text import read_token, write_token
-from subscribers.tokens import CLICK, TokenSigner
+from subscribers.tokens import CLICK, TokenSigner, read_token, write_token
 
 _SIGNATURE_BYTES = 8
 """Enough where a forged token gives nothing but a click too many, and each guess costs a request."""

@@ -1,43 +1,137 @@
-"""Signed tokens in links: who and what a link is for. This module does not use the database.
+"""HMAC-SHA256 of many messages that begin alike."""
 
-A token of a link is 29 bytes, 39 characters in a URL, and is one of two kinds:
-
-- a newsletter link: key number (1 byte), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
-  expires, because an unsubscribe link has to work for as long as the mail exists, and every key we have ever
-  used verifies it, unless it was retired;
-- a mailed link, for what a forwarded newsletter must not allow: key number (1 byte), link (8), the second it
-  expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
-  outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
-
-A token in a link whose clicks are counted names nobody: :mod:`subscribers.click_tokens`.
-
-A token in an address of mail is 25 bytes, 50 hex digits, because mail programs and servers change the case
-of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
-(4), 16 bytes of the same HMAC. It never expires either.
-
-A code at the foot of a message is 75 bits, typed as 16 characters (:mod:`subscribers.typed_code`): campaign
-(27 bits), 16 bits that differ between its readers, and 32 bits of the same HMAC. Whoever checks one learns
-the campaign and nothing of its reader. It takes four billion guesses to make one, and the page that checks
-them counts; a real one is easier to copy.
-
-The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
-
-A key is retired when somebody else may have it, because whoever has a key can make links. A key that was only
-replaced by a newer one still verifies links, but only of campaigns up to its last day: the payload says which
-day that is, and its reader knows the campaigns.
-"""
-
+import base64
+import binascii
+import hashlib
 import hmac
+import re
 import struct
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from subscribers.errors import RetiredKeyError, TokenError
-from subscribers.prefix_hmac import PrefixHmac
-from subscribers.token_text import read_hex_token, read_token, write_token
-from subscribers.typed_code import read_code, write_code
+
+_BLOCK_BYTES = 64
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+
+
+class PrefixHmac:
+    """HMAC-SHA256 (RFC 2104) of messages with a common prefix. The key and the prefix are hashed once, which
+    halves the time of ``hmac.digest`` for a token; every mail contains up to five.
+    """
+
+    def __init__(self, key: bytes, beginning: bytes) -> None:
+        # Keys are usually shorter than a block (64 bytes); a longer one is hashed first, as the RFC requires.
+        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD) + beginning)
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+
+    def digest(self, message: bytes) -> bytes:
+        """Return the HMAC of the prefix and ``message``: 32 bytes."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def write_token(signed: bytes) -> str:
+    """Return the bytes in URL-safe characters, four for every three bytes."""
+    return binascii.b2a_base64(signed, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+def read_token(token: str) -> bytes:
+    """Return the bytes that :func:`write_token` has written as ``token``.
+
+    Raises:
+        TokenError: it has written none so.
+    """
+    try:
+        signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise TokenError from None
+    # The last character may have unused bits: accept only one spelling of a token.
+    if write_token(signed) != token:
+        raise TokenError
+    return signed
+
+
+def read_hex_token(token: str, length: int) -> bytes:
+    """Return the ``length`` bytes that ``token`` has in hex digits, in capitals or not.
+
+    Raises:
+        TokenError: it has not.
+    """
+    # bytes.fromhex passes over spaces, which no address of ours contains.
+    if len(token) != 2 * length or not (token.isascii() and token.isalnum()):
+        raise TokenError
+    try:
+        return bytes.fromhex(token)
+    except ValueError:
+        raise TokenError from None
+
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+DATA_BITS = 75
+"""What a code holds beside its check character."""
+
+_LENGTH = 16
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_ALIKE = str.maketrans("OIL", "011")
+# Whatever people and mail programs put between the groups: spaces and every kind of dash.
+_BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2043\u2212\u30fc\u200b-\u200d\ufeff._-]+")
+
+
+def _double(value: int) -> int:
+    """Multiply by x in GF(32), modulo x^5 + x^2 + 1."""
+    return (value << 1 ^ (0b100101 if value & 16 else 0)) & 31
+
+
+def _weigh(pair: int, place: int) -> int:
+    """What the ``place``-th pair of characters adds to the check."""
+    value = _double(pair >> 5) ^ pair & 31
+    for _ in range(_LENGTH - 2 * place - 2):
+        value = _double(value)
+    return value
+
+
+# Every message has a code, so writing one is a handful of look-ups.
+_A, _B, _C, _D, _E, _F, _G, _H = (
+    bytes(_weigh(pair, place) for pair in range(1024)) for place in range(_LENGTH // 2)
+)
+
+
+def write_code(data: int) -> str:
+    """Write ``data``, of at most 75 bits, as ``7K3M-QX9P-2HWD-5T8R``."""
+    upper, lower = data >> 35, data << 5 & 0xFFFFFFFFFF
+    a, b, c, d = upper >> 30, upper >> 20 & 1023, upper >> 10 & 1023, upper & 1023
+    e, f, g, h = lower >> 30, lower >> 20 & 1023, lower >> 10 & 1023, lower & 1023
+    h |= _A[a] ^ _B[b] ^ _C[c] ^ _D[d] ^ _E[e] ^ _F[f] ^ _G[g] ^ _H[h]
+    pairs = _PAIRS
+    return f"{pairs[a]}{pairs[b]}-{pairs[c]}{pairs[d]}-{pairs[e]}{pairs[f]}-{pairs[g]}{pairs[h]}"
+
+
+def read_code(text: str) -> int | None:
+    """Read what a person typed: small letters, other dashes or none. None if it is no code or mistyped."""
+    compact = _BETWEEN.sub("", unicodedata.normalize("NFKC", text[:200])).upper().translate(_ALIKE)
+    if len(compact) != _LENGTH:
+        return None
+    bits = check = 0
+    for character in compact:
+        value = _VALUES.get(character)
+        if value is None:
+            return None
+        bits = bits << 5 | value
+        check = _double(check) ^ value
+    return None if check else bits >> 5
+
 
 _PAYLOAD = struct.Struct(">BQI")
 _MAIL_PAYLOAD = struct.Struct(">BII")

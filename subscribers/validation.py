@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from unicodedata import category, is_normalized, normalize
 
+from locales.countries import country_name, find_countries, suggest_countries
 from locales.languages import canonical_language
 from locales.phrase import Phrase, gettext_noop, join_phrases
-from subscribers.errors import DetailError, quote_for_message
+from subscribers.errors import CountryError, DetailError, quote_for_message
 
 MAX_NAME_LENGTH = 300
 MAX_TAG_LENGTH = 64
@@ -158,3 +159,32 @@ def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str
         "%(text)s is not a sector. Choose from: %(known)s. Separate several with semicolons."
     )
     return Phrase(words, text=text, known=known)
+
+
+def resolve_country(text: str) -> str:
+    """The ISO 3166-1 alpha-2 code of the country that ``text`` is a name, an alpha-2 or an alpha-3 code of.
+
+    Raises:
+        CountryError: it is unknown, or the name of several; likely ones are named.
+    """
+    codes = find_countries(text)
+    if len(codes) == 1:
+        return codes[0]
+    if codes:
+        words = gettext_noop("%(text)s could be %(countries)s. Use the two-letter code.")
+        named = Phrase(words, text=quote_for_message(text), countries=_join_names(codes))
+        raise CountryError(text, named, codes)
+    candidates = suggest_countries(text)
+    if candidates:
+        words = gettext_noop(
+            "%(text)s is not a country we know. Did you mean %(countries)s? Use the two-letter code, such "
+            "as MN."
+        )
+        asked = Phrase(words, text=quote_for_message(text), countries=_join_names(candidates))
+        raise CountryError(text, asked, candidates)
+    words = gettext_noop("%(text)s is not a country we know. Use the two-letter code, such as MN.")
+    raise CountryError(text, Phrase(words, text=quote_for_message(text)))
+
+
+def _join_names(codes: tuple[str, ...]) -> str:
+    return join_phrases([f"{country_name(code)} ({code})" for code in codes])

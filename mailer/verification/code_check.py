@@ -8,7 +8,7 @@ from mailer.selfservice.subscription import verify_campaign
 from mailer.verification.answer import Answer, Obstacle, Verdict
 from mailer.verification.sent_editions import find_sent_edition
 from subscribers.errors import RetiredKeyError, TokenError
-from subscribers.typed_code import read_code
+from subscribers.tokens import read_code
 
 
 def check_code(session: Session, keys: Keys, text: str) -> Answer:

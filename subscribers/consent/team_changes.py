@@ -23,7 +23,6 @@ from subscribers.consent.status_changes import (
 )
 from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
 from subscribers.consent.suppression import SuppressionKey, lock_suppressions_shared, read_suppression
-from subscribers.country import resolve_country
 from subscribers.errors import (
     CountryError,
     DetailError,
@@ -34,7 +33,7 @@ from subscribers.errors import (
 )
 from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberSector, SubscriberTag, Suppression
 from subscribers.queries import find_subscriber, read_sectors, read_tags
-from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
+from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 
 _SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
     {

@@ -12,13 +12,12 @@ from typing import NamedTuple, TypeVar
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from subscribers.address import Address, normalise_address
-from subscribers.country import resolve_country
 from subscribers.csv_format import SEPARATOR
 from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
 from subscribers.imports.address_cell import parse_address_cell
 from subscribers.imports.columns.raw_row import RawRow
 from subscribers.models import ConsentEvent
-from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
+from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 
 Parsed = TypeVar("Parsed")
 

@@ -8,13 +8,12 @@ from unicodedata import normalize
 
 from locales.countries import is_country
 from locales.phrase import gettext_noop
-from subscribers.country import resolve_country
 from subscribers.errors import CountryError, DetailError
 from subscribers.models import ConsentEvent, Status
 from subscribers.segments.date_range import parse_date_range
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.terms import IMPORT, SAVED_KEY, TermKey
-from subscribers.validation import clean_line, clean_tag
+from subscribers.validation import clean_line, clean_tag, resolve_country
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _METHOD = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locales.countries import is_country
-from subscribers.country import resolve_country
 from subscribers.errors import CountryError
+from subscribers.validation import resolve_country
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.prefix_hmac import PrefixHmac
+from subscribers.tokens import PrefixHmac
 
 
 @given(key=st.binary(max_size=200), beginning=st.binary(max_size=100), message=st.binary(max_size=200))

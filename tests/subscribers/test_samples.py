@@ -9,10 +9,10 @@ import pytest
 from sqlmodel import Session
 
 from subscribers.consent.suppression import SuppressionKey
-from subscribers.country import resolve_country
 from subscribers.imports.importer import import_file
 from subscribers.queries import count_subscribers
 from subscribers.segments.segment import parse_segment
+from subscribers.validation import resolve_country
 from tests.paths import ROOT
 
 PARTNERS = ROOT / "subscribers" / "samples" / "partners.csv"

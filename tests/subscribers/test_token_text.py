@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers.errors import TokenError
-from subscribers.token_text import read_hex_token, read_token, write_token
+from subscribers.tokens import read_hex_token, read_token, write_token
 
 
 @given(st.binary(max_size=60))

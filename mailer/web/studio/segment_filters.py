@@ -18,13 +18,13 @@ from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_na
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.segment_query import QUERY_PARAMETER
 from mailer.web.studio.status_words import STATUS_WORDS
-from subscribers.country import resolve_country
 from subscribers.errors import CountryError, SegmentError
 from subscribers.models import ImportBatch
 from subscribers.queries import list_tags
 from subscribers.segments.filters import FILTER_KEYS, SegmentFilters, read_filters, write_filters
 from subscribers.segments.segment import EVERYONE
 from subscribers.segments.terms import IMPORT
+from subscribers.validation import resolve_country
 
 _BOTH_CHANGED = gettext_noop(
     "The query and the filters were both changed. Change one of them; the other follows."

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
-from subscribers.directory import organisations, subscriber_list
-from subscribers.directory.search_order import clean_search
-from subscribers.directory.subscriber_list import Cursor, ListPage, ListRequest, read_cursor, read_list_page
+from subscribers import directory
+from subscribers.directory import Cursor, ListPage, ListRequest, clean_search, read_cursor, read_list_page
 from subscribers.models import Status, Subscriber, SubscriberTag
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import START, add_subscribers
@@ -81,10 +80,10 @@ def test_all_pages_together_are_everybody_once_and_back_again(
     few: int,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subscriber_list, "PAGE_LENGTH", length)
-        patch.setattr(subscriber_list, "LOOKED_AT", looked_at)
-        patch.setattr(subscriber_list, "FIRST_LOOKED_AT", max(1, looked_at // 2))
-        patch.setattr(subscriber_list, "_FEW", few)
+        patch.setattr(directory, "PAGE_LENGTH", length)
+        patch.setattr(directory, "LOOKED_AT", looked_at)
+        patch.setattr(directory, "FIRST_LOOKED_AT", max(1, looked_at // 2))
+        patch.setattr(directory, "_FEW", few)
         with engine.begin() as connection:
             for table in ("subscriber_tag", "subscriber"):
                 connection.execute(text(f"DELETE FROM {table}"))
@@ -139,7 +138,7 @@ def test_each_part_of_the_list_is_read_in_the_order_of_an_index(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without its index a page of a million people would read and sort them all."""
-    monkeypatch.setattr(subscriber_list, "_FEW", -1)
+    monkeypatch.setattr(directory, "_FEW", -1)
     with Session(sqlite_engine) as session:
         statements: list[str] = []
         connection = session.connection()
@@ -160,7 +159,7 @@ def test_each_part_of_the_list_is_read_in_the_order_of_an_index(
 def test_organisations_are_found_once_each_in_any_spelling(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, length: int
 ) -> None:
-    monkeypatch.setattr(organisations, "PAGE_LENGTH", length)
+    monkeypatch.setattr(directory, "PAGE_LENGTH", length)
     names = [
         "Ministry of Culture",
         "ministry of sports",
@@ -184,14 +183,14 @@ def test_organisations_are_found_once_each_in_any_spelling(
         ):
             seen, after = [], None
             for _ in range(20):
-                page = organisations.read_organisation_page(session, search, after=after)
+                page = directory.read_organisation_page(session, search, after=after)
                 seen += [row.name for row in page.rows]
                 if (after := page.next) is None:
                     break
             assert sorted(seen) == sorted(found), search
-        office = organisations.find_organisation(session, "A/B Office")
-        museum = organisations.find_organisation(session, "Музей")
+        office = directory.find_organisation(session, "A/B Office")
+        museum = directory.find_organisation(session, "Музей")
         assert office is not None
         assert museum is not None
         assert (office.people, office.has_reader, museum.has_reader) == (2, True, False)
-        assert organisations.find_organisation(session, "Nobody") is None
+        assert directory.find_organisation(session, "Nobody") is None

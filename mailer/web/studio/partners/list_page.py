@@ -23,12 +23,12 @@ from mailer.web.studio.segment_filters import (
 )
 from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
 from mailer.web.studio.status_words import STATUS_WORDS
-from subscribers.directory.search_order import clean_search
-from subscribers.directory.subscriber_list import (
+from subscribers.directory import (
     LOOKED_AT,
     Cursor,
     ListPage,
     ListRequest,
+    clean_search,
     read_cursor,
     read_list_page,
 )

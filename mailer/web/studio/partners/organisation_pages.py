@@ -14,15 +14,17 @@ from mailer.web.studio.page import PageDep
 from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.status_words import STATUS_WORDS
-from subscribers.directory.organisations import (
+from subscribers.directory import (
+    LOOKED_AT,
     MAX_COUNTED,
+    PAGE_LENGTH,
+    clean_search,
     find_organisation,
     list_other_spellings,
     list_people,
+    read_cursor,
     read_organisation_page,
 )
-from subscribers.directory.search_order import clean_search
-from subscribers.directory.subscriber_list import LOOKED_AT, PAGE_LENGTH, read_cursor
 from subscribers.models import Status
 from subscribers.queries import read_sectors
 

@@ -22,7 +22,6 @@ from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
 from mailer.web.studio.routing import StudioRoute
 from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
-from subscribers.country import resolve_country
 from subscribers.errors import (
     AddressError,
     CountryError,
@@ -33,7 +32,7 @@ from subscribers.errors import (
 )
 from subscribers.models import Status, Subscriber
 from subscribers.queries import find_subscriber, read_sectors, read_tags
-from subscribers.validation import clean_line
+from subscribers.validation import clean_line, resolve_country
 
 _BAD_ADDRESS = gettext_noop("Write the email address in full, such as mei@example.org.")
 _ON_LIST = gettext_noop("This address is on the list already.")

@@ -1,1 +1,0 @@
-"""Finds people and organisations on a list of any length, page by page."""
