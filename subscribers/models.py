@@ -250,7 +250,7 @@ class ConsentRecord(SQLModel, table=True):
 
     ``method`` says how ("one-click", "page", "import", "command line"), ``source`` where (a campaign, a file
     name), ``wording`` and ``wording_version`` the text the person saw, in ``language``; ``evidence`` is
-    whatever proves it, such as the IP address it came from (:mod:`subscribers.consent.ip_evidence`).
+    whatever proves it, such as the IP address it came from (:mod:`subscribers.consent.status_changes`).
     ``basis`` is the declared reason for writing to an imported person, empty if none was given. ``import_id``
     is the import that wrote the record.
 

@@ -15,8 +15,7 @@ from mailer.database.feedback_models import Consequence, FeedbackEvent, Feedback
 from mailer.database.models import Campaign, Delivery, DeliveryState, QueuedTransactionalMail, SentTest
 from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_deliveries
 from mailer.reasons.reason import Reason
-from subscribers.consent.merge import merge_subscribers, plan_merge
-from subscribers.consent.merge_plan import MergeDetail, MergePlan
+from subscribers.consent.merge import MergeDetail, MergePlan, merge_subscribers, plan_merge
 from subscribers.consent.status_changes import ConsentContext
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import RollbackError

@@ -14,8 +14,7 @@ from mailer.selfservice.subscription import (
     open_link,
 )
 from mailer.workspace import Keys
-from subscribers.consent.opt_in import confirm_opt_in
-from subscribers.consent.sign_up_review import hold_opt_in, is_sign_up_waiting
+from subscribers.consent.sign_ups import confirm_opt_in, hold_opt_in, is_sign_up_waiting
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.models import MailedLink, Status
 from subscribers.tokens import LinkPurpose

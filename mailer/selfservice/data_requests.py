@@ -13,7 +13,7 @@ from mailer.privacy.erasure import erase_person
 from mailer.selfservice.mail_requests import Visitor, request_address_confirmation
 from mailer.selfservice.subscription import SubscriptionSummary, mask_address, open_link
 from mailer.workspace import Keys, Workspace
-from subscribers.consent.address_change import change_address
+from subscribers.consent.preferences import change_address
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
 from subscribers.tokens import LinkPurpose
 

@@ -35,7 +35,7 @@ from mailer.selfservice.transactional_mails import build_transactional_mail
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
-from subscribers.consent.opt_in import request_opt_in
+from subscribers.consent.sign_ups import request_opt_in
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import Status, Subscriber

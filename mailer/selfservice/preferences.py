@@ -14,8 +14,7 @@ from mailer.privacy.reader_clicks import forget_reader_clicks
 from mailer.selfservice.reconfirmation import is_asked
 from mailer.selfservice.subscription import LinkedSubscriber, SubscriptionSummary, open_subscription
 from mailer.workspace import Keys
-from subscribers.consent.click_consent import set_click_consent
-from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
+from subscribers.consent.preferences import Preferences, read_preferences, save_preferences, set_click_consent
 from subscribers.errors import DetailError
 from subscribers.validation import MAX_NAME_LENGTH, clean_line
 

@@ -17,7 +17,7 @@ from mailer.web.dependencies import Site, SiteDep
 from mailer.web.forms import FormDep, OwnFormDep
 from mailer.web.language import LANGUAGE_PARAMETER, choose_translator, read_requested_language
 from mailer.workspace import Keys
-from subscribers.consent.ip_evidence import IpRetention, describe_ip_address
+from subscribers.consent.status_changes import IpRetention, describe_ip_address
 from subscribers.errors import TokenError
 
 

@@ -1,25 +1,20 @@
-"""Merge two subscribers who are one person. Nothing here commits.
+"""What merging two subscribers comes to: which details, choices and status stay. Reads and writes nothing.
 
-Both rows stay, because messages and their links refer to them. The one that is merged keeps its address
-alone, so that no import brings it back as somebody else, and the other stands for it from then on
-(:func:`subscribers.queries.find_kept_subscriber`). The records of both stay as they are. What is kept of each
-is decided in :mod:`subscribers.consent.merge_plan`.
+What a person or the team has decided holds for both addresses: whoever left, complained or was suppressed
+with either gets no more mail. That an address bounced says nothing of the other one.
 """
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import Unpack
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Unpack
 
 from sqlmodel import Session, col, delete, update
 
 from locales.phrase import gettext_noop
-from subscribers.consent.merge_plan import (
-    MergeDetail,
-    MergePlan,
-    MergeSide,
-    find_carried_suppression,
-    make_merge_plan,
-)
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.status_changes import (
     ConsentContext,
@@ -46,6 +41,202 @@ from subscribers.models import (
     SubscriberTag,
 )
 from subscribers.queries import find_subscriber, read_sectors, read_tags
+
+_OWNER_LEFT = frozenset({Status.unsubscribed, Status.complained})
+_DECISIONS: Mapping[Status, ConsentEvent] = MappingProxyType(
+    {Status.unsubscribed: ConsentEvent.unsubscribed, Status.complained: ConsentEvent.complained}
+)
+_STATUS_BY_DECISION: Mapping[ConsentEvent, Status] = MappingProxyType(
+    {
+        ConsentEvent.unsubscribed: Status.unsubscribed,
+        ConsentEvent.complained: Status.complained,
+        ConsentEvent.suppressed: Status.unsubscribed,
+    }
+)
+
+
+class MergeDetail(StrEnum):
+    """What can be taken from the subscriber who is merged."""
+
+    name = "name"
+    """Their name."""
+
+    organisation = "organisation"
+    """Their organisation."""
+
+    country = "country"
+    """Their country."""
+
+    language = "language"
+    """The language of their mails."""
+
+    choices = "choices"
+    """The sectors and further countries that they follow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeSide:
+    """One of the two. ``suppressed_for`` is why the address must not get mail, None if it may."""
+
+    id: int
+    email: str
+    name: str
+    organisation: str
+    country: str | None
+    language: str | None
+    sectors: frozenset[str]
+    countries: frozenset[str]
+    tags: frozenset[str]
+    status: Status
+    paused_until: date | None
+    suppressed_for: ConsentEvent | None
+    created_at: datetime
+
+    def has(self, detail: MergeDetail) -> bool:
+        """Whether it says anything in ``detail``."""
+        if detail is MergeDetail.choices:
+            return bool(self.sectors or self.countries)
+        return bool(getattr(self, detail.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergePlan:
+    """What merging would do: ``kept`` becomes ``result``, and stands for ``other``.
+
+    ``taken`` are the details of ``result`` that are those of ``other``. ``decision`` is what its owner or the
+    team has decided of ``other`` that holds for ``kept`` from then on, None if nothing is stricter.
+    """
+
+    kept: MergeSide
+    other: MergeSide
+    result: MergeSide
+    taken: frozenset[MergeDetail]
+    decision: ConsentEvent | None
+
+    @property
+    def digest(self) -> str:
+        """What both are like, as 16 hex digits: another one says that somebody has changed since."""
+        sides = (self.kept, self.other)
+        told = [
+            sorted(value) if isinstance(value, frozenset) else value
+            for side in sides
+            for value in vars(side).values()
+        ]
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan in the form of the JSON output."""
+        return {
+            "kept": _side_as_dict(self.kept),
+            "other": _side_as_dict(self.other),
+            "result": _side_as_dict(self.result),
+            "taken": sorted(self.taken),
+            "decision": self.decision,
+        }
+
+
+def read_merge_details(text: str) -> frozenset[MergeDetail]:
+    """Read a list such as ``name, country``.
+
+    Raises:
+        MergeError: it names something else.
+    """
+    words = [word.strip().casefold() for word in text.replace(";", ",").split(",")]
+    for word in words:
+        if word and word not in MergeDetail.__members__:
+            raise MergeError(f'"{word}" cannot be taken. Choose from: {", ".join(MergeDetail)}.')
+    return frozenset(MergeDetail(word) for word in words if word)
+
+
+def make_merge_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDetail] | None) -> MergePlan:
+    """What merging ``other`` into ``kept`` would do.
+
+    ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
+
+    Raises:
+        MergeError: it is the same subscriber, one was merged or erased before, or the kept one has yet to
+            confirm.
+    """
+    _refuse_unfit(kept, other)
+    wanted = MergeDetail if take is None else take
+    taken = frozenset(
+        detail for detail in wanted if other.has(detail) and (take is not None or not kept.has(detail))
+    )
+    values: dict[str, Any] = {}
+    for detail in taken:
+        names = ("sectors", "countries") if detail is MergeDetail.choices else (detail.value,)
+        values |= {name: getattr(other, name) for name in names}
+    decision = _find_decision(kept, other)
+    status, paused_until = _find_status(kept, other, decision)
+    result = replace(
+        kept,
+        **values,
+        tags=kept.tags | other.tags,
+        status=status,
+        paused_until=paused_until,
+        suppressed_for=kept.suppressed_for or find_carried_suppression(other),
+        created_at=min(kept.created_at, other.created_at),
+    )
+    return MergePlan(kept=kept, other=other, result=result, taken=taken, decision=decision)
+
+
+def _refuse_unfit(kept: MergeSide, other: MergeSide) -> None:
+    if kept.id == other.id:
+        raise MergeError(f"{kept.email} is one subscriber already. Give the addresses of two.")
+    for side in (kept, other):
+        if side.status is Status.merged:
+            raise MergeError(
+                f"{side.email} was merged before. To see into whom: mailer subscribers show {side.email}"
+            )
+        if side.status is Status.erased:
+            raise MergeError("One of the two was erased. There is nothing left to merge.")
+    if kept.status is Status.pending:
+        raise MergeError(
+            gettext_noop(
+                "%(email)s has not confirmed its sign-up yet, and may never do so. Keep "
+                "%(other)s instead, or wait until it is confirmed."
+            )
+            % {"email": kept.email, "other": other.email}
+        )
+
+
+def _find_decision(kept: MergeSide, other: MergeSide) -> ConsentEvent | None:
+    """What holds for the one who is kept, because it was decided of the other."""
+    carried = find_carried_suppression(other)
+    if carried in {ConsentEvent.complained, ConsentEvent.suppressed}:
+        return None if kept.suppressed_for not in {None, ConsentEvent.bounced} else carried
+    if kept.status in _OWNER_LEFT:
+        return None
+    return _DECISIONS.get(other.status)
+
+
+def find_carried_suppression(side: MergeSide) -> ConsentEvent | None:
+    """Why the other address must not get mail either; None if nothing of the kind was decided."""
+    return None if side.suppressed_for is ConsentEvent.bounced else side.suppressed_for
+
+
+def _find_status(
+    kept: MergeSide, other: MergeSide, decision: ConsentEvent | None
+) -> tuple[Status, date | None]:
+    # What somebody decided is stricter than that an address bounced, after which its owner may come back.
+    if decision is not None and kept.status in {Status.active, Status.paused, Status.bounced}:
+        return _STATUS_BY_DECISION[decision], None
+    if kept.status not in {Status.active, Status.paused}:
+        return kept.status, None
+    pauses = [side.paused_until for side in (kept, other) if side.status is Status.paused]
+    until = max((day for day in pauses if day is not None), default=None)
+    return (kept.status, kept.paused_until) if until is None else (Status.paused, until)
+
+
+def _side_as_dict(side: MergeSide) -> dict[str, Any]:
+    return {
+        name: sorted(value)
+        if isinstance(value, frozenset)
+        else value.isoformat()
+        if isinstance(value, date)
+        else value
+        for name, value in vars(side).items()
+    }
 
 
 def plan_merge(

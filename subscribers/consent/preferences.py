@@ -1,4 +1,4 @@
-"""Read and save a subscriber's preferences, as on the page linked from every mail."""
+"""What subscribers change themselves: preferences, the consent to record their clicks, their address."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -8,14 +8,24 @@ from typing import Unpack
 from sqlmodel import Session, col, delete, select
 
 from locales.countries import is_country
+from subscribers.address import normalise_address
 from subscribers.consent.status_changes import (
+    GONE_STATUSES,
     ConsentContext,
     add_consent_record,
     change_status,
     lock_subscriber,
 )
-from subscribers.errors import DetailError, UnknownSubscriberError
-from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.consent.suppression import SuppressionKey, is_suppressed
+from subscribers.errors import AddressError, DetailError, UnknownSubscriberError
+from subscribers.models import (
+    ConsentEvent,
+    MailedLink,
+    Status,
+    Subscriber,
+    SubscriberCountry,
+    SubscriberSector,
+)
 from subscribers.queries import read_sectors
 from subscribers.validation import clean_language, clean_line, clean_sectors
 
@@ -154,3 +164,67 @@ def _store(
     said = context.get("evidence", "")
     context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
     add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+
+
+def set_click_consent(
+    session: Session, subscriber_id: int, consent: bool, **context: Unpack[ConsentContext]
+) -> bool:
+    """Give or withdraw the consent, with a consent record; return whether that is a change. The caller
+    commits, and forgets what was recorded if it is withdrawn.
+
+    Only the subscriber may do this, so an import never does.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber, or it was erased.
+    """
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    if subscriber.click_consent is consent:
+        return False
+    subscriber.click_consent = consent
+    subscriber.updated_at = context["now"]
+    session.add(subscriber)
+    said = context.get("evidence", "")
+    answer = "given" if consent else "withdrawn"
+    context["evidence"] = f"{said}\nconsent to record the links they follow: {answer}".strip()
+    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+    return True
+
+
+def change_address(
+    session: Session,
+    subscriber_id: int,
+    address: str,
+    *,
+    key: SuppressionKey,
+    **context: Unpack[ConsentContext],
+) -> bool:
+    """Send the subscriber's mail to ``address`` from now on; return whether that changed anything.
+
+    Only call this for a link that was mailed to the new address. It offers no way around a suppression: the
+    new address may not be suppressed, and a subscriber who is gone cannot move. Links mailed to the old
+    address stop working, and the record does not quote it.
+
+    Raises:
+        AddressError: ``address`` is not valid, is taken or is suppressed.
+        UnknownSubscriberError: there is no such subscriber, or they are gone.
+    """
+    normalised = normalise_address(address)
+    barred = is_suppressed(session, key, normalised.email)
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status in GONE_STATUSES or subscriber.status is Status.pending:
+        raise UnknownSubscriberError(subscriber_id)
+    if normalised.email == subscriber.email:
+        return False
+    taken = session.exec(select(Subscriber.id).where(Subscriber.email == normalised.email)).first()
+    if barred or taken is not None:
+        # One message for both cases: the page that shows it was opened from that mailbox.
+        raise AddressError(address, "it is already on the list or must not receive mail; contact the team")
+    subscriber.email, subscriber.envelope = normalised.email, normalised.envelope
+    subscriber.updated_at = context["now"]
+    session.add(subscriber)
+    session.exec(delete(MailedLink).where(col(MailedLink.subscriber_id) == subscriber_id))
+    context.setdefault("evidence", "address changed")
+    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+    return True

@@ -5,9 +5,12 @@ complained becomes active again only by their own action; an erased subscriber s
 is recorded. Nothing here commits.
 """
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any, Required, TypedDict, Unpack
 
@@ -374,3 +377,46 @@ def _clean_text(text: str, limit: int | None = None) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return text[:limit]
+
+
+_DIGEST_LENGTH = 32
+
+
+class IpRetention(StrEnum):
+    """What to keep of an IP address. It is personal data, and rarely needed as evidence."""
+
+    hashed = "hashed"
+    """A keyed hash: it can be compared with a known address, and reveals nothing by itself."""
+
+    plain = "plain"
+    """The address itself."""
+
+    nothing = "nothing"
+    """Nothing."""
+
+
+def describe_ip_address(
+    address: str, *, key: SuppressionKey, retention: IpRetention = IpRetention.hashed
+) -> str:
+    """Return the text about the IP address for a consent record's ``evidence``; empty if there is none.
+
+    ``key`` is the workspace's key that never changes, so that an address has the same hash in all records.
+    The prefix keeps these hashes distinct from those of email addresses.
+    """
+    origin = _parse_ip_address(address)
+    if origin is None or retention is IpRetention.nothing:
+        return ""
+    if retention is IpRetention.plain:
+        return f"from {origin}"
+    digest = hmac.digest(key.key, b"origin\0" + str(origin).encode("ascii"), "sha256").hex()[:_DIGEST_LENGTH]
+    return f"from hmac-sha256:{digest}"
+
+
+def _parse_ip_address(address: str) -> IPv4Address | IPv6Address | None:
+    """Parse the address into its canonical form, without a zone (``%eth0``)."""
+    try:
+        origin = ip_address(address.strip().partition("%")[0])
+    except ValueError:
+        return None
+    mapped = origin.ipv4_mapped if isinstance(origin, IPv6Address) else None
+    return mapped or origin

@@ -27,11 +27,10 @@ from mailer.selfservice.unsubscribe import resubscribe_by_link
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.consent.address_change import change_address
-from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
-from subscribers.consent.preferences import Preferences, save_preferences
+from subscribers.consent.preferences import Preferences, change_address, save_preferences
+from subscribers.consent.sign_ups import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import suppress
-from subscribers.consent.unsuppression import unsuppress
+from subscribers.consent.team_changes import unsuppress
 from subscribers.errors import AddressError, StatusError, SubscriberError, TokenError
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression

@@ -19,7 +19,7 @@ from mailer.dispatch.relays import open_relays
 from mailer.dispatch.safeguards import is_dead_refusal, mark_dead_addresses
 from mailer.settings import CampaignSettings, SenderSettings, Settings, SmtpSettings
 from mailer.smtp.reply_classifier import is_certainly_dead
-from subscribers.consent.address_change import change_address
+from subscribers.consent.preferences import change_address
 from subscribers.consent.status_changes import erase, resubscribe, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber, Suppression

@@ -24,7 +24,7 @@ from mailer.privacy.data_export import export_personal_data, list_personal_table
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import add_consent_record, suppress
-from subscribers.consent.unsuppression import unsuppress
+from subscribers.consent.team_changes import unsuppress
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import (
     ConsentEvent,

@@ -33,8 +33,7 @@ from mailer.privacy.retention import plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
-from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
-from subscribers.consent.sign_up_review import decline_sign_up, hold_opt_in
+from subscribers.consent.sign_ups import confirm_opt_in, decline_sign_up, hold_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber

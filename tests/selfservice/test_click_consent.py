@@ -12,7 +12,7 @@ from mailer.database.models import Campaign
 from mailer.privacy.erasure import erase_person
 from mailer.selfservice.preferences import CLICK_WORDING, PreferencesForm, load_form, parse_form, save_form
 from mailer.workspace import Workspace
-from subscribers.consent.click_consent import set_click_consent
+from subscribers.consent.preferences import set_click_consent
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from subscribers.queries import read_subscriber_details

@@ -15,7 +15,7 @@ from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
-    from subscribers.consent.unsuppression import SuppressedAddress
+    from subscribers.consent.team_changes import SuppressedAddress
 
 
 @click.command()
@@ -76,8 +76,8 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     unsubscribed or reported spam stay suppressed until they subscribe again themselves. It does not subscribe
     anybody again.
     """
-    from subscribers.consent.unsuppression import preview_unsuppress
-    from subscribers.consent.unsuppression import unsuppress as unsuppress_address
+    from subscribers.consent.team_changes import preview_unsuppress
+    from subscribers.consent.team_changes import unsuppress as unsuppress_address
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
     key = workspace.keys.suppression

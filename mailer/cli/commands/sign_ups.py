@@ -19,7 +19,7 @@ _MOST = 10_000
 @pass_context
 def sign_ups(context: CliContext, as_json: bool) -> None:
     """List the people who signed up, confirmed it, and wait to be admitted (`[web] sign_up = "reviewed"`)."""
-    from subscribers.consent.sign_up_review import list_waiting_sign_ups
+    from subscribers.consent.sign_ups import list_waiting_sign_ups
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
@@ -49,7 +49,7 @@ def sign_ups(context: CliContext, as_json: bool) -> None:
 @pass_context
 def admit(context: CliContext, address: str, by: str) -> None:
     """Put a person on the list who signed up and confirmed it."""
-    from subscribers.consent.sign_up_review import admit_sign_up
+    from subscribers.consent.sign_ups import admit_sign_up
     from subscribers.queries import find_subscriber
 
     workspace = context.open_workspace()
@@ -76,7 +76,7 @@ def admit(context: CliContext, address: str, by: str) -> None:
 @pass_context
 def decline(context: CliContext, address: str, by: str) -> None:  # noqa: ARG001 - for the log
     """Decline a person who signed up. They get no mail, and can sign up again."""
-    from subscribers.consent.sign_up_review import decline_sign_up
+    from subscribers.consent.sign_ups import decline_sign_up
     from subscribers.queries import find_subscriber
 
     workspace = context.open_workspace()

@@ -13,7 +13,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.campaigns.subscriber_history import SubscriberMerge
-    from subscribers.consent.merge_plan import MergeSide
+    from subscribers.consent.merge import MergeSide
 
 
 @click.command()
@@ -46,7 +46,7 @@ def merge(
     Example: mailer subscribers merge mei@example.org m.lin@example.com --apply
     """
     from mailer.campaigns.subscriber_history import apply_merge, preview_merge
-    from subscribers.consent.merge_plan import read_merge_details
+    from subscribers.consent.merge import read_merge_details
 
     workspace = context.open_workspace()
     key, details = workspace.keys.suppression, None if take is None else read_merge_details(take)

@@ -21,7 +21,7 @@ from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.sign_ups import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import add_consent_record, unsubscribe
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, Subscriber

@@ -2,7 +2,7 @@
 
 import pytest
 
-from subscribers.consent.ip_evidence import IpRetention, describe_ip_address
+from subscribers.consent.status_changes import IpRetention, describe_ip_address
 from subscribers.consent.suppression import SuppressionKey
 
 KEY = SuppressionKey(b"s" * 32)

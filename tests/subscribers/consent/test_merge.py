@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from subscribers.consent.merge import merge_subscribers, plan_merge
-from subscribers.consent.merge_plan import MergeDetail, MergePlan, read_merge_details
-from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.merge import (
+    MergeDetail,
+    MergePlan,
+    merge_subscribers,
+    plan_merge,
+    read_merge_details,
+)
+from subscribers.consent.sign_ups import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import change_status, erase, resubscribe, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.consent.team_changes import (

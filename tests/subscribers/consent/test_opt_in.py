@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
-from subscribers.consent.address_change import change_address
-from subscribers.consent.opt_in import NO_RECIPIENT, OptInRequest, confirm_opt_in, request_opt_in
+from subscribers.consent.preferences import change_address
+from subscribers.consent.sign_ups import NO_RECIPIENT, OptInRequest, confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import StatusChange, erase, resubscribe, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey, add_suppression
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import Session, col, select
 
-from subscribers.consent.opt_in import request_opt_in
-from subscribers.consent.sign_up_review import (
+from subscribers.consent.sign_ups import (
     admit_sign_up,
     count_waiting_sign_ups,
     decline_sign_up,
     hold_opt_in,
     is_sign_up_waiting,
     list_waiting_sign_ups,
+    request_opt_in,
 )
 from subscribers.consent.status_changes import StatusChange, erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey

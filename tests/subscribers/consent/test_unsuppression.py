@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from subscribers.consent.opt_in import request_opt_in
+from subscribers.consent.sign_ups import request_opt_in
 from subscribers.consent.status_changes import GONE_STATUSES, erase, suppress
 from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted_suppressions
-from subscribers.consent.unsuppression import SuppressedAddress, preview_unsuppress, unsuppress
+from subscribers.consent.team_changes import SuppressedAddress, preview_unsuppress, unsuppress
 from subscribers.errors import DetailError, SuppressionError
 from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber

@@ -19,8 +19,7 @@ from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.settings.sections import SECTIONS
-from subscribers.consent.opt_in import request_opt_in
-from subscribers.consent.sign_up_review import hold_opt_in
+from subscribers.consent.sign_ups import hold_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.segments.saved_segments import save_segment
 from tests.factories.partners import add_partners

@@ -24,8 +24,8 @@ from subscribers.consent.team_changes import (
     edit_subscriber,
     pause_subscriber,
     unsubscribe_address,
+    unsuppress,
 )
-from subscribers.consent.unsuppression import unsuppress
 from subscribers.errors import (
     DetailError,
     StatusError,

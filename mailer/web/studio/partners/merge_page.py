@@ -22,7 +22,7 @@ from mailer.web.studio.partners.partner_number import PartnerNumber, find_partne
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.status_words import STATUS_WORDS
-from subscribers.consent.merge_plan import MergeDetail, MergeSide
+from subscribers.consent.merge import MergeDetail, MergeSide
 from subscribers.errors import AddressError, DetailError, MergeError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, Status, Subscriber
 from subscribers.queries import list_merged_subscribers

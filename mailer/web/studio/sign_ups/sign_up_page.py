@@ -18,7 +18,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from subscribers.consent.sign_up_review import (
+from subscribers.consent.sign_ups import (
     WaitingSignUp,
     admit_sign_up,
     decline_sign_up,

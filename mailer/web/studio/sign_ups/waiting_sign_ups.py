@@ -6,7 +6,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
-from subscribers.consent.sign_up_review import count_waiting_sign_ups
+from subscribers.consent.sign_ups import count_waiting_sign_ups
 
 
 def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:

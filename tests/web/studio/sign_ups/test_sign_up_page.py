@@ -10,8 +10,7 @@ from mailer.activity.acts import Act
 from mailer.database.activity_models import ActivityRecord
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.sign_ups.sign_up_page import PAGE_SIZE
-from subscribers.consent.opt_in import request_opt_in
-from subscribers.consent.sign_up_review import hold_opt_in
+from subscribers.consent.sign_ups import hold_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.models import Status, Subscriber
 from tests.web.site import HttpResponse
