@@ -12,9 +12,8 @@ from sqlmodel import Session, SQLModel, col
 
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
 from subscribers.queries import read_sectors
-from subscribers.segments.case_insensitive_search import contains_words
 from subscribers.segments.segment import Segment
-from subscribers.segments.terms import Term, TermKey
+from subscribers.segments.terms import Term, TermKey, contains_words
 
 MAX_SEARCH_LENGTH = 200
 

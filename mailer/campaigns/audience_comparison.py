@@ -30,12 +30,10 @@ from mailer.errors import MailerError
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
 from subscribers.models import Status, Subscriber
+from subscribers.segments.description import Vocabulary, describe_expression, describe_segment
+from subscribers.segments.parser import did_you_mean, list_choices
 from subscribers.segments.segment import Segment, eligible
-from subscribers.segments.segment_description import describe_expression, describe_segment
-from subscribers.segments.syntax_tree import Expression, Group, negate
-from subscribers.segments.term_description import Vocabulary
-from subscribers.segments.term_values import did_you_mean, list_choices
-from subscribers.segments.terms import TermKey
+from subscribers.segments.terms import Expression, Group, TermKey, negate
 
 _SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
 

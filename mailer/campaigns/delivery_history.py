@@ -25,9 +25,9 @@ from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.settings import Settings
 from subscribers.models import MergedSubscriber, Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.segments.description import Vocabulary
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.segment import Segment, parse_segment
-from subscribers.segments.term_description import Vocabulary
 
 _RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 

@@ -42,8 +42,8 @@ from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
+from subscribers.segments.description import describe_segment
 from subscribers.segments.segment import EVERYONE, Segment
-from subscribers.segments.segment_description import describe_segment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,6 @@ from mailer.keys import TokenKey
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
 from subscribers.models import SubscriberSector
-from subscribers.segments.lookups import Lookups
 from subscribers.segments.parser import ParsedExpression, parse_expression
 from subscribers.segments.saved_segments import (
     NamedSegment,
@@ -30,8 +29,7 @@ from subscribers.segments.saved_segments import (
     SavedSegmentStore,
     list_saved_segments,
 )
-from subscribers.segments.syntax_tree import to_text
-from subscribers.segments.terms import SAVED_KEY
+from subscribers.segments.terms import SAVED_KEY, Lookups, to_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from locales.countries import country_name
 from subscribers.cross_table import CrossTable, CrossTableRow
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.
 _UNLIMITED_WIDTH = 1000

@@ -25,7 +25,7 @@ from mailer.web.routing import GET, Route
 from mailer.web.security import PAGE_POLICY
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
-from subscribers.segments.segment_description import describe_segment
+from subscribers.segments.description import describe_segment
 
 
 @dataclass(frozen=True, kw_only=True)

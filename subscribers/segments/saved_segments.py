@@ -18,9 +18,8 @@ from sqlmodel import col
 from locales.phrase import Phrase, gettext_noop
 from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
-from subscribers.segments.lookups import Lookups
-from subscribers.segments.parser import EVERYONE, parse_expression
-from subscribers.segments.term_values import did_you_mean, list_choices
+from subscribers.segments.parser import EVERYONE, did_you_mean, list_choices, parse_expression
+from subscribers.segments.terms import Lookups
 
 _NAME = re.compile(r"\w[\w.-]*")
 _MAX_NAME_LENGTH = 64

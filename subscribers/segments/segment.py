@@ -7,18 +7,30 @@ parentheses combine terms: ``country:MN or (country:CN tag:press)``. For the par
 part of the SQL text: everything a user writes is a bound parameter.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, and_, or_, true
 from sqlmodel import col
 
+from subscribers.errors import SegmentError
 from subscribers.models import Status, Subscriber
-from subscribers.segments.lookups import DeliveryLookup, Lookups, SavedSegmentLookup
 from subscribers.segments.parser import EVERYONE, parse_expression
-from subscribers.segments.syntax_tree import BooleanOperator, Expression, conjuncts, constrains, join, to_text
-from subscribers.segments.terms import TermKey
+from subscribers.segments.terms import (
+    BooleanOperator,
+    DeliveryLookup,
+    Expression,
+    Lookups,
+    SavedSegmentLookup,
+    Term,
+    TermKey,
+    conjuncts,
+    constrains,
+    join,
+    to_text,
+)
 
 __all__ = ["EVERYONE", "Segment", "eligible", "parse_segment"]
 
@@ -83,3 +95,95 @@ def eligible(today: date | ColumnElement[date]) -> ColumnElement[bool]:
     """
     status, paused_until = col(Subscriber.status), col(Subscriber.paused_until)
     return or_(status == Status.active, and_(status == Status.paused, paused_until <= today))
+
+
+FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
+    {
+        TermKey.status: "statuses",
+        TermKey.country: "countries",
+        TermKey.sector: "sectors",
+        TermKey.language: "languages",
+        TermKey.tag: "tags",
+        TermKey.org: "organisations",
+        TermKey.consent: "sources",
+    }
+)
+"""The terms that are filters, in the order they are written in, and the field of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentFilters:
+    """The filters of a segment. Within one, any value is enough; all filters must match.
+
+    ``sources`` are how they came, as their consent record has it. ``others`` is everything else that must
+    match, as text: negated terms, dates, editions, saved segments, and what "or" joins.
+    """
+
+    statuses: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    others: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether they mean everyone."""
+        return not any(getattr(self, field.name) for field in fields(self))
+
+
+def read_filters(text: str, lookups: Lookups) -> SegmentFilters:
+    """Read the filters of a segment.
+
+    Raises:
+        SegmentError: it is invalid; the error shows where and says what to try.
+    """
+    stripped = text.strip()
+    if stripped.casefold() in {"", EVERYONE}:
+        return SegmentFilters()
+    understood = parse_expression(stripped, lookups)
+    if not understood.parts:
+        return SegmentFilters(others=f"({stripped})")
+    found: dict[str, tuple[str, ...]] = {}
+    others = []
+    for part in understood.parts:
+        is_named = any(part.start <= place.start < part.end for place in understood.names)
+        term = None if is_named else _as_filter(part.meaning)
+        if term is None or FILTER_KEYS[term.key] in found:
+            others.append(stripped[part.start : part.end])
+        else:
+            found[FILTER_KEYS[term.key]] = term.values
+    return SegmentFilters(**found, others=" ".join(others))
+
+
+def _as_filter(meaning: Expression) -> Term | None:
+    """The term that ``meaning`` is, if it is a filter."""
+    if isinstance(meaning, Term) and not meaning.negated and meaning.key in FILTER_KEYS:
+        return meaning
+    return None
+
+
+def write_filters(filters: SegmentFilters, lookups: Lookups) -> str:
+    """Write filters as the text of a segment; empty for everyone.
+
+    Whether a value is valid is found when the text is parsed.
+    """
+    terms = [
+        Term(key=key, values=values).text
+        for key, name in FILTER_KEYS.items()
+        if (values := getattr(filters, name))
+    ]
+    others = filters.others.strip()
+    if others and terms and _is_choice(others, lookups):
+        # "or" binds less tightly than terms side by side.
+        others = f"({others})"
+    return " ".join([*terms, *([others] if others else [])])
+
+
+def _is_choice(text: str, lookups: Lookups) -> bool:
+    try:
+        return not parse_expression(text, lookups).parts
+    except SegmentError:
+        return False

@@ -1,17 +1,28 @@
-"""The terms of a segment: their keys, how they are written, and their conditions in SQL.
+"""Case-insensitive search in any script, with the same results on every database.
 
-No value ever becomes part of the SQL text: everything a user writes is a bound parameter.
+SQLite's ``lower`` only handles ASCII and PostgreSQL's depends on how the server was set up, so neither
+reliably finds "ЮНЕСКО" for "юнеско". Here each letter matches both its cases, and the pattern is made from
+Python's own tables.
 """
 
+import calendar
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias
+from unicodedata import normalize
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, and_, exists, func, literal, not_, or_, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
+from locales.phrase import gettext_noop
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
@@ -20,9 +31,195 @@ from subscribers.models import (
     SubscriberSector,
     SubscriberTag,
 )
-from subscribers.segments.case_insensitive_search import contains_words
-from subscribers.segments.date_range import parse_date_range
-from subscribers.segments.lookups import DeliveryLookup
+
+
+class _ContainsWords(FunctionElement[bool]):
+    """``column``, a GLOB pattern for SQLite, and a regular expression for PostgreSQL."""
+
+    name = "contains_words"
+    type = Boolean()
+    inherit_cache = True
+
+
+def contains_words(column: Mapped[str] | ColumnElement[str], words: str) -> ColumnElement[bool]:
+    """Return the condition that ``column`` contains ``words``, ignoring case. Patterns are bound
+    parameters."""
+    letters = list(_case_variants(words))
+    glob = "".join(f"[{letter}]" if len(letter) > 1 or letter in "*?[" else letter for letter in letters)
+    regex = "".join(f"[{letter}]" if len(letter) > 1 else _escape_regex(letter) for letter in letters)
+    return _ContainsWords(column, literal(f"*{glob}*"), literal(regex))
+
+
+def _case_variants(words: str) -> Iterator[str]:
+    """Yield each character together with its other case, if that is a single character."""
+    for char in words:
+        lower, upper = char.lower(), char.upper()
+        both = lower + upper
+        # The long s and the kelvin sign map to another letter's other case, so they only match themselves.
+        is_pair = len(both) == 2 and (lower.upper(), upper.lower()) == (upper, lower) and lower != upper
+        yield both if is_pair else char
+
+
+def _escape_regex(char: str) -> str:
+    # Other characters may have a meaning in a pattern. A space is kept, because "\ " is not an escape.
+    return char if char.isalnum() or char == "_" or not char.isascii() or char == " " else f"\\{char}"
+
+
+@compiles(_ContainsWords, "sqlite")
+def _compile_glob(element: _ContainsWords, compiler: SQLCompiler, **options: Any) -> str:
+    column, glob, _ = element.clauses
+    return f"({compiler.process(column, **options)} GLOB {compiler.process(glob, **options)})"
+
+
+@compiles(_ContainsWords, "postgresql")
+def _compile_regex(element: _ContainsWords, compiler: SQLCompiler, **options: Any) -> str:
+    column, _, regex = element.clauses
+    return f"({compiler.process(column, **options)} ~ {compiler.process(regex, **options)})"
+
+
+_SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+# Other years are typing errors, and the day after 9999-12-31 cannot be represented.
+_YEARS = range(1900, 2201)
+_SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A year, a month or a day: ``text`` as in ``2024-05``, its ``first`` and its ``last`` day."""
+
+    text: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateRange:
+    """A range of days. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``, and always empty with ``end``."""
+
+    sign: str
+    start: Period
+    end: Period | None = None
+
+    @property
+    def text(self) -> str:
+        """The range as text."""
+        return f"{self.sign}{self.start.text}" + (f"..{self.end.text}" if self.end else "")
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """The first moment in the range, in UTC; None if it has no beginning."""
+        if self.sign.startswith("<"):
+            return None
+        return _midnight(self.start.last + timedelta(1) if self.sign == ">" else self.start.first)
+
+    @property
+    def ends_before(self) -> datetime | None:
+        """The first moment after the range, in UTC; None if it has no end."""
+        if self.sign.startswith(">"):
+            return None
+        return _midnight(
+            self.start.first if self.sign == "<" else (self.end or self.start).last + timedelta(1)
+        )
+
+
+def parse_date_range(text: str) -> DateRange:
+    """Parse ``text``; full-width digits and signs are accepted.
+
+    Raises:
+        ValueError: it is not a date, or ends before it begins; the message says what to write.
+    """
+    match = _SIGN.fullmatch(normalize("NFKC", text).strip())
+    sign, rest = match.groups() if match else ("", "")
+    first, dots, last = rest.partition("..")
+    if dots and sign:
+        raise ValueError(
+            gettext_noop(
+                '"%(text)s" has both a sign and an end date. Use only one of them, as in 2024-01..2024-06.'
+            )
+            % {"text": text}
+        )
+    start, end = _parse_period(first, text), _parse_period(last, text) if dots else None
+    if end is not None and end.last < start.first:
+        raise ValueError(
+            gettext_noop('"%(text)s" ends before it begins. Write the earlier date first.') % {"text": text}
+        )
+    return DateRange(sign=_SIGN_ALIASES.get(sign, sign), start=start, end=end)
+
+
+def _parse_period(words: str, whole: str) -> Period:
+    match = _PERIOD.fullmatch(words.strip())
+    if match is None:
+        raise ValueError(
+            gettext_noop(
+                '"%(whole)s" is not a date. Write a day, a month or a year, such as >2024-01-31, '
+                "2024-05 or 2023..2024-06."
+            )
+            % {"whole": whole}
+        )
+    year, month, day = (int(part or 0) for part in match.groups())
+    if year not in _YEARS:
+        raise ValueError(
+            gettext_noop("The year %(year)s is out of range. Use one from 1900 to 2200.") % {"year": year}
+        )
+    try:
+        first = date(year, month or 1, day or 1)
+    except ValueError as error:
+        raise ValueError(
+            gettext_noop("%(words)s is not a date in the calendar.") % {"words": words.strip()}
+        ) from error
+    if day:
+        return Period(text=first.isoformat(), first=first, last=first)
+    last = date(year, month or 12, calendar.monthrange(year, month or 12)[1])
+    return Period(text=f"{year}-{month:02}" if month else str(year), first=first, last=last)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+class DeliveryLookup(Protocol):
+    """Looks up what was sent."""
+
+    def editions(self) -> Collection[str]:
+        """Return the editions that were ever sent, or may be sent soon."""
+        ...
+
+    def stories(self, edition: str) -> Collection[str]:
+        """Return the stories of one of the :meth:`editions`, as it was sent."""
+        ...
+
+    def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
+        """Return the condition on ``Subscriber`` that they got one of ``editions``.
+
+        A name such as ``2021-1/youth-forum`` is one story of an edition: they got a message with it.
+        """
+        ...
+
+
+class SavedSegmentLookup(Protocol):
+    """Looks up saved segments."""
+
+    def find(self, name: str) -> str | None:
+        """Return the text saved under ``name``, None if there is none."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """Return the names of all saved segments."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookups:
+    """What the parser of a segment can look things up in; None means not available.
+
+    ``sectors`` are the configured slugs; if None, any word is accepted as a sector.
+    """
+
+    sectors: Collection[str] | None = None
+    deliveries: DeliveryLookup | None = None
+    saved: SavedSegmentLookup | None = None
+
 
 # The parser would take these characters for the end of a value, or for a group.
 _NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
@@ -164,3 +361,100 @@ _CONDITIONS: Mapping[TermKey, Callable[[tuple[str, ...]], ColumnElement[bool]]] 
         TermKey.consent: _has_consent_record,
     }
 )
+
+
+class BooleanOperator(StrEnum):
+    """How the parts of a group are joined."""
+
+    all = "and"
+    """Every part must match."""
+
+    any = "or"
+    """At least one part must match."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Joined parts, negated as a whole if ``negated``."""
+
+    joiner: BooleanOperator
+    parts: "tuple[Expression, ...]"
+    negated: bool = False
+
+    def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
+        """Return the condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
+        parts = [part.where(deliveries) for part in self.parts]
+        joined = and_(true(), *parts) if self.joiner is BooleanOperator.all else or_(*parts)
+        return not_(joined) if self.negated else joined
+
+
+Expression: TypeAlias = Term | Group
+
+
+def join(joiner: BooleanOperator, parts: Iterable[Expression]) -> Expression:
+    """Join ``parts``; groups with the same operator are flattened, and a single part is returned as it is."""
+    flat = tuple(inner for part in parts for inner in _parts_of(part, joiner))
+    return flat[0] if len(flat) == 1 else Group(joiner=joiner, parts=flat)
+
+
+def negate(expression: Expression) -> Expression:
+    """Return the negation of ``expression``."""
+    return replace(expression, negated=not expression.negated)
+
+
+def conjuncts(expression: Expression) -> tuple[Expression, ...]:
+    """Return the parts that must all match."""
+    return tuple(_parts_of(expression, BooleanOperator.all))
+
+
+def walk(expression: Expression) -> Iterator[Term]:
+    """Yield every term, from left to right."""
+    if isinstance(expression, Term):
+        yield expression
+    else:
+        for part in expression.parts:
+            yield from walk(part)
+
+
+def constrains(expression: Expression, key: TermKey) -> bool:
+    """Return whether ``key`` constrains everyone ``expression`` chooses: at least one part of an "and" asks
+    about it, or every part of an "or".
+    """
+    if isinstance(expression, Term):
+        return expression.key is key
+    answers = (constrains(part, key) for part in expression.parts)
+    # "Not (a or b)" is "not a" and "not b".
+    is_choice = (expression.joiner is BooleanOperator.any) is not expression.negated
+    return all(answers) if is_choice else any(answers)
+
+
+def depth(expression: Expression) -> int:
+    """Return how deeply groups are nested."""
+    return 0 if isinstance(expression, Term) else 1 + max(map(depth, expression.parts), default=0)
+
+
+def to_text(expression: Expression) -> str:
+    """Write ``expression`` as text; parsing it again gives an equal tree."""
+    if isinstance(expression, Term):
+        return expression.text
+    if expression.joiner is BooleanOperator.any:
+        text = " or ".join(map(to_text, expression.parts))
+    else:
+        # "or" binds less tightly than terms side by side.
+        text = " ".join(
+            f"({to_text(part)})" if _is_or_group(part) else to_text(part) for part in expression.parts
+        )
+    return f"-({text})" if expression.negated else text
+
+
+def _parts_of(expression: Expression, joiner: BooleanOperator) -> Iterator[Expression]:
+    if isinstance(expression, Group) and expression.joiner is joiner and not expression.negated:
+        yield from expression.parts
+    else:
+        yield expression
+
+
+def _is_or_group(expression: Expression) -> bool:
+    return (
+        isinstance(expression, Group) and expression.joiner is BooleanOperator.any and not expression.negated
+    )

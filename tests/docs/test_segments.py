@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from subscribers.segments.description import Vocabulary, describe_segment
 from subscribers.segments.segment import parse_segment
-from subscribers.segments.segment_description import describe_segment
-from subscribers.segments.term_description import Vocabulary
 from tests.docs.test_documents import ROOT, read_console_blocks, run_shell
 from tests.subscribers.segments.oracle import SENT
 

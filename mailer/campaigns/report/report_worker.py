@@ -54,7 +54,7 @@ from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.errors import SubscriberError
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 from templates import ROOT
 
 _MAX_ROWS: Final = 15

@@ -20,7 +20,7 @@ from mailer.campaigns.report.summary import OUTCOME_WORDS, count_readers, descri
 from mailer.database.models import DeliveryState
 from mailer.database.report_models import ReportPart
 from mailer.utc import format_utc
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 
 Cell = str | int | None
 """A cell of a table. None is a figure that is hidden or not known."""

@@ -255,7 +255,7 @@ def _print_difference(difference: Difference) -> None:
 def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[str, Any]:
     from mailer.campaigns.delivery_history import vocabulary_of
     from subscribers.queries import count_subscribers
-    from subscribers.segments.segment_description import describe_segment as explain_segment
+    from subscribers.segments.description import describe_segment as explain_segment
 
     return {
         "written_out": segment.canonical,

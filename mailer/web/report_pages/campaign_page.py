@@ -23,7 +23,7 @@ from mailer.web.report_pages.sections.readers import (
     describe_organisations,
 )
 from mailer.web.report_pages.sections.returns import describe_reasons, describe_returned
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 
 _UNCOUNTED = {
     ReportPart.ledger: ("numbers", gettext_noop("The numbers and their sum")),

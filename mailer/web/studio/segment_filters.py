@@ -21,8 +21,7 @@ from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.errors import CountryError, SegmentError
 from subscribers.models import ImportBatch
 from subscribers.queries import list_tags
-from subscribers.segments.filters import FILTER_KEYS, SegmentFilters, read_filters, write_filters
-from subscribers.segments.segment import EVERYONE
+from subscribers.segments.segment import EVERYONE, FILTER_KEYS, SegmentFilters, read_filters, write_filters
 from subscribers.segments.terms import IMPORT
 from subscribers.validation import resolve_country
 

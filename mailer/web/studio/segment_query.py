@@ -12,10 +12,8 @@ from mailer.i18n import SOURCE_LANGUAGE
 from mailer.web.form_options import list_sectors, own_country_names
 from mailer.web.studio.page import StudioPage, Visit
 from subscribers.errors import SegmentError, SubscriberError
-from subscribers.segments.filters import SegmentFilters, read_filters
-from subscribers.segments.segment import EVERYONE, Segment
-from subscribers.segments.segment_description import describe_segment
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary, describe_segment
+from subscribers.segments.segment import EVERYONE, Segment, SegmentFilters, read_filters
 
 QUERY_PARAMETER = "q"
 """The name of the query in the addresses of segments."""

@@ -22,9 +22,9 @@ from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, FeedbackSettings, LawSettings, WebSettings
 from mailer.workspace import Workspace
-from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.saved_segments import save_segment as save_segment
+from subscribers.segments.terms import Lookups
 from tests.campaigns.approvals.calls_at_once import run_together
 from tests.factories.campaigns import count_campaigns, with_sender, with_settings
 from tests.factories.deliveries import FakeClock, read_campaign, read_states

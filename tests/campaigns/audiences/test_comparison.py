@@ -15,7 +15,7 @@ from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.segments.syntax_tree import Expression
+from subscribers.segments.terms import Expression
 from tests.subscribers.segments.oracle import (
     NOW,
     Person,

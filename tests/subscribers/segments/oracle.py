@@ -23,8 +23,7 @@ from subscribers.models import (
     SubscriberSector,
     SubscriberTag,
 )
-from subscribers.segments.syntax_tree import BooleanOperator, Expression, Group, join
-from subscribers.segments.terms import Term, TermKey
+from subscribers.segments.terms import BooleanOperator, Expression, Group, Term, TermKey, join
 
 SECTORS = ("education", "sciences", "culture")
 EDITIONS = ("2021-1", "2021-2")

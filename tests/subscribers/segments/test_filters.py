@@ -5,10 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers.errors import SegmentError
-from subscribers.segments.filters import SegmentFilters, read_filters, write_filters
-from subscribers.segments.lookups import Lookups
 from subscribers.segments.parser import parse_expression
-from subscribers.segments.syntax_tree import Expression, conjuncts
+from subscribers.segments.segment import SegmentFilters, read_filters, write_filters
+from subscribers.segments.terms import Expression, Lookups, conjuncts
 from tests.subscribers.segments.oracle import EDITIONS, SECTORS, spelt
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select
 
 from mailer.campaigns.delivery_history import DeliveryHistory
 from subscribers.segments.segment import parse_segment
-from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
+from subscribers.segments.terms import Expression, conjuncts, to_text
 from tests.subscribers.segments.oracle import (
     ID,
     SECTORS,

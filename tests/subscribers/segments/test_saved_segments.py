@@ -6,7 +6,6 @@ import pytest
 from sqlmodel import Session
 
 from subscribers.errors import SegmentError
-from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import (
     SavedSegmentError,
     SavedSegmentStore,
@@ -17,6 +16,7 @@ from subscribers.segments.saved_segments import (
     save_segment,
 )
 from subscribers.segments.segment import Segment, parse_segment
+from subscribers.segments.terms import Lookups
 
 SECTORS = ("education", "culture")
 

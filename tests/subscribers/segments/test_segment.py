@@ -13,8 +13,7 @@ from sqlmodel import Session, col, select
 from subscribers.errors import SegmentError
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
 from subscribers.segments.segment import Segment, eligible, parse_segment
-from subscribers.segments.syntax_tree import Expression
-from subscribers.segments.terms import TermKey
+from subscribers.segments.terms import Expression, TermKey
 from tests.subscribers.segments.oracle import SENT, spelt
 
 SECTORS = ("education", "sciences", "culture")

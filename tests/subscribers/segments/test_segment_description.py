@@ -7,10 +7,9 @@ from babel.messages.catalog import Catalog
 from hypothesis import given, settings
 
 from locales.phrase import Phrase
+from subscribers.segments.description import Vocabulary, describe_segment
 from subscribers.segments.segment import Segment, parse_segment
-from subscribers.segments.segment_description import describe_segment
-from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.terms import Expression, conjuncts, to_text
 from tests.subscribers.segments.oracle import SENT, expressions
 
 WORDS = Vocabulary(

@@ -23,7 +23,7 @@ from mailer.web.report_pages.section import (
     make_cells,
     name_columns,
 )
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 
 _MOST_COLUMNS = 6
 """More would leave no room for a number in a cell on a phone; there is a map for each part."""

@@ -21,7 +21,7 @@ from mailer.web.report_pages.section import (
     name_columns,
 )
 from mailer.web.report_pages.sections.links import NamedRow, draw_heat_maps
-from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.description import Vocabulary
 
 _NAME = "countries"
 _MOST_ROWS = 25
