@@ -14,7 +14,7 @@ from subscribers.imports.columns.own_columns import OwnColumns
 from subscribers.imports.columns.raw_row import RawRow
 from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
-from subscribers.imports.files.batched_rows import BATCH_SIZE, RowBatch
+from subscribers.imports.files.delimited_text import BATCH_SIZE, RowBatch
 from subscribers.imports.import_report import (
     ImportNote,
     PartReport,

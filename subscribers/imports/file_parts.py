@@ -12,19 +12,30 @@ from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.columns.column_corrections import ColumnCorrections
 from subscribers.imports.columns.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.columns.mapping_file import ColumnsFile
-from subscribers.imports.files.address_lines import has_address_lines, read_address_lines
-from subscribers.imports.files.batched_rows import BatchedRows, batch_rows
-from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
+from subscribers.imports.files.address_books import (
+    has_address_lines,
+    is_ldif,
+    is_sympa_dump,
+    is_vcard,
+    read_address_lines,
+    read_ldif,
+    read_sympa_dump,
+    read_vcards,
+)
+from subscribers.imports.files.delimited_text import BatchedRows, batch_rows, detect_delimiter, read_delimited
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
-from subscribers.imports.files.file_source import FileSource, make_file_source
-from subscribers.imports.files.ldif import is_ldif, read_ldif
+from subscribers.imports.files.file_source import (
+    FileSource,
+    ZipArchive,
+    describe_unsupported,
+    describe_unsupported_archive,
+    is_zip,
+    make_file_source,
+    open_archive,
+)
 from subscribers.imports.files.open_document import is_open_document, open_open_document
-from subscribers.imports.files.sympa_dump import is_sympa_dump, read_sympa_dump
 from subscribers.imports.files.text_encoding import detect_encoding
-from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive
-from subscribers.imports.files.vcard import is_vcard, read_vcards
 from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_unread
-from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archive
 
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
 LOOKED_AT = 500

@@ -1,23 +1,283 @@
-"""Read Excel workbooks (.xlsx, Office Open XML) row by row.
-
-Every library that reads them keeps a whole sheet and all of its texts: a workbook of 7 MB took 3 GB. Here a
-sheet passes by once, and the texts that cells share are kept as UTF-8 in one piece.
-"""
+"""The values of cells in Excel's files, as text: numbers, dates and escaped characters."""
 
 import re
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
+from posixpath import dirname, join, normpath
 
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.excel_package import ExcelPackage
-from subscribers.imports.files.excel_values import format_number, unescape_text
-from subscribers.imports.files.file_source import FileSource
-from subscribers.imports.files.sheet_row_builder import MergedRange, SheetRowBuilder
-from subscribers.imports.files.workbook import Sheet, Workbook
-from subscribers.imports.files.xml_stream import BLOCK_BYTES, CellText, parse_xml
-from subscribers.imports.files.zip_archive import ZipArchive
+from subscribers.imports.files.file_source import FileSource, ZipArchive
+from subscribers.imports.files.workbook import (
+    BLOCK_BYTES,
+    MAX_SHEETS,
+    CellText,
+    MergedRange,
+    Sheet,
+    SheetRowBuilder,
+    Workbook,
+    parse_xml,
+    read_xml,
+)
+
+_DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+"""The numbers of formats that every Excel knows and no file declares (ECMA-376, 18.8.30); 27 to 36 and 50 to
+58 are the dates of East Asian versions."""
+# Text in quotation marks, escaped characters, and brackets with a colour, a condition or a language.
+_NOT_A_PLACEHOLDER = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
+_DATE_PLACEHOLDER = re.compile(r"[dmyhs]", re.IGNORECASE)
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+# Not the halves of a pair (surrogates), which are no characters.
+_ESCAPED = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
+_DAY_SECONDS = 86_400
+_MAX_DAYS = 2_958_465
+"""The 31st of December 9999."""
+
+
+def is_date_format(number: str, code: str | None) -> bool:
+    """Return whether a format shows a date or a time; ``code`` is its declaration in the file, if any."""
+    if code is None:
+        return number.isdecimal() and len(number) < 4 and int(number) in _DATE_FORMATS
+    section = _NOT_A_PLACEHOLDER.sub("", code[:1000]).partition(";")[0]
+    return "general" not in section.lower() and _DATE_PLACEHOLDER.search(section) is not None
+
+
+def format_number(text: str, *, is_date: bool, starts_1904: bool = False) -> str:
+    """Return a number without a needless decimal point, or a date as ISO 8601 writes it.
+
+    Excel has only one kind of number: a telephone number may arrive as 976000000.0 or 9.76E8.
+    """
+    if not is_date and _WHOLE_NUMBER.fullmatch(text):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number != number or abs(number) > 1e300:
+        return text
+    if is_date and 0 <= number < _MAX_DAYS:
+        return _format_date(number, starts_1904=starts_1904)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def unescape_text(text: str) -> str:
+    """Return ``text`` with characters that XML cannot hold, which Excel writes as ``_x000D_``."""
+    if "_x" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _format_date(number: float, *, starts_1904: bool) -> str:
+    # For Excel 1900 was a leap year, so its days before March of that year are one less.
+    first = (1904, 1, 1) if starts_1904 else (1899, 12, 31 if number < 60 else 30)
+    start = datetime(*first)  # noqa: DTZ001 - a day in a spreadsheet has no time zone
+    days, seconds = divmod(round(number * _DAY_SECONDS), _DAY_SECONDS)
+    at = start + timedelta(days=days, seconds=seconds)
+    if number < 1:
+        return at.time().isoformat()
+    return at.date().isoformat() if seconds == 0 else at.isoformat()
+
+
+_MAX_SHARED_BYTES, _MAX_SHARED_TEXTS = 160 << 20, 8_000_000
+
+
+class SharedTexts:
+    """The texts that cells refer to by number: one piece of UTF-8, and where each text ends.
+
+    As Python's strings they would take four times as much.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.depth = 0
+        self.text: list[str] = []
+        self._file = file
+        self._bytes = bytearray()
+        self._ends = array("I")
+        self._pieces = CellText(file)
+        self._is_phonetic = False
+        self._item = self._piece = self._phonetic = ""
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002 - the interface of XmlHandler
+        self.depth += 1
+        if name == self._piece or name == self._item:
+            self.text.clear()
+        elif name == self._phonetic:
+            # How a Japanese name is pronounced, written above it.
+            self._is_phonetic = True
+        elif not self._item:
+            space = name.rpartition(" ")[0]
+            self._item, self._piece, self._phonetic = f"{space} si", f"{space} t", f"{space} rPh"
+
+    def end(self, name: str) -> None:
+        self.depth -= 1
+        if name == self._piece:
+            if not self._is_phonetic:
+                self._pieces.add("".join(self.text))
+            self.text.clear()
+        elif name == self._item:
+            self._add(self._pieces.take())
+        elif name == self._phonetic:
+            self._is_phonetic = False
+
+    def get(self, number: str) -> str:
+        """Return the text with that number, as a cell writes it; empty if there is none."""
+        place = int(number) if number.isdecimal() and len(number) < 9 else -1
+        if not 0 <= place < len(self._ends):
+            return ""
+        start = self._ends[place - 1] if place else 0
+        return self._bytes[start : self._ends[place]].decode()
+
+    def _add(self, text: str) -> None:
+        self._bytes += unescape_text(text).encode("utf-8", "replace")
+        self._ends.append(len(self._bytes))
+        if len(self._bytes) > _MAX_SHARED_BYTES or len(self._ends) > _MAX_SHARED_TEXTS:
+            raise ImportFileError(
+                self._file,
+                gettext_noop(
+                    "it has more than %(most)s different texts, or %(megabytes)s MB of them. "
+                    "Save the list's sheet as CSV."
+                )
+                % {"most": f"{_MAX_SHARED_TEXTS:,}", "megabytes": _MAX_SHARED_BYTES >> 20},
+            )
+
+
+_MAX_FORMATS = 70_000
+
+
+class _Collector:
+    """Collects the attributes of some elements, by local name; what it ignores costs no memory."""
+
+    def __init__(self, handlers: Mapping[str, Callable[[Mapping[str, str]], None]]) -> None:
+        self.depth = 0
+        self.text: list[str] = []
+        self._handlers = handlers
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self.depth += 1
+        self.text.clear()
+        if found := self._handlers.get(name.rpartition(" ")[2]):
+            found(attributes)
+
+    def end(self, name: str) -> None:  # noqa: ARG002 - the interface of XmlHandler
+        self.depth -= 1
+        self.text.clear()
+
+
+class ExcelPackage:
+    """The parts of a workbook: which sheets it has and where, which formats are dates, the shared texts."""
+
+    def __init__(self, archive: ZipArchive) -> None:
+        self.file = archive.name
+        self._archive = archive
+        # Names of parts are compared without case (ECMA-376, part 2).
+        self._names = {name.lower(): name for name in archive.names}
+        self.main = self._find_main()
+        self._targets = self._read_relationships(self.main)
+        self.starts_1904 = False
+        self.sheets: list[tuple[str, bool, str]] = []
+        self._read_main()
+        self.date_styles = self._read_date_styles()
+        self._shared: SharedTexts | None = None
+
+    def get_shared_text(self, number: str) -> str:
+        """Return a text that cells share; they are read when the first cell asks for one."""
+        if self._shared is None:
+            self._shared = SharedTexts(self.file)
+            if path := self._find_target("/sharedStrings"):
+                read_xml(self.part(path), self.file, self._shared)
+        return self._shared.get(number)
+
+    def part(self, path: str) -> FileSource:
+        name = self._names.get(path.lower())
+        if name is None:
+            raise ImportFileError(
+                self.file,
+                gettext_noop(
+                    "it is damaged: its part %(path)s is missing. Open it in Excel and save it again."
+                )
+                % {"path": path},
+            )
+        return self._archive.member(name)
+
+    def _find_main(self) -> str:
+        for kind, target in self._read_relationships("").values():
+            if kind.endswith("/officeDocument"):
+                return target
+        return "xl/workbook.xml"
+
+    def _read_relationships(self, path: str) -> dict[str, tuple[str, str]]:
+        """Return the type and the path of each part that ``path`` refers to, by ID."""
+        found: dict[str, tuple[str, str]] = {}
+        folder = dirname(path)
+        name = join(folder, "_rels", f"{path.rpartition('/')[2]}.rels")
+
+        def add(attributes: Mapping[str, str]) -> None:
+            target = attributes.get("Target", "")
+            whole = target.removeprefix("/") if target.startswith("/") else normpath(join(folder, target))
+            if len(found) < MAX_SHEETS * 2:
+                found[attributes.get("Id", "")] = (attributes.get("Type", ""), whole)
+
+        if name.lower() in self._names:
+            read_xml(self.part(name), self.file, _Collector({"Relationship": add}))
+        return found
+
+    def _find_target(self, kind: str) -> str | None:
+        path = next((target for found, target in self._targets.values() if found.endswith(kind)), None)
+        return path if path and path.lower() in self._names else None
+
+    def _read_main(self) -> None:
+        def add_sheet(attributes: Mapping[str, str]) -> None:
+            number = next((value for key, value in attributes.items() if key.endswith(" id")), "")
+            kind, target = self._targets.get(number, ("", ""))
+            if kind.endswith("/worksheet") and len(self.sheets) < MAX_SHEETS:
+                hidden = attributes.get("state", "visible") != "visible"
+                self.sheets.append((attributes.get("name", ""), hidden, target))
+
+        def add_properties(attributes: Mapping[str, str]) -> None:
+            self.starts_1904 = attributes.get("date1904", "0") in {"1", "true"}
+
+        handlers = {"sheet": add_sheet, "workbookPr": add_properties}
+        read_xml(self.part(self.main), self.file, _Collector(handlers))
+
+    def _read_date_styles(self) -> set[str]:
+        """Return the numbers of the styles that show a number as a date."""
+        path = self._find_target("/styles")
+        if path is None:
+            return set()
+        formats: dict[str, str] = {}
+        dates: set[str] = set()
+        state = {"inside": 0, "number": 0}
+
+        def add_format(attributes: Mapping[str, str]) -> None:
+            if len(formats) < _MAX_FORMATS:
+                formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+
+        def enter(_: Mapping[str, str]) -> None:
+            state["inside"] = 1
+
+        def leave(_: Mapping[str, str]) -> None:
+            state["inside"] = 0
+
+        def add_style(attributes: Mapping[str, str]) -> None:
+            if state["inside"] and state["number"] < _MAX_FORMATS:
+                if is_date_format(number := attributes.get("numFmtId", "0"), formats.get(number)):
+                    dates.add(str(state["number"]))
+                state["number"] += 1
+
+        handlers = {
+            "numFmt": add_format,
+            "cellStyleXfs": leave,
+            "cellXfs": enter,
+            "cellStyles": leave,
+            "dxfs": leave,
+            "xf": add_style,
+        }
+        read_xml(self.part(path), self.file, _Collector(handlers))
+        return dates
+
 
 _MAX_MERGED = 100_000
 _MERGED = re.compile(

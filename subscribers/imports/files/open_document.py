@@ -8,12 +8,18 @@ from typing import Final
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.excel_values import format_number
-from subscribers.imports.files.file_source import FileSource
-from subscribers.imports.files.sheet_row_builder import MAX_ROWS, SheetRowBuilder
-from subscribers.imports.files.workbook import MAX_SHEETS, Sheet, Workbook
-from subscribers.imports.files.xml_stream import CellText, parse_xml, read_xml
-from subscribers.imports.files.zip_archive import ZipArchive
+from subscribers.imports.files.excel_workbook import format_number
+from subscribers.imports.files.file_source import FileSource, ZipArchive
+from subscribers.imports.files.workbook import (
+    MAX_ROWS,
+    MAX_SHEETS,
+    CellText,
+    Sheet,
+    SheetRowBuilder,
+    Workbook,
+    parse_xml,
+    read_xml,
+)
 
 _CONTENT = "content.xml"
 _TYPE = "application/vnd.oasis.opendocument.spreadsheet"

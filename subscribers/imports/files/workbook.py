@@ -1,13 +1,253 @@
-"""A workbook of Excel or LibreOffice: its sheets, and which of them to read."""
+"""Parse XML of any size in constant memory, and refuse what would fill it.
+
+A workbook of a few megabytes can unfold to a gigabyte of XML, so nothing here keeps a document. Python's
+expat reports each element once and forgets it; the limits are for the four things it does keep: a token that
+is not finished, open elements, the names of elements and attributes, and text that a handler collects.
+"""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from typing import Protocol
+from xml.parsers import expat
 
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.files.delimited_text import MAX_COLUMNS
+from subscribers.imports.files.file_source import FileSource
+
+BLOCK_BYTES = 1 << 16
+_MAX_TOKEN_BYTES = 4 << 20
+_MAX_NAMES = 20_000
+_MAX_DEPTH = 200
+MAX_TEXT_LENGTH = 1_000_000
+"""Characters in one cell; Excel allows 32,767."""
+
+
+class XmlHandler(Protocol):
+    """Receives the events of a document. Names are the namespace, a space and the local name.
+
+    ``depth`` counts the open elements, and ``text`` collects characters until the handler clears it.
+    """
+
+    depth: int
+    text: list[str]
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
+
+    def end(self, name: str) -> None: ...
+
+
+class CellText:
+    """The text of one cell, put together from pieces: formatted runs or paragraphs."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def add(self, piece: str) -> None:
+        """Add a piece.
+
+        Raises:
+            ImportFileError: the text is too long.
+        """
+        # Empty pieces take memory too.
+        self._length += len(piece) + 1
+        if self._length > MAX_TEXT_LENGTH:
+            raise ImportFileError(
+                self._file,
+                gettext_noop("a cell has more than %(most)s characters.") % {"most": f"{MAX_TEXT_LENGTH:,}"},
+            )
+        self._pieces.append(piece)
+
+    def take(self, separator: str = "") -> str:
+        """Return the text, and begin the next one."""
+        text = separator.join(self._pieces)
+        self._pieces.clear()
+        self._length = 0
+        return text
+
+
+def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None]:
+    """Give the events of ``part`` to ``handler``, and pause after every 64 kB of XML.
+
+    Raises:
+        ImportFileError: it is not well-formed, declares entities, or would take too much memory. ``file`` is
+            the name it gives.
+    """
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = handler.start
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text.append
+
+    def refuse_declaration(*_: object) -> None:
+        # Entities can be copies of each other, and files of this machine; no spreadsheet has any.
+        raise ImportFileError(
+            file, gettext_noop("its XML declares a document type, which no spreadsheet does.")
+        )
+
+    parser.StartDoctypeDeclHandler = refuse_declaration
+    fed = 0
+    title = part.name.rpartition("/")[2]
+    try:
+        with part.open() as stream:
+            while block := stream.read(BLOCK_BYTES):
+                parser.Parse(block, False)
+                fed += len(block)
+                if (
+                    fed - parser.CurrentByteIndex > _MAX_TOKEN_BYTES
+                    or len(parser.intern) > _MAX_NAMES
+                    or handler.depth > _MAX_DEPTH
+                    or sum(map(len, handler.text)) > MAX_TEXT_LENGTH
+                ):
+                    raise ImportFileError(
+                        file,
+                        gettext_noop(
+                            "its part %(title)s is not what a spreadsheet program writes. Open it in Excel "
+                            "or LibreOffice and save it again."
+                        )
+                        % {"title": title},
+                    )
+                yield
+            parser.Parse(b"", True)
+            yield
+    except expat.ExpatError as error:
+        raise ImportFileError(
+            file,
+            gettext_noop(
+                "it is damaged: %(title)s, %(error)s. Open it in Excel or LibreOffice and save it again."
+            )
+            % {"title": title, "error": error},
+        ) from error
+
+
+def read_xml(part: FileSource, file: str, handler: XmlHandler) -> None:
+    """Give all events of ``part`` to ``handler``; raises as :func:`parse_xml` does."""
+    for _ in parse_xml(part, file, handler):
+        pass
+
+
+MAX_ROWS = 1_048_576
+"""The rows of a sheet in Excel and LibreOffice."""
+_MAX_CELLS = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedRange:
+    """Cells that were merged across rows: the value of the first applies to all, in the first ``column``
+    (from 0). Rows count from 1.
+    """
+
+    first_row: int
+    last_row: int
+    column: int
+
+
+@dataclass(kw_only=True)
+class SheetRowBuilder:
+    """Collects cells, in order, into rows. ``file`` is the name for errors."""
+
+    file: str
+    merged: list[MergedRange] = field(default_factory=list)
+    """Ranges that have not begun yet, last first."""
+
+    def __post_init__(self) -> None:
+        self._complete: list[tuple[SheetRow, int]] = []
+        self._cells: list[str] = []
+        self._count = 0
+        self._last_row = 0
+        self._covering: dict[int, tuple[int, str]] = {}
+
+    def add_cell(self, column: int, row: int, value: str) -> None:
+        """Add a cell that is not empty, in a column counted from 0.
+
+        Raises:
+            ImportFileError: the sheet is too wide or has too many cells.
+        """
+        self._count += 1
+        if column >= MAX_COLUMNS or row > MAX_ROWS or self._count > _MAX_CELLS:
+            raise self._describe_extent(column + 1, row)
+        cells = self._cells
+        if len(cells) < column:
+            cells.extend([""] * (column - len(cells)))
+        if len(cells) == column:
+            cells.append(value)
+        else:
+            cells[column] = value
+
+    def merge(self, column: int, last_row: int, value: str) -> None:
+        """Let ``value`` apply to ``column`` as far as ``last_row``, from the next row on."""
+        if column < MAX_COLUMNS:
+            self._covering[column] = (last_row, value)
+
+    def end_row(self, number: int, *, repeated: int = 1) -> None:
+        """Complete the row with this number, if it has any cells; ``repeated`` rows are the same.
+
+        Raises:
+            ImportFileError: the rows are not in order, or too many.
+        """
+        if number <= self._last_row:
+            raise ImportFileError(
+                self.file,
+                gettext_noop(
+                    "its rows are not in order (row %(number)s). Open it in Excel or LibreOffice and save it."
+                )
+                % {"number": f"{number:,}"},
+            )
+        self._last_row = last = number + repeated - 1
+        if not self._cells:
+            return
+        self._count += len(self._cells) * (repeated - 1)
+        if last > MAX_ROWS or self._count > _MAX_CELLS:
+            raise self._describe_extent(len(self._cells), last)
+        if self._covering:
+            self._apply_merged(number)
+        self._start_merged(number)
+        self._complete.append((SheetRow(number, tuple(self._cells)), last))
+        self._cells = []
+
+    def take_rows(self) -> Iterator[SheetRow]:
+        """Yield the rows that are complete, once."""
+        complete, self._complete = self._complete, []
+        for row, last in complete:
+            yield row
+            for number in range(row.number + 1, last + 1):
+                yield SheetRow(number, row.cells)
+
+    def _apply_merged(self, number: int) -> None:
+        # Only to rows with cells of their own: a row that was merged away altogether is not a person.
+        self._covering = {column: found for column, found in self._covering.items() if found[0] >= number}
+        for column, (_, value) in self._covering.items():
+            if value:
+                self.add_cell(column, number, value)
+
+    def _start_merged(self, number: int) -> None:
+        while self.merged and self.merged[-1].first_row <= number:
+            found = self.merged.pop()
+            if found.first_row == number and found.column < len(self._cells):
+                self.merge(found.column, found.last_row, self._cells[found.column])
+
+    def _describe_extent(self, columns: int, rows: int) -> ImportFileError:
+        return ImportFileError(
+            self.file,
+            gettext_noop(
+                "a sheet reaches to column %(columns)s and row %(rows)s; the limits are "
+                "%(most_columns)s columns, %(most_rows)s rows and %(most_cells)s cells. Copy the "
+                "list into a new workbook, or save it as CSV."
+            )
+            % {
+                "columns": f"{columns:,}",
+                "rows": f"{rows:,}",
+                "most_columns": f"{MAX_COLUMNS:,}",
+                "most_rows": f"{MAX_ROWS:,}",
+                "most_cells": f"{_MAX_CELLS:,}",
+            },
+        )
+
 
 MAX_SHEETS = 1000
 _LOOKED_AT = 100

@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.excel_values import format_number, is_date_format
-from subscribers.imports.files.excel_workbook import open_excel_workbook
-from subscribers.imports.files.file_source import make_file_source
+from subscribers.imports.files.excel_workbook import format_number, is_date_format, open_excel_workbook
+from subscribers.imports.files.file_source import make_file_source, open_archive
 from subscribers.imports.files.workbook import choose_sheet
-from subscribers.imports.files.zip_archive import open_archive
 from tests.factories.damaged_zip import pack_damaged
 from tests.factories.workbooks import excel, excel_parts, pack
 from tests.paths import ROOT
@@ -266,7 +264,7 @@ def test_a_bomb_beside_a_picture_is_refused_by_its_own_size(tmp_path: Path) -> N
 
 
 def test_texts_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscribers.imports.files.shared_texts._MAX_SHARED_TEXTS", 2)
+    monkeypatch.setattr("subscribers.imports.files.excel_workbook._MAX_SHARED_TEXTS", 2)
     rows = sheet_data('<row r="1"><c r="A1" t="s"><v>0</v></c></row>')
     with pytest.raises(ImportFileError, match="more than 2 different texts, or 160 MB"):
         read(excel(rows, texts="<si><t>a</t></si>" * 3), tmp_path)
@@ -302,7 +300,7 @@ from pathlib import Path
 from subscribers.imports.files.excel_workbook import open_excel_workbook
 from subscribers.imports.files.file_source import make_file_source
 from subscribers.imports.files.workbook import choose_sheet
-from subscribers.imports.files.zip_archive import open_archive
+from subscribers.imports.files.file_source import open_archive
 
 with open_archive(make_file_source(Path(sys.argv[1]))) as archive:
     rows = sum(1 for _ in choose_sheet(open_excel_workbook(archive), None).rows)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from subscribers.imports.files.address_books import is_ldif, read_ldif
 from subscribers.imports.files.file_source import make_file_source
-from subscribers.imports.files.ldif import is_ldif, read_ldif
 from tests.subscribers.imports.columns.reading import read_list
 
 BOOK = """\

@@ -6,10 +6,9 @@ import pytest
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.file_source import make_file_source
+from subscribers.imports.files.file_source import make_file_source, open_archive
 from subscribers.imports.files.open_document import open_open_document
 from subscribers.imports.files.workbook import choose_sheet
-from subscribers.imports.files.zip_archive import open_archive
 from tests.factories.workbooks import ods, ods_row, ods_sheet, ods_text, pack
 
 TEXT = 'office:value-type="string"'

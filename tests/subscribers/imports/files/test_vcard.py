@@ -6,8 +6,8 @@ import pytest
 
 from subscribers.csv_format import COLUMNS
 from subscribers.errors import ImportFileError
+from subscribers.imports.files.address_books import is_vcard, read_vcards
 from subscribers.imports.files.file_source import make_file_source
-from subscribers.imports.files.vcard import is_vcard, read_vcards
 
 
 def read(text: str, tmp_path: Path) -> list[dict[str, str]]:
