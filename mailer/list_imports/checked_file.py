@@ -15,8 +15,8 @@ from sqlmodel import Session
 from locales.phrase import Phrase, load_phrase
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import ImportFileError
-from subscribers.imports.columns.column_corrections import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
+from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.file_inspection import InspectedColumn, InspectedFile, inspect_file
 from subscribers.imports.file_parts import ReadOptions
@@ -34,7 +34,7 @@ from subscribers.imports.importer import import_file
 class ImportChoices:
     """``encoding``, ``delimiter`` and ``sheet`` are "" where they are to be found; ``header`` is the number
     of the row that names the columns, 0 for none, None where it is to be found. ``uses``, ``meanings`` and
-    ``file_meaning`` are those of :class:`~subscribers.imports.columns.column_corrections.ColumnCorrections`.
+    ``file_meaning`` are those of :class:`~subscribers.imports.columns.layout_guess.ColumnCorrections`.
     ``basis`` is the declared reason for writing to these people.
     """
 

@@ -10,8 +10,7 @@ from locales.phrase import gettext_noop
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
-from subscribers.imports.columns.own_columns import OwnColumns
-from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.layouts import OwnColumns, RawRow
 from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
 from subscribers.imports.files.delimited_text import BATCH_SIZE, RowBatch

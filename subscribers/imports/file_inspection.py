@@ -6,9 +6,9 @@ from pathlib import Path
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.columns.column_corrections import ColumnUse
-from subscribers.imports.columns.column_layout import ColumnLayout
 from subscribers.imports.columns.column_mapping import ColumnMapping, DoubtfulColumnsError
+from subscribers.imports.columns.layout_guess import ColumnUse
+from subscribers.imports.columns.layouts import ColumnLayout
 from subscribers.imports.file_parts import RawPart, ReadOptions, find_part_mapping, open_raw_parts
 
 SAMPLES = 3

@@ -9,9 +9,9 @@ from pathlib import Path
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
-from subscribers.imports.columns.column_corrections import ColumnCorrections
 from subscribers.imports.columns.column_mapping import ColumnMapping, MailchimpFile, find_mapping
-from subscribers.imports.columns.mapping_file import ColumnsFile
+from subscribers.imports.columns.columns_file import ColumnsFile
+from subscribers.imports.columns.layout_guess import ColumnCorrections
 from subscribers.imports.files.address_books import (
     has_address_lines,
     is_ldif,

@@ -13,8 +13,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from subscribers.csv_format import unescape_formula
 from subscribers.errors import DetailError, SubscriberError
-from subscribers.imports.columns.layout_reader import fit_width
-from subscribers.imports.columns.own_columns import OwnColumns
+from subscribers.imports.columns.layouts import OwnColumns, fit_width
 from subscribers.imports.row_parser import ORDINARY_LOCAL, CellCache, RowParser
 from subscribers.validation import are_clean_lines, clean_line
 

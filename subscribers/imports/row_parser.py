@@ -15,7 +15,7 @@ from subscribers.address import Address, normalise_address
 from subscribers.csv_format import SEPARATOR
 from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
 from subscribers.imports.address_cell import parse_address_cell
-from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.layouts import RawRow
 from subscribers.models import ConsentEvent
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 

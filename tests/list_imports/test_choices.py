@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from locales.phrase import Phrase
 from mailer.list_imports.checked_file import CheckedFile, ImportChoices, read_checked_file, read_choices
 from subscribers.errors import SubscriberError
-from subscribers.imports.columns.column_corrections import ColumnUse
-from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.layout_guess import ColumnUse
+from subscribers.imports.columns.layouts import RawRow
 from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.file_inspection import InspectedColumn, InspectedFile
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow

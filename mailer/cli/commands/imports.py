@@ -75,7 +75,7 @@ def import_(
     not clear what a column holds or who left, nothing is imported and you are asked. Start with --dry-run.
     See docs/import.md.
     """
-    from subscribers.imports.columns.mapping_file import read_columns_file
+    from subscribers.imports.columns.columns_file import read_columns_file
     from subscribers.imports.file_parts import ReadOptions
     from subscribers.imports.importer import import_file
 

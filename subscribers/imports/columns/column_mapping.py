@@ -8,29 +8,33 @@ from types import MappingProxyType
 from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
 from subscribers.errors import ImportFileError, quote_for_message
-from subscribers.imports.columns.column_corrections import (
+from subscribers.imports.columns.column_titles import HeaderRow, KnownFormat, find_header, find_known_format
+from subscribers.imports.columns.columns_file import ColumnsFile, write_columns_text
+from subscribers.imports.columns.layout_guess import (
     ColumnCorrections,
     correct_layout,
     correct_statuses,
+    describe_doubt,
+    doubtful_columns,
+    guess_layout,
 )
-from subscribers.imports.columns.column_guess import describe_doubt, doubtful_columns, guess_layout
-from subscribers.imports.columns.column_layout import ColumnLayout
-from subscribers.imports.columns.header_row import HeaderRow, find_header
-from subscribers.imports.columns.known_formats import KnownFormat, find_known_format
-from subscribers.imports.columns.layout_reader import LayoutReader
-from subscribers.imports.columns.listmonk_rows import make_listmonk_reader, map_listmonk_columns
-from subscribers.imports.columns.mapping_file import ColumnsFile
-from subscribers.imports.columns.mapping_text import write_columns_text
-from subscribers.imports.columns.own_columns import OwnColumns, find_own_columns
-from subscribers.imports.columns.raw_row import RawRow
-from subscribers.imports.columns.status_columns import StatusColumn, StatusColumnCount
-from subscribers.imports.columns.status_guess import (
+from subscribers.imports.columns.layouts import (
+    ColumnLayout,
+    LayoutReader,
+    OwnColumns,
+    RawRow,
+    find_own_columns,
+    make_listmonk_reader,
+    map_listmonk_columns,
+)
+from subscribers.imports.columns.status_columns import (
+    StatusColumn,
+    StatusColumnCount,
     ease_dates_of_change,
     guess_statuses,
     make_status_column,
 )
-from subscribers.imports.columns.status_titles import StatusKind
-from subscribers.imports.columns.status_words import StatusMeaning, find_left_stem, fold
+from subscribers.imports.columns.status_words import StatusKind, StatusMeaning, find_left_stem, fold
 
 OWN = "partner-mailer"
 TABLE = "your table of columns"

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import ImportFileError
-from subscribers.imports.columns.mapping_file import read_columns_file
+from subscribers.imports.columns.columns_file import read_columns_file
 from subscribers.imports.file_parts import ReadOptions
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.importer import import_file

@@ -14,7 +14,7 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS
 from subscribers.imports import chunk_reader
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
-from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.layouts import RawRow
 from subscribers.imports.file_parts import ReadOptions, open_parts
 from subscribers.imports.import_report import PartReport
 from subscribers.imports.row_parser import ParsedRow, RowParser

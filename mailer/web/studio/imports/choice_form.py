@@ -8,8 +8,8 @@ from mailer.list_imports.checked_file import CheckedFile, ImportChoices
 from mailer.list_imports.import_files import KnownFile
 from mailer.web.forms import Form
 from mailer.web.studio.imports.words import DELIMITERS, ENCODINGS
-from subscribers.imports.columns.column_corrections import ColumnUse
 from subscribers.imports.columns.column_mapping import FILE_NAME
+from subscribers.imports.columns.layout_guess import ColumnUse
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS
 from subscribers.imports.columns.status_words import StatusMeaning, fold
 from subscribers.imports.file_inspection import InspectedColumn, shorten_cell

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mailer.i18n import gettext_noop
-from subscribers.imports.columns.column_corrections import ColumnUse
 from subscribers.imports.columns.column_mapping import FILE_NAME
+from subscribers.imports.columns.layout_guess import ColumnUse
 from subscribers.imports.columns.status_columns import ANY_TEXT, DATE, EMPTY, EVERY_ROW, OTHERS
 from subscribers.imports.columns.status_words import StatusMeaning
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from subscribers.errors import SubscriberError
-from subscribers.imports.columns.column_corrections import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
+from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.file_inspection import inspect_file
 from subscribers.imports.file_parts import ReadOptions, open_parts

@@ -1,7 +1,7 @@
 """The row that names the columns, and a second one that divides some of them."""
 
 from subscribers.csv_format import SheetRow
-from subscribers.imports.columns.header_row import HeaderRow, find_header
+from subscribers.imports.columns.column_titles import HeaderRow, find_header
 
 
 def find(*rows: str, wanted: int | None = None) -> HeaderRow:

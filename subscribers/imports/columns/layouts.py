@@ -1,27 +1,94 @@
-"""Read the rows of a file by its layout: one address, a whole name, and what they say of leaving."""
+"""Which column of a file holds what: for a known format, by a guess, or as a person described it."""
 
 import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from re import Pattern
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 from unicodedata import name as character_name
 
 from locales.languages import find_language
 from locales.phrase import Phrase, gettext_noop
-from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formulas
-from subscribers.errors import DetailError, SubscriberError, quote_for_message
-from subscribers.imports.columns.column_layout import ColumnLayout
-from subscribers.imports.columns.outlook_contacts import is_exchange_name
-from subscribers.imports.columns.raw_row import RawRow
-from subscribers.imports.columns.status_columns import StatusReader
-from subscribers.imports.columns.status_titles import is_other_channel
-from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning
+from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula, unescape_formulas
+from subscribers.errors import DetailError, ImportFileError, SubscriberError, quote_for_message
+from subscribers.imports.columns.column_titles import is_exchange_name
+from subscribers.imports.columns.status_columns import StatusColumn, StatusReader
+from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning, fold, is_other_channel
+from subscribers.models import ConsentEvent
 from subscribers.validation import clean_sectors, clean_tag
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnLayout:
+    """``titles`` are those of the file; ``header_row`` is the number of their row, 0 if there is none.
+
+    ``places`` are the columns, counted from 0, for each of
+    :data:`subscribers.imports.columns.column_titles.FIELDS`, in the order of preference. ``statuses`` tell
+    who left, ``ignored`` columns do not although they look like it. ``tag_separator`` is between tags, if it
+    is known.
+    """
+
+    titles: tuple[str, ...]
+    header_row: int
+    places: Mapping[str, tuple[int, ...]]
+    statuses: tuple[StatusColumn, ...] = ()
+    tag_separator: str | None = None
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """The columns of the name, in the order in which they are read."""
+        parts = tuple(place for part in ("given", "middle", "family") for place in self.places.get(part, ()))
+        return parts + self.places.get("name", ())
+
+    @property
+    def used(self) -> frozenset[int]:
+        """Every column that is used for something."""
+        held = {place for places in self.places.values() for place in places}
+        return frozenset(held | {column.place for column in self.statuses})
+
+    @property
+    def meaning(self) -> Mapping[str, tuple[str, ...]]:
+        """The titles for each of our columns, for display."""
+        shown = {
+            "email": self.places.get("email", ()),
+            "name": self.names,
+            **{
+                field: self.places.get(field, ())
+                for field in ("organisation", "country", "sectors", "language", "tags")
+            },
+        }
+        return MappingProxyType(
+            {ours: tuple(self.titles[place] for place in places) for ours, places in shown.items() if places}
+        )
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The titles of all other columns."""
+        used = self.used
+        return tuple(title for place, title in enumerate(self.titles) if place not in used and title)
+
+
+class RawRow(NamedTuple):
+    """Cells as written. Several sectors or tags are separated by semicolons.
+
+    ``suppress_reason`` is why this address must not get mail, None if it may.
+    """
+
+    email: str
+    name: str
+    organisation: str
+    country: str
+    sectors: str
+    language: str
+    tags: str
+    suppress_reason: ConsentEvent | None = None
+
 
 _SEVERAL = re.compile(r"[;,|、，；\n]|:::")
 _SECTORS = re.compile(r"[;,|/、，；\n]|:::")
@@ -264,3 +331,113 @@ def is_east_asian(text: str) -> bool:
 @lru_cache(4096)
 def _find_language(cell: str) -> str | None:
     return find_language(cell)
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnColumns:
+    """``titles`` are as written, and ``places`` says which of them each of our columns is.
+
+    Cells come in the order of our columns and as written; those of a missing column are empty.
+    """
+
+    titles: tuple[str, ...]
+    places: Mapping[str, int] = field(repr=False)
+
+    def pick_cells(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the cells of one row.
+
+        Raises:
+            DetailError: there is something in those beyond the last column.
+        """
+        return self._pick(fit_width(cells, len(self.titles)), "")
+
+    def pick_columns(self, rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+        """Return the cells of many rows, by column. Every row has to be as wide as the header."""
+        return self._pick(tuple(zip(*rows, strict=True)), ("",) * len(rows))
+
+    def _pick(self, items: tuple[Item, ...], missing: Item) -> tuple[Item, ...]:
+        return tuple(items[self.places[column]] if column in self.places else missing for column in COLUMNS)
+
+
+def find_own_columns(row: SheetRow, name: str) -> OwnColumns | None:
+    """Return the columns of a first row that has ours and no other, None for other files.
+
+    Raises:
+        ImportFileError: one appears twice, or there is no email column.
+    """
+    titles = [cell.strip().removeprefix("\ufeff") for cell in row.cells]
+    while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
+        titles.pop()
+    columns = [title.casefold() for title in titles]
+    if not titles or not set(columns) <= set(COLUMNS):
+        return None
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ImportFileError(
+                name,
+                gettext_noop('the column "%(column)s" appears twice. Remove one of them.')
+                % {"column": column},
+                row.number,
+            )
+    if "email" not in columns:
+        raise ImportFileError(name, gettext_noop("there is no email column, and it is required."), row.number)
+    places = {column: columns.index(column) for column in COLUMNS if column in columns}
+    return OwnColumns(titles=tuple(titles), places=places)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListmonkColumns:
+    """The places of listmonk's columns; ``status`` is None in what listmonk itself would import."""
+
+    places: Mapping[str, tuple[int, ...]]
+    attributes: int
+    status: int | None
+
+
+def map_listmonk_columns(titles: Sequence[str]) -> ListmonkColumns:
+    """Return where listmonk's columns are."""
+    folded = [fold(title) for title in titles]
+    return ListmonkColumns(
+        places={column: (folded.index(column),) for column in ("email", "name") if column in folded},
+        attributes=folded.index("attributes"),
+        status=folded.index("status") if "status" in folded else None,
+    )
+
+
+def make_listmonk_reader(reader: LayoutReader, attributes: int) -> Callable[[SheetRow], RawRow]:
+    """Return a function that reads a row with the attributes in it."""
+
+    def read(row: SheetRow) -> RawRow:
+        raw = reader.read(row)
+        if raw.suppress_reason is not None:
+            # Nothing else about somebody who left is kept, so nothing else can be wrong.
+            return raw
+        cell = row.cells[attributes] if attributes < len(row.cells) else ""
+        return _apply_attributes(raw, unescape_formula(cell))
+
+    return read
+
+
+def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
+    """``row`` with the attributes listmonk stores as JSON."""
+    if not attributes.strip():
+        return row
+    try:
+        known: Any = json.loads(attributes)
+    except (ValueError, RecursionError) as error:
+        words = gettext_noop("this is not JSON. listmonk writes an object here, such as {}.")
+        raise DetailError("attributes", Phrase(words)) from error
+    if not isinstance(known, dict):
+        raise DetailError("attributes", Phrase(gettext_noop("this is not a JSON object, such as {}.")))
+    folded = {str(key).casefold(): value for key, value in known.items()}
+    changes: dict[str, Any] = {column: _join_values(folded.get(column)) for column in COLUMNS[2:]}
+    return row._replace(**changes)
+
+
+def _join_values(value: Any) -> str:
+    if isinstance(value, list):
+        return SEPARATOR.join(map(_join_values, value))
+    return value if isinstance(value, str) else "" if value is None or isinstance(value, dict) else str(value)
