@@ -18,8 +18,7 @@ from subscribers.errors import ImportFileError
 from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
 from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.status_words import StatusMeaning
-from subscribers.imports.file_inspection import InspectedColumn, InspectedFile, inspect_file
-from subscribers.imports.file_parts import ReadOptions
+from subscribers.imports.file_parts import InspectedColumn, InspectedFile, ReadOptions, inspect_file
 from subscribers.imports.import_report import (
     ImportNote,
     ImportReport,

@@ -21,19 +21,14 @@ from subscribers.consent.suppression import (
     lock_suppressions_shared,
 )
 from subscribers.errors import ImportFileError
-from subscribers.imports.bulk_insert import EncodedRows
-from subscribers.imports.chunk_reader import Chunk, ChunkReader
-from subscribers.imports.dry_run_table import DryRunTable
+from subscribers.imports.bulk_insert import EncodedPeople, EncodedRows, ImportOrigin
+from subscribers.imports.chunk_reader import Chunk, ChunkReader, ReadAhead, read_ahead
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
-from subscribers.imports.import_origin import ImportOrigin
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
-from subscribers.imports.list_copy import EncodedPeople
+from subscribers.imports.known_subscribers import SuppressedRow, suppress_rows, update_details
 from subscribers.imports.list_indexes import ListIndexes
-from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
-from subscribers.imports.staging_table import StagingTable, staging_tables
-from subscribers.imports.subscriber_updates import update_details
-from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
+from subscribers.imports.staging_table import DryRunTable, StagingTable, staging_tables
 from subscribers.models import ImportBatch, Suppression
 
 _MAX_REFUSED = 100_000

@@ -1,23 +1,150 @@
-"""Parse a row of a file into the details of one subscriber, before anything is stored.
+"""Find the address in a cell as people and address books write it: with a name, with others, with a link.
 
-A list of a million people contains forty countries, six languages and a few thousand domains and
-organisations, so the values of cells are cached. Ordinary addresses take a fast path, which is tested against
-the rules of :mod:`subscribers.address` with addresses of every kind.
+:mod:`subscribers.address` stays strict: on a page, a person can correct what they typed. A cell was copied
+from a mail, exported by a program or pasted from a web page, and what is meant is seldom in doubt.
 """
 
 import re
-from collections.abc import Callable, Collection
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
-from subscribers.address import Address, normalise_address
-from subscribers.csv_format import SEPARATOR
+from locales.phrase import Phrase
+from subscribers.address import NO_ADDRESS, Address, normalise_address
+from subscribers.csv_format import SEPARATOR, unescape_formula
 from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
-from subscribers.imports.address_cell import parse_address_cell
-from subscribers.imports.columns.layouts import RawRow
+from subscribers.imports.columns.layouts import OwnColumns, RawRow, fit_width
 from subscribers.models import ConsentEvent
-from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
+from subscribers.validation import (
+    are_clean_lines,
+    clean_language,
+    clean_line,
+    clean_sectors,
+    clean_tags,
+    resolve_country,
+)
+
+# Spreadsheets and web pages add these without anyone seeing them. The joiners U+200C and U+200D are not here:
+# in some scripts they tell one name from another.
+_INVISIBLE: dict[int, str | None] = dict.fromkeys(
+    [0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
+)
+_INVISIBLE |= {0xFF20: "@", 0xFE6B: "@"}  # full-width and small
+# An address can begin with signs such as { and /, but a domain cannot end with any.
+_BEFORE = ' \t\r\n\u00a0\u3000.,;:\\<>()[]"、，；。“”„«»‘’'
+_AFTER = f"{_BEFORE}|/{{}}`'"
+_SEPARATOR = re.compile(r":::|[;,\r\n、，；]|\s[/|]\s")
+_ATTACHED_SEPARATOR = re.compile(r"[/|\s]+(?:(?:and|or|und|et|y)\s+)?")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ANGLE = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>@]*@[^<>]*)>[^<>@]*")
+# "(work)" as often as "(Ann Li)", so it is not taken for a name.
+_COMMENT = re.compile(r"\s*(?P<address>[^\s()]+@[^\s()]+)\s*\([^()@]*\)[\s,;]*")
+_LINK = re.compile(r"\s*(?:mailto|smtp|e-?mail):\s*(?://)?", re.IGNORECASE)
+_MAX_LENGTH = 4000
+_MAX_ADDRESSES = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressCell:
+    """``address`` is the first in the cell that can be used, ``name`` what is written beside it.
+
+    ``others`` are the other addresses that can be used, and ``rest`` the texts that look like one and cannot.
+    """
+
+    address: Address
+    name: str
+    others: tuple[Address, ...]
+    rest: tuple[str, ...]
+
+
+def parse_address_cell(text: str) -> AddressCell:
+    """Find the addresses in a cell.
+
+    Raises:
+        AddressError: there is none; the reason is that of the whole cell, or of its only address.
+    """
+    cleaned = text.translate(_INVISIBLE)
+    if len(text) > _MAX_LENGTH or "@" not in cleaned:
+        normalise_address(text)
+    found: dict[str, tuple[Address, str]] = {}
+    rest: list[str] = []
+    failure: AddressError | None = None
+    for name, written in _split_mailboxes(cleaned)[:_MAX_ADDRESSES]:
+        try:
+            address = normalise_address(written)
+        except AddressError as error:
+            failure = failure or error
+            rest.append(written)
+        else:
+            found.setdefault(address.email, (address, name))
+    if not found:
+        if failure is not None and len(rest) == 1:
+            raise failure
+        normalise_address(text)
+        raise AddressError(text, Phrase(NO_ADDRESS))
+    (address, name), *others = found.values()
+    return AddressCell(
+        address=address, name=name, others=tuple(other for other, _ in others), rest=tuple(rest)
+    )
+
+
+def _split_mailboxes(text: str) -> list[tuple[str, str]]:
+    """Return each name and address in ``text``, as written."""
+    mailboxes: list[tuple[str, str]] = []
+    held = ""
+    for piece in _split_outside_quotes(text):
+        if "@" not in piece:
+            # "Li, Ann <ann@example.org>": a name may be written with a comma.
+            held = f"{held}{piece}"
+            continue
+        if not held.strip(_AFTER) or ("<" not in piece and not held.rstrip().endswith(",")):
+            held = ""
+        mailboxes.extend(_read_mailboxes(piece, held))
+        held = ""
+    return mailboxes
+
+
+def _split_outside_quotes(text: str) -> list[str]:
+    """Split ``text`` where one mailbox ends; each piece keeps the separator at its end, as part of a name."""
+    masked = _QUOTED.sub(lambda found: "\0" * len(found[0]), text)
+    ends = [0, *(found.end() for found in _SEPARATOR.finditer(masked)), len(text)]
+    return [text[start:end] for start, end in pairwise(ends)]
+
+
+def _read_mailboxes(piece: str, before: str) -> list[tuple[str, str]]:
+    if found := _ANGLE.fullmatch(piece):
+        name = _clean_name(before + found["name"])
+        return [(name, _clean_address(found["address"]))]
+    if before:
+        # "jon,smith@example.org" is more likely a misspelt address than that of another person.
+        return [("", f"{before}{piece}".strip())]
+    if found := _COMMENT.fullmatch(piece):
+        return [("", _clean_address(found["address"]))]
+    words = [word for word in _ATTACHED_SEPARATOR.split(piece) if word.strip(_AFTER)]
+    if len(words) > 1 and all(word.count("@") == 1 for word in words):
+        return [("", _clean_address(word)) for word in words]
+    return [("", _clean_address(piece))]
+
+
+def _clean_address(text: str) -> str:
+    if found := _LINK.match(text):
+        text = unquote(text[found.end() :].partition("?")[0])
+    bare = text.lstrip(_BEFORE)
+    if bare.startswith("'") and bare.rstrip(_BEFORE).endswith("'"):
+        # Outlook puts an address between single quotation marks.
+        bare = bare[1:]
+    return bare.rstrip(_AFTER)
+
+
+def _clean_name(text: str) -> str:
+    name = re.sub(r"\\(.)", r"\1", " ".join(text.split())).strip(" ,;|\"'")
+    # Many programs write the address again where the name is missing.
+    return "" if "@" in name or ":" in name else name
+
 
 Parsed = TypeVar("Parsed")
 
@@ -180,3 +307,113 @@ def _parse_country(cell: str) -> str:
         return resolve_country(cell)
     except CountryError as error:
         raise DetailError("country", error.words) from error
+
+
+# Of each line, the last label of an address whose only change is small letters in its local part, or "". The
+# domain has no capitals, no double hyphen, which may indicate Punycode, and no room for too long a label.
+_LAST_LABELS = re.compile(
+    rf"^(?:(?=[^@\n]{{1,64}}@){ORDINARY_LOCAL}@(?=.{{1,63}}$)"
+    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+([a-z]{2,63})$|.*)",
+    re.ASCII | re.MULTILINE,
+)
+_OTHER_LABELS = frozenset(["", *SPECIAL_USE_DOMAIN_NAMES])
+
+
+class OrdinaryRowParser:
+    """Parses rows of our own columns exactly as ``parser`` would."""
+
+    def __init__(self, parser: RowParser) -> None:
+        self._parser = parser
+        # These are by cells as written, so that nobody needs to look for those that are escaped.
+        self._organisation = _unescape_first(parser.organisation)
+        self._others = [
+            _unescape_first(cache) for cache in (parser.country, parser.sectors, parser.language, parser.tags)
+        ]
+
+    def parse(self, columns: OwnColumns, rows: Sequence[Sequence[str]]) -> tuple[list[list[Any]], list[int]]:
+        """Return the details of all rows, by column in the order of
+        :data:`subscribers.imports.row_parser.SubscriberDetails`, and the places of rows that have to be
+        parsed otherwise, whose details mean nothing.
+        """
+        odd: set[int] = set()
+        emails, names, organisations, *others = columns.pick_columns(
+            _fit_width(rows, len(columns.titles), odd)
+        )
+        email, envelope = self._parse_addresses(emails, odd)
+        name = _clean_names(names, odd)
+        organisation = self._clean_organisations(organisations, odd)
+        country, sectors, language, tags = (
+            _look_up(cache, cells, odd) for cache, cells in zip(self._others, others, strict=True)
+        )
+        return [email, envelope, name, organisation, country, language, sectors, tags], sorted(odd)
+
+    def _parse_addresses(self, cells: Sequence[str], odd: set[int]) -> tuple[list[str], list[str]]:
+        joined = "\n".join(cells)
+        small = joined.lower()
+        envelopes = list(cells)
+        emails = envelopes.copy() if small == joined else small.split("\n")
+        labels = _LAST_LABELS.findall(joined)
+        if len(labels) != len(cells):  # a cell has several lines
+            emails, labels = envelopes.copy(), [""] * len(cells)
+        if _OTHER_LABELS.isdisjoint(labels):
+            return emails, envelopes
+        for place, label in enumerate(labels):
+            if label not in _OTHER_LABELS:
+                continue
+            if address := self._parser.parse_ordinary_address(cells[place]):
+                emails[place], envelopes[place] = address
+            else:
+                odd.add(place)
+        return emails, envelopes
+
+    def _clean_organisations(self, cells: Sequence[str], odd: set[int]) -> list[str]:
+        # Thousands of them do not stay in the processor's cache, so looking them up takes longer.
+        if "'" not in "".join(cells) and are_clean_lines(cells):
+            return list(cells)
+        return _look_up(self._organisation, cells, odd)
+
+
+def _unescape_first(cache: CellCache[Any]) -> CellCache[Any]:
+    return CellCache(lambda cell: cache[unescape_formula(cell)])
+
+
+def _fit_width(rows: Sequence[Sequence[str]], width: int, odd: set[int]) -> Sequence[Sequence[str]]:
+    if set(map(len, rows)) == {width}:
+        return rows
+    fitting: list[Sequence[str]] = []
+    for place, cells in enumerate(rows):
+        try:
+            fitting.append(fit_width(tuple(cells), width))
+        except DetailError:
+            odd.add(place)
+            fitting.append(("",) * width)
+    return fitting
+
+
+def _clean_names(cells: Sequence[str], odd: set[int]) -> list[str]:
+    names = list(cells)
+    if "'" in "".join(names):
+        names = [unescape_formula(cell) if "'" in cell else cell for cell in names]
+    if are_clean_lines(names):
+        return names
+    for place, name in enumerate(names):
+        try:
+            names[place] = clean_line(name, "name")
+        except DetailError:
+            odd.add(place)
+    return names
+
+
+def _look_up(cache: CellCache[Any], cells: Sequence[str], odd: set[int]) -> list[Any]:
+    try:
+        return list(map(cache.__getitem__, cells))
+    except SubscriberError:
+        pass
+    found: list[Any] = []
+    for place, cell in enumerate(cells):
+        try:
+            found.append(cache[cell])
+        except SubscriberError:
+            odd.add(place)
+            found.append(None)
+    return found

@@ -5,7 +5,7 @@ so that a million rows need neither a million queries nor the memory for them. C
 (:mod:`subscribers.imports.row_parser`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -38,13 +38,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from subscribers.consent.status_changes import GONE_STATUSES
-from subscribers.imports.bulk_insert import EncodedRows, encode_rows, insert_rows
-from subscribers.imports.import_origin import ImportOrigin
-from subscribers.imports.list_copy import (
+from subscribers.imports.bulk_insert import (
     EncodedPeople,
+    EncodedRows,
+    ImportOrigin,
     drop_defaults,
     encode_people,
+    encode_rows,
     insert_people,
+    insert_rows,
     set_defaults,
 )
 from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes, sqlite_cache
@@ -381,3 +383,67 @@ def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> Colu
         .scalar_subquery()
     )
     return (number > 0) & (missing.correlate(STAGING) | (have != want))
+
+
+_NEW = Table(
+    "import_new",
+    TEMPORARY,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("row", Integer),
+    Column("email", searched_text(320)),
+    prefixes=["TEMPORARY"],
+)
+"""Everybody who would be added."""
+
+_SUPPRESSIONS = Table(
+    "import_suppression",
+    TEMPORARY,
+    Column("digest", String, primary_key=True),
+    prefixes=["TEMPORARY"],
+)
+"""Every address that would be suppressed."""
+
+
+class DryRunTable(StagingTable):
+    """A chunk of rows for which everything is counted and nothing is stored."""
+
+    def defer_indexes(self) -> None:
+        """Leave the indexes alone: the list does not grow."""
+
+    def remember_suppressed(self, digests: Iterable[str]) -> None:
+        """Note addresses that would be suppressed, for the rows that follow."""
+        if values := [{"digest": digest} for digest in digests]:
+            into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_SUPPRESSIONS)
+            self._connection.execute(into.on_conflict_do_nothing(index_elements=["digest"]), values)
+
+    def insert_new(self, waiting: int) -> int:
+        matched = self._match(exists().where(_subscriber.c.email == STAGING.c.email))
+        new = select(STAGING.c.id, STAGING.c.row, STAGING.c.email).where(STAGING.c.fate.is_(None))
+        self._connection.execute(insert(_NEW).from_select(["id", "row", "email"], new))
+        return waiting - matched
+
+    def record_new(self) -> None:
+        """Record nothing of anybody."""
+
+    def take_duplicates(self, *, is_last: bool) -> list[tuple[int, int]]:  # noqa: ARG002 - as in its base
+        """Forget rows with the new address of an earlier row; return each of them with the first."""
+        number, email = _NEW.c.id, _NEW.c.email
+        several = select(email).group_by(email).having(func.count() > 1)
+        same = (
+            select(
+                number,
+                _NEW.c.row,
+                func.first_value(_NEW.c.row).over(partition_by=email, order_by=number).label("first_row"),
+                func.row_number().over(partition_by=email, order_by=number).label("place"),
+            )
+            .where(email.in_(several))
+            .subquery()
+        )
+        found = self._connection.execute(select(same).where(same.c.place > 1).order_by(same.c.id)).all()
+        for start in range(0, len(found), IDS_AT_ONCE):
+            ids = [row.id for row in found[start : start + IDS_AT_ONCE]]
+            self._connection.execute(delete(_NEW).where(_NEW.c.id.in_(ids)))
+        return [(row.row, row.first_row) for row in found]
+
+    def _is_suppressed(self) -> ColumnElement[bool]:
+        return or_(super()._is_suppressed(), STAGING.c.digest.in_(select(_SUPPRESSIONS.c.digest)))

@@ -13,7 +13,7 @@ from subscribers.errors import SubscriberError
 from subscribers.imports.columns.layout_guess import ColumnUse
 from subscribers.imports.columns.layouts import RawRow
 from subscribers.imports.columns.status_words import StatusMeaning
-from subscribers.imports.file_inspection import InspectedColumn, InspectedFile
+from subscribers.imports.file_parts import InspectedColumn, InspectedFile
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
 from subscribers.imports.row_parser import RowParser
 

@@ -171,7 +171,7 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
 
 def write_columns(file: Path, written: Path, options: ReadOptions, sectors: Collection[str]) -> None:
     """Write what the columns of ``file`` are taken for to ``written``, which must not exist yet."""
-    from subscribers.imports.columns_proposal import propose_columns
+    from subscribers.imports.file_parts import propose_columns
 
     if written.exists():
         raise click.BadParameter(

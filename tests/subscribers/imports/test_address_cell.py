@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
-from subscribers.imports.address_cell import parse_address_cell
+from subscribers.imports.row_parser import parse_address_cell
 
 
 @pytest.mark.parametrize(

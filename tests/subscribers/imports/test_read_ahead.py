@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from subscribers.imports.read_ahead import read_ahead
+from subscribers.imports.chunk_reader import read_ahead
 
 _PATIENCE = 10
 

@@ -12,7 +12,7 @@ from subscribers.imports.columns.column_mapping import FILE_NAME
 from subscribers.imports.columns.layout_guess import ColumnUse
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS
 from subscribers.imports.columns.status_words import StatusMeaning, fold
-from subscribers.imports.file_inspection import InspectedColumn, shorten_cell
+from subscribers.imports.file_parts import InspectedColumn, shorten_cell
 
 MOST_COLUMNS = 100
 MOST_VALUES = 60

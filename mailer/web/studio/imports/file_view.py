@@ -25,7 +25,7 @@ from mailer.web.studio.page import StudioPage
 from subscribers.csv_format import COLUMNS
 from subscribers.errors import SubscriberError
 from subscribers.imports.columns.layouts import RawRow
-from subscribers.imports.file_inspection import InspectedColumn
+from subscribers.imports.file_parts import InspectedColumn
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
 from subscribers.imports.row_parser import RowParser
 

@@ -9,8 +9,7 @@ from subscribers.errors import SubscriberError
 from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
 from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.status_words import StatusMeaning
-from subscribers.imports.file_inspection import inspect_file
-from subscribers.imports.file_parts import ReadOptions, open_parts
+from subscribers.imports.file_parts import ReadOptions, inspect_file, open_parts
 from subscribers.imports.row_parser import ParsedRow, RowParser
 from tests.factories.exported_lists import LISTS
 

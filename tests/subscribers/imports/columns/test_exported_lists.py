@@ -9,8 +9,7 @@ from openpyxl import Workbook
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import ChunkReader
 from subscribers.imports.columns.columns_file import read_columns_file
-from subscribers.imports.columns_proposal import propose_columns
-from subscribers.imports.file_parts import ReadOptions, open_parts
+from subscribers.imports.file_parts import ReadOptions, open_parts, propose_columns
 from subscribers.imports.row_parser import RowParser
 from tests.factories.exported_lists import LISTS, ExportedList, who
 from tests.paths import ROOT

@@ -1,21 +1,27 @@
-"""Update the details of existing subscribers from a file, and keep the old values for a rollback."""
+"""What a file changes of those on the list: their details, with the old values kept, and suppressions."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, select, update
-from sqlmodel import Session, SQLModel
+from sqlalchemy import Row, bindparam, insert, update
+from sqlalchemy import select as sa_select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col, select
 
-from subscribers.consent.status_changes import consent_record_values
-from subscribers.imports.import_origin import ImportOrigin
+from subscribers.consent.status_changes import consent_record_values, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.imports.bulk_insert import ImportOrigin
 from subscribers.imports.staging_table import StagingTable
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
     ImportChange,
+    Subscriber,
     SubscriberSector,
     SubscriberTag,
+    Suppression,
 )
 
 _CHUNK = 500
@@ -87,7 +93,7 @@ def _read_lists(
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
         known: dict[int, list[str]] = {number: [] for number in some}
-        for number, word in session.execute(select(owner, value).where(owner.in_(some)).order_by(value)):
+        for number, word in session.execute(sa_select(owner, value).where(owner.in_(some)).order_by(value)):
             known[number].append(word)
         yield from known.items()
 
@@ -102,3 +108,57 @@ def _make_record(row: Row[Any], before: dict[str, Any], origin: ImportOrigin) ->
         evidence=f"row {row.row}; changed: {', '.join(sorted(before))}",
     )
     return record | {"import_id": origin.import_id}
+
+
+class SuppressedRow(NamedTuple):
+    """A normalised address, and why it must not get mail: unsubscribed, bounced, complained or suppressed."""
+
+    email: str
+    reason: ConsentEvent
+
+
+def suppress_rows(
+    session: Session, rows: Sequence[SuppressedRow], *, key: SuppressionKey, now: datetime, source: str
+) -> None:
+    """Suppress each address and update its subscriber, if it has one.
+
+    People who unsubscribed elsewhere may come back themselves, as if they had unsubscribed here. The caller
+    commits.
+    """
+    for start in range(0, len(rows), _CHUNK):
+        some = {row.email: row for row in rows[start : start + _CHUNK]}
+        for subscriber in session.exec(
+            select(Subscriber).where(col(Subscriber.email).in_(some)),
+            execution_options={"populate_existing": True},
+        ).all():
+            _suppress_subscriber(
+                session, subscriber, some[subscriber.email].reason, key=key, now=now, source=source
+            )
+        _add_suppressions(session, some.values(), key=key, now=now)
+
+
+def _suppress_subscriber(
+    session: Session,
+    subscriber: Subscriber,
+    reason: ConsentEvent,
+    *,
+    key: SuppressionKey,
+    now: datetime,
+    source: str,
+) -> None:
+    if reason is ConsentEvent.unsubscribed:
+        unsubscribe(session, subscriber.id or 0, method="import", now=now, source=source)
+    else:
+        suppress(session, subscriber.email, key=key, reason=reason, method="import", now=now, source=source)
+
+
+def _add_suppressions(
+    session: Session, rows: Iterable[SuppressedRow], *, key: SuppressionKey, now: datetime
+) -> None:
+    """Add all suppressions with one statement; an existing reason is kept."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    into = (sqlite.insert if is_sqlite else postgresql.insert)(Suppression)
+    session.execute(
+        into.on_conflict_do_nothing(index_elements=["digest"]),
+        [{"digest": key.digest(row.email), "reason": row.reason, "at": now} for row in rows],
+    )
