@@ -28,7 +28,10 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 	@$(BIN)/mailer demo --dir demo $(ARGS)
 
 .PHONY: test
-test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
+test: setup servers check tests ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
+
+.PHONY: tests
+tests: setup servers ## The same without the checks
 	$(MEMORY) $(BIN)/pytest $(SPREAD) -m "not soak and not judges" $(ARGS)
 
 # No server, no browser, no programs of ours that are started and killed (tests/needs.py).

@@ -25,7 +25,9 @@ def mark_needs(item: pytest.Item) -> None:
     fixtures = set(getattr(item, "fixturenames", ()))
     needs = {need for fixture, need in _BY_FIXTURE.items() if fixture in fixtures}
     parameters = getattr(item, "callspec", None)
-    if parameters is not None and "postgres" in parameters.params.values():
+    if parameters is not None and any(
+        isinstance(one, str) and one == "postgres" for one in parameters.params.values()
+    ):
         needs.add("postgres")
     module = getattr(item, "module", None)
     if module is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import playwright
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 _DRIVER = Path(playwright.__file__).parent / "driver" / "node"
 _ARGUMENTS = (
@@ -22,6 +22,8 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_PATIENCE = 60_000
+"""Milliseconds until a page is as expected. On a busy machine Playwright's own five seconds are too few."""
 
 
 def find_chromium(*, windowless: bool = False) -> str | None:
@@ -46,6 +48,7 @@ def chromium(*, windowless: bool = False) -> Iterator[Browser]:
         pytest.fail(fault)
     if fault:
         pytest.skip(fault)
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
         yield browser

@@ -190,18 +190,27 @@ def test_every_page_fits_a_desk_a_tablet_and_a_phone(studio: Studio, page: Page)
     journey = StudioJourney(studio, page)
     faults = [f"{name}: {fault}" for name in journey.visit_pages() for fault in find_layout_faults(page)]
     assert faults == [], "\n".join(faults)
+    check_journey(journey, errors)
+
+
+def check_journey(journey: StudioJourney, errors: Sequence[str]) -> None:
     assert [error for error in errors if "status of 4" not in error] == []
     assert list_unvisited(journey.paths) == []
 
 
 @pytest.mark.judges
-def test_every_page_passes_axe_and_both_html_checkers(studio: Studio, page: Page, tmp_path: Path) -> None:
+def test_every_page_fits_and_passes_axe_and_both_html_checkers(
+    studio: Studio, page: Page, tmp_path: Path
+) -> None:
     need_judges()
+    errors = collect_browser_errors(page)
+    journey = StudioJourney(studio, page)
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer) if is_page(answer) else None)
     complaints: list[str] = []
     files: list[Path] = []
-    for name in StudioJourney(studio, page).visit_pages():
+    for name in journey.visit_pages():
+        complaints += [f"{name}: {fault}" for fault in find_layout_faults(page)]
         file = tmp_path / f"{name.replace(' ', '-')}.html"
         file.write_text(answers[-1].text(), "utf-8")
         files.append(file)
@@ -209,6 +218,7 @@ def test_every_page_passes_axe_and_both_html_checkers(studio: Studio, page: Page
     sheets = [TEMPLATE_FOLDER / name for name in ("tokens.css", "studio.css", "report_sections.css")]
     complaints += find_markup_faults([*files, *sheets]) + find_habit_faults(files)
     assert complaints == [], "\n".join(complaints)
+    check_journey(journey, errors)
 
 
 def is_page(answer: Response) -> bool:
