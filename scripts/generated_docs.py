@@ -24,8 +24,7 @@ from mailer.doctor.explanations import describe_findings as describe_findings  #
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.providers.provider import Level, Provider, Source
 from mailer.providers.provider_table import load_providers
-from mailer.reasons.fault import USUAL_FAULTS
-from mailer.reasons.reason import Reason
+from mailer.reasons.reason import USUAL_FAULTS, Reason
 from mailer.settings import FeedbackSettings, Settings
 
 _WIDTH = 100

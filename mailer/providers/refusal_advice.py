@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from locales.phrase import Phrase, gettext_noop
 from mailer.providers.provider import KnownRefusal, Provider
 from mailer.providers.provider_table import ProviderTable, load_providers
-from mailer.reasons.fault import Fault
-from mailer.reasons.reason import Reason
+from mailer.reasons.reason import Fault, Reason
 from mailer.reasons.reason_classifier import Refusal, classify_refusal
 
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z]{2,}", re.IGNORECASE)

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from mailer.providers.provider_table import load_providers
 from mailer.providers.refusal_advice import explain_refusal
-from mailer.reasons.fault import USUAL_FAULTS, Fault
-from mailer.reasons.reason import Reason
+from mailer.reasons.reason import USUAL_FAULTS, Fault, Reason
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.reasons import reason_classifier
-from mailer.reasons.fault import USUAL_FAULTS, Fault
-from mailer.reasons.phrase import Phrase
-from mailer.reasons.reason import Reason
-from mailer.reasons.reason_classifier import classify_reason, classify_refusal
-from mailer.reasons.rule_table import RuleTable, load_rules
-from mailer.reasons.server_words import tidy_words
+from mailer.reasons.reason import USUAL_FAULTS, Fault, Reason
+from mailer.reasons.reason_classifier import classify_reason, classify_refusal, tidy_words
+from mailer.reasons.rule_table import Phrase, RuleTable, load_rules
 
 _RULES = load_rules().rules
 _REFUSALS = [

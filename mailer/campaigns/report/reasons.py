@@ -23,8 +23,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.database.models import Delivery, DeliveryState
 from mailer.providers.refusal_advice import Explanation, explain_refusal
-from mailer.reasons.fault import Fault
-from mailer.reasons.reason import Reason
+from mailer.reasons.reason import Fault, Reason
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.models import Subscriber
 

@@ -8,8 +8,7 @@ from mailer.campaigns.report import CampaignReport, ReasonGroup, Returned, Retur
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import DeliveryState
 from mailer.i18n import gettext_noop
-from mailer.reasons.fault import Fault
-from mailer.reasons.reason import Reason
+from mailer.reasons.reason import Fault, Reason
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
