@@ -22,8 +22,7 @@ from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
-from mailer.providers.provider import Level, Provider, Source
-from mailer.providers.provider_table import load_providers
+from mailer.providers.provider_table import Level, Provider, Source, load_providers
 from mailer.reasons.reason import USUAL_FAULTS, Reason
 from mailer.settings import FeedbackSettings, Settings
 

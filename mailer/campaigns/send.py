@@ -22,7 +22,7 @@ from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog, RunResult
 from mailer.dispatch.relays import Relays, open_relays
-from mailer.providers.background_lookup import BackgroundLookup
+from mailer.providers.domain_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder

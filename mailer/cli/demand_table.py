@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailer.doctor.provider_checks import Demand, Mark
-from mailer.providers.provider import Level, Requirement
+from mailer.providers.provider_table import Level, Requirement
 
 # In the order in which people mend them. What only people can know has no column.
 _COLUMNS = {

@@ -29,8 +29,7 @@ from mailer.dispatch.safeguards import CircuitBreaker, mark_dead_addresses
 from mailer.dispatch.scheduler import SendingWindows, SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
 from mailer.oauth.sign_in import list_sign_ins
-from mailer.providers.provider_directory import ProviderDirectory
-from mailer.providers.provider_limits import make_provider_limits
+from mailer.providers.provider_directory import ProviderDirectory, make_provider_limits
 from mailer.rendering.message import envelope_sender, sender_address
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address

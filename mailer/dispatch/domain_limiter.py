@@ -32,8 +32,7 @@ from mailer.dispatch.buckets import (
     save_buckets,
 )
 from mailer.errors import ConfigurationError
-from mailer.providers.provider_directory import ProviderDirectory
-from mailer.providers.provider_limits import ProviderLimit
+from mailer.providers.provider_directory import ProviderDirectory, ProviderLimit
 
 ANY_DOMAIN = "*"
 """The key of the rate for each domain that has no rate of its own."""

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
 from mailer.doctor.diagnosis import Diagnosis, Health, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
-from mailer.providers.audience import Audience, ProviderAudience, read_audience
-from mailer.providers.provider import Level, Requirement
+from mailer.providers.provider_directory import Audience, ProviderAudience, read_audience
+from mailer.providers.provider_table import Level, Requirement
 from mailer.workspace import Workspace
 
 _SUBJECT = "providers"

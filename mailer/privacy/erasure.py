@@ -34,7 +34,7 @@ from mailer.privacy.address_matcher import (
 from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback
 from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
 from mailer.privacy.reader_clicks import forget_reader_clicks
-from mailer.providers.domain_cache import forget_domain
+from mailer.providers.domain_lookup import forget_domain
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import erase

@@ -1,17 +1,144 @@
-"""Which provider receives the mail of a domain, from memory: a look-up costs one dictionary."""
+"""The providers of a list's domains, how many readers each has, and what it takes an hour."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
+from math import isfinite
 from types import MappingProxyType
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.clock import Clock, read_clock
-from mailer.providers.domain_cache import read_known_providers
-from mailer.providers.provider import Provider
-from mailer.providers.provider_table import ProviderTable, load_providers
+from mailer.errors import ConfigurationError
+from mailer.providers.domain_lookup import count_domains, read_known_providers
+from mailer.providers.provider_table import Provider, ProviderTable, load_providers
+from mailer.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderAudience:
+    """The active subscribers at one provider: how many people, with how many domains."""
+
+    provider: Provider
+    readers: int
+    domains: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """The active subscribers by provider, the largest first.
+
+    ``elsewhere`` have a server that belongs to no provider we know; ``unknown`` are those whose domain was
+    not looked up yet.
+    """
+
+    providers: tuple[ProviderAudience, ...]
+    elsewhere: int
+    unknown: int
+
+
+def read_audience(
+    connection: Connection, *, uses_cache: bool = True, table: ProviderTable | None = None
+) -> Audience:
+    """Count the active subscribers by provider. The DNS is not asked."""
+    table = table or load_providers()
+    known: Mapping[str, str] = read_known_providers(connection) if uses_cache else {}
+    readers: Counter[str] = Counter()
+    domains: Counter[str] = Counter()
+    elsewhere = unknown = 0
+    for domain, number in count_domains(connection).items():
+        own = table.find_provider_of_domain(domain)
+        key = own.key if own else known.get(domain)
+        if key is not None and key in table.by_key:
+            readers[key] += number
+            domains[key] += 1
+        elif key is None:
+            unknown += number
+        else:
+            elsewhere += number
+    providers = [
+        ProviderAudience(provider=table.by_key[key], readers=number, domains=domains[key])
+        for key, number in readers.items()
+    ]
+    providers.sort(key=lambda each: (-each.readers, each.provider.name))
+    return Audience(providers=tuple(providers), elsewhere=elsewhere, unknown=unknown)
+
+
+UNLIMITED = "unlimited"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderLimit:
+    """What is sent to one provider at most, over all machines.
+
+    ``rate`` is in messages per second and ``daily`` in messages per day (UTC), None for no limit. ``is_set``
+    says that the rate stands in the settings, and not only in the table.
+    """
+
+    key: str
+    name: str
+    rate: float | None = None
+    daily: int | None = None
+    is_set: bool = False
+
+
+def make_provider_limits(
+    settings: Settings, table: ProviderTable | None = None
+) -> Mapping[str, ProviderLimit]:
+    """The limits by key of the provider; one without any limit is not in it.
+
+    Raises:
+        ConfigurationError: the settings name an unknown provider, or a number that is none.
+    """
+    table = table or load_providers()
+    rates = {key: _read_rate(key, value) for key, value in settings.provider_rates.items()}
+    daily = {key: _read_daily(key, value) for key, value in settings.provider_daily_limits.items()}
+    for section, keys in (("provider_rates", rates), ("provider_daily_limits", daily)):
+        for key in keys:
+            if key not in table.by_key:
+                raise ConfigurationError(_explain_unknown(section, key, table))
+    limits = {}
+    for key, provider in table.by_key.items():
+        rate = rates.get(key, provider.rate)
+        number = daily.get(key, provider.daily_limit)
+        if rate is not None or number is not None:
+            limits[key] = ProviderLimit(
+                key=key, name=provider.name, rate=rate, daily=number, is_set=key in rates
+            )
+    return limits
+
+
+def _read_rate(key: str, value: float | str) -> float | None:
+    if value in (UNLIMITED, 0):
+        return None
+    if isinstance(value, str) or not isfinite(value) or value < 0:
+        raise ConfigurationError(
+            f"[provider_rates] {key} = {value}: a rate is in messages per second and above 0. Correct it, or "
+            f'write "{UNLIMITED}" for no limit.'
+        )
+    return value
+
+
+def _read_daily(key: str, value: int | str) -> int | None:
+    if value in (UNLIMITED, 0):
+        return None
+    if isinstance(value, str) or value < 0:
+        raise ConfigurationError(
+            f"[provider_daily_limits] {key} = {value}: a limit is a number of messages per day, above 0. "
+            f'Correct it, or write "{UNLIMITED}" for no limit.'
+        )
+    return value
+
+
+def _explain_unknown(section: str, key: str, table: ProviderTable) -> str:
+    near = get_close_matches(key, table.by_key, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "`mailer providers --all` lists them."
+    return f"[{section}] {key}: there is no provider of that name. {hint}"
+
 
 # What other threads and machines have found since is read this often.
 _REFRESH_SECONDS = 10.0

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.providers.provider import KnownRefusal, Provider
-from mailer.providers.provider_table import ProviderTable, load_providers
+from mailer.providers.provider_table import KnownRefusal, Provider, ProviderTable, load_providers
 from mailer.reasons.reason import Fault, Reason
 from mailer.reasons.reason_classifier import Refusal, classify_refusal
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from mailer.cli.demand_table import print_demands
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.provider_checks import Mark, check_providers, read_demands
-from mailer.providers.provider import Level, Requirement
+from mailer.providers.provider_table import Level, Requirement
 from mailer.workspace import Workspace
 from tests.factories.deliveries import add_subscribers
 

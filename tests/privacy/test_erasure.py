@@ -52,8 +52,7 @@ from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
 from mailer.privacy.file_scan import FileAction, scan_files
-from mailer.providers.domain_cache import save_answers
-from mailer.providers.mx_lookup import MxAnswer
+from mailer.providers.domain_lookup import MxAnswer, save_answers
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace

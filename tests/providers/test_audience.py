@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from mailer.providers.audience import read_audience
-from mailer.providers.domain_cache import save_answers
-from mailer.providers.mx_lookup import MxAnswer
+from mailer.providers.domain_lookup import MxAnswer, save_answers
+from mailer.providers.provider_directory import read_audience
 from tests.factories.deliveries import add_subscribers
 
 

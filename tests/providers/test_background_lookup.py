@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.database.engine import open_engine
-from mailer.providers.background_lookup import BackgroundLookup
-from mailer.providers.domain_cache import read_known_providers
+from mailer.providers.domain_lookup import BackgroundLookup, read_known_providers
 from mailer.settings import DnsSettings
 from tests.factories.deliveries import add_subscribers
 from tests.servers.dns_server import DnsServer, running_dns_server

@@ -6,7 +6,8 @@ from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 
 from mailer.database.provider_models import MailDomain
-from mailer.providers.domain_cache import (
+from mailer.providers.domain_lookup import (
+    MxAnswer,
     count_domains,
     forget_domain,
     is_reserved,
@@ -14,7 +15,6 @@ from mailer.providers.domain_cache import (
     read_known_providers,
     save_answers,
 )
-from mailer.providers.mx_lookup import MxAnswer
 from mailer.providers.provider_directory import ProviderDirectory
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Status

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.dns import make_resolver
-from mailer.providers.mx_lookup import look_up_provider
+from mailer.providers.domain_lookup import look_up_provider
 from mailer.providers.provider_table import load_providers
 from tests.servers.dns_server import running_dns_server
 

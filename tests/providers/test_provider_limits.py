@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.errors import ConfigurationError
-from mailer.providers.provider_limits import ProviderLimit, make_provider_limits
+from mailer.providers.provider_directory import ProviderLimit, make_provider_limits
 from mailer.providers.provider_table import load_providers
 from mailer.settings import Settings
 

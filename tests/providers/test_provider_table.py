@@ -4,8 +4,14 @@ from datetime import date
 
 import pytest
 
-from mailer.providers.provider import Level, Period, Requirement
-from mailer.providers.provider_table import ProviderTableError, load_providers, read_table
+from mailer.providers.provider_table import (
+    Level,
+    Period,
+    ProviderTableError,
+    Requirement,
+    load_providers,
+    read_table,
+)
 
 _TABLE = load_providers()
 _GOOD = """

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.providers.domain_cache import read_known_providers
+from mailer.providers.domain_lookup import read_known_providers
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 

@@ -12,8 +12,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mailer.providers.audience import Audience, ProviderAudience
-    from mailer.providers.provider_limits import ProviderLimit
+    from mailer.providers.provider_directory import Audience, ProviderAudience, ProviderLimit
 
 _FEW = 5
 _HOUR = 3600
@@ -29,8 +28,7 @@ def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
     Counts active subscribers, wherever their own domain is hosted. Domains that were not looked up yet are
     counted at the end; `mailer work` looks them up. Numbers under five are not shown.
     """
-    from mailer.providers.audience import read_audience
-    from mailer.providers.provider_limits import make_provider_limits
+    from mailer.providers.provider_directory import make_provider_limits, read_audience
 
     workspace = context.open_workspace()
     limits = make_provider_limits(workspace.settings)
@@ -57,7 +55,7 @@ def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
 
 
 def _list_rows(audience: Audience, *, show_all: bool) -> list[ProviderAudience]:
-    from mailer.providers.audience import ProviderAudience
+    from mailer.providers.provider_directory import ProviderAudience
     from mailer.providers.provider_table import load_providers
 
     rows = list(audience.providers)

@@ -7,8 +7,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.acceptance_times import HandOver, measure_hand_over
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.providers.domain_cache import save_answers
-from mailer.providers.mx_lookup import MxAnswer
+from mailer.providers.domain_lookup import MxAnswer, save_answers
 from mailer.providers.provider_table import load_providers
 from tests.factories.deliveries import START, add_campaign
 

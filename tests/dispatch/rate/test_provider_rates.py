@@ -12,10 +12,8 @@ from sqlalchemy import Engine, delete, event
 from mailer.database.models import RateBucket
 from mailer.dispatch.buckets import Slot, lock_buckets
 from mailer.dispatch.domain_limiter import DomainRateLimiter
-from mailer.providers.domain_cache import save_answers
-from mailer.providers.mx_lookup import MxAnswer
-from mailer.providers.provider_directory import ProviderDirectory
-from mailer.providers.provider_limits import ProviderLimit
+from mailer.providers.domain_lookup import MxAnswer, save_answers
+from mailer.providers.provider_directory import ProviderDirectory, ProviderLimit
 from tests.factories.deliveries import START, FakeClock, FakeMonotonic
 
 
