@@ -19,8 +19,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import reader_for
 from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, KeyFinder, is_aligned, verify_dkim
-from mailer.verification.dkim_keys import look_up_key
-from mailer.verification.submitted_mail import SubmittedMail, read_submission
+from mailer.verification.submitted_mail import SubmittedMail, look_up_key, read_submission
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 

@@ -1,20 +1,217 @@
-"""Compares the words and links of a mail with those of an edition that was sent.
+"""The words of an edition and of a mail, link by link, and where they differ."""
 
-Every reader's mail has other stories in another order, and whoever passes a mail on adds words and loses
-pictures. So what is compared are runs of three words: one that the edition has nowhere is not ours.
-"""
-
+import html
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from mailer.rendering.archive_urls import verify_place
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.verification.link_target import LinkTarget
-from mailer.verification.word_stream import Token, read_html_tokens, read_text_tokens
+
+_MAX_UNWRAPPED = 4
+# Browsers leave these out, and take a backslash for a slash.
+_LEFT_OUT = re.compile(r"[\x00-\x20\x7f]+")
+_SCHEME = re.compile(r"(https?|ftp):[/\\]*(.*)", re.IGNORECASE | re.DOTALL)
+# The names of vocabularies are written like links, and lead nowhere.
+_VOCABULARIES = frozenset({"www.w3.org", "schemas.microsoft.com", "schemas.openxmlformats.org"})
+_SCRIPTS = ("javascript:", "vbscript:", "data:text/html")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTarget:
+    """A link: the ``host`` it leads to, in small letters, and the path there, "" for none. The host of a link
+    that runs a program is ``script``."""
+
+    host: str
+    path: str
+    is_picture: bool = False
+
+
+def read_link(url: str, *, is_picture: bool = False) -> LinkTarget | None:
+    """Read where ``url`` leads; None if nowhere else than in the mail itself, or to an address of mail."""
+    text = _LEFT_OUT.sub("", url)
+    if text.lower().startswith(_SCRIPTS):
+        return LinkTarget("script", "", is_picture)
+    for _ in range(_MAX_UNWRAPPED):
+        split = _split(text)
+        if split is None:
+            return None
+        host, path, query, fragment = split
+        inner = _unwrap(host, path, query, fragment)
+        if inner is None:
+            break
+        text = _LEFT_OUT.sub("", inner)
+    if host in _VOCABULARIES:
+        return None
+    return LinkTarget(host, path.rstrip("/"), is_picture)
+
+
+def _split(text: str) -> tuple[str, str, str, str] | None:
+    match = _SCHEME.match(text)
+    if match:
+        rest = match[2].replace("\\", "/")
+    elif text.replace("\\", "/").startswith("//"):
+        rest = text.replace("\\", "/").lstrip("/")
+    else:
+        return None
+    try:
+        parts = urlsplit(f"https://{rest}")
+        host = (parts.hostname or "").rstrip(".").lower()
+    except ValueError:
+        return "unreadable", "", "", ""
+    if not host:
+        return None
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = host[:253]
+    return host, unquote(parts.path), parts.query, parts.fragment
+
+
+def _unwrap(host: str, path: str, query: str, fragment: str) -> str | None:
+    """Return the link that a gateway has put inside its own; None if it is no such link."""
+    if host.endswith(".safelinks.protection.outlook.com"):
+        return _query_value(query, "url")
+    if host in ("www.google.com", "google.com") and path == "/url":
+        return _query_value(query, "q") or _query_value(query, "url")
+    if host.endswith(".googleusercontent.com") and fragment:
+        # Gmail keeps a picture's own address behind the #.
+        return fragment
+    if host == "ecp.yusercontent.com":
+        return _query_value(query, "url")
+    if host.endswith("urldefense.proofpoint.com") and path.startswith("/v2/"):
+        value = _query_value(query, "u")
+        return unquote(value.replace("-", "%").replace("_", "/")) if value else None
+    if host.endswith("urldefense.com") and path.startswith("/v3/"):
+        match = re.match(r"/v3/__(.+?)__;", path)
+        return re.sub(r"^(https?:)/+", r"\1//", match[1]) if match and "*" not in match[1] else None
+    return None
+
+
+def _query_value(query: str, name: str) -> str | None:
+    try:
+        values = parse_qs(query, max_num_fields=50).get(name)
+    except ValueError:
+        return None
+    return values[0] if values else None
+
+
+_URL = re.compile(r"(?:https?|ftp):[/\\][^\s<>\"'）」】]{1,4000}", re.IGNORECASE)
+# Letters and digits that belong together; Chinese, Japanese and Thai have no spaces, so each sign is a word.
+_WORD = re.compile(
+    r"[\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
+    r"[^\W_\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+_ATTRIBUTE = re.compile(
+    r"(?:^|[\s\"'/])(?:xlink:)?(href|src|srcset|action|formaction|background|poster|data|content|style|alt)"
+    r"\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)",
+    re.IGNORECASE,
+)
+_STYLE_URL = re.compile(r"url\(\s*[\"']?([^\"')]{1,4000})", re.IGNORECASE)
+_REFRESH = re.compile(r"^\s*\d+\s*[;,]\s*(?:url\s*=\s*)?[\"']?(.{1,4000})", re.IGNORECASE | re.DOTALL)
+_UNSHOWN = ("style", "script", "title")
+_PICTURES = frozenset({"src", "srcset", "background", "poster", "style"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word in small letters, or where a link leads."""
+
+    word: str = ""
+    link: LinkTarget | None = None
+
+
+def read_text_tokens(text: str) -> Iterator[Token]:
+    """Yield the words and links of a plain text."""
+    position = 0
+    for match in _URL.finditer(text):
+        yield from _list_words(text[position : match.start()])
+        if (link := read_link(match[0].rstrip(".,;:!?)]}>*"))) is not None:
+            yield Token(link=link)
+        position = match.end()
+    yield from _list_words(text[position:])
+
+
+def read_html_tokens(source: str) -> Iterator[Token]:
+    """Yield the words and links of an HTML text, also those in comments, which Outlook reads."""
+    for kind, piece in _split_markup(source):
+        if kind == "text":
+            yield from read_text_tokens(html.unescape(piece))
+        elif kind == "tag":
+            yield from _read_tag(piece)
+        else:
+            yield from _list_hidden_links(piece)
+
+
+def _list_words(text: str) -> Iterator[Token]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return (Token(word=word) for word in _WORD.findall(folded))
+
+
+def _split_markup(source: str) -> Iterator[tuple[str, str]]:
+    """Yield (``text``, ``tag`` or ``hidden``, piece). What is not closed goes to the end."""
+    position, lower = 0, source.lower()
+    if len(lower) != len(source):
+        lower = "".join(one.lower() if len(one.lower()) == 1 else one for one in source)
+    while position < len(source):
+        start = source.find("<", position)
+        if start < 0:
+            yield "text", source[position:]
+            return
+        if start > position:
+            yield "text", source[position:start]
+        if source.startswith("<!--", start):
+            end = source.find("-->", start + 4)
+            end = len(source) if end < 0 else end + 3
+            yield "hidden", source[start:end]
+        else:
+            end = source.find(">", start)
+            end = len(source) if end < 0 else end + 1
+            name = lower[start + 1 : start + 9]
+            unshown = next((word for word in _UNSHOWN if name.startswith(word)), "")
+            yield "tag", source[start:end]
+            if unshown:
+                close = lower.find(f"</{unshown}", end)
+                close = len(source) if close < 0 else close
+                yield "hidden", source[end:close]
+                end = close
+        position = end
+
+
+def _read_tag(tag: str) -> Iterator[Token]:
+    is_picture = tag[1:4].lower() == "img"
+    is_link = tag[1:2].lower() == "a" and tag[2:3].isspace()
+    for match in _ATTRIBUTE.finditer(tag):
+        name, value = match[1].lower(), html.unescape(match[2].strip("\"'"))
+        if name == "alt":
+            yield from _list_words(value)
+        elif name == "style":
+            for url in _STYLE_URL.findall(value):
+                yield from _make_link(url, is_picture=True)
+        elif name == "content":
+            if refresh := _REFRESH.match(value):
+                yield from _make_link(refresh[1], is_picture=False)
+        elif name == "srcset":
+            for entry in value.split(","):
+                yield from _make_link(entry.split()[0] if entry.split() else "", is_picture=True)
+        else:
+            yield from _make_link(value, is_picture=is_picture or (name in _PICTURES and not is_link))
+
+
+def _make_link(url: str, *, is_picture: bool) -> Iterator[Token]:
+    link = read_link(url, is_picture=is_picture)
+    if link is not None:
+        yield Token(link=link)
+
+
+def _list_hidden_links(source: str) -> Iterator[Token]:
+    for url in _URL.findall(html.unescape(source)):
+        yield from _make_link(url.rstrip(");,'\""), is_picture=True)
+
 
 _ANYTHING = "zzanythingzz"
 """Stands for what differs between readers: a name, a code, a number of stories."""

@@ -1,21 +1,145 @@
-"""Answers whether a mail that somebody submits is from us."""
+"""Whether a mail is from us: by the code at its foot, or by the whole of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlmodel import Session
+from sqlalchemy import Connection
+from sqlmodel import Session, col, select
 
+from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.errors import MailerError
 from mailer.keys import Keys
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.rendering.recipient import PREVIEW_CODE
+from mailer.selfservice.rate_limit import Limit, count_attempt, forget_attempts, make_key, make_network_key
+from mailer.selfservice.subscription import verify_campaign
 from mailer.settings import Settings
 from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, is_aligned, verify_dkim
 from mailer.verification.answer import Answer, Change, Obstacle, SentEdition, Verdict
 from mailer.verification.content_comparison import Comparison, EditionWords, is_comparable
-from mailer.verification.dkim_keys import make_domain_filter, make_key_finder, read_own_address
-from mailer.verification.marks import Marks, find_marks
-from mailer.verification.sent_editions import find_sent_edition
-from mailer.verification.submitted_mail import SubmittedMail, read_submission
+from mailer.verification.submitted_mail import (
+    Marks,
+    SubmittedMail,
+    find_marks,
+    make_domain_filter,
+    make_key_finder,
+    read_own_address,
+    read_submission,
+)
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.tokens import read_code
+
+_SENT_STATES = (
+    CampaignState.sending,
+    CampaignState.paused,
+    CampaignState.finished,
+    CampaignState.cancelled,
+)
+_PUBLIC_STATES = frozenset({CampaignState.sending, CampaignState.paused, CampaignState.finished})
+
+
+def find_sent_edition(session: Session, campaign_id: int) -> tuple[SentEdition | None, list[CompiledEdition]]:
+    """Find the edition of a campaign that was launched, and its content in each language, its own first.
+
+    A content that another version of the program wrote is left out.
+    """
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.launched_at is None or campaign.state not in _SENT_STATES:
+        return None, []
+    contents = _read_contents(session, campaign)
+    subjects = dict.fromkeys([campaign.subject, *(mail.subject for mail in contents)])
+    first = campaign.launched_at.astimezone(UTC).date()
+    last = campaign.finished_at.astimezone(UTC).date() if campaign.finished_at else first
+    is_public = campaign.archived and campaign.state in _PUBLIC_STATES
+    found = SentEdition(
+        slug=campaign.edition,
+        title=campaign.title,
+        subjects=tuple(filter(None, subjects)),
+        first_day=first,
+        last_day=max(first, last),
+        archive_path=f"/e/{campaign.edition}/{campaign.language}" if is_public else "",
+    )
+    return found, contents
+
+
+def _read_contents(session: Session, campaign: Campaign) -> list[CompiledEdition]:
+    rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign.id))
+    contents = []
+    for row in rows:
+        try:
+            contents.append(CompiledEdition.from_bytes(row.body))
+        except CompiledVersionError:
+            continue
+    return sorted(contents, key=lambda mail: (mail.language != campaign.language, mail.language))
+
+
+def check_code(session: Session, keys: Keys, text: str) -> Answer:
+    """Answer for the code that was typed as ``text``.
+
+    A code names a campaign and no reader, so the answer cannot depend on whether its reader is still on the
+    list, has left or was erased.
+    """
+    data = read_code(text)
+    if data is None:
+        return Answer(verdict=Verdict.mistyped)
+    if data == read_code(PREVIEW_CODE):
+        return Answer(verdict=Verdict.preview)
+    try:
+        payload = keys.tokens.read_code(text)
+        verify_campaign(session, payload)
+    except RetiredKeyError:
+        return Answer(verdict=Verdict.unknown, obstacle=Obstacle.retired)
+    except TokenError:
+        return Answer(verdict=Verdict.foreign)
+    if payload.campaign_id == 0:
+        return Answer(verdict=Verdict.test)
+    edition, _ = find_sent_edition(session, payload.campaign_id)
+    if edition is None:
+        return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_edition)
+    return Answer(verdict=Verdict.code_known, edition=edition)
+
+
+_HOUR = timedelta(hours=1)
+
+NETWORK = Limit(name="verify-network", maximum=60, window=_HOUR)
+"""Checks from an IPv4 address or an IPv6 /64. A ministry in which a fake went round fits."""
+
+WIDER_NETWORK = Limit(name="verify-wider-network", maximum=240, window=_HOUR)
+"""Checks from an IPv4 /24 or an IPv6 /48."""
+
+ALL_CHECKS = Limit(name="verify", maximum=10_000, window=_HOUR)
+"""Checks from everywhere. At this rate it would take half a century to guess one code."""
+
+LIMITS = (NETWORK, WIDER_NETWORK, ALL_CHECKS)
+
+
+class TooManyChecksError(MailerError):
+    """Too many checks came from one network, or from everywhere."""
+
+
+def count_check(connection: Connection, key: SuppressionKey, address: str, *, now: datetime) -> None:
+    """Count a check from the network of ``address``. The caller commits, also if it is refused.
+
+    The first check of an hour deletes the counters that have no effect any more.
+
+    Raises:
+        TooManyChecksError: a limit is reached.
+    """
+    counted = (
+        (make_network_key(key, NETWORK, address, ipv4_bits=32, ipv6_bits=64), NETWORK),
+        (make_network_key(key, WIDER_NETWORK, address, ipv4_bits=24, ipv6_bits=48), WIDER_NETWORK),
+        (make_key(key, ALL_CHECKS, ""), ALL_CHECKS),
+    )
+    for name, limit in counted:
+        used = count_attempt(connection, name, limit, now=now)
+        if limit is ALL_CHECKS and used == 1:
+            forget_attempts(connection, LIMITS, now=now)
+        if used > limit.maximum:
+            raise TooManyChecksError
+
 
 _ENOUGH_OURS = 0.5
 """With a smaller share of our words, a mail is another one that has a mark of ours."""

@@ -1,20 +1,32 @@
-"""Takes apart what somebody submits: one mail, or one with others in it. Never fails, whatever the bytes are.
+"""A mail that somebody shows us: what is in it, our marks on it, and its signatures."""
 
-A mail that was passed on as an attachment is whole inside the other. One that was passed on in the text is
-not: only its words and links are left.
-"""
-
+import hmac
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
 from quopri import decodestring
 
+from sqlmodel import Session
+
+from mailer.dispatch.sending_settings import load_signer
+from mailer.dns import make_resolver
+from mailer.errors import ConfigurationError
 from mailer.feedback.mime_headers import decode_bytes, decode_words, read_mailbox
 from mailer.feedback.mime_part import MimePart, parse_message
+from mailer.keys import Keys
+from mailer.rendering.message import sender_address
+from mailer.rendering.recipient import PREVIEW_CODE, message_id
+from mailer.selfservice.subscription import verify_campaign
+from mailer.settings import Settings
+from mailer.smtp.dkim_verifier import KeyFinder, KeyLookupError, is_aligned
 from mailer.verification.answer import Obstacle
-from mailer.verification.word_stream import Token, read_html_tokens, read_text_tokens
+from mailer.verification.content_comparison import Token, read_html_tokens, read_text_tokens
+from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner
 
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TNEF_MAGIC = b"\x78\x9f\x3e\x22"
@@ -156,3 +168,168 @@ def _pad(letters: bytes) -> bytes:
     """Return the last, incomplete group of base64, filled up; b"" if there is none or it is no group."""
     rest = letters[len(letters) // 4 * 4 :]
     return rest.ljust(4, b"=") if len(rest) >= 2 else b""
+
+
+_MAX_LOOKUPS = 4
+"""So many names are asked for one mail. A genuine one has one or two signatures of ours."""
+
+
+def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
+    """A key finder for one mail, which asks the DNS for what is not in our own key files."""
+    own = _read_own_keys(settings, root)
+    budget = [_MAX_LOOKUPS]
+
+    def find(name: str) -> str | None:
+        if name in own:
+            return own[name]
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise KeyLookupError
+        return look_up_key(settings, name)
+
+    return find
+
+
+def make_domain_filter(settings: Settings) -> Callable[[str], bool]:
+    """Whether a signature by a domain can be ours. No other domain's DNS is asked."""
+    ours = {read_own_address(settings).rpartition("@")[2], settings.dkim.domain} - {""}
+    return lambda domain: any(is_aligned(domain, one) for one in ours)
+
+
+def read_own_address(settings: Settings) -> str:
+    """The sender's address as it stands in our mails: with its domain in ASCII, in small letters."""
+    try:
+        return sender_address(settings.sender.address).lower()
+    except ConfigurationError:
+        # Nothing can be sent from it, so nothing is compared with it that counts.
+        return settings.sender.address.lower()
+
+
+def look_up_key(settings: Settings, name: str) -> str | None:
+    """Ask the DNS for a key; None if there is none.
+
+    Raises:
+        KeyLookupError: there was no answer.
+    """
+    from dns.exception import DNSException
+    from dns.resolver import NXDOMAIN, NoAnswer
+
+    try:
+        answer = make_resolver(settings.dns).resolve(name, "TXT")
+    except (NXDOMAIN, NoAnswer):
+        return None
+    except (DNSException, ValueError) as error:
+        raise KeyLookupError from error
+    texts = (b"".join(record.strings).decode("latin-1") for record in answer)
+    return next((text for text in texts if "p=" in text), None)
+
+
+def _read_own_keys(settings: Settings, root: Path) -> dict[str, str]:
+    try:
+        signer = load_signer(settings, root)
+    except ConfigurationError:
+        # The doctor says what is wrong with the key. The DNS has its public half all the same.
+        return {}
+    return {record.name: record.text for record in signer.records} if signer else {}
+
+
+_CODE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Za-z]{4}(?:[-\u2010-\u2015][0-9A-Za-z]{4}){3}(?![0-9A-Za-z-])")
+_MAIL_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{50}(?![0-9A-Za-z])")
+_LINK_TOKEN = re.compile(r"/[up]/([\w-]{39})(?![\w-])", re.ASCII)
+_MESSAGE_ID = re.compile(r"<c(\d{1,10})\.s(\d{1,10})\.([0-9a-f]{12})@([A-Za-z0-9.-]{1,255})>")
+_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id", "list-unsubscribe")
+_MAX_OF_EACH = 40
+"""How many things that look like a mark are tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """The campaigns that the marks of a mail name, most named first.
+
+    ``are_in_headers`` if one of them stands where programs write, not people: whoever answers one of our
+    mails quotes the others. ``is_test`` and ``is_preview`` if it has the code of a test or of a mail that was
+    not sent. ``is_retired`` if a mark was made with a retired key.
+    """
+
+    campaign_ids: tuple[int, ...] = ()
+    are_in_headers: bool = False
+    is_test: bool = False
+    is_preview: bool = False
+    is_retired: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.campaign_ids) or self.is_test
+
+
+Reading = Callable[[], TokenPayload]
+"""Verifies one mark, or raises TokenError."""
+
+
+def find_marks(session: Session, keys: Keys, part: MimePart, text: str) -> Marks:
+    """Find our marks in the headers of ``part`` and in ``text``, which is everything that it says."""
+    signer = keys.tokens.newest()
+    found: dict[int, int] = {}
+    is_retired = are_in_headers = False
+    of_headers = [(read, True) for read in _list_header_readings(signer, part)]
+    for read, is_header in (*of_headers, *((read, False) for read in _list_text_readings(signer, text))):
+        try:
+            payload = read()
+            verify_campaign(session, payload)
+        except RetiredKeyError:
+            is_retired = True
+        except TokenError:
+            continue
+        else:
+            found[payload.campaign_id] = found.get(payload.campaign_id, 0) + 1
+            are_in_headers = are_in_headers or is_header
+    # A test's links and code belong to no campaign.
+    is_test = found.pop(0, 0) > 0 or any(
+        _is_test(signer, token) for token in _list_distinct(_LINK_TOKEN.findall(text))
+    )
+    return Marks(
+        campaign_ids=tuple(sorted(found, key=lambda number: -found[number])),
+        are_in_headers=are_in_headers,
+        is_test=is_test,
+        is_preview=PREVIEW_CODE in text,
+        is_retired=is_retired,
+    )
+
+
+def _list_header_readings(signer: TokenSigner, part: MimePart) -> Iterator[Reading]:
+    fields = " ".join(part.headers.raw(name) for name in _TOKEN_FIELDS)
+    for token in _list_distinct(_MAIL_TOKEN.findall(fields)):
+        for purpose in (LinkPurpose.bounce, LinkPurpose.leave):
+            yield partial(signer.read_mail, token, purpose)
+    for token in _list_distinct(_LINK_TOKEN.findall(fields)):
+        yield partial(signer.read, token, LinkPurpose.subscription)
+    if match := _MESSAGE_ID.search(part.headers.raw("message-id")):
+        yield partial(_read_message_id, signer, match)
+
+
+def _list_text_readings(signer: TokenSigner, text: str) -> Iterator[Reading]:
+    for code in _list_distinct(_CODE.findall(text)):
+        yield partial(signer.read_code, code)
+    for token in _list_distinct(_LINK_TOKEN.findall(text)):
+        yield partial(signer.read, token, LinkPurpose.subscription)
+
+
+def _list_distinct(found: Iterable[str]) -> Iterator[str]:
+    return islice(dict.fromkeys(found), _MAX_OF_EACH)
+
+
+def _read_message_id(signer: TokenSigner, match: re.Match[str]) -> TokenPayload:
+    """Verify a Message-ID by making it again. It is made with the oldest key."""
+    if min(signer.keys) in signer.retired:
+        raise RetiredKeyError
+    campaign_id, subscriber_id = int(match[1]), int(match[2])
+    ours = message_id(campaign_id, subscriber_id, match[4], signer)
+    if not hmac.compare_digest(ours.encode(), match[0].encode()):
+        raise TokenError
+    return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
+
+
+def _is_test(signer: TokenSigner, token: str) -> bool:
+    try:
+        return signer.is_test(token)
+    except TokenError:
+        return False

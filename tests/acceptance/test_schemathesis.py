@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.selfservice import data_requests, mail_limits
 from mailer.selfservice.form_token import make_form_token
-from mailer.verification import check_limits
+from mailer.verification import mail_check
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
 from mailer.web.page_renderer import TEMPLATE_FOLDER
@@ -60,7 +60,7 @@ WRITTEN = re.compile(r'<(?:input|select|button)\b[^>]*\bname="([^"]+)"')
 
 _LIMITS = {
     mail_limits: ("NETWORK", "WIDER_NETWORK"),
-    check_limits: ("NETWORK", "WIDER_NETWORK", "ALL_CHECKS"),
+    mail_check: ("NETWORK", "WIDER_NETWORK", "ALL_CHECKS"),
 }
 
 

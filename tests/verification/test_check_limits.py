@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import Throttle
-from mailer.verification.check_limits import (
+from mailer.verification.mail_check import (
     NETWORK,
     WIDER_NETWORK,
     TooManyChecksError,

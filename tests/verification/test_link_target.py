@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.verification.link_target import read_link
-from mailer.verification.word_stream import Token, read_html_tokens, read_text_tokens
+from mailer.verification.content_comparison import Token, read_html_tokens, read_link, read_text_tokens
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,8 @@ from starlette.responses import Response
 from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
 from mailer.verification.answer import Answer, Change, Obstacle, Verdict
-from mailer.verification.check_limits import TooManyChecksError, count_check
-from mailer.verification.code_check import check_code
 from mailer.verification.fakes import keep_fake
-from mailer.verification.mail_check import MailChecker
+from mailer.verification.mail_check import MailChecker, TooManyChecksError, check_code, count_check
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep
 from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, event, update
 from sqlmodel import Session
 
-from mailer.verification.check_limits import NETWORK
 from mailer.verification.fakes import list_fakes
+from mailer.verification.mail_check import NETWORK
 from mailer.web.app import create_app
 from mailer.web.public.verify import MAX_MAIL_BYTES
 from mailer.workspace import Workspace
