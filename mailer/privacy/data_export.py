@@ -18,7 +18,7 @@ from mailer.database.approval_models import ApprovalAnswer, ApprovalReviewer, Ap
 from mailer.database.comment_models import Comment, CommentThread
 from mailer.database.models import Campaign, CampaignContent, SentTest
 from mailer.database.team_models import TeamMember
-from mailer.privacy.address_matcher import make_address_matcher
+from mailer.privacy.address_search import make_address_matcher
 from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError

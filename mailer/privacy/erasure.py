@@ -25,15 +25,17 @@ from mailer.database.secure_delete import (
 )
 from mailer.dispatch.ledger_changes import erase_deliveries
 from mailer.errors import MailerError
-from mailer.privacy.address_matcher import (
+from mailer.privacy.address_search import (
     AddressMatcher,
+    FileAction,
+    FileMatch,
+    clean_file,
     file_contains,
     make_address_matcher,
     make_words_pattern,
+    scan_files,
 )
-from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback
-from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
-from mailer.privacy.reader_clicks import forget_reader_clicks
+from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback, forget_reader_clicks
 from mailer.providers.domain_lookup import forget_domain
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 from sqlmodel import Session, col
 
+from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import (
     FeedbackEvent,
     FeedbackMessage,
@@ -19,7 +20,7 @@ from mailer.database.feedback_models import (
     ProposedSuccessor,
     QueuedReply,
 )
-from mailer.privacy.address_matcher import AddressMatcher
+from mailer.privacy.address_search import AddressMatcher
 from subscribers.models import Subscriber
 
 ERASURE = "erasure"
@@ -156,3 +157,13 @@ def delete_old_feedback(connection: Connection, cutoff: datetime) -> None:
         connection.execute(
             update(FeedbackMessage).where(col(FeedbackMessage.id).in_(some)).values(**_NO_WORDS)
         )
+
+
+def forget_reader_clicks(connection: Connection, subscriber_id: int) -> None:
+    """Delete what was recorded with a reader's name, and take it off what is not counted yet. The caller has
+    locked the subscriber, and commits.
+    """
+    connection.execute(delete(ReaderClick).where(col(ReaderClick.subscriber_id) == subscriber_id))
+    connection.execute(
+        update(Click).where(col(Click.subscriber_id) == subscriber_id).values(subscriber_id=None)
+    )

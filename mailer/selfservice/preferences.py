@@ -10,7 +10,7 @@ from sqlmodel import select
 from mailer.database.click_models import CampaignLink
 from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
-from mailer.privacy.reader_clicks import forget_reader_clicks
+from mailer.privacy.feedback_data import forget_reader_clicks
 from mailer.selfservice.reconfirmation import is_asked
 from mailer.selfservice.subscription import LinkedSubscriber, SubscriptionSummary, open_subscription
 from mailer.workspace import Keys

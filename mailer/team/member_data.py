@@ -19,7 +19,7 @@ from mailer.database.sign_in_models import (
     TeamInvitation,
 )
 from mailer.database.team_models import TeamMember, TeamSession
-from mailer.privacy.address_matcher import AddressMatcher
+from mailer.privacy.address_search import AddressMatcher
 from mailer.team.members import TeamError
 from subscribers.address import normalise_address
 

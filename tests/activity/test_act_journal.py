@@ -15,8 +15,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.team_models import Role
-from mailer.privacy.address_matcher import make_address_matcher
-from mailer.privacy.file_scan import FileAction, clean_file, scan_files
+from mailer.privacy.address_search import FileAction, clean_file, make_address_matcher, scan_files
 from mailer.team.invitations import remove_member
 from mailer.team.members import add_member
 from mailer.workspace import Workspace

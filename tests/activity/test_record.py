@@ -14,7 +14,7 @@ from mailer.activity.record import Actor, record_activity
 from mailer.database.activity_models import ActivityRecord
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.team_models import Role
-from mailer.privacy.address_matcher import make_address_matcher
+from mailer.privacy.address_search import make_address_matcher
 from mailer.team.members import add_member
 
 MEI = Actor.from_command_line("mei")

@@ -49,9 +49,8 @@ from mailer.database.provider_models import MailDomain
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
 from mailer.database.team_models import Role
 from mailer.privacy import erasure as erasure_module
-from mailer.privacy.address_matcher import make_address_matcher
+from mailer.privacy.address_search import FileAction, make_address_matcher, scan_files
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
-from mailer.privacy.file_scan import FileAction, scan_files
 from mailer.providers.domain_lookup import MxAnswer, save_answers
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.team.members import add_member

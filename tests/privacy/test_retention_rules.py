@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from mailer.privacy.retention_rules import RULES, months_before
+from mailer.privacy.retention import RULES, months_before
 from mailer.settings import RetentionSettings
 
 

@@ -7,7 +7,7 @@ from sqlmodel import select
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.team_models import Role
 from mailer.database.translation_models import TranslationBase
-from mailer.privacy.address_matcher import make_address_matcher
+from mailer.privacy.address_search import make_address_matcher
 from mailer.revisions.edition_file import read_edition_file
 from mailer.revisions.edition_save import Saved, save_edition_file
 from mailer.team.members import add_member

@@ -185,7 +185,7 @@ def _print_suppressed(found: SuppressedAddress) -> None:
 
 
 def _print_files(erasure: ErasureReport, *, done: bool) -> None:
-    from mailer.privacy.file_scan import FileAction
+    from mailer.privacy.address_search import FileAction
 
     verbs = {
         FileAction.delete: ("would delete", "deleted"),

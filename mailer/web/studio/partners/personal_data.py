@@ -10,9 +10,9 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.database.secure_delete import IncompleteErasureError
 from mailer.i18n import gettext_noop
+from mailer.privacy.address_search import FileAction
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach, plan_erasure
-from mailer.privacy.file_scan import FileAction
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
