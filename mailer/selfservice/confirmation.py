@@ -1,10 +1,20 @@
-"""Confirming a sign-up through the mailed link: the second half of a double opt-in."""
+"""Confirming by a mailed link: a sign-up, and that one still wants these emails."""
 
+import base64
+import binascii
+import hmac
+import secrets
+import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, exists, select
+from sqlmodel import col
 
 from mailer.database.engine import open_session
+from mailer.database.models import Campaign
+from mailer.database.reconfirmation_models import RECONFIRMATION_PREFIX
+from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.selfservice.subscription import (
     LinkedSubscriber,
@@ -12,12 +22,60 @@ from mailer.selfservice.subscription import (
     load_subscriber,
     mask_address,
     open_link,
+    open_subscription,
 )
 from mailer.workspace import Keys
 from subscribers.consent.sign_ups import confirm_opt_in, hold_opt_in, is_sign_up_waiting
+from subscribers.consent.status_changes import change_status
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
-from subscribers.models import MailedLink, Status
+from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status
 from subscribers.tokens import LinkPurpose
+
+MIN_AGE = timedelta(seconds=2)
+"""Nobody reads the page and types an address in less."""
+
+MAX_AGE = timedelta(hours=24)
+_TIMESTAMP = struct.Struct(">Q")
+_NONCE_BYTES = 8
+_SIGNATURE_BYTES = 16
+_SIGNED_BYTES = _TIMESTAMP.size + _NONCE_BYTES
+
+
+def make_form_token(key: SuppressionKey, now: datetime) -> str:
+    """Make the token of a form shown ``now``."""
+    signed = _TIMESTAMP.pack(int(now.timestamp())) + secrets.token_bytes(_NONCE_BYTES)
+    return _encode(signed + _sign(key, signed))
+
+
+def check_form_token(key: SuppressionKey, stamp: str, now: datetime) -> bool:
+    """Return whether a form submitted ``now`` with the token ``stamp`` was open for a plausible time.
+
+    False for a token that is not ours, a form that comes back sooner than a person types, and one that was
+    left open too long.
+    """
+    try:
+        data = base64.b64decode(stamp + "=" * (-len(stamp) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    signed, signature = data[:-_SIGNATURE_BYTES], data[-_SIGNATURE_BYTES:]
+    # Only one spelling of a token is valid, or each could be sent several times.
+    if len(signed) != _SIGNED_BYTES or _encode(data) != stamp:
+        return False
+    if not hmac.compare_digest(signature, _sign(key, signed)):
+        return False
+    age = now - datetime.fromtimestamp(_TIMESTAMP.unpack(signed[: _TIMESTAMP.size])[0], UTC)
+    return MIN_AGE <= age <= MAX_AGE
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _sign(key: SuppressionKey, signed: bytes) -> bytes:
+    # A prefix of its own: no digest made here is ever a digest of a suppressed address.
+    return hmac.digest(key.key, b"form\0" + signed, "sha256")[:_SIGNATURE_BYTES]
+
 
 CONFIRMATION_SENTENCES = (
     gettext_noop("You can unsubscribe at any time with one click."),
@@ -111,3 +169,59 @@ def _describe(reader: LinkedSubscriber) -> ConfirmedSubscription:
         token=reader.sign_token(),
         waits=is_sign_up_waiting(reader.session, reader.subscriber_id),
     )
+
+
+RECONFIRMATION_SENTENCES = (
+    gettext_noop("Do you still want our newsletter?"),
+    gettext_noop("Yes, keep sending it to me"),
+)
+"""The question and the button, for the consent record."""
+
+RECONFIRMATION_VERSION = "1"
+
+
+def is_asked(reader: LinkedSubscriber) -> bool:
+    """Whether the mail that the link came in asks this reader, and they have not said yes to it."""
+    if reader.subscriber.status not in {Status.active, Status.paused}:
+        return False
+    connection = reader.session.connection()
+    edition = select(col(Campaign.edition)).where(col(Campaign.id) == reader.campaign_id)
+    if not (connection.execute(edition).scalar() or "").startswith(RECONFIRMATION_PREFIX):
+        return False
+    answered = exists().where(
+        col(ConsentRecord.subscriber_id) == reader.subscriber_id,
+        col(ConsentRecord.event) == ConsentEvent.reconfirmed,
+        col(ConsentRecord.source) == reader.source,
+    )
+    return not connection.execute(select(answered)).scalar_one()
+
+
+def keep_sending(
+    engine: Engine, keys: Keys, token: str, *, wording: str, now: datetime, language: str, evidence: str
+) -> None:
+    """Record that the reader still wants the newsletter, and end a pause. Pressing twice does no harm.
+
+    Of a reader who has left, or was not asked by the mail of this link, nothing is changed.
+
+    Raises:
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    """
+    with open_subscription(engine, keys, token) as reader:
+        # Of two that arrive together, the second waits here, and then sees the answer of the first.
+        reader.session.refresh(reader.subscriber, with_for_update=True)
+        if is_asked(reader):
+            change_status(
+                reader.session,
+                reader.subscriber,
+                Status.active,
+                event=ConsentEvent.reconfirmed,
+                method="page",
+                source=reader.source,
+                now=now,
+                wording=wording,
+                wording_version=RECONFIRMATION_VERSION,
+                language=language,
+                evidence=evidence,
+            )
+        reader.confirm_delivery(PREFERENCES_EVIDENCE, now)
+        reader.session.commit()

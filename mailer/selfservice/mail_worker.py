@@ -30,7 +30,7 @@ from mailer.dispatch.waiting_mails import (
 )
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
-from mailer.selfservice.mail_limits import MAIL_WINDOW, MailLimiter
+from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter
 from mailer.selfservice.transactional_mails import build_transactional_mail
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace

@@ -1,16 +1,26 @@
 """Unsubscribing and resubscribing through the link in an email."""
 
+import threading
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from mailer.database.engine import open_session
 from mailer.dispatch.ledger_changes import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
 from mailer.i18n import gettext_noop
-from mailer.selfservice.subscription import SubscriptionSummary, open_subscription, verify_campaign
+from mailer.selfservice.subscription import (
+    SubscriptionSummary,
+    open_subscription,
+    read_token,
+    verify_campaign,
+)
 from mailer.workspace import Keys
-from subscribers.consent.status_changes import resubscribe, unsubscribe
+from subscribers.consent.status_changes import add_consent_record, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
+from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from subscribers.tokens import TokenPayload
 
 UNSUBSCRIBE_SENTENCES = (
@@ -173,3 +183,140 @@ def resubscribe_by_link(
         summary = reader.summarise()
         reader.session.commit()
         return summary
+
+
+@dataclass
+class _Request:
+    """One unsubscribe request and its result."""
+
+    payload: TokenPayload
+    now: datetime
+    is_done: bool = False
+    error: Exception | None = None
+
+
+class UnsubscribeBatcher:
+    """Batches the unsubscribe requests of one process. Thread-safe."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._pending_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._pending: list[_Request] = []
+
+    def unsubscribe(self, token: str, *, now: datetime) -> None:
+        """Unsubscribe the reader; the change is committed when this returns.
+
+        Raises:
+            TokenError: the token is invalid, or its subscriber is not on the list.
+        """
+        request = _Request(read_token(self._keys, token), now)
+        if self._engine.dialect.name != "sqlite":
+            # PostgreSQL has many writers at a time, and two batches could deadlock each other.
+            self._write([request])
+        else:
+            with self._pending_lock:
+                self._pending.append(request)
+            with self._write_lock:
+                if not request.is_done:
+                    with self._pending_lock:
+                        batch, self._pending = self._pending, []
+                    self._write(batch)
+        if request.error is not None:
+            raise request.error
+
+    def _write(self, batch: list[_Request]) -> None:
+        try:
+            with open_session(self._engine) as session:
+                for request in batch:
+                    self._apply(session, request)
+                session.commit()
+        except Exception as error:
+            # Nothing was committed, so every request of the batch has failed.
+            for request in batch:
+                request.error = request.error or error
+        finally:
+            for request in batch:
+                request.is_done = True
+
+    @staticmethod
+    def _apply(session: Session, request: _Request) -> None:
+        try:
+            unsubscribe_one_click(session, request.payload, now=request.now)
+        except TokenError as error:
+            # Raised before anything was written for this request, so the rest of the batch goes on.
+            request.error = error
+
+
+_EVIDENCE_PREFIX = "reason for leaving: "
+
+
+class UnsubscribeReason(StrEnum):
+    """The reasons a reader can choose from."""
+
+    too_many = "too_many"
+    """Too many emails."""
+
+    not_mine = "not_mine"
+    """The topics are not relevant to them."""
+
+    moved_on = "moved_on"
+    """Their work has changed."""
+
+    not_asked = "not_asked"
+    """They did not ask for it."""
+
+    hard_to_read = "hard_to_read"
+    """The email is hard to read, or in the wrong language."""
+
+    other = "other"
+    """Something else."""
+
+
+REASON_LABELS = {
+    UnsubscribeReason.too_many: gettext_noop("I get too many emails."),
+    UnsubscribeReason.not_mine: gettext_noop("The topics are not relevant to me."),
+    UnsubscribeReason.moved_on: gettext_noop("My work has changed."),
+    UnsubscribeReason.not_asked: gettext_noop("I did not ask for it."),
+    UnsubscribeReason.hard_to_read: gettext_noop("It is hard to read, or not in my language."),
+    UnsubscribeReason.other: gettext_noop("Another reason."),
+}
+"""The reasons as the page words and orders them."""
+
+
+def record_reason(
+    engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime
+) -> SubscriptionSummary:
+    """Record why the reader unsubscribed, beside the consent record; the same reason only once.
+
+    An unknown reason, or a reader who is still subscribed, changes nothing.
+
+    Raises:
+        TokenError: the token is invalid, or its subscriber is not on the list.
+    """
+    with open_subscription(engine, keys, token, allow_erased=True) as reader:
+        session, subscriber = reader.session, reader.subscriber
+        session.refresh(subscriber, with_for_update=True)
+        if reason in UnsubscribeReason.__members__ and subscriber.status is Status.unsubscribed:
+            evidence = f"{_EVIDENCE_PREFIX}{reason}"
+            if _read_last_reason(session, subscriber) != evidence:
+                add_consent_record(
+                    session,
+                    subscriber,
+                    ConsentEvent.updated,
+                    method="page",
+                    source=reader.source,
+                    now=now,
+                    evidence=evidence,
+                )
+        summary = reader.summarise()
+        session.commit()
+        return summary
+
+
+def _read_last_reason(session: Session, subscriber: Subscriber) -> str | None:
+    """Return the last reason recorded."""
+    given = col(ConsentRecord.evidence).startswith(_EVIDENCE_PREFIX)
+    wanted = select(ConsentRecord.evidence).where(ConsentRecord.subscriber_id == subscriber.id, given)
+    return session.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()

@@ -13,7 +13,7 @@ from mailer.feedback.webhooks.registry import open_webhooks
 from mailer.feedback.webhooks.sns import Fetch, fetch_from_amazon
 from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import UnsubscribeBatcher
 from mailer.web import webhooks
 from mailer.web.access import ClientAddressMiddleware, TrustedProxies
 from mailer.web.app_factory import assemble_app

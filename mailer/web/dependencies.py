@@ -20,7 +20,7 @@ from mailer.campaigns.plan import read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
 from mailer.feedback.clicks.click_recorder import ClickRecorder
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import UnsubscribeBatcher
 from mailer.web.archive_store import SummaryCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from starlette.responses import Response
 
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.selfservice.form_token import make_form_token
+from mailer.selfservice.confirmation import make_form_token
 from mailer.web.access import LocalAccess
 from mailer.web.app import create_app
 from mailer.web.preview import create_preview_app

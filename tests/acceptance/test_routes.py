@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.selfservice.form_token import make_form_token
+from mailer.selfservice.confirmation import make_form_token
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import LinkPurpose

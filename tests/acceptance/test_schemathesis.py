@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
 
-from mailer.selfservice import data_requests, mail_limits
-from mailer.selfservice.form_token import make_form_token
+from mailer.selfservice import mail_requests, rate_limit
+from mailer.selfservice.confirmation import make_form_token
 from mailer.verification import mail_check
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
@@ -59,7 +59,7 @@ WRITTEN = re.compile(r'<(?:input|select|button)\b[^>]*\bname="([^"]+)"')
 
 
 _LIMITS = {
-    mail_limits: ("NETWORK", "WIDER_NETWORK"),
+    rate_limit: ("NETWORK", "WIDER_NETWORK"),
     mail_check: ("NETWORK", "WIDER_NETWORK", "ALL_CHECKS"),
 }
 
@@ -99,7 +99,7 @@ def public_site(
         for name in names:
             limit = getattr(module, name)
             monkeypatch.setattr(module, name, replace(limit, maximum=1_000_000))
-    monkeypatch.setattr(mail_limits.MailLimiter, "use_form", lambda *_, **__: True)
+    monkeypatch.setattr(rate_limit.MailLimiter, "use_form", lambda *_, **__: True)
     write_settings(workspace.root)
     sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(sign_up_workspace) as engine:
@@ -175,7 +175,7 @@ def break_on_a_foreign_word(word: str = "") -> Response:
 
 
 def break_on_a_genuine_form(site: SiteDep, token: str, body: BodyDep) -> Response:
-    data_requests.read_link_summary(site.engine, site.workspace.keys, token, LinkPurpose.erase)
+    mail_requests.read_link_summary(site.engine, site.workspace.keys, token, LinkPurpose.erase)
     return HTMLResponse(f"{1 // (not is_one_click(body))}")
 
 

@@ -23,8 +23,7 @@ from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.ledger import Ledger
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import prune
-from mailer.selfservice.unsubscribe import resubscribe_by_link
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import UnsubscribeBatcher, resubscribe_by_link
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent.preferences import Preferences, change_address, save_preferences

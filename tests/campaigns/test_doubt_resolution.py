@@ -14,8 +14,12 @@ from mailer.database.models import Campaign, CampaignState, Delivery, DeliverySt
 from mailer.dispatch.liveness import Presence
 from mailer.rendering.recipient import message_id
 from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
-from mailer.selfservice.unsubscribe import read_subscription, resubscribe_by_link, unsubscribe_by_link
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import (
+    UnsubscribeBatcher,
+    read_subscription,
+    resubscribe_by_link,
+    unsubscribe_by_link,
+)
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import add_campaign, read_campaign, read_deliveries, read_states

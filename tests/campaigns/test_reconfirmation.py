@@ -23,8 +23,8 @@ from mailer.campaigns.reconfirmation import (
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState
 from mailer.i18n import LANGUAGES
+from mailer.selfservice.confirmation import keep_sending
 from mailer.selfservice.preferences import load_form
-from mailer.selfservice.reconfirmation import keep_sending
 from mailer.workspace import Workspace
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from subscribers.segments.segment import parse_segment

@@ -12,8 +12,13 @@ from mailer.campaigns.recipients import list_cohorts, load_reader
 from mailer.database.models import Delivery, DeliveryState
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.selfservice.last_edition import find_last_edition, has_last_edition
-from mailer.selfservice.preferences import PreferenceOptions, PreferencesForm, save_form
+from mailer.selfservice.preferences import (
+    PreferenceOptions,
+    PreferencesForm,
+    find_last_edition,
+    has_last_edition,
+    save_form,
+)
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberCountry
 from subscribers.segments.segment import parse_segment

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlmodel import Session, col
 
 from mailer.database.models import QueuedTransactionalMail, Throttle, TransactionalMailKind
-from mailer.selfservice.mail_limits import (
+from mailer.selfservice.mail_requests import Visitor, request_mail
+from mailer.selfservice.mail_worker import claim_mail, forget_counts, send_due_mails
+from mailer.selfservice.rate_limit import (
     ALL_MAILS,
     ALL_REQUESTS,
     DOMAIN,
@@ -22,10 +24,10 @@ from mailer.selfservice.mail_limits import (
     MailLimiter,
     TooManyRequestsError,
     UsedFormError,
+    count_attempt,
+    make_key,
+    make_network_key,
 )
-from mailer.selfservice.mail_requests import Visitor, request_mail
-from mailer.selfservice.mail_worker import claim_mail, forget_counts, send_due_mails
-from mailer.selfservice.rate_limit import count_attempt, make_key, make_network_key
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.suppression import SuppressionKey
 from tests.servers.scripted_smtp import Act, ScriptedServer, answering

@@ -10,8 +10,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.uses import find_key_use
 from mailer.database.models import Campaign, CampaignState
 from mailer.keys import list_keys, read_keys, retire_key, rotate_keys, write_keys
-from mailer.selfservice.unsubscribe import unsubscribe_by_link
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import UnsubscribeBatcher, unsubscribe_by_link
 from mailer.workspace import Keys
 from subscribers.errors import RetiredKeyError
 from subscribers.models import Status

@@ -12,11 +12,11 @@ from mailer.selfservice.subscription import mask_address
 from mailer.selfservice.unsubscribe import (
     UNDO_WORDING,
     UNSUBSCRIBE_WORDING,
+    UnsubscribeBatcher,
     read_subscription,
     resubscribe_by_link,
     unsubscribe_by_link,
 )
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.suppression import SuppressionKey

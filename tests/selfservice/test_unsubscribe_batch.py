@@ -5,7 +5,7 @@ import threading
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.selfservice.unsubscribe import UnsubscribeBatcher
 from mailer.workspace import Keys
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError

@@ -4,8 +4,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
-from mailer.selfservice.unsubscribe_reasons import REASON_LABELS, UnsubscribeReason, record_reason
+from mailer.selfservice.unsubscribe import (
+    REASON_LABELS,
+    UnsubscribeReason,
+    record_reason,
+    resubscribe_by_link,
+    unsubscribe_by_link,
+)
 from mailer.workspace import Keys
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError

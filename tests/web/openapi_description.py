@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from mailer.i18n import LANGUAGES
-from mailer.selfservice.unsubscribe_reasons import UnsubscribeReason
+from mailer.selfservice.unsubscribe import UnsubscribeReason
 from subscribers.tokens import CLICK, LinkPurpose
 
 Described = dict[str, Any]

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page
 from sqlalchemy import Engine
 
-from mailer.selfservice.confirmation import confirm_subscription
-from mailer.selfservice.form_token import make_form_token
+from mailer.selfservice.confirmation import confirm_subscription, make_form_token
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose

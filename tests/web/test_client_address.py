@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.network import parse_address, parse_network
-from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_limits import NETWORK
+from mailer.selfservice.confirmation import make_form_token
+from mailer.selfservice.rate_limit import NETWORK
 from mailer.web.access import TrustedProxies
 from mailer.web.app import create_app
 from mailer.workspace import Workspace

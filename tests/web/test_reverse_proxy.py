@@ -12,8 +12,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from sqlalchemy import Engine
 
-from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_limits import NETWORK
+from mailer.selfservice.confirmation import make_form_token
+from mailer.selfservice.rate_limit import NETWORK
 from mailer.web.app import create_app
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Workspace, open_workspace, write_keys

@@ -191,7 +191,7 @@ class ChangedChoices:
     ``people`` is the number of all. ``by_choice`` counts them by what they changed (``sectors``, ``country``,
     ``countries`` they follow, ``language``, ``name``, ``paused``, ``resumed``, ``returned`` after they had
     left); somebody who changed two is counted in both. ``leaving_reasons`` are the answers of those who left,
-    by :class:`mailer.selfservice.unsubscribe_reasons.UnsubscribeReason`. Small figures are hidden.
+    by :class:`mailer.selfservice.unsubscribe.UnsubscribeReason`. Small figures are hidden.
     """
 
     people: int

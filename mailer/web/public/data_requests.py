@@ -6,20 +6,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.database.models import TransactionalMailKind
-from mailer.selfservice.data_requests import (
+from mailer.selfservice.mail_requests import (
+    ADDRESS_CHANGE_REQUESTED,
+    DATA_LINK_REQUESTED,
+    INVALID_ADDRESS,
     confirm_address_change,
     erase_data,
     export_data,
     read_link_summary,
     request_address_change,
-)
-from mailer.selfservice.mail_limits import TooManyRequestsError
-from mailer.selfservice.mail_requests import (
-    ADDRESS_CHANGE_REQUESTED,
-    DATA_LINK_REQUESTED,
-    INVALID_ADDRESS,
     request_data_link,
 )
+from mailer.selfservice.rate_limit import TooManyRequestsError
 from mailer.selfservice.unsubscribe import read_subscription
 from mailer.web.forms import OwnFormDep
 from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep, answers_expired_links

@@ -9,28 +9,30 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from locales.countries import country_codes
 from mailer.feedback.clicks.request_signs import SIGN_HEADERS, ClickRequest
-from mailer.selfservice.last_edition import find_last_edition, has_last_edition
+from mailer.selfservice.confirmation import RECONFIRMATION_SENTENCES, keep_sending
 from mailer.selfservice.preferences import (
     CLICK_SENTENCES,
     FormResult,
     PreferenceOptions,
     PreferencesForm,
+    find_last_edition,
+    has_last_edition,
     load_form,
     save_form,
 )
 from mailer.selfservice.preferences import (
     parse_form as parse_preferences,
 )
-from mailer.selfservice.reconfirmation import RECONFIRMATION_SENTENCES, keep_sending
 from mailer.selfservice.unsubscribe import (
+    REASON_LABELS,
     RESUBSCRIBE_SENTENCES,
     UNDO_SENTENCES,
     UNSUBSCRIBE_SENTENCES,
     read_subscription,
+    record_reason,
     resubscribe_by_link,
     unsubscribe_by_link,
 )
-from mailer.selfservice.unsubscribe_reasons import REASON_LABELS, record_reason
 from mailer.web.dependencies import BodyDep, CampaignLinks, Site
 from mailer.web.form_options import (
     list_countries,

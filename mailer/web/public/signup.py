@@ -10,11 +10,11 @@ from starlette.responses import Response
 from mailer.database.models import TransactionalMailKind
 from mailer.selfservice.confirmation import (
     CONFIRMATION_SENTENCES,
+    check_form_token,
     confirm_subscription,
+    make_form_token,
     read_masked_address,
 )
-from mailer.selfservice.form_token import check_form_token, make_form_token
-from mailer.selfservice.mail_limits import TooManyRequestsError, UsedFormError
 from mailer.selfservice.mail_requests import (
     INVALID_ADDRESS,
     LINK_REQUESTED,
@@ -23,6 +23,7 @@ from mailer.selfservice.mail_requests import (
     SIGN_UP_SENTENCES,
     request_mail,
 )
+from mailer.selfservice.rate_limit import TooManyRequestsError, UsedFormError
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep, answers_expired_links
 from mailer.web.routing import GET, POST, Route

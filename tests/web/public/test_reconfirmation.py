@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import Campaign, CampaignState
-from mailer.selfservice.reconfirmation import RECONFIRMATION_SENTENCES
+from mailer.selfservice.confirmation import RECONFIRMATION_SENTENCES
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.models import ConsentEvent, ConsentRecord

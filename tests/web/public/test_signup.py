@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import QueuedTransactionalMail
-from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_limits import NETWORK
+from mailer.selfservice.confirmation import make_form_token
 from mailer.selfservice.mail_worker import claim_mail, run_mail_worker, send_due_mails
+from mailer.selfservice.rate_limit import NETWORK
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress

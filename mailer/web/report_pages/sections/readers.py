@@ -8,7 +8,7 @@ from markupsafe import Markup
 from mailer.campaigns.report import Breakdown, BreakdownRow, CampaignReport, format_figure
 from mailer.campaigns.report import Figure as Count
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe_reasons import REASON_LABELS
+from mailer.selfservice.unsubscribe import REASON_LABELS
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
