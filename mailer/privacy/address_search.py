@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from mmap import mmap as MemoryMap
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -61,7 +60,7 @@ class AddressMatcher:
         ]
         return re.compile(b"|".join(forms), re.IGNORECASE)
 
-    def find_in_log(self, lines: bytes | MemoryMap) -> Iterator[tuple[int, int]]:
+    def find_in_log(self, lines: bytes | mmap.mmap) -> Iterator[tuple[int, int]]:
         """Yield the spans in a log that name them: the address anywhere, the words in lines with their id."""
         yield from (match.span() for match in self.bytes_pattern.finditer(lines))
         if self.subscriber_id is None:
