@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, String, case, cast, insert, literal, select
 from sqlmodel import SQLModel, col
 
-from mailer.database.provider_models import MailDomain
+from mailer.database.feedback_models import MailDomain
 from subscribers.models import Status, Subscriber, SubscriberSector
 
 _COLUMNS = SQLModel.metadata.tables["subscriber"].columns

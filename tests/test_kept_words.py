@@ -15,7 +15,7 @@ from editions.imports.omissions import Omission
 from editions.imports.remote_file import FetchError, RemoteFile
 from editions.reader import inspect_edition
 from locales.phrase import gettext_noop
-from mailer.database import restore
+from mailer.database import backup
 from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.ledger import CRASH_REASON
 from mailer.dispatch.rate_limiter import DailyLimitReached
@@ -63,8 +63,8 @@ def list_pause_reasons() -> Iterator[str]:
     for stage in Stage:
         yield Outcome(Verdict.stop, stage, 535, "5.7.8 no").summary
         yield Outcome(Verdict.stop, stage, text="mx.example.org:587: the connection was lost").summary
-    yield from (restore._SENDING % {"at": "1 March"}, restore._WAITING % {"at": "1 March"})
-    yield from (restore._PENDING % {"at": "1 March"}, restore._SCHEDULED % {"at": "1 March"})
+    yield from (backup._SENDING % {"at": "1 March"}, backup._WAITING % {"at": "1 March"})
+    yield from (backup._PENDING % {"at": "1 March"}, backup._SCHEDULED % {"at": "1 March"})
     yield CRASH_REASON
 
 

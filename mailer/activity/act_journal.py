@@ -27,9 +27,8 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.atomic_write import sync_folder
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.engine import open_session
-from mailer.database.team_models import TeamMember
+from mailer.database.team_models import ActivityRecord, TeamMember
 from mailer.workspace import Workspace
 
 _SUFFIX = ".json"

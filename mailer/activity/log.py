@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.utc import format_iso
 from subscribers.csv_format import escape_formula
 

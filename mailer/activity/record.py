@@ -8,7 +8,7 @@ from typing import Self
 from sqlmodel import Session
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.team.members import Member
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

@@ -15,8 +15,7 @@ from sqlmodel import col
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
-from mailer.database.report_figures import forget_figures
-from mailer.database.report_models import CampaignReportPart
+from mailer.database.report_models import CampaignReportPart, forget_figures
 from mailer.dispatch.deliveries import count_deliveries
 from mailer.dispatch.ledger_changes import InDoubtDelivery, list_in_doubt, mark_sent, requeue
 from mailer.dispatch.liveness import Presence

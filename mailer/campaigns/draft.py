@@ -18,8 +18,8 @@ from editions.problem import Level, Problem
 from mailer.campaigns.corrections import store_correction
 from mailer.campaigns.plan import CountedLinks, Plan, digest_plan, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.dispatch.deliveries import change_campaign_state
 

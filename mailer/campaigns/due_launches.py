@@ -26,11 +26,9 @@ from mailer.campaigns.pending_launches import (
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.schedule import schedule_plan
 from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
-from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import open_session
-from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
+from mailer.database.engine import Clock, open_session, read_clock
+from mailer.database.launch_models import CampaignPreparation, PendingLaunchRecord, PendingLaunchState
 from mailer.database.models import Campaign
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.database.team_models import TeamMember
 from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.workspace import Workspace

@@ -17,6 +17,7 @@ from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
 from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
+from mailer.database.backup import is_held
 from mailer.database.models import (
     Campaign,
     CampaignState,
@@ -24,7 +25,6 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
-from mailer.database.restore import is_held
 from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.settings import CampaignSettings, LawSettings, Settings

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlmodel import col
 
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.feedback_models import (
     Consequence,
     FeedbackEvent,

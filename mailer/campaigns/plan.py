@@ -32,9 +32,9 @@ from mailer.campaigns.recipients import (
     is_in_audience,
     list_cohorts,
 )
-from mailer.database.click_models import CampaignLink
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
+from mailer.database.report_models import CampaignLink
 from mailer.rendering.archive_urls import version_query
 from mailer.rendering.body.counted_links import LinkKey, find_links
 from mailer.rendering.body.merge_tags import MergeTag

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from mailer.campaigns.ledger_counter import LedgerCount, LedgerCounter
 from mailer.campaigns.report.reasons import ReasonGroup
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.liveness import DEAD_AFTER

@@ -22,10 +22,10 @@ from editions.source.schema import EditionHeader
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
 from mailer.checks.source_lines import SourceLines
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
+from mailer.database.launch_models import RECONFIRMATION_PREFIX, Reconfirmation
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.database.reconfirmation_models import RECONFIRMATION_PREFIX, Reconfirmation
 from mailer.errors import MailerError
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
 from mailer.settings import Settings

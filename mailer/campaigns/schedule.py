@@ -30,7 +30,7 @@ from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.campaigns.trial import find_example_sender, find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs

@@ -16,8 +16,8 @@ from editions.source.folder import STORIES_FOLDER
 from locales.phrase import gettext_noop
 from mailer.campaigns.delivery_history import DeliveryHistory
 from mailer.campaigns.preparation.preparation import PREPARED_STATES
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.keys import TokenKey
 from mailer.settings import Settings
 from subscribers.errors import SegmentError

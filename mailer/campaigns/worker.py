@@ -22,7 +22,7 @@ from mailer.campaigns.lifecycle import reopen_for_doubts
 from mailer.campaigns.reconfirmation import close_due_reconfirmations
 from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import look_up_providers, send_campaign
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.event_log import RunResult
 from mailer.dispatch.job_queue import (

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from mailer.comments.story_path import make_story_path
-from mailer.database.comment_models import Comment, CommentMail, CommentMention, CommentThread
+from mailer.database.edition_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
 from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from mailer.database.comment_models import Comment, CommentMention, CommentThread
+from mailer.database.edition_models import Comment, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
 from mailer.team.members import Member
 

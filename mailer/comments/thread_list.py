@@ -7,7 +7,7 @@ from sqlmodel import Session, col, func, select
 
 from mailer.comments.mentions import TextPart, divide_text
 from mailer.comments.passages import Anchor
-from mailer.database.comment_models import Comment, CommentMention, CommentThread
+from mailer.database.edition_models import Comment, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
 
 

@@ -14,7 +14,7 @@ from mailer.comments.comment_mails import queue_mails
 from mailer.comments.errors import CommentError, CommentGoneError
 from mailer.comments.mentions import find_mentioned, mark_read, set_mentions
 from mailer.comments.passages import Anchor
-from mailer.database.comment_models import Comment, CommentThread
+from mailer.database.edition_models import Comment, CommentThread
 from mailer.i18n import gettext_noop
 from mailer.team.members import Member, list_members
 

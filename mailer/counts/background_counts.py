@@ -24,9 +24,9 @@ from sqlmodel import col
 
 from editions.cache import BoundedCache
 from mailer.counts.counters import COUNTERS, SHAPE, CountContext, CountedNumber, CountKind, CountRequest
-from mailer.database.count_models import KeptCount
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, Delivery
+from mailer.database.report_models import KeptCount
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.settings import Settings

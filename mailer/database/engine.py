@@ -1,17 +1,18 @@
-"""Open the database: SQLite in the workspace, or PostgreSQL.
-
-Both run the same statements. The options that make SQLite safe enough for a ledger are set here, on every
-connection.
-"""
+"""Connects to the database: the engine, its clock, and how long a durable commit takes."""
 
 import os
 import sqlite3
+import statistics
+import tempfile
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
@@ -171,3 +172,88 @@ def _open_postgres(url: URL, *, durable: bool) -> Engine:
             connection.commit()
 
     return engine
+
+
+Clock = Callable[[Connection], datetime]
+"""Reads the time (aware, UTC) over a connection. Tests pass their own."""
+
+
+def read_clock(connection: Connection) -> datetime:
+    """The database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's clock."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    moment = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    assert isinstance(moment, datetime)  # noqa: S101 - for the type checker
+    return moment.astimezone(UTC)
+
+
+class CachedClock:
+    """The database's time, without a query for every reading.
+
+    The database is queried once a second; in between, this process's monotonic clock is added, so that a
+    group of commits needs no extra round trip. A clock passed in by a test is read every time.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Clock = read_clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._monotonic = monotonic
+        self._seconds = 1.0 if clock is read_clock else 0.0
+        self._asked_at = float("-inf")
+        self._time = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        passed = self._monotonic() - self._asked_at
+        if passed >= self._seconds:
+            with self._engine.connect().execution_options(read_only=True) as connection:
+                self._time = self._clock(connection)
+            self._asked_at, passed = self._monotonic(), 0.0
+        return self._time + timedelta(seconds=passed)
+
+
+_COMMITS = 20
+
+
+def measure_commit_latency(engine: Engine) -> float:
+    """The median time of a durable commit, in seconds. The database is not changed.
+
+    On SQLite, a temporary database next to the real one is written and deleted. On PostgreSQL, a message is
+    written to the log that nothing reads.
+
+    Raises:
+        OSError: the folder of the database cannot be written.
+        sqlite3.Error: the temporary database cannot be written.
+        sqlalchemy.exc.SQLAlchemyError: PostgreSQL cannot be reached.
+    """
+    if engine.dialect.name == "sqlite":
+        return _measure_disk(Path(str(engine.url.database)).parent)
+    with engine.connect() as connection:
+
+        def commit() -> None:
+            # A transaction that writes nothing would commit without waiting for the disk.
+            connection.execute(text("SELECT pg_logical_emit_message(true, 'mailer', 'how fast')"))
+            connection.commit()
+
+        return _median_time(commit)
+
+
+def _measure_disk(folder: Path) -> float:
+    with (
+        tempfile.TemporaryDirectory(prefix=".mailer-", dir=folder) as beside,
+        closing(sqlite3.connect(Path(beside) / "probe.db", isolation_level=None)) as connection,
+    ):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("CREATE TABLE probe (number INTEGER)")
+        return _median_time(lambda: connection.execute("INSERT INTO probe VALUES (1)"))
+
+
+def _median_time(commit: Callable[[], object]) -> float:
+    times = []
+    for _ in range(_COMMITS):
+        start = time.perf_counter()
+        commit()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

@@ -1,8 +1,4 @@
-"""The tables of what comes back: incoming messages, what each says of whom, and what is to be done with them.
-
-Foreign keys point outwards, to subscribers and campaigns. :mod:`mailer.feedback` fills these tables; the
-privacy of the people in them is kept by :mod:`mailer.privacy`, which knows nothing of ``mailer.feedback``.
-"""
+"""The tables of what comes back: messages and what they meant, DMARC reports, providers, and fakes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -282,3 +278,83 @@ class ReadMailbox(SQLModel, table=True):
     last_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     owner: str = Field(default="", max_length=255)
     leased_until: datetime
+
+
+class DmarcReport(SQLModel, table=True):
+    """One report of a receiver about one of our domains, from ``begins_at`` to ``ends_at``."""
+
+    __tablename__: ClassVar[str] = "dmarc_report"
+    __table_args__ = (UniqueConstraint("organisation", "report_id", "domain"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    organisation: str = Field(max_length=255)
+    report_id: str = Field(max_length=255)
+    domain: str = Field(max_length=255)
+    policy: str = Field(max_length=255)
+    begins_at: datetime
+    ends_at: datetime = Field(index=True)
+    received_at: datetime
+
+
+class DmarcSource(SQLModel, table=True):
+    """Messages in our name from one network address in one report; see
+    :class:`mailer.feedback.incoming_message.ReportedSource`.
+
+    ``dkim_domains`` are separated by spaces.
+    """
+
+    __tablename__: ClassVar[str] = "dmarc_source"
+
+    report_id: int = Field(foreign_key="dmarc_report.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    source_ip: str = Field(max_length=45)
+    messages: int
+    header_from: str = Field(max_length=255)
+    dkim: bool
+    spf: bool
+    disposition: str = Field(max_length=255)
+    override: str = Field(max_length=255)
+    dkim_domains: str = Field(max_length=1000)
+    spf_domain: str = Field(max_length=255)
+
+
+class MailDomain(SQLModel, table=True):
+    """What the DNS said of one domain of the list, shared by all machines.
+
+    ``domain`` is in small letters and A-labels. ``provider`` is a key of :mod:`mailer.providers`, or "" if
+    the domain has a server of its own, none at all, or the DNS gave no answer. After ``expires_at`` it is
+    looked up again; until that succeeds, the row stays in use.
+    """
+
+    __tablename__: ClassVar[str] = "mail_domain"
+
+    domain: str = Field(primary_key=True, max_length=255)
+    provider: str = Field(default="", max_length=50)
+    looked_up_at: datetime = Field(index=True)
+    expires_at: datetime
+
+
+class FakeMail(SQLModel, table=True):
+    """A mail that claimed to be from us and was not, or was changed.
+
+    ``digest`` is a SHA-256 of sender, subject, links and verdict: the same fake, submitted by several people,
+    is one row, counted in ``times``. ``verdict`` is that of :class:`mailer.verification.answer.Verdict`.
+    ``headers`` are those of the mail without anything that names its readers. ``hosts`` are the places that
+    its links lead to, sorted and separated by spaces. ``campaign`` names the edition whose code or links it
+    has, "" for none. Nothing says who submitted it.
+    """
+
+    __tablename__: ClassVar[str] = "fake_mail"
+    __table_args__ = (CheckConstraint("times > 0", name="times_positive"), Index(None, "last_at"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(max_length=64, unique=True)
+    verdict: str = Field(max_length=20)
+    sender: str = Field(default="", max_length=300)
+    subject: str = Field(default="", max_length=300)
+    hosts: str = Field(default="", max_length=2000)
+    campaign: str = Field(default="", max_length=100)
+    headers: str = Field(default="", max_length=16000)
+    times: int = 1
+    first_at: datetime
+    last_at: datetime

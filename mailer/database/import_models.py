@@ -7,7 +7,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
-from mailer.database.compressed_text import CompressedText
+from mailer.database.models import CompressedText
 from subscribers.models import text_enum
 
 

@@ -4,6 +4,7 @@ Foreign keys only point outwards: a delivery refers to a subscriber, never the o
 ``subscribers.models`` is imported first because it sets the naming convention used by all tables here.
 """
 
+import zlib
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -11,16 +12,31 @@ from typing import ClassVar
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
 from sqlmodel import Field, SQLModel
 
 from subscribers.models import text_enum
+
+
+class CompressedText(TypeDecorator[str]):
+    """A text, kept as the zlib (RFC 1950) stream of its UTF-8 bytes."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return None if value is None else zlib.compress(value.encode())
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return None if value is None else zlib.decompress(value).decode()
 
 
 class CampaignState(StrEnum):

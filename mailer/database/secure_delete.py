@@ -14,25 +14,13 @@ from types import MappingProxyType
 from sqlalchemy import Column, Connection, Engine, Enum, String, TypeDecorator, or_, select, text, update
 from sqlmodel import SQLModel
 
-from mailer.database import activity_models as activity_models
 from mailer.database import approval_models as approval_models
-from mailer.database import click_models as click_models
-from mailer.database import comment_models as comment_models
-from mailer.database import count_models as count_models
-from mailer.database import dmarc_models as dmarc_models
 from mailer.database import feedback_models as feedback_models
 from mailer.database import import_models as import_models
 from mailer.database import launch_models as launch_models
-from mailer.database import preparation_models as preparation_models
-from mailer.database import provider_models as provider_models
-from mailer.database import reconfirmation_models as reconfirmation_models
 from mailer.database import report_models as report_models
-from mailer.database import revision_models as revision_models
-from mailer.database import sign_in_models as sign_in_models
 from mailer.database import team_models as team_models
-from mailer.database import translation_models as translation_models
-from mailer.database import verification_models as verification_models
-from mailer.database.compressed_text import CompressedText
+from mailer.database.models import CompressedText
 from mailer.errors import MailerError
 
 MASK = "<…>"

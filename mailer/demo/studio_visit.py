@@ -7,8 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.database.sign_in_models import SignInLinkPurpose
-from mailer.database.team_models import Role
+from mailer.database.team_models import Role, SignInLinkPurpose
 from mailer.team.members import add_member
 from mailer.team.sign_in_links import create_link
 from mailer.web.server import serve

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, exists, func, or_, select, true
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.connection_pool import ConnectionPool, make_return_path_finder
 from mailer.dispatch.deliveries import Claim, Counts, RunningCounts, count_deliveries, is_in_state, is_sending

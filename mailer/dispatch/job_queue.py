@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.database.job_schema import create_job_tables, has_job_tables
+from mailer.database.schema import create_job_tables, has_job_tables
 from mailer.errors import ConfigurationError, MailerError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from locales.phrase import gettext_noop
-from mailer.database.clock import CachedClock, Clock, read_clock
+from mailer.database.engine import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.backoff import compute_backoff
 from mailer.dispatch.batch_writer import Batch, BatchResult, Transition, open_batch_writer

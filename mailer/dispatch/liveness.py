@@ -23,7 +23,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, Engine, Select, delete, exists, func, insert, select, update
 from sqlmodel import col
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Delivery, DeliveryState, Dispatcher
 
 HEARTBEAT_SECONDS = 10.0

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import col
 
 from locales.phrase import gettext_noop
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import RateBucket
 from mailer.dispatch.buckets import BucketState, lock_buckets, save_buckets
 from mailer.settings import WarmUpSettings

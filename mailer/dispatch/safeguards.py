@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, exists, select
 from sqlmodel import Session, col
 
 from locales.phrase import gettext_noop
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries import Counts, count_deliveries, is_in_state
 from mailer.reasons.reason_classifier import classify_reason

@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from locales.phrase import FULL_STOP, Phrase, gettext_noop, join_sentences, read_error
-from mailer.database.clock import read_clock
-from mailer.database.commit_latency import measure_commit_latency
+from mailer.database.engine import measure_commit_latency, read_clock
 from mailer.database.schema import ensure_current
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError

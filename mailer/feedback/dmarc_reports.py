@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Integer, and_, case, delete, func, insert, or
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from mailer.database.dmarc_models import DmarcReport, DmarcSource
+from mailer.database.feedback_models import DmarcReport, DmarcSource
 from mailer.feedback.incoming_message import AggregateReport, ReportedSource
 from mailer.feedback.mime_part import MimePart
 

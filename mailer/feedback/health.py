@@ -17,8 +17,7 @@ from locales.phrase import (
     join_sentences,
     read_error,
 )
-from mailer.database.clock import read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import open_session, read_clock
 from mailer.database.schema import ensure_current
 from mailer.feedback.mailboxes.imap_connection import MailboxView, probe_mailbox
 from mailer.feedback.mailboxes.imap_options import MailboxError

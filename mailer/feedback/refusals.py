@@ -15,8 +15,7 @@ from sqlalchemy import String, and_, cast, exists, literal, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.feedback_models import (
     Consequence,
     Evidence,

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.feedback.clicks.click_counter import ClickWatch
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import make_intake

@@ -13,11 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import ApprovalAnswer, ApprovalReviewer, ApprovalRound
-from mailer.database.comment_models import Comment, CommentThread
+from mailer.database.edition_models import Comment, CommentThread
 from mailer.database.models import Campaign, CampaignContent, SentTest
-from mailer.database.team_models import TeamMember
+from mailer.database.team_models import ActivityRecord, TeamMember
 from mailer.privacy.address_search import make_address_matcher
 from mailer.privacy.feedback_data import list_messages
 from mailer.rendering.body.variants import StoryFacts, decode_stories

@@ -14,8 +14,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest
-from mailer.database.report_figures import forget_figures
-from mailer.database.report_models import CampaignReportPart, QueuedReportMail
+from mailer.database.report_models import CampaignReportPart, QueuedReportMail, forget_figures
 from mailer.database.secure_delete import (
     checkpoint_log,
     list_database_files,

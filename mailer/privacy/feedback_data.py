@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 from sqlmodel import Session, col
 
-from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import (
     FeedbackEvent,
     FeedbackMessage,
@@ -20,6 +19,7 @@ from mailer.database.feedback_models import (
     ProposedSuccessor,
     QueuedReply,
 )
+from mailer.database.report_models import Click, ReaderClick
 from mailer.privacy.address_search import AddressMatcher
 from subscribers.models import Subscriber
 

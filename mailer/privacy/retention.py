@@ -10,14 +10,12 @@ from sqlalchemy import ColumnElement, Engine, Update, exists, update
 from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.approval_models import ApprovalReviewer, ApprovalRound
-from mailer.database.comment_models import CommentThread
+from mailer.database.edition_models import CommentThread
 from mailer.database.engine import open_session
-from mailer.database.feedback_models import Evidence, FeedbackEvent, FeedbackMessage
+from mailer.database.feedback_models import Evidence, FakeMail, FeedbackEvent, FeedbackMessage
 from mailer.database.models import Delivery, DeliveryState, SentTest
-from mailer.database.report_figures import forget_figures
-from mailer.database.report_models import CampaignReportPart, ReportPart
+from mailer.database.report_models import CampaignReportPart, ReportPart, forget_figures
 from mailer.database.secure_delete import mask_addresses
-from mailer.database.verification_models import FakeMail
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.privacy.feedback_data import delete_old_feedback, is_old_feedback
 from mailer.settings import RetentionSettings

@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from mailer.database.clock import Clock, read_clock
-from mailer.database.provider_models import MailDomain
+from mailer.database.engine import Clock, read_clock
+from mailer.database.feedback_models import MailDomain
 from mailer.dns import make_resolver
 from mailer.providers.provider_table import ProviderTable, load_providers
 from mailer.settings import DnsSettings

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.errors import ConfigurationError
 from mailer.providers.domain_lookup import count_domains, read_known_providers
 from mailer.providers.provider_table import Provider, ProviderTable, load_providers

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlmodel import Session
 
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import EditionFile
 from mailer.revisions.history import list_history, read_text
 

@@ -16,7 +16,7 @@ from editions.text_diff.merge import (
     merge_texts,
     settle_merge,
 )
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from editions.source.text_file import normalise_line_ends
-from mailer.database.revision_models import RevisionKind, UnsavedReason
+from mailer.database.edition_models import RevisionKind, UnsavedReason
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import (
     EditionFile,

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, select
 from sqlmodel import Session, col
 
-from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
+from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import FilePlace
 

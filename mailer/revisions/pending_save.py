@@ -16,8 +16,8 @@ from typing import Any, Self
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from mailer.database.edition_models import RevisionKind
 from mailer.database.engine import open_session
-from mailer.database.revision_models import RevisionKind
 from mailer.errors import ConfigurationError
 from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
 from mailer.revisions.edition_lock import find_lock_file, find_lock_folder, lock_edition

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col, delete, select
 
-from mailer.database.revision_models import StoryPresence
+from mailer.database.edition_models import StoryPresence
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import FilePlace
 from mailer.team.members import Member

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from editions.source.folder import STORIES_FOLDER
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,

@@ -8,7 +8,7 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, delete, select
 
 from editions.text_diff.comparison import count_changed_words
-from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
+from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
 from mailer.revisions.edition_file import EditionFile, FilePlace, digest_text, parse_file_name
 from mailer.revisions.unsaved_texts import Unsaved
 from mailer.team.members import Member

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
-from mailer.database.revision_models import UnsavedReason, UnsavedText
+from mailer.database.edition_models import UnsavedReason, UnsavedText
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import FilePlace, parse_file_name
 from mailer.team.members import Member

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, exists, select
 from sqlmodel import col
 
 from mailer.database.engine import open_session
+from mailer.database.launch_models import RECONFIRMATION_PREFIX
 from mailer.database.models import Campaign
-from mailer.database.reconfirmation_models import RECONFIRMATION_PREFIX
 from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.selfservice.subscription import (

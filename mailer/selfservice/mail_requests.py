@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.i18n import gettext_noop
 from mailer.privacy.data_export import export_personal_data

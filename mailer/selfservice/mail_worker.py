@@ -18,8 +18,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.dispatch.job_queue import repeat_work
 from mailer.dispatch.waiting_mails import (

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine, or_
 from sqlmodel import Session, col, exists, select
 
-from mailer.database.click_models import CampaignLink
 from mailer.database.models import (
     Campaign,
     CampaignContent,
@@ -16,6 +15,7 @@ from mailer.database.models import (
     Delivery,
     DeliveryState,
 )
+from mailer.database.report_models import CampaignLink
 from mailer.dispatch.ledger_changes import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.privacy.feedback_data import forget_reader_clicks

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.database.clock import read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import open_session, read_clock
 from mailer.database.models import Campaign, CampaignContent
 from mailer.dispatch.ledger_changes import mark_sent_by_evidence
 from mailer.rendering.body.variants import choose_language

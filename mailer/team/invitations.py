@@ -5,8 +5,14 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
 
-from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail, TeamInvitation
-from mailer.database.team_models import Role, TeamMember
+from mailer.database.team_models import (
+    Role,
+    SignInLink,
+    SignInLinkPurpose,
+    SignInMail,
+    TeamInvitation,
+    TeamMember,
+)
 from mailer.team.members import Member, TeamError, add_member, find_member, find_member_by_address
 from mailer.team.sessions import end_all_sessions
 from mailer.team.sign_in_links import LIFETIMES, create_link, delete_links_of

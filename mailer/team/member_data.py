@@ -6,19 +6,20 @@ from typing import Any
 
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import ApprovalAnswer, ApprovalComment, ApprovalRound
-from mailer.database.preparation_models import SeenVariant
+from mailer.database.launch_models import SeenVariant
 from mailer.database.secure_delete import MASK, mask_addresses
-from mailer.database.sign_in_models import (
+from mailer.database.team_models import (
+    ActivityRecord,
     MemberPasskey,
     MemberPassword,
     OrganisationAccount,
     SignInLink,
     SignInMail,
     TeamInvitation,
+    TeamMember,
+    TeamSession,
 )
-from mailer.database.team_models import TeamMember, TeamSession
 from mailer.privacy.address_search import AddressMatcher
 from mailer.team.members import TeamError
 from subscribers.address import normalise_address

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, select
 
-from mailer.database.sign_in_models import OrganisationAccount
+from mailer.database.team_models import OrganisationAccount
 from mailer.errors import MailerError
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.team.members import Member, find_member, find_member_by_address

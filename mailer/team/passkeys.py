@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from mailer.database.sign_in_models import MemberPasskey
+from mailer.database.team_models import MemberPasskey
 from mailer.errors import MailerError
 from mailer.team.members import Member, find_member
 from subscribers.consent.suppression import SuppressionKey

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from mailer.database.sign_in_models import MemberPassword
+from mailer.database.team_models import MemberPassword
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher

@@ -12,8 +12,7 @@ from types import MappingProxyType
 
 from sqlmodel import Session, col, delete, select, update
 
-from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose
-from mailer.database.team_models import Role
+from mailer.database.team_models import Role, SignInLink, SignInLinkPurpose
 from mailer.team.members import Member, add_member, find_member, list_members
 from mailer.team.sessions import digest_secret, make_secret
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete
 
 from mailer.database.engine import open_session
-from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail
+from mailer.database.team_models import SignInLink, SignInLinkPurpose, SignInMail
 from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
 from mailer.errors import ConfigurationError, MailerError

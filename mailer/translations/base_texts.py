@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from editions.source.text_file import read_unsaved_text, text_digest
-from mailer.database.revision_models import RevisionFile, RevisionText
-from mailer.database.translation_models import TranslationBase
+from mailer.database.edition_models import RevisionFile, RevisionText, TranslationBase
 from mailer.revisions.edition_file import FilePlace
 
 _MAX_EARLIER = 200

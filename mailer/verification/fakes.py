@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, func, select
 
-from mailer.database.verification_models import FakeMail
+from mailer.database.feedback_models import FakeMail
 from mailer.errors import MailerError
 from mailer.utc import format_iso
 from mailer.verification.mail_check import MailAnswer

@@ -8,9 +8,8 @@ from sqlmodel import col, select
 
 from mailer.activity.acts import Act
 from mailer.database.engine import open_session
-from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
+from mailer.database.launch_models import CampaignPreparation, PendingLaunchRecord, PendingLaunchState
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.dispatch.deliveries import count_deliveries
 from mailer.web.dependencies import utc_now
 from tests.acceptance.form_browser import ServerGoneError

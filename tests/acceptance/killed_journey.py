@@ -17,10 +17,9 @@ from sqlalchemy import Engine, func, update
 from sqlmodel import SQLModel, col, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import ApprovalMail
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
-from mailer.database.sign_in_models import SignInMail
+from mailer.database.team_models import ActivityRecord, SignInMail
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace
 from tests.acceptance.form_browser import FormBrowser, SentForm, ServerGoneError

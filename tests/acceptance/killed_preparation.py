@@ -7,8 +7,8 @@ from sqlmodel import Session, col, select
 from mailer.activity.acts import Act
 from mailer.database.engine import open_session
 from mailer.database.import_models import ImportFile
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import SentTest
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.database.team_models import TeamMember, TeamSession
 from mailer.team.sign_in_links import create_first_link
 from mailer.web.dependencies import utc_now

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, update
 
 from mailer.campaigns.launch import launch
 from mailer.campaigns.send import send_campaign
-from mailer.database.click_models import CampaignLink
+from mailer.database.report_models import CampaignLink
 from mailer.settings import WebSettings
 from mailer.web.app import create_app
 from mailer.workspace import Workspace

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, event
 
-from mailer.database.clock import read_clock
-from mailer.database.engine import open_engine
+from mailer.database.engine import open_engine, read_clock
 from mailer.database.models import (
     Campaign,
     CampaignState,
@@ -181,7 +180,7 @@ def test_the_clock_of_this_machine_may_be_set_too(
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + offset
 
-    monkeypatch.setattr("mailer.database.clock.datetime", SetClock)
+    monkeypatch.setattr("mailer.database.engine.datetime", SetClock)
     add_campaign(engine, READERS)
     with ScriptedServer(delay=0.01) as server:
         machines = [

@@ -10,8 +10,7 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role, SignInMethod
+from mailer.database.team_models import ActivityRecord, Role, SignInMethod
 from mailer.team.members import add_member
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import utc_now

@@ -13,8 +13,7 @@ from sqlmodel import Session, select
 from mailer.activity.act_journal import announce_acts, record_interrupted_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, Actor, record_line
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.privacy.address_search import FileAction, clean_file, make_address_matcher, scan_files
 from mailer.team.invitations import remove_member
 from mailer.team.members import add_member

@@ -11,9 +11,8 @@ from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.secure_delete import MASK, mask_addresses
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.privacy.address_search import make_address_matcher
 from mailer.team.members import add_member
 

@@ -27,8 +27,8 @@ from mailer.campaigns.plan import (
 from mailer.campaigns.report import summarise_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
-from mailer.database.click_models import CampaignLink
 from mailer.database.models import Campaign, CampaignState
+from mailer.database.report_models import CampaignLink
 from mailer.rendering.body.counted_links import LinkKey
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.metrics import export_metrics
 from mailer.cli import mailer
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.feedback_models import (
     Consequence,
     FeedbackEvent,

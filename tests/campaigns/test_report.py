@@ -20,7 +20,7 @@ from mailer.campaigns.report import (
     write_deliveries,
 )
 from mailer.cli import mailer
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import erase, resubscribe, suppress, unsubscribe

@@ -13,8 +13,8 @@ from mailer.campaigns.uses import (
     make_lookups,
     refuse_if_named_in_drafts,
 )
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.workspace import Workspace
 from subscribers.segments.saved_segments import (
     SavedSegmentError,

@@ -17,8 +17,8 @@ from mailer.cli.activity_log import (
     find_user,
 )
 from mailer.cli.commands.editions import _name_source
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import CampaignState
+from mailer.database.team_models import ActivityRecord
 from mailer.workspace import Workspace
 from tests.factories.deliveries import add_campaign, read_campaign
 from tests.factories.small_edition import SLUG, write_edition

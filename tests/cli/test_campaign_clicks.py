@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.cli import mailer
-from mailer.database.click_models import ANY_LINK, CampaignLink, ClickCount, Clicker
+from mailer.database.report_models import ANY_LINK, CampaignLink, ClickCount, Clicker
 from mailer.feedback.clicks.click_recorder import VisitorHasher, write_clicks
 from mailer.workspace import Workspace
 from tests.factories.clicks import make_request

@@ -17,7 +17,7 @@ from mailer.campaigns.worker import count_workers
 from mailer.cli import mailer
 from mailer.cli.commands.studio import say_how_to_begin
 from mailer.cli.context import CliContext
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.settings import StudioSettings
 from mailer.workspace import Workspace
 from tests.servers.process import free_port, wait_until

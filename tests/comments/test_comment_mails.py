@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from mailer.comments.comment_mails import send_due_comment_mails
 from mailer.comments.mentions import mark_read
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
-from mailer.database.comment_models import CommentMail
+from mailer.database.edition_models import CommentMail
 from mailer.database.team_models import TeamMember
 from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings

@@ -21,9 +21,9 @@ from mailer.comments.threads import (
     reopen_thread,
     resolve_thread,
 )
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.comment_models import Comment, CommentMention, CommentThread
+from mailer.database.edition_models import Comment, CommentMention, CommentThread
 from mailer.database.engine import open_engine
+from mailer.database.team_models import ActivityRecord
 from mailer.team.members import Member
 from tests.comments.conftest import EDITION, STORY, Office, open_office
 

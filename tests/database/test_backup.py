@@ -14,11 +14,10 @@ from sqlalchemy import Engine, text
 
 from mailer.campaigns.due_launches import start_due_launches
 from mailer.database import backup as backup_module
-from mailer.database.backup import BackupError, backup
+from mailer.database.backup import BackupError, backup, is_held
 from mailer.database.engine import open_engine
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import CampaignState
-from mailer.database.restore import is_held
 from mailer.dispatch.ledger import Ledger
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, FakeClock, add_campaign, add_subscribers, read_campaign

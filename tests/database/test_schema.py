@@ -15,9 +15,9 @@ from sqlalchemy import CheckConstraint, Engine, Enum, String, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from mailer.database import job_schema, schema
+from mailer.database import schema
 from mailer.database.engine import open_engine
-from mailer.database.job_schema import create_job_tables, has_job_tables, is_own_table
+from mailer.database.schema import create_job_tables, has_job_tables, is_own_table
 from mailer.errors import StaleSchemaError
 from tests.paths import ROOT
 
@@ -134,7 +134,7 @@ def test_workers_that_start_together_make_the_tables_once(
 def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
     empty_postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_schema, "find_spec", lambda _: None)
+    monkeypatch.setattr(schema, "find_spec", lambda _: None)
     engine = open_engine(empty_postgres_database, root=tmp_path)
     schema.upgrade(engine)
     with engine.connect() as connection:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
-from mailer.database.commit_latency import measure_commit_latency
+from mailer.database.engine import measure_commit_latency
 from mailer.doctor import Diagnosis, Health, diagnose_workspace
 from mailer.settings import DatabaseSettings, DkimSettings, LogSettings, SmtpSettings, load_settings
 from mailer.workspace import Workspace

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from mailer.database.click_models import Clicker
+from mailer.database.report_models import Clicker
 from mailer.feedback.clicks.recogniser import MailFacts, SeenClick, Verdict, judge_clicks
 from mailer.feedback.clicks.request_signs import find_signs
 from tests.factories.clicks import BROWSER_HEADERS, make_request

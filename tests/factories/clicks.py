@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.click_models import Click, ReaderClick
+from mailer.database.report_models import Click, ReaderClick
 from mailer.feedback.clicks.request_signs import ClickRequest
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

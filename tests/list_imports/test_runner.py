@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.engine import open_session
 from mailer.database.import_models import ImportFileState, ImportHitch
+from mailer.database.team_models import ActivityRecord
 from mailer.list_imports.checked_file import ImportChoices
 from mailer.list_imports.import_files import (
     NotWaitingError,

@@ -15,9 +15,9 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.comments.threads import StoryPlace, begin_thread
-from mailer.database.click_models import Click, ReaderClick
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
+from mailer.database.report_models import Click, ReaderClick
 from mailer.database.team_models import Role
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables

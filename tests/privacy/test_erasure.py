@@ -29,12 +29,12 @@ from mailer.cli import mailer
 from mailer.comments.passages import Anchor
 from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database import secure_delete
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import (
     FeedbackEvent,
     FeedbackKind,
     FeedbackMessage,
     FeedbackState,
+    MailDomain,
     ProposedSuccessor,
     QueuedReply,
 )
@@ -45,9 +45,8 @@ from mailer.database.models import (
     SentTest,
     TransactionalMailKind,
 )
-from mailer.database.provider_models import MailDomain
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_search import FileAction, make_address_matcher, scan_files
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure

@@ -15,7 +15,6 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.comments.threads import StoryPlace, begin_thread, resolve_thread
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalReviewer,
@@ -23,11 +22,11 @@ from mailer.database.approval_models import (
     ApprovalVerdict,
     RoundState,
 )
-from mailer.database.comment_models import Comment, CommentMention
+from mailer.database.edition_models import Comment, CommentMention
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.database.models import Delivery, DeliveryState, SentTest
 from mailer.database.secure_delete import MASK
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.privacy import retention
 from mailer.privacy.retention import plan_pruning, prune
 from mailer.settings import RetentionSettings

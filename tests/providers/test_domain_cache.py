@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 
-from mailer.database.provider_models import MailDomain
+from mailer.database.feedback_models import MailDomain
 from mailer.providers.domain_lookup import (
     MxAnswer,
     count_domains,

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import Session
 
 from editions.text_diff.merge import MergeChoice, list_conflicts
-from mailer.database.revision_models import RevisionKind, UnsavedReason
+from mailer.database.edition_models import RevisionKind, UnsavedReason
 from mailer.revisions.conflict_settlement import (
     OpenConflict,
     keep_merged,

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import EditionRevision, RevisionKind, UnsavedReason
+from mailer.database.edition_models import EditionRevision, RevisionKind, UnsavedReason
 from mailer.errors import ConfigurationError
 from mailer.revisions import edition_save
 from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError

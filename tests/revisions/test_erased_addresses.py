@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import RevisionText, UnsavedText
+from mailer.database.edition_models import RevisionText, UnsavedText
 from mailer.database.secure_delete import MASK, list_compressed_columns, mask_addresses
 from mailer.privacy.address_search import make_address_matcher
 from mailer.team.members import Member

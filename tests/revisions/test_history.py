@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import Session
 
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import FilePlace, digest_text
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.history import (

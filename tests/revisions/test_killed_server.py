@@ -10,7 +10,7 @@ import time
 import pytest
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import RevisionKind, RevisionText
+from mailer.database.edition_models import RevisionKind, RevisionText
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.edition_save import Saved
 from mailer.revisions.history import list_history, read_text

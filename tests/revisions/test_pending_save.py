@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import Session
 
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions import edition_save
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.edition_lock import find_lock_folder

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session, func, select
 
-from mailer.database.revision_models import StoryPresence
+from mailer.database.edition_models import StoryPresence
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.presence import end_presence, list_present, list_present_by_place, note_presence
 from mailer.team.members import Member

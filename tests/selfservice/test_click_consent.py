@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.click_models import CampaignLink, Click, ReaderClick
 from mailer.database.models import Campaign
+from mailer.database.report_models import CampaignLink, Click, ReaderClick
 from mailer.privacy.erasure import erase_person
 from mailer.selfservice.preferences import CLICK_WORDING, PreferencesForm, load_form, parse_form, save_form
 from mailer.workspace import Workspace

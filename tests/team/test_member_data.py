@@ -9,10 +9,16 @@ from sqlmodel import Session, SQLModel, select
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.backup import backup
-from mailer.database.sign_in_models import MemberPasskey, OrganisationAccount, SignInLinkPurpose
-from mailer.database.team_models import Role, SignInMethod, TeamMember
+from mailer.database.team_models import (
+    ActivityRecord,
+    MemberPasskey,
+    OrganisationAccount,
+    Role,
+    SignInLinkPurpose,
+    SignInMethod,
+    TeamMember,
+)
 from mailer.privacy.erasure import erase_person, overwrite_freed_pages
 from mailer.team.invitations import invite_member
 from mailer.team.member_data import erase_member

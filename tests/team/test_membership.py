@@ -10,8 +10,7 @@ from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role, SignInMethod, TeamMember, TeamSession
+from mailer.database.team_models import ActivityRecord, Role, SignInMethod, TeamMember, TeamSession
 from mailer.team.invitations import LastManagerError, NoMemberError, change_role, remove_member
 from mailer.team.members import (
     ROLE_HINTS,

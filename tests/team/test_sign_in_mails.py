@@ -8,8 +8,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose, SignInMail, TeamInvitation
-from mailer.database.team_models import Role, TeamMember
+from mailer.database.team_models import (
+    Role,
+    SignInLink,
+    SignInLinkPurpose,
+    SignInMail,
+    TeamInvitation,
+    TeamMember,
+)
 from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
 from mailer.settings import SmtpSettings
 from mailer.team.invitations import (

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlmodel import select
 
+from mailer.database.edition_models import TranslationBase
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.team_models import Role
-from mailer.database.translation_models import TranslationBase
 from mailer.privacy.address_search import make_address_matcher
 from mailer.revisions.edition_file import read_edition_file
 from mailer.revisions.edition_save import Saved, save_edition_file

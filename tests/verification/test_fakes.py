@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.cli import mailer
-from mailer.database.verification_models import FakeMail
+from mailer.database.feedback_models import FakeMail
 from mailer.doctor import Health
 from mailer.doctor.fake_checks import check_fakes
 from mailer.privacy.erasure import erase_person

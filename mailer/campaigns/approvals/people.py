@@ -29,7 +29,7 @@ from mailer.campaigns.approvals.steps import (
 )
 from mailer.campaigns.plan import Plan
 from mailer.database.approval_models import ApprovalAnswer, ApprovalReviewer, ApprovalRound
-from mailer.database.revision_models import EditionRevision, RevisionKind
+from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import Role, TeamMember
 from mailer.errors import ConfigurationError
 from mailer.settings import ApprovalStepSettings, Settings

@@ -15,8 +15,8 @@ from mailer.campaigns.preparation.preparation import (
     Decisions,
     Preparation,
 )
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
-from mailer.database.preparation_models import CampaignPreparation
 from mailer.database.team_models import TeamMember
 from mailer.dispatch.deliveries import change_campaign_state
 from mailer.errors import MailerError

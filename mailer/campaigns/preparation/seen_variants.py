@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from mailer.database.preparation_models import SeenVariant
+from mailer.database.launch_models import SeenVariant
 
 
 def mark_variant_seen(

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import Cell, Figure, choose_hidden_cells, hide_groups
-from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
 from mailer.database.models import Campaign
+from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
 from mailer.dispatch.safeguards import name_campaign
 from subscribers.models import ConsentEvent, ConsentRecord
 

@@ -35,11 +35,10 @@ from mailer.campaigns.report.departures import (
 )
 from mailer.campaigns.report.doubts import list_in_doubt
 from mailer.campaigns.report.reasons import ReasonGroup, group_reasons
-from mailer.database.click_models import Click
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import FeedbackEvent
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.database.report_models import CampaignReportPart, ReportPart
+from mailer.database.report_models import CampaignReportPart, Click, ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.safeguards import METHOD, name_campaign
 from mailer.workspace import Workspace

@@ -34,8 +34,7 @@ from mailer.campaigns.report.sections import (
     format_cell,
     tidy_words,
 )
-from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
 from mailer.dispatch.job_queue import OBSTACLES, repeat_work

@@ -18,7 +18,7 @@ from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation, read_preparations
 from mailer.campaigns.report.parts import read_cheap_part, read_parts
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries

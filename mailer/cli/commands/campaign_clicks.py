@@ -68,7 +68,7 @@ def clicks(context: CliContext, campaign_id: int, output: Path | None, as_json: 
 
 
 def _count_due(context: CliContext, workspace: Workspace) -> None:
-    from mailer.database.clock import read_clock
+    from mailer.database.engine import read_clock
     from mailer.feedback.clicks.click_counter import count_due_clicks
     from mailer.feedback.context import FeedbackContext
 

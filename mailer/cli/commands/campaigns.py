@@ -234,7 +234,7 @@ def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
     """
     from mailer.campaigns.lifecycle import reschedule_campaign
     from mailer.campaigns.schedule import parse_start_time
-    from mailer.database.clock import read_clock
+    from mailer.database.engine import read_clock
 
     at = parse_start_time(time)
     workspace = context.open_workspace()

@@ -147,6 +147,6 @@ def _find_public_address(workspace: Workspace) -> str:
 
 
 def _read_now(session: Session) -> datetime:
-    from mailer.database.clock import read_clock
+    from mailer.database.engine import read_clock
 
     return read_clock(session.connection())

@@ -9,7 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 from sqlmodel import col
 
-from mailer.database.click_models import (
+from mailer.database.engine import Clock, read_clock
+from mailer.database.models import Delivery, DeliveryState
+from mailer.database.report_models import (
     ANY_LINK,
     CampaignLink,
     Click,
@@ -18,8 +20,6 @@ from mailer.database.click_models import (
     ClickKey,
     ReaderClick,
 )
-from mailer.database.clock import Clock, read_clock
-from mailer.database.models import Delivery, DeliveryState
 from mailer.feedback.clicks.recogniser import (
     MailFacts,
     SeenClick,

@@ -21,8 +21,8 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col
 
-from mailer.database.click_models import Click, ClickKey
 from mailer.database.engine import open_session
+from mailer.database.report_models import Click, ClickKey
 from mailer.feedback.clicks.request_signs import SIGN_HEADERS, ClickRequest, find_signs
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import SuppressionKey

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from mailer.database.click_models import Clicker
+from mailer.database.report_models import Clicker
 from mailer.feedback.clicks.request_signs import CERTAIN_SIGNS, Sign
 
 VISIT_GAP: Final = timedelta(seconds=60)
@@ -64,7 +64,7 @@ _SOON: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True, kw_only=True)
 class SeenClick:
-    """A click as it is stored; see :class:`mailer.database.click_models.Click`."""
+    """A click as it is stored; see :class:`mailer.database.report_models.Click`."""
 
     id: int
     link_number: int

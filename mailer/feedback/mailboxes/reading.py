@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import ReadMailbox
 from mailer.dispatch.liveness import identify_host
 from mailer.feedback.intake import Disposition

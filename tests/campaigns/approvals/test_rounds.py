@@ -29,8 +29,8 @@ from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.approval_models import ApprovalVerdict, RoundState
+from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.database.revision_models import EditionRevision, RevisionKind
 from mailer.database.team_models import Role
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.campaigns.report.clicks import ClickReport, read_clicks
-from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
+from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
 from tests.factories.clicks import AT
 from tests.factories.deliveries import add_campaign
 

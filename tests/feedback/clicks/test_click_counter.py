@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, delete, event, func, select, update
 from sqlmodel import Session, col
 
-from mailer.database.click_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker, ClickKey
 from mailer.database.models import DeliveryState
+from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker, ClickKey
 from mailer.feedback.clicks.click_counter import QUIET, count_clicks, delete_old_clicks
 from mailer.feedback.clicks.click_recorder import VisitorHasher, write_clicks
 from subscribers.consent.suppression import SuppressionKey

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, col
 
-from mailer.database.click_models import ClickKey
+from mailer.database.report_models import ClickKey
 from mailer.feedback.clicks.click_recorder import ClickRecorder, VisitorHasher, write_clicks
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Status, Subscriber

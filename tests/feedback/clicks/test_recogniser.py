@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.database.click_models import Clicker
+from mailer.database.report_models import Clicker
 from mailer.feedback.clicks.recogniser import Behaviour, MailFacts, SeenClick, Verdict, judge_clicks
 from mailer.feedback.clicks.request_signs import Sign
 from tests.factories.click_traces import judge_traces

@@ -8,8 +8,13 @@ from click.testing import CliRunner
 from sqlmodel import Session, func, select
 
 from mailer.cli import mailer
-from mailer.database.dmarc_models import DmarcReport, DmarcSource
-from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState
+from mailer.database.feedback_models import (
+    DmarcReport,
+    DmarcSource,
+    FeedbackKind,
+    FeedbackMessage,
+    FeedbackState,
+)
 from mailer.doctor import Health
 from mailer.doctor.feedback_checks import check_reported_senders
 from mailer.feedback.context import FeedbackContext

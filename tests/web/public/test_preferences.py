@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.database.click_models import CampaignLink
 from mailer.database.models import Campaign
+from mailer.database.report_models import CampaignLink
 from mailer.selfservice.unsubscribe import RESUBSCRIBE_WORDING, UNDO_WORDING, UNSUBSCRIBE_WORDING
 from mailer.web.app import create_app
 from mailer.web.page_renderer import TEMPLATE_FOLDER

@@ -13,9 +13,8 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.comments.passages import anchor_passage, list_passages
 from mailer.comments.threads import StoryPlace, begin_thread, reply, resolve_thread
-from mailer.database.sign_in_models import MemberPasskey
-from mailer.database.team_models import Role
-from mailer.database.translation_models import TranslationBase
+from mailer.database.edition_models import TranslationBase
+from mailer.database.team_models import MemberPasskey, Role
 from mailer.revisions.edition_file import read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.team.invitations import invite_member

@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 from sqlmodel import Session, update
 
 from mailer.campaigns.uses import make_lookups
-from mailer.database.sign_in_models import SignInLinkPurpose
-from mailer.database.team_models import Role, TeamSession
+from mailer.database.team_models import Role, SignInLinkPurpose, TeamSession
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
 from mailer.doctor.kept_diagnosis import keep_diagnosis
 from mailer.settings import SETTINGS_FILE

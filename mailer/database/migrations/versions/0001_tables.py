@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from mailer.database.job_schema import create_job_tables
+from mailer.database.schema import create_job_tables
 
 revision = "0001_tables"
 down_revision = None

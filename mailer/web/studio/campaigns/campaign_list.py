@@ -24,10 +24,10 @@ from mailer.campaigns.preparation.preparation_store import (
     save_preparation,
 )
 from mailer.campaigns.uses import find_segment_name, make_lookups
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
+from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
-from mailer.database.preparation_models import CampaignPreparation
+from mailer.database.team_models import ActivityRecord
 from mailer.i18n import Translator, gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep

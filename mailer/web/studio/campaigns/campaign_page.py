@@ -29,9 +29,9 @@ from mailer.campaigns.preparation.checklist import (
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.uses import SavedMeaning, compare_saved_segment
 from mailer.counts.counters import CountedNumber, count_audience, count_difference, request_deliveries
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState, SentTest
+from mailer.database.team_models import ActivityRecord
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 from mailer.team.members import Permission

@@ -26,7 +26,7 @@ from mailer.campaigns.preparation.preparation_store import (
 from mailer.campaigns.schedule import ScheduleError, StartTimeFault, parse_start_time
 from mailer.campaigns.uses import find_segment_name, make_lookups
 from mailer.counts.counters import count_audience
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.i18n import gettext_noop
 from mailer.settings import CampaignSettings

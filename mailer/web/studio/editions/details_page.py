@@ -21,7 +21,7 @@ from editions.source.schema import EditionHeader
 from locales.languages import canonical_language
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.revision_models import UnsavedReason
+from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme_files import theme_names
 from mailer.revisions.change_author import find_change_author

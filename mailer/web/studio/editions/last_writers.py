@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from mailer.database.revision_models import EditionRevision, RevisionKind
+from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import TeamMember
 
 

@@ -15,7 +15,7 @@ from editions.source.folder import STORIES_FOLDER
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import EditionFileError, encode_text, list_story_names, read_edition_file
 from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file

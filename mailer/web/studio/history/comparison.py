@@ -11,7 +11,7 @@ from starlette.responses import Response
 from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import HistoryEntry, find_entry, find_entry_before, list_history, read_text
 from mailer.team.members import Permission

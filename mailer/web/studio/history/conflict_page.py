@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.text_diff.merge import MergeChoice, list_conflicts, settle_merge
-from mailer.database.revision_models import UnsavedReason
+from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.conflict_settlement import (
     OpenConflict,

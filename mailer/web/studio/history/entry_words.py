@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 
 KIND_WORDS: Mapping[RevisionKind, str] = MappingProxyType(

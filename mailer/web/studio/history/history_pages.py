@@ -10,7 +10,7 @@ from starlette.responses import Response
 from editions.source.folder import STORIES_FOLDER
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import (
     EditionFileError,
     FilePlace,

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from sqlmodel import col, select
 
-from mailer.database.revision_models import UnsavedText
+from mailer.database.edition_models import UnsavedText
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from mailer.database.revision_models import EditionRevision, RevisionKind
+from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import TeamMember
 from mailer.web.studio.edition_summaries import EditionSummary
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states

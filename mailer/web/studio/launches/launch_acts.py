@@ -20,7 +20,7 @@ from mailer.campaigns.pending_launches import (
     undo_launch,
 )
 from mailer.campaigns.readiness import LaunchReadiness
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission

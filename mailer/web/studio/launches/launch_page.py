@@ -17,7 +17,7 @@ from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.campaigns.readiness import LaunchReadiness
 from mailer.campaigns.worker import count_workers
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import Campaign
 from mailer.settings import Settings

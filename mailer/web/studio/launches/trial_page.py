@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.doctor import Health, diagnose_workspace
 from mailer.doctor.kept_diagnosis import keep_diagnosis
 from mailer.team.members import Permission

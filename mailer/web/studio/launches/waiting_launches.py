@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from mailer.campaigns.pending_launches import list_not_started, list_unconfirmed
-from mailer.database.clock import read_clock
+from mailer.database.engine import read_clock
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, find_member
 from mailer.web.studio.page import StudioPage

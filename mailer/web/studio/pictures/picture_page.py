@@ -14,7 +14,7 @@ from editions.images.added_image import add_image
 from editions.images.files import locate_image
 from editions.images.prepare import prepare_image
 from editions.images.used import MIN_STORY_IMAGE_WIDTH
-from mailer.database.revision_models import UnsavedReason
+from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_save import Conflict, Saved

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.settings import SETTINGS_FILE
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_writer import write_keys

@@ -7,7 +7,7 @@ from pathlib import Path
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import (
     EditionFileError,
     FilePlace,

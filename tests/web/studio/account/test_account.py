@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import Session, SQLModel, select
 
-from mailer.database.sign_in_models import SignInLink, SignInLinkPurpose
-from mailer.database.team_models import TeamMember, TeamSession
+from mailer.database.team_models import SignInLink, SignInLinkPurpose, TeamMember, TeamSession
 from mailer.team.members import Member
 from mailer.team.passwords import PasswordChecker, find_password
 from mailer.team.sign_in_links import create_link

@@ -17,10 +17,9 @@ from mailer.campaigns.preparation.preparation_store import (
     read_preparation,
     save_preparation,
 )
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.approval_models import ApprovalMail, ApprovalReviewer
 from mailer.database.models import Campaign
-from mailer.database.team_models import Role, TeamMember
+from mailer.database.team_models import ActivityRecord, Role, TeamMember
 from mailer.web.dependencies import utc_now
 from tests.factories.small_edition import SLUG, add_people
 from tests.web.studio.house import Answer, House, open_house

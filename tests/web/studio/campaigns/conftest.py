@@ -15,10 +15,9 @@ from sqlmodel import Session, select
 
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.team.members import Member
 from mailer.workspace import open_workspace, write_keys
 from tests.conftest import SETTINGS

@@ -11,8 +11,7 @@ from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.pending_launches import LaunchRequest, ask_launch, undo_launch
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import save_preparation
-from mailer.database.clock import read_clock
-from mailer.database.engine import open_session
+from mailer.database.engine import open_session, read_clock
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.database.team_models import Role
 from mailer.workspace import Workspace, open_workspace

@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from mailer.comments.mentions import list_mentions
 from mailer.comments.thread_list import ShownThread, list_threads
-from mailer.database.comment_models import CommentThread
+from mailer.database.edition_models import CommentThread
 from mailer.database.team_models import Role, TeamMember
 from mailer.team.members import Member, list_members
 from mailer.web.studio.comments import comment_acts

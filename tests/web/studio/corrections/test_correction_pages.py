@@ -11,9 +11,8 @@ from mailer.activity.acts import Act
 from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignState, DeliveryState
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.app import ROUTES
 from tests.factories.campaigns import make_plan

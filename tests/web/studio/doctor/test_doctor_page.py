@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.doctor import diagnose_workspace
 from mailer.doctor.diagnosis import find_bad, find_good
 from mailer.doctor.kept_diagnosis import FILE_NAME, keep_diagnosis, read_diagnosis

@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from editions.reader import inspect_edition
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.web.studio.editions.edition_names import suggest_name
 from mailer.web.studio.editions.new_edition_acts import clean_file_name
 from tests.doctor.said_findings import find_english

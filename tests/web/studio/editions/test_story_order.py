@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import EditionRevision, RevisionFile, RevisionText
+from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionText
 from mailer.database.team_models import Role
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft

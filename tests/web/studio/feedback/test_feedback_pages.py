@@ -9,9 +9,8 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import FeedbackMessage, FeedbackState, ProposedSuccessor, QueuedReply
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.feedback.review import JUDGEMENTS
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.feedback.judgement_form import OTHER_BOUNCE, REASON_WORDS, JudgementForm

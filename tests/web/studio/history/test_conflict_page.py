@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import UnsavedText
+from mailer.database.edition_models import UnsavedText
 from mailer.revisions.edition_file import digest_text
 from mailer.revisions.edition_save import Conflict
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION

@@ -6,9 +6,8 @@ from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.revision_models import RevisionKind
-from mailer.database.team_models import Role
+from mailer.database.edition_models import RevisionKind
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.revisions.edition_save import Saved
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION

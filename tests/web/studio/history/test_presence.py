@@ -3,7 +3,7 @@
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
-from mailer.database.revision_models import EditionRevision, RevisionKind, StoryPresence
+from mailer.database.edition_models import EditionRevision, RevisionKind, StoryPresence
 from tests.revisions.conftest import BEFORE, EDITION, STORY
 from tests.web.studio.history.conftest import WATER, Room
 

@@ -14,7 +14,7 @@ import pytest
 from sqlmodel import Session, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.database.revision_models import RevisionFile, RevisionText
+from mailer.database.edition_models import RevisionFile, RevisionText
 from mailer.database.team_models import Role
 from mailer.revisions.edition_file import read_edition_file
 from mailer.revisions.unsaved_texts import list_unsaved

@@ -8,8 +8,8 @@ from sqlmodel import Session
 
 from editions.source.text_file import text_digest
 from mailer.comments.threads import StoryPlace, begin_thread
+from mailer.database.edition_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
 from mailer.database.models import Campaign, CampaignState, DeliveryState
-from mailer.database.revision_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
 from mailer.database.team_models import Role
 from mailer.team.invitations import invite_member
 from mailer.web.dependencies import utc_now

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.list_imports.import_files import find_import_file
 from mailer.workspace import open_workspace, write_keys
 from subscribers.models import Subscriber

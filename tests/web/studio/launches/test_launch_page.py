@@ -17,10 +17,9 @@ from sqlmodel import Session, col
 from mailer.campaigns.due_launches import start_due_launches
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.doctor.diagnosis import Health
 from mailer.doctor.kept_diagnosis import read_diagnosis
 from mailer.settings import SmtpSettings

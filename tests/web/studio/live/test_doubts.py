@@ -20,7 +20,6 @@ from mailer.campaigns.report.doubts import (
     list_doubts,
     make_message_id,
 )
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.feedback_models import (
     Consequence,
     FeedbackEvent,
@@ -29,7 +28,7 @@ from mailer.database.feedback_models import (
     FeedbackState,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.dispatch.ledger import CRASH_REASON
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.workspace import Workspace

@@ -12,9 +12,8 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
-from mailer.database.team_models import Role, TeamSession
+from mailer.database.team_models import ActivityRecord, Role, TeamSession
 from mailer.dispatch.liveness import Presence
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.live import event_stream

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlmodel import Session, col, select
 
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from subscribers.models import Subscriber
 from subscribers.queries import read_subscriber_details
 from tests.factories.partners import add_partners

@@ -12,8 +12,7 @@ from editions.crop import Crop, Focus, ImageShape
 from editions.model import PeopleShown
 from editions.reader import read_edition
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from tests.factories.draft_edition import Draft
 from tests.web.studio.conftest import Studio
 

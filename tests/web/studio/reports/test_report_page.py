@@ -11,9 +11,8 @@ from sqlalchemy import update
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import CampaignState
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.i18n import LANGUAGES
 from mailer.web.dependencies import utc_now
 from mailer.web.language import LANGUAGE_PARAMETER

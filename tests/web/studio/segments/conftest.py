@@ -9,9 +9,8 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.uses import make_lookups
-from mailer.database.activity_models import ActivityRecord
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.team.members import Member
 from mailer.web.dependencies import utc_now
 from mailer.workspace import open_workspace, write_keys

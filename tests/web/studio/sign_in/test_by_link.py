@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, delete, select
 
-from mailer.database.sign_in_models import SignInLink, SignInMail
-from mailer.database.team_models import Role, TeamMember, TeamSession
+from mailer.database.team_models import Role, SignInLink, SignInMail, TeamMember, TeamSession
 from mailer.web.dependencies import utc_now
 from mailer.web.server import start_in_thread
 from mailer.web.site import create_local_studio

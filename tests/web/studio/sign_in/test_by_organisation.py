@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
-from mailer.database.sign_in_models import OrganisationAccount
-from mailer.database.team_models import TeamMember
+from mailer.database.team_models import OrganisationAccount, TeamMember
 from mailer.workspace import Workspace, open_workspace
 from tests.servers.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdServer
 from tests.web.studio.conftest import Studio, serve_studio

@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlmodel import Session, select
 
-from mailer.database.sign_in_models import MemberPasskey
-from mailer.database.team_models import TeamSession
+from mailer.database.team_models import MemberPasskey, TeamSession
 from tests.web.site import collect_browser_errors
 from tests.web.studio.conftest import Studio
 from tests.web.studio.sign_in.visitor import visiting

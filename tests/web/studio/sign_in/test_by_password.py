@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import Session
 
-from mailer.database.sign_in_models import MemberPassword
+from mailer.database.team_models import MemberPassword
 from mailer.team.members import Member
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.web.dependencies import utc_now

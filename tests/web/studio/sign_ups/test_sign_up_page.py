@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.sign_ups.sign_up_page import PAGE_SIZE
 from subscribers.consent.sign_ups import hold_opt_in, request_opt_in

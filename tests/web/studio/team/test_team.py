@@ -7,8 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role, TeamMember
+from mailer.database.team_models import ActivityRecord, Role, TeamMember
 from mailer.team.invitations import accept_invitation, invite_member
 from mailer.team.members import find_member_by_address
 from mailer.web.dependencies import utc_now

@@ -12,10 +12,8 @@ from sqlmodel import Session, select
 
 from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.revision_models import EditionRevision, RevisionKind
-from mailer.database.team_models import Role
-from mailer.database.translation_models import TranslationBase
+from mailer.database.edition_models import EditionRevision, RevisionKind, TranslationBase
+from mailer.database.team_models import ActivityRecord, Role
 from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import STORY, STORY_ZH, Draft
 from tests.web.site import HttpResponse

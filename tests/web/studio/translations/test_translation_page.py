@@ -10,9 +10,8 @@ from sqlmodel import Session, select
 
 from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
-from mailer.database.activity_models import ActivityRecord
-from mailer.database.team_models import Role
-from mailer.database.translation_models import TranslationBase
+from mailer.database.edition_models import TranslationBase
+from mailer.database.team_models import ActivityRecord, Role
 from tests.factories.draft_edition import EDITION, STORY, STORY_ZH, Draft
 from tests.web.studio.conftest import Studio
 from tests.web.studio.editions.studio_client import StudioClient, list_files
