@@ -15,8 +15,7 @@ from bench.prepared_campaigns import PreparedCampaign
 from bench.relays import running_token_relay
 from bench.runs import Run, rate
 from bench.token_relay import INITIAL_TOKEN
-from mailer.oauth.grant import Grant
-from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.grant_store import Grant, GrantStore
 from mailer.settings import SETTINGS_FILE
 from tests.servers.oauth_provider import CLIENT_ID
 

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
-from mailer.oauth.errors import OAuthError, ProviderUnavailableError
+from mailer.oauth.provider import OAuthError, ProviderUnavailableError
 from mailer.oauth.sign_in import MAIN, find_relay_oauth, make_relay_sign_in
 from mailer.settings import RelaySettings, Settings, SmtpSettings
 from mailer.smtp.auth import Credentials, SmtpOptions, TokenFile, TokenSource, read_first_line

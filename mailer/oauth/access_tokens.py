@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.oauth.errors import (
+from mailer.oauth.grant_store import Grant, GrantStore, Stamp, make_grant
+from mailer.oauth.provider import (
     ApplicationRefusedError,
     GrantRefusedError,
     ProviderUnavailableError,
     SignInRequiredError,
 )
-from mailer.oauth.grant import Grant, make_grant
-from mailer.oauth.grant_store import GrantStore, Stamp
 from mailer.oauth.sign_in import SignIn, read_client_secret
 from mailer.oauth.token_client import TokenClient, TokenResponse
 

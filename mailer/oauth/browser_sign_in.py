@@ -11,8 +11,7 @@ from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.oauth.errors import GrantRefusedError, SignInFailedError
-from mailer.oauth.refusals import clean_words, explain_refusal
+from mailer.oauth.provider import GrantRefusedError, SignInFailedError, clean_words, explain_refusal
 from mailer.oauth.token_client import TokenClient, TokenResponse
 
 SIGN_IN_SECONDS = 600.0

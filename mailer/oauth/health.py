@@ -8,9 +8,8 @@ from pathlib import Path
 
 from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.errors import ConfigurationError
-from mailer.oauth.errors import SignInRequiredError
-from mailer.oauth.grant import Grant
-from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.grant_store import Grant, GrantStore
+from mailer.oauth.provider import SignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins, read_client_secret
 from mailer.settings import Settings
 

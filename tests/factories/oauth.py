@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.keys import KEYS_FILE, write_keys
-from mailer.oauth.grant import Grant, make_grant
-from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.grant_store import Grant, GrantStore, make_grant
 from mailer.oauth.provider import Protocol
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import TokenClient, TokenResponse

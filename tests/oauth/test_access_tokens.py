@@ -11,8 +11,8 @@ import pytest
 
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
-from mailer.oauth.errors import ApplicationRefusedError, ProviderUnavailableError, SignInRequiredError
 from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.provider import ApplicationRefusedError, ProviderUnavailableError, SignInRequiredError
 from mailer.oauth.sign_in import SignIn
 from tests.factories.oauth import make_keys, make_sign_in, sign_in_person, write_secret
 from tests.servers.oauth_provider import OAuthProvider, find_secrets

@@ -15,7 +15,7 @@ from mailer.oauth.browser_sign_in import (
     sign_in_by_browser,
     sign_in_by_paste,
 )
-from mailer.oauth.errors import SignInFailedError
+from mailer.oauth.provider import SignInFailedError
 from tests.factories.oauth import make_client
 from tests.servers.oauth_provider import ACCOUNT, OAuthProvider, find_in_text
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from mailer.oauth.device_sign_in import sign_in_by_device
-from mailer.oauth.errors import ApplicationRefusedError, SignInFailedError
-from mailer.oauth.token_client import DeviceCode
+from mailer.oauth.provider import ApplicationRefusedError, SignInFailedError
+from mailer.oauth.token_client import DeviceCode, sign_in_by_device
 from tests.factories.oauth import make_client
 from tests.servers.oauth_provider import OAuthProvider
 

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.keys import KEYS_FILE, retire_key, rotate_keys, write_keys
-from mailer.oauth.errors import ProviderUnavailableError, SignInRequiredError
-from mailer.oauth.grant import Grant
-from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.grant_store import Grant, GrantStore
+from mailer.oauth.provider import ProviderUnavailableError, SignInRequiredError
 from tests.factories.oauth import make_keys
 
 NOW = datetime(2026, 11, 27, 2, 0, tzinfo=UTC)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailer.oauth.access_tokens import AccessTokens
-from mailer.oauth.errors import SignInFailedError, SignInRequiredError
 from mailer.oauth.grant_store import GrantStore
 from mailer.oauth.login import end_sign_in, keep_sign_in
+from mailer.oauth.provider import SignInFailedError, SignInRequiredError
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import TokenResponse
 from tests.factories.oauth import make_keys, make_sign_in, sign_in_person

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.oauth.errors import SignInFailedError
 from mailer.oauth.grant_store import GrantStore
-from mailer.oauth.pending_sign_in import PendingSignIns, SignInWay, choose_way
+from mailer.oauth.login import PendingSignIns, SignInWay, choose_way
+from mailer.oauth.provider import SignInFailedError
 from tests.factories.oauth import make_keys, make_sign_in, write_secret
 from tests.servers.oauth_provider import Dialect, OAuthProvider, find_secrets
 

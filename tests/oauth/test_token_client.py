@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.oauth.errors import (
+from mailer.oauth.provider import (
     ApplicationRefusedError,
     GrantRefusedError,
     OAuthError,

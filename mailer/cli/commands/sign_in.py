@@ -13,7 +13,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.oauth.grant import Grant
+    from mailer.oauth.grant_store import Grant
     from mailer.oauth.sign_in import SignIn
     from mailer.oauth.token_client import DeviceCode, TokenClient, TokenResponse
 
@@ -89,7 +89,7 @@ def _obtain(
 ) -> TokenResponse:
     """Sign in, the way that the settings and the options say."""
     from mailer.oauth.browser_sign_in import sign_in_by_browser, sign_in_by_paste
-    from mailer.oauth.device_sign_in import sign_in_by_device
+    from mailer.oauth.token_client import sign_in_by_device
 
     if sign_in.is_by_application:
         return client.request_application_token(sign_in.scopes)

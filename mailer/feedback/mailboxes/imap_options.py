@@ -16,7 +16,7 @@ from imap_tools.errors import MailboxLoginError, UnexpectedCommandStatusError
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError, MailerError
 from mailer.oauth.access_tokens import AccessTokens
-from mailer.oauth.errors import OAuthError, ProviderUnavailableError
+from mailer.oauth.provider import OAuthError, ProviderUnavailableError
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.smtp.auth import read_first_line
 

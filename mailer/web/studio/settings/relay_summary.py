@@ -7,8 +7,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from mailer.dispatch.sending_settings import list_relays, merge_relay_settings
 from mailer.errors import ConfigurationError
-from mailer.oauth.errors import SignInRequiredError
 from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.provider import SignInRequiredError
 from mailer.settings import RelaySettings, Settings
 from mailer.settings.changes.secret_files import find_secret_time
 from mailer.workspace import Workspace

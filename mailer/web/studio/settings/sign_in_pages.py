@@ -13,11 +13,9 @@ from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
-from mailer.oauth.errors import OAuthError, SignInRequiredError
-from mailer.oauth.grant import Grant
-from mailer.oauth.grant_store import GrantStore
-from mailer.oauth.login import end_sign_in
-from mailer.oauth.pending_sign_in import PendingSignIns, choose_way
+from mailer.oauth.grant_store import Grant, GrantStore
+from mailer.oauth.login import PendingSignIns, choose_way, end_sign_in
+from mailer.oauth.provider import OAuthError, SignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.activity_log import make_line
