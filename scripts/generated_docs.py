@@ -20,7 +20,7 @@ from mailer.checks.explanations import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
-from mailer.doctor.explanations import describe_findings as describe_findings  # for docs/doctor.md
+from mailer.doctor.diagnosis import describe_findings as describe_findings  # for docs/doctor.md
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.providers.provider_table import Level, Provider, Source, load_providers
 from mailer.reasons.reason import USUAL_FAULTS, Reason

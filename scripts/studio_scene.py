@@ -30,8 +30,7 @@ from mailer.database.approval_models import ApprovalMail
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import Role
 from mailer.demo.walkthrough import run_walkthrough
-from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
-from mailer.doctor.kept_diagnosis import keep_diagnosis
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good, keep_diagnosis
 from mailer.web.dependencies import utc_now
 from mailer.workspace import open_workspace
 from scripts.silent_output import SilentOutput

@@ -1,12 +1,20 @@
-"""What the doctor finds: a verdict on one subject, in words, with the DNS record to publish."""
+"""What the doctor finds: its words, their explanations, and the last diagnosis, which is kept."""
 
+import json
 import re
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Final
 
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop, load_phrase
+from mailer.atomic_write import write_atomically
+from mailer.workspace import Workspace
 
 
 class Health(StrEnum):
@@ -131,3 +139,101 @@ def find_doubtful(subject: str, code: str, message: str, *, record: str = "") ->
 def find_bad(subject: str, code: str, message: str, *, record: str = "") -> Diagnosis:
     """``subject`` must be mended before anything is sent."""
     return Diagnosis(subject=subject, verdict=Health.bad, message=message, code=code, record=record)
+
+
+_FILE = Path(__file__).with_name("explanations.toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """The page of one finding.
+
+    ``title`` says what is wrong, ``why`` what it means for the mail, ``advice`` what to do; each is one or
+    more whole sentences. ``sources`` are web addresses.
+    """
+
+    code: str
+    title: str
+    why: str
+    advice: str
+    sources: tuple[str, ...] = ()
+
+
+@cache
+def read_explanations() -> Mapping[str, Explanation]:
+    """The pages of all findings by code, in the order of the file.
+
+    Raises:
+        TypeError: an entry lacks a key, or has one that pages do not have.
+    """
+    entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return MappingProxyType({code: _read_entry(code, **entry) for code, entry in entries.items()})
+
+
+def _read_entry(
+    code: str, *, title: str, why: str, advice: str, sources: list[str] | None = None
+) -> Explanation:
+    return Explanation(code=code, title=title, why=why, advice=advice, sources=tuple(sources or ()))
+
+
+def describe_finding(explanation: Explanation) -> str:
+    """The page of one finding, in Markdown."""
+    lines = [f"**{explanation.title}**", "", explanation.why, "", explanation.advice]
+    if explanation.sources:
+        lines += ["", " ".join(f"<{source}>" for source in explanation.sources)]
+    return "\n".join(lines)
+
+
+def describe_findings() -> str:
+    """Every page, one section for each code."""
+    sections = (f"### {code}\n\n{describe_finding(each)}" for code, each in read_explanations().items())
+    return "\n\n".join(sections)
+
+
+FILE_NAME: Final = "doctor.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptDiagnosis:
+    """What the doctor found at ``looked_at`` (aware)."""
+
+    looked_at: datetime
+    findings: tuple[Diagnosis, ...]
+
+    def count(self, verdict: Health) -> int:
+        """How many findings are of this gravity."""
+        return sum(finding.verdict is verdict for finding in self.findings)
+
+
+def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: datetime) -> None:
+    """Keep ``findings`` in place of those before.
+
+    Raises:
+        OSError: the file cannot be written; the one before stays.
+    """
+    kept = {"looked_at": now.isoformat(), "findings": list(map(_dump_finding, findings))}
+    write_atomically(workspace.root / FILE_NAME, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+
+
+def _dump_finding(finding: Diagnosis) -> dict[str, Any]:
+    """The finding with the phrase that its message is, so that it can be said in any language."""
+    dumped: dict[str, Any] = {**finding.as_dict()}
+    if isinstance(finding.message, Phrase):
+        dumped["message"] = finding.message.dump()
+    return dumped
+
+
+def _load_finding(values: dict[str, Any]) -> Diagnosis:
+    message = values["message"] if isinstance(values["message"], str) else load_phrase(values["message"])
+    return Diagnosis(**{**values, "verdict": Health(values["verdict"]), "message": message})
+
+
+def read_diagnosis(workspace: Workspace) -> KeptDiagnosis | None:
+    """Read what was kept; None if there is nothing, or nothing of this version."""
+    try:
+        kept = json.loads((workspace.root / FILE_NAME).read_bytes())
+        looked_at = datetime.fromisoformat(kept["looked_at"])
+        findings = tuple(map(_load_finding, kept["findings"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return None if looked_at.tzinfo is None else KeptDiagnosis(looked_at=looked_at, findings=findings)

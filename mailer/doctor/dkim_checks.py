@@ -1,13 +1,17 @@
-"""Checks of the published DKIM keys (RFC 6376 §3.6.1): by them, receivers check the signatures."""
+"""Checks the DKIM keys: here, and as the DNS has them."""
 
 import binascii
+import stat
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, gettext_noop, read_error
+from mailer.dispatch.sending_settings import load_signer
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity
+from mailer.errors import ConfigurationError
+from mailer.workspace import Workspace
 
 _GOOD_RSA_BITS = 2048
 _LEAST_RSA_BITS = 1024  # RFC 8301 §3.2: receivers must ignore shorter ones
@@ -188,3 +192,36 @@ def _count_rsa_bits(key: bytes) -> int:
     except (ValueError, UnsupportedAlgorithm):
         return 0
     return loaded.key_size if isinstance(loaded, RSAPublicKey) else 0
+
+
+def check_signing_keys(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Check the DKIM keys, and show the DNS records they need."""
+    dkim = workspace.settings.dkim
+    try:
+        signer = load_signer(workspace.settings, workspace.root)
+    except ConfigurationError as error:
+        yield find_bad("dkim", "dkim-key-unusable", read_error(error))
+        return
+    if signer is None:
+        words = (
+            Phrase(
+                gettext_noop("no DKIM key is set, so the relay signs with %(selector)s"),
+                selector=dkim.selector,
+            )
+            if dkim.selector
+            else gettext_noop("no DKIM key is set, so the relay signs or nobody does")
+        )
+        yield find_good("dkim", words)
+        return
+    for name in (dkim.key_file, dkim.ed25519_key_file):
+        if name and stat.S_IMODE((workspace.root / name).stat().st_mode) & 0o077:
+            message = Phrase(
+                gettext_noop("other users can read %(name)s. Run: chmod 600 %(name)s"), name=name
+            )
+            yield find_bad("dkim", "dkim-key-exposed", message)
+    for record in signer.records:
+        message = Phrase(
+            gettext_noop("the signing key works. The DNS must have its record at %(record)s"),
+            record=record.name,
+        )
+        yield find_good("dkim", message, record=record.zone_line)

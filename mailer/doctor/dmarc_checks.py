@@ -1,16 +1,100 @@
-"""Checks of DMARC (RFC 9989): what receivers do with mail that only claims to come from us."""
+"""Checks the DMARC policy, and that a domain which passes is aligned with the sender's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
-from mailer.doctor.dmarc_discovery import DmarcDiscovery, DmarcRecord, discover_dmarc
 from mailer.doctor.dns_lookups import Lookups
 from mailer.doctor.mail_identity import MailIdentity
 from mailer.doctor.spf_checks import write_record
+
+_MOST_QUERIES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class DmarcRecord:
+    """A record, and the domain it was found at (without ``_dmarc.``)."""
+
+    domain: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DmarcDiscovery:
+    """What a tree walk found.
+
+    ``own`` are the records at the domain itself: several count as none. ``policy`` is the record that holds.
+    """
+
+    domain: str
+    own: tuple[str, ...]
+    organisational_domain: str
+    policy: DmarcRecord | None
+
+
+def discover_dmarc(domain: str, lookups: Lookups) -> DmarcDiscovery:
+    """Walk from ``domain`` towards the root.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    own = _find_records(domain, lookups)
+    walked = list(_walk(domain, own, lookups))
+    organisation = _choose_organisation(domain, walked)
+    by_domain = {record.domain: record for record in walked}
+    policy = by_domain.get(domain) or by_domain.get(organisation)
+    if policy is None and walked:
+        # Only the record of a public suffix is left, which holds for those below it (§4.10.1).
+        policy = walked[-1]
+    return DmarcDiscovery(domain=domain, own=own, organisational_domain=organisation, policy=policy)
+
+
+def _find_records(domain: str, lookups: Lookups) -> tuple[str, ...]:
+    return tuple(text for text in lookups.find_texts(f"_dmarc.{domain}") if is_dmarc(text))
+
+
+def is_dmarc(text: str) -> bool:
+    """Whether a TXT record is meant as one of DMARC: it begins with the version."""
+    return "".join(text.split()).lower().startswith("v=dmarc1")
+
+
+def _walk(domain: str, own: tuple[str, ...], lookups: Lookups) -> Iterator[DmarcRecord]:
+    """Every valid record from ``domain`` upwards, until one says ``psd=``."""
+    labels = domain.split(".")
+    # The first question is for the domain itself; of a long name, the middle is left out.
+    first = max(1, len(labels) - _MOST_QUERIES + 1)
+    names = [domain, *(".".join(labels[index:]) for index in range(first, len(labels)))]
+    for name in names:
+        records = own if name == domain else _find_records(name, lookups)
+        if len(records) != 1:
+            continue
+        yield DmarcRecord(domain=name, text=records[0])
+        if _read_psd(records[0]) in {"y", "n"}:
+            return
+
+
+def _read_psd(text: str) -> str:
+    for part in text.split(";"):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "psd":
+            return value.strip().lower()
+    return "u"
+
+
+def _choose_organisation(domain: str, walked: list[DmarcRecord]) -> str:
+    """The organisational domain (§4.10.2)."""
+    if not walked:
+        return domain
+    last = walked[-1]
+    if _read_psd(last.text) == "y" and last.domain != domain:
+        below = len(domain.split(".")) - len(last.domain.split(".")) - 1
+        return ".".join(domain.split(".")[below:])
+    return last.domain
+
 
 _SUBJECT = "dmarc"
 _REMOVED_TAGS = ("pct", "rf", "ri")
@@ -285,3 +369,83 @@ def _is_authorised(domain: str, receiver: str, lookups: Lookups) -> bool:
         for name in names
         for text in lookups.find_texts(name)
     )
+
+
+_ALIGNMENT = "alignment"
+
+
+def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
+    """Compare the return path's and the signature's domain with that of the From address.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    policy = discover_dmarc(identity.from_domain, lookups).policy
+    text = policy.text if policy else ""
+    by_spf = not identity.replaces_return_path and is_aligned(
+        identity.return_domain, identity.from_domain, lookups, is_strict=_says_strict(text, "aspf")
+    )
+    is_strict_dkim = _says_strict(text, "adkim")
+    by_dkim = is_aligned(identity.signing_domain, identity.from_domain, lookups, is_strict=is_strict_dkim)
+    is_signed = bool(identity.keys or identity.selector)
+    domain = identity.from_domain
+    if not by_dkim:
+        message = Phrase(
+            gettext_noop(
+                "messages are signed by %(signing_domain)s, which does not count for the domain that readers "
+                "see, %(domain)s (adkim=s asks for the same name). Leave [dkim] domain empty."
+            )
+            if is_strict_dkim
+            else gettext_noop(
+                "messages are signed by %(signing_domain)s, which does not count for the domain that readers "
+                "see, %(domain)s. Leave [dkim] domain empty."
+            ),
+            signing_domain=identity.signing_domain,
+            domain=domain,
+        )
+        code = "alignment-dkim"
+        yield find_doubtful(_ALIGNMENT, code, message) if by_spf else find_bad(_ALIGNMENT, code, message)
+    elif not by_spf and not identity.replaces_return_path:
+        message = Phrase(
+            gettext_noop(
+                "bounces go to %(return_domain)s, so SPF does not count for the domain that readers see, "
+                "%(domain)s (aspf=s asks for the same name). Set %(setting)s to an address at %(domain)s."
+            )
+            if _says_strict(text, "aspf")
+            else gettext_noop(
+                "bounces go to %(return_domain)s, so SPF does not count for the domain that readers see, "
+                "%(domain)s. Set %(setting)s to an address at or below %(domain)s."
+            ),
+            return_domain=identity.return_domain,
+            domain=domain,
+            setting="[feedback] bounce_address" if identity.has_bounce_address else "[sender] bounces_to",
+        )
+        code = "alignment-spf"
+        yield find_doubtful(_ALIGNMENT, code, message) if is_signed else find_bad(_ALIGNMENT, code, message)
+    else:
+        ways = [name for name, aligned in (("SPF", by_spf), ("DKIM", is_signed and by_dkim)) if aligned]
+        if ways[1:]:
+            words = gettext_noop("SPF and DKIM speak for the domain that readers see, %(domain)s")
+            yield find_good(_ALIGNMENT, Phrase(words, domain=domain))
+        elif ways:
+            words = gettext_noop("%(method)s speaks for the domain that readers see, %(domain)s")
+            yield find_good(_ALIGNMENT, Phrase(words, method=ways[0], domain=domain))
+
+
+def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bool = False) -> bool:
+    """Whether what was proven for ``domain`` counts for ``from_domain``.
+
+    Raises:
+        DnsUnansweredError: nobody answers.
+    """
+    if domain == from_domain:
+        return True
+    if is_strict or domain.split(".")[-1] != from_domain.split(".")[-1]:
+        return False
+    organisations = {discover_dmarc(each, lookups).organisational_domain for each in (domain, from_domain)}
+    return len(organisations) == 1
+
+
+def _says_strict(record: str, tag: str) -> bool:
+    pairs = (part.partition("=") for part in record.split(";"))
+    return any(name.strip().lower() == tag and value.strip().lower() == "s" for name, _, value in pairs)

@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.dns import make_resolver
-from mailer.doctor.alignment_checks import check_alignment
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful
 from mailer.doctor.dkim_checks import check_dkim
-from mailer.doctor.dmarc_checks import check_dmarc
+from mailer.doctor.dmarc_checks import check_alignment, check_dmarc
 from mailer.doctor.dns_lookups import DnsUnansweredError, Lookups
 from mailer.doctor.mail_identity import MailIdentity, read_mail_identity
-from mailer.doctor.mail_server_checks import check_mail_exchangers, check_mailbox, check_reverse_dns
-from mailer.doctor.protection_checks import check_logo, check_transport_reports, check_transport_security
+from mailer.doctor.mail_server_checks import (
+    check_logo,
+    check_mail_exchangers,
+    check_mailbox,
+    check_reverse_dns,
+    check_transport_reports,
+    check_transport_security,
+)
 from mailer.doctor.spf_checks import check_spf
 from mailer.workspace import Workspace
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from locales.phrase import CLAUSES, Phrase, gettext_noop, join_sentences
+from mailer.database.engine import open_session
+from mailer.database.schema import ensure_current
 from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.dmarc_reports import read_senders
@@ -17,6 +19,7 @@ from mailer.feedback.health import (
     check_returned,
 )
 from mailer.feedback.webhooks.registry import find_faults
+from mailer.verification.fakes import count_fakes
 from mailer.workspace import Workspace
 
 _MANY_UNKNOWN = 10
@@ -115,3 +118,31 @@ def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
             yield find_good(
                 subject, Phrase(gettext_noop("events are received at %(address)s"), address=address)
             )
+
+
+_LATELY = timedelta(days=30)
+
+
+def check_fakes(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Name the fakes that people have submitted at /verify lately."""
+    engine = workspace.open_database()
+    try:
+        ensure_current(engine)
+        with open_session(engine, read_only=True) as session:
+            number = count_fakes(session, since=datetime.now(UTC) - _LATELY)
+    except (ConfigurationError, MailerError, SQLAlchemyError):
+        # The check of the database says what is wrong.
+        return
+    finally:
+        engine.dispose()
+    if number:
+        message = Phrase(
+            gettext_noop("1 fake mail in your name in the last %(days)s days. To see them: mailer fakes list")
+            if number == 1
+            else gettext_noop(
+                "%(number)s fake mails in your name in the last %(days)s days. To see them: mailer fakes list"
+            ),
+            number=number,
+            days=_LATELY.days,
+        )
+        yield find_doubtful("fakes", "fakes-submitted", message)

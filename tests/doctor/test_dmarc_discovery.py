@@ -3,8 +3,7 @@
 import pytest
 
 from mailer.dns import make_resolver
-from mailer.doctor.alignment_checks import is_aligned
-from mailer.doctor.dmarc_discovery import discover_dmarc
+from mailer.doctor.dmarc_checks import discover_dmarc, is_aligned
 from mailer.doctor.dns_lookups import Lookups
 from tests.servers.dns_server import DnsServer, running_dns_server
 

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.doctor import Diagnosis, Health
 from mailer.doctor.dns_checks import check_dns
-from mailer.doctor.relay_services import find_relay_service, read_relay_services
+from mailer.doctor.mail_identity import find_relay_service, read_relay_services
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from tests.servers.dns_server import DnsServer, running_dns_server

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mailer.doctor
-from mailer.doctor.explanations import describe_finding, read_explanations
+from mailer.doctor.diagnosis import describe_finding, read_explanations
 
 FOLDER = Path(mailer.doctor.__file__).parent
 

@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from locales.phrase import Phrase
-from mailer.doctor.diagnosis import find_bad
-from mailer.doctor.explanations import read_explanations
+from mailer.doctor.diagnosis import find_bad, read_explanations
 from tests.doctor.good_setup import ADDRESS, DOMAIN, KEY, PTR, SetUp, good_setup, list_wrong
 from tests.doctor.said_findings import FOREIGN, list_english
 from tests.doctor.test_workspace_checks import write_certificate

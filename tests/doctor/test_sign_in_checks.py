@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mailer.doctor.diagnosis import Diagnosis, Health
+from mailer.doctor.installation_checks import check_sign_in
 from mailer.doctor.relay_checks import check_relays
-from mailer.doctor.sign_in_checks import check_sign_in
 from mailer.oauth.grant_store import GrantStore
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailer.dns import make_resolver
 from mailer.doctor.dns_lookups import Lookups
-from mailer.doctor.spf_evaluation import SpfResult, evaluate_spf
+from mailer.doctor.spf_checks import SpfResult, evaluate_spf
 from tests.servers.dns_server import running_dns_server
 
 RECORDS = {

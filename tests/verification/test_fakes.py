@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from mailer.cli import mailer
 from mailer.database.feedback_models import FakeMail
 from mailer.doctor import Health
-from mailer.doctor.fake_checks import check_fakes
+from mailer.doctor.feedback_checks import check_fakes
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import plan_pruning, prune
 from mailer.verification import fakes

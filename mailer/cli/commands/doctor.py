@@ -82,7 +82,7 @@ def _check_message(workspace: Workspace, path: Path) -> tuple[Diagnosis, ...]:
 def _explain_finding(code: str) -> str:
     from difflib import get_close_matches
 
-    from mailer.doctor.explanations import describe_finding, read_explanations
+    from mailer.doctor.diagnosis import describe_finding, read_explanations
 
     explanations = read_explanations()
     if code not in explanations:

@@ -5,7 +5,7 @@ import threading
 from datetime import datetime
 
 from mailer.doctor import diagnose_workspace
-from mailer.doctor.kept_diagnosis import keep_diagnosis
+from mailer.doctor.diagnosis import keep_diagnosis
 from mailer.web.dependencies import UtcClock
 from mailer.workspace import Workspace
 

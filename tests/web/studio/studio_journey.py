@@ -11,8 +11,7 @@ from sqlmodel import Session, update
 
 from mailer.campaigns.uses import make_lookups
 from mailer.database.team_models import Role, SignInLinkPurpose, TeamSession
-from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
-from mailer.doctor.kept_diagnosis import keep_diagnosis
+from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good, keep_diagnosis
 from mailer.settings import SETTINGS_FILE
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.doctor.kept_diagnosis import read_diagnosis
+from mailer.doctor.diagnosis import read_diagnosis
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.doctor.finding_groups import group_findings

@@ -4,8 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mailer.doctor.diagnosis import SUBJECTS, Diagnosis, Health, RecordPart, capitalise, split_record
-from mailer.doctor.explanations import Explanation, read_explanations
+from mailer.doctor.diagnosis import (
+    SUBJECTS,
+    Diagnosis,
+    Explanation,
+    Health,
+    RecordPart,
+    capitalise,
+    read_explanations,
+    split_record,
+)
 from mailer.i18n import Translator, gettext_noop
 
 _VERDICTS: Final = (

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from mailer.doctor.diagnosis import Health
-from mailer.doctor.kept_diagnosis import read_diagnosis
+from mailer.doctor.diagnosis import Health, read_diagnosis
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.studio.page import StudioPage

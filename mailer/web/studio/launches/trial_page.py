@@ -9,7 +9,7 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
 from mailer.database.engine import read_clock
 from mailer.doctor import Health, diagnose_workspace
-from mailer.doctor.kept_diagnosis import keep_diagnosis
+from mailer.doctor.diagnosis import keep_diagnosis
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice

@@ -12,8 +12,7 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.doctor import diagnose_workspace
-from mailer.doctor.diagnosis import find_bad, find_good
-from mailer.doctor.kept_diagnosis import FILE_NAME, keep_diagnosis, read_diagnosis
+from mailer.doctor.diagnosis import FILE_NAME, find_bad, find_good, keep_diagnosis, read_diagnosis
 from mailer.web.dependencies import utc_now
 from tests.doctor.said_findings import find_english
 from tests.web.report_pages.test_campaign_page import read_words

@@ -20,8 +20,7 @@ from mailer.campaigns.preparation.preparation_store import begin_preparation, sa
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.team_models import ActivityRecord, Role
-from mailer.doctor.diagnosis import Health
-from mailer.doctor.kept_diagnosis import read_diagnosis
+from mailer.doctor.diagnosis import Health, read_diagnosis
 from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.launches.fault_words import FAULT_PATHS
