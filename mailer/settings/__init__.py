@@ -6,11 +6,7 @@ environment.
 """
 
 from mailer.settings.campaigns import ApprovalStepSettings, CampaignSettings
-from mailer.settings.database import DatabaseSettings
-from mailer.settings.dkim import DkimSettings
-from mailer.settings.dns import DnsSettings
-from mailer.settings.feedback import FeedbackSettings
-from mailer.settings.log import LogSettings
+from mailer.settings.feedback import FeedbackSettings, SecretWebhookSettings, WebhooksSettings
 from mailer.settings.mailer_toml import (
     SETTINGS_FILE,
     CountryCode,
@@ -22,13 +18,17 @@ from mailer.settings.mailer_toml import (
     parse_settings,
 )
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
-from mailer.settings.section import SingleLineText
-from mailer.settings.sender import SenderSettings
-from mailer.settings.smtp import RelaySettings, SmtpSettings, WarmUpSettings
-from mailer.settings.studio import OpenIdSettings, StudioSettings
-from mailer.settings.web import LOOPBACK_HOSTS, WebSettings
-from mailer.settings.webhooks import SecretWebhookSettings, WebhooksSettings
+from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings, SingleLineText
+from mailer.settings.smtp import DkimSettings, RelaySettings, SenderSettings, SmtpSettings, WarmUpSettings
+from mailer.settings.web import (
+    LOOPBACK_HOSTS,
+    ConsentSettings,
+    LawSettings,
+    OpenIdSettings,
+    RetentionSettings,
+    StudioSettings,
+    WebSettings,
+)
 
 __all__ = [
     "LOOPBACK_HOSTS",

@@ -11,17 +11,10 @@ from pydantic import Field, ValidationError, model_validator
 from locales.languages import canonical_language
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 from mailer.settings.campaigns import CampaignSettings
-from mailer.settings.database import DatabaseSettings
-from mailer.settings.dkim import DkimSettings
-from mailer.settings.dns import DnsSettings
 from mailer.settings.feedback import FeedbackSettings
-from mailer.settings.log import LogSettings
-from mailer.settings.privacy import ConsentSettings, LawSettings, RetentionSettings
-from mailer.settings.section import Section, SingleLineText
-from mailer.settings.sender import SenderSettings
-from mailer.settings.smtp import SmtpSettings
-from mailer.settings.studio import StudioSettings
-from mailer.settings.web import WebSettings
+from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings, Section, SingleLineText
+from mailer.settings.smtp import DkimSettings, SenderSettings, SmtpSettings
+from mailer.settings.web import ConsentSettings, LawSettings, RetentionSettings, StudioSettings, WebSettings
 
 SETTINGS_FILE = "mailer.toml"
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]

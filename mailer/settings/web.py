@@ -1,14 +1,16 @@
-"""The web pages for readers."""
+"""The sections about pages: the public ones, Studio, and what is kept of people."""
 
 import re
-from typing import Literal, Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address, parse_network
-from mailer.settings.section import Section
+from mailer.settings.section import Section, SingleLineText
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, which need neither TLS nor https."""
@@ -108,3 +110,171 @@ class WebSettings(Section):
         testing.
         """
         return self.is_loopback or urlsplit(self.base_url).scheme == "https"
+
+
+class OpenIdSettings(Section):
+    """Signing in to Studio at the organisation, by OpenID Connect. See docs/studio.md."""
+
+    issuer: str = Field(
+        description="The address of the provider, as it calls itself: "
+        "https://login.microsoftonline.com/TENANT/v2.0, https://accounts.google.com."
+    )
+    client_id: str = Field(
+        min_length=1, description="The ID of the application that you have registered at the provider."
+    )
+    client_secret_file: Path | None = Field(
+        default=None, description="A file with the application's secret on its first line."
+    )
+    name: SingleLineText = Field(
+        default="", max_length=60, description="What the button calls it. By default, the organisation."
+    )
+    domains: tuple[str, ...] = Field(
+        default=(),
+        description="Only addresses of these domains are accepted from the provider. By default, any that "
+        "belongs to a member of the team.",
+    )
+
+    @field_validator("issuer")
+    @classmethod
+    def _check_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        if not (parts.hostname and (parts.scheme == "https" or is_local)) or parts.query or parts.fragment:
+            raise ValueError(
+                gettext_noop(
+                    "%(value)s must begin with https:// and be exactly what the provider calls its issuer"
+                )
+                % {"value": f"{value!r}"}
+            )
+        return value
+
+    @field_validator("domains")
+    @classmethod
+    def _check_domains(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if "@" in value or "." not in value or value != value.strip().lower():
+                raise ValueError(
+                    gettext_noop("%(value)s is not a domain. Write, for example, example.org")
+                    % {"value": f"{value!r}"}
+                )
+        return values
+
+
+def _check_zone(name: str) -> str:
+    try:
+        return name and ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            gettext_noop("%(name)s is no time zone. Write, for example, Asia/Shanghai")
+            % {"name": f"{name!r}"}
+        ) from error
+
+
+class StudioSettings(Section):
+    """Studio, the team's own pages in the browser."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether `mailer serve` answers the team's pages too, under /studio of the public "
+        "address. `mailer studio` starts them on this machine whatever it says.",
+    )
+    session_days: int = Field(
+        default=14,
+        ge=1,
+        le=90,
+        description="After how many days without a visit people have to sign in again.",
+    )
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        default="",
+        description="The time zone in which the team plans campaigns, such as Asia/Shanghai. By default, "
+        'that of "*" in `[time_zones]`, or else UTC.',
+    )
+    oidc: OpenIdSettings | None = Field(
+        default=None, description="Signing in at the organisation, beside a link, a password or a passkey."
+    )
+
+
+class LawSettings(Section):
+    """Legal requirements by the reader's country; see consent.md. This is not legal advice."""
+
+    opt_in: tuple[str, ...] = Field(
+        default=("JP",),
+        description="Country codes. Readers in these countries only get mail if their consent is on record.",
+    )
+
+    @field_validator("opt_in")
+    @classmethod
+    def _check_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]:
+            raise ValueError(
+                gettext_noop("%(value)s is not a country code. Use two capital letters, such as JP")
+                % {"value": f"{wrong[0]!r}"}
+            )
+        return codes
+
+
+class ConsentSettings(Section):
+    """The evidence kept of a reader's choice."""
+
+    origin: Literal["hashed", "plain", "nothing"] = Field(
+        default="hashed",
+        description="How to store the IP address a choice came from: as a keyed hash, in plain text, or "
+        "not at all.",
+    )
+
+
+class RetentionSettings(Section):
+    """How long personal data is kept. `mailer subscribers prune` deletes it; single clicks
+    go by themselves. None means for ever."""
+
+    pending_days: int | None = Field(
+        default=30, ge=3, description="Delete an unconfirmed sign-up after this many days."
+    )
+    gone_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Erase people who unsubscribed, bounced or complained after this many months, except "
+        "for a hash.",
+    )
+    reply_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Delete the mail servers' replies after this many months; the state of each delivery "
+        "stays.",
+    )
+    test_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete the addresses that tests were sent to after this many months; that the content "
+        "was tested stays.",
+    )
+    reviewer_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete the addresses of outside reviewers this many months after the approval ended; "
+        "their names and answers stay with it.",
+    )
+    feedback_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Delete the bounces, complaints and replies that came back after this many months; what "
+        "became of each subscriber stays.",
+    )
+    fake_months: int | None = Field(
+        default=12,
+        ge=1,
+        description="Delete mails that claimed to be yours and were not after this many months since anybody "
+        "last submitted them at /verify.",
+    )
+    comment_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Delete comments of Studio this many months after they were resolved; open ones stay.",
+    )
+    click_hours: int = Field(
+        default=36,
+        ge=25,
+        le=720,
+        description="Delete the single clicks on links after this many hours, whatever else is set; how many "
+        "people followed each link stays. With fewer than 25, one person could count twice in a day.",
+    )

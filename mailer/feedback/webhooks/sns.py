@@ -26,7 +26,7 @@ from mailer.feedback.webhooks.request import (
     parse_json,
 )
 from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
-from mailer.settings.webhooks import TOPIC_ARN
+from mailer.settings.feedback import TOPIC_ARN
 
 Fetch = Callable[[str], bytes]
 """Returns what is at an https address. Raises OSError if it cannot be had."""
