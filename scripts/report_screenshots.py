@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser
 
-from mailer.demo.walkthrough import run_walkthrough
+from mailer.demo import run_walkthrough
 from mailer.web.access import LocalAccess
 from mailer.web.report import create_report_app
 from mailer.web.server import start_in_thread

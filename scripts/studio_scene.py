@@ -29,7 +29,7 @@ from mailer.campaigns.uses import make_lookups
 from mailer.database.approval_models import ApprovalMail
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import Role
-from mailer.demo.walkthrough import run_walkthrough
+from mailer.demo import run_walkthrough
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good, keep_diagnosis
 from mailer.web.dependencies import utc_now
 from mailer.workspace import open_workspace

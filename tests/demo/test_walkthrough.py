@@ -116,8 +116,8 @@ def test_it_can_be_run_again_in_its_own_folder_and_in_no_other(tmp_path: Path) -
 def test_it_ends_in_studio_where_a_guest_reads_the_report(demo: tuple[Path, str]) -> None:
     """The same as at a terminal, for a demo that has run: what is new is the end."""
     code = (
-        "import sys; from pathlib import Path; from mailer.demo.studio_visit import show_in_studio;"
-        "from mailer.demo.walkthrough import find_free_port;"
+        "import sys; from pathlib import Path; from mailer.demo import show_in_studio;"
+        "from mailer.demo import find_free_port;"
         "show_in_studio(Path(sys.argv[1]), announce=lambda link: print(link, flush=True),"
         " free_port=lambda _: find_free_port(0))"
     )

@@ -174,7 +174,7 @@ def demo(folder: Path | None, browser: bool, studio: bool | None) -> None:
     real web page, reads what comes back, and ends in Studio with the report. Nothing leaves this machine.
     """
     from mailer.cli.demo_output import TerminalDemoOutput
-    from mailer.demo.walkthrough import run_walkthrough
+    from mailer.demo import run_walkthrough
 
     root, output = folder or Path("partner-mailer-demo"), TerminalDemoOutput()
     page = run_walkthrough(root, output, command=_program_name())
@@ -187,8 +187,7 @@ def demo(folder: Path | None, browser: bool, studio: bool | None) -> None:
 
 def _show_in_studio(root: Path, output: TerminalDemoOutput, *, opens_browser: bool) -> None:
     from mailer.campaigns.send import stop_on_signals
-    from mailer.demo.studio_visit import show_in_studio
-    from mailer.demo.walkthrough import find_free_port
+    from mailer.demo import find_free_port, show_in_studio
 
     def announce(link: str) -> None:
         output.step("The report in Studio")

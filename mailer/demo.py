@@ -1,18 +1,19 @@
-"""The demo, step by step: check and send an edition, unsubscribe a reader, read what comes back.
-
-Every step runs the real code: the relay is an SMTP server in this process, the pages come from a web server
-on loopback.
-"""
+"""The demo: a newsletter from start to finish, with a built-in SMTP server and web server."""
 
 import shutil
 import socket
 import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Engine
+from sqlmodel import Session, col, select
 
 from mailer.atomic_write import write_atomically
 from mailer.campaigns.launch import launch
@@ -21,20 +22,172 @@ from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.campaigns.report import describe_counts
 from mailer.campaigns.send import send_campaign
-from mailer.demo.output import DemoOutput
-from mailer.demo.returns import show_returns
+from mailer.database.feedback_models import ProposedSuccessor
+from mailer.database.models import Delivery, DeliveryState
+from mailer.database.team_models import Role, SignInLinkPurpose
 from mailer.dispatch.deliveries import Counts
 from mailer.errors import MailerError
+from mailer.feedback.context import FeedbackContext
+from mailer.feedback.reply_forwarder import find_destination, forward_due_replies
+from mailer.feedback.simulator.rehearsal import TAG, add_simulated_readers
+from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.feedback.simulator.server import Simulator, run_simulator, to_maildir
+from mailer.feedback.simulator.simulation import Followed, read_returns
+from mailer.team.members import add_member
+from mailer.team.sign_in_links import create_link
 from mailer.web.app import create_app
-from mailer.web.server import start_in_thread
+from mailer.web.server import serve, start_in_thread
+from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace, make_founder
+from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
+
+
+class DemoOutput(Protocol):
+    """Shows the steps of the demo: on a terminal, or to a test."""
+
+    def step(self, title: str) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+    def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None: ...
+
+    def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fate:
+    """How the delivery to a simulated reader ended, whether it was in doubt, and how often it was put off."""
+
+    state: DeliveryState
+    doubted: bool
+    deferrals: int
+
+
+def show_returns(
+    workspace: Workspace, engine: Engine, edition: str, maildir: Path, output: DemoOutput
+) -> None:
+    """Send the edition to simulated readers, and read what comes back to ``maildir``.
+
+    Raises:
+        MailerError: the campaign stopped early.
+    """
+    output.step("What comes back from ten simulated readers")
+    add_simulated_readers(workspace, engine, now=datetime.now(UTC))
+    plan = plan_campaign(
+        workspace, engine, edition, parse_segment(f"tag:{TAG}"), now=datetime.now(UTC), again=False
+    )
+    campaign_id = launch(engine, workspace, plan, now=datetime.now(UTC))
+    with output.progress(f"Campaign {campaign_id}") as on_progress:
+        result = send_campaign(workspace, campaign_id, on_progress=on_progress, wait=True)
+    if result.needs_attention:
+        raise MailerError(f"Campaign {campaign_id} is {result.state}: {result.reason}")
+    followed = read_returns(workspace, engine, maildir)
+    passed_on = forward_due_replies(FeedbackContext(workspace=workspace, engine=engine))
+    fates = _read_fates(engine, campaign_id)
+    output.table([("reader", "what came back", "what followed"), *_list_rows(fates, followed)])
+    output.line(
+        f"{passed_on} letters of people went on to {find_destination(workspace.settings)}, unchanged."
+    )
+    for name, address in _read_successors(engine):
+        output.line(f"A successor waits for your decision: {name} <{address}>.")
+
+
+def _list_rows(fates: Mapping[str, _Fate], followed: Sequence[Followed]) -> list[tuple[str, str, str]]:
+    by_reader: defaultdict[str, list[Followed]] = defaultdict(list)
+    for one in followed:
+        by_reader[one.address].append(one)
+    rows = []
+    for recipient in SimulatedRecipient:
+        address, fate = recipient.address, fates[recipient.address]
+        came = [one.what for one in by_reader[address]]
+        rows.append(
+            (
+                address,
+                "; ".join([*_describe_fate(fate), *came]) or "nothing",
+                _describe_end(fate, by_reader[address]),
+            )
+        )
+    return rows
+
+
+def _describe_fate(fate: _Fate) -> list[str]:
+    if fate.state is DeliveryState.rejected:
+        return ["refused at once"]
+    told = ["in doubt"] if fate.doubted else []
+    return [*told, *(["refused for now, taken the next time"] if fate.deferrals else [])]
+
+
+def _describe_end(fate: _Fate, followed: Sequence[Followed]) -> str:
+    if fate.state is DeliveryState.rejected:
+        return "gets no more mail"
+    return "; ".join(one.outcome for one in followed) or "stays on the list"
+
+
+def _read_fates(engine: Engine, campaign_id: int) -> dict[str, _Fate]:
+    with Session(engine) as session:
+        rows = session.exec(
+            select(Delivery, col(Subscriber.email))
+            .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+            .where(col(Delivery.campaign_id) == campaign_id)
+        ).all()
+        return {
+            email: _Fate(state=DeliveryState(one.state), doubted=one.doubted, deferrals=one.deferrals)
+            for one, email in rows
+        }
+
+
+def _read_successors(engine: Engine) -> list[tuple[str, str]]:
+    with Session(engine) as session:
+        return [(one.name, one.email) for one in session.exec(select(ProposedSuccessor))]
+
+
+CAMPAIGN = 3
+"""The campaign that the guest sees first: it went to everybody, and somebody left in the middle."""
+
+_GUEST = "guest@demo.example.org"
+_PORT = 8028
+
+
+def show_in_studio(root: Path, *, announce: Callable[[str], None], free_port: Callable[[int], int]) -> None:
+    """Serve Studio for the demo in ``root``, on this machine alone, until Ctrl-C. ``announce`` gets the link
+    that signs the guest in: once, within a quarter of an hour."""
+    # Nothing of it is sent: the folder takes the place of the relay inside the demo, which has stopped.
+    environ = {"MAILER_SMTP__URL": "maildir:received", "MAILER_LOG__FILE": "mailer.log"}
+    workspace = open_workspace(root, environ=environ)
+    port = free_port(_PORT)
+    # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
+    address = f"http://localhost:{port}/studio"
+    with workspace.use_database() as engine:
+        secret = _let_guest_in(engine)
+    serve(
+        create_local_studio(workspace, address=address),
+        host="127.0.0.1",
+        port=port,
+        announce=lambda _: announce(f"{address}/link/{secret}"),
+    )
+
+
+def _let_guest_in(engine: Engine) -> str:
+    """Make the guest, and return the secret of their link."""
+    now = datetime.now(UTC)
+    with Session(engine) as session:
+        guest = add_member(session, _GUEST, "Guest", Role.guest, now=now)
+        secret = create_link(
+            session,
+            SignInLinkPurpose.sign_in,
+            now=now,
+            member_id=guest.id,
+            next_path=f"/campaigns/{CAMPAIGN}/report",
+        )
+        session.commit()
+    return secret
+
 
 _MARKER = ".made-by-mailer-demo"
 _SEGMENT = "country:MN,CN sector:education"
-_PORT = 8025
+_WEB_PORT = 8025
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +212,7 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
     """
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
-    web_port = find_free_port(_PORT)
+    web_port = find_free_port(_WEB_PORT)
     came_back = root / "came-back"
     with run_simulator(
         root / "received", return_path=to_maildir(came_back), takes=lambda _: True, greylist_seconds=1
