@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI, TerminalTheme
 
-from mailer.cli.doctor_output import print_findings
+from mailer.cli.rich_tables import print_findings
 from mailer.database.engine import open_engine
 from mailer.database.schema import upgrade
 from mailer.doctor import diagnose_workspace

@@ -1,13 +1,14 @@
-"""The context every command receives: where the workspace is. It is opened only when a command needs it."""
+"""The context every command receives, and options of a command as one value."""
 
 from __future__ import annotations
 
+import functools
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,3 +72,19 @@ class CliContext:
 
 
 pass_context = click.make_pass_decorator(CliContext)
+
+
+def gather_options(values: type[Any], name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command those of its options that the dataclass ``values`` has as one of it, in its parameter
+    ``name``."""
+    gathered = [field.name for field in fields(values)]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **given: Any) -> None:
+            value = values(**{option: given.pop(option) for option in gathered})
+            command(*args, **given, **{name: value})
+
+        return run
+
+    return decorate

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from mailer.cli.output import say
+import click
+
+from mailer.cli.output import columns, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailer.dispatch.deliveries import Counts
+
 
 _LINE_SECONDS = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
 _RATE_SECONDS = 10.0
@@ -144,3 +149,29 @@ def _format_duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+class TerminalDemoOutput:
+    """Prints the demo on stdout: the output is what the command is for."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    def step(self, title: str) -> None:
+        """Print the heading of the next step."""
+        self._steps += 1
+        click.echo()
+        click.secho(f"{self._steps}  {title}", fg="cyan", bold=True)
+
+    def line(self, text: str) -> None:
+        """Print one line under the step."""
+        click.echo(f"   {text}")
+
+    def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+        """Print aligned columns under the step."""
+        for line in columns(rows, right=right).splitlines():
+            click.echo(f"   {line}")
+
+    def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]:
+        """Show a progress bar while a campaign runs."""
+        return show_progress(f"   {title}")

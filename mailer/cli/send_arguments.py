@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from mailer.cli.option_values import gather_options
+from mailer.cli.context import gather_options
 from mailer.cli.output import json_option
 from mailer.cli.prepared_send import AT_ONCE, SendOptions
 from mailer.cli.send_options import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mailer.cli.doctor_output import print_findings
+from mailer.cli.rich_tables import print_findings
 from mailer.doctor import Diagnosis
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good
 from tests.cli.test_commands import run

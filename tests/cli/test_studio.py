@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.campaigns.worker import count_workers
 from mailer.cli import mailer
-from mailer.cli.commands.studio import say_how_to_begin
+from mailer.cli.commands.server import say_how_to_begin
 from mailer.cli.context import CliContext
 from mailer.database.team_models import ActivityRecord
 from mailer.settings import StudioSettings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from mailer.cli.demand_table import print_demands
+from mailer.cli.rich_tables import print_demands
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.doctor.provider_checks import Mark, check_providers, read_demands
 from mailer.providers.provider_table import Level, Requirement

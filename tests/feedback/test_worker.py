@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mailer.cli.background_work import _live_thread
+from mailer.cli.commands.server import _live_thread
 from mailer.feedback import worker
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.worker import Source, run_feedback_worker

@@ -1,4 +1,4 @@
-"""The command `campaigns approve`, and how other commands show an approval."""
+"""Print a plan, and what is still to be done before it is launched: for the preview, and for an approval."""
 
 from __future__ import annotations
 
@@ -12,15 +12,110 @@ from mailer.cli.activity_log import note_act
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
-from mailer.cli.plan_output import tell_plan
 from mailer.cli.send_options import count_clicks_option
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from mailer.campaigns.approvals.approval import Approval
+    from mailer.campaigns.content_versions import ContentTest
+    from mailer.campaigns.outbox import Outbox
+    from mailer.campaigns.plan import Plan
     from mailer.campaigns.report import CampaignSummary
     from mailer.workspace import Workspace
+
+
+_MAX_FILES_NAMED = 3
+_MAX_VARIANTS_LISTED = 12
+
+
+def tell_plan(plan: Plan) -> None:
+    """Print what a plan comes to."""
+    from mailer.campaigns.report import count_readers
+
+    emit(f"{plan.title}: {plan.subject}")
+    emit(f"To {plan.segment_label}: {count_readers(plan.audience)}.")
+    if plan.segment.terms:
+        emit(f"  in words    {plan.in_words}")
+    for name, counts in (
+        ("country", plan.by_country),
+        ("sector", plan.by_sector),
+        ("language", plan.by_language),
+    ):
+        if counts:
+            emit(
+                f"  by {name:<9} "
+                + ", ".join(f"{key or 'unknown'} {number}" for key, number in counts.items())
+            )
+    if len(plan.variants) > len(plan.languages):
+        emit(f"  in {len(plan.variants)} versions, depending on what readers follow")
+    if plan.counted:
+        number = len(plan.counted.links)
+        emit(f"  clicks are counted on {number} link{'' if number == 1 else 's'}")
+    for reason, number in plan.left_out.items():
+        emit(f"  left out: {number} {reason}")
+    for held in plan.held_back:
+        say(
+            f"Held back: {held}. To send to them, they must sign up themselves or be imported with --basis. "
+            "The countries are listed in [law] opt_in."
+        )
+    for problem in plan.problems:
+        say(f"{problem.level}: {problem}")
+    for problem in plan.launch_problems:
+        say(f"Before you can send it: {problem}")
+    for off in plan.switched_off:
+        say(f"Switched off: {off}")
+
+
+def print_variants(plan: Plan) -> None:
+    """Print the versions of a plan with the numbers that ``--variant`` takes, if there are several."""
+    if len(plan.variants) < 2:
+        return
+    for number, (variant, cohort) in enumerate(plan.variants.items(), start=1):
+        if number > _MAX_VARIANTS_LISTED:
+            emit(f"  … {len(plan.variants) - _MAX_VARIANTS_LISTED} more versions")
+            break
+        stories = f"{len(variant.stories)} {'story' if len(variant.stories) == 1 else 'stories'}"
+        readers = f"{cohort.size:,} {'reader' if cohort.size == 1 else 'readers'}"
+        emit(f"  version {number:<3} {variant.language}, {stories}: {readers}")
+
+
+def print_test(context: CliContext, plan: Plan, test: ContentTest | None) -> None:
+    """Print whether the content of ``plan`` was tested, and how to test it. Corrections are not tested."""
+    if test is not None:
+        emit(f"  {test}")
+    elif not plan.errors and plan.correction is None:
+        emit("  not tested yet")
+        command = context.command_line("send", plan.edition, "--test", "ADDRESS")
+        say(f"To send it to a colleague first: {command}")
+
+
+def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
+    """Print who approved ``plan``, and how to approve it if that is required."""
+    from mailer.campaigns.approvals.approval import approve_command
+
+    if approval is not None:
+        emit(f"  {approval}")
+    is_required = workspace.settings.campaigns.approval == "required"
+    if is_required and approval is None:
+        emit("  not approved")
+    if is_required and (approval is None or not approval.holds):
+        command = approve_command(plan, workspace.settings)
+        say(f"It must be approved before it can be sent: `{command}`.")
+
+
+def print_outbox(outbox: Outbox, plan: Plan, *, is_trial: bool = False) -> None:
+    """Print the files written; if there are many versions, the first few and the last. ``is_trial`` says that
+    trial mode keeps the plan from being sent."""
+    first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
+    for path in first:
+        emit(f"  wrote {path}")
+    if last:
+        emit(f"  wrote {len(last)} more, to {last[-1]}")
+    for path in outbox.files[len(outbox.samples) :]:
+        emit(f"  wrote {path}")
+    ready = "" if plan.errors or plan.launch_problems or is_trial else " Add --confirm to send."
+    say(f"This was a preview: nothing left this machine.{ready}")
 
 
 @click.command()

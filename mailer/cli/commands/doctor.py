@@ -62,11 +62,11 @@ def doctor(
     if as_json:
         emit_json([finding.as_dict() for finding in findings])
     else:
-        from mailer.cli.doctor_output import print_findings
+        from mailer.cli.rich_tables import print_findings
 
         print_findings(findings, show_good=show_all or subject is not None or message_file is not None)
         if message_file is None and (subject is None or subject.lower() == "providers"):
-            from mailer.cli.demand_table import print_demands
+            from mailer.cli.rich_tables import print_demands
             from mailer.doctor.provider_checks import read_demands
 
             print_demands(read_demands(workspace, everything))

@@ -12,8 +12,7 @@ from mailer.cli.activity_log import log_act
 from mailer.cli.campaign_run import launch_and_send
 from mailer.cli.commands.send import preview_plan
 from mailer.cli.commands.subscribers import read_segment
-from mailer.cli.context import CliContext, pass_context
-from mailer.cli.option_values import gather_options
+from mailer.cli.context import CliContext, gather_options, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 from mailer.cli.send_options import (
     RunOptions,

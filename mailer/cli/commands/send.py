@@ -16,11 +16,11 @@ from mailer.cli.campaign_run import (
     schedule_plan,
     send_in_foreground,
 )
+from mailer.cli.commands.approve import print_approval, print_outbox, print_test, print_variants, tell_plan
 from mailer.cli.commands.send_to_test_readers import check_test_options, send_test
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit_json, json_option, say
-from mailer.cli.plan_output import print_approval, print_outbox, print_test, print_variants, tell_plan
 from mailer.cli.prepared_send import fill_options
 from mailer.cli.send_arguments import SendArguments, send_arguments
 from mailer.cli.send_options import RunOptions, detach_option, wait_option

@@ -1,22 +1,223 @@
-"""The commands that keep running: ``serve`` and ``work``."""
+"""The commands that serve and work: `serve`, `work` and `studio`."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from mailer.cli.background_work import serve_readers_beside, work_beside
-from mailer.cli.commands.studio import say_how_to_begin
+from mailer.cli.activity_log import record_erasure
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import say
+from mailer.cli.output import emit, say
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from mailer.live_workspace import LiveWorkspace
     from mailer.workspace import Workspace
+
+
+_POLL_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def work_beside(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
+    """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
+    from mailer.campaigns.worker import run_worker as work_on
+
+    stop = threading.Event()
+
+    def run() -> None:
+        work_on(workspace, stop=stop, say=say, use_jobs=False, live=live)
+
+    thread = threading.Thread(target=run, name="mailer-work")
+    thread.start()
+    try:
+        with serve_readers_beside(live):
+            yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def serve_readers_beside(live: LiveWorkspace) -> Iterator[None]:
+    """Send the transactional mails that readers request on the pages, read what comes back, and work on the
+    reports."""
+    from mailer.campaigns.report.report_worker import run_report_worker
+    from mailer.feedback.worker import run_feedback_worker
+    from mailer.selfservice.mail_worker import run_mail_worker
+
+    with (
+        _live_thread(live, "mailer-mails", run_mail_worker),
+        _live_thread(live, "mailer-feedback", run_feedback_worker),
+        _live_thread(live, "mailer-reports", run_report_worker),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _live_thread(live: LiveWorkspace, name: str, work_on: Callable[..., None]) -> Iterator[None]:
+    """Work in a thread of this process, with the settings as they are on disk."""
+    from mailer.live_workspace import ChangeStop
+
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            workspace = live.refresh()
+            if workspace is None:
+                stop.wait(_POLL_SECONDS)
+            else:
+                work_on(workspace, stop=ChangeStop(stop, live, workspace), report=say)
+
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+_PORT = 8028
+_ROLES = ("guest", "author", "approver", "manager")
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to listen on."
+)
+@click.option("--no-work", is_flag=True, help="Only serve pages; leave campaigns to `mailer work`.")
+@click.pass_context
+def studio(click_context: click.Context, port: int, no_work: bool) -> None:
+    """Serve Studio, the team's own pages, on this machine until you press Ctrl-C.
+
+    Like `mailer serve`, it also sends the campaigns that are launched there. While nobody belongs to the
+    team, it prints the link that makes you its manager.
+    """
+    if click_context.invoked_subcommand is not None:
+        return
+    from mailer.campaigns.send import stop_on_signals
+    from mailer.live_workspace import LiveWorkspace
+    from mailer.web.live_app import LiveApp
+    from mailer.web.server import serve as serve_app
+    from mailer.web.site import create_local_studio
+
+    context = click_context.find_object(CliContext)
+    assert context is not None  # noqa: S101 - set by the main command
+    workspace = context.open_workspace()
+    # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
+    address = f"http://localhost:{port}/studio"
+    first_link = _create_first_link(context, workspace, address)
+
+    def announce(_: str) -> None:
+        if first_link:
+            say(
+                f"Nobody belongs to the team yet. Open this link within an hour; it works once:\n{first_link}"
+            )
+        else:
+            say(f"Open {address} in your browser.")
+        say("Press Ctrl-C to stop.")
+
+    live = LiveWorkspace(workspace, say=say)
+    beside = contextlib.nullcontext() if no_work else work_beside(workspace, live)
+    app = LiveApp(live, lambda current: create_local_studio(current, address=address, live=live))
+    # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
+    # are being sent.
+    with stop_on_signals(), beside:
+        serve_app(app, host="127.0.0.1", port=port, announce=announce)
+
+
+@studio.command()
+@click.argument("address")
+@click.option("--name", default="", help="The person's name, as the others will see it.")
+@click.option(
+    "--role", type=click.Choice(_ROLES), default="author", show_default=True, help="What they may do."
+)
+@pass_context
+def invite(context: CliContext, address: str, name: str, role: str) -> None:
+    """Let a person into the team, and print a link that signs them in.
+
+    Pass the link on to them yourself: nothing is mailed. It works once, within seven days. For who belongs to
+    the team already, it prints another link and changes nothing else, which also helps a manager who cannot
+    sign in any more.
+    """
+    from mailer.database.team_models import Role
+    from mailer.team.invitations import admit_member
+
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
+        secret, member, is_new = admit_member(session, address, name, Role(role), now=_read_now(session))
+    place = _find_public_address(workspace)
+    said = "now belongs to the team" if is_new else "belongs to the team already"
+    say(f"{member.name} {said}, as {member.role}. This link signs them in, once, within seven days:")
+    emit(f"{place}/link/{secret}")
+
+
+@studio.command()
+@click.argument("address")
+@pass_context
+def erase(context: CliContext, address: str) -> None:
+    """Erase the name and address of a person who has left the team.
+
+    What they wrote and did stays, done by somebody without a name. `mailer subscribers erase` is for readers:
+    who is both is erased by both.
+    """
+    from mailer.database.engine import open_session
+    from mailer.privacy.erasure import overwrite_freed_pages
+    from mailer.team.member_data import erase_member
+
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
+        with open_session(engine) as session:
+            erase_member(session, address)
+            record_erasure(session, now=_read_now(session))
+            session.commit()
+        overwrite_freed_pages(engine)
+    say("Erased. Backups still have the name until they are deleted.")
+
+
+def say_how_to_begin(context: CliContext, workspace: Workspace) -> None:
+    """Say how to make the first account, if Studio is served and has none."""
+    from mailer.team.members import list_members
+
+    if not workspace.settings.studio.enabled:
+        return
+    with context.read_session(workspace) as session:
+        if list_members(session):
+            return
+    command = context.command_line("studio", "invite", "YOUR-ADDRESS", "--role", "manager")
+    say(f"Nobody belongs to Studio's team yet. To let yourself in, run: {command}")
+
+
+def _create_first_link(context: CliContext, workspace: Workspace, address: str) -> str:
+    from mailer.team.sign_in_links import create_first_link
+
+    with context.write_session(workspace) as session:
+        secret = create_first_link(session, now=_read_now(session))
+    return f"{address}/first/{secret}" if secret else ""
+
+
+def _find_public_address(workspace: Workspace) -> str:
+    """Where people open Studio: the public address if it is served there, else this machine."""
+    settings = workspace.settings
+    return (
+        f"{settings.web.base_url}/studio" if settings.studio.enabled else f"http://localhost:{_PORT}/studio"
+    )
+
+
+def _read_now(session: Session) -> datetime:
+    from mailer.database.engine import read_clock
+
+    return read_clock(session.connection())
 
 
 _METRICS_CONNECTIONS = 8

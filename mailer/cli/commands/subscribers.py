@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import imports, one_subscriber, privacy, sign_ups, subscriber_merge
+from mailer.cli.commands import imports, one_subscriber, privacy
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
@@ -124,7 +124,7 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     Counts those who would get mail today, unless the segment asks about the status itself.
     """
     from mailer.campaigns.delivery_history import vocabulary_of
-    from mailer.cli.cross_table_output import as_dict, print_table
+    from mailer.cli.rich_tables import as_dict, print_table
     from subscribers.cross_table import make_cross_table
     from subscribers.segments.terms import TermKey
 
@@ -214,8 +214,8 @@ def _describe_value(value: object) -> str:
 for _command in (
     *(imports.import_, imports.imports, imports.rollback),
     *(one_subscriber.add, one_subscriber.edit, one_subscriber.tag),
-    *(one_subscriber.pause, one_subscriber.unsubscribe, subscriber_merge.merge),
-    *(sign_ups.sign_ups, sign_ups.admit, sign_ups.decline),
+    *(one_subscriber.pause, one_subscriber.unsubscribe, one_subscriber.merge),
+    *(privacy.sign_ups, privacy.admit, privacy.decline),
     *(privacy.data, privacy.suppress, privacy.unsuppress, privacy.erase, privacy.prune),
 ):
     subscribers.add_command(_command)
