@@ -27,15 +27,18 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 	@scripts/setup demo
 	@$(BIN)/mailer demo --dir demo $(ARGS)
 
+# On PostgreSQL, most tests take turns (scripts/turns.py).
+TURNS := --turns
+
 .PHONY: test
 test: setup servers check tests ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
 
 .PHONY: tests
 tests: setup servers ## The same without the checks
-	$(MEMORY) $(BIN)/pytest $(SPREAD) -m "not soak and not judges" $(ARGS)
+	$(MEMORY) $(BIN)/pytest $(SPREAD) $(TURNS) -m "not soak and not judges" $(ARGS)
 
 # No server, no browser, no programs of ours that are started and killed (tests/needs.py).
-QUICK := -m "not soak and not judges and not postgres and not browser and not programs"
+QUICK := -m "not soak and not judges and not postgres and not browser and not programs and not spare"
 
 .PHONY: quick
 quick: setup ## A first answer: the tests on SQLite, without a browser (ARGS="tests/dispatch")
@@ -84,7 +87,7 @@ turn: ## Move the number of turns on by one, before you push (scripts/turns.py)
 
 .PHONY: release-check
 release-check: ## Prove all of it, whoever's turn it is: well over an hour on two cores
-	$(MAKE) test
+	$(MAKE) test TURNS=
 	$(MAKE) test-newer NEWER=
 	$(MAKE) editor ARGS=--check
 	$(MAKE) judge

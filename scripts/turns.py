@@ -11,11 +11,16 @@ what is listed below, `.ci/run` takes
 
 It takes everything if nobody has moved the number, or if git cannot tell what has changed. `make
 release-check` always takes everything. The tests that are not listed run every time.
+
+In the same way, a test that runs on both databases runs on SQLite every time, and on PostgreSQL in its
+turn: a quarter of each folder, and the whole folder when its room has changed. Where locks and what is
+peculiar to a database are tested, both run every time.
 """
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -57,7 +62,7 @@ class Turn:
         return any(file.startswith((self.path, *self.rooms, *_EVERYWHERE)) for file in changed)
 
 
-SOAK, JUDGES, MAILS = "soak", "judges", "mails"
+SOAK, JUDGES, MAILS, POSTGRES = "soak", "judges", "mails", "postgres"
 TURNS: Final = (
     Turn(SOAK, 0, "tests/acceptance/test_killed_acts.py", (*_STUDIO, *_STORIES)),
     Turn(SOAK, 0, "tests/acceptance/test_kills.py", _SENDING),
@@ -99,6 +104,32 @@ TURNS: Final = (
 """Each file with tests marked `soak` or `judges`, and the judging of every mail."""
 
 
+ON_BOTH: Final = frozenset({"acceptance", "database", "dispatch", "servers"})
+"""The folders of tests of which all run on PostgreSQL every time."""
+
+
+def list_folders(root: Path = ROOT) -> list[Turn]:
+    """List the other folders of tests, each four times: a quarter of its tests on PostgreSQL is a turn."""
+    names = [path.name for path in sorted((root / "tests").iterdir()) if path.is_dir()]
+    return [
+        Turn(POSTGRES, quarter, f"tests/{name}", (f"mailer/{name}", f"{name}/"))
+        for name in names
+        if name not in ON_BOTH
+        for quarter in range(QUARTERS)
+    ]
+
+
+def place_on_postgres(test: str) -> tuple[int, str] | None:
+    """Return the quarter and the folder of a ``test`` on PostgreSQL, or None if it runs every time.
+
+    ``test`` is its name for pytest, without its parameters.
+    """
+    folder = test.split("/")[1]
+    if folder in ON_BOTH or "::" in folder:
+        return None
+    return zlib.crc32(test.encode()) % QUARTERS, f"tests/{folder}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sitting:
     """The number, and what has changed in this sitting and the one before; None is everything.
@@ -112,10 +143,10 @@ class Sitting:
     doubt: str = ""
 
 
-def choose_due(sitting: Sitting) -> list[Turn]:
+def choose_due(sitting: Sitting, turns: Sequence[Turn] = TURNS) -> list[Turn]:
     """Choose whose turn it is."""
     if sitting.doubt:
-        return [*TURNS]
+        return [*turns]
     side = sitting.number % 2
 
     def is_due(turn: Turn) -> bool:
@@ -124,8 +155,8 @@ def choose_due(sitting: Sitting) -> list[Turn]:
         # The sitting before may have changed too much for one run.
         return turn.quarter % 2 == side and turn.is_touched(sitting.changed_before)
 
-    due = [turn for turn in TURNS if is_due(turn)]
-    if len(due) > len(TURNS) / 2:
+    due = [turn for turn in turns if is_due(turn)]
+    if len(due) > len(turns) / 2:
         due = [turn for turn in due if turn.quarter % 2 == side]
     return due
 
@@ -141,8 +172,8 @@ def read_sitting(root: Path = ROOT) -> Sitting:
     def read_number(commit: str) -> int:
         return int(ask_git("show", f"{commit}:{NUMBER}")[0])
 
-    def list_changed(old: str, new: str) -> frozenset[str]:
-        return frozenset(ask_git("diff", "--name-only", "--no-renames", old, new))
+    def list_changed(*commits: str) -> frozenset[str]:
+        return frozenset(ask_git("diff", "--name-only", "--no-renames", *commits))
 
     try:
         if ask_git("rev-parse", "--is-shallow-repository") != ["false"]:
@@ -157,7 +188,7 @@ def read_sitting(root: Path = ROOT) -> Sitting:
             return Sitting(doubt=f"the number in {NUMBER} has not moved by one")
         return Sitting(
             number=numbers[0],
-            changed=list_changed(commits[1], "HEAD") if len(commits) > 1 else None,
+            changed=list_changed(commits[1]) if len(commits) > 1 else None,
             changed_before=list_changed(commits[2], commits[0]) if len(commits) > 2 else None,
         )
     except (subprocess.CalledProcessError, OSError, IndexError, ValueError):

@@ -23,6 +23,7 @@ from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from scripts.translations import extract_messages
+from scripts.turns import choose_due, list_folders, place_on_postgres, read_sitting
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
 from tests.needs import mark_needs
 from tests.paths import ROOT
@@ -79,20 +80,61 @@ LONGEST = {
 MANY_SOAKS = 50
 
 
+SPARED = 8
+"""Of the tests in those files, `make quick` takes every eighth case."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--turns", action="store_true", help="take tests on PostgreSQL in turn (scripts/turns.py)"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if not config.option.turns:
+        return []
+    sitting, folders = read_sitting(), list_folders()
+    due = choose_due(sitting, folders)
+    return [
+        f"postgres: of {len(folders)} quarters of folders {len(due)} are due (scripts/turns.py)"
+        + (f", because {sitting.doubt}" if sitting.doubt else ""),
+    ]
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses among them
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process has to wait in the end for another's. Of the
     soak tests, those of a file that has many take seconds each, and fill what the long ones leave.
     """
     soaks = Counter(item.path for item in items if item.get_closest_marker("soak"))
 
-    def come_late(item: pytest.Item) -> tuple[bool, bool]:
-        name = item.path.relative_to(ROOT / "tests").as_posix()
-        return soaks[item.path] > MANY_SOAKS, name not in LONGEST
+    def is_long(item: pytest.Item) -> bool:
+        return item.path.relative_to(ROOT / "tests").as_posix() in LONGEST
 
-    items.sort(key=come_late)
+    items.sort(key=lambda item: (soaks[item.path] > MANY_SOAKS, not is_long(item)))
+    cases: Counter[str] = Counter()
     for item in items:
         mark_needs(item)
+        if is_long(item):
+            test = item.nodeid.partition("[")[0]
+            if cases[test] % SPARED:
+                item.add_marker("spare")
+            cases[test] += 1
+    if config.option.turns:
+        later = set(find_later_on_postgres(items))
+        config.hook.pytest_deselected(items=[item for item in items if item in later])
+        items[:] = [item for item in items if item not in later]
+
+
+def find_later_on_postgres(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Find the tests that also run on SQLite, and whose turn on PostgreSQL it is not."""
+    due = {(turn.quarter, turn.path) for turn in choose_due(read_sitting(), list_folders())}
+    names = {item.nodeid for item in items}
+    for item in items:
+        if item.get_closest_marker("postgres") and item.nodeid.replace("postgres", "sqlite") in names:
+            place = place_on_postgres(item.nodeid.partition("[")[0])
+            if place is not None and place not in due:
+                yield item
 
 
 def pytest_collection_finish() -> None:

@@ -8,16 +8,15 @@ from typing import Final
 
 import pytest
 
-_BY_FIXTURE: Final = {"postgres_url": "postgres", "shared_chromium": "browser", "template": "programs"}
+_BY_FIXTURE: Final = {"postgres_url": "postgres", "shared_chromium": "browser"}
 _BY_IMPORT: Final = {
-    "subprocess": "programs",
     "tests.acceptance.campaign_driver": "programs",
     "tests.servers.fault_injection": "programs",
     "tests.servers.forked_programs": "programs",
     "tests.servers.killable_server": "programs",
     "tests.servers.killed_launch": "programs",
 }
-"""``programs`` are processes of our own that a test starts, and often kills."""
+"""``programs`` are processes of our own that a test starts in order to kill them."""
 
 
 def mark_needs(item: pytest.Item) -> None:

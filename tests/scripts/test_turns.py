@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.turns import NUMBER, QUARTERS, TURNS, Sitting, choose_due, read_sitting
+from scripts.turns import (
+    NUMBER,
+    QUARTERS,
+    TURNS,
+    Sitting,
+    choose_due,
+    list_folders,
+    place_on_postgres,
+    read_sitting,
+)
 from tests.paths import ROOT
 
 NOTHING: frozenset[str] = frozenset()
@@ -65,6 +74,34 @@ def test_of_a_sitting_that_has_changed_everything_half_comes_now_and_the_rest_th
 
 def test_in_doubt_everything_is_due() -> None:
     assert choose_due(Sitting(doubt="no history")) == [*TURNS]
+
+
+# --- on PostgreSQL ------------------------------------------------------------------------------------------
+
+FOLDERS = list_folders()
+SOME = [f"tests/privacy/test_{number}.py::test_it" for number in range(20)]
+
+
+def list_due(sitting: Sitting) -> set[str]:
+    due = {(turn.quarter, turn.path) for turn in choose_due(sitting, FOLDERS)}
+    return {test for test in SOME if place_on_postgres(test) in due}
+
+
+def test_four_times_take_every_test_to_postgresql() -> None:
+    taken = [list_due(quiet(number)) for number in range(QUARTERS)]
+    assert set().union(*taken) == set(SOME)
+    assert sum(map(len, taken)) == len(SOME)
+
+
+@pytest.mark.parametrize("changed", ["mailer/privacy/erasure.py", "tests/privacy/test_erasure.py"])
+def test_a_folder_whose_room_has_changed_goes_to_postgresql_as_a_whole(changed: str) -> None:
+    assert list_due(quiet(1, frozenset({changed}))) == set(SOME)
+    assert list_due(quiet(1, frozenset({"mailer/oauth/login.py"}))) < set(SOME)
+
+
+def test_where_locks_are_tested_every_test_goes_to_postgresql_each_time() -> None:
+    assert place_on_postgres("tests/dispatch/deliveries/test_ledger.py::test_it") is None
+    assert place_on_postgres("tests/test_keys.py::test_it") is None
 
 
 # --- what git says ------------------------------------------------------------------------------------------
