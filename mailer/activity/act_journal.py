@@ -65,7 +65,6 @@ class _JournalEntry:
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        """Raises ValueError, KeyError or TypeError if this is no entry of this program."""
         values: Any = json.loads(data.decode("utf-8", "surrogatepass"))
         lines = [
             ActivityLine(
@@ -210,8 +209,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _digest(path: Path) -> str:
-    """What tells one state of a file from another: "" if there is none. A folder is the names in it, of which
-    those that begin with a dot are somebody's drafts; an empty one is none."""
+    """Return what tells one state of a file from another: "" if there is none. A folder is the names in it,
+    of which those that begin with a dot are somebody's drafts; an empty one is none."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

@@ -23,12 +23,12 @@ class Actor:
 
     @classmethod
     def from_member(cls, member: Member) -> Self:
-        """A member of the team, in Studio."""
+        """Return a member of the team, in Studio."""
         return cls(name=member.name, member_id=member.id)
 
     @classmethod
     def from_command_line(cls, user: str) -> Self:
-        """A user of this machine, by their login name."""
+        """Return a user of this machine, by their login name."""
         return cls(name=user)
 
 

@@ -180,7 +180,6 @@ def _read_xarf_complaint(message: MimePart) -> Complaint | None:
 
 
 def _read_amazon_complaint(message: MimePart) -> Complaint | None:
-    """Read what Amazon SES tells of a complaint through SNS, where the topic is subscribed by e-mail."""
     if not is_from_amazon(message):
         return None
     complaint = find_amazon_event(message.readable_text).get("complaint")
@@ -207,7 +206,7 @@ def _find_report(message: MimePart) -> Headers | None:
 
 
 def _is_bare_report(message: MimePart) -> bool:
-    """Whether a provider sent only the message that its reader reported."""
+    """Return whether a provider sent only the message that its reader reported."""
     sender, subject = message.headers.get("from"), message.headers.get("subject")
     if _MICROSOFT_SENDER.search(sender) or _MICROSOFT_SUBJECT.match(subject):
         return True

@@ -73,7 +73,7 @@ def find_soft_bounces(session: Session, person: FoundPerson, *, now: datetime) -
 
 
 def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[int], set[int]]:
-    """The campaigns whose message bounced as full or suspended, and those where it bounced otherwise."""
+    """Return the campaigns whose message bounced as full or suspended, and those of other bounces."""
     statement = (
         select(FeedbackEvent.campaign_id, FeedbackEvent.reason)
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
@@ -97,8 +97,8 @@ def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[i
 
 
 def _list_sent(session: Session, subscriber_id: int) -> list[tuple[int, str, datetime]]:
-    """The messages sent to a subscriber since they last did something themselves, newest first, with those
-    that their server refused at once."""
+    """Return the messages sent to a subscriber since they last did something themselves, newest first, with
+    those that their server refused at once."""
     last_action = session.exec(
         select(func.max(col(ConsentRecord.at))).where(
             col(ConsentRecord.subscriber_id) == subscriber_id, col(ConsentRecord.method) != "import"
@@ -164,7 +164,7 @@ class FeedbackCase:
     judged_by: str = ""
 
     def believes(self, person: FoundPerson) -> bool:
-        """Whether the evidence for ``person`` is enough to act on.
+        """Return whether the evidence for ``person`` is enough to act on.
 
         Our tokens and our Message-ID come back with nearly every bounce, whatever the settings. A message
         with an address alone may be from anybody who knows the address, so a person must look at it.
@@ -264,7 +264,7 @@ def _complain(case: FeedbackCase, person: FoundPerson) -> Consequence:
 
 
 def _has_complained(case: FeedbackCase, person: FoundPerson) -> bool:
-    """Whether a complaint about the same message has been acted on before."""
+    """Return whether a complaint about the same message has been acted on before."""
     if person.campaign_id is None:
         return False
     earlier = select(FeedbackEvent.id).where(
@@ -291,7 +291,7 @@ def _bounce(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -
 
 
 def _speaks_for(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Whether a report is the one that counts for its person.
+    """Return whether a report is the one that counts for its person.
 
     Mail that a reader's server passes on to several addresses may bounce from some of them. The report about
     the reader's own address counts; without one, all of them must have failed for the same kind of reason.
@@ -312,7 +312,6 @@ def _speaks_for(finding: Finding, findings: Sequence[Finding]) -> bool:
 
 
 def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datetime | None) -> Consequence:
-    """Mark a person whose address is dead as bounced, if it can be believed."""
     if not _has_proof_of_sending(case, person):
         return Consequence.unproven
     subscriber = lock_subscriber(case.session, person.subscriber_id)
@@ -348,7 +347,7 @@ def _has_proof_of_sending(case: FeedbackCase, person: FoundPerson) -> bool:
 
 
 def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
-    """Whether one more dead address of the campaign can be believed without a person.
+    """Return whether one more dead address of the campaign can be believed without a person.
 
     A server that refuses every address of a domain, or a filter in between, says the same of live ones.
     """
@@ -378,7 +377,6 @@ def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
 
 
 def _describe_codes(finding: Finding) -> str:
-    """The codes and the reason of a bounce, for a consent record."""
     recipient = finding.recipient
     reason = recipient.reason.value if recipient.reason else ""
     return " ".join(filter(None, (recipient.code, recipient.status, reason)))

@@ -36,7 +36,8 @@ _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
 def find_report_xml(message: MimePart) -> bytes | None:
-    """The XML of the first part that looks like a report; None if there is none, or it cannot be unpacked."""
+    """Return the XML of the first part that looks like a report; None if there is none, or it cannot be
+    unpacked."""
     for part in message.walk():
         if part.content_type in _TYPES and (xml := _unpack(part.read_attachment(_MAX_ATTACHMENT_BYTES))):
             return xml
@@ -154,7 +155,7 @@ def _read_time(root: etree._Element, *path: str) -> datetime | None:
 
 
 def _read(element: etree._Element, *path: str) -> str:
-    """The text of the first element at ``path``, whatever its namespace, on one line and not too long."""
+    """Return the text of the first element at ``path``, in any namespace, on one line and not too long."""
     found = _find_all(element, *path)
     text = "".join(map(str, found[0].itertext())) if found else ""
     return "".join(filter(str.isprintable, " ".join(text.split())))[:_MAX_WORD]
@@ -173,7 +174,7 @@ def _find_all(element: etree._Element, *path: str) -> list[etree._Element]:
 
 
 def read_aggregate_report(message: MimePart) -> AggregateReport | None:
-    """The report in ``message``; None if it has none. Never raises, whatever the bytes are."""
+    """Return the report in ``message``; None if it has none. Never raises, whatever the bytes are."""
     xml = find_report_xml(message)
     return read_report_xml(xml) if xml is not None else None
 
@@ -254,7 +255,6 @@ class ReportedSender:
     domains: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The sender in the form of the JSON output."""
         return {
             **{"source_ip": self.source_ip, "kind": self.kind.value, "messages": self.messages},
             **{"passed": self.passed, "refused": self.refused, "domains": list(self.domains)},
@@ -285,7 +285,6 @@ class SenderOverview:
         return tuple(sender for sender in self.senders if sender.kind is SenderKind.unknown)
 
     def as_dict(self) -> dict[str, Any]:
-        """The overview in the form of the JSON output."""
         return {
             **{"since": self.since.isoformat(), "reports": self.reports, "receivers": list(self.receivers)},
             **{"messages": self.messages, "passed": self.passed},
@@ -335,7 +334,6 @@ def read_senders(connection: Connection, *, since: datetime) -> SenderOverview:
 
 
 def _read_domains(connection: Connection, since: datetime) -> dict[str, tuple[str, ...]]:
-    """The From domains that each address used, sorted."""
     columns = (col(DmarcSource.source_ip), col(DmarcSource.header_from))
     statement = (
         select(*columns)

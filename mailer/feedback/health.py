@@ -215,7 +215,6 @@ def _show_address(base: str, delimiter: str) -> str:
 
 
 def _are_related(one: str, other: str) -> bool:
-    """Whether one of two domains is the other or is below it, as DMARC's relaxed alignment asks."""
     one, other = one.casefold(), other.casefold()
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 

@@ -104,7 +104,7 @@ def identify(
 
 
 def names_leaver(session: Session, keys: Keys, message: IncomingMessage) -> bool:
-    """Whether the message came to the leaving address of a reader, so that it leaves whatever it says."""
+    """Return whether the message came to the leaving address of a reader, whatever it says."""
     readers = _Readers(session, keys, None)
     return any(
         readers.read_mail_token(token, (LinkPurpose.leave,)) is not None
@@ -175,7 +175,7 @@ def _list_tokens(addresses: Iterable[str]) -> Iterator[str]:
 
 
 def _list_addresses(message: IncomingMessage, recipient: ReportedRecipient) -> Iterator[str]:
-    """The addresses that may be the subscriber's, likeliest first."""
+    """Return the addresses that may be the subscriber's, likeliest first."""
     yield from filter(None, (recipient.original_address, recipient.address))
     if len(message.recipients) <= 1:
         yield from message.original.recipients
@@ -234,7 +234,6 @@ class _Readers:
         return None
 
     def find_by_message_id(self, value: str) -> FoundPerson | None:
-        """Verify a Message-ID of ours by making it again."""
         found = _MESSAGE_ID.fullmatch(value.strip())
         if found is None or self._keys is None:
             return None
@@ -271,7 +270,6 @@ class _Readers:
         return replace(person, campaign_id=latest.campaign_id, sent_at=latest.updated_at)
 
     def load(self, payload: TokenPayload, evidence: Evidence) -> FoundPerson | None:
-        """Read the subscriber that a verified token names, and the message that it was in."""
         subscriber = self._session.get(Subscriber, payload.subscriber_id)
         if subscriber is None:
             return None
@@ -293,12 +291,12 @@ class _Readers:
 
 
 def _was_sent() -> ColumnElement[bool]:
-    """The condition that a message may have arrived: accepted, or once in doubt."""
+    """Return the condition that a message may have arrived: accepted, or once in doubt."""
     return or_(col(Delivery.state).in_((DeliveryState.sent, DeliveryState.in_doubt)), col(Delivery.doubted))
 
 
 def _decode_domain(domain: str) -> str:
-    """The domain as the settings may spell it: a Message-ID is made from that, and written in ASCII."""
+    """Return the domain as the settings may spell it, of which a Message-ID is made, in ASCII."""
     try:
         return domain.encode("ascii").decode("idna")
     except UnicodeError:

@@ -46,7 +46,7 @@ class AggregateReport:
 
 
 def concerns_domain(report: AggregateReport, domain: str) -> bool:
-    """Whether ``report`` is about ``domain``, one below it, or one above it, whose policy may apply."""
+    """Return whether ``report`` is about ``domain``, one below it, or one above whose policy may apply."""
     ours, theirs = f".{domain.lower()}", f".{report.domain}"
     return "." in report.domain and (ours.endswith(theirs) or theirs.endswith(ours))
 

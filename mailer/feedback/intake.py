@@ -96,7 +96,8 @@ def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tupl
 
 
 def _is_leave_address(address: str, start: str) -> bool:
-    """Whether ``address`` is the leaving address with a token; servers may have put words before it (SRS)."""
+    """Return whether ``address`` is the leaving address with a token; servers may have put words before it
+    (SRS)."""
     return start in address.partition("@")[0].lower() and find_token(address) is not None
 
 
@@ -141,8 +142,8 @@ def receive_event(context: FeedbackContext, event: ProviderEvent, *, now: dateti
 
 
 def make_fingerprint(raw: bytes, delivered_to: Sequence[str] = ()) -> str:
-    """The SHA-256, in hexadecimal, of a message as it was received: its bytes, and the recipients of its
-    envelope where they are known, because one mail to two leaving addresses has the same bytes twice."""
+    """Return the SHA-256, in hexadecimal, of a message as it was received: its bytes, and the recipients of
+    its envelope where they are known, because one mail to two leaving addresses has the same bytes twice."""
     envelope = "\0".join(sorted(delivered_to)).encode("utf-8", "surrogatepass")
     return hashlib.sha256(envelope + b"\0" * bool(envelope) + raw).hexdigest()
 
@@ -274,7 +275,7 @@ def _record_unread(context: FeedbackContext, raw: bytes, source: str, now: datet
 
 
 def _is_ours(context: FeedbackContext, raw: bytes, now: datetime) -> bool:
-    """Whether a message in a mailbox that people use is about a message of ours.
+    """Return whether a message in a mailbox that people use is about a message of ours.
 
     What a person wrote is theirs, and so are the automatic replies and bounces that their own mail brings.
     """
@@ -289,7 +290,7 @@ def _is_ours(context: FeedbackContext, raw: bytes, now: datetime) -> bool:
 
 
 def explain_failure(error: Exception) -> TryAgainError:
-    """What a failure of the database means for whoever brings a message, in words for the operator."""
+    """Return what a failure of the database means for whoever brings a message, in words for the operator."""
     cause = getattr(error, "orig", None) or error
     if _is_disk_full(cause):
         return TryAgainError(

@@ -44,7 +44,6 @@ def add_envelope(
 
 
 def _read_first_fields(content: bytes) -> set[bytes]:
-    """The envelope's fields at the top of the message, which the mail server has written itself."""
     found = set()
     for line in content[:4000].splitlines():
         if not line.lower().startswith(_NAMES):
@@ -54,7 +53,7 @@ def _read_first_fields(content: bytes) -> set[bytes]:
 
 
 def _clean(address: str) -> str:
-    """An address cannot end the line it stands in; bytes that are no text (surrogates) are kept."""
+    """Return the address so that it cannot end its line; bytes that are no text (surrogates) are kept."""
     kept = [letter for letter in address if letter.isprintable() or "\udc80" <= letter <= "\udcff"]
     return "".join(kept).strip("<> ")
 

@@ -24,8 +24,6 @@ _MAX_LOOKED_AT: Final = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class MessageFilter:
-    """Which messages are listed; None is all."""
-
     kind: FeedbackKind | None = None
     campaign_id: int | None = None
 
@@ -101,7 +99,7 @@ def list_messages(session: Session, wanted: MessageFilter, *, before: int | None
 
 
 def find_message(session: Session, number: int) -> KeptMessage | None:
-    """The message ``number`` with what it says of whom; None if there is none."""
+    """Return the message ``number`` with what it says of whom; None if there is none."""
     row = session.get(FeedbackMessage, number)
     if row is None:
         return None
@@ -114,7 +112,7 @@ def find_message(session: Session, number: int) -> KeptMessage | None:
 
 
 def find_next_held(session: Session, number: int) -> int | None:
-    """The message that waits for a person after ``number``, else the first of all; None if none waits."""
+    """Return the message that waits for a person after ``number``, else the first; None if none waits."""
     waits = (
         select(FeedbackMessage.id)
         .where(col(FeedbackMessage.state) == FeedbackState.held)
@@ -136,7 +134,6 @@ def _list_conditions(wanted: MessageFilter) -> list[ColumnElement[bool]]:
 
 
 def _list_subscribers(session: Session, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Whom each of the messages is about, by its number."""
     statement = (
         select(FeedbackEvent.message_id, Subscriber.email)
         .join(Subscriber, col(Subscriber.id) == col(FeedbackEvent.subscriber_id))

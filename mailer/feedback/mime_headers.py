@@ -44,7 +44,6 @@ def _candidates(content: bytes, charset: str) -> list[str]:
 
 
 def _text_codec(charset: str) -> str:
-    """Return the codec's name, "" if Python has none that makes text."""
     name = charset.strip().strip("\"'").lower()
     if not name or "\x00" in name or len(name) > 40:
         return ""

@@ -114,7 +114,7 @@ class MimePart:
         return parse_message(self.body)
 
     def read_attachment(self, limit: int) -> bytes:
-        """The decoded bytes of this part; none at all if there are more than ``limit`` of them.
+        """Return the decoded bytes of this part; none at all if there are more than ``limit`` of them.
 
         A part that was transferred as it is has lost the difference between its line ends.
         """
@@ -229,7 +229,6 @@ def _split_at(body: bytes, delimiter: bytes) -> Iterator[bytes]:
 
 
 def _decode_base64(content: bytes) -> bytes:
-    """Decode what can be decoded, past characters that are not of the alphabet and a missing end."""
     try:
         return b64decode(content)
     except (binascii.Error, ValueError):
@@ -330,7 +329,6 @@ def split_copy(text: str) -> tuple[str, MimePart | None]:
 
 
 def _unquote(copy: str) -> str:
-    """Take the same indent or quote mark off every line of a copied message."""
     mark = re.match(r"[ \t>|]*", copy)
     prefix = mark[0] if mark else ""
     if not prefix:

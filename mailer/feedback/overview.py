@@ -65,7 +65,6 @@ class FeedbackGroup:
     words: tuple[tuple[str, int], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The group as JSON shows it."""
         words = [{"words": words, "number": number} for words, number in self.words]
         return asdict(self) | {"kind": self.kind.value, "words": words}
 
@@ -91,7 +90,6 @@ class ReportedEvent:
     subscriber_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The event as JSON shows it."""
         shown = asdict(self)
         del shown["subscriber_id"]
         return shown | {"at": format_iso(self.at)}
@@ -112,7 +110,6 @@ class HeldMessage:
     events: tuple[ReportedEvent, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The message as JSON shows it."""
         return asdict(self) | {
             "received_at": format_iso(self.received_at),
             "events": [event.as_dict() for event in self.events],
@@ -148,7 +145,7 @@ def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGro
 
 
 def _name_consequence(state: FeedbackState, consequence: Consequence) -> str:
-    """What was done, as people see it: what waits for them is held, whatever was recorded of it."""
+    """Return what was done, as people see it: what waits for them is held, whatever was recorded of it."""
     if state is FeedbackState.held and consequence is Consequence.recorded:
         return Consequence.held.value
     return consequence.value
@@ -241,7 +238,7 @@ def list_held(
 
 
 def _read_excerpt(raw: bytes | None) -> str:
-    """The beginning of a message's text, without empty lines and what a terminal would obey."""
+    """Return the beginning of a message's text, without empty lines and what a terminal would obey."""
     if raw is None:
         return ""
     text = parse_message(raw).readable_text[: 4 * _EXCERPT_LENGTH]

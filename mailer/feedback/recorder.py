@@ -100,7 +100,16 @@ def record(context: FeedbackContext, arrival: Arrival, *, now: datetime) -> Rece
 
 def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: datetime) -> Receipt:
     message = arrival.message
-    number = _insert_message(session, arrival, now)
+    number = insert_message(
+        session,
+        arrival.fingerprint,
+        message.kind,
+        source=arrival.source,
+        now=now,
+        sender=message.sender,
+        subject=message.subject,
+        size=len(arrival.raw or b""),
+    )
     if number is None:
         return _read_receipt(session, arrival.fingerprint)
     workspace = context.workspace
@@ -143,25 +152,32 @@ def _record(session: Session, context: FeedbackContext, arrival: Arrival, now: d
     return Receipt(number=number, kind=message.kind, state=state, is_new=True)
 
 
-def _insert_message(session: Session, arrival: Arrival, now: datetime) -> int | None:
-    """Insert the message's row and return its number; None if the message is there already."""
-    message = arrival.message
+def insert_message(
+    session: Session,
+    fingerprint: str,
+    kind: FeedbackKind,
+    *,
+    source: str,
+    now: datetime,
+    sender: str = "",
+    subject: str = "",
+    size: int = 0,
+) -> int | None:
+    """Insert a message's row and return its number; None if there is one with this fingerprint already."""
     connection = session.connection()
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = (
         insert(FeedbackMessage)
         .values(
-            fingerprint=arrival.fingerprint,
+            fingerprint=fingerprint,
             received_at=now,
-            source=clean_text(arrival.source, 100),
-            kind=message.kind,
+            source=clean_text(source, 100),
+            kind=kind,
             state=FeedbackState.recorded,
-            sender=clean_text(message.sender, 320),
-            subject=clean_text(message.subject, 500),
-            size=len(arrival.raw or b""),
-            note="",
-            judgement="",
-            judged_by="",
+            sender=clean_text(sender, 320),
+            subject=clean_text(subject, 500),
+            size=size,
+            **dict.fromkeys(("note", "judgement", "judged_by"), ""),
         )
         .on_conflict_do_nothing(index_elements=["fingerprint"])
         .returning(col(FeedbackMessage.id))
@@ -196,7 +212,7 @@ def make_event(kind: FeedbackKind, finding: Finding, outcome: Outcome, *, at: da
 
 
 def _find_erased(session: Session, context: FeedbackContext, findings: Sequence[Finding]) -> set[int]:
-    """The positions of findings about people who were erased: nothing about them is kept again."""
+    """Return the positions of findings about people who were erased: nothing about them is kept again."""
     numbers = {finding.person.subscriber_id for finding in findings if finding.person}
     # Locked, so that an erasure at this moment comes before, and is seen here, or finds what is recorded.
     statuses = (

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import String, and_, cast, exists, literal, or_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import Clock, open_session, read_clock
@@ -29,7 +28,7 @@ from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequenc
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import Finding, FoundPerson
 from mailer.feedback.incoming_message import ReportedRecipient
-from mailer.feedback.recorder import make_event
+from mailer.feedback.recorder import insert_message, make_event
 from mailer.reasons.reason import Reason
 from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import find_enhanced_code
@@ -116,7 +115,6 @@ def record_refusals(context: FeedbackContext, campaign_id: int, *, now: datetime
 def _list_ended(
     session: Session, *, campaign_id: int | None = None, ended_after: datetime | None = None
 ) -> Sequence[tuple[int, datetime]]:
-    """The campaigns whose refusals are final, and when they ended."""
     # Whoever still sends for a campaign that was cancelled has yet to judge its dead addresses.
     claimed = exists().where(col(Delivery.campaign_id) == col(Campaign.id), col(Delivery.owner).is_not(None))
     columns: tuple[Any, ...] = (col(Campaign.id), col(Campaign.finished_at))
@@ -129,7 +127,7 @@ def _list_ended(
 
 
 def _find_new(session: Session, campaign_id: int) -> Sequence[_Refusal]:
-    """The refusals that are not recorded, by subscriber: in the order of all other locks."""
+    """Return the refusals that are not recorded, by subscriber: in the order of all other locks."""
     recorded = exists().where(
         col(FeedbackMessage.fingerprint) == literal(_PREFIX) + cast(col(Delivery.id), String)
     )
@@ -162,7 +160,7 @@ def _record(context: FeedbackContext, campaign_id: int, refusals: Sequence[_Refu
         rows = [
             (number, refusal)
             for refusal in refusals
-            if (number := _insert_message(session, refusal, now)) is not None
+            if (number := _insert(session, refusal, now)) is not None
         ]
         findings = [_make_finding(refusal) for _, refusal in rows]
         outcomes = _judge(session, context, campaign_id, findings, now)
@@ -176,25 +174,9 @@ def _record(context: FeedbackContext, campaign_id: int, refusals: Sequence[_Refu
     return len(rows)
 
 
-def _insert_message(session: Session, refusal: _Refusal, now: datetime) -> int | None:
-    """Insert the row that stands for the message; return its number, None if it is there already."""
-    connection = session.connection()
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = (
-        insert(FeedbackMessage)
-        .values(
-            fingerprint=f"{_PREFIX}{refusal.delivery_id}",
-            received_at=now,
-            source=SOURCE,
-            kind=FeedbackKind.bounce,
-            state=FeedbackState.recorded,
-            **dict.fromkeys(("sender", "subject", "note", "judgement", "judged_by"), ""),
-            size=0,
-        )
-        .on_conflict_do_nothing(index_elements=["fingerprint"])
-        .returning(col(FeedbackMessage.id))
-    )
-    return connection.execute(statement).scalar_one_or_none()
+def _insert(session: Session, refusal: _Refusal, now: datetime) -> int | None:
+    fingerprint = f"{_PREFIX}{refusal.delivery_id}"
+    return insert_message(session, fingerprint, FeedbackKind.bounce, source=SOURCE, now=now)
 
 
 def _make_finding(refusal: _Refusal) -> Finding:
@@ -225,7 +207,6 @@ def _make_finding(refusal: _Refusal) -> Finding:
 def _judge(
     session: Session, context: FeedbackContext, campaign_id: int, findings: Sequence[Finding], now: datetime
 ) -> Iterator[Outcome]:
-    """Do what follows from each refusal, and return what was done."""
     buried = _list_buried(session, campaign_id)
     believes_relay = _has_sent(session, campaign_id)
     outcomes = {}
@@ -250,7 +231,8 @@ def _judge(
 
 
 def _is_judged(finding: Finding) -> bool:
-    """Whether the end of sending has decided about this refusal: it was no plausible one, or is outdated."""
+    """Return whether the end of sending has decided about this refusal: it was no plausible one, or is
+    outdated."""
     code = finding.recipient.code
     return is_dead_refusal(int(code) if code else None, finding.recipient.words)
 
@@ -260,7 +242,6 @@ def _concerns_us(finding: Finding) -> bool:
 
 
 def _list_buried(session: Session, campaign_id: int) -> set[int]:
-    """The readers who were marked as bounced for their refusal in this campaign."""
     statement = select(ConsentRecord.subscriber_id).where(
         col(ConsentRecord.event) == ConsentEvent.bounced,
         col(ConsentRecord.method) == METHOD,
@@ -270,7 +251,8 @@ def _list_buried(session: Session, campaign_id: int) -> set[int]:
 
 
 def _has_sent(session: Session, campaign_id: int) -> bool:
-    """Whether any message was accepted: a relay that refuses everything says nothing about its readers."""
+    """Return whether any message was accepted: a relay that refuses everything says nothing about its
+    readers."""
     sent = exists().where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.sent)
     return bool(session.connection().execute(select(sent)).scalar())
 

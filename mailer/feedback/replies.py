@@ -90,7 +90,7 @@ def split_reply(text: str) -> OwnText:
 
 
 def _begins_original(lines: Sequence[str], position: int) -> bool:
-    """Whether a whole message begins at ``position``: a separator, or a block of header fields."""
+    """Return whether a whole message begins at ``position``: a separator, or a block of header fields."""
     patterns = _load_patterns()
     line = _simplify(lines[position])
     if patterns.separator.fullmatch(line):
@@ -134,13 +134,11 @@ def _measure_attribution(lines: Sequence[str], position: int) -> int:
 
 
 def _is_quoted(lines: Sequence[str], position: int) -> bool:
-    """Whether the next line that is not empty is marked as quoted."""
     following = next((one for one in lines[position : position + 3] if one.strip()), "")
     return _QUOTED.match(following) is not None
 
 
 def _simplify(line: str) -> str:
-    """Return ``line`` with the characters that the tables are written in."""
     line = line.strip().strip("*").lower()
     return line.replace("\u2019", "'").replace("\uff1a", ":").replace("\xa0", " ").replace(" :", ":")
 

@@ -69,7 +69,6 @@ class WaitingReply:
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The reply as JSON shows it."""
         moments = {"received_at": self.received_at, "next_at": self.next_at}
         return asdict(self) | {name: format_iso(at) for name, at in moments.items()}
 
@@ -199,7 +198,6 @@ def _list_own_addresses(settings: Settings) -> Iterator[str]:
 
 
 def _is_tokened(address: str, settings: Settings) -> bool:
-    """Whether ``address`` is the bounce or leaving address with a token."""
     local, _, domain = address.rpartition("@")
     plain = f"{local.partition(settings.feedback.delimiter)[0]}@{domain}"
     return plain in {settings.feedback.bounce_address.lower(), settings.feedback.leave_address.lower()}

@@ -153,18 +153,11 @@ def judge_in_session(
     if judgement.kind is FeedbackKind.reply:
         _forward(session, kept, now)
         return Verdict(number=number, is_forwarded=True)
-    outcomes = _judge_people(session, workspace, kept, judgement, judge_name, subscriber, now)
+    outcomes = _judge_people(session, workspace, number, judgement, judge_name, subscriber, now)
     return Verdict(number=number, outcomes=outcomes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _KeptMessage:
-    number: int
-    raw: bytes | None
-    size: int
-
-
-def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _KeptMessage:
+def _take(session: Session, number: int, word: str, by: str, now: datetime) -> FeedbackMessage:
     """Mark a held message as judged, so that nobody else can, and return what was kept of it."""
     message = session.get(FeedbackMessage, number)
     if message is None:
@@ -172,7 +165,6 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
             ReviewFault.unknown,
             f"There is no message {number}. `mailer feedback review` lists those that wait.",
         )
-    kept = _KeptMessage(number=number, raw=message.raw, size=message.size)
     values = {"state": FeedbackState.judged, "judgement": word, "judged_by": by, "judged_at": now}
     taken = session.connection().execute(
         update(FeedbackMessage)
@@ -180,7 +172,7 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
         .values(raw=None, **values)
     )
     if taken.rowcount == 1:
-        return kept
+        return message
     session.refresh(message)
     if message.judged_by:
         raise ReviewError(
@@ -195,7 +187,7 @@ def _take(session: Session, number: int, word: str, by: str, now: datetime) -> _
     )
 
 
-def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
+def _forward(session: Session, kept: FeedbackMessage, now: datetime) -> None:
     if kept.raw is None or len(kept.raw) < kept.size:
         raise ReviewError(
             ReviewFault.cut,
@@ -203,21 +195,21 @@ def _forward(session: Session, kept: _KeptMessage, now: datetime) -> None:
                 "Message %(number)s cannot go on: only its beginning is kept here. Forward it "
                 "from the mailbox's quarantine folder, then judge it with --as ignore."
             )
-            % {"number": kept.number},
+            % {"number": kept.id},
         )
     session.connection().execute(
         update(FeedbackMessage)
-        .where(col(FeedbackMessage.id) == kept.number)
+        .where(col(FeedbackMessage.id) == kept.id)
         .values(state=FeedbackState.forwarding, kind=FeedbackKind.reply, raw=kept.raw)
     )
-    session.add(QueuedReply(message_id=kept.number, not_before=now))
+    session.add(QueuedReply(message_id=kept.id or 0, not_before=now))
     session.flush()
 
 
 def _judge_people(
     session: Session,
     workspace: Workspace,
-    kept: _KeptMessage,
+    number: int,
     judgement: Judgement,
     by: str,
     subscriber: str,
@@ -225,15 +217,14 @@ def _judge_people(
 ) -> tuple[tuple[str, Consequence], ...]:
     if judgement.kind is None:
         return ()
-    events = _list_open_events(session, kept.number)
+    events = _list_open_events(session, number)
     pairs = _find_people(session, events, subscriber, now)
     if not pairs:
         if not judgement.needs_person:
             return ()
         raise ReviewError(
             ReviewFault.nobody,
-            f"Nobody on the list was found for message {kept.number}. Say whom it is about: "
-            "--subscriber ADDRESS.",
+            f"Nobody on the list was found for message {number}. Say whom it is about: --subscriber ADDRESS.",
         )
     findings = [
         Finding(recipient=_make_recipient(event, judgement), person=person) for event, person in pairs
@@ -241,10 +232,10 @@ def _judge_people(
     case = FeedbackCase(session=session, workspace=workspace, kind=judgement.kind, now=now, judged_by=by)
     outcomes = apply_consequences(case, findings)
     session.connection().execute(
-        update(FeedbackMessage).where(col(FeedbackMessage.id) == kept.number).values(kind=judgement.kind)
+        update(FeedbackMessage).where(col(FeedbackMessage.id) == number).values(kind=judgement.kind)
     )
     for (event, _), finding, outcome in zip(pairs, findings, outcomes, strict=True):
-        _write_event(session, kept.number, event, judgement.kind, finding, outcome, now)
+        _write_event(session, number, event, judgement.kind, finding, outcome, now)
     session.flush()
     return tuple(
         (person.email, outcome.consequence) for (_, person), outcome in zip(pairs, outcomes, strict=True)
@@ -252,8 +243,8 @@ def _judge_people(
 
 
 def _list_open_events(session: Session, number: int) -> Sequence[FeedbackEvent]:
-    """The events of a message that a judgement is about: those that were held, or else all on which nothing
-    was done."""
+    """Return the events of a message that a judgement is about: those that were held, or else all on which
+    nothing was done."""
     statement = (
         select(FeedbackEvent)
         .where(

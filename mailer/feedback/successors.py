@@ -59,7 +59,6 @@ class SuccessorProposal:
     sectors: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The proposal as JSON shows it."""
         return asdict(self) | {"at": format_iso(self.at), "sectors": [*self.sectors]}
 
 
@@ -85,7 +84,7 @@ def find_proposal(session: Session, number: int) -> SuccessorProposal | None:
 
 
 def is_proposal_decided(session: Session, number: int) -> bool:
-    """Whether somebody has decided about proposal ``number``."""
+    """Return whether somebody has decided about proposal ``number``."""
     found = session.get(ProposedSuccessor, number)
     return found is not None and found.state is not SuccessorState.proposed
 

@@ -65,7 +65,7 @@ def run_feedback_worker(
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
 ) -> Iterator[Source]:
-    """The sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
+    """Return the sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
     workspace = context.workspace
     settings = workspace.settings.feedback
     yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
@@ -90,7 +90,7 @@ def list_sources(
 
 
 def read_imap_options(workspace: Workspace) -> ImapOptions:
-    """The mailbox of ``[feedback] imap``. Its files are relative to the workspace.
+    """Return the mailbox of ``[feedback] imap``. Its files are relative to the workspace.
 
     Raises:
         ValueError: it is not the address of a mailbox.
@@ -106,7 +106,7 @@ def read_imap_options(workspace: Workspace) -> ImapOptions:
 
 
 def is_shared_mailbox(settings: Settings, options: ImapOptions) -> bool:
-    """Whether people read the mailbox, too: by the settings, or because replies go there anyway.
+    """Return whether people read the mailbox, too: by the settings, or because replies go there anyway.
 
     A reply that was forwarded to the mailbox it came from would come back for ever.
     """
@@ -116,7 +116,7 @@ def is_shared_mailbox(settings: Settings, options: ImapOptions) -> bool:
 
 
 def read_lmtp_address(workspace: Workspace) -> ListenAddress:
-    """Where ``[feedback] lmtp`` says to listen; a socket's path is relative to the workspace."""
+    """Return where ``[feedback] lmtp`` says to listen; a socket's path is relative to the workspace."""
     address = parse_listen_address(workspace.settings.feedback.lmtp)
     return ListenAddress(path=workspace.root / address.path) if address.path is not None else address
 

@@ -47,7 +47,7 @@ class ImportChoices:
     basis: str = ""
 
     def make_read_options(self, name: str) -> ReadOptions:
-        """How to read the file called ``name``."""
+        """Return how to read the file called ``name``."""
         return ReadOptions(
             encoding=self.encoding or None,
             delimiter=self.delimiter or None,
@@ -64,7 +64,7 @@ class ImportChoices:
         )
 
     def write_json(self) -> str:
-        """The choices as JSON, the same text for the same choices."""
+        """Return the choices as JSON, the same text for the same choices."""
         return json.dumps(
             {
                 "encoding": self.encoding,
@@ -122,7 +122,6 @@ class CheckedFile:
         return hashlib.sha256(self.write_json().encode()).hexdigest()
 
     def write_json(self) -> str:
-        """All of it as JSON."""
         report = self.report
         return json.dumps(
             {
@@ -138,7 +137,7 @@ class CheckedFile:
         )
 
     def without_people(self) -> "CheckedFile":
-        """The same without anything that names a person: for when the file is imported and long gone."""
+        """Return the same without anything that names a person, for when the file is long gone."""
         report = self.report and replace(
             self.report,
             refused=(),
@@ -221,7 +220,7 @@ def _read_inspected(written: dict[str, Any]) -> InspectedFile:
 
 
 def _write_refused(row: RefusedRow) -> dict[str, Any]:
-    """A row with its reason as a phrase, so that it is said in the language of whoever reads it."""
+    """Return a row with its reason as a phrase, so that it is said in the language of whoever reads it."""
     written = row.as_dict()
     return {**written, "reason": row.reason.dump()} if isinstance(row.reason, Phrase) else written
 

@@ -122,7 +122,7 @@ def find_file_of_import(session: Session, import_id: int) -> KnownFile | None:
 
 
 def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str, str, datetime]]:
-    """The number, name, uploader and time of the files that wait or are worked on, the newest first."""
+    """Return number, name, uploader and time of the files that wait or are worked on, the newest first."""
     found = session.exec(
         select(ImportFile.id, ImportFile.name, TeamMember.name, ImportFile.uploaded_at)
         .where(col(ImportFile.state).in_(sorted(OPEN)), ImportFile.member_id == TeamMember.id)
@@ -133,7 +133,7 @@ def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str,
 
 
 def list_waiting_files(session: Session, member_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
-    """The number and name of each file of a member that waits for a person, the newest first."""
+    """Return the number and name of each file of a member that waits for a person, the newest first."""
     found = session.exec(
         select(ImportFile.id, ImportFile.name)
         .where(ImportFile.state == ImportFileState.checked, ImportFile.member_id == member_id)
@@ -272,7 +272,7 @@ def begin_upload(workspace: Workspace) -> UploadWriter:
 
 
 def find_upload(workspace: Workspace, stored_as: str) -> Path:
-    """The path of a kept file, which may be gone."""
+    """Return the path of a kept file, which may be gone."""
     return workspace.uploads / stored_as
 
 

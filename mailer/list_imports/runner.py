@@ -125,7 +125,7 @@ class ImportRunner:
             self._turn.wait_for(lambda: not self._is_working(number), seconds)
 
     def count_rows(self, number: int) -> int | None:
-        """How many rows of a file were read so far; None if this program is not working on it."""
+        """Return how many rows of a file were read so far; None if this program is not working on it."""
         current, rows = self._current
         return rows if current == number else None
 
@@ -319,7 +319,6 @@ class ImportRunner:
 
 
 def _put(session: Session, row: ImportFile, checked: CheckedFile, *, hitch: ImportHitch | None) -> None:
-    """Let a file wait for a person, with what was found in it."""
     row.state, row.began_at, row.hitch = ImportFileState.checked, None, hitch
     row.result, row.version = checked.write_json(), checked.version
     session.add(row)

@@ -116,7 +116,7 @@ def list_open_invitations(session: Session, *, now: datetime) -> list[OpenInvita
 
 
 def find_inviter(session: Session, member_id: int) -> str:
-    """The name of who invited a member; "" if nobody is known."""
+    """Return the name of who invited a member; "" if nobody is known."""
     invitation = session.get(TeamInvitation, member_id)
     inviter = session.get(TeamMember, (invitation and invitation.invited_by) or 0)
     return inviter.name if inviter is not None else ""

@@ -38,7 +38,7 @@ _OWN_TABLES: tuple[type[SQLModel], ...] = (
 
 
 def export_member_data(session: Session, member_id: int) -> dict[str, Any]:
-    """All that is known about a member beside what they wrote and did, ready for JSON, by table."""
+    """Return all that is known about a member beside what they wrote and did, ready for JSON, by table."""
     member = session.get_one(TeamMember, member_id)
     known: dict[str, Any] = {"member": _describe(member)}
     for model in _OWN_TABLES:
@@ -87,7 +87,6 @@ def erase_member(session: Session, email: str) -> None:
 
 
 def _mask_approvals(session: Session, member_id: int) -> None:
-    """Take their name away from the approvals that they asked for, gave and commented on."""
     connection = session.connection()
     for table, column in (
         (ApprovalRound, ApprovalRound.asked_by),

@@ -133,7 +133,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 
 def is_allowed(role: Role, permission: Permission) -> bool:
-    """Whether a member of ``role`` may do what ``permission`` names."""
+    """Return whether a member of ``role`` may do what ``permission`` names."""
     return permission in PERMISSIONS[role]
 
 

@@ -75,7 +75,7 @@ def find_identity_member(
 
 
 def find_organisation_account(session: Session, member_id: int) -> str:
-    """The issuer of a member's account at the organisation; "" if they have none."""
+    """Return the issuer of a member's account at the organisation; "" if they have none."""
     row = session.get(OrganisationAccount, member_id)
     return row.issuer if row is not None else ""
 
@@ -148,7 +148,7 @@ class _Endpoints:
 
 
 def open_provider(workspace: Workspace) -> "OpenIdProvider | None":
-    """The provider that the settings name; None if they name none. Nothing is asked of it yet.
+    """Return the provider that the settings name; None if they name none. Nothing is asked of it yet.
 
     The file with the secret is read when the secret is needed, so that a new one needs no restart.
     """
@@ -260,7 +260,6 @@ class OpenIdProvider:
         )
 
     def _verify(self, token: str) -> Mapping[str, Any]:
-        """The claims of a token that the provider has signed."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
@@ -330,7 +329,6 @@ class OpenIdProvider:
         *,
         auth: tuple[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """The JSON object that the provider answers."""
         # Not imported at the top: it takes a tenth of a second to load.
         import httpx2
 

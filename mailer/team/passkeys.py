@@ -234,7 +234,7 @@ def _list_descriptors(session: Session, member_id: int) -> "list[PublicKeyCreden
 
 
 def _make_handle(member_id: int, key: SuppressionKey) -> bytes:
-    """What authenticators call a member: it tells nothing about them (level 3 §14.6.1)."""
+    """Return what authenticators call a member: it tells nothing about them (level 3 §14.6.1)."""
     return hmac.digest(key.key, f"studio passkey\0{member_id}".encode(), "sha256")
 
 

@@ -89,7 +89,7 @@ def find_password_fault(password: str, own_words: Iterable[str]) -> PasswordFaul
 
 
 def normalise_password(password: str) -> str:
-    """The same text for the same keys on every machine (RFC 8265 §4.2.2)."""
+    """Return the same text for the same keys on every machine (RFC 8265 §4.2.2)."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -112,7 +112,7 @@ class PasswordChecker:
             return _make_hasher().hash(normalise_password(password))
 
     def check(self, password: str, stored: StoredPassword | None) -> bool:
-        """Whether ``password`` is the one ``stored``. Without any it takes as long, and is wrong."""
+        """Return whether ``password`` is the one ``stored``. Without any it takes as long, and is wrong."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
         try:
@@ -127,12 +127,11 @@ class PasswordChecker:
 
 
 def is_outdated(stored: StoredPassword) -> bool:
-    """Whether a hash was made with weaker parameters than today's."""
+    """Return whether a hash was made with weaker parameters than today's."""
     return _make_hasher().check_needs_rehash(stored.hash)
 
 
 def find_password(session: Session, member_id: int) -> StoredPassword | None:
-    """The stored password of a member; None if they have none."""
     row = session.get(MemberPassword, member_id)
     return None if row is None else StoredPassword(row.hash)
 
@@ -170,7 +169,7 @@ def _read_common_passwords() -> frozenset[str]:
 
 
 def _list_parts(words: Iterable[str]) -> tuple[str, ...]:
-    """The parts of names and addresses that are long enough to mean somebody, the longest first."""
+    """Return the parts of names and addresses that are long enough to mean somebody, the longest first."""
     parts = {
         part for text in words for part in re.split(r"[\W_]+", text.casefold()) if len(part) >= _MIN_PART
     }
@@ -178,7 +177,7 @@ def _list_parts(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_made_of(lowered: str, parts: tuple[str, ...]) -> bool:
-    """Whether little is left of a password without ``parts``, and without digits and signs."""
+    """Return whether little is left of a password without ``parts``, and without digits and signs."""
     rest = lowered
     for part in parts:
         rest = rest.replace(part, " ")

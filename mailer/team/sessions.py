@@ -27,8 +27,8 @@ def make_secret() -> str:
 
 
 def digest_secret(secret: str) -> str:
-    """The SHA-256 of a secret, in hexadecimal. Looking a row up by it reveals nothing by its duration: who
-    does not know the secret cannot choose the digest."""
+    """Return the SHA-256 of a secret, in hexadecimal. Looking a row up by it reveals nothing by its duration:
+    who does not know the secret cannot choose the digest."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
@@ -175,8 +175,6 @@ _MAX_LENGTH = 3500
 
 
 class TicketPurpose(StrEnum):
-    """What a ticket is for; one for another purpose is none."""
-
     asked = "asked"
     """A link was asked for: to which address."""
 
@@ -231,7 +229,7 @@ class TicketSigner:
         return Ticket(ticket_id=ticket_id, values=values)
 
     def hash_address(self, email: str) -> str:
-        """A keyed hash of an address, to recognise it by."""
+        """Return a keyed hash of an address, to recognise it by."""
         return hmac.digest(self.key.key, f"studio address\0{email}".encode(), "sha256").hex()
 
     def _sign(self, purpose: TicketPurpose, body: str) -> bytes:

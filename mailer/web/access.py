@@ -32,7 +32,7 @@ class LocalAccess:
     opening_path: str = "/"
 
     def make_url(self, base: str) -> str:
-        """The address to open: the app at ``base``, with the secret."""
+        """Return the address to open: the app at ``base``, with the secret."""
         return f"{base}{self.opening_path}?{urlencode({_PARAMETER: self.token})}"
 
     @property
@@ -41,7 +41,7 @@ class LocalAccess:
         return f"mailer_{hashlib.sha256(self.token.encode()).hexdigest()[:8]}"
 
     def refuses(self, scope: Scope) -> bool:
-        """Whether a request comes without the secret and needs it."""
+        """Return whether a request comes without the secret and needs it."""
         request = Request(scope)
         if request.url.path.startswith(_OPEN_PATHS):
             return False
@@ -63,7 +63,6 @@ class LocalAccess:
         return answer
 
     def _is_first_visit(self, request: Request) -> bool:
-        """Whether a request is for the address that was printed."""
         return request.url.path == self.opening_path and self._is_token(request.query_params, _PARAMETER)
 
     def _is_token(self, values: Mapping[str, str], name: str) -> bool:
@@ -118,7 +117,6 @@ class TrustedProxies:
         return str(client)
 
     def trusts(self, address: Address) -> bool:
-        """Return whether an address belongs to a trusted proxy."""
         return any(address in network for network in self.networks)
 
 

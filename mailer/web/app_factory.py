@@ -89,8 +89,6 @@ def assemble_local_app(
 
 
 def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:
-    """Answer every error with a plain page that reveals nothing and repeats nothing from the request."""
-
     def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it below
         page = rules.error_page(error.status_code, request.scope)

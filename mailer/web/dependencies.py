@@ -51,7 +51,7 @@ class LinkStore:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, campaign_id: int) -> CampaignLinks | None:
-        """The links of a campaign; None if there is none that was launched and counts clicks."""
+        """Return the links of a campaign; None if there is none that was launched and counts clicks."""
         with self._lock:
             if campaign_id in self._campaigns:
                 self._campaigns.move_to_end(campaign_id)
@@ -80,7 +80,7 @@ class LinkStore:
 
 
 def format_location(url: str) -> str:
-    """An address as an author wrote it, for a Location header: ASCII, with nothing that ends a line."""
+    """Return an author's address for a Location header: ASCII, with nothing that ends a line."""
     try:
         parts = urlsplit(url)
         host = parts.netloc if parts.netloc.isascii() else _encode_host(parts.netloc)

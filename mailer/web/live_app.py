@@ -101,7 +101,6 @@ class LiveApp:
             closing.add_done_callback(self._closing.discard)
 
     def _is_outdated(self, opened: _OpenApp) -> bool:
-        """Whether there are newer settings, with which an app has not failed yet."""
         settings = self._live.current.settings
         return settings is not opened.settings and settings is not self._unusable
 

@@ -41,7 +41,7 @@ class Coding(StrEnum):
 
 
 def accepts(accepted: str, coding: Coding) -> bool:
-    """Whether an Accept-Encoding names ``coding``, and not only to refuse it (RFC 9110 §12.5.3)."""
+    """Return whether an Accept-Encoding names ``coding``, and not only to refuse it (RFC 9110 §12.5.3)."""
     for choice in accepted.lower().split(","):
         name, _, weight = choice.replace(" ", "").partition(";")
         if name == coding:
@@ -153,7 +153,7 @@ class Asset:
         return gzip.compress(self.data, compresslevel=9, mtime=0)
 
     def encode(self, accepted: str) -> tuple[bytes, Coding | None]:
-        """The smallest form that an Accept-Encoding allows, and how it is compressed."""
+        """Return the smallest form that an Accept-Encoding allows, and how it is compressed."""
         if self.brotli is not None and accepts(accepted, Coding.br):
             return self.brotli, Coding.br
         if len(self.data) >= LEAST_TO_COMPRESS and accepts(accepted, Coding.gzip):
@@ -272,8 +272,6 @@ class PageRenderer:
 
 
 def _make_sender_filter(sender: SenderSettings) -> Callable[[Context, str], Markup]:
-    """Make the filter that marks the sender's own words with their language, if the page is in another."""
-
     @pass_context
     def quote_ours(context: Context, text: str) -> Markup:
         translator: Translator = context["translator"]

@@ -123,7 +123,6 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
 
 
 def show_mail(request: Request, preview: PreviewDep) -> Response:
-    """Show the email for its frame, in a sandbox of its own."""
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     reader = preview.find_recipient(query)[0].reader
     mail, _ = choose_form(
@@ -147,7 +146,6 @@ def show_image(name: str, preview: PreviewDep) -> Response:
 
 
 def show_version(preview: PreviewDep) -> Response:
-    """Show the version of the edition's files, which the page requests once a second."""
     return PlainTextResponse(preview.compiler.read_version())
 
 

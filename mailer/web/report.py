@@ -83,7 +83,7 @@ def show_campaign(campaign_id: str, desk: DeskDep) -> Response:
 
 
 def _say_segment(session: Session, segment: str, desk: ReportDesk) -> str:
-    """What a segment means; "" if there is none, or it is not valid any more."""
+    """Return what a segment means; "" if there is none, or it is not valid any more."""
     settings = desk.workspace.settings
     try:
         return (

@@ -109,7 +109,8 @@ class StoppableServer(uvicorn.Server):
 
 
 def find_stop_event(scope: Scope) -> asyncio.Event:
-    """The event that is set when the server of a request is to stop; one that never is, if it has none."""
+    """Return the event that is set when the server of a request is to stop; one that never is, if it has
+    none."""
     found = scope.get("state", {}).get(_STOPPING)
     return found if isinstance(found, asyncio.Event) else asyncio.Event()
 

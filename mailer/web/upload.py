@@ -18,16 +18,15 @@ _FILE_NAME: Final = re.compile(
 
 
 def read_boundary(content_type: str) -> bytes:
-    """The boundary between the parts of a form with this Content-Type; empty if it is no such form."""
+    """Return the boundary between the parts of a form with this Content-Type; empty if it is no such form."""
     kind, parameters = parse_parameters(content_type)
     is_form = kind == "multipart/form-data"
     return parameters.get("boundary", "").encode("latin-1", "ignore") if is_form else b""
 
 
 def find_file_name(head: bytes) -> str | None:
-    """The name of the file in a part with these header lines: without its folder, and the last 200 characters
-    of it, which have its ending. None if the part has no file.
-    """
+    """Return the name of the file in a part with these header lines: without its folder, and the last 200
+    characters of it, which have its ending. None if the part has no file."""
     found = _FILE_NAME.search(head)
     if found is None:
         return None
@@ -48,7 +47,7 @@ class UploadedForm:
     file_names: Mapping[str, str]
 
     def text(self, name: str) -> str:
-        """The text in a field, "" if it is missing. Browsers end lines with CRLF, which becomes LF."""
+        """Return the text in a field, "" if it is missing. Browsers end lines with CRLF, which becomes LF."""
         return self.values.get(name, b"").decode("utf-8", "replace").replace("\r\n", "\n")
 
 

@@ -70,7 +70,6 @@ class RefusalCounter:
 
 
 def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
-    """A route for each webhook."""
     held, refusals = _HeldBytes(), RefusalCounter()
 
     def make_handler(webhook: Webhook) -> Callable[..., Response]:
@@ -101,7 +100,7 @@ def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
 
 
 async def _read_body(request: Request, held: _HeldBytes) -> AsyncIterator[bytes]:
-    """The whole body, limited in size by the security middleware."""
+    """Return the whole body, limited in size by the security middleware."""
     chunks, size = [], 0
     try:
         async for chunk in request.stream():

@@ -136,7 +136,7 @@ def _has_automatic_field(headers: Headers) -> bool:
 
 
 def _is_receipt(message: MimePart) -> bool:
-    """A read receipt (RFC 8098)."""
+    """Return whether it is a read receipt (RFC 8098)."""
     report = message.parameters.get("report-type", "").strip().lower()
     return message.content_type == "multipart/report" and report == "disposition-notification"
 
@@ -161,7 +161,7 @@ def _count_points(headers: Headers, subject: str) -> int:
 
 
 def _adds_to_topic(subject: str, topic: str) -> bool:
-    """Whether ``subject`` is a phrase before the topic of the conversation, in whatever language.
+    """Return whether ``subject`` is a phrase before the topic of the conversation, in whatever language.
 
     Exchange makes the subject of an automatic reply so. What it writes before people's replies and forwarded
     messages is one short word; before answers to an invitation, one word.
@@ -293,7 +293,8 @@ def _find_point(text: str, *, anywhere: bool) -> _Point:
 
 
 def _is_statement(text: str, position: int, point: int) -> bool:
-    """Whether a phrase at ``position`` is a sentence of its own, not one about somebody else's message.
+    """Return whether a phrase at ``position`` is a sentence of its own, not one about somebody else's
+    message.
 
     ``point`` is where the text begins, after greetings.
     """

@@ -254,7 +254,7 @@ def _find_scripts(text: str) -> list[Script]:
 
 @cache
 def _compile(script: Script) -> Mapping[PhraseKind, re.Pattern[str]]:
-    """One pattern for each kind of phrase; that of a prefix is left to :func:`has_prefix`."""
+    """Return one pattern for each kind of phrase; that of a prefix is left to :func:`has_prefix`."""
     ordered = sorted((one for one in load_phrases() if one.script is script), key=lambda one: one.kind)
     return {
         kind: _join(phrase.pattern for phrase in phrases)

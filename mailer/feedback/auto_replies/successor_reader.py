@@ -237,7 +237,6 @@ def _split_paragraph(lines: Sequence[str]) -> list[str]:
 
 
 def _has_left(kinds: Collection[PhraseKind]) -> bool:
-    """Whether a message that says ``kinds`` speaks of somebody who is gone, not away."""
     if PhraseKind.departure in kinds:
         # "I have left for my holidays and will be back on Monday."
         return PhraseKind.successor in kinds or not _TEMPORARY.issubset(kinds)
@@ -257,7 +256,6 @@ def _find_statement(kinds: Sequence[Collection[PhraseKind]], position: int) -> i
 
 
 def _is_about_something_else(kinds: Sequence[Collection[PhraseKind]], statement: int, position: int) -> bool:
-    """Whether the address at ``position`` is for urgent cases, or the same person's new one."""
     said = set(kinds[position])
     if PhraseKind.new_address in said:
         return True

@@ -62,7 +62,7 @@ _ANSWERED = re.compile(
 
 
 def may_be_bounce(message: MimePart) -> bool:
-    """Whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
+    """Return whether it is worth asking the rules: a machine sent it, or its subject is that of a bounce."""
     headers = message.headers
     return (
         is_from_server(message)
@@ -74,7 +74,7 @@ def may_be_bounce(message: MimePart) -> bool:
 
 
 def is_from_server(message: MimePart) -> bool:
-    """Whether a mail server sent it, as far as its sender or its form tells.
+    """Return whether a mail server sent it, as far as its sender or its form tells.
 
     An empty envelope sender alone is no sign: vacation programs use it, too (RFC 3834, section 3.3).
     """
@@ -90,13 +90,13 @@ def is_from_server(message: MimePart) -> bool:
 
 
 def is_forwarded_bounce(message: MimePart) -> bool:
-    """Whether somebody forwarded a bounce, by its subject."""
+    """Return whether somebody forwarded a bounce, by its subject."""
     subject = message.headers.get("subject")
     return bool(_FORWARDED.match(subject) and _BOUNCE_SUBJECT.search(subject))
 
 
 def is_from_mail_system(message: MimePart) -> bool:
-    """Whether a mail server wrote it, rather than a person or a person's vacation program."""
+    """Return whether a mail server wrote it, rather than a person or a person's vacation program."""
     headers = message.headers
     if "in-reply-to" in headers and message.content_type != "multipart/report":
         return False
@@ -115,7 +115,7 @@ def is_from_mail_system(message: MimePart) -> bool:
 
 
 def _has_null_sender(message: MimePart) -> bool:
-    """Whether the envelope sender is empty, as RFC 5321 (section 4.5.5) asks of notices."""
+    """Return whether the envelope sender is empty, as RFC 5321 (section 4.5.5) asks of notices."""
     path = message.headers.raw("return-path").strip() if "return-path" in message.headers else "?"
     return path in ("<>", "", "<MAILER-DAEMON>") or path.lower().startswith("<mailer-daemon@")
 
@@ -263,7 +263,6 @@ def _guess(
 
 
 def _action_of(subject: str, text: str) -> str:
-    """Return "delayed" for what says that the server goes on trying, or "failed"."""
     return "delayed" if _DELAY_SUBJECT.search(subject) or _DELAY.search(text[:4000]) else "failed"
 
 
@@ -312,5 +311,4 @@ def _words_about(report: RecipientReport, text: str, *, is_only: bool) -> str:
 
 
 def _find_replies(text: str) -> list[str]:
-    """Return the lines with the reply of a server in them."""
     return [line for line in text.split("\n") if _REPLY.search(line)]

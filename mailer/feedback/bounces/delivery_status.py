@@ -139,7 +139,6 @@ def _read_groups(text: str) -> Iterator[Headers]:
 
 
 def _is_sound(block: str, fields: int) -> bool:
-    """Whether every line is a field or continues one."""
     continued = block.count("\n ") + block.count("\n\t")
     return fields + continued == block.count("\n") + 1 and not _INDENTED_FIELD.search(block)
 
@@ -156,7 +155,6 @@ def _mend_block(block: str) -> str:
 
 
 def _join_groups(groups: list[Headers]) -> Iterator[Headers]:
-    """Yield one group of fields per recipient, also where empty lines or none at all part them."""
     current: list[tuple[str, str]] = []
     for group in groups:
         if current and not any(name in group for name in _RECIPIENT_FIELDS):
@@ -230,7 +228,7 @@ def _character(number: int) -> str:
 
 
 def is_from_amazon(message: MimePart) -> bool:
-    """Whether the sender is Amazon's notification service, as far as its address tells."""
+    """Return whether the sender is Amazon's notification service, as far as its address tells."""
     return "amazonaws.com" in message.headers.raw("from").lower()
 
 

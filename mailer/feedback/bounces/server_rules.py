@@ -69,7 +69,7 @@ class ServerRule:
         return after, until, reply
 
     def applies(self, lower_text: str) -> bool:
-        """Whether a mark of the server is in the lower-case ``lower_text``."""
+        """Return whether a mark of the server is in the lower-case ``lower_text``."""
         # Not any(): this is asked of every rule, and a generator takes longer than the search.
         for mark in self.marks:  # noqa: SIM110
             if mark in lower_text:
@@ -206,7 +206,6 @@ def find_transcript(text: str) -> str:
 
 
 def _find_in_paragraph(text: str, address: str) -> str:
-    """The command that Postfix names in its paragraph on ``address``."""
     start = text.lower().find(f"<{address.lower()}>: ")
     if start < 0:
         return ""

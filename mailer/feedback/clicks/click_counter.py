@@ -49,9 +49,8 @@ class FirstDeliveries:
         self._found: dict[str, datetime | None] = {}
 
     def find(self, country: str) -> datetime | None:
-        """The time of the first, or of any that was long before the country's first click; None if there is
-        none.
-        """
+        """Return the time of the first, or of any that was long before the country's first click; None if
+        there is none."""
         if country not in self._found:
             self._found[country] = self._find(country)
         return self._found[country]
@@ -206,7 +205,7 @@ def _count_campaign(connection: Connection, campaign_id: int, now: datetime) -> 
 
 
 def _load_rows(connection: Connection, campaign_id: int) -> Sequence[Any]:
-    """The clicks that are not counted, and those just before them."""
+    """Return the clicks that are not counted, and those just before them."""
     of_campaign = col(Click.campaign_id) == campaign_id
     first = select(func.min(col(Click.clicked_at))).where(of_campaign, col(Click.clicker).is_(None))
     since = connection.execute(first).scalar()
@@ -242,7 +241,6 @@ def _read_facts(connection: Connection, campaign_id: int, ready: Sequence[Any]) 
 
 
 def _load_counted(connection: Connection, campaign_id: int, ready: Sequence[Any]) -> set[_Key]:
-    """What the same visitors have been counted for already."""
     found: set[_Key] = set()
     for some in _chunk(sorted({bytes(row.visitor) for row in ready})):
         counted = select(Click.__table__).where(  # type: ignore[attr-defined]
@@ -256,8 +254,8 @@ def _load_counted(connection: Connection, campaign_id: int, ready: Sequence[Any]
 
 
 def _make_keys(row: Any, clicker: Clicker) -> tuple[_Key, _Key]:
-    """What a click counts as: for its link, and for any. Readers of another country or with other sectors
-    behind the same address are others."""
+    """Return what a click counts as: for its link, and for any. Readers of another country or with other
+    sectors behind the same address are others."""
     visitor = bytes(row.visitor)
     return (
         (visitor, row.link_number, row.country, row.sectors, clicker),

@@ -43,7 +43,7 @@ class VisitorHasher:
         self._day_key = b""
 
     def hash_visitor(self, address: str, user_agent: str, *, at: datetime) -> bytes:
-        """The 16 bytes that stand for a visitor on the day of ``at`` (UTC).
+        """Return the 16 bytes that stand for a visitor on the day of ``at`` (UTC).
 
         Raises:
             SQLAlchemyError: the day's key could not be read or made.
@@ -213,7 +213,7 @@ def write_clicks(engine: Engine, visitors: VisitorHasher, requests: Sequence[Cli
 
 
 def _trim(request: ClickRequest) -> ClickRequest:
-    """A request without what nobody reads of it: a stranger decides how long its headers are."""
+    """Return a request without what nobody reads of it: a stranger decides how long its headers are."""
     headers = {
         name: request.headers[name][:_LONGEST_HEADER] for name in SIGN_HEADERS if name in request.headers
     }

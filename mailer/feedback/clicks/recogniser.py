@@ -114,7 +114,7 @@ def judge_clicks(clicks: Sequence[SeenClick], facts: MailFacts) -> Mapping[int, 
 
 
 def find_visit_ends(clicks: Sequence[SeenClick]) -> Mapping[int, datetime]:
-    """The time of the last click of the visit that each click is part of, by the clicks' ids."""
+    """Return the time of the last click of the visit that each click is part of, by the clicks' ids."""
     return {
         click.id: visit[-1].at
         for visits in _split_visits(clicks).values()
@@ -130,7 +130,7 @@ def _decide(reasons: set[Sign | Behaviour]) -> Verdict:
 
 
 def _split_visits(clicks: Sequence[SeenClick]) -> dict[bytes, list[list[SeenClick]]]:
-    """The visits of each visitor, in the order of time."""
+    """Return the visits of each visitor, in the order of time."""
     visits: dict[bytes, list[list[SeenClick]]] = defaultdict(list)
     for click in sorted(clicks, key=lambda one: (one.at, one.id)):
         of_visitor = visits[click.visitor]
@@ -154,7 +154,6 @@ def _find_behaviour(visit: Sequence[SeenClick], links: int) -> set[Behaviour]:
 
 
 def _count_most_links(visit: Sequence[SeenClick], time: timedelta) -> int:
-    """The most different links that were followed within a time."""
     return max(len({click.link_number for click in window}) for window in _slide(visit, time))
 
 
@@ -182,12 +181,12 @@ def _find_swarms(clicks: Sequence[SeenClick]) -> Iterator[SeenClick]:
 
 
 def _is_near(click: SeenClick, window: Sequence[SeenClick], time: timedelta) -> bool:
-    """Whether a click may be part of the same swarm, just before or after."""
+    """Return whether a click may be part of the same swarm, just before or after."""
     return window[0].at - 2 * time <= click.at <= window[-1].at + 2 * time
 
 
 def _slide(clicks: Sequence[SeenClick], time: timedelta) -> Iterator[Sequence[SeenClick]]:
-    """The clicks within ``time`` of each click and after it. They are in the order of time."""
+    """Return the clicks within ``time`` of each click and after it. They are in the order of time."""
     end = 0
     for start, first in enumerate(clicks):
         while end < len(clicks) and clicks[end].at - first.at <= time:

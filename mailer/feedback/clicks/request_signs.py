@@ -69,7 +69,7 @@ class KnownNetwork:
 
 @cache
 def load_networks() -> tuple[KnownNetwork, ...]:
-    """The known networks; those that are certain come first."""
+    """Return the known networks; those that are certain come first."""
     networks = [
         KnownNetwork(
             name=entry["name"],
@@ -84,14 +84,13 @@ def load_networks() -> tuple[KnownNetwork, ...]:
 
 @cache
 def load_program_pattern() -> re.Pattern[str]:
-    """A pattern that finds the word of a known program in a User-Agent."""
+    """Return a pattern that finds the word of a known program in a User-Agent."""
     words = [word for entry in _read("known_programs.toml")["program"] for word in entry["words"]]
     # CUBOT makes phones.
     return re.compile(f"(?<!cu)(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)
 
 
 def find_network(address: str) -> KnownNetwork | None:
-    """The known network that an address is in; None if it is in none, or is no address."""
     parsed: Address | None = parse_address(address)
     if parsed is None:
         return None
@@ -143,7 +142,7 @@ _FIRST_WITH_METADATA: Final = {"Chrome": 80, "Firefox": 90, "Safari": 17}
 
 
 def find_signs(request: ClickRequest) -> tuple[Sign, ...]:
-    """The signs of a request, in the order of :class:`Sign`."""
+    """Return the signs of a request, in the order of :class:`Sign`."""
     network: KnownNetwork | None = find_network(request.address)
     found = {
         Sign.head: request.method == "HEAD",
@@ -158,9 +157,8 @@ def find_signs(request: ClickRequest) -> tuple[Sign, ...]:
 
 
 def _is_prefetch(headers: Mapping[str, str]) -> bool:
-    """Whether a header of a browser says so: ``Sec-Purpose: prefetch`` (Fetch standard, §2.2.7), and what
-    Chrome, Safari and Firefox sent before it.
-    """
+    """Return whether a header of a browser says so: ``Sec-Purpose: prefetch`` (Fetch standard, §2.2.7), and
+    what Chrome, Safari and Firefox sent before it."""
     said = " ".join(headers.get(name, "") for name in _PREFETCH_HEADERS).lower()
     return any(word in said for word in _PREFETCH_WORDS)
 

@@ -145,7 +145,7 @@ class ImapConnection:
         return is_told
 
     def has_folder(self, folder: str) -> bool:
-        """Whether there is such a folder, at the top or below INBOX."""
+        """Return whether there is such a folder, at the top or below INBOX."""
         with explain_command(self.options):
             return any(self._box.folder.exists(name) for name in self._name_candidates(folder))
 
@@ -158,7 +158,7 @@ class ImapConnection:
             self._box.client.shutdown()
 
     def _has_unread_words(self) -> bool:
-        """Whether the server said more than that it waits with us.
+        """Return whether the server said more than that it waits with us.
 
         What arrived since we last looked is told right after that, often in the same packet. Then the line is
         in imaplib's buffer already, and nothing shows on the socket, which is all that imap-tools polls.
@@ -186,7 +186,6 @@ class ImapConnection:
         return [line for line in lines if line is not None]
 
     def _remove(self, uids: Sequence[int]) -> None:
-        """Delete messages, and no others that somebody else has marked for deletion."""
         with explain_command(self.options):
             self._box.flag(_join(uids), r"\Deleted", True)
             if "UIDPLUS" in self._box.client.capabilities:
@@ -270,7 +269,6 @@ def _log_in(box: BaseMailBox, options: ImapOptions, secret: str) -> None:
 
 
 def _authenticate(box: BaseMailBox, user: str, token: str) -> None:
-    """Log in with a token, by OAUTHBEARER where XOAUTH2 is not offered."""
     offered = box.client.capabilities
     is_standard = "AUTH=OAUTHBEARER" in offered and "AUTH=XOAUTH2" not in offered
     write, mechanism = (write_oauthbearer, "OAUTHBEARER") if is_standard else (write_xoauth2, "XOAUTH2")

@@ -92,7 +92,6 @@ class ImapPass:
         self._mark = max(self._mark, uids[-1])
 
     def _read_group(self, uids: Sequence[int], sizes: Mapping[int, int]) -> None:
-        """Receive some messages, and then let their copies go where they belong."""
         decisions: dict[int, Disposition] = {}
         try:
             if sizes[uids[0]] > MAX_MESSAGE_BYTES:

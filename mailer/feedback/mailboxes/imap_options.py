@@ -347,7 +347,7 @@ def _describe_greeting(error: Exception, options: ImapOptions) -> str:
 
 
 def _clean(error: BaseException) -> str:
-    """The server's own words on one line, without what the libraries put around them."""
+    """Return the server's own words on one line, without what the libraries put around them."""
     if isinstance(error, UnexpectedCommandStatusError):
         said = [word for word in error.command_result[1] if isinstance(word, bytes)]
         text = b" ".join(said).decode("utf-8", "replace")

@@ -123,7 +123,6 @@ class Maildir:
             return Disposition.unclear
 
     def _settle(self, path: Path, disposition: Disposition) -> None:
-        """Move a message that has been received out of the way, or leave it."""
         folder = self._policy.find_folder(disposition)
         try:
             if folder is None:
@@ -159,5 +158,4 @@ def _parts_of(folder: Path) -> Iterator[Path]:
 
 
 def _unique_part(path: Path) -> str:
-    """The part of a message's name that stays when a mail program changes its flags."""
     return path.name.partition(":")[0]

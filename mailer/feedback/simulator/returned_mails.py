@@ -36,7 +36,7 @@ class AcceptedMail:
         return BytesParser(EmailMessage, policy=policy.default).parsebytes(self.content)
 
     def header(self, name: str) -> str:
-        """The value of a header on one line, "" if there is none."""
+        """Return the value of a header on one line, "" if there is none."""
         return " ".join(str(self.message.get(name, "")).split())
 
     @property
@@ -93,17 +93,16 @@ class SimulatedRecipient(StrEnum):
 
     @property
     def address(self) -> str:
-        """The address of this recipient."""
         return f"{self.value}@{DOMAIN}"
 
 
 def is_simulated(address: str) -> bool:
-    """Whether ``address`` is at the simulator's domain."""
+    """Return whether ``address`` is at the simulator's domain."""
     return address.rpartition("@")[2].lower() == DOMAIN
 
 
 def find_recipient(address: str) -> SimulatedRecipient:
-    """Who lives at ``address``: ``full@…`` and ``NAME+full@…`` are the same; anybody else accepts.
+    """Return who lives at ``address``: ``full@…`` and ``NAME+full@…`` are the same; anybody else accepts.
 
     >>> find_recipient("Ann+Full@simulator.example").value
     'full'
@@ -120,7 +119,7 @@ _QUOTED_LINES = 12
 
 
 def compose_reply(mail: AcceptedMail) -> ReturnedMail:
-    """A person's reply, with the beginning of the original below it.
+    """Return a person's reply, with the beginning of the original below it.
 
     It is written to the address for replies, and arrives at the envelope sender: some programs, such as
     those of help desks, answer there.
@@ -136,7 +135,7 @@ def compose_reply(mail: AcceptedMail) -> ReturnedMail:
 
 
 def compose_away_note(mail: AcceptedMail) -> ReturnedMail:
-    """A program's note that the reader has left the organisation, and who has followed (RFC 3834)."""
+    """Return a program's note that the reader has left the organisation, and who has followed (RFC 3834)."""
     subject = mail.header("Subject")
     letter = _begin(mail, f"Automatic reply: {subject}")
     letter["To"] = mail.sender
@@ -150,8 +149,8 @@ def compose_away_note(mail: AcceptedMail) -> ReturnedMail:
 
 
 def compose_leaving(mail: AcceptedMail) -> ReturnedMail | None:
-    """The mail that a mail program's unsubscribe button sends (RFC 2369); None if the newsletter offers no
-    address for it.
+    """Return the mail that a mail program's unsubscribe button sends (RFC 2369); None if the newsletter
+    offers no address for it.
 
     Apple Mail leaves subject and body empty, whatever the link says, so this does, too.
     """
@@ -222,7 +221,7 @@ _REFUSALS: Mapping[SimulatedRecipient, _Refusal] = {
 
 
 def compose_bounce(mail: AcceptedMail, recipient: SimulatedRecipient) -> ReturnedMail:
-    """The report that ``mail`` could not be delivered, to its envelope sender."""
+    """Return the report that ``mail`` could not be delivered, to its envelope sender."""
     refusal = _REFUSALS[recipient]
     reply = refusal.reply.format(address=mail.recipient)
     words = [
@@ -263,7 +262,8 @@ def compose_bounce(mail: AcceptedMail, recipient: SimulatedRecipient) -> Returne
 
 
 def compose_complaint(mail: AcceptedMail) -> ReturnedMail:
-    """A provider's report that a reader takes ``mail`` for spam. It hides the reader's address, as many do.
+    """Return a provider's report that a reader takes ``mail`` for spam. It hides the reader's address, as
+    many do.
 
     It goes to the mailbox that the sender registered with the provider, which knows nothing of the reader:
     the envelope sender without the token.
@@ -292,7 +292,7 @@ def compose_complaint(mail: AcceptedMail) -> ReturnedMail:
 def _report(
     head: list[str], report_type: str, parts: tuple[tuple[str, bytes], ...], mail: AcceptedMail
 ) -> bytes:
-    """A multipart/report (RFC 6522)."""
+    """Return a multipart/report (RFC 6522)."""
     boundary = f"report-{uuid.uuid4().hex}"
     headers = [
         *head,

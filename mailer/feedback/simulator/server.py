@@ -129,7 +129,6 @@ class MailboxHandler:
         return "250 2.1.5 OK"
 
     def _refuse(self, address: str) -> str:
-        """The refusal for ``address``, "" if it is accepted."""
         if not is_simulated(address):
             return "" if self._takes(address) else _OTHER_DOMAIN
         match find_recipient(address):
@@ -170,7 +169,7 @@ class MailboxHandler:
 
 
 def hide_token(address: str) -> str:
-    """The address without its token, to show: ``bounce+…@news.example.org``."""
+    """Return the address without its token, to show: ``bounce+…@news.example.org``."""
     token = find_token(address)
     return address if token is None else re.sub(re.escape(token), "…", address, flags=re.IGNORECASE)
 
@@ -187,7 +186,7 @@ _KINDS = {
 
 
 def compose_return(mail: AcceptedMail, recipient: SimulatedRecipient) -> ReturnedMail | None:
-    """What ``recipient`` writes about ``mail``; None if nothing comes back.
+    """Return what ``recipient`` writes about ``mail``; None if nothing comes back.
 
     Nobody answers a mail without an envelope sender (RFC 3834, section 2), and leaving needs an address for
     it in the mail.
@@ -236,7 +235,7 @@ class Simulator:
     received: Path
 
     def messages(self) -> list[EmailMessage]:
-        """The mails received, oldest first, with their recipient in ``X-Envelope-To``."""
+        """Return the mails received, oldest first, with their recipient in ``X-Envelope-To``."""
         return [_read(path) for path in sorted((self.received / "new").iterdir())]
 
     def __len__(self) -> int:
@@ -323,8 +322,6 @@ def _protocol_with_notifications() -> type[Any]:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the sessions that clients left open, then close the loop."""
-
     async def end_sessions() -> None:
         open_ = asyncio.all_tasks() - {asyncio.current_task()}
         for task in open_:

@@ -142,7 +142,7 @@ def _make_maildir(
 
 
 def _read_events(engine: Engine, receipt: Receipt) -> list[Followed]:
-    """What the message of ``receipt`` says, once for each person."""
+    """Return what the message of ``receipt`` says, once for each person."""
     with open_session(engine, read_only=True) as session:
         rows = session.exec(
             select(FeedbackEvent, col(Subscriber.email))
@@ -225,7 +225,7 @@ def simulate(
 
 
 def choose_maildir(workspace: Workspace) -> Path | None:
-    """The Maildir where mail comes back in a rehearsal; None if it goes by LMTP."""
+    """Return the Maildir where mail comes back in a rehearsal; None if it goes by LMTP."""
     settings = workspace.settings.feedback
     if settings.maildir is not None:
         return workspace.root / settings.maildir
@@ -233,15 +233,15 @@ def choose_maildir(workspace: Workspace) -> Path | None:
 
 
 def _aim(workspace: Workspace, url: str) -> Workspace:
-    """The workspace with ``url`` as its only relay, so that replies go on to nobody outside this machine."""
+    """Return the workspace with ``url`` as its only relay, so that replies go on to nobody outside this
+    machine."""
     settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url=url)})
     return replace(workspace, settings=settings)
 
 
 def _who_is_taken(workspace: Workspace, *, takes_everyone: bool) -> Callable[[str], bool]:
-    """Whether the simulator takes mail for an address that is not simulated: that of the team, to which
-    replies go on, and of colleagues who get tests.
-    """
+    """Return whether the simulator takes mail for an address that is not simulated: that of the team, to
+    which replies go on, and of colleagues who get tests."""
     sender = workspace.settings.sender
     team = {sender.address, sender.reply_to, *workspace.settings.campaigns.test_readers}
     known = {address.lower() for address in team}

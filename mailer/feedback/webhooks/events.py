@@ -54,7 +54,7 @@ def make_event(
 def make_original(
     *, token: str = "", message_id: str = "", envelope_sender: str = "", list_unsubscribe: str = ""
 ) -> OriginalMessage:
-    """What an event shows of the message it is about. A Message-ID gets its angle brackets, which some
+    """Return what an event shows of the message it is about. A Message-ID gets its angle brackets, which some
     providers leave out."""
     bare = message_id.strip().strip("<>")
     return OriginalMessage(
@@ -73,8 +73,8 @@ def _find(pattern: re.Pattern[str], words: str) -> str:
 def _make_id(
     kind: FeedbackKind, recipient: ReportedRecipient, original: OriginalMessage, happened_at: datetime | None
 ) -> str:
-    """The same ID for the same event, and another for every other. The provider's words are not part of it:
-    they may be cut in another place when it comes again."""
+    """Return the same ID for the same event, and another for every other. The provider's words are not part
+    of it: they may be cut in another place when it comes again."""
     said = (
         kind,
         recipient.action,
@@ -97,7 +97,7 @@ def judge_reason(
     category: Reason | None = None,
     is_delay: bool = False,
 ) -> Reason:
-    """The reason in the server's ``words``; where they leave it open, the provider's ``category``.
+    """Return the reason in the server's ``words``; where they leave it open, the provider's ``category``.
 
     Providers call many things a hard bounce that are not: blocks, spam, full mailboxes. The server's words
     know better. A category decides where there are no words, or where they say "user unknown" in a way that

@@ -85,7 +85,7 @@ def check_signature(request: WebhookRequest, secret: str) -> None:
 
 
 def decode_secret(secret: str) -> bytes:
-    """The key of a secret: base64, with or without ``whsec_`` before it.
+    """Return the key of a secret: base64, with or without ``whsec_`` before it.
 
     Raises:
         UnverifiableRequestError: it is not base64.
@@ -102,7 +102,7 @@ def decode_secret(secret: str) -> bytes:
 
 
 def read_request(request: WebhookRequest) -> Iterator[ProviderEvent]:
-    """The events of a request; nothing for what is of another type."""
+    """Return the events of a request; nothing for what is of another type."""
     told = request.headers.get("webhook-id", "")
     for number, said in enumerate(list_objects(parse_json(request.body))):
         event = _Event.model_validate(said)

@@ -60,7 +60,7 @@ class _Event(ProviderFields):
 
 
 def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
-    """The event of one object; nothing for what does not concern us, such as an opened mail."""
+    """Return the event of one object; nothing for what does not concern us, such as an opened mail."""
     event = _Event.model_validate(said)
     token = read_line(event.metadata.get("feedback-token")) or _find_token(said.get("Content"))
     # MessageID is Postmark's own, not that of our header.
@@ -109,6 +109,5 @@ def _make_bounce(event: _Event, *, original_token: str) -> ProviderEvent:
 
 
 def _find_token(content: object) -> str:
-    """Our header in the returned message, which a webhook may include."""
     match = _TOKEN.search(content) if isinstance(content, str) else None
     return match[1] if match else ""

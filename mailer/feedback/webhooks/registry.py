@@ -57,7 +57,7 @@ class Webhook:
 def open_webhooks(
     settings: FeedbackSettings, root: Path, *, fetch: Fetch = fetch_from_amazon
 ) -> tuple[Webhook, ...]:
-    """The webhooks of ``[feedback.webhooks]``. The files of secrets are under ``root``."""
+    """Return the webhooks of ``[feedback.webhooks]``. The files of secrets are under ``root``."""
     return tuple(_list_webhooks(settings, root, fetch))
 
 
@@ -85,7 +85,6 @@ def _list_webhooks(settings: FeedbackSettings, root: Path, fetch: Fetch) -> Iter
 
 
 def _list_unsigned(settings: FeedbackSettings, root: Path) -> Iterator[Webhook]:
-    """The webhooks of providers that sign nothing, and show our secret instead."""
     named = settings.webhooks
     unsigned: tuple[tuple[str, SecretWebhookSettings | None, _ReadEvent], ...] = (
         (postmark.NAME, named.postmark, postmark.read_event),
@@ -109,7 +108,7 @@ def _read_each(read_event: _ReadEvent, request: WebhookRequest) -> Iterator[Prov
 
 
 def find_faults(settings: FeedbackSettings, root: Path) -> Mapping[str, str]:
-    """What keeps webhooks of the settings from working, by their names: secrets that cannot be used."""
+    """Return what keeps webhooks from working, by their names: secrets that cannot be used."""
     faults = {}
     for name, path in settings.webhooks.list_secret_files().items():
         try:

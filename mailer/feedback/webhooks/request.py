@@ -74,7 +74,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
 
 
 def read_line(value: object) -> str:
-    """A string or a number as one line of at most 1,000 characters; "" for anything else."""
+    """Return a string or a number as one line of at most 1,000 characters; "" for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     try:
@@ -86,7 +86,7 @@ def read_line(value: object) -> str:
 
 
 def read_moment(value: object) -> datetime | None:
-    """A time in UTC: seconds or milliseconds since 1970, as a number or in digits, or ISO 8601."""
+    """Return a time in UTC: seconds or milliseconds since 1970, as a number or in digits, or ISO 8601."""
     text = read_line(value)
     try:
         seconds = float(text)
@@ -145,7 +145,7 @@ class ProviderFields(BaseModel):
 
 
 def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
-    """The events of a request: an object, or a list of them.
+    """Return the events of a request: an object, or a list of them.
 
     Raises:
         MalformedRequestError: it is neither.
@@ -159,8 +159,8 @@ _LEAST_CHARACTERS = 16
 
 
 def read_secret(path: Path) -> str:
-    """The secret on the first line of a file. It is read for every request, so that it can be changed while
-    the program runs.
+    """Return the secret on the first line of a file. It is read for every request, so that it can be changed
+    while the program runs.
 
     Raises:
         UnverifiableRequestError: the file cannot be read, or the secret could be guessed.
@@ -216,5 +216,5 @@ def _read_password(credentials: str) -> str:
 
 
 def is_hmac(key: bytes, signed: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` is the HMAC-SHA256 of ``signed``, in a time that tells nothing of it."""
+    """Return whether ``signature`` is the HMAC-SHA256 of ``signed``, in a time that tells nothing of it."""
     return hmac.compare_digest(hmac.digest(key, signed, "sha256"), signature)

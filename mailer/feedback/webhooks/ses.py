@@ -132,7 +132,7 @@ class _Event(ProviderFields):
 
 
 def read_request(request: WebhookRequest, verifier: SnsVerifier) -> Iterator[ProviderEvent]:
-    """The events of a verified request, one for each recipient. A request to confirm a subscription is
+    """Return the events of a verified request, one for each recipient. A request to confirm a subscription is
     confirmed."""
     message = read_message(request)
     if message["Type"] == "SubscriptionConfirmation":
@@ -145,7 +145,7 @@ def read_request(request: WebhookRequest, verifier: SnsVerifier) -> Iterator[Pro
 
 
 def read_events(text: str) -> Iterator[ProviderEvent]:
-    """The events of one message of SES; nothing for what does not concern us, such as a delivery."""
+    """Return the events of one message of SES; nothing for what does not concern us, such as a delivery."""
     try:
         parsed = parse_json(text)
     except MalformedRequestError:
@@ -236,7 +236,6 @@ def _read_delay(event: _Event, original: OriginalMessage) -> Iterator[ProviderEv
 
 
 def _read_reject(event: _Event, original: OriginalMessage) -> Iterator[ProviderEvent]:
-    """SES accepted the message and then found a virus in it."""
     for address in event.mail.destination:
         yield make_event(
             NAME,
@@ -251,7 +250,6 @@ def _read_reject(event: _Event, original: OriginalMessage) -> Iterator[ProviderE
 
 
 def _read_subscription(event: _Event, original: OriginalMessage) -> Iterator[ProviderEvent]:
-    """Somebody used the unsubscribe link that SES adds for its own contact lists."""
     if not event.subscription.preferences.has_left:
         return
     for address in event.mail.destination:

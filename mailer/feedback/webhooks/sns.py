@@ -50,7 +50,7 @@ _SIGNED = {
 
 
 def find_host(topic: str) -> str | None:
-    """The host of SNS in the region of ``topic``; None if that is not the ARN of a topic."""
+    """Return the host of SNS in the region of ``topic``; None if that is not the ARN of a topic."""
     match = TOPIC_ARN.fullmatch(topic)
     if match is None:
         return None
@@ -58,7 +58,7 @@ def find_host(topic: str) -> str | None:
 
 
 def read_message(request: WebhookRequest) -> Signed:
-    """The fields of the message in a request that are text.
+    """Return the fields of the message in a request that are text.
 
     Raises:
         MalformedRequestError: it is not a message of SNS.
@@ -173,7 +173,8 @@ class SnsVerifier:
 
     @staticmethod
     def _split_own_url(url: str, message: Signed) -> SplitResult:
-        """The parts of an address of SNS in the topic's region; https, the standard port, nothing else."""
+        """Return the parts of an address of SNS in the topic's region; https, the standard port, nothing
+        else."""
         try:
             parts = urlsplit(url)
         except ValueError as error:

@@ -24,7 +24,7 @@ class CorrectionEntry:
 
 
 def list_correction_entries(edition: ArchivedEdition, overrides: Path | None) -> Iterator[CorrectionEntry]:
-    """The entries for the corrections of ``edition``, newest first."""
+    """Return the entries for the corrections of ``edition``, newest first."""
     phrases = load_phrases(edition.language, overrides)
     for sent in reversed(edition.corrections):
         _, text = sent.record.choose_text(edition.language)
@@ -82,7 +82,6 @@ def write_atom(feed: Feed) -> bytes:
 
 
 def write_json(feed: Feed) -> bytes:
-    """Write the feed as JSON Feed."""
     items = [item for edition in feed.editions for item in _list_items(feed, edition)]
     values = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -96,7 +95,7 @@ def write_json(feed: Feed) -> bytes:
 
 
 def _list_items(feed: Feed, edition: ArchivedEdition) -> Iterator[dict[str, str]]:
-    """The items of JSON Feed for an edition: those of its corrections, then its own."""
+    """Return the items of JSON Feed for an edition: those of its corrections, then its own."""
     address = _edition_url(feed, edition, edition.language)
     for correction in list_correction_entries(edition, feed.overrides):
         yield {

@@ -88,7 +88,7 @@ def _write_notice(sent: SentCorrection, language: str, overrides: Path | None) -
 
 
 def write_summary(corrections: Sequence[SentCorrection], language: str, overrides: Path | None) -> Markup:
-    """A line for each correction, with a link to the whole of it at its story."""
+    """Return a line for each correction, with a link to the whole of it at its story."""
     lines = Markup().join(_write_line(sent, language, overrides) for sent in corrections)
     return Markup('<div role="note" style="{}">{}</div>').format(_TOP, lines)
 
@@ -142,7 +142,7 @@ class ReadingPage:
         return "" if self.found.is_public else version_query(self.found.content.digest)
 
     def render_edition(self) -> str:
-        """The whole edition."""
+        """Return the whole edition."""
         content, settings = self.found.content, self.site.workspace.settings
         overrides = self.site.workspace.template_overrides
         address = archive_url(settings.web.base_url, content.slug, content.language)
@@ -160,7 +160,7 @@ class ReadingPage:
         )
 
     def render_story(self, slug: str) -> str | None:
-        """The page of one story; None if the edition has none of that name."""
+        """Return the page of one story; None if the edition has none of that name."""
         stories = list_stories(self.web)
         places = {story["slug"]: place for place, story in enumerate(stories)}
         if slug not in places:
@@ -208,7 +208,6 @@ class ReadingPage:
         return head + end + rewrite_media_urls(body, settings.web.base_url, site.renderer.prefix)
 
     def _write_notices(self) -> Mapping[str, object]:
-        """The notices of corrections, by story."""
         language, overrides = self.found.content.language, self.site.workspace.template_overrides
         by_story: dict[str, list[SentCorrection]] = {}
         for sent in self.corrections:
@@ -217,7 +216,7 @@ class ReadingPage:
 
 
 def answer_page(request: Request, html: str, headers: Mapping[str, str]) -> Response:
-    """The response with the page ``html``, or only that it has not changed (RFC 9110 §13.1.2)."""
+    """Return the response with the page ``html``, or only that it has not changed (RFC 9110 §13.1.2)."""
     identifier = hashlib.sha256(html.encode()).hexdigest()[:32]
     values = {**headers, "content-security-policy": READING_POLICY, "etag": f'"{identifier}"'}
     if identifier in _IDENTIFIER.findall(request.headers.get("if-none-match", "")):
@@ -226,7 +225,6 @@ def answer_page(request: Request, html: str, headers: Mapping[str, str]) -> Resp
 
 
 def _write_palette(palette: Mapping[str, Mapping[str, str]]) -> str:
-    """The colours of the theme as custom properties, each for light (``--l-ink``) and for dark."""
     return ";".join(
         f"--{scheme[0]}-{name}:{value}"
         for scheme in ("light", "dark")

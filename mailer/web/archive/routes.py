@@ -35,7 +35,6 @@ _FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json,
 
 
 def show_editions(page: PageDep) -> Response:
-    """Show the list of editions, newest first."""
     with open_session(page.engine, read_only=True) as session:
         editions = list_editions(session, page.site.archive_summaries)
     answer = page.render(
@@ -74,7 +73,6 @@ def show_story(
 
 
 def show_accessibility(page: PageDep) -> Response:
-    """Show the accessibility statement, with a way to report a barrier."""
     sender = page.settings.sender
     contact = page.settings.web.accessibility_contact or sender.reply_to or sender.address
     answer = page.render("accessibility.html", report_to=contact)
@@ -116,7 +114,6 @@ def show_feed(site: SiteDep, ending: str) -> Response:
 
 
 def show_topic_feed(page: PageDep, axis: str, about: str, ending: str) -> Response:
-    """Show the editions with a story about a sector or a country as a feed."""
     site, settings, translator = page.site, page.settings, page.translator
     if axis == "sector" and about in settings.sectors:
         name = dict(list_sectors(translator, settings))[about]
@@ -170,7 +167,6 @@ def _render_feed(
 def _list_feeds(
     translator: Translator, settings: Settings, editions: Sequence[ArchivedEdition]
 ) -> list[tuple[str, str]]:
-    """List the feeds that are not empty, as (path, name)."""
     sectors = {sector for edition in editions for sector in edition.sectors}
     countries = {country for edition in editions for country in edition.countries}
     return [
@@ -189,7 +185,6 @@ def _set_robots_header(answer: Response, settings: Settings) -> Response:
 
 
 def show_image(site: SiteDep, name: str) -> Response:
-    """Show an image of an edition. Its name is a hash of its content, so it can be cached for ever."""
     path = site.workspace.media / name
     if not _IMAGE_NAME.fullmatch(name) or not path.is_file():
         raise HTTPException(404)

@@ -83,7 +83,8 @@ class PreviewCompiler:
         return digest.hexdigest()[:16]
 
     def find_compiled(self) -> CompiledPreview | None:
-        """The latest result, if its files have not changed since; None if compiling would take a moment."""
+        """Return the latest result, if its files have not changed since; None if compiling would take a
+        moment."""
         known = self._compiled
         return known if known is not None and known.version == self.read_version() else None
 
@@ -255,7 +256,7 @@ class CompilerCache:
         self._lock = threading.Lock()
 
     def compiler(self, slug: str) -> PreviewCompiler:
-        """The compiler of the edition ``slug``, or of the correction of that name.
+        """Return the compiler of the edition ``slug``, or of the correction of that name.
 
         Raises:
             ConfigurationError: there is no such edition.

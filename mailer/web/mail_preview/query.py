@@ -102,7 +102,7 @@ class PreviewQuery:
         return f"/frame?{self.encode()}"
 
     def encode(self) -> str:
-        """The query that :func:`parse_query` reads as this view, without what goes without saying."""
+        """Return the query that :func:`parse_query` reads as this view, without what goes without saying."""
         usual = asdict(PreviewQuery())
         form_language = {
             _KEYS.get(name, name): value for name, value in asdict(self).items() if value != usual[name]

@@ -87,8 +87,8 @@ def measure_mail(mail: CompiledEdition, reader: Reader) -> int:
 
 
 def dress_html(html: str, query: PreviewQuery, *, base_url: str, prefix: str = "") -> str:
-    """The HTML of an email as the frame shows it: its pictures from this server, below ``prefix``, in the
-    colour scheme and with the images that ``query`` asks for, on a screen or on paper."""
+    """Return the HTML of an email as the frame shows it: its pictures from this server, below ``prefix``, in
+    the colour scheme and with the images that ``query`` asks for, on a screen or on paper."""
     html = open_links_in_new_tab(rewrite_media_urls(html, base_url, prefix))
     html = force_colour_scheme(html, dark=query.scheme is ColourScheme.dark)
     if query.show is ShownWindows.paper:
@@ -126,7 +126,7 @@ class Audience:
         self._counted: tuple[datetime, tuple[Cohort, ...]] | None = None
 
     def list_cohorts(self) -> tuple[Cohort, ...]:
-        """The groups of readers who get mail today."""
+        """Return the groups of readers who get mail today."""
         now = self._clock()
         with self._lock:
             # A clock that was set back counts again.
@@ -139,8 +139,8 @@ class Audience:
 def list_versions(
     mails: Sequence[CompiledEdition], cohorts: Sequence[Cohort], reader: Reader
 ) -> tuple[list[MailVersion], int]:
-    """The versions that the cohorts get of an edition in its languages, those of most readers first, and how
-    many further ones there are. The whole edition in its own language is always among them."""
+    """Return the versions that the cohorts get of an edition in its languages, those of most readers first,
+    and how many further ones there are. The whole edition in its own language is always among them."""
     if not mails:
         return [], 0
     found = {variant: cohort.size for variant, cohort in find_variants(cohorts, mails).items()}
@@ -164,19 +164,19 @@ def list_versions(
 
 
 def find_variant(mails: Sequence[CompiledEdition], cohorts: Sequence[Cohort], tag: str) -> Variant | None:
-    """The variant that ``tag`` names; None if no reader gets it any more."""
+    """Return the variant that ``tag`` names; None if no reader gets it any more."""
     known = dict.fromkeys((*(mail.full_variant for mail in mails), *find_variants(cohorts, mails)))
     return next((variant for variant in known if tag_variant(variant) == tag), None)
 
 
 def tag_variant(variant: Variant) -> str:
-    """A short name for a variant in an address."""
+    """Return a short name for a variant in an address."""
     words = "\0".join((variant.language, *variant.stories))
     return sha256(words.encode()).hexdigest()[:_TAG_LENGTH]
 
 
 def measure_variant(mail: CompiledEdition, variant: Variant, reader: Reader) -> int:
-    """The size in bytes of the HTML of a variant; 0 if it cannot be made."""
+    """Return the size in bytes of the HTML of a variant; 0 if it cannot be made."""
     try:
         shown = personalise_mail(mail, reader, replace(variant, named=False))
     except BuildError:
@@ -194,7 +194,7 @@ _SAME = gettext_noop("The same stories in the same order")
 
 
 def describe_main(translator: Translator) -> tuple[str, ...]:
-    """What is said of the version that most readers get."""
+    """Return what is said of the version that most readers get."""
     return (translator.translate(_MAIN),)
 
 
@@ -218,8 +218,8 @@ def describe_difference(
 
 
 def _find_sooner(own: Sequence[str], others: Sequence[str]) -> str:
-    """The first of the same stories that stands before others that it follows in the main version; "" if
-    the order is the same."""
+    """Return the first of the same stories that stands before others that it follows in the main version; ""
+    if the order is the same."""
     return next((slug for slug, other in zip(own, others, strict=True) if slug != other), "")
 
 

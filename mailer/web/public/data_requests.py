@@ -56,7 +56,6 @@ def post_data_request(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Res
 
 @answers_expired_links
 def show_export(page: PageDep, token: str) -> Response:
-    """Show the button that downloads a copy of the data."""
     return _render_link_page(page, token, LinkPurpose.export, "export.html")
 
 
@@ -85,7 +84,6 @@ def post_erasure(page: OwnFormPageDep, token: str) -> Response:
 
 @answers_expired_links
 def show_address_form(page: PageDep, token: str) -> Response:
-    """Show the form for a new address."""
     return _render_link_page(page, token, LinkPurpose.address, "change_address.html", email="", hint="")
 
 
@@ -131,7 +129,6 @@ def _render_link_page(
     status: int = 200,
     **values: object,
 ) -> Response:
-    """Render a page about the one-time link behind ``token``. Its form posts to the page's own address."""
     link = read_link_summary(page.engine, page.keys, token, purpose)
     return page.render(
         template, status=status, subscription=link.subscription, address=link.new_address, **values

@@ -52,7 +52,6 @@ from subscribers.validation import MAX_NAME_LENGTH
 
 
 def show_preferences(page: PageDep, token: str) -> Response:
-    """Show the preferences form with the saved values."""
     result = load_form(page.engine, page.keys, token, today=page.site.clock().date())
     return _render_form(page, token, result)
 
@@ -88,13 +87,11 @@ def post_wish_to_stay(page: OwnFormPageDep, token: str) -> Response:
 
 
 def show_last_edition(page: PageDep, token: str) -> Response:
-    """Show the last edition with the saved preferences."""
     result = load_form(page.engine, page.keys, token, today=page.site.clock().date())
     return _render_edition(page, token, result.form)
 
 
 def show_last_edition_with_choices(page: PageDep, form: OwnFormDep, token: str) -> Response:
-    """Show the last edition with the preferences in the form. Saves nothing."""
     return _render_edition(page, token, parse_preferences(form.fields))
 
 
@@ -263,7 +260,8 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
 
 
 def _was_signed_too_late(read: ReadToken, links: CampaignLinks) -> bool:
-    """Whether the key of a token had been replaced before its campaign was launched. Then it was stolen."""
+    """Return whether the key of a token had been replaced before its campaign was launched. Then it was
+    stolen."""
     last_day = read.token.last_day
     return last_day is not None and links.launched_on > last_day
 

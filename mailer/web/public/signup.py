@@ -31,7 +31,6 @@ from subscribers.errors import AddressError
 
 
 def show_sign_up(page: PageDep) -> Response:
-    """Show the sign-up form, if the settings allow it."""
     _require_sign_up(page)
     return _render_form(page, "sign_up.html")
 
@@ -46,7 +45,6 @@ def post_sign_up(page: OwnFormPageDep, form: OwnFormDep) -> Response:
 
 
 def show_link_form(page: PageDep) -> Response:
-    """Show the form for people without an email from us to hand."""
     return _render_form(page, "request_link.html")
 
 

@@ -137,7 +137,7 @@ def format_share(number: int, whole: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration in its two largest units: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 d 4 h``."""
+    """Return a duration in its two largest units: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 d 4 h``."""
     if seconds < 10:
         return f"{max(seconds, 0):.1f}{_SPACE}s"
     rest = round(seconds)
@@ -173,7 +173,7 @@ class Viewer:
     has_terminal: bool = True
 
     def make_path(self, campaign_id: int) -> str:
-        """The path of the report on a campaign."""
+        """Return the path of the report on a campaign."""
         return self.campaign_path.format(number=campaign_id)
 
     @property
@@ -182,24 +182,24 @@ class Viewer:
         return self.gettext(_HIDDEN_NOTE, mark=HIDDEN)
 
     def gettext(self, message: str, **values: object) -> str:
-        """The English ``message`` in the viewer's language, with ``values`` filled in."""
+        """Return the English ``message`` in the viewer's language, with ``values`` filled in."""
         return self.translator.translate(message, **values)
 
     def ngettext(self, one: str, many: str, number: int, **values: object) -> str:
-        """One of two English messages, by ``number``, which is ``%(num)s`` in them."""
+        """Return one of two English messages, by ``number``, which is ``%(num)s`` in them."""
         said = self.translator.translations.ngettext(one, many, number)
         return said % {"num": format_number(number), **values}
 
     def count_readers(self, number: int) -> str:
-        """The number with its noun: "1 reader", "1,200 readers"."""
+        """Return the number with its noun: "1 reader", "1,200 readers"."""
         return self.ngettext("%(num)s partner", "%(num)s partners", number)
 
     def hides(self, number: int) -> bool:
-        """Whether a figure is of too few people for somebody who sees none of them."""
+        """Return whether a figure is of too few people for somebody who sees none of them."""
         return not self.sees_people and is_small(number)
 
     def format_people(self, number: int) -> str:
-        """A number of people, or the mark of a hidden one."""
+        """Return a number of people, or the mark of a hidden one."""
         return HIDDEN if self.hides(number) else format_number(number)
 
     def format_day(self, moment: datetime) -> str:
@@ -223,15 +223,16 @@ class Viewer:
         return self._format_date(moment, "%-d %b", "MMMd")
 
     def _format_date(self, moment: datetime, english: str, skeleton: str) -> str:
-        """A moment in a form of the viewer's language: ``english`` as strftime has it, all others as CLDR has
-        the ``skeleton``."""
+        """Return a moment in a form of the viewer's language: ``english`` as strftime has it, all others as
+        CLDR has the ``skeleton``."""
         moment = moment.astimezone(UTC)
         if self.translator.tag == SOURCE_LANGUAGE:
             return moment.strftime(english)
         return format_skeleton(skeleton, moment, locale=self.translator.tag.replace("-", "_"))
 
     def format_counted(self, moment: datetime | None, now: datetime) -> str:
-        """When figures were counted, without the day if that is today; empty if they are of this moment."""
+        """Return when figures were counted, without the day if that is today; empty if they are of this
+        moment."""
         if moment is None:
             return ""
         if moment.astimezone(UTC).date() == now.astimezone(UTC).date():
@@ -239,7 +240,7 @@ class Viewer:
         return self.gettext("Counted on %(time)s", time=self.format_moment(moment))
 
     def format_known(self, number: int | None) -> str:
-        """A number, or that nobody has counted it yet."""
+        """Return a number, or that nobody has counted it yet."""
         return self.gettext(_NOT_COUNTED) if number is None else format_number(number)
 
     def format_known_share(self, number: int | None, whole: int) -> str:

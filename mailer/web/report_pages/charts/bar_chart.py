@@ -92,7 +92,6 @@ class BarChart:
 
 
 def draw_bars(chart: BarChart) -> Markup:
-    """Draw the bars of a chart below each other."""
     longest = chart.longest or max((bar.length for bar in chart.bars), default=0) or 1
     rows = [_draw_row(chart.name, bar, number * _ROW, longest) for number, bar in enumerate(chart.bars)]
     tones = [tone for bar in chart.bars for tone, _ in bar.parts]

@@ -20,7 +20,7 @@ class Axis:
     ticks: tuple[float, ...]
 
     def place(self, value: float) -> float:
-        """Where ``value`` lies between the foot (0) and the top (100) of the axis, in per cent."""
+        """Return where ``value`` lies between the foot (0) and the top (100) of the axis, in per cent."""
         return 100 * min(max(value / self.top, 0), 1)
 
 
@@ -120,7 +120,6 @@ def draw_lines(chart: LineChart) -> Markup:
 
 
 def _spread_places(places: Sequence[float]) -> list[float]:
-    """Where each place lies from left (0) to right (100)."""
     if not places:
         return []
     first, last = places[0], places[-1]
@@ -130,7 +129,6 @@ def _spread_places(places: Sequence[float]) -> list[float]:
 
 
 def _draw_grid(axis: Axis, unit: str) -> Iterator[Markup]:
-    """Draw a line across the chart at each round number, and the number above its left end."""
     for tick in axis.ticks:
         height = _TOP + _PLOT * (1 - axis.place(tick) / 100)
         words = f"{shorten_number(tick)}{unit}"

@@ -134,7 +134,7 @@ _ELLIPSIS = "…"
 
 
 def measure_label(text: str) -> int:
-    """How wide a text is, in Latin letters; a Chinese, Japanese or Korean character is two of them."""
+    """Return how wide a text is, in Latin letters; a Chinese, Japanese or Korean character is two of them."""
     return sum(_measure_character(character) for character in text)
 
 

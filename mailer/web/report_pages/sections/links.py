@@ -55,7 +55,6 @@ def draw_heat_maps(
 
 
 def _split_columns(number: int) -> Iterator[tuple[int, int]]:
-    """Split columns into maps of about the same number of them."""
     maps = -(-number // _MOST_COLUMNS)
     for index in range(maps):
         yield number * index // maps, number * (index + 1) // maps

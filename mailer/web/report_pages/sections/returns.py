@@ -274,7 +274,6 @@ def _make_reason_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table
 
 
 def _describe_group(group: ReasonGroup, viewer: Viewer) -> str:
-    """What happened, what the server meant, and what follows from it."""
     cause = f": {_name_cause(group, viewer)}" if group.cause else ""
     # Outside the braces: Python 3.11 hides what is called within them from whoever looks for texts.
     words = viewer.gettext(gettext_noop("dead address"))
