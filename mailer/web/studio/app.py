@@ -52,11 +52,10 @@ from mailer.web.studio import (
 from mailer.web.studio.campaigns import routes as campaigns
 from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.comments import comment_acts, comment_pages
-from mailer.web.studio.edition_summaries import EditionSummaries
+from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
-from mailer.web.studio.examination import Examination
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
@@ -64,7 +63,6 @@ from mailer.web.studio.launches import routes as launches
 from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.pictures import image_files, picture_page
-from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import routes as settings
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError

@@ -1,7 +1,9 @@
-"""What lists show of editions, read again only when a file of theirs has changed."""
+"""Summaries of editions, their problems and their compiled mails, kept while their files stay as they are."""
 
 import hashlib
+import logging
 import re
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +14,10 @@ from editions.markdown.renderer import LETTER_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, StoryFiles, scan_folder
 from editions.source.schema import EditionHeader, StoryHeader
+from mailer.doctor import diagnose_workspace
+from mailer.doctor.diagnosis import keep_diagnosis
+from mailer.web.dependencies import UtcClock
+from mailer.web.mail_preview.compiler import PreviewCompiler
 from mailer.workspace import Workspace
 
 _MAX_SUMMARIES = 1000
@@ -155,3 +161,97 @@ def _natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     for digits, letters in _PARTS.findall(name.casefold()):
         parts.append((1, int(digits), "") if digits else (0, 0, letters))
     return (*parts, (-1, 0, name))
+
+
+_MAX_COUNTS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemCount:
+    """The problems of an edition, of its files and of its mail."""
+
+    errors: int
+    warnings: int
+
+
+class ProblemCounts:
+    """Counts of the problems of a workspace's editions, which take a second or more where they are not known
+    yet. Thread-safe; counts one edition at a time, so that the pages of others stay quick."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._counts: BoundedCache[ProblemCount] = BoundedCache(_MAX_COUNTS)
+        self._lock = threading.Lock()
+
+    def find_known(self, slug: str) -> ProblemCount | None:
+        """The count of the edition ``slug``; None if it is not known, or no longer."""
+        return self._counts.get((slug, PreviewCompiler(self._workspace, slug).read_version()))
+
+    def count(self, slug: str) -> ProblemCount:
+        """Count the problems of the edition ``slug``, as ``mailer check`` finds them.
+
+        Raises:
+            ConfigurationError: there is no such edition.
+        """
+        self._workspace.edition_folder(slug)
+        compiler = PreviewCompiler(self._workspace, slug)
+        found = self._counts.get((slug, compiler.read_version()))
+        if found is not None:
+            return found
+        with self._lock:
+            # Several pages may have waited for the same count.
+            return self._counts.get_or_create((slug, compiler.read_version()), lambda: _count(compiler))
+
+
+def _count(compiler: PreviewCompiler) -> ProblemCount:
+    compiled = compiler.compile()
+    return ProblemCount(errors=compiled.errors, warnings=len(compiled.problems) - compiled.errors)
+
+
+_log = logging.getLogger(__name__)
+
+
+class Examination:
+    """Has the doctor look, and keeps what was found. Thread-safe.
+
+    The thread ends with the program: nothing is lost but the result, and the one before stays.
+    """
+
+    def __init__(self, workspace: Workspace, clock: UtcClock) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began_at: datetime | None = None
+        self._fault = ""
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When the look that is under way began (aware); None if none is."""
+        with self._lock:
+            return self._began_at
+
+    @property
+    def fault(self) -> str:
+        """Why the last look has no result; "" if it has."""
+        with self._lock:
+            return self._fault
+
+    def begin(self) -> bool:
+        """Begin a look, unless one is under way; return whether this one began."""
+        with self._lock:
+            if self._began_at is not None:
+                return False
+            self._began_at, self._fault = self._clock(), ""
+        threading.Thread(target=self._look, name="doctor", daemon=True).start()
+        return True
+
+    def _look(self) -> None:
+        fault = ""
+        try:
+            keep_diagnosis(self._workspace, diagnose_workspace(self._workspace), now=self._clock())
+        except Exception as error:
+            # Whatever it was, the page must not wait for ever.
+            _log.exception("The doctor could not look.")
+            fault = f"{type(error).__name__}: {error}"
+        with self._lock:
+            self._began_at, self._fault = None, fault

@@ -1,19 +1,34 @@
-"""A segment as somebody writes it on a page, or as it is stored: what it means in the language of the page,
-or what is wrong and where."""
+"""The query of a segment as a form: boxes to tick, and words to write."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from locales.countries import is_country
 from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.uses import make_lookups
-from mailer.i18n import SOURCE_LANGUAGE
-from mailer.web.form_options import list_sectors, own_country_names
+from mailer.counts.counters import count_cross_table, read_cross_table
+from mailer.i18n import SOURCE_LANGUAGE, gettext_noop
+from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage, Visit
-from subscribers.errors import SegmentError, SubscriberError
+from mailer.web.studio.status_words import STATUS_WORDS
+from subscribers.errors import CountryError, SegmentError, SubscriberError
+from subscribers.models import ImportBatch
+from subscribers.queries import list_tags
 from subscribers.segments.description import Vocabulary, describe_segment
-from subscribers.segments.segment import EVERYONE, Segment, SegmentFilters, read_filters
+from subscribers.segments.segment import (
+    EVERYONE,
+    FILTER_KEYS,
+    Segment,
+    SegmentFilters,
+    read_filters,
+    write_filters,
+)
+from subscribers.segments.terms import IMPORT
+from subscribers.validation import resolve_country
 
 QUERY_PARAMETER = "q"
 """The name of the query in the addresses of segments."""
@@ -90,3 +105,188 @@ def _describe_problem(error: SegmentError) -> QueryProblem:
     # As on the command line: an introduction, the query, the caret, and the reason.
     _, line, caret, *_ = str(error).split("\n")
     return QueryProblem(reason=error.reason, line=line[2:], caret=caret[2:])
+
+
+_BOTH_CHANGED = gettext_noop(
+    "The query and the filters were both changed. Change one of them; the other follows."
+)
+_MOST_COUNTRIES = 40
+_MOST_TAGS = 40
+_MOST_IMPORTS = 10
+_COMMAS = re.compile("[,，、]")
+_BOXES = {
+    "status": "statuses",
+    "country": "countries",
+    "sector": "sectors",
+    "language": "languages",
+    "tag": "tags",
+    "source": "sources",
+}
+"""The checkboxes of the form, by name, and the filter that each is for."""
+
+FILTER_NAMES = (*_BOXES, "other_countries", "other_tags", "org", "others")
+"""The names of all that the form of filters asks for."""
+
+_SOURCES = {
+    "imported": gettext_noop("Added by the team"),
+    "import": gettext_noop("By an import"),
+    "subscribed": gettext_noop("By signing up"),
+}
+_IMPORT = gettext_noop("Import %(number)s: %(file)s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterChoice:
+    """A box of the form."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterForm:
+    """What the form of filters shows: boxes for what many partners share, and fields for the rest."""
+
+    statuses: Sequence[FilterChoice]
+    countries: Sequence[FilterChoice]
+    sectors: Sequence[FilterChoice]
+    languages: Sequence[FilterChoice]
+    tags: Sequence[FilterChoice]
+    sources: Sequence[FilterChoice]
+    organisations: str
+    others: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenQuery:
+    """The query that a form asks for, and what is wrong with the form: pairs of a field and words.
+    ``from_filters`` says that the filters were changed, and not the line."""
+
+    text: str
+    errors: Sequence[tuple[str, str]] = ()
+    from_filters: bool = False
+
+
+def make_filter_form(page: StudioPage, session: Session, filters: SegmentFilters) -> FilterForm:
+    """Make the form that shows ``filters``."""
+    names = own_country_names(page.settings)
+    countries = [
+        (code, page.translator.name_country(code, names)) for code in _list_countries(page, filters.countries)
+    ]
+    tags = list_tags(session, most=_MOST_TAGS)
+    languages = [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES]
+    statuses = [
+        (status.value, page.translator.translate(words)) for status, (words, _) in STATUS_WORDS.items()
+    ]
+    return FilterForm(
+        statuses=_make_choices(statuses, filters.statuses),
+        countries=_make_choices(countries, filters.countries),
+        sectors=_make_choices(list_sectors(page.translator, page.settings), filters.sectors),
+        languages=_make_choices(languages, filters.languages),
+        tags=_make_choices([(tag, tag) for tag in tags], filters.tags),
+        sources=_make_choices(_list_sources(page, session, filters.sources), filters.sources),
+        organisations=", ".join(filters.organisations),
+        others=filters.others,
+    )
+
+
+def _make_choices(named: Iterable[tuple[str, str]], chosen: Sequence[str]) -> tuple[FilterChoice, ...]:
+    """A box for each value that has a name, and for each other that is chosen."""
+    labels = dict(named)
+    labels |= {value: value for value in chosen if value not in labels}
+    return tuple(
+        FilterChoice(value=value, label=label, is_chosen=value in chosen) for value, label in labels.items()
+    )
+
+
+def _list_countries(page: StudioPage, chosen: Sequence[str]) -> list[str]:
+    """The codes that have a box: the organisation's own countries, those of most partners as far as they were
+    counted, and the chosen ones."""
+    known = page.state.counts.get(count_cross_table(EVERYONE), patience=0)
+    counted = [code for code in read_cross_table(known.value).countries if code] if known.value else []
+    codes = dict.fromkeys((*page.settings.countries, *counted))
+    shown = [*list(codes)[:_MOST_COUNTRIES], *chosen]
+    names = own_country_names(page.settings)
+    return sorted(dict.fromkeys(shown), key=lambda code: page.translator.name_country(code, names))
+
+
+def _list_sources(page: StudioPage, session: Session, chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """The ways in which partners came that have a box: the last imports and the chosen ones by name."""
+    translate = page.translator.translate
+    numbers = [int(number[1]) for number in map(IMPORT.fullmatch, chosen) if number]
+    batches = select(ImportBatch.id, ImportBatch.source).order_by(col(ImportBatch.id).desc())
+    found = [*session.exec(batches.limit(_MOST_IMPORTS))]
+    if numbers:
+        found += session.exec(batches.where(col(ImportBatch.id).in_(numbers)))
+    return [
+        *((value, translate(words)) for value, words in _SOURCES.items()),
+        *((f"import-{number}", translate(_IMPORT, number=number, file=file)) for number, file in found),
+    ]
+
+
+def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+    """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
+    values = dict(given)
+    text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
+    # While one writes, the page says what was changed: an answer may come after the next change.
+    changed = values.get("changed", "")
+    from_filters = changed == "filters"
+    if "filters" not in values or changed == "line":
+        return WrittenQuery(text=text)
+    lookups = make_lookups(session.connection(), page.settings)
+    try:
+        shown = read_filters(before, lookups)
+    except SegmentError:
+        return WrittenQuery(text=text)
+    wanted, errors = _read_filters(given, shown)
+    if errors:
+        return WrittenQuery(text=text, errors=errors)
+    if wanted == shown and not from_filters:
+        return WrittenQuery(text=text)
+    if text.strip() != before.strip() and not from_filters:
+        both = ((QUERY_PARAMETER, page.translator.translate(_BOTH_CHANGED)),)
+        return WrittenQuery(text=text, errors=both)
+    return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)
+
+
+def _read_filters(
+    given: Sequence[tuple[str, str]], shown: SegmentFilters
+) -> tuple[SegmentFilters, list[tuple[str, str]]]:
+    values = dict(given)
+    chosen = {
+        field: [value for name, value in given if name == box and value] for box, field in _BOXES.items()
+    }
+    countries, errors = _read_countries(values.get("other_countries", ""))
+    chosen["countries"] += countries
+    chosen["tags"] += _split(values.get("other_tags", ""))
+    wanted = SegmentFilters(
+        **{field: tuple(dict.fromkeys(found)) for field, found in chosen.items()},
+        organisations=tuple(_split(values.get("org", ""))),
+        others=values.get("others", "").strip(),
+    )
+    return _keep_order(wanted, shown), errors
+
+
+def _read_countries(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    codes, errors = [], []
+    for words in _split(text):
+        try:
+            codes.append(words.upper() if is_country(words.upper()) else resolve_country(words))
+        except CountryError as error:
+            errors.append(("other_countries", str(error)))
+    return codes, errors
+
+
+def _keep_order(wanted: SegmentFilters, shown: SegmentFilters) -> SegmentFilters:
+    """``wanted``, with the values that were there before in the order they had."""
+    ordered: dict[str, tuple[str, ...]] = {}
+    for field in FILTER_KEYS.values():
+        before, after = getattr(shown, field), getattr(wanted, field)
+        kept = (value for value in before if value in after)
+        ordered[field] = (*kept, *(value for value in after if value not in before))
+    return SegmentFilters(**ordered, others=wanted.others)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in _COMMAS.split(text) if part.strip()]

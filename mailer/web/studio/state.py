@@ -25,10 +25,8 @@ from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.compiler import CompilerCache
 from mailer.web.mail_preview.shown_mail import Audience
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.studio.edition_summaries import EditionSummaries
-from mailer.web.studio.examination import Examination
+from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.form_answers import FormAnswers
-from mailer.web.studio.problem_counts import ProblemCounts
 from mailer.workspace import Workspace
 
 PATH = "/studio"

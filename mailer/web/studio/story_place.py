@@ -1,13 +1,23 @@
-"""Which text a page is about: a story of an edition, or its letter."""
+"""An edition or a story that an address names, as far as it is there and readable."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from editions.crop import Crop
+from editions.errors import ImageError
+from editions.images.files import locate_image
+from editions.images.prepare import prepare_image
+from editions.model import StoryKind
 from editions.source.folder import EDITION_FILE
+from mailer.errors import ConfigurationError
+from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
@@ -16,8 +26,24 @@ from mailer.revisions.edition_file import (
     find_file_name,
     read_edition_file,
 )
-from mailer.web.studio.edition_place import find_edition_folder
+from mailer.web.page_renderer import IMAGE_TYPES
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
+
+
+def find_edition_folder(page: StudioPage, edition: str) -> Path:
+    """The folder of the edition that a path names.
+
+    Raises:
+        HTTPException: 404, there is no such edition.
+    """
+    if edition.startswith("."):
+        # Editions that are being made are in hidden folders.
+        raise HTTPException(404)
+    try:
+        return page.state.workspace.edition_folder(edition)
+    except (ConfigurationError, OSError, ValueError) as error:
+        # The system refuses a name that is too long, and Python one with a NUL.
+        raise HTTPException(404) from error
 
 
 class StoryMissingError(Exception):
@@ -123,3 +149,61 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
         edition=error.edition,
         message=visit.translator.translate(error.error.message, **error.error.values),
     )
+
+
+_POLICY = "default-src 'none'; sandbox"
+
+
+def answer_with_image(
+    page: StudioPage, edition: str, file: str, *, width: int, crop: Crop | None, cache: str
+) -> Response:
+    """Answer with the picture ``file``, ``width`` CSS pixels wide; ``cache`` is the value of Cache-Control.
+
+    Raises:
+        HTTPException: 404, there is no such edition or picture, or it cannot be shown.
+    """
+    try:
+        path = locate_image(find_edition_folder(page, edition), file)
+        image = prepare_image(path, width=width, crop=crop)
+    except (ImageError, OSError, ValueError) as error:
+        raise HTTPException(404) from error
+    tag = f'"{image.name}"'
+    headers = {"cache-control": cache, "content-security-policy": _POLICY, "etag": tag}
+    if page.request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(image.data, media_type=IMAGE_TYPES[PurePosixPath(image.name).suffix], headers=headers)
+
+
+KIND_WORDS: Mapping[StoryKind, tuple[str, str]] = MappingProxyType(
+    {
+        StoryKind.story: (
+            gettext_noop("Story"),
+            gettext_noop("Its picture stands beside the text."),
+        ),
+        StoryKind.feature: (
+            gettext_noop("Lead story"),
+            gettext_noop("It comes first, with a picture as wide as the mail."),
+        ),
+        StoryKind.list: (
+            gettext_noop("Round-up"),
+            gettext_noop("Its text is mostly a list."),
+        ),
+        StoryKind.centre: (
+            gettext_noop("Category 2 centre"),
+            gettext_noop("A portrait of one, in a section of its own."),
+        ),
+        StoryKind.chair: (
+            gettext_noop("UNESCO Chair"),
+            gettext_noop("A portrait of one, in a section of its own."),
+        ),
+        StoryKind.campaign: (
+            gettext_noop("Public campaign"),
+            gettext_noop("A joint campaign for the public, with its day."),
+        ),
+        StoryKind.notice: (
+            gettext_noop("Office news"),
+            gettext_noop("News about the office itself, without a sector."),
+        ),
+    }
+)
+"""The name and the use of each kind that a writer chooses; a letter is written on its own page."""

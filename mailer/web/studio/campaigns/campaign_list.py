@@ -42,12 +42,11 @@ from mailer.web.studio.campaigns.team_clock import (
     name_zone,
     say_moment,
 )
-from mailer.web.studio.edition_place import find_edition_folder
-from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.segment_filters import read_query_form
-from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, say_segment
+from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
+from mailer.web.studio.status_words import CAMPAIGN_WORDS
+from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.segments.parser import MAX_LENGTH
 

@@ -45,10 +45,10 @@ from mailer.web.studio.campaigns.team_clock import (
     say_moment,
 )
 from mailer.web.studio.campaigns.versions import PreparedMail, look_at_mail
-from mailer.web.studio.ledger_words import CAMPAIGN_WORDS
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.segment_query import say_segment
+from mailer.web.studio.status_words import CAMPAIGN_WORDS
 from subscribers.errors import SubscriberError
 
 _MAX_SHOWN = 100

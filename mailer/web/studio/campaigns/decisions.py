@@ -50,8 +50,14 @@ from mailer.web.studio.campaigns.team_clock import (
 )
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
-from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
+from mailer.web.studio.segment_query import (
+    QUERY_PARAMETER,
+    SegmentQuery,
+    WrittenQuery,
+    make_filter_form,
+    read_query,
+    read_query_form,
+)
 from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.saved_segments import list_saved_segments
 from subscribers.segments.segment import EVERYONE

@@ -31,11 +31,11 @@ from mailer.web.studio.comments.comment_form import (
 )
 from mailer.web.studio.comments.comment_pages import render_comments
 from mailer.web.studio.comments.story import CommentedText, find_story
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.row_number import read_row_number
+from mailer.web.studio.story_place import find_edition_folder
 
 _NOT_A_PASSAGE = gettext_noop(
     "These words are not in the story. Copy the passage as it stands there, or leave this empty to comment "

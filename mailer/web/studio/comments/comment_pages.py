@@ -13,10 +13,10 @@ from mailer.team.members import Permission, list_members
 from mailer.web.routing import GET
 from mailer.web.studio.comments.comment_form import CommentForm, new_request
 from mailer.web.studio.comments.story import CommentedText, find_story, read_passages
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.row_number import read_row_number
+from mailer.web.studio.story_place import find_edition_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from mailer.comments.passages import list_passages
 from mailer.comments.thread_list import ShownThread, list_threads
 from mailer.comments.threads import StoryPlace
 from mailer.revisions.edition_file import EditionFileError, FilePlace, find_file_name, read_edition_file
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 
 _STORY_TITLES = (("title",), ("lead",))
 _LETTER_TITLES = (("letter", "title"), ("title",))

@@ -11,12 +11,12 @@ from mailer.campaigns.named_plan import prepare_correction
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.routing import POST
-from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.correction_page import list_errors, plan_place, render_correction
 from mailer.web.studio.corrections.place import CorrectionPlace, LastingCorrectionDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.text_save import announced_session, make_line
 
 _TAKEN = gettext_noop("Somebody else has prepared another correction at this moment. Try again.")
 _NOT_DELETED = gettext_noop("The correction could not be thrown away: %(reason)s.")

@@ -25,7 +25,6 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.corrections.note_form import (
     digest_note_fields,
     find_faults,
@@ -42,6 +41,7 @@ from mailer.web.studio.corrections.place import (
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.text_save import announced_session, make_line
 
 _NOT_WRITTEN = gettext_noop("The correction could not be saved: %(reason)s. Nothing was changed.")
 _CHANGED = gettext_noop(

@@ -29,8 +29,6 @@ from mailer.revisions.edition_file import EditionFile, EditionFileError, read_ed
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.activity_log import announced_session, make_line
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.detail_fields import (
     INTRODUCTION,
     list_changed_groups,
@@ -43,6 +41,8 @@ from mailer.web.studio.editions.story_cards import FIXED_SECTION_NAMES
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.overtaken_field import describe_overtaken_field
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.text_save import announced_session, make_line
 
 _MAX_TRIES = 4
 _MAX_LINE = 500

@@ -20,12 +20,12 @@ from mailer.comments.thread_list import count_open_comments
 from mailer.revisions.presence import list_present_by_place
 from mailer.team.members import Permission
 from mailer.web.form_options import own_language_name
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
 from mailer.web.studio.editions.last_writers import find_last_writers
 from mailer.web.studio.editions.moved_story import describe_move
 from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 
 _PAGES = ("preview", "versions", "history")
 """Other pages of an edition, by the last part of their paths."""

@@ -18,8 +18,8 @@ from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.atomic_write import write_atomically
-from mailer.web.studio.activity_log import make_line
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.text_save import make_line
 
 if TYPE_CHECKING:
     from editions.imports.importer import ImportedEdition

@@ -11,7 +11,6 @@ from editions.errors import DocumentError, NewEditionError
 from editions.imports.remote_file import Fetch, FetchError, RemoteFile
 from mailer.i18n import gettext_noop
 from mailer.web.dependencies import BodyDep
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.edition_names import BAD_NAME, NAME_TAKEN, suggest_name
 from mailer.web.studio.editions.new_edition_acts import (
     ImportChoice,
@@ -34,6 +33,7 @@ from mailer.web.studio.editions.new_edition_form import (
     read_level,
 )
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 
 MAX_UPLOAD_BYTES = 30 * 1024 * 1024
 

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from editions.problem import Problem
 from editions.source.folder import STORIES_FOLDER
 from mailer.campaigns.corrections import SEPARATOR
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.edition_page import find_correction_page
 from mailer.web.studio.page import PageDep
+from mailer.web.studio.story_place import find_edition_folder
 
 
 @dataclass(frozen=True, kw_only=True)

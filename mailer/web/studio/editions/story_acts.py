@@ -21,9 +21,9 @@ from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.file_replacement import FileChangedError, replace_file
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
 from mailer.revisions.revision_log import ChangedFile, record_change
-from mailer.web.studio.activity_log import announced_session, make_line
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.text_save import announced_session, make_line
 
 _EMPTY_STORY = "---\ntitle: x\n---\n\n"
 

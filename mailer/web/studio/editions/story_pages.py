@@ -11,12 +11,11 @@ from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.editions.edition_page import render_edition, view_edition
 from mailer.web.studio.editions.story_acts import add_story, move_story, remove_story
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.story_kinds import KIND_WORDS
+from mailer.web.studio.story_place import KIND_WORDS, find_edition_folder
 
 MAX_TITLE = 300
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)

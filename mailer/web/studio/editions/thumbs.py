@@ -3,8 +3,8 @@
 from starlette.responses import Response
 
 from editions.crop import Crop, ImageShape
-from mailer.web.studio.edition_image import answer_with_image
 from mailer.web.studio.page import PageDep
+from mailer.web.studio.story_place import answer_with_image
 
 _WIDTH = 160
 """In CSS pixels, and twice as many of its own."""

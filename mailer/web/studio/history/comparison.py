@@ -17,11 +17,11 @@ from mailer.revisions.history import HistoryEntry, find_entry, find_entry_before
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
-from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlace, TextPlaceDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep
+from mailer.web.studio.text_save import announced_session, make_line
 
 _NOW = "now"
 _LOOKED_BACK = 100

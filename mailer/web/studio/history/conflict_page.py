@@ -21,11 +21,11 @@ from mailer.revisions.history import HistoryEntry, list_history
 from mailer.revisions.unsaved_texts import Unsaved, find_unsaved
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.plain_number import read_number
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.conflict_parts import read_choices, show_parts
 from mailer.web.studio.history.text_place import find_text_place, make_text_path
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 
 CHOOSE = gettext_noop("Choose a text for each place that both have changed.")
 CHANGED_AGAIN = gettext_noop("The text has changed again. This is how it is now; choose once more.")

@@ -23,12 +23,12 @@ from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
-from mailer.web.studio.activity_log import announced_session, make_line
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.history.entry_words import KIND_WORDS
 from mailer.web.studio.history.text_place import TextPlaceDep, make_text_path, read_story_title
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.text_save import announced_session, make_line
 
 _ON_PAGE = 30
 

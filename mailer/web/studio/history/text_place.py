@@ -17,8 +17,8 @@ from mailer.revisions.edition_file import (
     find_file_name,
     read_edition_file,
 )
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 
 _STORY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}", re.ASCII)

@@ -30,11 +30,11 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
-from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.status_words import DELIVERY_WORDS
 from mailer.web.studio.stored_campaign import load_campaign, read_campaign
 from mailer.web.upload import UploadedForm, read_uploaded_form
 

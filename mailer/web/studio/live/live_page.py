@@ -15,7 +15,6 @@ from mailer.team.members import Permission
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET
 from mailer.web.studio.campaign_number import CampaignNumber
-from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.live.event_stream import stream_progress
 from mailer.web.studio.live.progress_words import (
     describe_state,
@@ -26,6 +25,7 @@ from mailer.web.studio.live.progress_words import (
 )
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.status_words import DELIVERY_WORDS
 from mailer.web.studio.stored_campaign import load_campaign
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError

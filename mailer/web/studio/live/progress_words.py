@@ -9,7 +9,7 @@ from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.models import CampaignState
 from mailer.i18n import Translator, gettext_noop
 from mailer.reasons.reason import Fault
-from mailer.web.studio.ledger_words import CAMPAIGN_WORDS, DELIVERY_WORDS
+from mailer.web.studio.status_words import CAMPAIGN_WORDS, DELIVERY_WORDS
 
 TERM_WORDS: Mapping[str, str] = MappingProxyType(
     {

@@ -14,14 +14,16 @@ from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segment_filters import (
+from mailer.web.studio.segment_query import (
     FILTER_NAMES,
+    QUERY_PARAMETER,
     FilterForm,
+    SegmentQuery,
     WrittenQuery,
     make_filter_form,
+    read_query,
     read_query_form,
 )
-from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
 from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.directory import (
     LOOKED_AT,

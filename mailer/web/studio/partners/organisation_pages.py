@@ -9,11 +9,10 @@ from mailer.campaigns.subscriber_history import list_sent_campaigns
 from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
-from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.partners.labels import name_country
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.status_words import STATUS_WORDS
+from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.directory import (
     LOOKED_AT,
     MAX_COUNTED,

@@ -19,7 +19,6 @@ from mailer.privacy.erasure import list_out_of_reach
 from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_language_name
 from mailer.web.routing import GET
-from mailer.web.studio.ledger_words import DELIVERY_WORDS
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.partners.labels import (
     EVENT_WORDS,
@@ -28,7 +27,7 @@ from mailer.web.studio.partners.labels import (
 )
 from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.status_words import STATUS_WORDS
+from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.suppression import read_suppression
 from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber

@@ -7,9 +7,9 @@ from editions.crop import Crop, Focus, ImageShape
 from mailer.team.members import Permission
 from mailer.web.plain_number import read_number
 from mailer.web.routing import GET
-from mailer.web.studio.edition_image import answer_with_image
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.story_place import answer_with_image
 
 _WIDTHS = {"thumb": 120, "view": 460}
 """In CSS pixels. Only these, so that nobody fills the memory with sizes."""

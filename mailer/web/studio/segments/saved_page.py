@@ -25,8 +25,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segment_filters import WrittenQuery, read_query_form
-from mailer.web.studio.segment_query import QUERY_PARAMETER
+from mailer.web.studio.segment_query import QUERY_PARAMETER, WrittenQuery, read_query_form
 from mailer.web.studio.segments.paths import make_segment_path
 from mailer.web.studio.segments.segment_page import COMPARED, render_segment
 from subscribers.errors import SegmentError

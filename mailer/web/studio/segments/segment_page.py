@@ -12,8 +12,14 @@ from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segment_filters import WrittenQuery, make_filter_form, read_query_form
-from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query
+from mailer.web.studio.segment_query import (
+    QUERY_PARAMETER,
+    SegmentQuery,
+    WrittenQuery,
+    make_filter_form,
+    read_query,
+    read_query_form,
+)
 from mailer.web.studio.segments.numbers import find_numbers
 from subscribers.segments.segment import EVERYONE
 

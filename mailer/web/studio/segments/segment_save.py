@@ -10,7 +10,7 @@ from mailer.i18n import gettext_noop
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.segment_filters import WrittenQuery, read_query_form
+from mailer.web.studio.segment_query import WrittenQuery, read_query_form
 from mailer.web.studio.segments.paths import make_segment_path
 from mailer.web.studio.segments.segment_page import render_segment
 from subscribers.errors import SegmentError

@@ -14,8 +14,8 @@ from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_splicer import TomlChanges
 from mailer.settings.changes.toml_writer import write_keys
 from mailer.settings.mailer_toml import SETTINGS_FILE
-from mailer.web.studio.activity_log import announced_session, make_line
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.text_save import announced_session, make_line
 from mailer.workspace import Workspace
 
 

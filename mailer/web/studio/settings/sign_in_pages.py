@@ -18,11 +18,11 @@ from mailer.oauth.login import PendingSignIns, choose_way, end_sign_in
 from mailer.oauth.provider import OAuthError, SignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.activity_log import make_line
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.settings_save import find_workspace
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.web.studio.text_save import make_line
 
 _NOT_YET = gettext_noop(
     "The provider says that nobody has finished yet. Sign in there first, then ask again."

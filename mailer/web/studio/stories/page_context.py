@@ -20,8 +20,7 @@ from mailer.web.form_options import list_countries, list_sectors, own_country_na
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import StoryDraft, list_fields, parse_document, split_text
 from mailer.web.studio.stories.fields import FieldValue, read_front_matter_values
-from mailer.web.studio.story_kinds import KIND_WORDS
-from mailer.web.studio.story_place import StoryPlace
+from mailer.web.studio.story_place import KIND_WORDS, StoryPlace
 
 AI_WORDS: Mapping[AiOrigin, str] = {
     AiOrigin.generated: gettext_noop("AI wrote it"),

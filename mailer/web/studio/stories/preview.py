@@ -17,14 +17,13 @@ from mailer.web.mail_preview.compiler import UnsavedMail
 from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, ShownForm, ShownWindows
 from mailer.web.mail_preview.shown_mail import dress_html, find_variant, mark_story, personalise_mail
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
 from mailer.web.studio.stories.page_context import list_translations, read_edition_title
 from mailer.web.studio.stories.story_save import compose_draft
 from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
-from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_place
+from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_edition_folder, find_place
 
 _NOTHING_UNSAVED: Mapping[str, str] = MappingProxyType({})
 

@@ -31,9 +31,9 @@ from mailer.translations.states import TranslationState, list_translation_states
 from mailer.web.dependencies import BodyDep
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.translations.composition import read_front
 from mailer.web.studio.translations.imported_texts import FileChange, save_changes
 from mailer.web.studio.translations.labels import STATE_WORDS

@@ -18,8 +18,8 @@ from mailer.revisions.edition_file import (
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.translations.base_texts import digest_original, record_base
 from mailer.translations.states import ORIGINAL_KEY
-from mailer.web.studio.activity_log import make_line
 from mailer.web.studio.page import StudioPage
+from mailer.web.studio.text_save import make_line
 from mailer.web.studio.translations.composition import read_front
 
 

@@ -9,8 +9,8 @@ from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
 from mailer.translations.states import EditionTranslations, TranslationState, list_translation_states
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
-from mailer.web.studio.edition_place import find_edition_folder
 from mailer.web.studio.page import PageDep
+from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.translations.labels import STATE_WORDS
 
 UNKNOWN_LANGUAGE = gettext_noop(
