@@ -1,11 +1,23 @@
-"""What there is to set, in groups, each with a page of its own."""
+"""The list of settings, and the page of each section."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailer.campaigns.trial import shows_sample_body
 from mailer.i18n import gettext_noop
+from mailer.settings import SETTINGS_FILE
 from mailer.settings.changes.setting import Setting, list_settings
+from mailer.team.members import Permission
+from mailer.web.forms import OwnFormDep
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.settings.fields import Errors, Field, FieldForm, find_fault
+from mailer.web.studio.settings.words import find_words, list_choices
+from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _SENDING = (
     *("window", "window_days", "rate", "retry_for_hours"),
@@ -172,3 +184,76 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
     {section.name: section for sections in GROUPS.values() for section in sections}
 )
 """All sections, by name."""
+
+_SAMPLE_BODY = "sender.is_sample_body"
+"""Asked only of those who write as the body that the sample shows."""
+
+
+def show_section(page: PageDep, section: str) -> Response:
+    """Show the settings of a section."""
+    return _make_form(page, section).open()
+
+
+def save_section(page: PageDep, section: str, form: OwnFormDep) -> Response:
+    """Save what was changed in a section."""
+    found = _make_form(page, section)
+    require_confirmed(page)
+    return found.save(form)
+
+
+def _make_form(page: StudioPage, name: str) -> FieldForm:
+    section = SECTIONS.get(name)
+    if section is None or section.path:
+        raise HTTPException(404)
+    hidden = {_SAMPLE_BODY} if not shows_sample_body(page.settings) else set()
+    return FieldForm(
+        page=page,
+        settings=tuple(one for one in section.settings if one.name not in hidden),
+        show=lambda fields, errors, status: _render(page, section, fields, errors, status),
+        path=f"/settings/{name}",
+    )
+
+
+def _render(
+    page: StudioPage, section: Section, fields: Sequence[Field], errors: Errors, status: int
+) -> Response:
+    return page.render(
+        "settings_section.html",
+        status=status,
+        section="settings",
+        part=section,
+        also=[SECTIONS[name] for name in section.also],
+        fields=fields,
+        words={one.name: find_words(one.setting) for one in fields},
+        choices={one.name: list_choices(one.setting) for one in fields},
+        errors=errors,
+        wrong=dict(errors),
+        fault=find_fault(page),
+    )
+
+
+def show_settings(page: PageDep) -> Response:
+    """Show what there is to set."""
+    return page.render("settings.html", section="settings", groups=GROUPS, fault=find_fault(page))
+
+
+_WORDS = gettext_noop("It has an error, so the settings from before are in use, and no campaign is taken up.")
+_ACT = gettext_noop("See what is wrong")
+
+
+def list_faults(page: StudioPage) -> Iterator[WaitingItem]:
+    """The error in mailer.toml, as far as it was looked at."""
+    if page.state.live.fault:
+        translate = page.translator.translate
+        yield WaitingItem(
+            title=SETTINGS_FILE,
+            words=translate(_WORDS),
+            act=translate(_ACT),
+            path="/settings",
+            tone="wrong",
+        )
+
+
+WAITING_FAULT = WaitingSource(
+    name=gettext_noop("the settings"), permission=Permission.manage, list_items=list_faults
+)

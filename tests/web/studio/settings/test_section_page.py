@@ -13,7 +13,7 @@ from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings
 from mailer.settings.changes.setting import describe_model
-from mailer.web.studio.settings.relay_pages import list_relay_settings
+from mailer.web.studio.settings.relays import list_relay_settings
 from mailer.web.studio.settings.sections import GROUPS, SECTIONS
 from mailer.web.studio.settings.words import CHOICE_WORDS, WORDS
 from mailer.workspace import open_workspace

@@ -1,37 +1,130 @@
-"""The relays: which there are, the settings of one, another one, and one less."""
+"""The pages of relays: their list, each one's form, and the trial of one."""
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.errors import ConfigurationError
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.waiting_mails import sign_and_send_mail
+from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
+from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.provider import SignInRequiredError
 from mailer.oauth.sign_in import find_relay_oauth
-from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings
+from mailer.selfservice.transactional_mails import MailText, build_letter
+from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings, Settings
 from mailer.settings.changes.relay_changes import add_relay, find_relay_path, remove_relay
-from mailer.settings.changes.secret_files import remove_secret
+from mailer.settings.changes.secret_files import find_secret_time, remove_secret
 from mailer.settings.changes.secret_places import find_secret_place
 from mailer.settings.changes.setting import Setting, describe_model, list_settings
 from mailer.settings.changes.settings_file import read_settings_file
 from mailer.settings.changes.toml_nodes import TomlPath
+from mailer.smtp.interfaces import SmtpError
+from mailer.smtp.reply_classifier import Verdict
+from mailer.smtp.transport import probe_server
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.field_form import Errors, FieldForm
-from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.relay_summary import (
-    find_relay,
-    hide_password,
-    list_relay_summaries,
-    summarise_relay,
+from mailer.web.studio.settings.fields import (
+    Errors,
+    Field,
+    FieldForm,
+    find_fault,
+    find_workspace,
+    save_changes,
 )
-from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
 from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelaySummary:
+    """A relay as the list shows it. ``place`` is its host and port, or its folder. ``login`` is one of
+    "none", "password", "token", "oauth" and "missing"; ``since`` is when its password was put in, or somebody
+    signed in."""
+
+    name: str
+    place: str
+    user: str
+    is_folder: bool
+    priority: int
+    weight: int
+    login: str
+    since: datetime | None
+    has_password_in_address: bool
+
+
+def list_relay_summaries(workspace: Workspace) -> list[RelaySummary]:
+    """All relays, in the order in which they are used."""
+    settings = workspace.settings
+    relays = sorted(list_relays(settings.smtp), key=lambda one: one.priority)
+    return [summarise_relay(settings, one, workspace.root) for one in relays]
+
+
+def find_relay(settings: Settings, name: str) -> RelaySettings | None:
+    """The relay called ``name``; None if there is none."""
+    return next((one for one in list_relays(settings.smtp) if one.name == name), None)
+
+
+def summarise_relay(settings: Settings, relay: RelaySettings, root: Path) -> RelaySummary:
+    """What the list shows of ``relay``."""
+    merged = merge_relay_settings(settings.smtp, relay)
+    parts = urlsplit(relay.url)
+    login, since = "none", None
+    if parts.username:
+        login = "missing"
+        if merged.oauth is not None:
+            login, since = "oauth", _find_sign_in_time(root, relay.name)
+        elif merged.token_file is not None:
+            login = "token"
+        elif merged.password_file is not None:
+            login, since = "password", find_secret_time(root, merged.password_file)
+        elif parts.password:
+            login = "password"
+    return RelaySummary(
+        name=relay.name,
+        place=show_place(parts),
+        user=unquote(parts.username or ""),
+        is_folder=parts.scheme == "maildir",
+        priority=relay.priority,
+        weight=relay.weight,
+        login=login,
+        since=since,
+        has_password_in_address=bool(parts.password),
+    )
+
+
+def show_place(parts: SplitResult) -> str:
+    """A relay's host and port, or its folder; never its password."""
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def hide_password(url: str) -> str:
+    """The address of a relay without the password in it."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    user = (parts.username or "") + "@"
+    return parts._replace(netloc=user + parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _find_sign_in_time(root: Path, name: str) -> datetime | None:
+    try:
+        grant = GrantStore(root=root).read(name)
+    except (SignInRequiredError, ConfigurationError):
+        return None
+    return grant.signed_in_at if grant is not None and not grant.refused else None
+
 
 _KEYS = ("url", "starttls", "priority", "weight", "rate", "messages_per_connection", "sending_addresses")
 """What a person sets of a relay, in this order; then the tables."""
@@ -244,3 +337,66 @@ def _render_new(
         errors=errors,
         wrong=dict(errors),
     )
+
+
+_TEXT = MailText(
+    subject=gettext_noop("A test of the relay"),
+    body=gettext_noop("This mail was sent over the relay %(relay)s, to see whether it arrives."),
+    button=gettext_noop("Open the relay"),
+    after=gettext_noop("You asked for it in Studio. Nobody else got it."),
+)
+
+
+def try_relay(page: PageDep, relay: str) -> Response:
+    """Connect to a relay as for sending, and show what it answered. Nothing is sent."""
+    found = open_relay(page, relay)
+    require_confirmed(page)
+    _record(page, relay)
+    workspace = find_workspace(page)
+    merged = merge_relay_settings(workspace.settings.smtp, found)
+    try:
+        probe = probe_server(make_smtp_options(merged, workspace.root, name=relay))
+    except (SmtpError, ConfigurationError, ValueError) as error:
+        return _show(page, found, refusal=str(error))
+    return _show(page, found, probe=probe)
+
+
+def send_test_mail(page: PageDep, relay: str) -> Response:
+    """Send the member a mail over this relay alone."""
+    found = open_relay(page, relay)
+    require_confirmed(page)
+    _record(page, relay)
+    workspace, now = find_workspace(page), page.state.clock()
+    smtp = workspace.settings.smtp
+    alone = smtp.model_copy(update={"relays": (found,) if smtp.relays else ()})
+    try:
+        message = build_letter(
+            _TEXT,
+            "studio-relay-test",
+            envelope=page.member.email,
+            url=f"{page.state.address}/settings/relays/{relay}",
+            translator=page.translator,
+            settings=workspace.settings,
+            mail_id=secrets.randbelow(10**9),
+            requested_at=now,
+            now=now,
+            values={"relay": relay},
+        )
+        settings = workspace.settings.model_copy(update={"smtp": alone})
+        outcome = sign_and_send_mail(
+            settings, workspace.root, recipient=page.member.email, message=message, now=now
+        )
+    except (MailerError, ConfigurationError, SmtpError, ValueError) as error:
+        return _show(page, found, refusal=str(error))
+    if outcome.verdict is not Verdict.sent:
+        return _show(page, found, refusal=outcome.reason)
+    return _show(page, found, sent=page.member.email)
+
+
+def _record(page: StudioPage, relay: str) -> None:
+    with page.state.write_session() as session:
+        record_activity(session, page.actor, Act.tried_relay, subject=relay, now=page.state.clock())
+
+
+def _show(page: StudioPage, relay: RelaySettings, **found: object) -> Response:
+    return make_relay_form(page, relay, found).open()

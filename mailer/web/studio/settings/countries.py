@@ -18,9 +18,7 @@ from mailer.web.form_options import (
 )
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.field_form import Errors, FieldForm
-from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.settings_save import find_fault, find_workspace
+from mailer.web.studio.settings.fields import Errors, Field, FieldForm, find_fault, find_workspace
 from mailer.web.studio.settings.words import Words
 
 _WORDS = {

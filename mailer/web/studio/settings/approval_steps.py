@@ -17,9 +17,14 @@ from mailer.team.members import list_members
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.field_form import Errors, FieldForm
-from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
+from mailer.web.studio.settings.fields import (
+    Errors,
+    Field,
+    FieldForm,
+    find_fault,
+    find_workspace,
+    save_changes,
+)
 from mailer.web.studio.settings.words import find_words, list_choices
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 

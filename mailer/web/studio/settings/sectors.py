@@ -28,9 +28,14 @@ from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.field_form import Errors, FieldForm
-from mailer.web.studio.settings.fields import Field
-from mailer.web.studio.settings.settings_save import find_fault, find_workspace, save_changes
+from mailer.web.studio.settings.fields import (
+    Errors,
+    Field,
+    FieldForm,
+    find_fault,
+    find_workspace,
+    save_changes,
+)
 from mailer.web.studio.settings.words import Words
 from mailer.web.studio.text_save import announced_session, make_line
 from subscribers.errors import SubscriberError
