@@ -54,7 +54,7 @@ from mailer.web.studio.campaigns.place import PreparationClosedError, show_close
 from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
-from mailer.web.studio.editions.interrupted_moves import finish_interrupted_moves
+from mailer.web.studio.editions.edition_page import finish_interrupted_moves
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports

@@ -1,31 +1,163 @@
-"""The page of one edition: its details, its letter, and its stories as cards."""
+"""The page of an edition: its stories as cards, their order, and its problems."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from fastapi import Request
+from sqlalchemy import Engine
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from editions.changes.file_moves import JOURNAL, finish_moves
+from editions.crop import Crop, ImageShape
 from editions.markdown.renderer import LETTER_HEADING_LEVEL
+from editions.model import StoryKind
 from editions.problem import Problem
-from editions.source.document import Document, read_document
-from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
-from editions.source.schema import EditionHeader
+from editions.sections import find_section, order_sections
+from editions.source.document import AnyDocument, Document, read_document
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER, FolderContents, StoryFiles, scan_folder
+from editions.source.schema import EditionHeader, StoryHeader
 from mailer.campaigns.corrections import SEPARATOR, find_corrections
 from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
+from mailer.i18n import Translator, gettext_noop
+from mailer.revisions.edition_lock import lock_edition
 from mailer.revisions.presence import list_present_by_place
+from mailer.settings import Settings
 from mailer.team.members import Permission
-from mailer.web.form_options import own_language_name
-from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
-from mailer.web.studio.editions.last_writers import find_last_writers
-from mailer.web.studio.editions.moved_story import describe_move
-from mailer.web.studio.editions.story_cards import SectionCards, list_story_cards
+from mailer.web.form_options import list_sectors, own_country_names, own_language_name
+from mailer.web.studio.editions.list_page import (
+    STATE_WORDS,
+    EditionState,
+    find_edition_states,
+    find_last_writers,
+)
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.story_place import answer_with_image, find_edition_folder
+from mailer.workspace import Workspace
+
+FIXED_SECTION_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "feature": gettext_noop("Lead story"),
+        "centres-and-chairs": gettext_noop("Centres and Chairs"),
+        "campaigns": gettext_noop("Public campaigns"),
+        "office": gettext_noop("Office news"),
+    }
+)
+"""The sections that every edition can have, beside those of the sectors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryCard:
+    """A story as a card. ``sector`` is a slug, "" for none; ``countries`` are names. ``image`` is a file in
+    ``images/``. ``faults`` are what is wrong with its front matter; ``title`` is then what can be read."""
+
+    slug: str
+    title: str
+    sector: str
+    countries: Sequence[str]
+    image: str
+    words: int
+    languages: Sequence[str]
+    faults: Sequence[Problem]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionCards:
+    """A section with its stories in order. ``sector`` is "" where it is not that of a sector."""
+
+    key: str
+    name: str
+    sector: str
+    cards: Sequence[StoryCard]
+
+
+def list_story_cards(
+    folder: Path, contents: FolderContents, *, language: str, settings: Settings, translator: Translator
+) -> list[SectionCards]:
+    """The stories of the edition in ``folder``, whose files are ``contents``, by section.
+
+    ``language`` is the edition's own, ``translator`` that of the page.
+    """
+    names = dict(list_sectors(translator, settings))
+    sections: dict[str, list[StoryCard]] = {}
+    for story in contents.stories:
+        document, problems = read_document(
+            folder,
+            story.original,
+            StoryHeader,
+            sectors=settings.sectors,
+            language=language,
+            stamp=contents.stamps.get(story.original),
+        )
+        card = _make_card(story, document, problems, contents, settings, translator)
+        sections.setdefault(_find_section(document, settings), []).append(card)
+    return [
+        SectionCards(
+            key=key,
+            name=names.get(key) or translator.translate(FIXED_SECTION_NAMES.get(key, key)),
+            sector=key if key in settings.sectors else "",
+            cards=sections[key],
+        )
+        for key in order_sections(sections, sectors=tuple(settings.sectors))
+    ]
+
+
+def _make_card(
+    story: StoryFiles,
+    document: AnyDocument | None,
+    problems: Sequence[Problem],
+    contents: FolderContents,
+    settings: Settings,
+    translator: Translator,
+) -> StoryCard:
+    front = document.front_matter if document is not None else None
+    written = front.value("countries") if front is not None else ""
+    codes = [code for code in written if isinstance(code, str)] if isinstance(written, list) else []
+    image = front.text("image", "file") if front is not None else ""
+    sector = front.text("sector") if front is not None else ""
+    is_faulty = document is None or document.header is None
+    return StoryCard(
+        slug=story.slug,
+        title=(front.text("title") if front is not None else "") or story.slug,
+        sector=sector if sector in settings.sectors else "",
+        countries=[translator.name_country(code, own_country_names(settings)) for code in codes],
+        image=image if image in contents.images else "",
+        words=document.body.word_count if document is not None else 0,
+        languages=[own_language_name(tag) for tag in sorted(story.translations)],
+        faults=tuple(problems) if is_faulty else (),
+    )
+
+
+def _find_section(document: AnyDocument | None, settings: Settings) -> str:
+    if document is None:
+        return "office"
+    sector, kind = document.front_matter.text("sector"), document.front_matter.text("kind")
+    return find_section(
+        StoryKind(kind) if kind in list(StoryKind) else StoryKind.story,
+        sector if sector in settings.sectors else None,
+    )
+
+
+_MOVED = gettext_noop("“%(title)s” is now number %(place)s of %(count)s in “%(section)s”.")
+
+
+def describe_move(sections: Sequence[SectionCards], slug: str, translator: Translator) -> str:
+    """A sentence about where the story ``slug`` is now; empty if there is none."""
+    for section in sections:
+        for place, card in enumerate(section.cards, start=1):
+            if card.slug == slug:
+                return translator.translate(
+                    _MOVED, title=card.title, place=place, count=len(section.cards), section=section.name
+                )
+    return ""
+
 
 _PAGES = ("preview", "versions", "history")
 """Other pages of an edition, by the last part of their paths."""
@@ -161,3 +293,79 @@ def list_present_stories(page: StudioPage, edition: str) -> Mapping[str, Sequenc
     for place, names in found.items():
         present[place.story] = list(dict.fromkeys([*present.get(place.story, ()), *names]))
     return present
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileProblems:
+    """The problems of one file; ``page`` is the page below the edition's that mends them."""
+
+    path: str
+    page: str
+    problems: Sequence[Problem]
+
+
+def show_problems(edition: str, page: PageDep) -> Response:
+    """Show the problems of an edition; for htmx, how many. Those of a correction are on its page."""
+    if SEPARATOR in edition:
+        return page.redirect(find_correction_page(page, edition))
+    find_edition_folder(page, edition)
+    if page.is_fragment:
+        return page.render(
+            "problem_count.html", edition=edition, count=page.state.problem_counts.count(edition)
+        )
+    compiled = page.state.previews.compiler(edition).compile()
+    return page.render(
+        "problems.html",
+        section="editions",
+        edition=edition,
+        title=compiled.edition.title if compiled.edition else edition,
+        errors=compiled.errors,
+        warnings=len(compiled.problems) - compiled.errors,
+        files=group_by_file(compiled.problems),
+        switched_off=compiled.switched_off,
+    )
+
+
+def group_by_file(problems: Sequence[Problem]) -> list[FileProblems]:
+    """The problems of each file, the most serious files first."""
+    ordered = sorted(problems, key=lambda problem: problem.path)
+    files = [
+        FileProblems(path=path, page=find_page(path), problems=tuple(found))
+        for path, found in groupby(ordered, key=lambda problem: problem.path)
+    ]
+    return sorted(files, key=lambda file: min(problem.level for problem in file.problems))
+
+
+def find_page(path: str) -> str:
+    """The page on which a file is changed, below that of its edition; "" where it is the edition's own."""
+    folder, _, name = path.rpartition("/")
+    stem, _, language = name.removesuffix(".md").partition(".")
+    if folder != STORIES_FOLDER or not name.endswith(".md"):
+        return "/letter" if stem == "edition" and not language else ""
+    slug = stem.partition("-")[2]
+    return f"/stories/{slug}" + (f"/translations/{language}" if language else "")
+
+
+_log = logging.getLogger(__name__)
+
+
+def finish_interrupted_moves(workspace: Workspace, engine: Engine) -> None:
+    """Finish the moves of stories that had begun in any edition. What cannot be finished now is left for the
+    next change of that edition."""
+    for journal in workspace.editions.glob(f"*/{JOURNAL}"):
+        try:
+            with Session(engine) as session, lock_edition(workspace, session, journal.parent.name):
+                finish_moves(journal.parent)
+                session.rollback()
+        except OSError as error:
+            _log.warning("Stories of %s could not be moved: %s", journal.parent.name, error)
+
+
+_WIDTH = 160
+"""In CSS pixels, and twice as many of its own."""
+
+
+def show_thumb(edition: str, file: str, page: PageDep) -> Response:
+    """Show a small copy of a picture of the edition."""
+    crop = Crop(shape=ImageShape.landscape)
+    return answer_with_image(page, edition, file, width=_WIDTH, crop=crop, cache="private, max-age=300")

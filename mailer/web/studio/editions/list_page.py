@@ -1,19 +1,110 @@
-"""The list of all editions."""
+"""The list of editions, with the state of each one's campaigns and who wrote last."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
 
 from fastapi import Request
+from sqlalchemy import func
+from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.database.edition_models import EditionRevision, RevisionKind
+from mailer.database.models import Campaign, CampaignState
+from mailer.database.team_models import TeamMember
+from mailer.i18n import gettext_noop
 from mailer.revisions.presence import list_present_by_edition
 from mailer.web.form_options import own_language_name
 from mailer.web.plain_number import read_number
 from mailer.web.studio.edition_summaries import EditionSummary
-from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
-from mailer.web.studio.editions.last_writers import LastWriter, find_last_writers
 from mailer.web.studio.page import PageDep, StudioPage
+
+
+class EditionState(StrEnum):
+    """How far an edition is. Where it has several campaigns, the one that is furthest counts."""
+
+    draft = "draft"
+    """Being written; nobody has got a test of it."""
+
+    tested = "tested"
+    """Colleagues have got a test of it."""
+
+    approved = "approved"
+    """A person has approved it for sending."""
+
+    scheduled = "scheduled"
+    """It waits for its time."""
+
+    sending = "sending"
+    """It is being sent, or its sending is paused."""
+
+    sent = "sent"
+    """It has been sent."""
+
+
+STATE_WORDS: Mapping[EditionState, tuple[str, str]] = MappingProxyType(
+    {
+        EditionState.draft: (gettext_noop("Draft"), "quiet"),
+        EditionState.tested: (gettext_noop("Tested"), "quiet"),
+        EditionState.approved: (gettext_noop("Approved"), "right"),
+        EditionState.scheduled: (gettext_noop("Scheduled"), "right"),
+        EditionState.sending: (gettext_noop("Being sent"), "careful"),
+        EditionState.sent: (gettext_noop("Sent"), "right"),
+    }
+)
+"""The word for each, and the tone of its mark."""
+
+_BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
+    {
+        CampaignState.tested: EditionState.tested,
+        CampaignState.approved: EditionState.approved,
+        CampaignState.scheduled: EditionState.scheduled,
+        CampaignState.sending: EditionState.sending,
+        CampaignState.paused: EditionState.sending,
+        CampaignState.finished: EditionState.sent,
+    }
+)
+
+
+def find_edition_states(session: Session, slugs: Collection[str]) -> Mapping[str, EditionState]:
+    """How far each of the editions ``slugs`` is."""
+    rows = session.exec(
+        select(Campaign.edition, Campaign.state).where(col(Campaign.edition).in_(slugs)).distinct()
+    ).all()
+    order = list(EditionState)
+    states = dict.fromkeys(slugs, EditionState.draft)
+    for slug, state in rows:
+        reached = _BY_CAMPAIGN.get(CampaignState(state), EditionState.draft)
+        states[slug] = max(states[slug], reached, key=order.index)
+    return states
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastWriter:
+    """The member who has last changed an edition in Studio, and on which day."""
+
+    name: str
+    day: date
+
+
+def find_last_writers(session: Session, slugs: Collection[str]) -> Mapping[str, LastWriter]:
+    """Who has last changed each of the editions ``slugs``, as far as that is known."""
+    latest = (
+        select(func.max(EditionRevision.id))
+        .where(col(EditionRevision.edition).in_(slugs))
+        .where(col(EditionRevision.member_id).is_not(None), EditionRevision.kind != RevisionKind.set_aside)
+        .group_by(EditionRevision.edition)
+    )
+    rows = session.exec(
+        select(EditionRevision.edition, TeamMember.name, EditionRevision.ended_at)
+        .where(TeamMember.id == EditionRevision.member_id)
+        .where(col(EditionRevision.id).in_(latest))
+    )
+    return {edition: LastWriter(name=name, day=ended.date()) for edition, name, ended in rows}
+
 
 PAGE_SIZE = 30
 

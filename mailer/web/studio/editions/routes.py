@@ -3,7 +3,7 @@
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.editions.details_page import save_details, show_details
-from mailer.web.studio.editions.edition_page import show_edition
+from mailer.web.studio.editions.edition_page import show_edition, show_problems, show_thumb
 from mailer.web.studio.editions.list_page import list_editions
 from mailer.web.studio.editions.new_edition_pages import (
     create_edition,
@@ -11,9 +11,7 @@ from mailer.web.studio.editions.new_edition_pages import (
     show_report,
     show_ways,
 )
-from mailer.web.studio.editions.problems_page import show_problems
 from mailer.web.studio.editions.story_pages import create_story, move_card, remove_card, show_new_story
-from mailer.web.studio.editions.thumbs import show_thumb
 from mailer.web.studio.routing import StudioRoute
 
 ROUTES: tuple[StudioRoute, ...] = (

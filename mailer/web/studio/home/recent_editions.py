@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import TeamMember
 from mailer.web.studio.edition_summaries import EditionSummary, ProblemCount
-from mailer.web.studio.editions.campaign_states import STATE_WORDS, EditionState, find_edition_states
+from mailer.web.studio.editions.list_page import STATE_WORDS, EditionState, find_edition_states
 from mailer.web.studio.state import StudioState
 
 _MAX_EDITIONS = 6

@@ -11,8 +11,7 @@ from sqlmodel import Session, select
 
 from editions.reader import inspect_edition
 from mailer.database.team_models import ActivityRecord, Role
-from mailer.web.studio.editions.edition_names import suggest_name
-from mailer.web.studio.editions.new_edition_acts import clean_file_name
+from mailer.web.studio.editions.new_edition import clean_file_name, suggest_name
 from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import Draft
 from tests.factories.unkept_documents import write_unkept_word

@@ -1,9 +1,9 @@
-"""Making editions: of an example, of nothing, of another one, of a document, of a feed."""
+"""Making an edition: empty, as a copy, or from a document."""
 
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,11 +18,13 @@ from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.atomic_write import write_atomically
+from mailer.i18n import gettext_noop
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.text_save import make_line
 
 if TYPE_CHECKING:
     from editions.imports.importer import ImportedEdition
+
 
 REPORT_FILE = ".import.json"
 """What became of the document an edition was made from; hidden, so that it is no part of the edition."""
@@ -207,3 +209,35 @@ def _announced(page: StudioPage, line: ActivityLine) -> Iterator[ActivityLine]:
 def _record(page: StudioPage, line: ActivityLine) -> None:
     with page.state.write_session() as session:
         record_line(session, line)
+
+
+RESERVED = frozenset({"new"})
+"""Names that would hide a page of Studio."""
+
+NAME_TAKEN = gettext_noop("There is an edition with the name %(name)s already. Enter another name.")
+BAD_NAME = gettext_noop("Write the name in letters, digits and hyphens, such as 2026-2.")
+NO_NAME = gettext_noop("Enter a name for the edition, such as 2026-2.")
+
+_YEAR_AND_NUMBER = re.compile(r"(?P<before>.*?)(?P<year>(?:19|20)\d\d)-(?P<number>\d{1,2})(?P<after>\D*)")
+_LAST_NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)")
+
+
+def suggest_name(slugs: Collection[str], today: date) -> str:
+    """A name for the edition after those with the names ``slugs``, the newest of which comes first: 2026-3
+    after 2026-2, and 2027-1 in the next year."""
+    newest = next(iter(slugs), "")
+    if found := _YEAR_AND_NUMBER.fullmatch(newest):
+        same_year = int(found["year"]) >= today.year
+        year = found["year"] if same_year else str(today.year)
+        number = int(found["number"]) + 1 if same_year else 1
+        width = len(found["number"]) if found["number"].startswith("0") else 1
+        name = f"{found['before']}{year}-{number:0{width}d}{found['after']}"
+    elif found := _LAST_NUMBER.fullmatch(newest):
+        name = f"{found['before']}{int(found['number']) + 1:0{len(found['number'])}d}{found['after']}"
+    else:
+        name = f"{today:%Y-%m}"
+    number = 2
+    free = name
+    while free in slugs:
+        free, number = f"{name}-{number}", number + 1
+    return free
