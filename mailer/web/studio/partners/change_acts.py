@@ -14,9 +14,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.consent_context import make_context
-from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
-from mailer.web.studio.partners.partner_page import render_partner
+from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context, render_partner
 from mailer.web.studio.routing import StudioRoute
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.team_changes import (

@@ -17,9 +17,7 @@ from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.consent_context import make_context
-from mailer.web.studio.partners.labels import name_country
-from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
+from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context, name_country
 from mailer.web.studio.routing import StudioRoute
 from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
 from subscribers.errors import (

@@ -1,11 +1,13 @@
-"""One partner with everything that is known: who they are, their choices, what they got, the records."""
+"""The page of a partner, and how partners are named and found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
 from sqlmodel import Session, col, select
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.subscriber_history import (
@@ -14,24 +16,79 @@ from mailer.campaigns.subscriber_history import (
     list_sent_tests,
 )
 from mailer.database.feedback_models import Consequence, FeedbackKind
-from mailer.i18n import gettext_noop
+from mailer.i18n import Translator, gettext_noop
 from mailer.privacy.erasure import list_out_of_reach
+from mailer.settings import Settings
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_language_name
+from mailer.web.form_options import list_sectors, own_country_names, own_language_name
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.labels import (
-    EVENT_WORDS,
-    SUPPRESSION_WORDS,
-    name_country,
-)
-from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.row_number import depend_on_number
 from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.consent.preferences import read_countries
+from subscribers.consent.status_changes import ConsentContext
 from subscribers.consent.suppression import read_suppression
 from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber
 from subscribers.queries import find_kept_subscriber, list_merged_subscribers, read_sectors, read_tags
+from subscribers.validation import clean_line
+
+EVENT_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
+    {
+        ConsentEvent.imported: gettext_noop("Added by the team"),
+        ConsentEvent.requested: gettext_noop("Signed up, to be confirmed"),
+        ConsentEvent.subscribed: gettext_noop("Subscribed"),
+        ConsentEvent.updated: gettext_noop("Details changed"),
+        ConsentEvent.paused: gettext_noop("Mail paused"),
+        ConsentEvent.resumed: gettext_noop("Pause ended"),
+        ConsentEvent.unsubscribed: gettext_noop("Unsubscribed"),
+        ConsentEvent.bounced: gettext_noop("Address found not to work"),
+        ConsentEvent.complained: gettext_noop("Reported our mail as spam"),
+        ConsentEvent.suppressed: gettext_noop("Blocked by the team"),
+        ConsentEvent.unsuppressed: gettext_noop("No longer blocked"),
+        ConsentEvent.erased: gettext_noop("Erased"),
+        ConsentEvent.reconfirmed: gettext_noop("Said that they still want it"),
+        ConsentEvent.merged: gettext_noop("Merged with another address of theirs"),
+    }
+)
+"""What a consent record says has happened."""
+
+SUPPRESSION_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
+    {
+        ConsentEvent.suppressed: gettext_noop(
+            "The team blocked this address. No import and no form brings it back."
+        ),
+        ConsentEvent.bounced: gettext_noop("Mail to this address came back, so it gets no more."),
+        ConsentEvent.complained: gettext_noop(
+            "They reported our mail as spam. Only they can come back, by the link in a newsletter."
+        ),
+        ConsentEvent.unsubscribed: gettext_noop("They unsubscribed elsewhere. Only they can come back."),
+        ConsentEvent.erased: gettext_noop("Somebody with this address was erased."),
+    }
+)
+"""Why an address must not get mail."""
+
+
+def name_country(translator: Translator, settings: Settings, code: str | None) -> str:
+    """A country's name in the language of the page; "" without one."""
+    return translator.name_country(code, own_country_names(settings)) if code else ""
+
+
+PartnerNumber = Annotated[int, depend_on_number("subscriber")]
+"""The path's ``subscriber``, if it can be the number of one; otherwise the answer is 404."""
+
+
+def find_partner(session: Session, number: int) -> Subscriber:
+    """Return the subscriber with a number.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    found = session.get(Subscriber, number)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
 
 _MOST = 20
 _MOST_RECORDS = 100
@@ -200,3 +257,20 @@ def _list_records(session: Session, person: _Person) -> list[dict[str, Any]]:
 
 
 ROUTES = (StudioRoute("/partners/{subscriber}", show_partner, GET, Permission.see_partners),)
+
+METHOD = "studio"
+
+
+def make_context(page: StudioPage, *, reason: str = "", basis: str = "") -> ConsentContext:
+    """The context of a change by the member who makes the request.
+
+    Raises:
+        DetailError: the reason or the basis is too long, or has characters that no text has.
+    """
+    return {
+        "method": METHOD,
+        "now": page.state.clock(),
+        "source": f"by {page.member.name}",
+        "evidence": clean_line(reason, "reason"),
+        "basis": clean_line(basis, "basis"),
+    }

@@ -18,8 +18,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.consent_context import METHOD
-from mailer.web.studio.partners.partner_number import PartnerNumber, find_partner
+from mailer.web.studio.partners.partner_page import METHOD, PartnerNumber, find_partner
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.errors import UnknownSubscriberError

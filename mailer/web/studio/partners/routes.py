@@ -4,7 +4,6 @@ from mailer.web.studio.partners import (
     change_acts,
     list_page,
     merge_page,
-    organisation_pages,
     partner_form,
     partner_page,
     personal_data,
@@ -12,7 +11,6 @@ from mailer.web.studio.partners import (
 
 ROUTES = (
     *list_page.ROUTES,
-    *organisation_pages.ROUTES,
     *partner_form.ROUTES,
     *partner_page.ROUTES,
     *change_acts.ROUTES,
