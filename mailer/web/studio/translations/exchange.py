@@ -1,4 +1,4 @@
-"""Having an edition translated elsewhere: its texts as one file, and the file that comes back."""
+"""Texts as a file for translators, and back."""
 
 import base64
 import json
@@ -17,6 +17,10 @@ from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
 from editions.translation_exchange.returned_file import read_translations
 from editions.translation_exchange.unit import Exchange
 from locales.languages import canonical_language
+from mailer.activity.act_journal import announce_acts
+from mailer.activity.acts import Act
+from mailer.activity.record import record_line
+from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
@@ -26,18 +30,94 @@ from mailer.revisions.edition_file import (
     parse_file_name,
     read_edition_file,
 )
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
-from mailer.translations.states import TranslationState, list_translation_states
+from mailer.translations.base_texts import digest_original, record_base
+from mailer.translations.states import ORIGINAL_KEY, TranslationState, list_translation_states
 from mailer.web.dependencies import BodyDep
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.story_place import find_edition_folder
-from mailer.web.studio.translations.composition import read_front
-from mailer.web.studio.translations.imported_texts import FileChange, save_changes
-from mailer.web.studio.translations.labels import STATE_WORDS
+from mailer.web.studio.text_save import make_line
+from mailer.web.studio.translations.translation import STATE_WORDS, read_front
 from mailer.web.upload import read_uploaded_form
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileChange:
+    """A file that an import changes: the digest of what it was (``base``, "" if it is new) and its new
+    text."""
+
+    name: str
+    base: str
+    text: str
+
+
+def save_changes(
+    page: StudioPage,
+    folder: Path,
+    edition: str,
+    changes: Sequence[FileChange],
+    *,
+    sitting: str,
+    file_name: str,
+) -> list[tuple[str, int]]:
+    """Write each file that is what it was; return the names of the others, each with the number under which
+    its new text is kept."""
+    line = make_line(
+        page,
+        Act.imported_translations,
+        edition=edition,
+        subject=file_name,
+        detail=", ".join(change.name for change in changes),
+    )
+    with announce_acts(page.state.workspace, [line], [folder / change.name for change in changes]):
+        kept = _save_each(page, folder, edition, changes, sitting=sitting)
+        with page.state.write_session() as session:
+            record_line(session, line)
+    return kept
+
+
+def _save_each(
+    page: StudioPage, folder: Path, edition: str, changes: Sequence[FileChange], *, sitting: str
+) -> list[tuple[str, int]]:
+    kept = []
+    for change in changes:
+        with page.state.write_session() as session:
+            outcome = save_edition_file(
+                page.state.workspace,
+                session,
+                edition,
+                change.name,
+                change.text,
+                base=change.base,
+                member=page.member,
+                sitting=sitting,
+                sequence=1,
+                now=page.state.clock(),
+                kind=RevisionKind.imported,
+            )
+            if isinstance(outcome, Conflict):
+                kept.append((change.name, outcome.number))
+            elif (original := _find_original(folder, change)) is not None:
+                place = parse_file_name(change.name)
+                record_base(session, edition, place, original, now=page.state.clock())
+    return kept
+
+
+def _find_original(folder: Path, change: FileChange) -> str | None:
+    """The text of the original, if that is what the translation says it was made from."""
+    name = find_file_name(folder, FilePlace(story=parse_file_name(change.name).story))
+    if name is None:
+        return None
+    try:
+        text = read_edition_file(folder, name).text
+    except EditionFileError:
+        return None
+    return text if read_front(change.text).text(ORIGINAL_KEY) == digest_original(text) else None
+
 
 _MAX_PAYLOAD = 20_000_000
 _WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -11,7 +11,7 @@ from mailer.translations.states import EditionTranslations, TranslationState, li
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.story_place import find_edition_folder
-from mailer.web.studio.translations.labels import STATE_WORDS
+from mailer.web.studio.translations.translation import STATE_WORDS
 
 UNKNOWN_LANGUAGE = gettext_noop(
     "This is not the tag of a language. Write mn, ko, fr or zh-Hans, for example."

@@ -25,13 +25,13 @@ from mailer.translations.states import (
 )
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.text_save import TextSave, open_save, save_text
-from mailer.web.studio.translations.composition import (
+from mailer.web.studio.translations.translation import (
     NEW_FILE,
     TranslationDraft,
+    TranslationPlace,
     compose_translation,
     read_front,
 )
-from mailer.web.studio.translations.place import TranslationPlace
 
 
 @dataclass(frozen=True, kw_only=True)

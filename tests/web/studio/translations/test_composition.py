@@ -7,7 +7,7 @@ from editions.changes.front_matter_change import change_front_matter
 from editions.source.schema import StoryTranslation
 from editions.translatable_texts import read_text
 from mailer.web.studio.stories.composition import StoryDraft
-from mailer.web.studio.translations.composition import (
+from mailer.web.studio.translations.translation import (
     NEW_FILE,
     TranslationDraft,
     compose_translation,

@@ -1,24 +1,42 @@
-"""The file of a translation with what a form says in place of what it had."""
+"""A translation as Studio knows it: where it is, what it is made of, and how its state is named."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
 
 from editions.changes.front_matter_change import change_front_matter
+from editions.source.folder import FolderContents, scan_folder
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionTranslation, StoryTranslation
 from editions.source.text_file import TextFile, normalise_line_ends
-from editions.source.yaml_parser import YamlValue
+from editions.source.yaml_parser import KeyPath, YamlValue
 from editions.translatable_texts import TextForm, TranslatableText, list_translatable_texts, read_text
-from mailer.translations.states import ORIGINAL_KEY
+from locales.languages import canonical_language
+from mailer.i18n import Translator, gettext_noop
+from mailer.revisions.edition_file import (
+    EditionFile,
+    EditionFileError,
+    FileMissingError,
+    FilePlace,
+    parse_file_name,
+    read_edition_file,
+)
+from mailer.translations.states import ORIGINAL_KEY, TranslationState
 from mailer.web.forms import Form
+from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import (
     ComposedText,
     StoryDraft,
     compose_text,
     read_draft,
 )
+from mailer.web.studio.stories.page_context import read_language
+from mailer.web.studio.story_place import StoryPlace, StoryUnreadableError, find_place
 
 _Changes: TypeAlias = "dict[str, YamlValue | None]"
 
@@ -178,3 +196,148 @@ def _clean(value: str, form: TextForm) -> str:
     if form is TextForm.lines:
         return "\n".join(filter(None, (" ".join(line.split()) for line in value.split("\n"))))
     return " ".join(value.split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationPlace:
+    """A translation of a story, or of edition.md with its letter, into ``language``. ``name`` is its file,
+    whether it is there (``file``) or not (None); ``own_language`` is that of the original."""
+
+    original: StoryPlace
+    language: str
+    own_language: str
+    name: str
+    file: EditionFile | None
+
+    @property
+    def edition(self) -> str:
+        return self.original.edition
+
+    @property
+    def story(self) -> str:
+        return self.original.story
+
+    @property
+    def path(self) -> str:
+        """The page of the translation, below /studio."""
+        return f"{self.original.path}/translations/{self.language}"
+
+    @property
+    def file_place(self) -> FilePlace:
+        return FilePlace(story=self.story, language=self.language)
+
+
+def find_translation(page: StudioPage, edition: str, story: str, language: str) -> TranslationPlace:
+    """The translation of a story, or of edition.md if ``story`` is empty.
+
+    Raises:
+        HTTPException: 404, there is no such edition, or this is no language to translate it into.
+        StoryMissingError: the edition has no such story.
+        StoryUnreadableError: the file of the story or of its translation cannot be read.
+    """
+    original = find_place(page, edition, story)
+    own_language = read_language(original)
+    if canonical_language(language) != language or language == own_language:
+        raise HTTPException(404)
+    name = _find_name(scan_folder(original.folder), original, language)
+    try:
+        parse_file_name(name)
+        file = read_edition_file(original.folder, name)
+    except FileMissingError:
+        file = None
+    except EditionFileError as error:
+        raise StoryUnreadableError(edition, error) from error
+    return TranslationPlace(
+        original=original, language=language, own_language=own_language, name=name, file=file
+    )
+
+
+def _find_name(contents: FolderContents, original: StoryPlace, language: str) -> str:
+    """The translation's file. An existing one may have another spelling of the language in its name."""
+    if not original.story:
+        return contents.translations.get(language) or f"edition.{language}.md"
+    found = next((files for files in contents.stories if files.original == original.file.name), None)
+    known = found.translations.get(language) if found is not None else None
+    return known or f"{original.file.name.removesuffix('.md')}.{language}.md"
+
+
+def _open_place(request: Request, page: PageDep) -> TranslationPlace:
+    values = request.path_params
+    return find_translation(page, values["edition"], values.get("story", ""), values["language"])
+
+
+TranslationDep = Annotated[TranslationPlace, Depends(_open_place)]
+"""The translation that the path of a request names."""
+
+STATE_WORDS: Mapping[TranslationState, tuple[str, str]] = MappingProxyType(
+    {
+        TranslationState.missing: (gettext_noop("Not begun"), "quiet"),
+        TranslationState.unreadable: (gettext_noop("Cannot be read"), "wrong"),
+        TranslationState.draft: (gettext_noop("In progress"), "careful"),
+        TranslationState.outdated: (gettext_noop("Original changed"), "careful"),
+        TranslationState.complete: (gettext_noop("Translated"), "right"),
+    }
+)
+"""Each state in words, and its tone."""
+
+_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "title": gettext_noop("Title"),
+        "date": gettext_noop("Day, as readers see it"),
+        "lead": gettext_noop("Summary in a digest"),
+        "subject": gettext_noop("Subject of the email"),
+        "preheader": gettext_noop("What inboxes show after the subject"),
+        "period": gettext_noop("Period"),
+        "letter.title": gettext_noop("Heading of the letter"),
+        "letter.name": gettext_noop("Who signs it, if written otherwise"),
+        "letter.titles": gettext_noop("Lines below the name"),
+    }
+)
+_PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "alt": gettext_noop("What it shows, for readers who cannot see it"),
+        "caption": gettext_noop("Caption"),
+        "credit": gettext_noop("Credit"),
+        "what": gettext_noop("Its words"),
+        "url": gettext_noop("Its address, if it is another page"),
+    }
+)
+_GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "image": gettext_noop("Picture"),
+        "images": gettext_noop("Further picture %(number)s"),
+        "read_more": gettext_noop("Link %(number)s"),
+        "button": gettext_noop("Button"),
+        "video": gettext_noop("Video"),
+        "letter": gettext_noop("Who signs the letter"),
+        "letter.portrait": gettext_noop("Portrait"),
+        "introductions": gettext_noop("Introductions of sections"),
+    }
+)
+
+
+def name_field(path: KeyPath, translator: Translator) -> str:
+    """What the text at ``path`` of a front matter is called."""
+    key = ".".join(map(str, path))
+    if path[0] == "introductions":
+        return str(path[1])
+    return translator.translate(_KEYS.get(key) or _PARTS[str(path[-1])])
+
+
+def find_group(path: KeyPath) -> KeyPath:
+    """The part of a page that the text at ``path`` belongs to; the first one is empty."""
+    if path[:2] == ("letter", "portrait") or path[0] in {"images", "read_more"}:
+        return path[:2]
+    if path in {("letter", "title")} or len(path) == 1:
+        return ()
+    return path[:1]
+
+
+def name_group(group: KeyPath, translator: Translator) -> str:
+    """The heading of a part of a page; empty for the first."""
+    if not group:
+        return ""
+    number = group[1] + 1 if len(group) > 1 and isinstance(group[1], int) else None
+    key = str(group[0]) if number is not None else ".".join(map(str, group))
+    words = _GROUPS[key]
+    return translator.translate(words, number=number) if number is not None else translator.translate(words)
