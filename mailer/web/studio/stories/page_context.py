@@ -1,10 +1,12 @@
-"""What the page of a story shows: its text as fields and as the editor's document, and what fields offer."""
+"""What the pages of a story show beside its text."""
 
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
+from urllib.parse import urlencode
 
 from editions.model import AiOrigin
 from editions.rich_text.document_reader import read_document
@@ -17,9 +19,16 @@ from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError, parse_file_name, read_edition_file
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
+from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.stories.composition import StoryDraft, list_fields, parse_document, split_text
-from mailer.web.studio.stories.fields import FieldValue, read_front_matter_values
+from mailer.web.studio.stories.composition import (
+    FieldValue,
+    StoryDraft,
+    list_fields,
+    parse_document,
+    read_front_matter_values,
+    split_text,
+)
 from mailer.web.studio.story_place import KIND_WORDS, StoryPlace
 
 AI_WORDS: Mapping[AiOrigin, str] = {
@@ -217,3 +226,52 @@ def list_translations(place: StoryPlace) -> list[Choice]:
 def parse_stem(place: StoryPlace) -> str:
     """The name of the story's file without its folder and ending."""
     return place.file.name.removeprefix(f"{STORIES_FOLDER}/").removesuffix(".md")
+
+
+_USUAL_QUERY = PreviewQuery(show=ShownWindows.desktop)
+
+
+class ShownPart(StrEnum):
+    """How much of the edition is shown."""
+
+    story = "story"
+    """The story alone, or the letter."""
+
+    edition = "edition"
+    """The whole edition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryView:
+    """What to show: ``part`` of the edition, in the way of ``query``. ``version`` is the tag of a version of
+    the edition, and comes before the reader of ``query``."""
+
+    part: ShownPart = ShownPart.story
+    version: str = ""
+    query: PreviewQuery = field(default=_USUAL_QUERY)
+
+    @property
+    def is_whole(self) -> bool:
+        return self.part is ShownPart.edition
+
+    def encode(self) -> str:
+        """The query that :func:`parse_view` reads as this view."""
+        own = {"part": self.part.value, "version": self.version}
+        return "&".join(filter(None, (urlencode({k: v for k, v in own.items() if v}), self.query.encode())))
+
+    def change(self, **changes: object) -> str:
+        """The query of this view with some of the fields of ``query`` changed."""
+        return replace(self, query=replace(self.query, **changes)).encode()  # type: ignore[arg-type]
+
+
+def parse_view(parameters: Mapping[str, str], *, usual: ShownPart = ShownPart.story) -> StoryView:
+    """Parse the query of a preview; an unknown value becomes the usual one."""
+    query = parse_query(parameters)
+    if query.show is ShownWindows.both:
+        query = replace(query, show=ShownWindows.desktop)
+    part, version = parameters.get("part", ""), parameters.get("version", "")
+    return StoryView(
+        part=ShownPart(part) if part in ShownPart.__members__ else usual,
+        version=version if version.isalnum() and len(version) <= 40 else "",
+        query=query,
+    )

@@ -20,9 +20,14 @@ from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import read_draft
-from mailer.web.studio.stories.page_context import list_translations, read_edition_title
+from mailer.web.studio.stories.page_context import (
+    ShownPart,
+    StoryView,
+    list_translations,
+    parse_view,
+    read_edition_title,
+)
 from mailer.web.studio.stories.story_save import compose_draft
-from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
 from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_edition_folder, find_place
 
 _NOTHING_UNSAVED: Mapping[str, str] = MappingProxyType({})

@@ -17,21 +17,20 @@ from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.stories.check_list import count_own_errors
-from mailer.web.studio.stories.composition import StoryDraft, read_draft
-from mailer.web.studio.stories.fields import join_words
+from mailer.web.studio.stories.checks import count_own_errors
+from mailer.web.studio.stories.composition import StoryDraft, join_words, read_draft
 from mailer.web.studio.stories.page_context import (
     Choice,
     TextOnPage,
     list_choices,
     list_translations,
+    parse_view,
     read_edition_names,
     read_text,
     restore_draft,
 )
 from mailer.web.studio.stories.preview import describe_view
 from mailer.web.studio.stories.story_save import SavedStory, save_draft
-from mailer.web.studio.stories.view import parse_view
 from mailer.web.studio.story_place import PlaceDep, StoryPlace
 
 _MARKDOWN = "markdown"

@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, expect
 
 from mailer.revisions.edition_file import read_edition_file
 from mailer.web.mail_preview.compiler import PreviewCompiler
-from mailer.web.studio.stories.check_list import ListedProblem, list_checks
+from mailer.web.studio.stories.checks import ListedProblem, list_checks
 from mailer.web.studio.story_place import StoryPlace
 from tests.web.studio.stories.conftest import FILE, LETTER_PATH, STORY_PATH, Desk
 

@@ -12,8 +12,14 @@ from editions.errors import FrontMatterError
 from editions.rich_text.document_reader import read_document
 from editions.rich_text.errors import DocumentSchemaError
 from mailer.web.forms import Form
-from mailer.web.studio.stories.composition import compose_text, list_fields, read_draft, split_text
-from mailer.web.studio.stories.fields import FieldValue, read_front_matter_values
+from mailer.web.studio.stories.composition import (
+    FieldValue,
+    compose_text,
+    list_fields,
+    read_draft,
+    read_front_matter_values,
+    split_text,
+)
 
 STORY = """\
 ---

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from mailer.database.team_models import Role
-from mailer.web.studio.stories.view import ShownPart, StoryView, parse_view
+from mailer.web.studio.stories.page_context import ShownPart, StoryView, parse_view
 from tests.factories.draft_edition import STORY
 from tests.web.site import add_reader
 from tests.web.studio.stories.conftest import FILE, LETTER_PATH, STORY_PATH, Desk, change_field
