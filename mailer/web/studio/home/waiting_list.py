@@ -19,7 +19,7 @@ from mailer.web.studio.history.waiting_texts import WAITING_TEXTS
 from mailer.web.studio.home.doubt_source import WAITING_DOUBTS
 from mailer.web.studio.home.edition_sources import list_edition_sources
 from mailer.web.studio.home.recent_editions import RecentEdition
-from mailer.web.studio.imports.waiting_files import WAITING_FILES
+from mailer.web.studio.imports.upload_page import WAITING_FILES
 from mailer.web.studio.launches.waiting_launches import WAITING_LAUNCHES
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.settings.sections import WAITING_FAULT

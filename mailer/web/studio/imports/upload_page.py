@@ -1,8 +1,8 @@
-"""Choosing a file to import, and taking it in while it arrives."""
+"""Uploading a file of partners."""
 
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,12 +10,19 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from mailer.i18n import gettext_noop
-from mailer.list_imports.import_files import UploadWriter, add_import_file, begin_upload, list_open_files
+from mailer.list_imports.import_files import (
+    UploadWriter,
+    add_import_file,
+    begin_upload,
+    list_open_files,
+    list_waiting_files,
+)
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.state import get_state
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from mailer.web.upload import read_streamed_file
 
 MAX_FILE_BYTES = 40 * 1024 * 1024
@@ -166,4 +173,25 @@ def _render(page: StudioPage, errors: Sequence[tuple[str, str]], *, status: int 
 ROUTES = (
     StudioRoute("/imports/new", show_upload, GET, Permission.change_partners),
     StudioRoute("/imports/upload", receive, POST, Permission.change_partners),
+)
+
+_WAITING_SHOWN = 5
+
+
+def _list_files(page: StudioPage) -> Iterator[WaitingItem]:
+    """Files that the member has chosen, and neither imported nor discarded."""
+    translate = page.translator.translate
+    with page.state.read_session() as session:
+        files = list_waiting_files(session, page.member.id, limit=_WAITING_SHOWN)
+    for number, name in files:
+        yield WaitingItem(
+            title=name,
+            words=translate(gettext_noop("A file of yours waits to be imported")),
+            act=translate(gettext_noop("See what it would change")),
+            path=f"/imports/new/{number}",
+        )
+
+
+WAITING_FILES = WaitingSource(
+    name=gettext_noop("Imports"), permission=Permission.change_partners, list_items=_list_files
 )
