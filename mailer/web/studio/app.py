@@ -66,7 +66,7 @@ from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import routes as settings
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
-from mailer.web.studio.sign_in.ended_session import ask_to_confirm, ask_to_sign_in
+from mailer.web.studio.sign_in.sign_out import ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.sign_ups import sign_up_page
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories

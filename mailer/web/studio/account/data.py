@@ -13,8 +13,8 @@ from mailer.web.studio.account.renewal import renew_sessions
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.arrival import set_session_cookie
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.sign_in.cookies import set_session_cookie
 
 
 def download_data(page: PageDep) -> Response:

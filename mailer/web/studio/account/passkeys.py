@@ -21,9 +21,9 @@ from mailer.web.studio.account.renewal import renew_sessions
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.sign_in.arrival import set_session_cookie
+from mailer.web.studio.sign_in.by_passkey import answer_options, find_relying_party, take_challenge
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.sign_in.cookies import set_session_cookie
-from mailer.web.studio.sign_in.passkey_requests import answer_options, find_relying_party, take_challenge
 
 _NOT_MADE = gettext_noop(
     "No passkey was made. Try again, in a browser that runs scripts and knows passkeys, and on a device that "

@@ -9,7 +9,7 @@ from mailer.web.routing import POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.cookies import delete_session_cookie
+from mailer.web.studio.sign_in.arrival import delete_session_cookie
 
 
 def end_session(page: PageDep, session_id: int) -> Response:

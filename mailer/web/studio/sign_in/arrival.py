@@ -1,6 +1,9 @@
-"""What follows when a visitor has proved who they are: a new session, and the page they wanted."""
+"""What all ways of signing in share: cookies, refusals, the way on, and the session that begins."""
 
+import re
 from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
 
 from sqlmodel import Session
 from starlette.responses import Response
@@ -8,18 +11,122 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import SignInMethod
-from mailer.team.attempt_limits import AttemptLimiter
+from mailer.i18n import gettext_noop
+from mailer.team.attempt_limits import AttemptLimiter, TooManyAttemptsError
 from mailer.team.invitations import accept_invitation
 from mailer.team.members import Member
-from mailer.team.sessions import TicketPurpose, end_team_session, open_team_session
-from mailer.web.studio.page import Visit
-from mailer.web.studio.sign_in.cookies import (
-    hash_address,
-    read_ticket_cookie,
-    set_session_cookie,
-    set_ticket_cookie,
+from mailer.team.sessions import (
+    Ticket,
+    TicketPurpose,
+    TicketSigner,
+    digest_secret,
+    end_team_session,
+    make_secret,
+    open_team_session,
 )
-from mailer.web.studio.sign_in.next_path import check_next_path
+from mailer.web.studio.page import Visit
+from mailer.web.studio.state import StudioState
+
+# The server decides how long a session lasts; browsers keep no cookie for longer than this.
+_SESSION_COOKIE_LIFETIME = timedelta(days=400)
+_BROWSER_LIFETIME = timedelta(days=8)
+
+
+class _Suffix(StrEnum):
+    """What follows the name of the session's cookie in the names of the others."""
+
+    browser = "browser"
+    """The secret by which a browser is recognised that asked for a link."""
+
+
+def set_session_cookie(response: Response, state: StudioState, secret: str) -> None:
+    """Keep the secret of a session in the browser."""
+    _set(response, state, state.cookie_name, secret, _SESSION_COOKIE_LIFETIME)
+
+
+def delete_session_cookie(response: Response, state: StudioState) -> None:
+    """Let the browser forget the secret of its session."""
+    _set(response, state, state.cookie_name, "", timedelta(0))
+
+
+def find_browser_digest(visit: Visit) -> str:
+    """The digest of the browser's own secret; "" if it has none yet."""
+    secret = visit.request.cookies.get(_name(visit.state, _Suffix.browser), "")
+    return digest_secret(secret) if secret else ""
+
+
+def keep_browser_secret(visit: Visit) -> tuple[str, str]:
+    """The browser's own secret and its digest; a new one if it has none. The caller sets the cookie."""
+    secret = visit.request.cookies.get(_name(visit.state, _Suffix.browser), "") or make_secret()
+    return secret, digest_secret(secret)
+
+
+def set_browser_cookie(response: Response, state: StudioState, secret: str) -> None:
+    """Keep the browser's own secret."""
+    _set(response, state, _name(state, _Suffix.browser), secret, _BROWSER_LIFETIME)
+
+
+def set_ticket_cookie(
+    response: Response, visit: Visit, purpose: TicketPurpose, values: dict[str, str], *, lifetime: timedelta
+) -> None:
+    """Give the browser a ticket."""
+    state = visit.state
+    ticket = _signer(state).make(purpose, values, lifetime=lifetime, now=state.clock())
+    _set(response, state, _name(state, purpose), ticket, lifetime)
+
+
+def read_ticket_cookie(visit: Visit, purpose: TicketPurpose) -> Ticket | None:
+    """Read the browser's ticket for ``purpose``; None if it has none that is valid."""
+    text = visit.request.cookies.get(_name(visit.state, purpose), "")
+    return _signer(visit.state).read(purpose, text, now=visit.state.clock())
+
+
+def delete_ticket_cookie(response: Response, state: StudioState, purpose: TicketPurpose) -> None:
+    """Let the browser forget a ticket."""
+    _set(response, state, _name(state, purpose), "", timedelta(0))
+
+
+def hash_address(state: StudioState, email: str) -> str:
+    """The keyed hash by which a browser's ticket knows an address."""
+    return _signer(state).hash_address(email)
+
+
+def _signer(state: StudioState) -> TicketSigner:
+    return TicketSigner(state.workspace.keys.suppression)
+
+
+def _name(state: StudioState, suffix: str) -> str:
+    return f"{state.cookie_name}-{suffix}"
+
+
+def _set(response: Response, state: StudioState, name: str, value: str, lifetime: timedelta) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
+        path="/",
+        httponly=True,
+        secure=state.is_https,
+        samesite="lax",
+    )
+
+
+_MAX_LENGTH = 1000
+_PLAIN = re.compile(r"/[\x21-\x5b\x5d-\x7e]*")
+
+
+def check_next_path(text: str) -> str:
+    """Return ``text`` if it is the path of a page below Studio, with or without a query; "" otherwise."""
+    if len(text) > _MAX_LENGTH or text.startswith("//") or not _PLAIN.fullmatch(text):
+        return ""
+    try:
+        path = unquote(urlsplit(text).path)
+    except ValueError:
+        return ""
+    if any(part in {"..", "."} for part in path.split("/")) or "\\" in path:
+        return ""
+    return text
+
 
 _KNOWN_LIFETIME = timedelta(days=365)
 _HASH = "address"
@@ -62,3 +169,49 @@ def make_limiter(visit: Visit, session: Session, email: str = "") -> AttemptLimi
         network=client.host if client is not None else "",
         known_browser=known.ticket_id if known is not None and is_known else "",
     )
+
+
+_BAD_ADDRESS = gettext_noop("Write your email address in full, such as ann@example.org.")
+_TOO_MANY = gettext_noop("There were too many attempts. Wait %(minutes)s minutes, or sign in another way.")
+
+
+def render_sign_in(
+    visit: Visit, template: str = "sign_in.html", *, status: int = 200, **values: object
+) -> Response:
+    """Render a page of signing in, with the ways there are."""
+    usual = {
+        "email": "",
+        "next_path": "",
+        "errors": [],
+        "is_empty": False,
+        "is_mail_stuck": bool(visit.state.sign_in_mailer.problem),
+        "organisation_name": _name_organisation(visit),
+    }
+    return visit.render(template, status=status, **{**usual, **values})
+
+
+def _name_organisation(visit: Visit) -> str:
+    """What the button of the organisation's sign-in calls it; "" if there is none."""
+    oidc = visit.settings.studio.oidc
+    return "" if oidc is None else oidc.name or visit.settings.sender.organisation
+
+
+def refuse_address(visit: Visit, template: str, **values: object) -> Response:
+    """Say that what was typed is no address."""
+    errors = [("email", visit.translator.translate(_BAD_ADDRESS))]
+    return render_sign_in(visit, template, status=422, errors=errors, **values)
+
+
+def refuse_too_many(visit: Visit, template: str, error: TooManyAttemptsError, **values: object) -> Response:
+    """Say that there were too many attempts, and until when that counts."""
+    words, minutes = describe_wait(visit, error)
+    response = render_sign_in(visit, template, status=429, errors=[("", words)], **values)
+    response.headers["retry-after"] = str(minutes * 60)
+    return response
+
+
+def describe_wait(visit: Visit, error: TooManyAttemptsError) -> tuple[str, int]:
+    """Say how long to wait after too many attempts: in words, and in minutes."""
+    wait = max(error.until - visit.state.clock(), timedelta(0))
+    minutes = 1 + int(wait.total_seconds()) // 60
+    return visit.translator.translate(_TOO_MANY, minutes=minutes), minutes

@@ -18,16 +18,20 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.arrival import make_limiter, open_member_session, welcome_member
-from mailer.web.studio.sign_in.cookies import (
+from mailer.web.studio.sign_in.arrival import (
+    check_next_path,
     find_browser_digest,
     keep_browser_secret,
+    make_limiter,
+    open_member_session,
     read_ticket_cookie,
+    refuse_address,
+    refuse_too_many,
+    render_sign_in,
     set_browser_cookie,
     set_ticket_cookie,
+    welcome_member,
 )
-from mailer.web.studio.sign_in.next_path import check_next_path
-from mailer.web.studio.sign_in.refusal import refuse_address, refuse_too_many, render_sign_in
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 

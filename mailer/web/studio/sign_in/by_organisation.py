@@ -25,10 +25,15 @@ from mailer.team.sessions import Ticket, TicketPurpose
 from mailer.web.routing import GET
 from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.arrival import make_limiter, open_member_session, welcome_member
-from mailer.web.studio.sign_in.cookies import read_ticket_cookie, set_ticket_cookie
-from mailer.web.studio.sign_in.next_path import check_next_path
-from mailer.web.studio.sign_in.refusal import render_sign_in
+from mailer.web.studio.sign_in.arrival import (
+    check_next_path,
+    make_limiter,
+    open_member_session,
+    read_ticket_cookie,
+    render_sign_in,
+    set_ticket_cookie,
+    welcome_member,
+)
 
 _LIFETIME = timedelta(minutes=20)
 _DOWN = gettext_noop(

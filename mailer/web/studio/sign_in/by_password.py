@@ -1,20 +1,58 @@
-"""Signing in by a password, for members who have chosen one."""
+"""Signing in by password."""
 
 from starlette.responses import Response
 
+from mailer.database.engine import open_session
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
 from mailer.team.attempt_limits import TooManyAttemptsError
+from mailer.team.members import Member, find_member_by_address
+from mailer.team.passwords import find_password, is_outdated, store_password
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.page import VisitDep
+from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.arrival import open_member_session, welcome_member
-from mailer.web.studio.sign_in.next_path import check_next_path
-from mailer.web.studio.sign_in.password_attempt import try_password
-from mailer.web.studio.sign_in.refusal import refuse_address, refuse_too_many, render_sign_in
+from mailer.web.studio.sign_in.arrival import (
+    check_next_path,
+    make_limiter,
+    open_member_session,
+    refuse_address,
+    refuse_too_many,
+    render_sign_in,
+    welcome_member,
+)
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
+
+
+def try_password(visit: Visit, email: str, password: str) -> Member | None:
+    """Return the member with a normalised address if ``password`` is theirs; None if it is not, if they have
+    none, and if there is nobody with the address, all in the same time.
+
+    Raises:
+        TooManyAttemptsError: it was not tried.
+    """
+    state = visit.state
+    with open_session(state.engine) as session:
+        limiter = make_limiter(visit, session, email)
+        try:
+            limiter.count_network()
+            limiter.count_password(email)
+        finally:
+            # A refused attempt counts, too.
+            session.commit()
+    with state.read_session() as session:
+        member = find_member_by_address(session, email)
+        stored = find_password(session, member.id) if member is not None else None
+    if not state.passwords.check(password, stored) or member is None or stored is None:
+        return None
+    hashed = state.passwords.hash(password) if is_outdated(stored) else ""
+    with state.write_session() as session:
+        make_limiter(visit, session, email).forget_passwords(email)
+        if hashed:
+            store_password(session, member.id, hashed, now=state.clock())
+    return member
+
 
 _TEMPLATE = "sign_in_password.html"
 _WRONG = gettext_noop(

@@ -16,13 +16,17 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.arrival import make_limiter, open_member_session, welcome_member
-from mailer.web.studio.sign_in.by_passkey import PASSKEY_REFUSED
-from mailer.web.studio.sign_in.cookies import keep_browser_secret, set_browser_cookie
-from mailer.web.studio.sign_in.next_path import check_next_path
-from mailer.web.studio.sign_in.passkey_requests import check_passkey
-from mailer.web.studio.sign_in.password_attempt import try_password
-from mailer.web.studio.sign_in.refusal import describe_wait
+from mailer.web.studio.sign_in.arrival import (
+    check_next_path,
+    describe_wait,
+    keep_browser_secret,
+    make_limiter,
+    open_member_session,
+    set_browser_cookie,
+    welcome_member,
+)
+from mailer.web.studio.sign_in.by_passkey import PASSKEY_REFUSED, check_passkey
+from mailer.web.studio.sign_in.by_password import try_password
 
 CONFIRMED_FOR = timedelta(minutes=10)
 """How long a proof of who one is counts for such acts."""

@@ -11,9 +11,14 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.page import Visit, VisitDep
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.sign_in.arrival import open_member_session, welcome_member
-from mailer.web.studio.sign_in.cookies import find_browser_digest, keep_browser_secret, set_browser_cookie
-from mailer.web.studio.sign_in.refusal import refuse_address
+from mailer.web.studio.sign_in.arrival import (
+    find_browser_digest,
+    keep_browser_secret,
+    open_member_session,
+    refuse_address,
+    set_browser_cookie,
+    welcome_member,
+)
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, expect
 
 from mailer.team.sessions import TicketPurpose, TicketSigner
-from mailer.web.studio.sign_in.next_path import check_next_path
+from mailer.web.studio.sign_in.arrival import check_next_path
 from tests.web.site import write_form_data
 from tests.web.studio.conftest import Studio
 from tests.web.studio.sign_in.visitor import visiting
