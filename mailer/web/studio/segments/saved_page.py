@@ -1,8 +1,10 @@
-"""A saved segment: changing it, giving it another name, and deleting it."""
+"""The pages of saved segments: their list, saving, renaming and deleting."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from sqlmodel import Session
@@ -12,11 +14,13 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.uses import (
+    SegmentUses,
     find_segment_uses,
     make_lookups,
     refuse_if_named_in_drafts,
     rename_in_drafts,
 )
+from mailer.counts.counters import CountedNumber, count_segment
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
@@ -25,8 +29,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.segment_query import QUERY_PARAMETER, WrittenQuery, read_query_form
-from mailer.web.studio.segments.paths import make_segment_path
+from mailer.web.studio.segment_query import QUERY_PARAMETER, WrittenQuery, read_query, read_query_form
 from mailer.web.studio.segments.segment_page import COMPARED, render_segment
 from subscribers.errors import SegmentError
 from subscribers.segments.saved_segments import (
@@ -38,6 +41,12 @@ from subscribers.segments.saved_segments import (
     rename_segment,
     save_segment,
 )
+
+
+def make_segment_path(name: str) -> str:
+    """The path of a segment's page, below Studio's; a name may be in any script."""
+    return f"/segments/{quote(name, safe='')}"
+
 
 _CHANGED_MEANWHILE = gettext_noop(
     "This segment was changed meanwhile, to: %(text)s. Save again to replace that with yours."
@@ -213,9 +222,108 @@ def _change(
         return _render(page, session, saved, written, dict(form.fields), errors)
 
 
+_NO_NAME = gettext_noop("Write a name for the segment, such as east-asia.")
+_TAKEN = gettext_noop("A segment is already saved as %(name)s. Choose another name, or change that one.")
+
+
+def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
+    """Save a segment under a name that no other has."""
+    errors: list[tuple[str, str]] = []
+    saved: NamedSegment | None = None
+    with page.state.write_session() as session:
+        written = read_query_form(page, session, form.fields)
+        if not written.errors:
+            try:
+                saved = _save(page, session, form.get("name"), written)
+            except SavedSegmentError as error:
+                errors = [("name", str(error))]
+            except SegmentError:
+                # The page that is shown again says what is wrong with it.
+                errors = []
+    if saved is not None:
+        return page.redirect(make_segment_path(saved.name), Notice.segment_saved)
+    with page.state.read_session() as session:
+        return render_segment(
+            page, session, written, path="/segments/query", given=dict(form.fields), errors=errors
+        )
+
+
+def _save(page: StudioPage, session: Session, name: str, written: WrittenQuery) -> NamedSegment:
+    """Save what was written, with its line in the log.
+
+    Raises:
+        SavedSegmentError: it cannot be saved under this name.
+        SegmentError: it is not understood.
+    """
+    connection, now = session.connection(), page.state.clock()
+    if not name.strip():
+        raise SavedSegmentError(page.translator.translate(_NO_NAME))
+    lookups = make_lookups(connection, page.settings)
+    before = save_segment(connection, name, written.text, lookups, now=now)
+    if before is not None:
+        # What is saved under a name is changed on its own page, where it is seen.
+        session.rollback()
+        raise SavedSegmentError(page.translator.translate(_TAKEN, name=before.name))
+    saved = find_saved_segment(connection, name)
+    record_activity(session, page.actor, Act.saved_segment, subject=saved.name, detail=saved.text, now=now)
+    return saved
+
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentRow:
+    """A saved segment in the list. ``fault`` is why it is not understood any more."""
+
+    saved: NamedSegment
+    in_words: str
+    fault: str
+    uses: SegmentUses
+    number: CountedNumber | None
+
+
+def list_segments(page: PageDep, request: Request) -> Response:
+    """List a page of the saved segments, by name."""
+    after = request.query_params.get("after", "")
+    with page.state.read_session() as session:
+        saved = list_saved_segments(session.connection())
+        following = [one for one in saved if one.name > after]
+        rows = _make_rows(page, session, following[:PAGE_SIZE], saved)
+    return page.render(
+        "segments.html",
+        section="segments",
+        rows=rows,
+        is_first=not after,
+        more=following[PAGE_SIZE - 1].name if len(following) > PAGE_SIZE else "",
+    )
+
+
+def _make_rows(
+    page: StudioPage, session: Session, shown: Sequence[NamedSegment], saved: Sequence[NamedSegment]
+) -> list[SegmentRow]:
+    uses = find_segment_uses(session.connection(), page.settings, shown, saved)
+    queries = {one.name: read_query(page, session, one.text) for one in shown}
+    understood = [one for one in shown if queries[one.name].segment is not None]
+    numbers = page.state.counts.get_all([count_segment(one.text.strip()) for one in understood])
+    by_name = dict(zip((one.name for one in understood), numbers, strict=True))
+    return [
+        SegmentRow(
+            saved=one,
+            in_words=queries[one.name].in_words,
+            fault=problem.reason if (problem := queries[one.name].problem) else "",
+            uses=uses[one.name],
+            number=by_name.get(one.name),
+        )
+        for one in shown
+    ]
+
+
 ROUTES = (
     StudioRoute("/segments/{name}", show_segment, GET, Permission.see_partners),
     StudioRoute("/segments/{name}", save_changes, POST, Permission.change_partners),
     StudioRoute("/segments/{name}/rename", rename, POST, Permission.change_partners),
     StudioRoute("/segments/{name}/delete", delete, POST, Permission.change_partners),
+    StudioRoute("/segments", list_segments, GET, Permission.see_partners),
+    StudioRoute("/segments", save_new_segment, POST, Permission.change_partners),
 )
