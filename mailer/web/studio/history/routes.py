@@ -2,14 +2,15 @@
 
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
-from mailer.web.studio.history.comparison import restore_text, show_comparison
 from mailer.web.studio.history.conflict_page import settle_conflict, show_conflict
 from mailer.web.studio.history.history_pages import (
     restore_removed_story,
+    restore_text,
+    show_comparison,
     show_edition_history,
     show_history,
+    update_presence,
 )
-from mailer.web.studio.history.presence import update_presence
 from mailer.web.studio.routing import StudioRoute
 
 _EDITION = "/editions/{edition}"

@@ -9,7 +9,7 @@ from mailer.activity.acts import Act
 from mailer.database.edition_models import RevisionKind
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.revisions.edition_save import Saved
-from mailer.web.studio.history.entry_words import KIND_WORDS
+from mailer.web.studio.history.history_pages import KIND_WORDS
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION
 from tests.web.studio.history.conftest import ROOT, WATER, Room, find_value, list_words
 
