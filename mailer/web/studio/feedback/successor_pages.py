@@ -1,5 +1,7 @@
-"""A person who may follow a partner that has left: added to the list by a member, or refused."""
+"""The pages of people who answered for somebody who left."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated
 
 from starlette.exceptions import HTTPException
@@ -9,6 +11,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.feedback.successors import (
     SuccessorError,
+    SuccessorProposal,
     accept_successor,
     find_proposal,
     is_proposal_decided,
@@ -17,14 +20,62 @@ from mailer.feedback.successors import (
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_country_names, render_country_options
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
-from mailer.web.studio.feedback.successor_form import SuccessorForm, propose_form, read_successor
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.row_number import depend_on_number
+from subscribers.consent.team_changes import DetailChanges
 from subscribers.errors import CountryError, OnListError, SubscriberError, SuppressionError
+
+_MAX_LENGTH = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuccessorForm:
+    """The details of the new partner as the form has them; ``has_left`` ends the mail to the one before."""
+
+    name: str
+    organisation: str
+    country: str
+    sectors: frozenset[str]
+    basis: str = ""
+    has_left: bool = False
+
+    @property
+    def changes(self) -> DetailChanges:
+        """All details, as they are to be stored."""
+        return DetailChanges(
+            name=self.name,
+            organisation=self.organisation,
+            country=self.country,
+            sectors=sorted(self.sectors),
+        )
+
+
+def propose_form(proposal: SuccessorProposal, sectors: Collection[str]) -> SuccessorForm:
+    """The form as it is proposed: with the details of the predecessor, and those ``sectors`` that exist."""
+    return SuccessorForm(
+        name=proposal.name,
+        organisation=proposal.organisation,
+        country=proposal.country,
+        sectors=frozenset(proposal.sectors) & frozenset(sectors),
+    )
+
+
+def read_successor(form: Form, sectors: Collection[str]) -> SuccessorForm:
+    """Read the form as it was sent."""
+    chosen = frozenset(value for name, value in form.fields if name == "sector")
+    return SuccessorForm(
+        name=form.get("name").strip()[:_MAX_LENGTH],
+        organisation=form.get("organisation").strip()[:_MAX_LENGTH],
+        country=form.get("country").strip()[:_MAX_LENGTH],
+        sectors=chosen & frozenset(sectors),
+        basis=form.get("basis").strip()[:_MAX_LENGTH],
+        has_left=form.get("left") == "yes",
+    )
+
 
 _METHOD = "Studio"
 _NO_BASIS = gettext_noop("Say why you may write to this person. It is kept on record.")
