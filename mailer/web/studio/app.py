@@ -44,6 +44,7 @@ from mailer.web.studio import (
     home,
     outbox,
     partners,
+    pictures,
     reports,
     segments,
     sign_in,
@@ -62,7 +63,6 @@ from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.launches import routes as launches
 from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
-from mailer.web.studio.pictures import image_files, picture_page
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import routes as settings
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
@@ -90,8 +90,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *campaigns.ROUTES,
     *comment_pages.ROUTES,
     *comment_acts.ROUTES,
-    *image_files.ROUTES,
-    *picture_page.ROUTES,
+    *pictures.ROUTES,
     *corrections.ROUTES,
     *doctor.ROUTES,
     *feedback.ROUTES,

@@ -1,1 +1,0 @@
-"""The pages of an edition's pictures: choosing, describing and cropping them."""
