@@ -38,6 +38,7 @@ from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (
     account,
     approvals,
+    comments,
     corrections,
     doctor,
     feedback,
@@ -52,7 +53,6 @@ from mailer.web.studio import (
 )
 from mailer.web.studio.campaigns import routes as campaigns
 from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
-from mailer.web.studio.comments import comment_acts, comment_pages
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.edition_page import finish_interrupted_moves
@@ -88,8 +88,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *editions.ROUTES,
     *history.ROUTES,
     *campaigns.ROUTES,
-    *comment_pages.ROUTES,
-    *comment_acts.ROUTES,
+    *comments.ROUTES,
     *pictures.ROUTES,
     *corrections.ROUTES,
     *doctor.ROUTES,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.errors import MailerError
 from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
 from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
-from mailer.web.studio.comments.waiting_mentions import WAITING_MENTIONS
+from mailer.web.studio.comments import WAITING_MENTIONS
 from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
 from mailer.web.studio.feedback.feedback_page import WAITING_FEEDBACK
 from mailer.web.studio.history.history_pages import WAITING_TEXTS

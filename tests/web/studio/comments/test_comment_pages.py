@@ -11,7 +11,7 @@ from mailer.comments.thread_list import ShownThread, list_threads
 from mailer.database.edition_models import CommentThread
 from mailer.database.team_models import Role, TeamMember
 from mailer.team.members import Member, list_members
-from mailer.web.studio.comments import comment_acts
+from mailer.web.studio import comments
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.site import HttpResponse
 from tests.web.studio.conftest import Studio
@@ -306,5 +306,5 @@ def test_who_has_left_is_still_named_and_mentioned_no_more(
 
 
 def test_every_act_on_a_comment_is_a_route_of_its_own() -> None:
-    assert {route.permission for route in comment_acts.ROUTES} == {"comment"}
-    assert all(list(route.methods) == ["POST"] for route in comment_acts.ROUTES)
+    assert {route.permission for route in comments.ROUTES} == {"comment"}
+    assert all(list(route.methods) == ["POST"] for route in comments.ROUTES)
