@@ -49,6 +49,7 @@ from mailer.web.studio import (
     reports,
     segments,
     sign_in,
+    sign_ups,
     team,
 )
 from mailer.web.studio.campaigns import routes as campaigns
@@ -67,7 +68,6 @@ from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import routes as settings
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
 from mailer.web.studio.sign_in.sign_out import ask_to_confirm, ask_to_sign_in
-from mailer.web.studio.sign_ups import sign_up_page
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories
 from mailer.web.studio.story_place import (
@@ -96,7 +96,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *reports.ROUTES,
     *settings.ROUTES,
     *sign_in.ROUTES,
-    *sign_up_page.ROUTES,
+    *sign_ups.ROUTES,
     *imports.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,

@@ -34,7 +34,7 @@ from mailer.web.studio.launches.waiting_launches import WAITING_LAUNCHES
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings.sections import WAITING_FAULT
-from mailer.web.studio.sign_ups.waiting_sign_ups import WAITING_SIGN_UPS
+from mailer.web.studio.sign_ups import WAITING_SIGN_UPS
 from mailer.web.studio.state import StudioState
 from mailer.web.studio.team import WAITING_INVITATIONS
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource

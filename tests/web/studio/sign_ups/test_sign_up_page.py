@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.database.team_models import ActivityRecord
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.sign_ups.sign_up_page import PAGE_SIZE
+from mailer.web.studio.sign_ups import PAGE_SIZE
 from subscribers.consent.sign_ups import hold_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.models import Status, Subscriber

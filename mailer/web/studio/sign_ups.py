@@ -1,7 +1,7 @@
-"""The list of sign-ups that wait, and admitting or declining those that were chosen."""
+"""Sign-ups that wait to be admitted."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,9 +18,11 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.consent.sign_ups import (
     WaitingSignUp,
     admit_sign_up,
+    count_waiting_sign_ups,
     decline_sign_up,
     list_waiting_sign_ups,
 )
@@ -145,4 +147,24 @@ ROUTES = (
     StudioRoute("/sign-ups", show_sign_ups, GET, Permission.see_partners),
     StudioRoute("/sign-ups/admit", admit, POST, Permission.change_partners),
     StudioRoute("/sign-ups/decline", decline, POST, Permission.change_partners),
+)
+
+
+def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:
+    with page.state.read_session() as session:
+        number = count_waiting_sign_ups(session)
+    if not number:
+        return
+    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    yield WaitingItem(
+        title=translate(gettext_noop("Sign-ups")),
+        words=plural("%(num)s person wants to sign up", "%(num)s people want to sign up", number)
+        % {"num": f"{number:,}"},
+        act=plural("Decide about the sign-up", "Decide about the sign-ups", number),
+        path="/sign-ups",
+    )
+
+
+WAITING_SIGN_UPS = WaitingSource(
+    name=gettext_noop("Sign-ups"), permission=Permission.change_partners, list_items=_list_sign_ups
 )

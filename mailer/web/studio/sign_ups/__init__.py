@@ -1,1 +1,0 @@
-"""Sign-ups that wait for a person of the team."""
