@@ -24,7 +24,7 @@ from mailer.web.routing import GET
 from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
 from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
 from mailer.web.studio.comments import WAITING_MENTIONS
-from mailer.web.studio.doctor.waiting_findings import WAITING_FINDINGS
+from mailer.web.studio.doctor import WAITING_FINDINGS
 from mailer.web.studio.edition_summaries import EditionSummary, ProblemCount
 from mailer.web.studio.editions.list_page import STATE_WORDS, EditionState, find_edition_states
 from mailer.web.studio.feedback.feedback_page import WAITING_FEEDBACK

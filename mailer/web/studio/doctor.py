@@ -1,9 +1,13 @@
-"""The findings of the doctor as its page shows them: by how serious they are, and by subject."""
+"""The page of what the doctor finds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.responses import Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
 from mailer.doctor.diagnosis import (
     SUBJECTS,
     Diagnosis,
@@ -11,10 +15,16 @@ from mailer.doctor.diagnosis import (
     Health,
     RecordPart,
     capitalise,
+    read_diagnosis,
     read_explanations,
     split_record,
 )
 from mailer.i18n import Translator, gettext_noop
+from mailer.team.members import Permission
+from mailer.web.routing import GET, POST
+from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 _VERDICTS: Final = (
     (Health.bad, gettext_noop("Bad: mend this before you send"), "wrong"),
@@ -77,3 +87,58 @@ def _name_subject(subject: str, translator: Translator) -> str:
         return translator.translate(SUBJECTS[subject])
     kind, _, name = subject.partition(" ")
     return f"{translator.translate(SUBJECTS[kind])} {name}" if kind in SUBJECTS else subject
+
+
+def show_doctor(page: PageDep) -> Response:
+    """Show what the doctor found last; htmx asks for it again while a look is under way."""
+    kept = read_diagnosis(page.state.workspace)
+    return page.render(
+        "doctor_findings.html" if page.is_fragment else "doctor.html",
+        section="doctor",
+        began_at=page.state.examination.began_at,
+        fault=page.state.examination.fault,
+        looked_at=None if kept is None else kept.looked_at,
+        groups=[] if kept is None else list(group_findings(kept.findings, page.translator)),
+    )
+
+
+def look_again(page: PageDep) -> Response:
+    """Have the doctor look. While it does, another request begins no second look."""
+    if page.state.examination.begin():
+        with page.state.write_session() as session:
+            record_activity(session, page.actor, Act.asked_doctor, now=page.state.clock())
+    return page.redirect("/doctor")
+
+
+def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
+    """What is bad, or else what is doubtful, as it was found last."""
+    kept = read_diagnosis(page.state.workspace)
+    if kept is None:
+        return
+    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    bad, doubtful = kept.count(Health.bad), kept.count(Health.doubtful)
+    if not (bad or doubtful):
+        return
+    if bad:
+        words = plural("%(num)s thing to mend before you send", "%(num)s things to mend before you send", bad)
+    else:
+        words = plural("%(num)s doubt about your mail", "%(num)s doubts about your mail", doubtful)
+    yield WaitingItem(
+        title=translate(gettext_noop("Doctor")),
+        words=words % {"num": bad or doubtful},
+        act=translate(gettext_noop("See what to do")),
+        path="/doctor",
+        tone="wrong" if bad else "careful",
+        detail=page.translator.format_day(kept.looked_at.date()),
+    )
+
+
+WAITING_FINDINGS = WaitingSource(
+    name=gettext_noop("Doctor"), permission=Permission.manage, list_items=_list_findings
+)
+
+
+ROUTES = (
+    StudioRoute("/doctor", show_doctor, GET, Permission.manage),
+    StudioRoute("/doctor", look_again, POST, Permission.manage),
+)
