@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mailer.checks.explanations import list_pages
+from mailer.checks.registry import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS

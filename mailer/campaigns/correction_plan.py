@@ -36,7 +36,7 @@ from mailer.campaigns.delivery_history import (
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
 from mailer.campaigns.recipients import is_in_audience
-from mailer.checks.source_lines import SourceLines
+from mailer.checks.runner import SourceLines
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.errors import ConfigurationError, MailerError

@@ -28,13 +28,11 @@ from mailer.campaigns.recipients import (
     list_cohorts,
 )
 from mailer.campaigns.trial import find_example_sender
-from mailer.checks.mail.checked_mail import Mail
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import Mail, ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
-from mailer.checks.rules.unprocessed_markup import find_written_code
-from mailer.checks.runner import check_mails
-from mailer.checks.source_lines import SourceLines
+from mailer.checks.rules.wording import find_written_code
+from mailer.checks.runner import SourceLines, check_mails
 from mailer.database.engine import open_session
 from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.body.variants import Variant

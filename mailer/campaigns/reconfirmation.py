@@ -21,7 +21,7 @@ from editions.reader import Inspection
 from editions.source.schema import EditionHeader
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
-from mailer.checks.source_lines import SourceLines
+from mailer.checks.runner import SourceLines
 from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.launch_models import RECONFIRMATION_PREFIX, Reconfirmation

@@ -1,8 +1,19 @@
-"""The result of a check on one email, before results of several emails are merged."""
+"""What a check finds in a mail, and where."""
 
 from dataclasses import dataclass
 
-from mailer.checks.mail.place import Place
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place in an email: the slug of the ``story`` around it, empty outside all stories, and what was
+    written there.
+
+    ``texts`` are what readers see there, the most telling first; ``link`` is the address of a link.
+    """
+
+    story: str = ""
+    texts: tuple[str, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

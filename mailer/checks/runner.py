@@ -1,68 +1,195 @@
-"""Runs all checks on emails, and reports once what several emails have in common."""
+"""Running every check on the mails of an edition, and finding the lines that caused what they find."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from editions.problem import Problem
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER
+from locales.languages import canonical_language
 from locales.phrase import gettext_noop
-from mailer.checks.finding import Finding
-from mailer.checks.mail.checked_mail import Mail
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, Place
+from mailer.checks.mail.parsed_mail import Mail, ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules import (
     body_parts,
     client_support,
-    contrast,
-    first_words,
-    head,
-    language,
     legibility,
     links,
-    message_headers,
-    outlook,
+    mime,
     pictures,
-    size,
     structure,
-    unprocessed_markup,
+    wording,
 )
-from mailer.checks.source_lines import UNKNOWN_LINE, SourceLine, SourceLines
+
+_FILE = re.compile(r"(?:stories/\d{3}-(?P<slug>[a-z0-9-]+)|edition)(?:\.(?P<language>[^./]+))?\.md")
+# Fewer letters than this stand in many places. A Chinese character says as much as several letters.
+_MIN_LETTERS, _MIN_WIDE = 6, 2
+# What follows adds nothing, and may be on the other side of an emphasis.
+_MAX_LETTERS = 60
+
+
+class SourceLine(NamedTuple):
+    """A line of a file, counted from 1; the file's name is relative to the edition."""
+
+    path: str
+    line: int
+
+
+UNKNOWN_LINE = SourceLine(EDITION_FILE, 1)
+"""For what is not in the text of any story: it comes from the theme, or from the edition as a whole."""
+
+
+@dataclass(frozen=True)
+class _SourceFile:
+    """A file of the edition: ``slug`` is its story's, empty for the edition file; ``wording`` is empty for
+    an original."""
+
+    name: str
+    slug: str
+    language: str
+    text: str
+
+    @cached_property
+    def _letters(self) -> tuple[str, list[int]]:
+        """All letters and digits of the file in one run, and how many of them there are before each line.
+
+        Markdown's signs, line ends and quotation marks differ between a file and the email; letters do not.
+        """
+        lines = [_keep_letters(line) for line in self.text.splitlines()]
+        return "".join(lines), [0, *accumulate(map(len, lines))]
+
+    def find_text(self, text: str) -> SourceLine | None:
+        letters = _keep_letters(text)[:_MAX_LETTERS]
+        if len(letters) < (_MIN_LETTERS if letters.isascii() else _MIN_WIDE):
+            return self._find_signs(text.strip())
+        written, starts = self._letters
+        place = written.find(letters)
+        return None if place < 0 else SourceLine(self.name, bisect_right(starts, place))
+
+    def _find_signs(self, signs: str) -> SourceLine | None:
+        """For a text of signs more than of letters, such as ``{{``: letters alone stand in many places."""
+        is_telling = len(signs) > 1 and not signs.replace(" ", "").isalnum()
+        place = self.text.find(signs) if is_telling else -1
+        return SourceLine(self.name, self.text.count("\n", 0, place) + 1) if place >= 0 else None
+
+    def find_link(self, link: str) -> SourceLine | None:
+        # Do not match a longer address: https://e.org/about also contains https://e.org/a.
+        found = re.search(rf"{re.escape(link)}(?![\w/?#&=%~-])", self.text)
+        return SourceLine(self.name, self.text.count("\n", 0, found.start()) + 1) if found else None
+
+
+def _keep_letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+class SourceLines:
+    """The files of the edition in ``folder``, read when the first place is looked up.
+
+    ``unsaved`` has texts in place of files, as for :func:`~editions.reader.inspect_edition`.
+    """
+
+    def __init__(self, folder: Path, unsaved: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._folder = folder
+        self._unsaved = unsaved
+
+    @cached_property
+    def _files(self) -> tuple[_SourceFile, ...]:
+        return tuple(self._read_files())
+
+    def _read_files(self) -> Iterator[_SourceFile]:
+        for path in sorted([*self._folder.glob("*.md"), *(self._folder / STORIES_FOLDER).glob("*.md")]):
+            name = path.relative_to(self._folder).as_posix()
+            if not (found := _FILE.fullmatch(name)):
+                continue
+            try:
+                text = self._unsaved.get(name) or path.read_text(encoding="utf-8-sig", errors="replace")
+            except OSError:
+                # Reading the edition has reported it.
+                continue
+            language = canonical_language(found["language"] or "") or ""
+            yield _SourceFile(name, found["slug"] or "", language, text)
+
+    def locate(self, place: Place, language: str) -> SourceLine:
+        """The line that ``place``, in an email in ``wording``, comes from.
+
+        For a place in a story whose words are not found, that is the first line of the story's file; outside
+        the stories it is :data:`UNKNOWN_LINE`.
+        """
+        files = self._list_files(place.story, language)
+        found = None
+        if place.link:
+            found = _first(file.find_link(place.link) for file in files)
+        found = found or _first(file.find_text(text) for text in place.texts for file in files)
+        if found or not place.story or not files:
+            return found or UNKNOWN_LINE
+        return SourceLine(files[0].name, 1)
+
+    def _list_files(self, story: str, language: str) -> Sequence[_SourceFile]:
+        """The files that a text of ``story``, or of the edition outside its stories, can come from: the
+        translation into ``wording`` first, then the original."""
+        translation, original = (
+            [file for file in self._files if file.slug == story and file.language == wanted]
+            for wanted in (language, "")
+        )
+        return (*translation, *original)
+
+    def locate_link(self, link: str) -> SourceLine:
+        """The first line that contains ``link``, stories first."""
+        files = sorted(self._files, key=lambda file: not file.slug)
+        return _first(file.find_link(link) for file in files) or UNKNOWN_LINE
+
+    def contains(self, text: str) -> bool:
+        """Whether ``text`` stands in one of the files, sign for sign."""
+        return any(text in file.text for file in self._files)
+
+
+def _first(found: Iterable[SourceLine | None]) -> SourceLine | None:
+    return next(filter(None, found), None)
+
 
 _RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
-    language.check_language,
+    wording.check_language,
     structure.check_title,
     structure.check_tables,
     pictures.check_alt_texts,
     structure.check_headings,
     links.check_link_texts,
-    contrast.check_contrast,
+    legibility.check_contrast,
     legibility.check_legibility,
-    language.check_foreign_words,
-    language.check_phrases,
-    language.check_fonts,
-    size.check_size,
-    head.check_style_sizes,
-    head.check_doctype,
-    head.check_meta_tags,
-    head.check_dark_rules,
-    contrast.check_dark_backgrounds,
+    wording.check_foreign_words,
+    wording.check_phrases,
+    wording.check_fonts,
+    mime.check_size,
+    structure.check_style_sizes,
+    structure.check_doctype,
+    structure.check_meta_tags,
+    structure.check_dark_rules,
+    legibility.check_dark_backgrounds,
     pictures.check_sizes,
     pictures.check_formats,
     pictures.check_weight,
     pictures.check_text_ratio,
     client_support.check_backgrounds,
-    outlook.check_buttons,
-    outlook.check_resolution,
-    outlook.check_conditionals,
-    outlook.check_tag_balance,
+    client_support.check_buttons,
+    client_support.check_resolution,
+    client_support.check_conditionals,
+    client_support.check_tag_balance,
     client_support.check_support,
     links.check_targets,
     body_parts.check_preheader,
-    first_words.check_first_words,
+    body_parts.check_first_words,
     body_parts.check_text_part,
     body_parts.check_unsubscribe_links,
-    message_headers.check_headers,
+    mime.check_headers,
     links.check_tracking_parameters,
-    unprocessed_markup.check_unprocessed_markup,
+    wording.check_unprocessed_markup,
 )
 """In the order of the list of 39; 30 and parts of others are about the files, 38 about MJML, 39 about the
 network."""

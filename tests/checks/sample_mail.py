@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from editions.images.prepare import PreparedImage
-from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.parsed_mail import Mail
 from mailer.rendering.themes.theme_files import load_theme
 
 ORGANISATION = "UNESCO Office in Beijing"

@@ -9,7 +9,7 @@ import pytest
 from editions.images.prepare import PreparedImage
 from editions.problem import Level
 from mailer.campaigns.preflight import run_preflight
-from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS
 from mailer.checks.runner import check_mails
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator

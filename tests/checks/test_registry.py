@@ -9,9 +9,7 @@ import pytest
 
 from editions.checks.registry import SOURCE_CHECKS, Check
 from editions.problem import Level
-from mailer.checks.client_features import Use, known_features
-from mailer.checks.explanations import describe_check, list_pages
-from mailer.checks.registry import CHECKS, MAIL_CHECKS
+from mailer.checks.registry import CHECKS, MAIL_CHECKS, Use, describe_check, known_features, list_pages
 from tests.paths import ROOT
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from editions.problem import Level
 from mailer.checks.finding import excerpt
-from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS
-from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
+from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.checks.runner import check_mails
 from tests.checks.sample_mail import GOOD, PICTURE, plant
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.checks.mail.place import Place
-from mailer.checks.source_lines import UNKNOWN_LINE, SourceLines
+from mailer.checks.finding import Place
+from mailer.checks.runner import UNKNOWN_LINE, SourceLines
 
 STORY = """\
 ---

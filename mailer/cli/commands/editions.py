@@ -70,8 +70,7 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
 def _explain_check(code: str) -> str:
     from difflib import get_close_matches
 
-    from mailer.checks.explanations import describe_check
-    from mailer.checks.registry import CHECKS
+    from mailer.checks.registry import CHECKS, describe_check
 
     if code not in CHECKS:
         close = get_close_matches(code, CHECKS, n=1)

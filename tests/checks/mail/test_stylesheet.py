@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from mailer.checks.mail.colour import find_colour, parse_colour
-from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
+from mailer.checks.mail.computed_style import (
+    Appearance,
+    ComputedStyle,
+    compute_styles,
+    find_colour,
+    parse_colour,
+)
 from mailer.checks.mail.dom import list_nodes, match_rules
 from mailer.checks.mail.stylesheet import media_applies, parse_declarations, parse_selector, parse_sheet
 

@@ -12,7 +12,7 @@ from editions.source.document import read_document
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionHeader, StoryHeader
 from editions.source.text_file import TextFile
-from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
+from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.revisions.edition_file import EditionFileError, parse_file_name
 from mailer.web.form_options import own_language_name
 from mailer.web.mail_preview.compiler import CompiledPreview
