@@ -8,7 +8,7 @@ from mjml import mjml2html
 from premailer import Premailer
 
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.recipient import Reader
+from mailer.rendering.mail_merge import Reader
 
 
 class ConventionalMailer:

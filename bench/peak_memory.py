@@ -13,8 +13,8 @@ from bench.sample_workspace import Sample
 from bench.worker_process import read_peak
 from mailer.rendering.body.variants import Interests
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.mail_merge import Reader
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import Reader
 from mailer.settings import Settings
 
 _FEW, _MANY, _VARIANTS = 1_000, 100_000, 64

@@ -22,8 +22,8 @@ from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent
 from mailer.database.schema import upgrade
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import reader_for
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment

@@ -13,11 +13,11 @@ from editions.reader import read_edition
 from mailer.database.engine import open_session
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
+from mailer.rendering.mail_merge import Reader, reader_for
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
-from mailer.rendering.recipient import Reader, reader_for
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace

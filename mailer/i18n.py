@@ -3,7 +3,7 @@ CLDR.
 
 The templates are written in English. Catalogues for the other languages are in ``templates/locale``,
 compiled, and a test ensures that they are complete. (For the fixed phrases of the newsletter itself see
-:mod:`mailer.rendering.themes.phrases`.)
+:mod:`mailer.rendering.themes.template_files`.)
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,10 +22,9 @@ from playwright.sync_api import Browser, Page
 
 from editions.model import Edition, EditionForm
 from editions.reader import read_edition
+from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.image_writer import write_media
-from mailer.rendering.mail_merge import personalise
-from mailer.rendering.recipient import anonymous_reader
+from mailer.rendering.mail_merge import anonymous_reader, personalise
 from mailer.rendering.themes.theme_files import theme_names
 from mailer.settings import Settings, load_settings
 from mailer.workspace_init import SAMPLE_EDITIONS

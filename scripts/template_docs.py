@@ -23,7 +23,7 @@ from mailer.rendering.template_context.page import (
     VideoView,
 )
 from mailer.rendering.themes.field_docs import FieldDoc, describe_fields, walk_dataclasses
-from mailer.rendering.themes.phrases import Phrases
+from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme, TypeStep
 from mailer.rendering.themes.theme_files import load_theme, theme_names
 

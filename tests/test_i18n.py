@@ -15,7 +15,7 @@ from babel.messages.mofile import read_mo
 import templates
 from locales.phrase import Phrase
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, SOURCE_LANGUAGE, load_translator, match_language
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from scripts.translations import (
     ROOT,
     compile_catalogue,

@@ -27,10 +27,9 @@ from mailer.providers.refusal_advice import explain_refusal
 from mailer.rendering.body.fragments import mark_begin, mark_end, parse_fragments
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
 from mailer.rendering.pipeline.mjml import check_mjml
-from mailer.rendering.themes.phrases import load_phrases
-from mailer.rendering.themes.template_version import explain_lost_link, explain_old_version
-from mailer.rendering.themes.theme_files import load_theme
-from mailer.rendering.worker.exit_reason import explain_exit
+from mailer.rendering.themes.template_files import load_phrases
+from mailer.rendering.themes.theme_files import explain_lost_link, explain_old_version, load_theme
+from mailer.rendering.worker.process import explain_exit
 from mailer.rendering.worker.protocol import RenderLimits
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.errors import SegmentError

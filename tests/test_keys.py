@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from mailer.cli import mailer
 from mailer.errors import ConfigurationError
 from mailer.keys import list_keys, read_keys, retire_key, rotate_keys, write_keys
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.workspace import Workspace
 from subscribers.errors import RetiredKeyError, TokenError
 from subscribers.tokens import LinkPurpose, TokenPayload

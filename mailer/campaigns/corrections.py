@@ -30,7 +30,7 @@ from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.template_context.language_markup import embed_html, mark_text
-from mailer.rendering.themes.phrases import Phrases, load_phrases
+from mailer.rendering.themes.template_files import Phrases, load_phrases
 
 SEPARATOR = "~"
 """Between an edition's name and the rest of a correction's; no edition's name can contain it."""

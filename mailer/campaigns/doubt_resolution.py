@@ -21,7 +21,7 @@ from mailer.dispatch.ledger_changes import InDoubtDelivery, list_in_doubt, mark_
 from mailer.dispatch.liveness import Presence
 from mailer.dispatch.postfix_log import LoggedMessage, PostfixLog, RelayStatus, read_postfix_log
 from mailer.errors import MailerError
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 

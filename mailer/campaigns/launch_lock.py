@@ -10,7 +10,7 @@ from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.errors import MailerError
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.compiled_edition import write_media
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 

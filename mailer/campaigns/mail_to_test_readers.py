@@ -23,10 +23,10 @@ from mailer.dispatch.waiting_mails import RelayOutcome, send_mails
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import match_language
 from mailer.rendering.body.variants import Variant, choose_language
+from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.headers import format_phrase, plain_phrase
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.rendering.message import MessageBuilder, envelope_sender, sender_address
-from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.settings import Settings
 from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Verdict

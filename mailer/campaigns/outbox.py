@@ -26,12 +26,10 @@ from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
 from mailer.errors import MailerError
 from mailer.rendering.body.variants import choose_language
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, write_media
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
-from mailer.rendering.image_writer import write_media
-from mailer.rendering.mail_merge import personalise
+from mailer.rendering.mail_merge import Reader, anonymous_reader, personalise
 from mailer.rendering.message import MessageBuilder, build_message
-from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber

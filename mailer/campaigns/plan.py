@@ -37,7 +37,7 @@ from mailer.database.models import Campaign
 from mailer.database.report_models import CampaignLink
 from mailer.rendering.archive_urls import version_query
 from mailer.rendering.body.counted_links import LinkKey, find_links
-from mailer.rendering.body.merge_tags import MergeTag
+from mailer.rendering.body.fragments import MergeTag
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace

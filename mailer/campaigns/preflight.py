@@ -38,13 +38,12 @@ from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
+from mailer.rendering.mail_merge import anonymous_reader
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
-from mailer.rendering.themes.template_version import explain_old_version, read_version
+from mailer.rendering.themes.template_files import find_phrase_language, load_phrases
 from mailer.rendering.themes.theme import Theme
-from mailer.rendering.themes.theme_files import load_theme
+from mailer.rendering.themes.theme_files import explain_old_version, load_theme, read_version
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible

@@ -24,7 +24,7 @@ from mailer.database.schema import ensure_current
 from mailer.errors import StaleSchemaError
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.recipient import Reader, interests_of, reader_for
+from mailer.rendering.mail_merge import Reader, interests_of, reader_for
 from mailer.settings import LawSettings, Settings
 from mailer.workspace import Workspace
 from subscribers.consent.preferences import read_countries

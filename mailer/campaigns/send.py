@@ -25,8 +25,8 @@ from mailer.dispatch.relays import Relays, open_relays
 from mailer.providers.domain_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.mail_merge import interests_of, reader_for
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import interests_of, reader_for
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.click_tokens import ClickToken, encode_sectors, sign_click_token

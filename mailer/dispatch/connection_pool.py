@@ -12,8 +12,8 @@ from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.rendering.headers import split_address
 from mailer.rendering.message import envelope_sender
-from mailer.rendering.return_addresses import split_address
 from mailer.settings import Settings
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
 from mailer.smtp.reply_classifier import Outcome, Verdict

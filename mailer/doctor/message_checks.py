@@ -16,8 +16,8 @@ from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_goo
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import reader_for
 from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, KeyFinder, is_aligned, verify_dkim
 from mailer.verification.submitted_mail import SubmittedMail, look_up_key, read_submission
 from mailer.workspace import Workspace

@@ -24,7 +24,7 @@ from mailer.feedback.mailboxes.imap_options import MailboxError
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.worker import is_shared_mailbox, read_imap_options, read_lmtp_address
 from mailer.reasons.reason import Reason
-from mailer.rendering.return_addresses import make_address
+from mailer.rendering.headers import make_address
 from mailer.settings import LOOPBACK_HOSTS, Settings
 from mailer.workspace import Workspace
 

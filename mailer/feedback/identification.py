@@ -21,8 +21,8 @@ from mailer.database.feedback_models import Evidence, FeedbackKind
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.feedback.incoming_message import IncomingMessage, ReportedRecipient
 from mailer.keys import Keys
-from mailer.rendering.recipient import message_id
-from mailer.rendering.return_addresses import find_token
+from mailer.rendering.headers import find_token
+from mailer.rendering.mail_merge import message_id
 from mailer.selfservice.subscription import verify_campaign
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError, TokenError

@@ -25,7 +25,7 @@ from mailer.feedback.mime_headers import list_addresses
 from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.feedback.recorder import Arrival, Receipt, record
 from mailer.feedback.replies import is_written_by_person, read_own_text
-from mailer.rendering.return_addresses import find_token
+from mailer.rendering.headers import find_token
 
 # Where a message was delivered to, the surest first. The last two are what its sender wrote.
 _DELIVERY_FIELDS = (

@@ -1,15 +1,16 @@
-"""A compiled edition: everything a campaign needs to send it, frozen, cut into fragments, with merge tags for
-what differs per reader."""
+"""A compiled edition: what every message of a campaign is made from."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from editions.images.prepare import PreparedImage
 from editions.model import Personalisation
+from mailer.atomic_write import write_atomically
 from mailer.errors import MailerError
 from mailer.rendering.body.assembly import (
     EncodedBody,
@@ -53,7 +54,7 @@ class CompiledEdition:
     """An edition in one language, rendered and ready to send.
 
     ``html`` and ``text`` contain the marks of :mod:`mailer.rendering.body.fragments` and the placeholders of
-    :mod:`mailer.rendering.body.merge_tags`; :meth:`assemble` makes the email of a variant from them.
+    :mod:`mailer.rendering.body.fragments`; :meth:`assemble` makes the email of a variant from them.
     ``greeting`` is the pattern for the merge tag of that name ("Dear {name},"), ``one_story`` and
     ``many_stories`` are the phrases for counts ("{count} stories"). ``stories`` are in the edition's own
     order. ``images`` are the files that its pictures refer to; they go to the media folder and are not part
@@ -174,3 +175,19 @@ def digest_parts(parts: Iterable[str | bytes]) -> str:
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def write_media(compiled: CompiledEdition, folder: Path) -> tuple[Path, ...]:
+    """Write the pictures of ``compiled`` to ``folder``, each atomically; return their paths.
+
+    A picture's name is derived from its content, so an existing file is the same and stays untouched.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for image in compiled.images:
+        path = folder / image.name
+        if not path.exists():
+            # Readable by a web server that runs as another user, whatever the umask.
+            write_atomically(path, image.data, mode=0o644)
+        paths.append(path)
+    return tuple(paths)

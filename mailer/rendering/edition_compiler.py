@@ -16,15 +16,12 @@ from mailer.rendering.body.fragments import parse_fragments
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled_edition import CompiledEdition, digest_parts
 from mailer.rendering.incremental import render_excerpt, render_incrementally
-from mailer.rendering.pipeline.rendered_page import RenderedPage
-from mailer.rendering.template_context.page import Page
+from mailer.rendering.template_context.page import Page, RenderedPage
 from mailer.rendering.template_context.page_builder import PageBuilder
-from mailer.rendering.themes.phrases import Phrases, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
-from mailer.rendering.themes.template_files import FileStamps, stamp_templates
-from mailer.rendering.themes.template_version import check_digest_support
+from mailer.rendering.themes.template_files import FileStamps, Phrases, load_phrases, stamp_templates
 from mailer.rendering.themes.theme import Theme, find_logo
-from mailer.rendering.themes.theme_files import load_theme
+from mailer.rendering.themes.theme_files import check_digest_support, load_theme
 from mailer.rendering.web_edition import freeze_page
 from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings

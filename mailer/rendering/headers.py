@@ -1,15 +1,15 @@
-"""Writes header fields ourselves, so that the message contains exactly what was meant.
-
-The standard library folds headers again when it writes a message. Python 3.11's folding can let a long
-display name add an address to ``To``, and every version turns a ``List-Unsubscribe`` of more than 78
-characters into an encoded word, which RFC 2369 does not allow and Gmail does not read.
-"""
+"""The headers of a message, and the token that comes back in some of them."""
 
 import binascii
+import hashlib
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from mailer.settings import FeedbackSettings
+from subscribers.tokens import MAIL_TOKEN_LENGTH
 
 _MAX_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
 _BYTES_PER_WORD = 45  # 60 characters of base64; with =?utf-8?B? and ?= less than RFC 2047's 75
@@ -114,3 +114,93 @@ def _split_words(text: str) -> Iterator[bytes]:
         chunk += encoded
     if chunk:
         yield chunk
+
+
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+def split_address(base: str, delimiter: str) -> tuple[str, str]:
+    """What stands before and after the token in the addresses made from ``base``, such as
+    ``("bounce+", "@news.example.org")``."""
+    local_part, _, domain = base.rpartition("@")
+    return f"{local_part}{delimiter}", f"@{domain}"
+
+
+def make_address(base: str, delimiter: str, token: str) -> str:
+    """``base`` with ``token`` before its domain."""
+    before, after = split_address(base, delimiter)
+    return f"{before}{token}{after}"
+
+
+def find_token(address: str) -> str | None:
+    """The token at the end of the local part, in lower case; None if there is none. It is not verified.
+
+    Whatever stands before the token is passed over: servers change the case of an address, and those that
+    forward put their own words before it (SRS, BATV). What the settings called the address when the message
+    was sent may be different by now.
+    """
+    local_part = address.strip().rpartition("@")[0].rstrip('"').lower()
+    before, token = local_part[:-MAIL_TOKEN_LENGTH], local_part[-MAIL_TOKEN_LENGTH:]
+    if len(token) < MAIL_TOKEN_LENGTH or not _HEX_DIGITS.issuperset(token):
+        return None
+    # A longer word of letters and digits is somebody else's.
+    return None if before[-1:].isalnum() else token
+
+
+_OWN = "X-Feedback-Token: {}\r\n"
+_OF_PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "postmark": "X-PM-Metadata-feedback-token: {}\r\n",
+        "mailgun": 'X-Mailgun-Variables: {{"feedback_token": "{}"}}\r\n',
+        "sendgrid": 'X-SMTPAPI: {{"unique_args": {{"feedback_token": "{}"}}}}\r\n',
+        "brevo": "X-Mailin-custom: {}\r\n",
+        "mailjet": "X-MJ-CustomID: {}\r\n",
+    }
+)
+# RFC 9477, section 3.6. The token is hard to forge, as its section 6.2 asks, and the report may leave out all
+# other headers.
+_OF_COMPLAINTS = "CFBL-Address: {}; report=arf\r\nCFBL-Feedback-ID: {}\r\n"
+# A NUL is in no header.
+_PLACE = "\0"
+
+
+def split_token_headers(feedback: FeedbackSettings) -> tuple[str, ...]:
+    """The headers, cut where the token stands: ``token.join(...)`` writes them for one message."""
+    providers = feedback.webhooks.list_names()
+    headers = [_OWN, *(_OF_PROVIDERS[name] for name in providers if name in _OF_PROVIDERS)]
+    written = [template.format(_PLACE) for template in headers]
+    if feedback.complaint_address:
+        written.append(_OF_COMPLAINTS.format(feedback.complaint_address, _PLACE))
+    return tuple("".join(written).split(_PLACE))
+
+
+_MAX_SENDER_ID = 15
+_MIN_SENDER_ID = 5
+_DIGEST_DIGITS = 6
+_MAX_FIELD = 40
+# What separates the fields, and whatever a header would have to encode.
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def write_campaign_fields(edition: str, language: str, domain: str) -> str:
+    """What follows the campaign's number in its Feedback-ID, the same for all of its readers."""
+    return f":e-{_clean(edition)}:l-{_clean(language)}:{make_sender_id(domain)}"
+
+
+def write_letter_id(kind: str, domain: str) -> str:
+    """The Feedback-ID of a letter of ``kind`` that a reader asked for. Two fields are empty, as Gmail
+    allows."""
+    return f"letter::k-{_clean(kind)}:{make_sender_id(domain)}"
+
+
+def make_sender_id(domain: str) -> str:
+    """The sender's field: the sender's domain, shortened to 15 characters by a digest of all of it."""
+    name = _clean(domain.lower()).replace(".", "-")
+    if _MIN_SENDER_ID <= len(name) <= _MAX_SENDER_ID:
+        return name
+    digest = hashlib.sha256(domain.lower().encode()).hexdigest()[:_DIGEST_DIGITS]
+    return f"{name[: _MAX_SENDER_ID - _DIGEST_DIGITS - 1]}-{digest}"
+
+
+def _clean(text: str) -> str:
+    return _UNSAFE.sub("-", text)[:_MAX_FIELD]

@@ -14,18 +14,16 @@ from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import (
     FragmentKind,
+    MergeTag,
     Parts,
     find_fragment,
     parse_fragments,
     walk_fragments,
     walk_texts,
 )
-from mailer.rendering.body.merge_tags import MergeTag
-from mailer.rendering.pipeline.rendered_page import RenderedPage
-from mailer.rendering.template_context.page import Page, StoryView
-from mailer.rendering.template_context.reserved_marks import refuse_reserved_marks
+from mailer.rendering.template_context.page import Page, RenderedPage, StoryView, refuse_reserved_marks
 from mailer.rendering.themes.template_files import FileStamps
-from mailer.rendering.themes.template_version import explain_lost_link
+from mailer.rendering.themes.theme_files import explain_lost_link
 from mailer.rendering.worker.client import render_in_worker
 
 # Emails kept: the languages that one author previews in turn, and a few more.

@@ -17,18 +17,22 @@ from urllib.parse import quote
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.archive_urls import archive_url, verify_place, verify_url, version_query
-from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
+from mailer.rendering.body.assembly import SOFT_BREAK, BodyTemplate, EncodedBody
 from mailer.rendering.body.counted_links import LinkKey, replace_links
-from mailer.rendering.body.merge_tags import LinkTag, MergeTag
-from mailer.rendering.body.transfer_encoding import SOFT_BREAK
+from mailer.rendering.body.fragments import LinkTag, MergeTag
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.feedback_id import write_campaign_fields
-from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
-from mailer.rendering.mail_merge import check_url, format_greeting
-from mailer.rendering.recipient import Reader, message_id
-from mailer.rendering.return_addresses import split_address
-from mailer.rendering.token_headers import split_token_headers
+from mailer.rendering.headers import (
+    format_mailbox,
+    format_phrase,
+    format_text,
+    plain_phrase,
+    split_address,
+    split_token_headers,
+    write_campaign_fields,
+    write_header,
+)
+from mailer.rendering.mail_merge import Reader, check_url, format_greeting, message_id
 from mailer.settings import FeedbackSettings, SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError

@@ -21,7 +21,7 @@ from mailer.i18n import gettext_noop
 from mailer.privacy.feedback_data import forget_reader_clicks
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.recipient import interests_of
+from mailer.rendering.mail_merge import interests_of
 from mailer.selfservice.confirmation import is_asked
 from mailer.selfservice.subscription import LinkedSubscriber, SubscriptionSummary, open_subscription
 from mailer.workspace import Keys

@@ -9,7 +9,7 @@ from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mailer.rendering.archive_urls import verify_place
-from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
+from mailer.rendering.body.fragments import TAG_PATTERN, MergeTag
 from mailer.rendering.compiled_edition import CompiledEdition
 
 _MAX_UNWRAPPED = 4

@@ -12,7 +12,7 @@ from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.errors import MailerError
 from mailer.keys import Keys
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.recipient import PREVIEW_CODE
+from mailer.rendering.mail_merge import PREVIEW_CODE
 from mailer.selfservice.rate_limit import Limit, count_attempt, forget_attempts, make_key, make_network_key
 from mailer.selfservice.subscription import verify_campaign
 from mailer.settings import Settings

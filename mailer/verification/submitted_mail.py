@@ -18,8 +18,8 @@ from mailer.errors import ConfigurationError
 from mailer.feedback.mime_headers import decode_bytes, decode_words, read_mailbox
 from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.keys import Keys
+from mailer.rendering.mail_merge import PREVIEW_CODE, message_id
 from mailer.rendering.message import sender_address
-from mailer.rendering.recipient import PREVIEW_CODE, message_id
 from mailer.selfservice.subscription import verify_campaign
 from mailer.settings import Settings
 from mailer.smtp.dkim_verifier import KeyFinder, KeyLookupError, is_aligned

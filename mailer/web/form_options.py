@@ -9,7 +9,7 @@ from markupsafe import Markup
 from locales.countries import country_codes, is_country
 from locales.languages import language_name
 from mailer.i18n import Translator
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.settings import Settings
 
 MAIL_LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")

@@ -5,11 +5,10 @@ from dataclasses import replace
 from html import escape
 from itertools import islice
 
-from mailer.rendering.body.merge_tags import MergeTag
+from mailer.rendering.body.fragments import MergeTag
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.mail_merge import fill_merge_tags, merge_values
-from mailer.rendering.recipient import anonymous_reader
+from mailer.rendering.mail_merge import anonymous_reader, fill_merge_tags, merge_values
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"

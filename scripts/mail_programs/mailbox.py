@@ -12,10 +12,10 @@ from pathlib import Path
 from editions.reader import read_edition
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import load_translator
+from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.mail_merge import anonymous_reader
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import anonymous_reader
 from mailer.selfservice.transactional_mails import build_transactional_mail
 from mailer.settings import load_settings
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace

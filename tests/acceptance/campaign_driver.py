@@ -24,7 +24,7 @@ from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.event_log import RunResult
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber

@@ -24,8 +24,8 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import plan_campaign
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.headers import plain_phrase
+from mailer.rendering.mail_merge import Reader
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import Reader
 from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing, send_messages
 from mailer.web.app import create_app
 from mailer.workspace import Workspace

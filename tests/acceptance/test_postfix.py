@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailer.rendering.return_addresses import find_token
+from mailer.rendering.headers import find_token
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.acceptance.campaign_driver import CampaignDriver, S, addresses

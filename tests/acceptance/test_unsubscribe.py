@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlmodel import Session, select
 
-from mailer.rendering.recipient import reader_for
+from mailer.rendering.mail_merge import reader_for
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.acceptance.campaign_driver import CampaignDriver, addresses

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, update
 from mailer.cli import mailer
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.liveness import Presence
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
 from mailer.selfservice.unsubscribe import (
     UnsubscribeBatcher,

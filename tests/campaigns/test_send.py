@@ -21,8 +21,8 @@ from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.event_log import RunOutcome
 from mailer.errors import ConfigurationError
-from mailer.rendering.recipient import message_id
-from mailer.rendering.return_addresses import find_token
+from mailer.rendering.headers import find_token
+from mailer.rendering.mail_merge import message_id
 from mailer.settings import FeedbackSettings
 from mailer.workspace import Workspace
 from subscribers.consent.suppression import is_suppressed

@@ -17,8 +17,8 @@ from mailer.doctor.message_checks import (
     check_built_message,
     check_received_message,
 )
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import reader_for
 from mailer.settings import DkimSettings, FeedbackSettings
 from mailer.smtp.dkim import DkimSigner, load_rsa_key, make_dkim_record
 from mailer.workspace import Workspace

@@ -21,11 +21,10 @@ from sqlmodel import Session, select, update
 from editions.reader import read_edition
 from mailer.database.models import Campaign
 from mailer.dispatch.sending_settings import load_signer
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, write_media
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import reader_for
 from mailer.settings import DkimSettings, DnsSettings, load_settings
 from mailer.smtp.dkim import DkimSigner
 from mailer.verification.answer import Verdict

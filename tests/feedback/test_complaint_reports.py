@@ -11,8 +11,8 @@ from sqlmodel import Session
 
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import receive
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import reader_for
 from subscribers.models import Subscriber
 from tests.factories.feedback import read_statuses, set_feedback
 from tests.rendering.test_message import COMPILED

@@ -11,7 +11,7 @@ from mailer.database.models import DeliveryState
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.reasons.reason import Reason
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from subscribers.consent.status_changes import add_consent_record, erase, resubscribe
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import ConsentEvent, Subscriber

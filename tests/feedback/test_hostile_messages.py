@@ -12,7 +12,7 @@ from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import receive
 from mailer.feedback.simulator.returned_mails import AcceptedMail, SimulatedRecipient
 from mailer.feedback.simulator.server import compose_return
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from subscribers.tokens import LinkPurpose
 from tests.factories.feedback import add_sent_campaign, read_events, read_messages, read_statuses, sign
 from tests.factories.hostile_strings import ALL_HOSTILE

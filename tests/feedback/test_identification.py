@@ -17,7 +17,7 @@ from mailer.feedback.identification import identify
 from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage
 from mailer.feedback.intake import read_message
 from mailer.keys import retire_key, rotate_keys
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.feedback import add_sent_campaign, make_bounce, make_leave, sign

@@ -9,7 +9,7 @@ from editions.model import Personalisation
 from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Interests, Variant
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.recipient import interests_of
+from mailer.rendering.mail_merge import interests_of
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from editions.reader import read_edition
 from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.mail_merge import personalise
-from mailer.rendering.recipient import anonymous_reader
+from mailer.rendering.mail_merge import anonymous_reader, personalise
 from mailer.settings import SETTINGS_FILE, Settings, load_settings
 from mailer.workspace_init import format_settings
 

@@ -16,10 +16,10 @@ from editions.model import Edition
 from editions.reader import read_edition
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import LANGUAGES, load_translator
+from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import reader_for
 from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_transactional_mail
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from playwright.sync_api import Page, sync_playwright
 
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 from tests.judges.axe import QUIET, find_chromium, open_mail
 from tests.judges.colours import READ_COLOURS
 from tests.judges.complaint import Complaint

@@ -5,7 +5,7 @@ from pathlib import Path
 from editions.reader import read_edition
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings import Settings
 from tests.factories.small_edition import write_edition

@@ -20,11 +20,9 @@ from mailer.errors import TemplateError
 from mailer.rendering.body.variants import Interests, Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.mail_merge import personalise
+from mailer.rendering.mail_merge import anonymous_reader, personalise
 from mailer.rendering.message import build_message
-from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.template_version import TEMPLATE_VERSION
-from mailer.rendering.themes.theme_files import load_theme, theme_names
+from mailer.rendering.themes.theme_files import TEMPLATE_VERSION, load_theme, theme_names
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings

@@ -21,7 +21,7 @@ from editions.model import (
 )
 from editions.reader import read_edition
 from mailer.errors import TemplateError
-from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
+from mailer.rendering.body.fragments import TAG_PATTERN, MergeTag
 from mailer.rendering.compiled_edition import (
     FORMAT_VERSION,
     AssembledMail,

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from editions.images.prepare import PreparedImage
-from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.image_writer import write_media
+from mailer.rendering.compiled_edition import CompiledEdition, write_media
 
 IMAGES = tuple(
     PreparedImage(name=f"{digit * 16}.jpg", data=digit.encode() * 100, width=10, height=10) for digit in "ab"

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from mailer.errors import BuildError, TemplateError
-from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag, TagContext
+from mailer.rendering.body.fragments import DELIMITER, TAG_PATTERN, MergeTag, TagContext
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.mail_merge import personalise
-from mailer.rendering.recipient import Reader, anonymous_reader, message_id, reader_for
+from mailer.rendering.mail_merge import Reader, anonymous_reader, message_id, personalise, reader_for
 from mailer.settings import Settings
 from subscribers.models import Subscriber
 from subscribers.tokens import LinkPurpose, TokenSigner

@@ -18,10 +18,16 @@ from hypothesis import strategies as st
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.body.counted_links import LinkKey
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.feedback_id import make_sender_id, write_campaign_fields
-from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
+from mailer.rendering.headers import (
+    format_mailbox,
+    format_text,
+    make_sender_id,
+    plain_phrase,
+    write_campaign_fields,
+    write_header,
+)
+from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
-from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.settings import FeedbackSettings, Settings, WebhooksSettings
 from tests.factories.webhook_requests import SENDGRID_KEY
 from tests.paths import ROOT

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.return_addresses import find_token, make_address
+from mailer.rendering.headers import find_token, make_address
 from subscribers.tokens import LinkPurpose, TokenSigner
 
 TOKEN = TokenSigner(keys={1: b"k" * 32}, current=1).sign_mail(

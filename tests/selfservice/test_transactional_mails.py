@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import LANGUAGES, load_translator
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.selfservice.transactional_mails import build_transactional_mail
 from tests.factories.sample_edition import sample_settings
 

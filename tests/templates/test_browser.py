@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from editions.reader import read_edition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme_files import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme_files import load_theme, theme_names
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance
 from tests.templates.story_mail import compile_story, write_story

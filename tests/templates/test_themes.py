@@ -17,7 +17,7 @@ from editions.reader import read_edition
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.themes.theme import MIN_FONT_SIZE
 from mailer.rendering.themes.theme_files import load_theme, theme_names
 from mailer.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.body.merge_tags import MergeTag
+from mailer.rendering.body.fragments import MergeTag
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import SenderSettings, Settings
 from mailer.web.mail_html import (

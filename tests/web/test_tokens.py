@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mailer.rendering.themes.contrast_ratio import measure_contrast
+from mailer.rendering.themes.theme import measure_contrast
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 
 Palette = dict[str, str]

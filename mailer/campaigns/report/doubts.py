@@ -21,7 +21,7 @@ from mailer.database.models import Delivery, DeliveryState
 from mailer.dispatch.ledger import CRASH_REASON
 from mailer.dispatch.ledger_changes import PROVED_BY
 from mailer.dispatch.liveness import Presence
-from mailer.rendering.recipient import message_id
+from mailer.rendering.mail_merge import message_id
 from mailer.smtp.connection import CONNECTION_LOST, TIMED_OUT
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber

@@ -10,7 +10,7 @@ from PIL import ImageColor
 
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.stylesheet import Declaration, StyleRule, media_applies, parse_declarations
-from mailer.rendering.themes.contrast_ratio import measure_contrast
+from mailer.rendering.themes.theme import measure_contrast
 
 _PARTS = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*(?:[,/]\s*([\d.]+%?)\s*)?\)")
 _TOKENS = re.compile(r"[\w-]+\([^)]*\)|[^\s,]+")

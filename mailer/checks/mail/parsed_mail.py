@@ -17,7 +17,7 @@ from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute
 from mailer.checks.mail.dom import Node, list_nodes, match_rules
 from mailer.checks.mail.stylesheet import StyleRule, StyleSheet, parse_sheet
 from mailer.rendering.body.assembly import StorySpan
-from mailer.rendering.body.merge_tags import MergeTag
+from mailer.rendering.body.fragments import MergeTag
 from mailer.rendering.themes.theme import Theme
 
 
@@ -25,7 +25,7 @@ from mailer.rendering.themes.theme import Theme
 class Mail:
     """One distinct email: an edition in one language, as one variant of readers receives it.
 
-    ``html`` and ``text`` may still contain placeholders of :mod:`mailer.rendering.body.merge_tags`; if the
+    ``html`` and ``text`` may still contain placeholders of :mod:`mailer.rendering.body.fragments`; if the
     personal links are filled in, ``unsubscribe_url`` and ``preferences_url`` have their values. ``message``
     is the whole message in bytes with CRLF, or None if none was built; then its headers are not checked.
     ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.

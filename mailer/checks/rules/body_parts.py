@@ -9,7 +9,7 @@ from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
-from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
+from mailer.rendering.body.fragments import TAG_PATTERN, MergeTag
 
 # The text part writes out the addresses of links, which are attributes in the HTML part: in a short mail they
 # would be a sixth of its words.

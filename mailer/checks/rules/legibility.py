@@ -7,7 +7,7 @@ from mailer.checks.finding import Finding, Place, excerpt, finding
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 
 _MIN_SIZE = 12
 _MIN_PARAGRAPH_SIZE = 14

@@ -8,7 +8,7 @@ from locales.languages import canonical_language, language_name
 from locales.phrase import Phrase, gettext_noop
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
-from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag
+from mailer.rendering.body.fragments import DELIMITER, TAG_PATTERN, MergeTag
 from mailer.rendering.themes.theme import Theme
 
 _MARKED = re.compile(r'<span lang="([^"]+)">([^<]*)</span>')

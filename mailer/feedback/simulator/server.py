@@ -30,7 +30,7 @@ from mailer.feedback.simulator.returned_mails import (
     is_simulated,
 )
 from mailer.network import parse_address, parse_listen_address
-from mailer.rendering.return_addresses import find_token
+from mailer.rendering.headers import find_token
 from mailer.smtp.maildir import create_folders, store
 
 _TIMEOUT_SECONDS = 30

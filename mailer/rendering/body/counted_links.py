@@ -15,8 +15,18 @@ from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple, TypeAlias
 
-from mailer.rendering.body.fragments import Fragment, FragmentGroup, FragmentKind, Part, Parts
-from mailer.rendering.body.merge_tags import ANY_TAG, TAG_PATTERN, LinkTag, MergeTag, StoryCount
+from mailer.rendering.body.fragments import (
+    ANY_TAG,
+    TAG_PATTERN,
+    Fragment,
+    FragmentGroup,
+    FragmentKind,
+    LinkTag,
+    MergeTag,
+    Part,
+    Parts,
+    StoryCount,
+)
 
 _LABEL_CHARACTERS = 300
 TYPICAL_TOKEN = 22

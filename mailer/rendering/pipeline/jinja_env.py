@@ -1,10 +1,14 @@
-"""The Jinja environment for email: strict about missing names, sandboxed, escaping in all markup."""
+"""The Jinja environment of templates, and what each story of a page depends on."""
 
 import contextlib
+import re
 import stat
+import textwrap
 import traceback
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +22,100 @@ import templates
 from editions.source.file_stamp import FileStamp, stamp_file
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
-from mailer.rendering.body.fragments import mark_begin, mark_begin_text, mark_end, mark_end_text
+from mailer.rendering.body.fragments import FragmentKind, mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.pipeline.mjml import mark_origin
-from mailer.rendering.pipeline.story_dependencies import record_access, tracked_begin, tracked_end
-from mailer.rendering.pipeline.text_wrap import wrap_text
 from mailer.rendering.template_context.page import StoryView
 from mailer.rendering.themes.template_files import template_folders
+
+WIDTH = 76
+_BULLET = re.compile(r"(?:[-*•]|\d+\.) +")
+# What comes before the text of a line: indentation, quotation marks, list markers.
+_PREFIX = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
+
+
+def wrap_text(text: str, width: int = WIDTH) -> str:
+    """``text`` with its long lines broken at spaces. The lines of a list item are indented to its first word,
+    and every line of a quotation has its ``> ``.
+
+    Web addresses and words longer than a line are never broken, so that they can still be copied.
+    """
+    return "\n".join(_wrap_line(line, width) for line in text.splitlines())
+
+
+@lru_cache(maxsize=4096)
+def _wrap_line(line: str, width: int) -> str:
+    line = line.rstrip()
+    if len(line) <= width:
+        return line
+    words = _PREFIX.sub("", line, count=1)
+    lead = line[: len(line) - len(words)]
+    return textwrap.fill(
+        words,
+        width,
+        initial_indent=lead,
+        subsequent_indent=_BULLET.sub(lambda bullet: " " * len(bullet[0]), lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+# Fields that fragments and messages are marked with: a story with other values is another story.
+_IDENTITY_FIELDS = frozenset({"slug", "origin"})
+
+
+@dataclass
+class StoryAccess:
+    """One email being rendered: the story whose fragment is open, and whether all stories were used only in
+    their own."""
+
+    open_slug: str = ""
+    stories_isolated: bool = True
+
+
+_current: ContextVar[StoryAccess | None] = ContextVar("trace", default=None)
+
+
+@contextmanager
+def track_stories() -> Iterator[StoryAccess]:
+    """Track what is rendered inside this context."""
+    trace = StoryAccess()
+    token = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(token)
+
+
+def record_access(story: StoryView, field: Any) -> None:
+    """Record that a template reads ``field`` of ``story``."""
+    trace = _current.get()
+    if trace and story.slug != trace.open_slug and field not in _IDENTITY_FIELDS:
+        trace.stories_isolated = False
+
+
+def tracked_begin(mark: Callable[[str, str], str]) -> Callable[..., str]:
+    """Wrap ``mark``, which begins fragments, so that the tracker knows which story is open."""
+
+    def begin(kind: str, key: str = "") -> str:
+        marked = mark(kind, key)
+        if kind == FragmentKind.story and (trace := _current.get()):
+            trace.open_slug = key
+        return marked
+
+    return begin
+
+
+def tracked_end(mark: Callable[[str], str]) -> Callable[[str], str]:
+    """Wrap ``mark``, which ends fragments, so that the tracker knows that the story is closed."""
+
+    def end(kind: str) -> str:
+        if kind == FragmentKind.story and (trace := _current.get()):
+            trace.open_slug = ""
+        return mark(kind)
+
+    return end
+
 
 SHIPPED = "shipped"
 """The prefix that names our own template even where the workspace has one of the same name."""

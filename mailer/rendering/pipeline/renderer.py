@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailer.rendering.pipeline.css_inliner import inline_styles
-from mailer.rendering.pipeline.jinja_env import compile_shipped_templates, make_environment, render_template
+from mailer.rendering.pipeline.jinja_env import (
+    compile_shipped_templates,
+    make_environment,
+    render_template,
+    track_stories,
+)
 from mailer.rendering.pipeline.mjml import convert_mjml, split_head, strip_origins
-from mailer.rendering.pipeline.rendered_page import RenderedPage
-from mailer.rendering.pipeline.story_dependencies import track_stories
-from mailer.rendering.template_context.page import Page
+from mailer.rendering.template_context.page import Page, RenderedPage
 
 
 def _ignore(_name: str) -> None:

@@ -1,21 +1,18 @@
-"""The values given to a template: frozen and plain, so that a template can neither reach nor change anything
-else.
-
-Every field has its help text, from which docs/templates.md is generated. Text that both parts of an email
-need comes twice: a ``…_html`` field is safe markup with languages marked, the field of the same name without
-it is plain text.
-"""
+"""The values given to a template, frozen and plain, and the page that it makes of them."""
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
 from markupsafe import Markup
 
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences
+from mailer.errors import TemplateError
+from mailer.rendering.body.fragments import DELIMITER, SEPARATORS
 from mailer.rendering.themes.field_docs import Help
-from mailer.rendering.themes.phrases import Phrases
+from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 
 
@@ -262,3 +259,76 @@ def _unpack_page(around: bytes, sections: tuple[SectionView, ...]) -> Page:
 def _unpack_values(packed: bytes) -> Mapping[str, Any]:
     values: Mapping[str, Any] = pickle.loads(packed)  # noqa: S301 - from the program that started us
     return values
+
+
+_FRAGMENT = gettext_noop(
+    "“%(text)s” contains %(sign)s, which is reserved for the start or end of a fragment."
+)
+_RESERVED = (
+    (DELIMITER, gettext_noop("“%(text)s” contains %(sign)s, which is reserved for merge tags.")),
+    *((sign, _FRAGMENT) for sign in SEPARATORS),
+    ("\0", gettext_noop("“%(text)s” contains %(sign)s, which no email may contain.")),
+)
+# Numbers that differ between variants, and addresses that end with a version: these fields contain
+# placeholders by design.
+_TAGGED_FIELDS = {(SectionView, "number"), (SectionView, "count"), (StoryView, "url")}
+
+
+def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
+    """Refuse a text in ``page``, or in some sections, that contains one of our marks: an author's ``@@``
+    would be taken for a merge tag, and could put a reader's link in the wrong place; a separator would end
+    a fragment.
+
+    Raises:
+        TemplateError: with the file, and the text around the mark.
+    """
+    texts: list[tuple[str, str]] = []
+    _gather_texts(page, "edition.md", texts)
+    for place, text in texts:
+        for mark, message in _RESERVED:
+            if mark in text:
+                start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
+                words = Phrase(message, text=text[start : start + 60], sign=sign)
+                advice = Phrase(gettext_noop("Write it in another way."))
+                told = join_sentences([words, advice])
+                raise TemplateError(Phrase(AFTER_PLACE, place=place, words=told))
+
+
+def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:
+    """Append every text in ``value`` to ``texts``, with the file it comes from."""
+    if isinstance(value, str):
+        texts.append((place, value))
+    elif isinstance(value, tuple):
+        for item in value:
+            _gather_texts(item, place, texts)
+    else:
+        place = getattr(value, "origin", place)
+        kind: Any = type(value)
+        for name in _fields_with_texts(kind):
+            _gather_texts(getattr(value, name), place, texts)
+
+
+@cache
+def _fields_with_texts(kind: type) -> tuple[str, ...]:
+    """The fields of a part of the page; merge tags are not texts."""
+    if not is_dataclass(kind) or kind is MergeTags:
+        return ()
+    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _TAGGED_FIELDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedPage:
+    """A page as rendered by one theme: the MJML as its templates wrote it, the HTML made from that, the plain
+    text. HTML and text end with one line end, so a message needs no soft break after them.
+
+    ``beginning`` is that of the HTML, up to what the templates themselves wrote into its head; ``inline_css``
+    are the rules that were written into its ``style`` attributes. ``stories_isolated`` is whether each story
+    is mentioned only in its own fragments.
+    """
+
+    mjml: str
+    html: str
+    text: str
+    beginning: str
+    inline_css: str
+    stories_isolated: bool = True

@@ -29,8 +29,7 @@ from editions.sections import arrange_sections
 from locales.countries import country_name
 from locales.languages import text_direction
 from mailer.rendering.archive_urls import story_url
-from mailer.rendering.body.merge_tags import MergeTag, StoryCount
-from mailer.rendering.template_context.gallery import arrange_gallery, gallery_width
+from mailer.rendering.body.fragments import MergeTag, StoryCount
 from mailer.rendering.template_context.language_markup import (
     embed_html,
     embed_text,
@@ -48,13 +47,15 @@ from mailer.rendering.template_context.page import (
     StoryView,
     VideoView,
 )
-from mailer.rendering.template_context.parts import find_parts
-from mailer.rendering.template_context.text_height import (
+from mailer.rendering.template_context.page_layout import (
     ColumnMeasures,
+    arrange_gallery,
+    find_parts,
+    gallery_width,
     is_longer_than_picture,
     measure_columns,
 )
-from mailer.rendering.themes.phrases import Phrases
+from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
 

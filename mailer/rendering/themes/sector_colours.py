@@ -1,16 +1,19 @@
-"""Colours for the sectors that no theme has one for: distinct from each other, readable in light and dark.
-
-Hues are spread in OKLCH, where equal distances look equally different, which is not so in HSL: there all
-blues look dark and all yellows light.
-"""
+"""The colours of sectors: made where a theme has none, and changed in the workspace's file."""
 
 import math
+import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
-from mailer.rendering.themes.theme import Palette, Theme
+from locales.phrase import Phrase, gettext_noop
+from mailer.atomic_write import locked_folder, write_atomically
+from mailer.errors import TemplateError
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, Palette, Theme, measure_contrast
+from mailer.rendering.themes.theme_files import find_low_contrast, load_theme
+from mailer.settings.changes.toml_splicer import change_toml, find_value
 
 _HUES = range(0, 360, 10)
 # Three lightnesses of each hue, for dark and for light text. With these numbers, any two of 24 sectors differ
@@ -142,3 +145,70 @@ def _encode_channel(linear: float) -> int:
 def _decode_channel(byte: int) -> float:
     value = byte / 255
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_FILE_MODE = 0o644
+
+ColourPair = tuple[str, str]
+"""A colour for light mode and one for dark mode, each ``#rrggbb``."""
+
+
+class ColourError(TemplateError):
+    """The colours cannot be used; the message says why."""
+
+
+def find_own_colour(root: Path, theme: str, sector: str) -> ColourPair | None:
+    """The colours that the workspace in ``root`` gives a sector; None if it leaves that to the theme."""
+    try:
+        values = tomllib.loads(find_theme_file(root, theme).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = find_value(values, ("sections", sector))
+    return (str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
+
+
+def change_sector_colour(
+    root: Path, theme: str, sector: str, colours: ColourPair | None, *, was: ColourPair | None
+) -> None:
+    """Give a sector ``colours`` in a theme; None to have those that the theme chooses. ``was`` are those that
+    it had.
+
+    Raises:
+        ColourError: they are no colours, too faint to read, or somebody else has changed them meanwhile.
+        TemplateError: the theme cannot be read as it is.
+        OSError: the file cannot be written.
+    """
+    if colours is not None:
+        _check(root, theme, sector, colours)
+    file = find_theme_file(root, theme)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with locked_folder(root):
+        if find_own_colour(root, theme, sector) != was:
+            raise ColourError(
+                gettext_noop("Somebody else has changed the colours meanwhile. Look at them, and try again.")
+            )
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        value = None if colours is None else list(colours)
+        write_atomically(file, change_toml(text, {("sections", sector): value}).encode(), mode=_FILE_MODE)
+
+
+def find_theme_file(root: Path, theme: str) -> Path:
+    """The file of the workspace in ``root`` for what it changes in a theme, whether or not there is one."""
+    return root / "templates" / "email" / f"{theme}.toml"
+
+
+def _check(root: Path, theme: str, sector: str, colours: ColourPair) -> None:
+    if wrong := [one for one in colours if not _COLOUR.fullmatch(one)]:
+        raise ColourError(
+            Phrase(
+                gettext_noop("%(text)s is not a colour. Write # and six digits or letters, such as #0b6a8f."),
+                text=repr(wrong[0]),
+            )
+        )
+    folder = root / "templates"
+    found = load_theme(theme, folder if folder.is_dir() else None)
+    changed = replace(found, sections={**found.sections, sector: colours})
+    faults = [fault for fault in find_low_contrast(changed) if f"sections.{sector} " in fault]
+    if faults:
+        raise ColourError(" ".join(faults))

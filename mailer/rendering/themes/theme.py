@@ -1,9 +1,4 @@
-"""A theme as data: colours for light and dark, fonts, a type scale, spacing, a logo. Templates turn it into
-CSS.
-
-Every token is a field here, with its help text, and is checked on load: invalid values are rejected with the
-file, the name and what to write instead.
-"""
+"""A theme as data: colours for light and dark, fonts, a type scale, spacing, a logo."""
 
 import pickle
 from collections.abc import Callable
@@ -301,3 +296,23 @@ def _unpack_theme(packed: bytes) -> Theme:
 def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
     """The file of the theme's logo; None if it has none."""
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
+
+
+MIN_TEXT_CONTRAST = 4.5
+"""The minimum contrast of text with its background (WCAG 2.2, success criterion 1.4.3, level AA)."""
+
+
+@lru_cache(maxsize=1024)
+def measure_contrast(one: str, other: str) -> float:
+    """The ratio of two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

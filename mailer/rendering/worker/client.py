@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Self
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import MailerError, MjmlError, TemplateError
-from mailer.rendering.pipeline.rendered_page import RenderedPage
-from mailer.rendering.worker.exit_reason import explain_memory
-from mailer.rendering.worker.process import NotStartedError, RenderProcess, find_python, start_process
+from mailer.rendering.template_context.page import RenderedPage
+from mailer.rendering.worker.process import (
+    NotStartedError,
+    RenderProcess,
+    explain_memory,
+    find_python,
+    start_process,
+)
 from mailer.rendering.worker.protocol import RenderLimits, RenderRequest, ReplyKind
 
 if TYPE_CHECKING:

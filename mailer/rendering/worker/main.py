@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mailer.errors import MjmlError, TemplateError
 from mailer.rendering.pipeline.renderer import render_page, warm_up
-from mailer.rendering.worker.confinement import confine_to
+from mailer.rendering.worker.confinement import confine_to, forbid_system_calls
 from mailer.rendering.worker.protocol import (
     RenderLimits,
     RenderRequest,
@@ -23,7 +23,6 @@ from mailer.rendering.worker.protocol import (
     receive_request,
     send_reply,
 )
-from mailer.rendering.worker.syscall_filter import forbid_system_calls
 
 _MAX_OPEN_FILES = 32
 # New objects before Python looks for cycles among them; its own number is 700, and an email makes thousands.

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from mailer.campaigns.corrections import anchor_correction
 from mailer.rendering.archive_urls import archive_url
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.web.archive_store import ArchivedEdition
 
 

@@ -22,7 +22,7 @@ from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.template_context.language_markup import language_attributes
-from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.web_edition import WebEdition, list_stories, restore_markup
 from mailer.web.archive_store import ArchivedContent
 from mailer.web.dependencies import Site

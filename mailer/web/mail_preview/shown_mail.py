@@ -16,8 +16,7 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import plain_phrase
-from mailer.rendering.mail_merge import PersonalisedMail, personalise
-from mailer.rendering.recipient import Reader
+from mailer.rendering.mail_merge import PersonalisedMail, Reader, personalise
 from mailer.web.mail_html import (
     force_colour_scheme,
     force_paper,

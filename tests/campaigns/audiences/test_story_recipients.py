@@ -21,7 +21,7 @@ from mailer.dispatch.ledger import Ledger
 from mailer.rendering.body.variants import StoryFacts, choose_stories, decode_stories, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.recipient import interests_of
+from mailer.rendering.mail_merge import interests_of
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.workspace import Workspace
 from subscribers.models import Status, Subscriber, SubscriberCountry, SubscriberSector

@@ -39,9 +39,8 @@ from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_t
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
 from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.mail_merge import personalise
+from mailer.rendering.mail_merge import Reader, personalise
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import Reader
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
 from tests.paths import ROOT
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance, find_stray_conditionals

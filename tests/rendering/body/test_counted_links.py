@@ -15,8 +15,15 @@ from mailer.rendering.body.counted_links import (
     measure_growth,
     replace_links,
 )
-from mailer.rendering.body.fragments import Part, Parts, mark_begin, mark_end, parse_fragments, walk_fragments
-from mailer.rendering.body.merge_tags import ANY_TAG
+from mailer.rendering.body.fragments import (
+    ANY_TAG,
+    Part,
+    Parts,
+    mark_begin,
+    mark_end,
+    parse_fragments,
+    walk_fragments,
+)
 
 BASE = "https://news.example.org"
 STORY = f"{BASE}/e/2026-1/en/teachers@@version@@"

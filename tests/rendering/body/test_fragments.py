@@ -9,7 +9,9 @@ from mailer.rendering.body.fragments import (
     Fragment,
     FragmentGroup,
     FragmentKind,
+    MergeTag,
     Parts,
+    StoryCount,
     find_fragment,
     map_texts,
     mark_begin,
@@ -20,7 +22,6 @@ from mailer.rendering.body.fragments import (
     walk_fragments,
     walk_texts,
 )
-from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 
 
 def _parse(*pieces: str, markup: bool = True) -> Parts[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.body.transfer_encoding import (
+from mailer.rendering.body.assembly import (
     MAX_LINE,
     Base64Piece,
     encode_base64,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 from mjml import mjml2html
 
-from mailer.rendering.pipeline.mrml_workarounds import (
+from mailer.rendering.pipeline.mjml import (
     apply_workarounds,
     escape_attributes,
     flatten_lines,

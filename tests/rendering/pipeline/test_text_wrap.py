@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.pipeline.text_wrap import WIDTH, wrap_text
+from mailer.rendering.pipeline.jinja_env import WIDTH, wrap_text
 
 
 def test_a_long_line_is_broken_at_a_space() -> None:

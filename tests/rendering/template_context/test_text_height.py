@@ -4,7 +4,7 @@ import pytest
 from markupsafe import Markup
 
 from mailer.rendering.template_context.page import PictureView
-from mailer.rendering.template_context.text_height import is_longer_than_picture, measure_columns
+from mailer.rendering.template_context.page_layout import is_longer_than_picture, measure_columns
 from mailer.rendering.themes.theme_files import load_theme
 
 COLUMNS = measure_columns(load_theme("periodical"))

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from editions.reader import read_edition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.sector_colours import color_sectors, measure_distance
-from mailer.rendering.themes.theme_faults import find_low_contrast
-from mailer.rendering.themes.theme_files import load_theme
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme_files import find_low_contrast, load_theme
 from mailer.workspace import Workspace
 from tests.factories.small_edition import write_edition
 

@@ -9,10 +9,9 @@ import pytest
 
 import templates
 from mailer.errors import TemplateError
-from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
-from mailer.rendering.themes.phrases import load_phrases
-from mailer.rendering.themes.theme_faults import find_low_contrast
-from mailer.rendering.themes.theme_files import load_theme, theme_names
+from mailer.rendering.themes.template_files import load_phrases
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme_files import find_low_contrast, load_theme, theme_names
 
 LANGUAGES = sorted(path.stem for path in (templates.ROOT / "email" / "words").glob("*.toml"))
 

@@ -17,12 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError, TemplateError
-from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.pipeline.renderer import render_page
-from mailer.rendering.template_context.page import Page
+from mailer.rendering.template_context.page import Page, RenderedPage
 from mailer.rendering.worker.client import RenderWorker, render_in_worker
-from mailer.rendering.worker.exit_reason import explain_exit
-from mailer.rendering.worker.process import find_python
+from mailer.rendering.worker.process import explain_exit, find_python
 from mailer.rendering.worker.protocol import RenderLimits
 from tests.paths import ROOT
 from tests.rendering.small_page import lay_out_page, write_theme

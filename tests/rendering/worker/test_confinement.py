@@ -18,17 +18,17 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import TemplateError
-from mailer.rendering.worker import confinement, landlock, syscall_filter
+from mailer.rendering.worker import confinement
 from mailer.rendering.worker.client import RenderWorker
 from mailer.rendering.worker.confinement import describe_confinement
 from tests.paths import ROOT
 from tests.rendering.small_page import lay_out_page, write_theme
 
 NEEDS_LANDLOCK = pytest.mark.skipif(
-    not landlock.read_version(), reason=f"Linux {platform.release()} offers no Landlock here"
+    not confinement.read_version(), reason=f"Linux {platform.release()} offers no Landlock here"
 )
 NEEDS_SECCOMP = pytest.mark.skipif(
-    not syscall_filter.is_available(), reason=f"no seccomp here, or no numbers for {platform.machine()}"
+    not confinement.is_available(), reason=f"no seccomp here, or no numbers for {platform.machine()}"
 )
 NOBODY = 65534
 
@@ -189,8 +189,8 @@ def test_the_process_that_renders_is_confined_from_its_first_page_on(tmp_path: P
 def test_what_is_in_force_is_said_plainly(
     monkeypatch: pytest.MonkeyPatch, version: int, filters: bool, words: str
 ) -> None:
-    monkeypatch.setattr(landlock, "read_version", lambda: version)
-    monkeypatch.setattr(syscall_filter, "is_available", lambda: filters)
+    monkeypatch.setattr(confinement, "read_version", lambda: version)
+    monkeypatch.setattr(confinement, "is_available", lambda: filters)
     complete, said = describe_confinement()
     assert words in said
     assert complete is (version > 0 and filters)
@@ -198,7 +198,7 @@ def test_what_is_in_force_is_said_plainly(
 
 
 def test_a_system_that_offers_neither_renders_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landlock, "read_version", lambda: 0)
-    monkeypatch.setattr(syscall_filter, "is_available", lambda: False)
+    monkeypatch.setattr(confinement, "read_version", lambda: 0)
+    monkeypatch.setattr(confinement, "is_available", lambda: False)
     confinement.confine_to(None)
-    assert not syscall_filter.forbid_system_calls()
+    assert not confinement.forbid_system_calls()

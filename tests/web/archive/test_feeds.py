@@ -13,8 +13,7 @@ from editions.reader import read_edition
 from mailer.campaigns.lifecycle import set_archived
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.mail_merge import personalise
-from mailer.rendering.recipient import reader_for
+from mailer.rendering.mail_merge import personalise, reader_for
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber

@@ -34,7 +34,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.recipient import Reader, anonymous_reader
+from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.web.form_options import list_sectors, own_country_names, own_language_name
 from mailer.web.forms import Form, OwnFormDep

@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse, Response
 from editions.problem import Level
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.errors import MailerError
-from mailer.rendering.recipient import anonymous_reader
+from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.members import Permission
 from mailer.web.form_options import own_language_name
 from mailer.web.mail_preview.query import PreviewQuery

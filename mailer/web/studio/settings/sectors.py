@@ -14,13 +14,13 @@ from mailer.activity.record import record_line
 from mailer.campaigns.uses import MOST_COUNTED, SectorUse, count_followers, count_sector_use
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
-from mailer.rendering.themes.sector_colour_change import (
+from mailer.rendering.themes.sector_colours import (
     ColourPair,
     change_sector_colour,
+    color_sectors,
     find_own_colour,
     find_theme_file,
 )
-from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.setting import Setting, SettingKind
 from mailer.settings.changes.settings_file import read_settings_file
