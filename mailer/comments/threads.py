@@ -10,13 +10,21 @@ from sqlmodel import Session, col, delete, select
 from editions.unsafe_characters import remove_unsafe_characters
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.comments.comment_mails import queue_mails
-from mailer.comments.errors import CommentError, CommentGoneError
-from mailer.comments.mentions import find_mentioned, mark_read, set_mentions
-from mailer.comments.passages import Anchor
+from mailer.comments.mentions import find_mentioned, mark_read, queue_mails, set_mentions
+from mailer.comments.thread_list import Anchor
 from mailer.database.edition_models import Comment, CommentThread
+from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Member, list_members
+
+
+class CommentError(MailerError):
+    """The comment was not changed; the message says why, in English, for pages to translate."""
+
+
+class CommentGoneError(CommentError):
+    """The comment, or the one that it replied to, has been deleted."""
+
 
 MAX_TEXT_LENGTH = 5000
 

@@ -1,15 +1,25 @@
-"""The text files of an edition: which there are, where they are now, and what they say."""
+"""The text files of an edition: which there are, what they say, and replacing one under a lock."""
 
+import fcntl
 import hashlib
 import os
 import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+from sqlmodel import Session
+
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
+from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
+from mailer.workspace import Workspace
 
 _TAG = r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}"
 _EDITION = re.compile(rf"edition(?:\.(?P<language>{_TAG}))?\.md", re.ASCII)
@@ -235,3 +245,116 @@ def encode_text(text: str, like: bytes = b"") -> bytes:
             gettext_noop("The text is longer than 1 MB, too long for a newsletter. Shorten it.")
         )
     return mark + data
+
+
+@contextmanager
+def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterator[None]:
+    """Wait until nobody else changes the files of ``edition``, and keep others waiting during the block.
+
+    The system releases the lock of a killed process. The database's part lasts until the transaction of
+    ``session`` ends, so that whoever comes next finds the history of what was written. It is always taken
+    first, so that two who wait for both cannot wait for each other. For the same reason, do not commit in
+    the block; and a block within a block waits for ever.
+    """
+    _lock_in_database(session, _make_key(edition))
+    find_lock_folder(workspace).mkdir(mode=0o700, exist_ok=True)
+    # The file stays: deleting it could take the lock from whoever opens it now.
+    descriptor = os.open(find_lock_file(workspace, edition), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def find_lock_folder(workspace: Workspace) -> Path:
+    """The folder of the locks, whether it exists or not."""
+    return workspace.root / "run"
+
+
+def find_lock_file(workspace: Workspace, edition: str) -> Path:
+    """The file that is locked for an edition, whether it exists or not."""
+    return find_lock_folder(workspace) / f"edition-{_make_key(edition).hex()[:16]}.lock"
+
+
+def _make_key(edition: str) -> bytes:
+    return hashlib.sha256(edition.encode("utf-8", "surrogatepass")).digest()
+
+
+def _lock_in_database(session: Session, key: bytes) -> None:
+    # SQLite's lock comes with the transaction.
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(key[:8], "big", signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+NEW_FILE_MODE = 0o644
+_ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+class FileChangedError(Exception):
+    """The file is not what it was a moment ago, so it was left alone."""
+
+
+class FileNotWrittenError(EditionFileError):
+    """The file could not be written, and is as it was; ``why`` is the system's reason."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.why = why
+        super().__init__(gettext_noop("%(name)s could not be written (%(why)s)."), name=name, why=why)
+
+
+def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None) -> None:
+    """Write ``data`` to the file ``name`` of the edition in ``folder``, if it still has the bytes
+    ``expected``; None if it must not exist. Its permissions stay.
+
+    Raises:
+        FileChangedError: it has other bytes, exists although it must not, or is gone.
+        FileNotWrittenError: it cannot be written.
+    """
+    try:
+        if leads_outside(folder, name):
+            raise FileNotWrittenError(name, "a link that leads out of the edition")
+        path = (folder / name).resolve()
+        remove_left_behind(path)
+        if expected is None:
+            _create(path, data)
+        else:
+            _replace(path, data, expected)
+        sync_folder(path.parent)
+    except PermissionError as error:
+        raise FileNotWrittenError(name, error.strerror or "no permission") from error
+    except (OSError, RuntimeError) as error:
+        raise FileNotWrittenError(name, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _replace(path: Path, data: bytes, expected: bytes) -> None:
+    try:
+        mode = path.stat().st_mode
+        # Renaming asks for no permission on the file itself, which somebody has taken away on purpose.
+        if not mode & _ANY_WRITE:
+            raise PermissionError(0, "the file is read-only")
+        with atomic_file(path, mode=stat.S_IMODE(mode)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            # Here and not before: writing takes much longer than comparing.
+            if path.read_bytes() != expected:
+                raise FileChangedError
+    except FileNotFoundError as error:
+        raise FileChangedError from error
+
+
+def _create(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    # A link, unlike a rename, never replaces a file that has appeared meanwhile.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with atomic_file(draft, mode=NEW_FILE_MODE) as file:
+            file.write(data)
+        os.link(draft, path)
+    except FileExistsError as error:
+        raise FileChangedError from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Reading the history of an edition: its entries, and what the files were in each."""
+"""Reading the history of an edition: its entries, what the files were in each, and who changed them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
 from mailer.database.team_models import TeamMember
-from mailer.revisions.edition_file import FilePlace
+from mailer.revisions.edition_file import EditionFile, FilePlace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +140,24 @@ def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -
         words_removed=file.words_removed,
         member_id=revision.member_id,
     )
+
+
+_LOOKED_BACK = 50
+
+
+def find_change_author(
+    session: Session, edition: str, file: EditionFile, is_same: Callable[[str], bool]
+) -> int | None:
+    """The number of the member who made a part of ``file`` what it is now; None if it is not known, because
+    that was done outside Studio, or many entries of the history ago. ``is_same`` says whether an earlier text
+    has the part as it is now."""
+    listed = list_history(session, edition, file.place, limit=_LOOKED_BACK)
+    entries = [entry for entry in listed if entry.kind is not RevisionKind.set_aside]
+    if not entries or entries[0].digest != file.digest:
+        return None
+    author = None
+    for entry in entries:
+        if not is_same(read_text(session, edition, entry)):
+            return author
+        author = entry.member_id
+    return author if len(listed) < _LOOKED_BACK else None

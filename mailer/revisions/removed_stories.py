@@ -12,16 +12,18 @@ from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
+    FileChangedError,
+    FileNotWrittenError,
     FilePlace,
     digest_text,
     encode_text,
     list_story_names,
     list_taken_numbers,
+    lock_edition,
     parse_file_name,
     read_edition_file,
+    replace_file,
 )
-from mailer.revisions.edition_lock import lock_edition
-from mailer.revisions.file_replacement import FileChangedError, FileNotWrittenError, replace_file
 from mailer.revisions.history import HistoryEntry, list_history, list_languages, read_text
 from mailer.revisions.revision_log import (
     ChangedFile,

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.comments.passages import Anchor
-from mailer.comments.thread_list import ShownThread, list_threads
+from mailer.comments.thread_list import Anchor, ShownThread, list_threads
 from mailer.comments.threads import StoryPlace, begin_thread, reply
 from mailer.database.team_models import Role
 from mailer.team.members import Member, add_member

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from mailer.comments.comment_mails import send_due_comment_mails
-from mailer.comments.mentions import mark_read
+from mailer.comments.mentions import mark_read, send_due_comment_mails
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
 from mailer.database.edition_models import CommentMail
 from mailer.database.team_models import TeamMember

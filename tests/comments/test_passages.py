@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.comments.passages import Anchor, anchor_passage, find_passage, list_passages
+from mailer.comments.thread_list import Anchor, anchor_passage, find_passage, list_passages
 
 BODY = """\
 ## A heading

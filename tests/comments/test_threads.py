@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
-from mailer.comments.errors import CommentError, CommentGoneError
 from mailer.comments.mentions import TextPart, divide_text, find_mentioned, list_mentions, mark_read
-from mailer.comments.passages import Anchor
-from mailer.comments.thread_list import count_open_comments, list_commented_stories
+from mailer.comments.thread_list import Anchor, count_open_comments, list_commented_stories
 from mailer.comments.threads import (
+    CommentError,
+    CommentGoneError,
     StoryPlace,
     begin_thread,
     delete_comment,

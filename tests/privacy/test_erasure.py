@@ -26,7 +26,7 @@ from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
-from mailer.comments.passages import Anchor
+from mailer.comments.thread_list import Anchor
 from mailer.comments.threads import StoryPlace, begin_thread
 from mailer.database import secure_delete
 from mailer.database.feedback_models import (

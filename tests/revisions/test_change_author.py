@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from mailer.revisions.change_author import find_change_author
+from mailer.revisions.history import find_change_author
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, Desk
 

@@ -6,8 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.database.edition_models import RevisionKind
-from mailer.revisions.edition_file import FilePlace, digest_text
-from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.edition_file import FilePlace, digest_text, lock_edition
 from mailer.revisions.history import (
     HistoryEntry,
     find_entry,

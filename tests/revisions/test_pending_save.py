@@ -5,10 +5,9 @@ from sqlmodel import Session
 
 from mailer.database.edition_models import RevisionKind
 from mailer.revisions import edition_save
-from mailer.revisions.edition_file import FilePlace
-from mailer.revisions.edition_lock import find_lock_folder
+from mailer.revisions.edition_file import FilePlace, find_lock_folder
+from mailer.revisions.edition_save import record_pending_saves
 from mailer.revisions.history import list_history, read_text
-from mailer.revisions.pending_save import record_pending_saves
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 

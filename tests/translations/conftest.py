@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.revisions.edition_file import FilePlace
-from mailer.translations.states import EditionTranslations, TranslationStatus, list_translation_states
+from mailer.translations import EditionTranslations, TranslationStatus, list_translation_states
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
 

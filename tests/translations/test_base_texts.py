@@ -11,7 +11,7 @@ from mailer.privacy.address_search import make_address_matcher
 from mailer.revisions.edition_file import read_edition_file
 from mailer.revisions.edition_save import Saved, save_edition_file
 from mailer.team.members import add_member
-from mailer.translations.base_texts import (
+from mailer.translations import (
     digest_original,
     find_base_text,
     list_same_texts,

@@ -6,8 +6,7 @@ import pytest
 
 from editions.source.text_file import text_digest
 from mailer.revisions.edition_file import FilePlace
-from mailer.translations.base_texts import record_base
-from mailer.translations.states import TranslationState
+from mailer.translations import TranslationState, record_base
 from tests.factories.draft_edition import STORY as ORIGINAL
 from tests.factories.draft_edition import STORY_ZH
 from tests.translations.conftest import EDITION, LETTER, STORY, Desk

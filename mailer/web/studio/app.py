@@ -18,12 +18,12 @@ from mailer.approval_mails import send_due_approval_mails
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
-from mailer.comments.comment_mails import send_due_comment_mails
+from mailer.comments.mentions import send_due_comment_mails
 from mailer.counts.background_counts import Counts
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
-from mailer.revisions.pending_save import record_pending_saves
+from mailer.revisions.edition_save import record_pending_saves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer

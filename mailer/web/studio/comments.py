@@ -11,12 +11,21 @@ from starlette.responses import RedirectResponse, Response
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from locales.languages import language_name
-from mailer.comments.errors import CommentError, CommentGoneError
-from mailer.comments.mentions import list_mentions, mark_read
-from mailer.comments.passages import MAX_QUOTE_LENGTH, Anchor, anchor_passage, find_passage, list_passages
-from mailer.comments.story_path import make_story_path
-from mailer.comments.thread_list import ShownThread, find_thread_place, list_commented_stories, list_threads
+from mailer.comments.mentions import list_mentions, make_story_path, mark_read
+from mailer.comments.thread_list import (
+    MAX_QUOTE_LENGTH,
+    Anchor,
+    ShownThread,
+    anchor_passage,
+    find_passage,
+    find_thread_place,
+    list_commented_stories,
+    list_passages,
+    list_threads,
+)
 from mailer.comments.threads import (
+    CommentError,
+    CommentGoneError,
     StoryPlace,
     begin_thread,
     delete_comment,

@@ -24,8 +24,8 @@ from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlValue
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
-from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.plain_number import read_number

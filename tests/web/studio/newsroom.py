@@ -11,7 +11,7 @@ from sqlmodel import Session
 from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.comments.passages import anchor_passage, list_passages
+from mailer.comments.thread_list import anchor_passage, list_passages
 from mailer.comments.threads import StoryPlace, begin_thread, reply, resolve_thread
 from mailer.database.edition_models import TranslationBase
 from mailer.database.team_models import MemberPasskey, Role

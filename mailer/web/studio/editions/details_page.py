@@ -22,9 +22,9 @@ from mailer.activity.record import record_line
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme_files import theme_names
-from mailer.revisions.change_author import find_change_author
 from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.history import find_change_author
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.editions.edition_page import FIXED_SECTION_NAMES

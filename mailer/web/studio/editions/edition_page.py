@@ -27,7 +27,7 @@ from mailer.campaigns.corrections import SEPARATOR, find_corrections
 from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
 from mailer.i18n import Translator, gettext_noop
-from mailer.revisions.edition_lock import lock_edition
+from mailer.revisions.edition_file import lock_edition
 from mailer.revisions.presence import list_present_by_place
 from mailer.settings import Settings
 from mailer.team.members import Permission

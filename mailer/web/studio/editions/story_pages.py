@@ -21,9 +21,15 @@ from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, record_line
 from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
-from mailer.revisions.edition_file import EditionFileError, encode_text, list_story_names, read_edition_file
-from mailer.revisions.edition_lock import lock_edition
-from mailer.revisions.file_replacement import FileChangedError, replace_file
+from mailer.revisions.edition_file import (
+    EditionFileError,
+    FileChangedError,
+    encode_text,
+    list_story_names,
+    lock_edition,
+    read_edition_file,
+    replace_file,
+)
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
 from mailer.revisions.revision_log import ChangedFile, record_change
 from mailer.web.form_options import list_sectors

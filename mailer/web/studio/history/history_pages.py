@@ -29,10 +29,10 @@ from mailer.revisions.edition_file import (
     FilePlace,
     find_file_name,
     list_story_slugs,
+    lock_edition,
     read_edition_file,
 )
-from mailer.revisions.edition_lock import lock_edition
-from mailer.revisions.edition_save import Conflict, save_edition_file
+from mailer.revisions.edition_save import Conflict, record_pending_save, save_edition_file
 from mailer.revisions.history import (
     HistoryEntry,
     find_entry,
@@ -42,7 +42,6 @@ from mailer.revisions.history import (
     list_removed_stories,
     read_text,
 )
-from mailer.revisions.pending_save import record_pending_save
 from mailer.revisions.presence import end_presence, list_present, note_presence
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.revision_log import record_outside_change

@@ -32,8 +32,13 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
-from mailer.translations.base_texts import digest_original, record_base
-from mailer.translations.states import ORIGINAL_KEY, TranslationState, list_translation_states
+from mailer.translations import (
+    ORIGINAL_KEY,
+    TranslationState,
+    digest_original,
+    list_translation_states,
+    record_base,
+)
 from mailer.web.dependencies import BodyDep
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep

@@ -26,7 +26,7 @@ from mailer.revisions.edition_file import (
     parse_file_name,
     read_edition_file,
 )
-from mailer.translations.states import ORIGINAL_KEY, TranslationState
+from mailer.translations import ORIGINAL_KEY, TranslationState
 from mailer.web.forms import Form
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import (

@@ -25,8 +25,7 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
 from mailer.team.members import Permission
-from mailer.translations.base_texts import digest_original
-from mailer.translations.states import TranslationState
+from mailer.translations import TranslationState, digest_original
 from mailer.web.form_options import own_language_name
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice

@@ -11,17 +11,15 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.revision_log import find_text
-from mailer.translations.base_texts import (
-    digest_original,
-    find_base_text,
-    list_same_texts,
-    record_base,
-)
-from mailer.translations.states import (
+from mailer.translations import (
     ORIGINAL_KEY,
     TranslationState,
     TranslationStatus,
     assess_translation,
+    digest_original,
+    find_base_text,
+    list_same_texts,
+    record_base,
 )
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.text_save import TextSave, open_save, save_text

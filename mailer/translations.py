@@ -1,21 +1,100 @@
-"""How far each translation of an edition is, from its files."""
+"""How far the translations of an edition are, and what has changed in the originals since."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.source.text_file import text_digest
+from editions.source.text_file import read_unsaved_text, text_digest
 from editions.translatable_texts import OpenText, find_open_texts
+from mailer.database.edition_models import RevisionFile, RevisionText, TranslationBase
 from mailer.revisions.edition_file import FilePlace
-from mailer.translations.base_texts import list_same_texts
 from mailer.workspace import Workspace
+
+_MAX_EARLIER = 200
+
+
+def digest_original(text: str) -> str:
+    """The digest of an original, as the checks of an edition make it for ``translated_from``."""
+    return text_digest(read_unsaved_text("", text)[0].text)
+
+
+def record_base(
+    session: Session,
+    edition: str,
+    place: FilePlace,
+    text: str,
+    *,
+    now: datetime,
+    same_texts: Collection[str] | None = None,
+) -> None:
+    """Keep the original's ``text`` as that which the translation ``place`` was made from. The caller commits.
+
+    ``same_texts`` are the digests of texts that are meant to be as in the original, None for those of before.
+    """
+    row = _find_row(session, edition, place)
+    if row is None:
+        row = TranslationBase(
+            edition=edition,
+            story=place.story,
+            language=place.language,
+            digest="",
+            text="",
+            recorded_at=now,
+        )
+    row.digest, row.text, row.recorded_at = digest_original(text), text, now
+    if same_texts is not None:
+        row.same_texts = " ".join(sorted(same_texts))
+    session.add(row)
+    session.flush()
+
+
+def find_base_text(session: Session, edition: str, place: FilePlace, digest: str) -> str | None:
+    """The text with ``digest`` that the translation ``place`` was made from; None if nobody knows it.
+
+    Where it was translated outside Studio, the history of the original may have it.
+    """
+    row = _find_row(session, edition, place)
+    if row is not None and row.digest == digest:
+        return row.text
+    earlier = (
+        select(RevisionText.text)
+        .join(RevisionFile, col(RevisionFile.text_id) == col(RevisionText.id))
+        .where(RevisionFile.edition == edition)
+        .where(RevisionFile.story == place.story, RevisionFile.language == "")
+        .order_by(col(RevisionFile.id).desc())
+        .limit(_MAX_EARLIER)
+    )
+    return next((text for text in session.exec(earlier) if digest_original(text) == digest), None)
+
+
+def list_same_texts(session: Session, edition: str) -> dict[FilePlace, frozenset[str]]:
+    """The digests of the texts that are meant to be as in the original, by translation."""
+    rows = session.exec(
+        select(TranslationBase.story, TranslationBase.language, TranslationBase.same_texts).where(
+            TranslationBase.edition == edition
+        )
+    )
+    return {
+        FilePlace(story=story, language=language): frozenset(texts.split()) for story, language, texts in rows
+    }
+
+
+def _find_row(session: Session, edition: str, place: FilePlace) -> TranslationBase | None:
+    found = select(TranslationBase).where(
+        TranslationBase.edition == edition,
+        TranslationBase.story == place.story,
+        TranslationBase.language == place.language,
+    )
+    return session.exec(found).one_or_none()
+
 
 ORIGINAL_KEY = "translated_from"
 """The key of a translation's front matter with the digest of its original."""
