@@ -81,7 +81,7 @@ def measure_scaling(sample: Sample, folder: Path) -> Iterator[Measurement]:
     """Measure the time per story for editions of growing size, with every story changed before each
     compile."""
     folders = {count: _grow_edition(sample, folder / f"stories-{count}", count) for count in _SIZES}
-    time.sleep(2.5)  # until the images are old enough to be cached, see editions.source.file_stamp
+    time.sleep(2.5)  # until the images are old enough to be cached, see editions.cache
     rounds = TimedRounds(
         {
             str(count): _after(_make_change(grown), time_call(partial(sample.read_and_compile, grown)))

@@ -24,7 +24,7 @@ from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 
-# A file that changed a moment ago is read again each time, see editions.source.file_stamp, which would
+# A file that changed a moment ago is read again each time, see editions.cache, which would
 # distort the figures.
 _SETTLE_SECONDS = 2.5
 

@@ -45,7 +45,7 @@ _SAMPLE = "unesco-beijing-2021-2"
 _STORY = "esd-hiratsuka"
 _EDITOR = "story_editor"
 _SETTLE_SECONDS = 2.5
-"""What has changed a moment ago is read again each time, see editions.source.file_stamp."""
+"""What has changed a moment ago is read again each time, see editions.cache."""
 
 _VALUES = {
     "edition": _SAMPLE,

@@ -1,13 +1,74 @@
-"""The model of an edition: frozen, typed, already read and validated."""
+"""An edition as its author meant it: stories, sections, pictures and how they are cropped."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from editions.crop import Crop
+
+class ImageShape(StrEnum):
+    """The shape that a picture is cropped to."""
+
+    wide = "wide"
+    """16 to 9, as films are."""
+
+    landscape = "landscape"
+    """3 to 2, as most cameras make them."""
+
+    square = "square"
+    """As wide as high."""
+
+
+PROPORTIONS: Mapping[ImageShape, tuple[int, int]] = MappingProxyType(
+    {ImageShape.wide: (16, 9), ImageShape.landscape: (3, 2), ImageShape.square: (1, 1)}
+)
+"""Width and height of each shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Focus:
+    """The point of a picture that stays in sight when it is cropped, in per cent from its left and top
+    edges."""
+
+    x: int = 50
+    y: int = 50
+
+    def __str__(self) -> str:
+        return f"{self.x} {self.y}"
+
+
+CENTRE = Focus()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """What is shown of a picture: as much as ``shape`` has room for, with ``focus`` as near to its middle as
+    the picture's edges permit."""
+
+    shape: ImageShape
+    focus: Focus = CENTRE
+
+    def find_box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """The part of a picture of ``width`` and ``height`` pixels: left, top, right and bottom."""
+        wide, high = PROPORTIONS[self.shape]
+        shown_width = min(width, max(1, round(height * wide / high)))
+        shown_height = min(height, max(1, round(width * high / wide)))
+        left = _place(width, shown_width, self.focus.x)
+        top = _place(height, shown_height, self.focus.y)
+        return left, top, left + shown_width, top + shown_height
+
+    def find_size(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height of what is shown of a picture, in its own pixels."""
+        left, top, right, bottom = self.find_box(width, height)
+        return right - left, bottom - top
+
+
+def _place(length: int, shown: int, focus: int) -> int:
+    """Where ``shown`` pixels of ``length`` begin, so that the point at ``focus`` per cent is in their
+    middle."""
+    return max(0, min(length - shown, round(length * focus / 100 - shown / 2)))
 
 
 class StoryKind(StrEnum):
@@ -309,3 +370,37 @@ class Section:
 
     key: str
     stories: tuple[Story, ...]
+
+
+_SECTION_BY_KIND = {
+    StoryKind.feature: "feature",
+    StoryKind.centre: "centres-and-chairs",
+    StoryKind.chair: "centres-and-chairs",
+    StoryKind.campaign: "campaigns",
+    StoryKind.notice: "office",
+}
+
+
+def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Section, ...]:
+    """The stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
+    chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
+
+    A sector that is not one of ``sectors`` comes after them, so no story is lost.
+    """
+    stories: dict[str, list[Story]] = {}
+    for story in edition.stories:
+        stories.setdefault(find_section(story.kind, story.sector), []).append(story)
+    order = order_sections(stories, sectors=sectors)
+    return tuple(Section(key=key, stories=tuple(stories[key])) for key in order)
+
+
+def order_sections(keys: Collection[str], *, sectors: Sequence[str]) -> list[str]:
+    """The ``keys`` of sections in the order in which an edition has them."""
+    fixed = ("centres-and-chairs", "campaigns", "office")
+    others = [key for key in keys if key not in {"feature", *sectors, *fixed}]
+    return [key for key in dict.fromkeys(("feature", *sectors, *others, *fixed)) if key in keys]
+
+
+def find_section(kind: StoryKind, sector: str | None) -> str:
+    """The key of the section in which a story of this kind and sector is."""
+    return _SECTION_BY_KIND.get(kind) or sector or "office"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from editions.assembler import assemble_edition
+from editions.assembler import assemble_edition, assemble_partial_edition
 from editions.checks.content import check_documents
 from editions.checks.disabled_checks import (
     DisabledCheck,
@@ -18,14 +18,11 @@ from editions.checks.disabled_checks import (
 )
 from editions.checks.registry import SOURCE_CHECKS
 from editions.checks.translations import check_translations
-from editions.errors import EditionError
+from editions.errors import EditionError, Level, Problem
 from editions.images.used import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
-from editions.partial_edition import assemble_partial_edition
-from editions.problem import Level, Problem
-from editions.source.document import AnyDocument, Document, read_document
-from editions.source.edition_documents import EditionDocuments, StoryDocuments
+from editions.source.document import AnyDocument, Document, EditionDocuments, StoryDocuments, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 

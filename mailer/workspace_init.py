@@ -15,7 +15,7 @@ import editions
 import subscribers
 import templates
 from editions.new_edition import make_slug
-from editions.skeleton.create import create_skeleton
+from editions.skeleton import create_skeleton
 from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
 from mailer.database.schema import upgrade

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from editions.correction_note import NoteHeader, NoteTranslation
 from editions.model import Personalisation, StoryKind
-from editions.source.note_schema import NoteHeader, NoteTranslation
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 

@@ -7,8 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
-from editions.changes.yaml_nodes import read_nodes
-from editions.changes.yaml_splicer import Edit, splice_mapping
+from editions.changes.yaml_splicer import Edit, read_nodes, splice_mapping
 from editions.changes.yaml_writer import write_entries
 from editions.errors import FrontMatterError
 from editions.source.schema import EditionHeader, StoryHeader

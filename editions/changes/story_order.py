@@ -1,18 +1,124 @@
-"""The order of an edition's stories: which files get another number when a story is moved or added.
+"""The order of an edition's stories: the numbers of their files, renamed so that a kill loses none."""
 
-A story keeps its slug, and its translations follow it. It takes a free number between its neighbours; only
-where there is none do the others get new numbers too.
-"""
-
+import errno
+import json
+import os
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from editions.changes.file_moves import FileMove
 from editions.errors import StoryOrderError
 from editions.source.folder import STORIES_FOLDER
 from locales.phrase import gettext_noop
+
+JOURNAL = ".moves.json"
+"""The file in an edition's folder that says which renames have begun."""
+
+_MAX_JOURNAL_BYTES = 1_000_000
+
+
+class FileMove(NamedTuple):
+    """A file gets another name; both are relative to the edition's folder."""
+
+    old: str
+    new: str
+
+
+def apply_moves(folder: Path, moves: Sequence[FileMove]) -> None:
+    """Rename files of the edition in ``folder``, one after the other. No file is ever overwritten.
+
+    Call it under a lock of the edition, after :func:`finish_moves`.
+
+    Raises:
+        FileExistsError: there is a file at one of the new names; nothing is renamed.
+        OSError: a file cannot be renamed; nothing is.
+    """
+    if len(moves) > 1:
+        _write_journal(folder, moves)
+    done: list[FileMove] = []
+    try:
+        for move in moves:
+            _rename(folder, move)
+            done.append(move)
+    except OSError:
+        for move in reversed(done):
+            _rename(folder, FileMove(old=move.new, new=move.old))
+        raise
+    finally:
+        (folder / JOURNAL).unlink(missing_ok=True)
+    for parent in {(folder / move.new).parent for move in moves}:
+        _sync_folder(parent)
+
+
+def finish_moves(folder: Path) -> bool:
+    """Finish renames that a kill has interrupted, and return whether there were any.
+
+    A name that does not lie in the edition is left alone, as is a file that is missing or in the way.
+    """
+    journal = folder / JOURNAL
+    try:
+        with journal.open("rb") as file:
+            moves = _parse_journal(file.read(_MAX_JOURNAL_BYTES))
+    except FileNotFoundError:
+        return False
+    for move in moves:
+        if os.path.lexists(folder / move.old) and not os.path.lexists(folder / move.new):
+            _rename(folder, move)
+    journal.unlink(missing_ok=True)
+    return True
+
+
+def _rename(folder: Path, move: FileMove) -> None:
+    if os.path.lexists(folder / move.new):
+        raise FileExistsError(errno.EEXIST, f"there is a file {move.new} already", str(folder / move.new))
+    (folder / move.old).rename(folder / move.new)
+
+
+def _write_journal(folder: Path, moves: Sequence[FileMove]) -> None:
+    data = json.dumps([list(move) for move in moves]).encode()
+    descriptor, name = tempfile.mkstemp(prefix=f"{JOURNAL}.", dir=folder)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / JOURNAL)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _parse_journal(data: bytes) -> list[FileMove]:
+    """The renames in a journal; none if it is not one of ours."""
+    try:
+        pairs = json.loads(data)
+        moves = [FileMove(old=old, new=new) for old, new in pairs]
+    except (ValueError, TypeError):
+        return []
+    return [move for move in moves if _is_inside(move.old) and _is_inside(move.new)]
+
+
+def _is_inside(name: object) -> bool:
+    return (
+        isinstance(name, str)
+        and not name.startswith("/")
+        and ".." not in name.split("/")
+        and "\0" not in name
+    )
+
 
 MAX_STORIES = 999
 _STEP = 10
@@ -69,10 +175,13 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
         return ()
     number = _find_free_number(others, place)
     if number is not None:
-        return _rename(moved, number)
+        return _renumber_story(moved, number)
     numbers = _renumber(stories, others[place] if place < len(others) else None)
     hole = numbers.pop()
-    return (*_order_safely(stories, numbers), *_rename_from(moved, numbers[list(stories).index(moved)], hole))
+    return (
+        *_order_safely(stories, numbers),
+        *_renumber_story_from(moved, numbers[list(stories).index(moved)], hole),
+    )
 
 
 def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tuple[FileMove, ...]]:
@@ -169,14 +278,14 @@ def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> t
     pairs = list(zip(stories, numbers, strict=True))
     up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
     down = [pair for pair in pairs if pair[0].number > pair[1]]
-    return tuple(move for story, number in (*up, *down) for move in _rename(story, number))
+    return tuple(move for story, number in (*up, *down) for move in _renumber_story(story, number))
 
 
-def _rename(story: NumberedStory, number: int) -> tuple[FileMove, ...]:
-    return _rename_from(story, story.number, number)
+def _renumber_story(story: NumberedStory, number: int) -> tuple[FileMove, ...]:
+    return _renumber_story_from(story, story.number, number)
 
 
-def _rename_from(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
+def _renumber_story_from(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
     """Renames of a story's files from the number ``old``: the original first, and its translations after
     it."""
     moves = []

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from editions.checks.document_problem import make_error, make_warning
+from editions.errors import Problem
 from editions.images.used import image_paths
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.source.document import AnyDocument, make_error, make_warning
 from locales.phrase import gettext_noop
 
 _MAX_ALT_LENGTH = 125

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from editions.checks.document_problem import make_error, make_warning
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.errors import Problem
+from editions.source.document import AnyDocument, make_error, make_warning
 from locales.phrase import gettext_noop
 
 _MAX_STORY_WORDS = 400

@@ -17,7 +17,7 @@ from editions.checks.inbox import check_inbox
 from editions.checks.links import TextLink, check_duplicate_link_texts, check_links, list_text_links
 from editions.checks.notes import check_notes
 from editions.checks.reserved_sign import check_reserved_sign
-from editions.problem import Problem
+from editions.errors import Problem
 from editions.source.document import AnyDocument
 from editions.source.folder import STORIES_FOLDER
 

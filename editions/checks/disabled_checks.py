@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from editions.checks.document_problem import make_error
 from editions.checks.registry import Check
-from editions.problem import Level, Problem
-from editions.source.document import AnyDocument
+from editions.errors import Level, Problem
+from editions.source.document import AnyDocument, make_error
 from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
 from locales.phrase import gettext_noop

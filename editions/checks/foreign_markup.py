@@ -7,11 +7,10 @@ to be seen, and is left alone.
 import re
 from collections.abc import Iterator, Sequence
 
-from editions.checks.document_problem import make_warning
 from editions.checks.emoji_names import EMOJI_BY_NAME
+from editions.errors import Problem
 from editions.markdown.code_mask import mask_code, mask_code_spans
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.source.document import AnyDocument, make_warning
 from editions.source.yaml_parser import KeyPath
 from locales.phrase import gettext_noop
 

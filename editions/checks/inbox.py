@@ -5,9 +5,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from editions.checks.comparable_text import make_comparable
-from editions.checks.document_problem import make_warning
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.errors import Problem
+from editions.source.document import AnyDocument, make_warning
 from locales.phrase import gettext_noop
 
 # In columns, of which a Chinese, Japanese or Korean character takes two.

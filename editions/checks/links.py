@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from editions.checks.comparable_text import make_comparable
-from editions.checks.document_problem import make_warning
+from editions.errors import Problem
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.source.document import AnyDocument, make_warning
 from locales.phrase import gettext_noop
 
 # Screen readers list links without the text around them, where these mean nothing in any of our languages.

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from editions.checks.document_problem import make_warning
 from editions.checks.foreign_markup import read_prose
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.errors import Problem
+from editions.source.document import AnyDocument, make_warning
 from locales.phrase import gettext_noop
 
 _REFERENCE = re.compile(r"(?<![\\!])\[\^(?P<name>[^\]\s\\^]+)\](?![(\[])")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from editions.problem import Level
+from editions.errors import Level
 
 
 @dataclass(frozen=True, kw_only=True)

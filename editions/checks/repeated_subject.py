@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from editions.source.folder import EDITION_FILE, is_slug
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_text_file

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from editions.checks.document_problem import make_error
-from editions.problem import Problem
-from editions.source.document import AnyDocument
+from editions.errors import Problem
+from editions.source.document import AnyDocument, make_error
 from editions.source.yaml_parser import YamlValue
 from locales.phrase import gettext_noop
 

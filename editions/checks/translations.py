@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from editions.cache import LatestCache
+from editions.errors import Level, Problem
 from editions.markdown.cjk import split_cjk
-from editions.problem import Level, Problem
-from editions.source.document import AnyDocument
-from editions.source.edition_documents import EditionDocuments
+from editions.source.document import AnyDocument, EditionDocuments
 from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath

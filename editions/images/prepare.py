@@ -13,13 +13,11 @@ from typing import Any, TypeVar
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
-from editions.cache import BoundedCache
-from editions.crop import Crop
+from editions.cache import BoundedCache, FileStamp, digest_content, known_digest, stamp_file
 from editions.images.ai_labels import make_xmp, read_ai_label
 from editions.images.files import MPO, broken_image_error, open_image, read_image_file
 from editions.images.play_sign import draw_play_sign
-from editions.model import AiOrigin
-from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
+from editions.model import AiOrigin, Crop
 
 _MAX_PNG_COLOURS = 1024
 _JPEG_QUALITY = 78
@@ -115,7 +113,7 @@ def _get_or_create(
 ) -> V:
     """The result of ``create`` for the file at ``path``, from the cache if its content was seen before.
 
-    The content decides, never the file's name or date. :mod:`editions.source.file_stamp` knows when the file
+    The content decides, never the file's name or date. :mod:`editions.cache` knows when the file
     need not be read.
     """
     try:

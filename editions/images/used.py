@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from editions.cache import BoundedCache
-from editions.errors import ImageError
+from editions.cache import BoundedCache, FileStamp
+from editions.errors import ImageError, Level, Problem
 from editions.images.files import locate_image
 from editions.images.prepare import ImageSize, measure_image, recall_size
 from editions.model import AiOrigin
-from editions.problem import Level, Problem
 from editions.source.document import Document
-from editions.source.file_stamp import FileStamp
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath

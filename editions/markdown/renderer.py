@@ -18,6 +18,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from editions.errors import Level, Problem
 from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk
 from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.links import find_link_fault
@@ -25,7 +26,6 @@ from editions.markdown.notes import TOKENS, link_notes, prepare_notes, write_mar
 from editions.markdown.parser import MAX_CHARACTERS, MAX_NESTING, create_parser
 from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
-from editions.problem import Level, Problem
 from editions.unsafe_characters import remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
 

@@ -1,26 +1,25 @@
-"""One Markdown file of an edition: its front matter, validated, and its body, rendered."""
+"""The documents of an edition: each file read, with its problems."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from editions.cache import BoundedCache
+from editions.cache import BoundedCache, FileStamp
+from editions.errors import Level, Problem
 from editions.markdown.renderer import (
     LETTER_HEADING_LEVEL,
     STORY_HEADING_LEVEL,
     RenderedMarkdown,
     render_markdown,
 )
-from editions.problem import Problem
-from editions.source.file_stamp import FileStamp
 from editions.source.folder import STORIES_FOLDER
-from editions.source.front_matter import FrontMatter, read_front_matter
+from editions.source.front_matter import FrontMatter, read_front_matter, validate_front_matter
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from editions.source.text_file import TextFile, read_text_file, read_unsaved_text
-from editions.source.validation_errors import validate_front_matter
 from locales.languages import canonical_language
 
 H_co = TypeVar("H_co", bound=BaseModel, covariant=True)
@@ -159,3 +158,55 @@ def _render_introductions(
                 anchor=f"{key}.",
             )
     return rendered
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryDocuments:
+    """A story's original and its translations by language."""
+
+    number: str
+    slug: str
+    original: Document[StoryHeader]
+    translations: Mapping[str, Document[StoryTranslation]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionDocuments:
+    """The files of an edition that could be read. ``edition`` is None if ``edition.md`` could not."""
+
+    edition: Document[EditionHeader] | None
+    translations: Mapping[str, Document[EditionTranslation]]
+    stories: Sequence[StoryDocuments]
+
+    def list_missing(self, language: str) -> list[str]:
+        """The parts of the edition that are missing in ``language``: files, and the letter."""
+        missing = [
+            f"{STORIES_FOLDER}/{story.number}-{story.slug}.{language}.md"
+            for story in self.stories
+            if language not in story.translations
+        ]
+        translation = self.translations.get(language)
+        if translation is None:
+            missing.insert(0, f"edition.{language}.md")
+        elif self.edition and self.edition.has_text and not translation.has_text:
+            missing.insert(0, "the letter")
+        return missing
+
+    def complete_languages(self) -> tuple[str, ...]:
+        """The languages that the edition is complete in, its own first."""
+        if self.edition is None:
+            return ()
+        return (
+            self.edition.language,
+            *(language for language in self.translations if not self.list_missing(language)),
+        )
+
+
+def make_error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    """A problem of ``document`` that keeps the edition from being sent."""
+    return Problem(path=document.name, line=line, level=Level.error, code=code, message=message)
+
+
+def make_warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    """A problem of ``document`` with which the edition can be sent."""
+    return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from editions.crop import Focus, ImageShape
 from editions.markdown.links import find_link_fault
-from editions.model import AiOrigin, EditionForm, PeopleShown, Personalisation, StoryKind
+from editions.model import AiOrigin, EditionForm, Focus, ImageShape, PeopleShown, Personalisation, StoryKind
 from locales.countries import country_name, is_country, suggest_countries
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop

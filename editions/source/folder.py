@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from editions.problem import Level, Problem
-from editions.source.file_stamp import FileStamp, stamp_from_stat
+from editions.cache import FileStamp, stamp_from_stat
+from editions.errors import Level, Problem
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop
 

@@ -5,9 +5,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.cache import BoundedCache
-from editions.problem import Level, Problem
-from editions.source.file_stamp import FileStamp, is_settled, stamp_file
+from editions.cache import BoundedCache, FileStamp, is_settled, stamp_file
+from editions.errors import Level, Problem
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop

@@ -21,7 +21,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
 

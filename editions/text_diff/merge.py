@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from editions.text_diff.blocks import Block, BlockKind, split_blocks
-from editions.text_diff.comparison import AlignedBlock, align_blocks
+from editions.text_diff.comparison import AlignedBlock, Block, BlockKind, align_blocks, split_blocks
 
 
 class MergeKind(StrEnum):

@@ -1,11 +1,134 @@
-"""Which words of a block were added and deleted. Chinese and Japanese are compared by characters."""
+"""Which words changed from one text to the next."""
 
 import re
 import unicodedata
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
+from typing import NamedTuple
 
-from editions.text_diff.sequence_match import match_sequences
+_MAX_DEPTH = 20
+_MAX_CELLS = 40_000
+_MAX_ALL_CELLS = 1_000_000
+
+
+class Match(NamedTuple):
+    """``size`` items from ``old`` on are the same as those from ``new`` on."""
+
+    old: int
+    new: int
+    size: int
+
+
+class _Span(NamedTuple):
+    old: int
+    old_end: int
+    new: int
+    new_end: int
+    depth: int
+
+
+def match_sequences(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Match]:
+    """The runs of items that are the same in both, in order, without overlap."""
+    found: list[Match] = []
+    waiting = [_Span(0, len(old), 0, len(new), 0)]
+    cells = _MAX_ALL_CELLS
+    while waiting:
+        span = _trim(old, new, waiting.pop(), found)
+        if span.old == span.old_end or span.new == span.new_end:
+            continue
+        anchors = _find_anchors(old, new, span) if span.depth < _MAX_DEPTH else []
+        if anchors:
+            waiting += _split(span, anchors)
+            continue
+        size = (span.old_end - span.old) * (span.new_end - span.new)
+        if size <= min(_MAX_CELLS, cells):
+            cells -= size
+            found += _compare(old, new, span)
+    return _join_runs(sorted(found))
+
+
+def _trim(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span, found: list[Match]) -> _Span:
+    """Take what is the same at both ends."""
+    start, old_end, new_start, new_end, depth = span
+    first, first_new = start, new_start
+    while start < old_end and new_start < new_end and old[start] == new[new_start]:
+        start, new_start = start + 1, new_start + 1
+    last = old_end
+    while start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
+        old_end, new_end = old_end - 1, new_end - 1
+    if start > first:
+        found.append(Match(first, first_new, start - first))
+    if last > old_end:
+        found.append(Match(old_end, new_end, last - old_end))
+    return _Span(start, old_end, new_start, new_end, depth)
+
+
+def _find_anchors(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span) -> list[tuple[int, int]]:
+    """The longest series of items that occur once in each, and in the same order."""
+    olds, news = old[span.old : span.old_end], new[span.new : span.new_end]
+    times, times_new = Counter(olds), Counter(news)
+    places = {item: place for place, item in enumerate(news, start=span.new)}
+    pairs = [
+        (place, places[item])
+        for place, item in enumerate(olds, start=span.old)
+        if times[item] == 1 and times_new[item] == 1
+    ]
+    return _find_longest_rise(pairs)
+
+
+def _find_longest_rise(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest series of pairs whose second numbers rise (by patience sorting)."""
+    tops: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for number, (_, place) in enumerate(pairs):
+        pile = bisect_left(tops, place)
+        before.append(ends[pile - 1] if pile else -1)
+        if pile == len(tops):
+            tops.append(place)
+            ends.append(number)
+        else:
+            tops[pile], ends[pile] = place, number
+    rise: list[tuple[int, int]] = []
+    number = ends[-1] if ends else -1
+    while number >= 0:
+        rise.append(pairs[number])
+        number = before[number]
+    return rise[::-1]
+
+
+def _split(span: _Span, anchors: list[tuple[int, int]]) -> list[_Span]:
+    """The parts from each anchor to the next; the anchor at the beginning of each is found by trimming."""
+    starts = [(span.old, span.new), *anchors]
+    ends = [*anchors, (span.old_end, span.new_end)]
+    return [
+        _Span(old, old_end, new, new_end, span.depth + 1)
+        for (old, new), (old_end, new_end) in zip(starts, ends, strict=True)
+    ]
+
+
+def _compare(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span) -> list[Match]:
+    matcher = SequenceMatcher(
+        None, old[span.old : span.old_end], new[span.new : span.new_end], autojunk=False
+    )
+    blocks = matcher.get_matching_blocks()
+    return [Match(span.old + one.a, span.new + one.b, one.size) for one in blocks if one.size]
+
+
+def _join_runs(matches: list[Match]) -> list[Match]:
+    joined: list[Match] = []
+    for match in matches:
+        last = joined[-1] if joined else None
+        if last and (last.old + last.size, last.new + last.size) == match[:2]:
+            joined[-1] = Match(last.old, last.new, last.size + match.size)
+        else:
+            joined.append(match)
+    return joined
+
 
 # Han, Hiragana, Katakana and Yi have no spaces between words; Hangul has.
 _BY_CHARACTER = (

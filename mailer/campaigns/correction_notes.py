@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from editions.correction_note import NoteHeader, NoteTranslation
 from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
-from editions.source.note_schema import NoteHeader, NoteTranslation
 from locales.languages import canonical_language
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import MailerError

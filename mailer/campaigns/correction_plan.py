@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, selec
 from sqlmodel import Session, col
 
 from editions.correction_note import CorrectionNote, NoteInspection, inspect_note
+from editions.errors import Problem
 from editions.model import Edition
-from editions.problem import Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE
 from locales.phrase import Phrase, gettext_noop

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlmodel import col
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from mailer.campaigns.corrections import store_correction
 from mailer.campaigns.plan import CountedLinks, Plan, digest_plan, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign

@@ -17,7 +17,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from editions.checks.disabled_checks import DisabledCheckResult
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.corrections import CorrectionRecord
 from mailer.campaigns.delivery_history import vocabulary_of

@@ -13,11 +13,10 @@ from editions.checks.disabled_checks import (
     validate_disabled_checks,
 )
 from editions.checks.repeated_subject import find_repeated_subjects
-from editions.model import Edition
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
+from editions.model import Edition, arrange_sections
 from editions.reader import Inspection, inspect_edition
-from editions.sections import arrange_sections
-from editions.skeleton.example_remains import find_example_remains
+from editions.skeleton_examples import find_example_remains
 from editions.source.folder import EDITION_FILE
 from locales.languages import language_name, text_direction
 from locales.phrase import Phrase, gettext_noop

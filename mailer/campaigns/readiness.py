@@ -13,8 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from editions.cache import BoundedCache
-from editions.errors import EditionError
-from editions.problem import Problem
+from editions.errors import EditionError, Problem
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import Approval, find_approval, find_approval_fault
 from mailer.campaigns.content_versions import find_test

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from editions.problem import Problem
+from editions.errors import Problem
 from mailer.checks.registry import CHECKS
 from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
 

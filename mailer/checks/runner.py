@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from editions.problem import Problem
+from editions.errors import Problem
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop

@@ -7,8 +7,7 @@ from typing import Any
 
 from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage
-from editions.model import Edition, EditionForm
-from editions.sections import arrange_sections
+from editions.model import Edition, EditionForm, arrange_sections
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from sqlmodel import Session
 
-from editions.text_diff.blocks import split_blocks
+from editions.text_diff.comparison import split_blocks
 from editions.text_diff.merge import (
     MergeChoice,
     MergeKind,

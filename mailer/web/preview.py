@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app

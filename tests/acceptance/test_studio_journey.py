@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from editions.problem import Level
+from editions.errors import Level
 from editions.reader import inspect_edition, read_edition
 from mailer.workspace import Workspace
 from tests.acceptance.studio_desk import Desk, add_story, begin_edition, make_the_first_account, opened_desk

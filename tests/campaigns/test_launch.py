@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, select
 
-from editions.skeleton.create import create_skeleton
+from editions.skeleton import create_skeleton
 from mailer.campaigns.launch import (
     LaunchOptions,
     LaunchRefusedError,

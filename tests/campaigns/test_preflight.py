@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from editions.problem import Level
+from editions.errors import Level
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer

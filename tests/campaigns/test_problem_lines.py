@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from editions.checks.registry import SOURCE_CHECKS
-from editions.problem import Level
+from editions.errors import Level
 from mailer.campaigns.preflight import PreflightReport, locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant

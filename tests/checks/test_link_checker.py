@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from editions.problem import Level
+from editions.errors import Level
 from mailer.checks.link_checker import LinkStatus, check_links, probe_links
 from mailer.public_http import Address, is_public
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from editions.errors import Level
 from editions.images.prepare import PreparedImage
-from editions.problem import Level
 from mailer.campaigns.preflight import run_preflight
 from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS

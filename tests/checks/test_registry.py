@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from editions.checks.registry import SOURCE_CHECKS, Check
-from editions.problem import Level
+from editions.errors import Level
 from mailer.checks.registry import CHECKS, MAIL_CHECKS, Use, describe_check, known_features, list_pages
 from tests.paths import ROOT
 

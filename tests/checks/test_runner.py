@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editions.problem import Level
+from editions.errors import Level
 from mailer.checks.finding import excerpt
 from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from editions.cache import BoundedCache, LatestCache
+from editions import cache
+from editions.cache import BoundedCache, LatestCache, digest_content, is_settled, known_digest, stamp_file
 from editions.errors import ImageError
 from editions.images import prepare
 from editions.images.prepare import measure_image, prepare_image
 from editions.reader import Inspection, inspect_edition
-from editions.source import document, file_stamp
-from editions.source.file_stamp import digest_content, is_settled, known_digest, stamp_file
+from editions.source import document
 from tests.factories.draft_edition import SECTORS, Draft
 from tests.rendering.caches import clear_caches
 
@@ -40,7 +40,7 @@ def draft(tmp_path: Path) -> Draft:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are believed as soon as they are written."""
-    monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
+    monkeypatch.setattr(cache, "_SETTLED", -(10**18))
 
 
 def inspect_uncached(draft: Draft) -> Inspection:

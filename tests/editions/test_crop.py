@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.crop import PROPORTIONS, Crop, Focus, ImageShape
+from editions.model import PROPORTIONS, Crop, Focus, ImageShape
 
 SIDES = st.integers(1, 9000)
 PERCENT = st.integers(0, 100)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from editions.skeleton.create import create_skeleton
-from editions.skeleton.example_remains import find_example_remains
+from editions.skeleton import create_skeleton
+from editions.skeleton_examples import find_example_remains
 from tests.factories.sample_edition import SAMPLE
 
 

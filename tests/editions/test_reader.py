@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from editions.errors import EditionError
+from editions.errors import EditionError, Level, Problem
 from editions.model import StoryKind
-from editions.problem import Level, Problem
 from editions.reader import inspect_edition, read_edition
 from editions.source.text_file import text_digest
 from tests.factories.draft_edition import EDITION, SECTORS, STORY, STORY_ZH, Draft

@@ -1,7 +1,7 @@
 """The sample edition is without a fault."""
 
+from editions.model import arrange_sections
 from editions.reader import inspect_edition
-from editions.sections import arrange_sections
 from tests.factories.sample_edition import SAMPLE
 
 SECTORS = (

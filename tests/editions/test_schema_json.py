@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 import editions
-from editions.skeleton.create import create_skeleton
-from editions.source.note_schema import NoteHeader, NoteTranslation
+from editions.correction_note import NoteHeader, NoteTranslation
+from editions.skeleton import create_skeleton
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from tests.factories import small_edition
 from tests.paths import ROOT

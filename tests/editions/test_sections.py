@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from editions.model import Edition, Story, StoryKind
+from editions.model import Edition, Story, StoryKind, arrange_sections
 from editions.reader import read_edition
-from editions.sections import arrange_sections
 from tests.factories.draft_edition import SECTORS, STORY, Draft
 
 STORIES = [

@@ -10,13 +10,11 @@ from pydantic import BaseModel
 
 from editions.errors import NewEditionError
 from editions.reader import inspect_edition
-from editions.skeleton.create import create_skeleton
-from editions.skeleton.examples import Example
-from editions.skeleton.formatter import format_example
-from editions.source.front_matter import FrontMatter, read_front_matter
+from editions.skeleton import create_skeleton, format_example
+from editions.skeleton_examples import Example
+from editions.source.front_matter import FrontMatter, find_model, read_front_matter, validate_front_matter
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from editions.source.text_file import TextFile
-from editions.source.validation_errors import find_model, validate_front_matter
 
 SECTORS = {"education": "Education", "culture": "Culture"}
 COUNTRIES = {"KR": "Republic of Korea", "JP": "Japan", "MN": "Mongolia"}
@@ -171,7 +169,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("editions.skeleton.create._draw_hills", fail)
+    monkeypatch.setattr("editions.skeleton._draw_hills", fail)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []

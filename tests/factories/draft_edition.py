@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from editions.reader import Inspection, inspect_edition
 
 SECTORS = ("education", "culture", "natural-sciences")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from editions.errors import Level
 from editions.model import StoryKind
-from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
 from tests.judges.golden import EXPECTED, list_golden, load_sample_settings, render_texts
 

@@ -12,8 +12,8 @@ from lxml.html import HtmlElement
 from playwright.sync_api import Browser
 
 import templates
+from editions.errors import Level
 from editions.model import Edition, EditionForm, Story
-from editions.problem import Level
 from editions.reader import read_edition
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import TemplateError

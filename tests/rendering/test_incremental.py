@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import templates
+from editions import cache
 from editions.images.prepare import PreparedImage
 from editions.model import Edition, Story
 from editions.reader import read_edition
-from editions.source import file_stamp
 from mailer.errors import TemplateError
 from mailer.rendering import incremental
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -56,7 +56,7 @@ def sample() -> Edition:
 @pytest.fixture(autouse=True)
 def _settled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Empty caches, and files trusted as soon as they are written."""
-    monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
+    monkeypatch.setattr(cache, "_SETTLED", -(10**18))
     clear_caches()
     yield
     clear_caches()
@@ -401,7 +401,7 @@ def test_a_changed_template_takes_effect_immediately(
 def test_templates_just_written_are_not_trusted(
     sample: Edition, tmp_path: Path, rendered: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_stamp, "_SETTLED", 60 * 10**9)
+    monkeypatch.setattr(cache, "_SETTLED", 60 * 10**9)
     (tmp_path / "email").mkdir()
     (tmp_path / "email" / "note.txt").write_text("new")
     for _ in range(2):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlmodel import col
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
 from mailer.campaigns.approvals.steps import (
     ApprovalStep,

@@ -18,8 +18,8 @@ from mailer.cli.output import emit, emit_json, json_option, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from editions.errors import Problem
     from editions.imports.importer import ImportedEdition
-    from editions.problem import Problem
 
 
 @click.command()
@@ -183,7 +183,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
     Example: mailer new 2026-2
     """
-    from editions.skeleton.create import create_skeleton
+    from editions.skeleton import create_skeleton
 
     workspace = context.open_workspace()
     settings = workspace.settings

@@ -19,7 +19,7 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
-from editions.source.file_stamp import FileStamp, stamp_file
+from editions.cache import FileStamp, stamp_file
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import FragmentKind, mark_begin, mark_begin_text, mark_end, mark_end_text

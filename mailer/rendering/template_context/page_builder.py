@@ -24,8 +24,8 @@ from editions.model import (
     StoryKind,
     StoryText,
     Video,
+    arrange_sections,
 )
-from editions.sections import arrange_sections
 from locales.countries import country_name
 from locales.languages import text_direction
 from mailer.rendering.archive_urls import story_url

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import templates
-from editions.source.file_stamp import FileStamp, is_settled, stamp_from_stat
+from editions.cache import FileStamp, is_settled, stamp_from_stat
 from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.themes.field_docs import Help

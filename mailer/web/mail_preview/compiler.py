@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editions.checks.disabled_checks import DisabledCheckResult
+from editions.errors import Level, Problem
 from editions.images.prepare import PreparedImage
 from editions.model import Edition, EditionForm
-from editions.problem import Level, Problem
 from editions.reader import inspect_edition
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.named_plan import plan_written_correction

@@ -10,11 +10,10 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.crop import Crop
 from editions.errors import ImageError
 from editions.images.files import locate_image
 from editions.images.prepare import prepare_image
-from editions.model import StoryKind
+from editions.model import Crop, StoryKind
 from editions.source.folder import EDITION_FILE
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.changes.file_moves import JOURNAL, FileMove, apply_moves, finish_moves
+from editions.changes.story_order import JOURNAL, FileMove, apply_moves, finish_moves
 from editions.source.folder import scan_folder
 
 MOVES = [

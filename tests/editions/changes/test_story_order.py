@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editions.changes.file_moves import apply_moves
 from editions.changes.story_order import (
     NumberedStory,
+    apply_moves,
     list_numbered_stories,
     plan_new_story,
     plan_story_move,

@@ -1,6 +1,6 @@
 """Checks that an edition switches off, each with a reason."""
 
-from editions.problem import Level
+from editions.errors import Level
 from tests.factories.draft_edition import BODY, FIRST, Draft, place
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from editions.checks.emoji_names import EMOJI_BY_NAME
 from editions.checks.registry import SOURCE_CHECKS
+from editions.errors import Level
 from editions.markdown.code_mask import mask_code
-from editions.problem import Level
 from tests.factories.draft_edition import BODY, FIRST, STORY, Draft, place
 
 # --- merge tags ---------------------------------------------------------------------------------------------

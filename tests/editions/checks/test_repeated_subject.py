@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from editions.checks.repeated_subject import compare_subjects, find_repeated_subjects
-from editions.problem import Level
+from editions.errors import Level
 
 EDITION = "---\ntitle: News\nnumber: {number}\ndate: {date}\nlanguage: {language}\nsubject: {subject}\n---\n"
 

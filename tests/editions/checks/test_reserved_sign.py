@@ -2,7 +2,7 @@
 
 import pytest
 
-from editions.problem import Level
+from editions.errors import Level
 from tests.factories.draft_edition import BODY, FIRST, Draft, place
 
 

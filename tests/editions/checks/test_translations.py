@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.problem import Level
+from editions.errors import Level
 from editions.reader import read_edition
 from editions.source.text_file import text_digest
 from tests.factories.draft_edition import SECTORS, STORY, STORY_ZH, Draft

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from editions.crop import Crop, Focus, ImageShape
-from editions.errors import ImageError
+from editions.errors import ImageError, Level
 from editions.images.files import locate_image
 from editions.images.prepare import PreparedImage, measure_image, prepare_image
-from editions.model import PeopleShown
-from editions.problem import Level
+from editions.model import Crop, Focus, ImageShape, PeopleShown
 from editions.reader import inspect_edition, read_edition
 from tests.factories.draft_edition import SECTORS, Draft
 

@@ -12,11 +12,10 @@ from docx.oxml import parse_xml
 from docx.shared import Inches
 from PIL import Image
 
-from editions.errors import NewEditionError
+from editions.errors import Level, NewEditionError
 from editions.imports.alt_text import choose_alt
 from editions.imports.importer import ImportedEdition, import_document
 from editions.model import Edition
-from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
 from tests.factories.word_documents import DECLARED, append_run, append_xml, draw, start_document
 

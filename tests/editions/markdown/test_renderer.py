@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
+from editions.errors import Level
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, RenderedMarkdown, render_markdown
-from editions.problem import Level
 
 MARKUP = st.text(
     alphabet=st.sampled_from("*_~`[]()<>!#&;|-+1.:/\\\"'= \n\tabé中，“\u3000\u00a0\x0c\x00\u2028\ufffe"),

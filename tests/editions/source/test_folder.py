@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.problem import Level
+from editions.errors import Level
 from tests.factories.draft_edition import STORY, STORY_ZH, Draft
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.source.header_repair import repair_header
+from editions.source.front_matter import repair_header
 from editions.source.schema import EditionHeader, StoryHeader
 
 SECTORS = ("culture", "education")

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from editions.text_diff.blocks import BlockKind, split_blocks
+from editions.text_diff.comparison import BlockKind, split_blocks
 from tests.editions.text_diff.text_strategies import TEXTS
 
 STORY = """\

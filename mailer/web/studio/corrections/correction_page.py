@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from editions.problem import Level
+from editions.errors import Level
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.errors import MailerError
 from mailer.rendering.mail_merge import anonymous_reader

@@ -14,12 +14,10 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.changes.file_moves import JOURNAL, finish_moves
-from editions.crop import Crop, ImageShape
+from editions.changes.story_order import JOURNAL, finish_moves
+from editions.errors import Problem
 from editions.markdown.renderer import LETTER_HEADING_LEVEL
-from editions.model import StoryKind
-from editions.problem import Problem
-from editions.sections import find_section, order_sections
+from editions.model import Crop, ImageShape, StoryKind, find_section, order_sections
 from editions.source.document import AnyDocument, Document, read_document
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, FolderContents, StoryFiles, scan_folder
 from editions.source.schema import EditionHeader, StoryHeader

@@ -52,7 +52,7 @@ def make_example(page: StudioPage, slug: str) -> None:
         NewEditionError: it cannot have this name.
         OSError: it cannot be written.
     """
-    from editions.skeleton.create import create_skeleton
+    from editions.skeleton import create_skeleton
 
     settings = page.settings
     with _announced(page, make_line(page, Act.created_edition, edition=slug)) as line:

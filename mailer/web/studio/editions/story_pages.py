@@ -9,9 +9,15 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from editions.changes.file_moves import FileMove, apply_moves, finish_moves
 from editions.changes.front_matter_change import change_front_matter
-from editions.changes.story_order import list_numbered_stories, plan_new_story, plan_story_move
+from editions.changes.story_order import (
+    FileMove,
+    apply_moves,
+    finish_moves,
+    list_numbered_stories,
+    plan_new_story,
+    plan_story_move,
+)
 from editions.errors import StoryOrderError
 from editions.model import StoryKind
 from editions.new_edition import make_slug

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from starlette.responses import Response
 
-from editions.problem import Level, Problem
+from editions.errors import Level, Problem
 from editions.rich_text.block_reader import read_blocks
 from editions.source.document import read_document
 from editions.source.front_matter import FrontMatter, read_front_matter

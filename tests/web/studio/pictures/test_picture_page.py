@@ -8,8 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
-from editions.crop import Crop, Focus, ImageShape
-from editions.model import PeopleShown
+from editions.model import Crop, Focus, ImageShape, PeopleShown
 from editions.reader import read_edition
 from mailer.activity.acts import Act
 from mailer.database.team_models import ActivityRecord, Role
