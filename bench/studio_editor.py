@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from bench.measurement import Bound, Measurement, print_table
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from tests.paths import ROOT
 from tests.servers.browser import chromium
 from tests.web.studio.editor.story_form import StoryForm, serve_story_form

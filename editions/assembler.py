@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from editions.cache import LatestCache
 from editions.errors import Problem
-from editions.images.used import ImageSizes
-from editions.markdown.lead import find_lead
+from editions.images.edition_images import ImageSizes
+from editions.markdown.plain_text import find_lead
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import (
     CENTRE,

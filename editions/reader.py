@@ -10,16 +10,16 @@ from pydantic import BaseModel
 
 from editions.assembler import assemble_edition, assemble_partial_edition
 from editions.checks.content import check_documents
-from editions.checks.disabled_checks import (
+from editions.checks.registry import (
+    SOURCE_CHECKS,
     DisabledCheck,
     DisabledCheckResult,
     apply_disabled_checks,
     read_disabled_checks,
 )
-from editions.checks.registry import SOURCE_CHECKS
 from editions.checks.translations import check_translations
 from editions.errors import EditionError, Level, Problem
-from editions.images.used import read_used_images
+from editions.images.edition_images import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
 from editions.source.document import AnyDocument, Document, EditionDocuments, StoryDocuments, read_document

@@ -1,13 +1,25 @@
-"""Checks of what an inbox shows of an edition: the subject and the preheader."""
+"""Checks of what an inbox shows of an edition: its subject, also beside the one before, and its preheader."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
 
-from editions.checks.comparable_text import make_comparable
-from editions.errors import Problem
+from editions.errors import Level, Problem
 from editions.source.document import AnyDocument, make_warning
+from editions.source.folder import EDITION_FILE, is_slug
+from editions.source.front_matter import FrontMatter, read_front_matter
+from editions.source.text_file import read_text_file
+from locales.languages import canonical_language
 from locales.phrase import gettext_noop
+
+
+def make_comparable(text: str) -> str:
+    """``text`` for comparison: without capitals and without punctuation around it."""
+    return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
+
 
 # In columns, of which a Chinese, Japanese or Korean character takes two.
 _MAX_SUBJECT_WIDTH = 70
@@ -88,3 +100,119 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
 def _display_width(text: str) -> int:
     """How wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
     return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
+
+
+_DATE = re.compile(r"^date:\s*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
+_NUMBER = re.compile(r"^number:\s*(.*)$", re.MULTILINE)
+_WORD = re.compile(r"[^\W\d_]+")
+_TRANSLATION = re.compile(r"edition\.([^.]+)\.md")
+# Of four words, one may differ: “News from Beijing, spring” and “News from Beijing, autumn”.
+_SAME, _NEARLY = "the same as", "nearly the same as"
+_MESSAGES = {
+    _SAME: gettext_noop(
+        "the subject is the same as that of the edition before, %(name)s: “%(subject)s”. Inboxes put the "
+        "mails of one sender together, and readers take it for the one they know. Name what is new in this "
+        "edition."
+    ),
+    _NEARLY: gettext_noop(
+        "the subject is nearly the same as that of the edition before, %(name)s: “%(subject)s”. Inboxes put "
+        "the mails of one sender together, and readers take it for the one they know. Name what is new in "
+        "this edition."
+    ),
+}
+_SAME_WORDS, _FEWEST_WORDS = 0.75, 4
+_SAME_LETTERS = 0.85
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Issue:
+    """An edition among others: when it is from, and the folder it is in."""
+
+    date: str
+    number: tuple[int, ...]
+    folder: Path
+
+    @property
+    def age(self) -> tuple[str, tuple[int, ...]]:
+        return self.date, self.number
+
+
+def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
+    """A warning for each language in which the edition ``slug`` has the subject of the one before it in the
+    folder ``editions``, or nearly the same. Which one is before is decided by date, then by number."""
+    issues = {folder.name: issue for folder in _list_folders(editions) if (issue := _read_issue(folder))}
+    current = issues.get(slug)
+    earlier = [issue for issue in issues.values() if current and issue.age < current.age]
+    if current is None or not earlier:
+        return []
+    last = max(earlier, key=lambda issue: issue.age)
+    subjects = {language: subject for language, _, _, subject in _read_subjects(last.folder)}
+    return [
+        Problem(
+            path=name,
+            line=line,
+            level=Level.warning,
+            code="repeated-subject",
+            message=_MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
+        )
+        for language, name, line, subject in _read_subjects(current.folder)
+        if language in subjects and (how := compare_subjects(subject, subjects[language]))
+    ]
+
+
+def _list_folders(editions: Path) -> list[Path]:
+    try:
+        return [folder for folder in editions.iterdir() if is_slug(folder.name)]
+    except OSError:
+        return []
+
+
+def _read_issue(folder: Path) -> _Issue | None:
+    """The edition in ``folder``, if it has a date. Its front matter is not parsed: there may be many."""
+    if not (folder / EDITION_FILE).is_file():
+        return None
+    file, _ = read_text_file(folder, EDITION_FILE)
+    date = _DATE.search(file.text) if file else None
+    if file is None or date is None:
+        return None
+    number = _NUMBER.search(file.text)
+    digits = re.findall(r"\d+", number[1]) if number else []
+    return _Issue(date=date[1], number=tuple(map(int, digits)), folder=folder)
+
+
+def _read_subjects(folder: Path) -> Iterator[tuple[str, str, int, str]]:
+    """Language, file, line and text of each subject of the edition in ``folder``."""
+    for path in sorted(folder.glob("edition*.md")):
+        translation = _TRANSLATION.fullmatch(path.name)
+        if translation is None and path.name != EDITION_FILE:
+            continue
+        front_matter = _read_front_matter(folder, path.name)
+        language = translation[1] if translation else front_matter.text("language")
+        if subject := front_matter.text("subject"):
+            yield (
+                canonical_language(language) or language,
+                path.name,
+                front_matter.line_of("subject"),
+                subject,
+            )
+
+
+def _read_front_matter(folder: Path, name: str) -> FrontMatter:
+    file, _ = read_text_file(folder, name)
+    return read_front_matter(file)[0] if file else FrontMatter(values=None, lines={}, body="", body_line=1)
+
+
+def compare_subjects(one: str, other: str) -> str:
+    """How alike two subjects are for a reader who skims: ``the same as``, ``nearly the same as``, or empty.
+
+    Numbers do not count: nobody reads “no. 12” and “no. 13” as two different things.
+    """
+    first, second = (_WORD.findall(unicodedata.normalize("NFKC", text).casefold()) for text in (one, other))
+    if not first or not second:
+        return _SAME if one == other else ""
+    if first == second:
+        return _SAME if one == other else _NEARLY
+    words = SequenceMatcher(None, first, second, autojunk=False).ratio()
+    letters = SequenceMatcher(None, " ".join(first), " ".join(second), autojunk=False).ratio()
+    alike = (words >= _SAME_WORDS and len(first) >= _FEWEST_WORDS) or letters >= _SAME_LETTERS
+    return _NEARLY if alike else ""

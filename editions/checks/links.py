@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from editions.checks.comparable_text import make_comparable
+from editions.checks.inbox import make_comparable
 from editions.errors import Problem
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink

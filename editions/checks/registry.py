@@ -1,15 +1,16 @@
-"""Every check of an edition's source files, read from ``checks.toml``.
-
-The pages in ``docs/checks/`` are written from it, and ``mailer check --explain`` prints its entries.
-"""
+"""Every check of an edition's source files, and those that an edition switches off."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from editions.errors import Level
+from editions.errors import Level, Problem
+from editions.source.document import AnyDocument, make_error
+from editions.source.folder import EDITION_FILE
+from editions.source.front_matter import FrontMatter
+from locales.phrase import gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +68,113 @@ def _to_check(
 
 SOURCE_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
 """The checks of this package by code."""
+
+CHECKS_KEY = "checks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisabledCheck:
+    """A line below ``checks`` in edition.md: the check ``code`` is switched off because of ``reason``."""
+
+    code: str
+    reason: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisabledCheckResult:
+    """A check that was switched off, with the problems that therefore do not count."""
+
+    code: str
+    reason: str
+    problems: tuple[Problem, ...] = ()
+
+    def __str__(self) -> str:
+        number = len(self.problems)
+        found = f"{number} problem{'s' if number != 1 else ''}" if number else "nothing found"
+        return f"{self.code} ({found}): {self.reason}"
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON shows it; ``problems`` is how many were found."""
+        return {"code": self.code, "reason": self.reason, "problems": len(self.problems)}
+
+
+def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
+    """The disabled checks in the front matter of ``edition.md``; those without a reason are left out."""
+    values = front_matter.value(CHECKS_KEY)
+    if not isinstance(values, dict):
+        return ()
+    return tuple(
+        DisabledCheck(
+            code=code, reason=front_matter.text(CHECKS_KEY, code), line=front_matter.line_of(CHECKS_KEY, code)
+        )
+        for code, reason in values.items()
+        if isinstance(reason, str)
+    )
+
+
+def check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
+    """Check that every check that is switched off has a reason.
+
+    A blank reason is left out of the values, but its line is known.
+    """
+    given = {switch.code for switch in read_disabled_checks(document.front_matter)}
+    for key_path, line in document.front_matter.lines.items():
+        if key_path[0] == CHECKS_KEY and len(key_path) == 2 and key_path[1] not in given:
+            yield make_error(
+                document,
+                line,
+                "check-without-reason",
+                gettext_noop(
+                    "`%(code)s` is switched off without a reason, and the person who approves the "
+                    "campaign needs one. Write it after the code."
+                )
+                % {"code": key_path[1]},
+            )
+
+
+def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]) -> list[Problem]:
+    """A problem for each disabled check that is not one of ``checks``, or protects readers."""
+    problems = []
+    for switch in disabled:
+        check = checks.get(switch.code)
+        if check is None:
+            reason = gettext_noop(
+                "there is no check `%(code)s`. Write the code shown in brackets after a problem."
+            ) % {"code": switch.code}
+            problems.append(_problem(switch, "unknown-check", reason))
+        elif check.essential:
+            reason = gettext_noop(
+                "`%(code)s` protects your readers and cannot be switched off. Delete this line. Why: %(why)s"
+            ) % {"code": switch.code, "why": check.why}
+            problems.append(_problem(switch, "essential-check", reason))
+    return problems
+
+
+def apply_disabled_checks(
+    problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
+) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
+    """The ``problems`` that count, and the disabled ones of ``checks`` with the problems that do not."""
+    results = {
+        switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
+        for switch in disabled
+        if switch.code in checks and not checks[switch.code].essential
+    }
+    for code, result in results.items():
+        results[code] = replace(result, problems=tuple(p for p in problems if p.code == code))
+    return [problem for problem in problems if problem.code not in results], tuple(results.values())
+
+
+def merge_disabled_results(
+    parts: Iterable[Collection[DisabledCheckResult]],
+) -> tuple[DisabledCheckResult, ...]:
+    """The results of several runs of checks on one edition merged, each disabled check once, by code."""
+    merged: dict[str, DisabledCheckResult] = {}
+    for result in (result for part in parts for result in part):
+        known = merged.get(result.code, result)
+        merged[result.code] = replace(known, problems=tuple(sorted({*known.problems, *result.problems})))
+    return tuple(merged[code] for code in sorted(merged))
+
+
+def _problem(disabled: DisabledCheck, code: str, message: str) -> Problem:
+    return Problem(path=EDITION_FILE, line=disabled.line, level=Level.error, code=code, message=message)

@@ -6,7 +6,7 @@ Other programs put the name or the path of the file there. A guess must not pass
 
 import re
 
-from editions.checks.alt_texts import is_file_name
+from editions.checks.content import is_file_name
 
 # “Description automatically generated”, in Word's languages: a word for description and one for automatic.
 _DESCRIPTION = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from editions.images.prepare import measure_image
+from editions.images.prepared_images import measure_image
 from editions.imports.alt_text import choose_alt
 from editions.imports.document import DocumentContent, read_content, title_from_name
 from editions.imports.docx.reader import read_docx

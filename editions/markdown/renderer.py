@@ -20,10 +20,17 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from editions.errors import Level, Problem
 from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk
+from editions.markdown.dialect import (
+    MAX_CHARACTERS,
+    MAX_NESTING,
+    TOKENS,
+    create_parser,
+    link_notes,
+    prepare_notes,
+    write_mark,
+)
 from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.links import find_link_fault
-from editions.markdown.notes import TOKENS, link_notes, prepare_notes, write_mark
-from editions.markdown.parser import MAX_CHARACTERS, MAX_NESTING, create_parser
 from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.unsafe_characters import remove_unsafe_characters

@@ -1,4 +1,4 @@
-"""Reads Markdown as blocks, each with the lines it is written on."""
+"""Reading Markdown into nodes, block by block."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,113 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from editions.markdown.parser import MAX_CHARACTERS, MAX_NESTING, create_parser
-from editions.rich_text.inline_reader import UnmodelledError, read_inline
-from editions.rich_text.line_ends import normalise_line_ends
-from editions.rich_text.nodes import Block, BlockKind, RawReason
+from editions.markdown.cjk import join_soft_breaks
+from editions.markdown.dialect import MAX_CHARACTERS, MAX_NESTING, create_parser
+from editions.rich_text.nodes import (
+    BREAK,
+    MARK_ORDER,
+    Block,
+    BlockKind,
+    Mark,
+    MarkKind,
+    RawReason,
+    Text,
+    append_text,
+    is_editable_link,
+)
 from editions.unsafe_characters import remove_unsafe_characters
+
+_EMPHASIS = {
+    f"{name}_{end}": kind
+    for name, kind in (("em", MarkKind.em), ("strong", MarkKind.strong), ("s", MarkKind.strike))
+    for end in ("open", "close")
+}
+_CODE = Mark(MarkKind.code)
+_UNMODELLED_INLINE = {
+    "image": RawReason.picture,
+    "html_inline": RawReason.html,
+    "footnote_ref": RawReason.footnote,
+}
+
+
+class UnmodelledError(Exception):
+    """The editor has nothing like it."""
+
+    def __init__(self, why: RawReason) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def read_inline(children: Sequence[Token]) -> tuple[Text, ...]:
+    """Read the tokens inside a block. A line end of the source becomes what it is in the mail: a space, or
+    nothing between two Chinese or Japanese characters.
+
+    Raises:
+        UnmodelledError: a picture, a footnote, HTML, or a link that must not be opened.
+    """
+    tokens = [*children]
+    join_soft_breaks(tokens)
+    texts: list[Text] = []
+    opened: list[Mark] = []
+    for token in tokens:
+        kind = token.type
+        if kind == "text":
+            append_text(texts, Text(_show_tabs(token.content), sort_marks(opened)))
+        elif kind == "code_inline":
+            append_text(texts, Text(_show_tabs(token.content), sort_marks([*opened, _CODE])))
+        elif kind == "hardbreak":
+            texts.append(BREAK)
+        elif kind == "link_open":
+            opened.append(_read_link(token))
+        elif kind == "link_close":
+            _close(opened, MarkKind.link)
+        elif kind not in _EMPHASIS:
+            raise UnmodelledError(_UNMODELLED_INLINE[kind])
+        elif token.nesting > 0:
+            opened.append(Mark(_EMPHASIS[kind]))
+        else:
+            _close(opened, _EMPHASIS[kind])
+    return tuple(texts)
+
+
+def _show_tabs(text: str) -> str:
+    """``text`` as the mail shows it, in which a tab is a space."""
+    return text.replace("\t", " ")
+
+
+def sort_marks(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """The marks as a text has them: in order, one of each kind."""
+    if len(marks) < 2:
+        return tuple(marks)
+    by_kind = {mark.kind: mark for mark in reversed(marks)}
+    return tuple(sorted(by_kind.values(), key=lambda mark: MARK_ORDER[mark.kind]))
+
+
+def _read_link(token: Token) -> Mark:
+    href = str(token.attrs.get("href", ""))
+    if not is_editable_link(href):
+        raise UnmodelledError(RawReason.link)
+    return Mark(MarkKind.link, href, str(token.attrs.get("title", "")))
+
+
+def _close(opened: list[Mark], kind: MarkKind) -> None:
+    place = max(place for place, mark in enumerate(opened) if mark.kind is kind)
+    del opened[place]
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def find_line_end(text: str) -> str:
+    """The line end that ``text`` has first; ``\\n`` if it has none."""
+    found = _LINE_END.search(text)
+    return found[0] if found else "\n"
+
+
+def normalise_line_ends(text: str) -> str:
+    """``text`` with ``\\n`` for every kind of line end."""
+    return _LINE_END.sub("\n", text) if "\r" in text else text
+
 
 # As the parser does, and as str.splitlines does not: it also divides at U+2028 and the like.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")

@@ -1,11 +1,223 @@
-"""Writes blocks as Markdown, one by one and beside each other."""
+"""Writing nodes as Markdown, in the style of the text around them."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from editions.rich_text.inline_writer import write_inline
-from editions.rich_text.nodes import LIST_KINDS, Block, BlockKind
-from editions.rich_text.style import Style, other_style
+from editions.rich_text.nodes import BREAK, LIST_KINDS, MARK_ORDER, Block, BlockKind, Mark, MarkKind, Text
+
+_BULLET = re.compile(r" {0,3}([-*+])(?=\s|$)")
+_OTHER = {"-": "*", "*": "-", "+": "-", ".": ")", ")": "."}
+_NUMBER = re.compile(r" {0,3}\d{1,9}([.)])(?=\s|$)")
+
+
+class Escapes(StrEnum):
+    """Which characters get a backslash."""
+
+    none = "none"
+    """None: most text means itself."""
+
+    light = "light"
+    """Those that begin something in Markdown where they are."""
+
+    heavy = "heavy"
+    """All punctuation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """A way to write a block: ``em`` is the sign of emphasis, ``bullet`` that of items, ``delimiter`` what
+    follows the number of an item."""
+
+    escapes: Escapes = Escapes.none
+    em: str = "*"
+    bullet: str = "-"
+    delimiter: str = "."
+
+
+def detect_style(source: str) -> Style:
+    """The style of a block that is written as ``source``, as far as it can be told from its first line."""
+    bullet, number = _BULLET.match(source), _NUMBER.match(source)
+    return Style(bullet=bullet[1] if bullet else "-", delimiter=number[1] if number else ".")
+
+
+def list_styles(base: Style) -> Iterator[Style]:
+    """All styles to try, beginning with the one that reads best; none has fewer backslashes than ``base``."""
+    levels = list(Escapes)
+    for escapes in levels[levels.index(base.escapes) :]:
+        for em in ("*", "_"):
+            yield replace(base, escapes=escapes, em=em)
+
+
+def other_style(style: Style) -> Style:
+    """``style`` with other signs for lists."""
+    return replace(style, bullet=_OTHER[style.bullet], delimiter=_OTHER[style.delimiter])
+
+
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+# What begins or ends something: _ not within a word, ~ only beside another, & only before an entity, ! only
+# before a picture.
+_SIGNS = re.compile(
+    r"[\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|(?<=~)~|&(?=#?\w+;)|!(?=\[)|(?<=\s)#(?=#*$)"
+)
+_LINE_START = re.compile(
+    r"(?:#{1,6}(?=\s|$)|[-+=>|:]|~~~|(?:\d{1,9}|[A-Za-z]|[ivxlcIVXLC]{2,8})(?=[.)](?:\s|$)))"
+)
+_SPACE_AT_START = re.compile(r"\A[^\S ]+")
+_SPACE_AT_END = re.compile(r"[^\S ]+\Z")
+_AUTOLINK = re.compile(r"https?://[^\s<>]+|[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_IN_TITLE = re.compile(r'["\\&]')
+_IN_HREF = re.compile(r"[<>\\]|&(?=#?\w+;)")
+_IN_BARE_HREF = re.compile(r"\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
+_BARE_HREF = re.compile(r"[^\s<>\x00-\x1f]+")
+
+
+def write_inline(texts: tuple[Text, ...], style: Style) -> str:
+    """``texts`` as Markdown, with ``\\n`` after each line break."""
+    lines: list[str] = []
+    written: list[str] = []
+    opened: list[Mark] = []
+    for place, text in enumerate(texts):
+        marks = _marks_at(texts, place, opened)
+        kept = 0
+        while kept < len(opened) and opened[kept] in marks:
+            kept += 1
+        while len(opened) > kept:
+            written.append(_write_closing(opened.pop(), style))
+        for mark in _sort_by_length([mark for mark in marks if mark not in opened], texts, place):
+            written.append(_write_opening(mark, style))
+            opened.append(mark)
+        if text is BREAK:
+            lines.append(_finish_line(written, style) + "\\")
+            written = []
+        else:
+            written.append(_write_text(texts, place, style))
+    written += [_write_closing(mark, style) for mark in reversed(opened)]
+    return "\n".join([*lines, _finish_line(written, style)])
+
+
+def _marks_at(texts: tuple[Text, ...], place: int, opened: Sequence[Mark]) -> list[Mark]:
+    """The marks of a text that have signs around it; those of a line break are what stays open over it."""
+    text = texts[place]
+    if text is not BREAK:
+        written = {MarkKind.code, MarkKind.link} if _is_autolink(texts, place) else {MarkKind.code}
+        return [mark for mark in text.marks if mark.kind not in written]
+    following = next((after for after in texts[place + 1 :] if after is not BREAK), BREAK)
+    return [mark for mark in opened if mark in following.marks]
+
+
+def _sort_by_length(marks: Sequence[Mark], texts: Sequence[Text], place: int) -> list[Mark]:
+    """What lasts longest is outermost."""
+
+    def length(mark: Mark) -> int:
+        last = place
+        while last < len(texts) and (mark in texts[last].marks or texts[last] is BREAK):
+            last += 1
+        return last
+
+    return sorted(marks, key=lambda mark: (-length(mark), MARK_ORDER[mark.kind]))
+
+
+def _write_opening(mark: Mark, style: Style) -> str:
+    return "[" if mark.kind is MarkKind.link else _sign(mark, style)
+
+
+def _write_closing(mark: Mark, style: Style) -> str:
+    if mark.kind is not MarkKind.link:
+        return _sign(mark, style)
+    href = _write_href(mark.href)
+    if not mark.title:
+        return f"]({href})"
+    title = _IN_TITLE.sub(_add_backslash, mark.title)
+    return f']({href} "{title}")'
+
+
+def _sign(mark: Mark, style: Style) -> str:
+    return {MarkKind.em: style.em, MarkKind.strong: "**", MarkKind.strike: "~~"}[mark.kind]
+
+
+def _write_href(href: str) -> str:
+    if _BARE_HREF.fullmatch(href) and _is_balanced(href):
+        return _IN_BARE_HREF.sub(_add_backslash, href)
+    return f"<{_IN_HREF.sub(_add_backslash, href)}>"
+
+
+def _add_backslash(sign: re.Match[str]) -> str:
+    return f"\\{sign[0]}"
+
+
+def _is_balanced(href: str) -> bool:
+    depth = 0
+    for character in href:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _is_autolink(texts: tuple[Text, ...], place: int) -> bool:
+    """Whether the text is a link that shows its whole address."""
+    text = texts[place]
+    link = text.marks[0] if text.marks else None
+    if link is None or link.kind is not MarkKind.link or link.title or text.is_code:
+        return False
+    beside = texts[max(place - 1, 0) : place] + texts[place + 1 : place + 2]
+    is_whole = link.href in {text.text, f"mailto:{text.text}"} and not any(
+        link in near.marks for near in beside
+    )
+    return is_whole and bool(_AUTOLINK.fullmatch(text.text))
+
+
+def _write_text(texts: tuple[Text, ...], place: int, style: Style) -> str:
+    text = texts[place]
+    if text.is_code:
+        return _write_code(text.text)
+    if _is_autolink(texts, place):
+        return f"<{text.text}>"
+    first = place == 0 or texts[place - 1] is BREAK
+    last = place == len(texts) - 1 or texts[place + 1] is BREAK
+    return _encode_spaces(escape_text(text.text, style.escapes), first=first, last=last)
+
+
+def escape_text(text: str, escapes: Escapes) -> str:
+    """``text`` with a backslash before the characters that ``escapes`` says."""
+    if escapes is Escapes.none:
+        return text
+    if escapes is Escapes.heavy:
+        return _PUNCTUATION.sub(_add_backslash, text)
+    return _SIGNS.sub(_add_backslash, text)
+
+
+def _encode_spaces(text: str, *, first: bool, last: bool) -> str:
+    """``text`` with wide and unbreakable spaces at the ends of a line as entities: the parser drops them."""
+    if first:
+        text = _SPACE_AT_START.sub(_as_entities, text)
+    return _SPACE_AT_END.sub(_as_entities, text) if last else text
+
+
+def _as_entities(spaces: re.Match[str]) -> str:
+    return "".join(f"&#{ord(character)};" for character in spaces[0])
+
+
+def _write_code(code: str) -> str:
+    longest = max(map(len, re.findall("`+", code)), default=0)
+    fence = next(
+        "`" * length for length in range(1, longest + 2) if not re.search(f"(?<!`)`{{{length}}}(?!`)", code)
+    )
+    ends = code[0] == "`" or code[-1] == "`" or (code[0] == code[-1] == " " and code.strip(" ") != "")
+    space = " " if ends else ""
+    return f"{fence}{space}{code}{space}{fence}"
+
+
+def _finish_line(written: Sequence[str], style: Style) -> str:
+    """A line of text, which begins no block."""
+    line = "".join(written)
+    if style.escapes is Escapes.none or not (found := _LINE_START.match(line)):
+        return line
+    if found[0][-1].isalnum():
+        return f"{found[0]}\\{line[found.end() :]}"
+    return f"\\{line}"
 
 
 def write_block(block: Block, style: Style) -> str:

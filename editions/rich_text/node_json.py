@@ -4,18 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from editions.rich_text.errors import DocumentSchemaError
-from editions.rich_text.inline_reader import sort_marks
-from editions.rich_text.links import MAX_HREF_LENGTH, is_editable_link
+from editions.rich_text.block_reader import sort_marks
 from editions.rich_text.nodes import (
     BREAK,
+    MAX_HREF_LENGTH,
     TEXT_KINDS,
     Block,
     BlockKind,
+    DocumentSchemaError,
     Mark,
     MarkKind,
     RawReason,
     Text,
+    is_editable_link,
 )
 from editions.unsafe_characters import find_unsafe_character
 

@@ -1,11 +1,12 @@
-"""The parts of a document: blocks, and in them text with marks.
+"""The nodes of a rich text, as the editor has them."""
 
-They are named tuples because a body has hundreds, which are made, compared and hashed each time it is saved.
-"""
-
+import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
+
+from markdown_it import MarkdownIt
 
 
 class MarkKind(StrEnum):
@@ -160,3 +161,47 @@ class Block(NamedTuple):
     order: int = 1
     source: str = ""
     why: RawReason | None = None
+
+
+class UnwritableError(Exception):
+    """Markdown cannot say what the document shows. The message says what and what to do, for the writer.
+
+    ``block`` is the place of the block among the document's own, from zero; None if it is about all of them.
+    """
+
+    def __init__(self, message: str, *, block: int | None = None) -> None:
+        super().__init__(message)
+        self.block = block
+
+
+class DocumentSchemaError(Exception):
+    """This is no document of the editor: another program made it, or somebody who means harm."""
+
+
+MAX_HREF_LENGTH = 4000
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+# What browsers leave out before they look for the scheme (URL Standard §4.4).
+_IGNORED = re.compile(r"[\x00-\x20\x7f]")
+# What may be opened by a click in the editor. What an email may have is another question, which the checks
+# answer with words for the writer.
+_SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms", "ftp", "ftps"})
+
+
+def is_editable_link(href: str) -> bool:
+    """Whether ``href`` runs nothing when it is opened: it has no scheme such as ``javascript:``.
+
+    ``example.org:8080`` begins with the name of a host and no scheme.
+    """
+    found = _SCHEME.match(_IGNORED.sub("", href))
+    return found is None or "." in found[1] or found[1].lower() in _SCHEMES
+
+
+def normalise_href(href: str) -> str:
+    """``href`` as the parser reads it: percent-encoded, with the host in ASCII."""
+    return _parser().normalizeLink(href.strip())
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark")

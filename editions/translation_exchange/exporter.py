@@ -1,14 +1,85 @@
-"""Collects the texts of an edition, with their translations into one language."""
+"""Which texts of an edition are sent to a translator."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from editions.errors import EditionError
 from editions.rich_text.nodes import Text
-from editions.source.front_matter import FrontMatter
-from editions.translation_exchange.body_units import list_body_units
-from editions.translation_exchange.edition_texts import TranslatedFile, list_translated_files
-from editions.translation_exchange.fields import list_fields
-from editions.translation_exchange.unit import Exchange, FileUnits, Texts, TranslationUnit
+from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
+from editions.source.front_matter import FrontMatter, read_front_matter
+from editions.source.text_file import TextFile, read_text_file
+from editions.translation_exchange.units import (
+    Exchange,
+    FileUnits,
+    Texts,
+    TranslationUnit,
+    list_body_units,
+    list_fields,
+)
+
+EDITION_ID = "edition"
+STORY_PREFIX = "stories."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatedFile:
+    """A file and its translation. ``id`` is :data:`EDITION_ID` or ``stories.SLUG``. ``name`` is the
+    translation's file name, whether it exists or not: ``text`` is None if it does not."""
+
+    id: str
+    original: TextFile
+    front_matter: FrontMatter
+    name: str
+    text: str | None
+
+    @property
+    def is_story(self) -> bool:
+        return self.id.startswith(STORY_PREFIX)
+
+    def read_translation(self) -> FrontMatter:
+        """The translation's front matter and body; empty if there is none."""
+        return read_front_matter(TextFile(name=self.name, text=self.text or "---\n---\n"))[0]
+
+
+def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
+    """Every file of the edition in ``folder`` with its translation into ``language``: the edition, then its
+    stories.
+
+    Raises:
+        EditionError: a file cannot be read.
+    """
+    contents = scan_folder(folder)
+    if not contents.has_edition:
+        raise EditionError(contents.problems)
+    for identifier, original, name in _list_names(contents, language):
+        file = _read(folder, original)
+        translation = _read(folder, name) if (folder / name).exists() else None
+        front_matter, problems = read_front_matter(file)
+        if front_matter.values is None:
+            raise EditionError(problems)
+        yield TranslatedFile(
+            id=identifier,
+            original=file,
+            front_matter=front_matter,
+            name=name,
+            text=translation.text if translation else None,
+        )
+
+
+def _list_names(contents: FolderContents, language: str) -> Iterator[tuple[str, str, str]]:
+    translation = contents.translations.get(language, f"edition.{language}.md")
+    yield EDITION_ID, EDITION_FILE, translation
+    for story in contents.stories:
+        name = story.translations.get(language, f"{story.original.removesuffix('.md')}.{language}.md")
+        yield f"{STORY_PREFIX}{story.slug}", story.original, name
+
+
+def _read(folder: Path, name: str) -> TextFile:
+    file, problems = read_text_file(folder, name)
+    if file is None:
+        raise EditionError(problems)
+    return file
 
 
 def export_texts(folder: Path, language: str) -> Exchange:

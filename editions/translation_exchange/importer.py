@@ -1,26 +1,30 @@
-"""Takes translations back: what changes in which file, and what cannot be taken."""
+"""Taking back what a translator returned."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from editions.changes.front_matter_change import change_front_matter
-from editions.errors import EditionError, FrontMatterError
-from editions.rich_text.errors import DocumentSchemaError, UnwritableError
-from editions.rich_text.nodes import Mark
+from editions.errors import DocumentError, EditionError, FrontMatterError
+from editions.rich_text.nodes import DocumentSchemaError, Mark, UnwritableError
 from editions.source.front_matter import FrontMatter
 from editions.source.schema import EditionTranslation, StoryTranslation
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
-from editions.translation_exchange.body_units import fill_body
-from editions.translation_exchange.edition_texts import TranslatedFile, list_translated_files
-from editions.translation_exchange.exporter import make_units
-from editions.translation_exchange.fields import apply_fields, list_fields
-from editions.translation_exchange.unit import (
+from editions.translation_exchange.exporter import (
+    TranslatedFile,
+    export_texts,
+    list_translated_files,
+    make_units,
+)
+from editions.translation_exchange.units import (
     FileUnits,
     ReturnedUnit,
     Texts,
     TranslationUnit,
+    apply_fields,
+    fill_body,
+    list_fields,
     normalise,
     plain_text,
 )
@@ -201,3 +205,45 @@ def _list_signs(texts: Texts) -> list[tuple[str, frozenset[Mark]]]:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+_ZIP = b"PK\x03\x04"
+
+
+def read_translations(name: str, data: bytes, folder: Path, language: str) -> ImportedTranslations:
+    """Work out what the returned file ``name`` changes in the translation of an edition. Writes nothing.
+
+    Raises:
+        DocumentError: it is neither Word nor XLIFF, cannot be read, or is for another language.
+        EditionError: a file of the edition cannot be read.
+    """
+    return import_translations(folder, language, _read(name, data, folder, language))
+
+
+def _read(name: str, data: bytes, folder: Path, language: str) -> list[ReturnedUnit]:
+    if data.startswith(_ZIP):
+        from editions.translation_exchange.word_format import read_docx
+
+        return read_docx(name, data, export_texts(folder, language))
+    if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") or data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        from editions.translation_exchange.xliff import read_xliff
+
+        target, units = read_xliff(name, data)
+        if target and target.lower() != language.lower():
+            raise DocumentError(
+                name,
+                "other-language",
+                Phrase(
+                    gettext_noop(
+                        "it is a translation into %(target)s, not into %(language)s. Choose its language."
+                    ),
+                    target=target,
+                    language=language,
+                ),
+            )
+        return units
+    raise DocumentError(
+        name,
+        "not-a-translation",
+        gettext_noop("it is neither a Word document (.docx) nor XLIFF. Send back the exported file."),
+    )

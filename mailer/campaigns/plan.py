@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
-from editions.checks.disabled_checks import DisabledCheckResult
+from editions.checks.registry import DisabledCheckResult
 from editions.errors import Level, Problem
 from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.corrections import CorrectionRecord

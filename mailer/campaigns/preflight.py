@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 
-from editions.checks.disabled_checks import (
+from editions.checks.inbox import find_repeated_subjects
+from editions.checks.registry import (
     DisabledCheckResult,
     apply_disabled_checks,
     merge_disabled_results,
     validate_disabled_checks,
 )
-from editions.checks.repeated_subject import find_repeated_subjects
 from editions.errors import Level, Problem
 from editions.model import Edition, arrange_sections
 from editions.reader import Inspection, inspect_edition

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from editions.model import Personalisation
 from mailer.atomic_write import write_atomically
 from mailer.errors import MailerError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from editions.cache import LatestCache
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, EditionForm, arrange_sections
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import TemplateError

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from mailer.checks.mail.parsed_mail import Mail
 from mailer.rendering.themes.theme_files import load_theme
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from editions.errors import Level
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from mailer.campaigns.preflight import run_preflight
 from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS

@@ -13,8 +13,8 @@ from PIL import Image
 from editions import cache
 from editions.cache import BoundedCache, LatestCache, digest_content, is_settled, known_digest, stamp_file
 from editions.errors import ImageError
-from editions.images import prepare
-from editions.images.prepare import measure_image, prepare_image
+from editions.images import prepared_images
+from editions.images.prepared_images import measure_image, prepare_image
 from editions.reader import Inspection, inspect_edition
 from editions.source import document
 from tests.factories.draft_edition import SECTORS, Draft
@@ -304,13 +304,13 @@ def test_a_link_out_of_the_edition_is_refused_also_where_the_file_was_read_befor
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the pictures that were opened."""
     names: list[str] = []
-    open_image = prepare.open_image
+    open_image = prepared_images.open_image
 
     def recorded(name: str, content: bytes) -> AbstractContextManager[Image.Image]:
         names.append(name)
         return open_image(name, content)
 
-    monkeypatch.setattr(prepare, "open_image", recorded)
+    monkeypatch.setattr(prepared_images, "open_image", recorded)
     return names
 
 
@@ -385,8 +385,10 @@ def test_a_damaged_picture_is_an_error_until_it_is_replaced(tmp_path: Path) -> N
 def test_pictures_are_kept_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[str]
 ) -> None:
-    small: BoundedCache[prepare.PreparedImage] = BoundedCache(3000, measure=lambda image: len(image.data))
-    monkeypatch.setattr(prepare, "_prepared", small)
+    small: BoundedCache[prepared_images.PreparedImage] = BoundedCache(
+        3000, measure=lambda image: len(image.data)
+    )
+    monkeypatch.setattr(prepared_images, "_prepared", small)
     paths = [draw(tmp_path / f"{number}.png", f"#0000{number:02x}") for number in range(12)]
     for path in paths:
         prepare_image(path, width=200)
@@ -400,7 +402,7 @@ def test_pictures_may_be_prepared_at_the_same_time(tmp_path: Path) -> None:
     paths = [draw(tmp_path / f"{number}.png", f"#00{number:02x}00") for number in range(4)]
     expected = [prepare_image(path, width=100) for path in paths]
     clear_caches()
-    found: list[list[prepare.PreparedImage]] = []
+    found: list[list[prepared_images.PreparedImage]] = []
     threads = [
         threading.Thread(target=lambda: found.append([prepare_image(path, width=100) for path in paths]))
         for _ in range(4)

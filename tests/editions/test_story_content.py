@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from editions.images.ai_labels import make_xmp
+from editions.images.prepared_images import make_xmp
 from editions.model import AiOrigin, Edition, ImageText, ReadMore
 from tests.factories.draft_edition import Draft
 

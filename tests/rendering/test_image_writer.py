@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from mailer.rendering.compiled_edition import CompiledEdition, write_media
 
 IMAGES = tuple(

@@ -16,7 +16,7 @@ from PIL import Image
 
 import templates
 from editions import cache
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, Story
 from editions.reader import read_edition
 from mailer.errors import TemplateError

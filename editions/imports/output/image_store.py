@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from editions.errors import ImageError
-from editions.images.conversion import convert_image
-from editions.images.prepare import measure_image
+from editions.images.files import convert_image
+from editions.images.prepared_images import measure_image
 from editions.imports.omissions import OmissionLog, advise, quote
 from editions.imports.source_document import MAX_IMAGE_BYTES, SourceImage
 from locales.phrase import AFTER_PLACE, FURTHER, Phrase, gettext_noop

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lxml import etree
 from lxml import html as lxml_html
 
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from mailer.checks.finding import Place
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.mail.dom import Node, list_nodes, match_rules

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from editions.cache import LatestCache
-from editions.images.prepare import PreparedImage, prepare_image
+from editions.images.prepared_images import PreparedImage, prepare_image
 from editions.model import (
     Edition,
     EditionForm,

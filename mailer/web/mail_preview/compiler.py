@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editions.checks.disabled_checks import DisabledCheckResult
+from editions.checks.registry import DisabledCheckResult
 from editions.errors import Level, Problem
-from editions.images.prepare import PreparedImage
+from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.reader import inspect_edition
 from mailer.campaigns.corrections import SEPARATOR

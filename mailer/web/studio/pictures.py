@@ -12,10 +12,9 @@ from starlette.responses import Response
 
 from editions.changes.front_matter_change import change_front_matter
 from editions.errors import FrontMatterError, ImageError
-from editions.images.added_image import add_image
+from editions.images.edition_images import MIN_STORY_IMAGE_WIDTH, add_image
 from editions.images.files import locate_image
-from editions.images.prepare import ImageSize, measure_image, prepare_image
-from editions.images.used import MIN_STORY_IMAGE_WIDTH
+from editions.images.prepared_images import ImageSize, measure_image, prepare_image
 from editions.model import CENTRE, AiOrigin, Crop, Focus, ImageShape, PeopleShown
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from editions.errors import ImageError
 from editions.images.files import locate_image
-from editions.images.prepare import prepare_image
+from editions.images.prepared_images import prepare_image
 from editions.model import Crop, StoryKind
 from editions.source.folder import EDITION_FILE
 from mailer.errors import ConfigurationError

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.checks.emoji_names import EMOJI_BY_NAME
+from editions.checks.foreign_markup import EMOJI_BY_NAME
 from editions.checks.registry import SOURCE_CHECKS
 from editions.errors import Level
-from editions.markdown.code_mask import mask_code
+from editions.markdown.dialect import mask_code
 from tests.factories.draft_edition import BODY, FIRST, STORY, Draft, place
 
 # --- merge tags ---------------------------------------------------------------------------------------------

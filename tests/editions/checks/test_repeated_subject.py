@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.checks.repeated_subject import compare_subjects, find_repeated_subjects
+from editions.checks.inbox import compare_subjects, find_repeated_subjects
 from editions.errors import Level
 
 EDITION = "---\ntitle: News\nnumber: {number}\ndate: {date}\nlanguage: {language}\nsubject: {subject}\n---\n"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from editions.errors import ImageError
-from editions.images.added_image import MAX_UPLOAD_BYTES, add_image
+from editions.images.edition_images import MAX_UPLOAD_BYTES, add_image
 
 
 def draw(colour: str = "teal", kind: str = "PNG") -> bytes:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from editions.images.ai_labels import make_xmp, read_ai_label
-from editions.images.prepare import measure_image, prepare_image
+from editions.images.prepared_images import make_xmp, measure_image, prepare_image, read_ai_label
 from editions.model import AiOrigin
 
 _IPTC = b"http://cv.iptc.org/newscodes/digitalsourcetype/"

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from editions.errors import ImageError, Level
 from editions.images.files import locate_image
-from editions.images.prepare import PreparedImage, measure_image, prepare_image
+from editions.images.prepared_images import PreparedImage, measure_image, prepare_image
 from editions.model import Crop, Focus, ImageShape, PeopleShown
 from editions.reader import inspect_edition, read_edition
 from tests.factories.draft_edition import SECTORS, Draft

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.markdown.lead import MAX_LEAD_WIDTH, find_lead, shorten_at_sentence
+from editions.markdown.plain_text import MAX_LEAD_WIDTH, find_lead, shorten_at_sentence
 
 LONG = "word " * 60
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.markdown.lettered_lists import write_marker
+from editions.markdown.dialect import write_marker
 from editions.markdown.renderer import render_markdown
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from editions.rich_text.nodes import RawReason
 from tests.editions.rich_text.torture import TORTURE
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from editions.rich_text.document_reader import read_document
-from editions.rich_text.document_writer import write_document
-from editions.rich_text.errors import UnwritableError
+from editions.rich_text.document import read_document, write_document
+from editions.rich_text.nodes import UnwritableError
 from tests.editions.rich_text.bodies import sample_bodies
 from tests.editions.rich_text.documents import Edit, documents, edits
 from tests.editions.rich_text.seen import Node, contains_in_order, find_texts, node_at, see_document

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editions.rich_text.document_writer import write_document
-from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from editions.rich_text.document import write_document
+from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
 
 
 def make_document(*content: Any) -> dict[str, Any]:

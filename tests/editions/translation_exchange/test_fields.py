@@ -3,7 +3,7 @@
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_unsaved_text
 from editions.translatable_texts import list_translatable_texts
-from editions.translation_exchange.fields import list_fields
+from editions.translation_exchange.units import list_fields
 
 STORY = """---
 title: T

@@ -16,14 +16,14 @@ from editions.errors import DocumentError
 from editions.reader import inspect_edition
 from editions.rich_text.nodes import Mark, MarkKind, Text
 from editions.translation_exchange.exporter import export_texts
-from editions.translation_exchange.importer import ImportedTranslations, import_translations
-from editions.translation_exchange.returned_file import read_translations
-from editions.translation_exchange.unit import Exchange, FileUnits, ReturnedUnit, TranslationUnit
-from editions.translation_exchange.word_reader import read_docx
-from editions.translation_exchange.word_writer import write_docx
-from editions.translation_exchange.xliff_inline import NAMESPACE
-from editions.translation_exchange.xliff_reader import read_xliff
-from editions.translation_exchange.xliff_writer import write_xliff
+from editions.translation_exchange.importer import (
+    ImportedTranslations,
+    import_translations,
+    read_translations,
+)
+from editions.translation_exchange.units import Exchange, FileUnits, ReturnedUnit, TranslationUnit
+from editions.translation_exchange.word_format import read_docx, write_docx
+from editions.translation_exchange.xliff import NAMESPACE, read_xliff, write_xliff
 from tests.factories.draft_edition import SECTORS, Draft
 
 FORMATS = [write_docx, write_xliff]

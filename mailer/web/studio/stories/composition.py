@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 from editions.changes.front_matter_change import change_front_matter, read_fields
 from editions.errors import FrontMatterError
 from editions.model import StoryKind
-from editions.rich_text.document_writer import write_document
-from editions.rich_text.errors import DocumentSchemaError
+from editions.rich_text.document import write_document
+from editions.rich_text.nodes import DocumentSchemaError
 from editions.source.text_file import normalise_line_ends
 from editions.source.yaml_parser import YamlValue
 from mailer.web.forms import Form

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from editions.model import AiOrigin
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from editions.rich_text.node_json import decode_document
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import read_front_matter

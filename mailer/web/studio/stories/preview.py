@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from editions.errors import FrontMatterError
 from editions.model import EditionForm
-from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
 from locales.phrase import read_error
 from mailer.rendering.body.variants import Variant
 from mailer.team.members import Permission

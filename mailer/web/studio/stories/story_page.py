@@ -6,7 +6,7 @@ from dataclasses import replace
 from starlette.responses import JSONResponse, Response
 
 from editions.errors import FrontMatterError
-from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
 from locales.countries import country_name, find_countries, suggest_countries
 from locales.phrase import read_error
 from mailer.campaigns.correction_plan import has_been_sent

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from editions.errors import DocumentError, EditionError
 from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
-from editions.translation_exchange.returned_file import read_translations
-from editions.translation_exchange.unit import Exchange
+from editions.translation_exchange.importer import read_translations
+from editions.translation_exchange.units import Exchange
 from locales.languages import canonical_language
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
@@ -151,14 +151,14 @@ def show_exchange(edition: str, language: str, page: PageDep) -> Response:
 
 def download_word(edition: str, language: str, page: PageDep) -> Response:
     """Send all texts as a Word document."""
-    from editions.translation_exchange.word_writer import write_docx
+    from editions.translation_exchange.word_format import write_docx
 
     return _download(page, edition, language, write_docx, "docx", _WORD)
 
 
 def download_xliff(edition: str, language: str, page: PageDep) -> Response:
     """Send all texts as XLIFF, for translators' programs."""
-    from editions.translation_exchange.xliff_writer import write_xliff
+    from editions.translation_exchange.xliff import write_xliff
 
     return _download(page, edition, language, write_xliff, "xlf", _XLIFF)
 

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from editions.changes.front_matter_change import read_fields
 from editions.errors import FrontMatterError
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, render_markdown
-from editions.rich_text.document_reader import read_document
-from editions.rich_text.errors import DocumentSchemaError, UnwritableError
+from editions.rich_text.document import read_document
 from editions.rich_text.node_json import decode_document
+from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
 from editions.source.front_matter import FrontMatter
 from editions.text_diff.comparison import ChangeKind, compare_texts
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words

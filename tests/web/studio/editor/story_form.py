@@ -12,8 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import Browser, CDPSession, Locator, Page, Route
 from starlette.responses import HTMLResponse, Response
 
-from editions.rich_text.document_reader import read_document
-from editions.rich_text.document_writer import write_document
+from editions.rich_text.document import read_document, write_document
 from locales.languages import text_direction
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.security import STUDIO_POLICY, SecurityMiddleware, SecurityRules

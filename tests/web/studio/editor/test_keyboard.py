@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from tests.web.studio.editor.story_form import StoryForm, make_document, make_paragraph
 
 TABLE = "| a | b |\n|---|---|\n| c | d |\n"

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, expect
 
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from tests.web.studio.editor.story_form import StoryForm
 
 ADDRESS = "Address of the web page or email address"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from editions.rich_text.document_reader import read_document
+from editions.rich_text.document import read_document
 from tests.web.studio.editor.story_form import StoryForm, make_document, make_paragraph
 
 CLIPBOARD = Path(__file__).parent / "clipboard"

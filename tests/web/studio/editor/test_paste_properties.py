@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from editions.rich_text.errors import UnwritableError
+from editions.rich_text.nodes import UnwritableError
 from tests.web.studio.editor.story_form import StoryForm
 
 TAGS = (

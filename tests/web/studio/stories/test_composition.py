@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from editions.changes.front_matter_change import read_fields
 from editions.errors import FrontMatterError
-from editions.rich_text.document_reader import read_document
-from editions.rich_text.errors import DocumentSchemaError
+from editions.rich_text.document import read_document
+from editions.rich_text.nodes import DocumentSchemaError
 from mailer.web.forms import Form
 from mailer.web.studio.stories.composition import (
     FieldValue,

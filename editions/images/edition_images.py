@@ -1,20 +1,25 @@
-"""The pictures that an edition's files use: finding and checking them."""
+"""The pictures that an edition's files use, and adding one."""
 
+import os
+import re
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from anyascii import anyascii
+
 from editions.cache import BoundedCache, FileStamp
 from editions.errors import ImageError, Level, Problem
-from editions.images.files import locate_image
-from editions.images.prepare import ImageSize, measure_image, recall_size
+from editions.images.files import convert_image, locate_image
+from editions.images.prepared_images import ImageSize, decode_size, measure_image, recall_size
 from editions.model import AiOrigin
 from editions.source.document import Document
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 
 MIN_STORY_IMAGE_WIDTH = 592
 """The least width of a story's picture in pixels: that of the email without its margins."""
@@ -157,3 +162,73 @@ def _unused_image_problem(name: str) -> Problem:
             "no story uses this picture, so it will not be sent. Use it in a story, or delete it."
         ),
     )
+
+
+MAX_UPLOAD_BYTES = 30_000_000
+"""The largest file that is taken. What is kept of it is smaller."""
+_MAX_NAME = 60
+_MAX_TRIES = 1000
+
+
+def add_image(folder: Path, name: str, content: bytes) -> str:
+    """Save a picture in the edition in ``folder`` and return its file name.
+
+    ``name`` is the file's name where it comes from, of which letters, digits and hyphens are kept. A picture
+    that is there already, byte for byte, is not saved twice; one of the same name is never replaced.
+
+    Raises:
+        ImageError: it is no picture, is damaged, or is too large.
+        OSError: it cannot be saved.
+    """
+    if len(content) > MAX_UPLOAD_BYTES:
+        raise ImageError(
+            name,
+            "image-too-large",
+            Phrase(
+                gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy."),
+                name=name,
+                most=MAX_UPLOAD_BYTES // 1_000_000,
+            ),
+        )
+    data, ending = convert_image(name, content)
+    decode_size(name, data)
+    images = folder / IMAGES_FOLDER
+    images.mkdir(exist_ok=True)
+    for stem in _list_stems(name):
+        path = images / f"{stem}{ending}"
+        if path.is_file() and path.read_bytes() == data:
+            return path.name
+        if _write_new(path, data):
+            return path.name
+    raise ImageError(
+        name,
+        "image-name",
+        Phrase(gettext_noop("%(name)s: too many pictures have this name. Rename the file."), name=name),
+    )
+
+
+def _list_stems(name: str) -> list[str]:
+    ascii_name = anyascii(Path(name).stem).lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:_MAX_NAME].strip("-") or "picture"
+    return [stem, *(f"{stem}-{number}" for number in range(2, _MAX_TRIES))]
+
+
+def _write_new(path: Path, data: bytes) -> bool:
+    """Write a file that does not exist yet, complete or not at all; return False if there is one."""
+    if path.exists() or path.is_symlink():
+        return False
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        # A link is made only if the name is free, also when two people send a picture at once.
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,291 @@
+"""The units of an exchange with translators: what of an edition is translated, and putting it back."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from editions.rich_text.block_reader import SourceDocument, read_blocks
+from editions.rich_text.document import write_document
+from editions.rich_text.node_json import encode_document
+from editions.rich_text.nodes import TEXT_KINDS, Block, BlockKind, Text
+from editions.source.front_matter import FrontMatter
+from editions.source.yaml_parser import KeyPath, YamlValue
+from editions.translatable_texts import TextForm, TranslatableText, list_translatable_texts
+
+Texts = tuple[Text, ...]
+_INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationUnit:
+    """One text. ``id`` is unique in its file: ``title``, ``read_more.0.what``, ``body.3.0``. ``note`` tells
+    the translator what it is. ``target`` is empty if there is no translation. A ``plain`` text has no marks;
+    ``is_markdown`` is one written in Markdown, whose signs the translator keeps."""
+
+    id: str
+    note: str
+    source: Texts
+    target: Texts = ()
+    plain: bool = True
+    is_markdown: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileUnits:
+    """The units of one file. ``id`` is ``edition`` or ``stories.SLUG``; ``name`` is the original's file name,
+    ``title`` what it is called."""
+
+    id: str
+    name: str
+    title: str
+    units: tuple[TranslationUnit, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """The texts of an edition with their translations into ``language``. ``slug`` names the edition,
+    ``title`` is the newsletter's, ``source_language`` the language of the originals."""
+
+    slug: str
+    title: str
+    source_language: str
+    language: str
+    files: tuple[FileUnits, ...]
+
+    def list_units(self) -> Iterator[tuple[FileUnits, TranslationUnit]]:
+        """Every unit with its file, in the order of the edition."""
+        for file in self.files:
+            for unit in file.units:
+                yield file, unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnedUnit:
+    """A unit as it came back. ``source`` is what the file says the original was; None if it does not say.
+    ``place`` names it for people: a row, or an id."""
+
+    file_id: str
+    id: str
+    source: Texts | None
+    target: Texts
+    place: str
+
+
+def drop_invalid(text: str) -> str:
+    """``text`` without the characters that XML 1.0 cannot have (2.2)."""
+    return _INVALID.sub("", text)
+
+
+def plain_text(texts: Texts) -> str:
+    """``texts`` without their marks."""
+    return "".join(text.text for text in texts)
+
+
+def normalise(texts: Texts) -> str:
+    """What is compared to find whether an original is the same: its words, whatever the spaces."""
+    return " ".join(plain_text(texts).replace("\xa0", " ").split())
+
+
+WHOLE_BODY = "body"
+_NOTES = {
+    BlockKind.paragraph: "Paragraph",
+    BlockKind.heading: "Heading in the text",
+    BlockKind.raw: "Written in Markdown: keep its signs",
+}
+
+
+def list_body_units(original: str, translation: str) -> Iterator[TranslationUnit]:
+    """The units of a body, each with its translation.
+
+    Where the translation is not divided as the original is, nobody can tell which paragraph is which, so the
+    whole body is one unit, in Markdown.
+    """
+    blocks = _read(original)
+    translated = _read(translation)
+    if translation.strip() and _shapes(blocks) != _shapes(translated):
+        yield TranslationUnit(
+            id=WHOLE_BODY,
+            note="The whole text, in Markdown: keep its signs",
+            source=(Text(original.strip()),),
+            target=(Text(translation.strip()),),
+            is_markdown=True,
+        )
+        return
+    targets = dict(_walk(translated)) if translation.strip() else {}
+    for path, block in _walk(blocks):
+        is_raw = block.kind is BlockKind.raw
+        found = targets.get(path)
+        yield TranslationUnit(
+            id=path,
+            note=_NOTES[block.kind],
+            source=_texts_of(block),
+            target=_texts_of(found) if found else (),
+            plain=is_raw,
+            is_markdown=is_raw,
+        )
+
+
+def fill_body(original: str, translation: str, targets: dict[str, Texts]) -> str:
+    """Return the translation of a body with new ``targets`` by their ids. What has none keeps the translation
+    it has, or else the original's words; every block that does not change keeps its bytes.
+
+    Raises:
+        UnwritableError: Markdown cannot write one of the texts.
+        DocumentSchemaError: one of the texts has what no email may have, such as a link to a script.
+    """
+    if WHOLE_BODY in targets:
+        return f"{plain_text(targets[WHOLE_BODY]).strip()}\n"
+    template = _read(translation) if translation.strip() else _read(original)
+
+    def fill(path: str, block: Block) -> Block:
+        if path not in targets:
+            return block
+        if block.kind is BlockKind.raw:
+            return block._replace(source="".join(text.text for text in targets[path]))
+        return block._replace(texts=targets[path])
+
+    filled = list(_map(template, fill))
+    return write_document(translation, encode_document(filled)).markdown
+
+
+def _read(body: str) -> tuple[Block, ...]:
+    found: SourceDocument = read_blocks(body)
+    return tuple(
+        one.block._replace(source=one.source) if one.block.kind is BlockKind.raw else one.block
+        for one in found.blocks
+    )
+
+
+def _walk(blocks: Sequence[Block], path: str = WHOLE_BODY) -> Iterator[tuple[str, Block]]:
+    for number, block in enumerate(blocks):
+        here = f"{path}.{number}"
+        if block.kind is BlockKind.raw or (block.kind in TEXT_KINDS and block.texts):
+            yield here, block
+        yield from _walk(block.blocks, here)
+
+
+def _map(
+    blocks: Sequence[Block], change: Callable[[str, Block], Block], path: str = WHOLE_BODY
+) -> Iterator[Block]:
+    for number, block in enumerate(blocks):
+        here = f"{path}.{number}"
+        changed = change(here, block)
+        yield changed._replace(blocks=tuple(_map(block.blocks, change, here)))
+
+
+def _shapes(blocks: Sequence[Block]) -> tuple[object, ...]:
+    return tuple((block.kind, block.level, _shapes(block.blocks)) for block in blocks)
+
+
+def _texts_of(block: Block) -> Texts:
+    return (Text(block.source),) if block.kind is BlockKind.raw else block.texts
+
+
+_FIELD_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "date": "The day, as readers see it",
+        "lead": "Summary in a digest",
+        "period": "The period it covers",
+        "subject": "Subject of the email, at most 70 characters",
+        "preheader": "What inboxes show after the subject, 40 to 130 characters",
+        "letter.title": "Heading of the letter",
+        "letter.name": "Who signs the letter, if written otherwise",
+        "letter.titles": "A line below the name",
+        "read_more.what": "Words of a link: “Read more: …”",
+        "button.what": "Words of the button",
+        "video.what": "Words of the link to a video: “Watch: …”",
+    }
+)
+_PICTURE_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "alt": "Description of {0}, for readers who cannot see it",
+        "caption": "Text below {0}",
+        "credit": "Who made {0}",
+    }
+)
+_PICTURES: Mapping[str, str] = MappingProxyType(
+    {
+        "image": "the picture",
+        "images": "further picture {0}",
+        "video": "the video’s picture",
+        "letter.portrait": "the portrait",
+    }
+)
+
+Field = tuple[KeyPath, str]
+"""The keys that lead to a text, and a note for the translator."""
+
+
+def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[Field]:
+    """The texts in the front matter of a story, or of the edition itself, that a translator gets: all but the
+    addresses of links."""
+    for text in list_translatable_texts(front_matter, is_story=is_story):
+        if text.path[-1] != "url":
+            note = _describe(text.path, is_story=is_story)
+            yield from ((path, note) for path in _list_places(front_matter, text))
+
+
+def _describe(path: KeyPath, *, is_story: bool) -> str:
+    keys = [key for key in path if isinstance(key, str)]
+    if path == ("title",):
+        return "Heading of the story" if is_story else "Name of the newsletter"
+    if path[0] == "introductions":
+        return f"Introduction of the section {path[-1]}, in Markdown"
+    if (note := _PICTURE_NOTES.get(keys[-1])) is not None:
+        number = next((key + 1 for key in path if isinstance(key, int)), 0)
+        return note.format(_PICTURES[".".join(keys[:-1])].format(number))
+    return _FIELD_NOTES[".".join(keys)]
+
+
+def _list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[KeyPath]:
+    """Where a text is: a single item may stand without a list, and of several lines, each is a text."""
+    path = text.path
+    if text.form is TextForm.lines:
+        lines = front_matter.value(*path)
+        yield from ((*path, number) for number in range(len(lines) if isinstance(lines, list) else 0))
+    elif len(path) > 1 and path[1] == 0 and not isinstance(front_matter.value(path[0]), list):
+        yield (path[0], *path[2:])
+    else:
+        yield path
+
+
+def apply_fields(
+    values: Mapping[str, YamlValue], fields: Mapping[KeyPath, str], original: FrontMatter
+) -> dict[str, YamlValue]:
+    """Return the top-level keys of a translation's front matter that ``fields`` change, with new values.
+
+    ``values`` are those of the translation now. Lists get as many items as the ``original`` has: an item
+    says in which place it is by its place alone.
+    """
+    changed: dict[str, Any] = {}
+    for path, text in fields.items():
+        key = str(path[0])
+        if len(path) == 1:
+            changed[key] = text
+            continue
+        if key not in changed:
+            changed[key] = _copy(values.get(key))
+        changed[key] = _put(changed[key], path[1:], text, original.value(key))
+    return changed
+
+
+def _copy(value: "YamlValue | None") -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _put(value: Any, path: Sequence[str | int], text: str, original: YamlValue) -> Any:
+    first, rest = path[0], path[1:]
+    if isinstance(first, int):
+        items = value if isinstance(value, list) else [value] if value else []
+        wanted = len(original) if isinstance(original, list) else first + 1
+        items += [{} if rest else "" for _ in range(wanted - len(items))]
+        inner = original[first] if isinstance(original, list) and first < len(original) else ""
+        items[first] = _put(items[first], rest, text, inner) if rest else text
+        return items
+    found = value if isinstance(value, dict) else {}
+    inner = original.get(first, "") if isinstance(original, dict) else ""
+    return {**found, first: _put(found.get(first), rest, text, inner) if rest else text}
