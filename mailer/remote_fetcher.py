@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from editions.imports.remote_file import FetchError, RemoteFile
+from editions.imports.source_document import FetchError, RemoteFile
 from locales.phrase import Phrase, gettext_noop
 from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
 

@@ -11,8 +11,7 @@ import pytest
 
 from editions.imports.feed_stories import MAX_ENTRIES
 from editions.imports.importer import import_document, import_feed
-from editions.imports.omissions import Omission
-from editions.imports.remote_file import FetchError, RemoteFile
+from editions.imports.source_document import FetchError, Omission, RemoteFile
 from editions.reader import inspect_edition
 from locales.phrase import gettext_noop
 from mailer.database import backup

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from editions.imports.remote_file import FetchError
+from editions.imports.source_document import FetchError
 from mailer.public_http import Address
 from mailer.remote_fetcher import RemoteFetcher
 

@@ -1,37 +1,93 @@
-"""From a feed to stories: one for each entry, newest first."""
+"""From a feed to stories: finding it, one story for each entry, and its pictures."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
 from html import escape
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from editions.errors import DocumentError
-from editions.imports.alt_text import choose_alt
-from editions.imports.document import DocumentContent
-from editions.imports.feed.parser import Feed, FeedEntry
-from editions.imports.feed.pictures import RemotePictureFinder
+from editions.errors import DocumentError, ImageError
+from editions.images.files import open_image
+from editions.imports.document import DocumentContent, choose_alt, detect_language
+from editions.imports.feed_parser import Feed, FeedEntry, parse_feed
 from editions.imports.html.chapters import Chapter, TitleLink, extract_notes
-from editions.imports.html.cleaner import CleanChapter, clean_chapter
+from editions.imports.html.cleaner import CleanChapter, clean_chapter, keep_picture_links
 from editions.imports.html.inline_spans import one_line_text, split_double_at
-from editions.imports.html.picture_links import keep_picture_links
 from editions.imports.html.story_starts import StartRule, StoryStarts
 from editions.imports.html.tree import text_content
-from editions.imports.language_detector import detect_language
-from editions.imports.omissions import (
+from editions.imports.source_document import (
+    MAX_IMAGE_BYTES,
     WHOLE_DOCUMENT,
+    Fetch,
+    FetchError,
+    OmissionKind,
     OmissionLog,
+    RemoteFile,
+    SourceImage,
     locate,
     quote,
     shorten_quotation,
 )
-from editions.imports.remote_file import Fetch
 from editions.imports.web_page.converter import PageConverter
-from editions.imports.web_page.parser import parse_page
+from editions.imports.web_page.pictures import PictureFinder
+from editions.imports.web_page.reader import decode_page, parse_page
 from editions.markdown.links import find_link_fault
-from locales.phrase import Phrase, gettext_noop, join_sentences
+from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences, read_error
+
+_INVISIBLE = 2
+_PIXEL_BYTES = 2_000
+
+
+class RemotePictureFinder(PictureFinder):
+    """Finds the pictures of one feed; each address is fetched once."""
+
+    def __init__(self, name: str, omissions: OmissionLog, fetch: Fetch) -> None:
+        super().__init__(name, None, omissions)
+        self._fetch = fetch
+        self._fetched: dict[str, bytes | str] = {}
+        self.base = ""
+        """The address that those of the next pictures are relative to."""
+
+    def _log_missing(self, source: str, alt: str) -> None:
+        """Log a picture that is in the text and damaged; for others :meth:`_read` knows the reason."""
+        if source.startswith("data:"):
+            super()._log_missing(source, alt)
+
+    def _read(self, source: str, alt: str) -> SourceImage | None:
+        if source.startswith("data:"):
+            return super()._read(source, alt)
+        address = urljoin(self.base, source)
+        if address not in self._fetched:
+            try:
+                self._fetched[address] = self._fetch(address, MAX_IMAGE_BYTES).data
+            except FetchError as error:
+                self._fetched[address] = read_error(error)
+        data = self._fetched[address]
+        if isinstance(data, str):
+            what = locate(quote(gettext_noop("a picture"), alt), address)
+            self._omissions.add(Phrase(AFTER_PLACE, place=what, words=data))
+            return None
+        if _is_invisible(data):
+            self._omissions.count(OmissionKind.pixel, alt)
+            return None
+        name = PurePosixPath(unquote(urlsplit(address).path)).name or "picture"
+        return SourceImage(
+            part=f"{hashlib.sha256(data).hexdigest()[:12]}/{name}", alt=alt, size=len(data), read=lambda: data
+        )
+
+
+def _is_invisible(data: bytes) -> bool:
+    if len(data) > _PIXEL_BYTES:
+        return False
+    try:
+        with open_image("picture", data) as image:
+            return min(image.size) <= _INVISIBLE
+    except ImageError:
+        return False
+
 
 MAX_ENTRIES = 100
 """The most stories that are made of one feed."""
@@ -167,3 +223,58 @@ def _one_line(text: str) -> str:
     # Characters that no XML may have would stop lxml.
     line.text = "".join(character for character in text if character.isprintable() or character.isspace())
     return one_line_text(line)
+
+
+_MAX_FEED_BYTES = 20_000_000
+_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
+
+
+def find_feed(address: str, fetch: Fetch) -> Feed:
+    """The feed at ``address``, or the first one that the page there names.
+
+    Raises:
+        DocumentError: it cannot be fetched, or is neither.
+    """
+    found = _fetch(address, fetch)
+    if feed := parse_feed(found.data, address=found.address, charset=found.charset):
+        return feed
+    named = _named_feed(found)
+    if not named:
+        raise DocumentError(
+            address,
+            "not-a-document",
+            gettext_noop(
+                "this is not a feed, and it names none. Look for an address that ends in feed, rss or atom; "
+                "or save the page with a browser and import that file."
+            ),
+        )
+    found = _fetch(named, fetch)
+    if feed := parse_feed(found.data, address=found.address, charset=found.charset):
+        return feed
+    raise DocumentError(
+        address,
+        "not-a-document",
+        Phrase(
+            gettext_noop("it names %(named)s as its feed, but that is none. Tell the site’s office."),
+            named=named,
+        ),
+    )
+
+
+def _fetch(address: str, fetch: Fetch) -> RemoteFile:
+    try:
+        return fetch(address, _MAX_FEED_BYTES)
+    except FetchError as error:
+        raise DocumentError(address, "not-fetched", read_error(error)) from error
+
+
+def _named_feed(found: RemoteFile) -> str:
+    if b"<" not in found.data:
+        return ""
+    root = parse_page(decode_page(found.data, charset=found.charset), name=found.address)
+    for link in root.iter("link"):
+        kinds = (link.get("rel") or "").lower().split()
+        href = (link.get("href") or "").strip()
+        if "alternate" in kinds and (link.get("type") or "").lower() in _FEED_TYPES and href:
+            return urljoin(found.address, href)
+    return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from editions.errors import DocumentError
-from editions.imports.zip_archive import ZIP_ERRORS
+from editions.imports.office_archive import ZIP_ERRORS
 from locales.phrase import SENTENCES, Phrase, gettext_noop
 
 _START_BYTES = 4096

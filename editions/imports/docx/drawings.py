@@ -16,18 +16,18 @@ from editions.imports.docx.ooxml import (
     replace_element,
 )
 from editions.imports.docx.package import DocxPackage, Relationship
-from editions.imports.omissions import (
+from editions.imports.source_document import (
     CHART,
     DRAWING,
     FORM_FIELD,
     LIFTED_BOX,
     LINKED_PICTURE,
+    NO_CROP,
     QUOTED_AFTER,
     OmissionLog,
     advise,
     quote,
 )
-from editions.imports.source_document import NO_CROP
 from locales.phrase import Phrase, gettext_noop
 
 

@@ -1,6 +1,6 @@
-"""A .docx: its parts and the relationships between them. A relationship that leads out of the file is never
-followed."""
+"""A .docx: its parts and the relationships between them, read with limits and written for mammoth."""
 
+import io
 import posixpath
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 from lxml import etree
 
 from editions.imports.docx.ooxml import to_transitional
-from editions.imports.zip_archive import ZipArchive, open_zip
+from editions.imports.office_archive import ZipArchive, open_zip
 from locales.phrase import gettext_noop
 
 
@@ -94,3 +94,41 @@ def _read_relationship(folder: str, element: etree._Element) -> Relationship:
         # A target outside the zip does not name a part, and nothing outside is ever opened.
         target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
     return Relationship(kind=element.get("Type", "").rpartition("/")[2], target=target, external=external)
+
+
+_CONTENT_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="png" ContentType="image/png"/></Types>'
+)
+_RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def write_docx(
+    parts: Mapping[str, bytes], links: Mapping[str, Mapping[str, Relationship]], images: int
+) -> bytes:
+    """The ``parts`` (``document``, ``footnotes`` and so on) as a .docx, with the hyperlinks among the
+    ``links`` of each; each picture is a part that contains its number."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("[Content_Types].xml", _CONTENT_TYPES)
+        for kind, data in parts.items():
+            archive.writestr(f"word/{kind}.xml", data)
+        for kind, relations in links.items():
+            archive.writestr(f"word/_rels/{kind}.xml.rels", _relationships_xml(relations, images))
+        for number in range(images):
+            archive.writestr(f"word/media/{number}.png", str(number))
+    return packed.getvalue()
+
+
+def _relationships_xml(relationships: Mapping[str, Relationship], images: int) -> bytes:
+    root = etree.Element(f"{{{_RELATIONSHIPS_NAMESPACE}}}Relationships")
+    entries = [
+        (identifier, "hyperlink", relation.target)
+        for identifier, relation in relationships.items()
+        if relation.kind == "hyperlink"
+    ]
+    entries += [(f"picture{number}", "image", f"media/{number}.png") for number in range(images)]
+    for identifier, kind, target in entries:
+        attributes = {"Id": identifier, "Type": f"http://schemas.openxmlformats.org/{kind}", "Target": target}
+        etree.SubElement(root, f"{{{_RELATIONSHIPS_NAMESPACE}}}Relationship", attributes)
+    return etree.tostring(root)

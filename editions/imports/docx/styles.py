@@ -1,17 +1,24 @@
-"""The roles of paragraphs and the formats of runs, by their style or the style it is based on.
-
-Word's built-in styles have English names in the file in every language: "Überschrift 1" is ``heading 1``. A
-custom style counts as the style it is based on.
-"""
+"""The roles of paragraphs and the formats of runs, by their styles, their sizes and their lists."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lxml import etree
 
-from editions.imports.docx.ooxml import NAMESPACES, get_attribute, is_enabled, qualified_name
+from editions.imports.docx.ooxml import (
+    NAMESPACES,
+    ancestors,
+    get_attribute,
+    is_enabled,
+    new_element,
+    qualified_name,
+    remove_element,
+)
+from editions.imports.docx.package import DocxPackage
+from editions.imports.source_document import ITEM_BOOKMARK
 
 
 class ParagraphRole(StrEnum):
@@ -184,3 +191,113 @@ def _role_from_outline(level: str) -> tuple[ParagraphRole, int]:
     return (
         (ParagraphRole.heading, int(level) + 1) if re.fullmatch("[0-8]", level) else (ParagraphRole.body, 0)
     )
+
+
+FACT_BOOKMARK = "fact-"
+"""The beginning of the name of a bookmark that says something about its paragraph, such as ``fact-size-140``.
+mammoth keeps bookmarks, and nothing else about how a paragraph looks."""
+
+_MAX_LENGTH = 300
+
+
+class Typography:
+    """The type of the paragraphs of one part."""
+
+    def __init__(self, root: etree._Element, styles: Styles) -> None:
+        self._styles = styles
+        sizes: Counter[int] = Counter()
+        for paragraph in root.iter(qualified_name("w:p")):
+            for size, _, length in self._runs(paragraph):
+                sizes[size] += length
+        self._body_size = sizes.most_common(1)[0][0] if sizes else styles.default_size
+
+    def facts(self, paragraph: etree._Element, role: ParagraphRole) -> list[str]:
+        """What is particular about a paragraph that may be a title: its size, and whether it is all bold."""
+        if role not in {ParagraphRole.body, ParagraphRole.document_title}:
+            return []
+        runs = [*self._runs(paragraph)]
+        if not runs or sum(length for _, _, length in runs) > _MAX_LENGTH:
+            return []
+        size = round(100 * min(size for size, _, _ in runs) / self._body_size)
+        return [*([f"size-{size}"] if size != 100 else []), *(["bold"] if all(b for _, b, _ in runs) else [])]
+
+    def _runs(self, paragraph: etree._Element) -> Iterator[tuple[int, bool, int]]:
+        """The size, boldness and length of each run with visible text."""
+        properties = paragraph.find(qualified_name("w:pPr"))
+        look = self._styles.paragraph_look(properties)
+        for run in paragraph.iter(qualified_name("w:r")):
+            length = sum(len((text.text or "").strip()) for text in run.findall(qualified_name("w:t")))
+            if not length or next(ancestors(run, "w:p"), None) is not paragraph:
+                continue
+            own = run.find(qualified_name("w:rPr"))
+            style = self._styles.run_style(own)
+            size = read_size(own) or style.size or look.size or self._styles.default_size
+            has_own = own is not None and own.find(qualified_name("w:b")) is not None
+            yield size, is_enabled(own, "w:b") if has_own else style.bold or look.bold, length
+
+
+def add_facts(paragraph: etree._Element, facts: list[str]) -> None:
+    """Write ``facts`` into ``paragraph``, after its properties."""
+    for fact in facts:
+        paragraph.insert(1, new_element("w:bookmarkStart", w_name=f"{FACT_BOOKMARK}{fact}"))
+
+
+_ABSTRACT = qualified_name("w:abstractNum")
+
+
+def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
+    """The parts that define lists: the numbering, and of the styles only those for numbering."""
+    parts = {}
+    for kind in ("styles", "numbering"):
+        root = package.parse_part(package.part_of_kind(kind))
+        if root is None:
+            continue
+        for style in root.findall(qualified_name("w:style")):
+            if get_attribute(style, name="w:type") != "numbering":
+                remove_element(style)
+        parts[kind] = etree.tostring(root)
+    return parts
+
+
+def read_list_starts(package: DocxPackage) -> dict[tuple[str, int], int]:
+    """The number at which each list begins at each level, by the list's id; lists that begin at 1 are left
+    out."""
+    root = package.parse_part(package.part_of_kind("numbering"))
+    if root is None:
+        return {}
+    kinds = {get_attribute(kind, name="w:abstractNumId"): kind for kind in root.findall(_ABSTRACT)}
+    starts: dict[tuple[str, int], int] = {}
+    for entry in root.findall(qualified_name("w:num")):
+        identifier = get_attribute(entry, name="w:numId")
+        kind = kinds.get(get_attribute(entry, "w:abstractNumId"))
+        levels = [] if kind is None else kind.findall(qualified_name("w:lvl"))
+        own = [(each, "w:start") for each in levels]
+        own += [(each, "w:startOverride") for each in entry.findall(qualified_name("w:lvlOverride"))]
+        for each, name in own:
+            level, start = get_attribute(each, name="w:ilvl"), get_attribute(each, name)
+            if level.isdecimal() and start.isdecimal():
+                starts[identifier, int(level)] = int(start)
+    return {key: start for key, start in starts.items() if start > 1}
+
+
+class ListCounter:
+    """Counts the items of lists. mammoth starts again at 1 where a list continues after other paragraphs, so
+    the number is put into the item as a bookmark, which becomes ``<a id="item-3">``. ``starts`` are the
+    numbers at which lists begin."""
+
+    def __init__(self, starts: Mapping[tuple[str, int], int]) -> None:
+        self._starts = starts
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def count(self, paragraph: etree._Element) -> None:
+        """Count ``paragraph`` if it is a list item."""
+        numbering = paragraph.find(f"{qualified_name('w:pPr')}/{qualified_name('w:numPr')}")
+        identifier, level = get_attribute(numbering, "w:numId"), int(get_attribute(numbering, "w:ilvl") or 0)
+        if not identifier:
+            return
+        for deeper in [key for key in self._counts if key[0] == identifier and key[1] > level]:
+            del self._counts[deeper]
+        before = self._counts.get((identifier, level), self._starts.get((identifier, level), 1) - 1)
+        number = self._counts[identifier, level] = before + 1
+        if number > 1:
+            paragraph.insert(1, new_element("w:bookmarkStart", w_name=f"{ITEM_BOOKMARK}{number}"))

@@ -1,39 +1,34 @@
-"""Converting the text of an OpenDocument file to HTML, in reading order.
+"""Converting the text of an .odt to HTML."""
 
-What an email cannot carry is logged with its place; text boxes become paragraphs after the one they are
-anchored to.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lxml import etree
 
-from editions.imports.html.formatted_text import TextFormat, append_image, append_text, make_list_item
-from editions.imports.html.tree import text_content
-from editions.imports.html.type_size import TypeMeasure, is_possible_title
-from editions.imports.odt.blocks import (
-    is_heading,
-    join_quotations,
-    make_block,
-    order_pictures,
-    part_caption,
-    rows_of,
+from editions.imports.html.tree import (
+    HEADINGS,
+    TextFormat,
+    TypeMeasure,
+    append_image,
+    append_text,
+    is_possible_title,
+    make_list_item,
+    text_content,
 )
-from editions.imports.odt.changes import TrackedChanges
-from editions.imports.odt.element_names import CHANGE_MARKS, INDEXES, WITHOUT_TEXT
 from editions.imports.odt.frames import FrameReader
-from editions.imports.odt.lists import ListNumbering
 from editions.imports.odt.odf import (
+    CHANGE_MARKS,
+    INDEXES,
     NAMESPACES,
+    WITHOUT_TEXT,
     get_attribute,
     get_count,
     plain_text,
     prefixed_name,
     qualified_name,
 )
-from editions.imports.odt.styles import ParagraphRole, Styles
-from editions.imports.omissions import (
+from editions.imports.odt.styles import ListNumbering, ParagraphRole, Styles
+from editions.imports.source_document import (
     FORM_FIELD,
     LIFTED_BOX,
     QUOTED_AFTER,
@@ -44,6 +39,114 @@ from editions.imports.omissions import (
     quote,
 )
 from locales.phrase import gettext_noop
+
+_MAX_REPEATED_ROWS = 100
+
+
+def make_block(role: ParagraphRole, level: int) -> etree._Element:
+    """An empty block for a paragraph with this role; ``level`` is that of a heading."""
+    if role is ParagraphRole.heading:
+        return etree.Element(f"h{min(level, 6)}")
+    named = role in {ParagraphRole.document_title, ParagraphRole.subtitle, ParagraphRole.caption}
+    return etree.Element("p", {"class": role.value} if named else {})
+
+
+def is_heading(block: etree._Element) -> bool:
+    """Whether ``block`` is a heading."""
+    return block.tag in HEADINGS
+
+
+def join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
+    """Paragraphs of a quotation that follow each other as one quotation."""
+    joined: list[etree._Element] = []
+    for block in blocks:
+        is_quotation = block.tag == "blockquote" and block.get("class") == ParagraphRole.quote.value
+        if is_quotation and joined and joined[-1].get("class") == ParagraphRole.quote.value:
+            joined[-1].extend(list(block))
+        else:
+            joined.append(block)
+    return joined
+
+
+def part_caption(block: etree._Element) -> list[etree._Element]:
+    """A picture of a text box and the text next to it, which is its caption."""
+    pictures = list(block.iter("img"))
+    if block.tag != "p" or not pictures or not text_content(block).strip():
+        return [block]
+    shown = etree.Element("p")
+    for picture in pictures:
+        tail, picture.tail = picture.tail or "", None
+        around = picture.getparent()
+        if around is not None:
+            before = picture.getprevious()
+            if before is not None:
+                before.tail = (before.tail or "") + tail
+            else:
+                around.text = (around.text or "") + tail
+            around.remove(picture)
+        shown.append(picture)
+    block.set("class", ParagraphRole.caption.value)
+    return [shown, block]
+
+
+def rows_of(table: etree._Element) -> Iterator[etree._Element]:
+    """The rows of ``table``, also those in groups, but not those of tables in its cells."""
+    for child in table:
+        name = prefixed_name(child)
+        if name == "table:table-row":
+            for _ in range(get_count(child, "table:number-rows-repeated", most=_MAX_REPEATED_ROWS)):
+                yield child
+        elif name in {"table:table-header-rows", "table:table-rows", "table:table-row-group"}:
+            yield from rows_of(child)
+
+
+def order_pictures(row: etree._Element) -> None:
+    """Move a picture on the left of a title below the title, where the reading order has the story's text."""
+    for cell in list(row)[:-1]:
+        beside = cell.getnext()
+        title = None if beside is None or not len(beside) else beside[0]
+        if title is None or title.tag not in HEADINGS or not len(cell):
+            continue
+        if all(block.find(".//img") is not None and not text_content(block).strip() for block in cell):
+            for block in reversed(cell):
+                title.addnext(block)
+
+
+class TrackedChanges:
+    """The changes that a document keeps a record of, by id."""
+
+    def __init__(self, text: etree._Element, omissions: OmissionLog) -> None:
+        self._omissions = omissions
+        self._deletions: dict[str, str] = {}
+        self._insertions: set[str] = set()
+        self._open: dict[str, list[str]] = {}
+        for region in text.iterfind("text:tracked-changes/text:changed-region", NAMESPACES):
+            name = get_attribute(region, "text:id") or region.get(
+                "{http://www.w3.org/XML/1998/namespace}id", ""
+            )
+            deleted = region.find("text:deletion", NAMESPACES)
+            if deleted is not None:
+                self._deletions[name] = plain_text(deleted)
+            elif region.find("text:insertion", NAMESPACES) is not None:
+                self._insertions.add(name)
+
+    def pass_mark(self, mark: etree._Element, kind: str) -> None:
+        """Pass the beginning, the end or the place of a change."""
+        name = get_attribute(mark, "text:change-id")
+        if kind == "text:change" and name in self._deletions:
+            self._omissions.count(OmissionKind.deletion, self._deletions[name])
+        elif kind == "text:change-start" and name in self._insertions:
+            self._open[name] = []
+        elif kind == "text:change-end" and name in self._open:
+            words = "".join(self._open.pop(name))
+            if words.strip():
+                self._omissions.count(OmissionKind.insertion, words)
+
+    def read(self, text: str) -> None:
+        """Take note of text that may be part of an insertion."""
+        for words in self._open.values():
+            words.append(text)
+
 
 _MAX_COLUMNS = 63
 _TITLES = frozenset({ParagraphRole.heading, ParagraphRole.document_title})

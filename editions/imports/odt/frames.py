@@ -7,20 +7,21 @@ from lxml import etree
 
 from editions.errors import ImageError
 from editions.images.files import open_image
-from editions.imports.odt.odf import NAMESPACES, get_attribute, plain_text, prefixed_name
-from editions.imports.odt.package import OdtPackage
+from editions.imports.odt.odf import NAMESPACES, OdtPackage, get_attribute, plain_text, prefixed_name
 from editions.imports.odt.styles import Styles
-from editions.imports.omissions import (
+from editions.imports.source_document import (
     AS_PICTURE,
     CHART,
     DRAWING,
     EQUATION,
     LINKED_PICTURE,
+    MAX_IMAGE_BYTES,
+    NO_CROP,
     OmissionLog,
+    SourceImage,
     advise,
     quote,
 )
-from editions.imports.source_document import MAX_IMAGE_BYTES, NO_CROP, SourceImage
 from locales.phrase import gettext_noop
 
 _VECTOR_ENDINGS = (".svg", ".emf", ".wmf", ".svm")

@@ -6,23 +6,29 @@ from pathlib import Path
 
 from lxml import etree
 
-from editions.imports.html.type_size import compare_sizes
-from editions.imports.odt.changes import TrackedChanges
-from editions.imports.odt.converter import OdtConverter
+from editions.imports.html.tree import compare_sizes
+from editions.imports.odt.converter import OdtConverter, TrackedChanges
 from editions.imports.odt.frames import FrameReader
-from editions.imports.odt.odf import NAMESPACES, get_attribute, plain_text, prefixed_name, qualified_name
-from editions.imports.odt.package import OdtPackage, open_odt
+from editions.imports.odt.odf import (
+    NAMESPACES,
+    OdtPackage,
+    get_attribute,
+    open_odt,
+    plain_text,
+    prefixed_name,
+    qualified_name,
+)
 from editions.imports.odt.styles import Styles
-from editions.imports.omissions import (
+from editions.imports.source_document import (
     BEFORE_HEADING,
     MACROS,
     PAGE_FOOTER,
     PAGE_HEADER,
     WHOLE_DOCUMENT,
     OmissionLog,
+    SourceDocument,
     quote,
 )
-from editions.imports.source_document import SourceDocument
 from locales.phrase import Phrase, gettext_noop
 
 # As for Word: a 300-page book has half as many.

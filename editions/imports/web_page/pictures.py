@@ -1,4 +1,4 @@
-"""The pictures of a saved page: within it, or in the folder that was saved next to it."""
+"""The pictures of a page: found in its folder, and put below the titles they belong to."""
 
 import base64
 import binascii
@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.omissions import OmissionKind, OmissionLog, locate, quote
-from editions.imports.source_document import SourceImage
-from editions.imports.web_page.css import Declarations
-from editions.imports.web_page.styles import read_pixels
+from editions.imports.html.tree import text_content
+from editions.imports.source_document import OmissionKind, OmissionLog, SourceImage, locate, quote
+from editions.imports.web_page.styles import Declarations, read_pixels
 from locales.phrase import Phrase, gettext_noop
 
 _DATA = re.compile(r"data:(?P<kind>[\w/+.-]*)(?P<options>(?:;[^,;]*)*),(?P<data>.*)", re.DOTALL)
@@ -139,3 +139,32 @@ def _read_side(element: etree._Element, said: Mapping[str, tuple[str, bool]], na
     written = said.get(name, ("", False))[0]
     pixels = read_pixels(written) if written else None
     return pixels if pixels is not None else read_pixels(element.get(name) or "")
+
+
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_MAX_TITLE_LENGTH = 120
+_LARGE = 115
+
+
+def move_pictures_below_titles(body: etree._Element) -> None:
+    """Put pictures directly above a title below it, unless the page has them below its titles."""
+    blocks = [block for block in body if len(block) or text_content(block).strip()]
+    pairs = [*pairwise(blocks)]
+    above = [(first, second) for first, second in pairs if _is_picture(first) and _is_title(second)]
+    below = sum(_is_title(first) and _is_picture(second) for first, second in pairs)
+    if below >= len(above):
+        return
+    for picture, title in above:
+        title.addnext(picture)
+
+
+def _is_picture(block: etree._Element) -> bool:
+    return block.tag == "p" and block.find(".//img") is not None and not text_content(block).strip()
+
+
+def _is_title(block: etree._Element) -> bool:
+    text = text_content(block).strip()
+    if block.tag in _HEADINGS:
+        return bool(text)
+    stands_out = block.get("data-bold") is not None or int(block.get("data-size") or 100) >= _LARGE
+    return block.tag == "p" and stands_out and 0 < len(text) <= _MAX_TITLE_LENGTH

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from editions.errors import DocumentError
-from editions.imports.feed.dates import parse_date
+from editions.imports.feed_parser import parse_date
 from editions.imports.importer import ImportedEdition, import_feed
-from editions.imports.remote_file import FetchError, RemoteFile
+from editions.imports.source_document import FetchError, RemoteFile
 from editions.reader import inspect_edition
 
 TODAY = date(2026, 11, 24)

@@ -13,7 +13,7 @@ from docx.shared import Inches
 from PIL import Image
 
 from editions.errors import Level, NewEditionError
-from editions.imports.alt_text import choose_alt
+from editions.imports.document import choose_alt
 from editions.imports.importer import ImportedEdition, import_document
 from editions.model import Edition
 from editions.reader import inspect_edition, read_edition

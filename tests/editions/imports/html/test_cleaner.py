@@ -5,7 +5,7 @@ from lxml import etree
 
 from editions.imports.html.chapters import Chapter
 from editions.imports.html.cleaner import CleanChapter, clean_chapter
-from editions.imports.omissions import OmissionLog
+from editions.imports.source_document import OmissionLog
 
 
 def clean(xml: str, notes: str = "") -> tuple[CleanChapter, list[str]]:

@@ -5,8 +5,7 @@ from lxml import etree
 
 from editions.errors import DocumentError
 from editions.imports.document import DocumentContent, read_content
-from editions.imports.omissions import OmissionLog
-from editions.imports.source_document import SourceDocument
+from editions.imports.source_document import OmissionLog, SourceDocument
 
 LONG = "<p>It met in October, and more than two hundred people came to listen, to ask and to plan.</p>"
 NAME = '<p class="title">News</p>'

@@ -17,8 +17,8 @@ from editions.imports.html.chapters import Chapter
 from editions.imports.html.cleaner import clean_chapter
 from editions.imports.html.inline_spans import has_visible_text
 from editions.imports.importer import import_document
-from editions.imports.omissions import OmissionLog
-from editions.imports.output.markdown_writer import escape_text, write_markdown
+from editions.imports.markdown_writer import escape_text, write_markdown
+from editions.imports.source_document import OmissionLog
 from editions.markdown.renderer import render_markdown
 from editions.new_edition import make_slug, quote_yaml
 from editions.source.front_matter import read_front_matter

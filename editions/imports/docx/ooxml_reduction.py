@@ -1,48 +1,91 @@
-"""Simplifying a document: removing what an email cannot carry.
-
-What mammoth would drop silently is removed here and logged with its place. What it does not support but can
-be kept (fields, content controls, text boxes, ruby text) is put into a form it supports. The result is a new
-document with plain style names, four run properties, and numbers in place of pictures, so that mammoth never
-touches another file, the network, or a picture's bytes.
-"""
+"""Reducing Word's XML to what an email can carry, before mammoth reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lxml import etree
 
-from editions.imports.docx.comments import read_comments
 from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
-from editions.imports.docx.equations import is_linear
-from editions.imports.docx.fields import FieldReader, add_fragment, read_link_address
-from editions.imports.docx.headers_and_macros import log_headers_and_macros
-from editions.imports.docx.lists import ListCounter, extract_list_parts, read_list_starts
 from editions.imports.docx.ooxml import (
+    FieldReader,
+    add_fragment,
     ancestors,
     get_attribute,
     is_enabled,
+    is_linear,
     new_element,
     plain_text,
     prefixed_name,
     qualified_name,
+    read_link_address,
     remove_element,
     replace_element,
     unwrap_element,
 )
-from editions.imports.docx.package import DocxPackage, Relationship
-from editions.imports.docx.package_writer import write_docx
-from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
-from editions.imports.docx.typography import Typography, add_facts
-from editions.imports.omissions import (
+from editions.imports.docx.package import DocxPackage, Relationship, write_docx
+from editions.imports.docx.styles import (
+    ListCounter,
+    ParagraphRole,
+    ParagraphStyle,
+    Styles,
+    Typography,
+    add_facts,
+    extract_list_parts,
+    read_list_starts,
+)
+from editions.imports.source_document import (
     AS_PICTURE,
     EQUATION,
     IN_NOTES,
+    MACROS,
+    PAGE_FOOTER,
+    PAGE_HEADER,
+    WHOLE_DOCUMENT,
     OmissionKind,
     OmissionLog,
     advise,
+    name_comment,
     quote,
 )
 from locales.phrase import Phrase, gettext_noop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comment:
+    """A comment: how it is listed, and its text."""
+
+    what: str
+    words: str
+
+
+def read_comments(package: DocxPackage) -> dict[str, Comment]:
+    """The comments, by their ids."""
+    root = package.parse_part(package.part_of_kind("comments"))
+    found = {}
+    for comment in [] if root is None else root.findall(qualified_name("w:comment")):
+        author = get_attribute(comment, name="w:author")
+        text = plain_text(comment)
+        number = get_attribute(comment, name="w:id")
+        found[number] = Comment(what=quote(name_comment(author), text), words=text)
+    return found
+
+
+def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
+    """Log the headers and footers of ``package``, and its macros."""
+    omissions.set_place(WHOLE_DOCUMENT)
+    for relation in package.relationships(package.document).values():
+        if relation.kind in {"header", "footer"} and not relation.external:
+            root = package.parse_part(relation.target)
+            text = "" if root is None else plain_text(root)
+            # A page number alone is not worth mentioning.
+            if any(character.isalpha() for character in text):
+                linked = package.relationships(relation.target).values()
+                targets = [each.target for each in linked if each.external]
+                what = PAGE_HEADER if relation.kind == "header" else PAGE_FOOTER
+                omissions.add(quote(what, text), words=" ".join([text, *dict.fromkeys(targets)]))
+    if any(part.endswith("vbaProject.bin") for part in package.parts):
+        omissions.add(MACROS)
+
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000

@@ -1,20 +1,37 @@
-"""Parsing RSS 0.9 to 2.0, RSS 1.0 (RDF) and Atom, as far as stories need it.
-
-Elements are found by their local names: many feeds declare a wrong namespace, or none. feedparser, which
-reads more formats, also rewrites the HTML of entries, so that what it removed could not be named.
-"""
+"""Parsing RSS 0.9 to 2.0, RSS 1.0 (RDF) and Atom, as far as stories need it."""
 
 import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from html.entities import html5
 from urllib.parse import urljoin
 
 from lxml import etree
 
-from editions.imports.feed.dates import parse_date
+_FRACTION = re.compile(r"(\.\d+)")
+_DAY_ALONE = re.compile(r"\d{4}(-\d\d){0,2}")
+
+
+def parse_date(text: str) -> datetime | None:
+    """A date as RFC 822 (``Tue, 3 Nov 2026 10:00:00 GMT``) or RFC 3339 (``2026-11-03T10:00:00Z``) has it;
+    None if it is neither. Without a zone it is in UTC."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        if text[:4].isdecimal():
+            if _DAY_ALONE.fullmatch(text):
+                text = (text + "-01-01")[:10] if len(text) < 10 else text
+            found = datetime.fromisoformat(_FRACTION.sub("", text))
+        else:
+            found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _NAMED_ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,30};)")

@@ -1,14 +1,9 @@
-"""A document that is a zip file, as Word and LibreOffice write it, opened within limits.
-
-A document may be an attack. A part is read only when it is needed and only up to a limit, whatever its size
-unpacked; XML with a document type is rejected, because entities can expand to gigabytes; and nothing outside
-the file is ever opened.
-"""
+"""The archive that an office document is: read with limits, and the names in its XML."""
 
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -197,3 +192,24 @@ def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
                 program=program,
             ),
         ) from error
+
+
+class XmlNames:
+    """The names of one format. ``namespaces`` has the address of each prefix."""
+
+    def __init__(self, namespaces: Mapping[str, str]) -> None:
+        self._namespaces = namespaces
+        self._prefixes = {address: prefix for prefix, address in namespaces.items()}
+
+    def qualified_name(self, name: str) -> str:
+        """``w:p`` as lxml writes it, with the namespace of its prefix."""
+        prefix, _, local = name.partition(":")
+        return f"{{{self._namespaces[prefix]}}}{local}"
+
+    def prefixed_name(self, element: etree._Element) -> str:
+        """The name of ``element`` as ``w:p``; its local name alone if its namespace has no prefix."""
+        if not isinstance(element.tag, str):
+            return ""
+        address, _, local = element.tag.removeprefix("{").rpartition("}")
+        prefix = self._prefixes.get(address)
+        return f"{prefix}:{local}" if prefix else local

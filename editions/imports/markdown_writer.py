@@ -1,10 +1,4 @@
-"""HTML blocks as Markdown that reads the same.
-
-A character is escaped only where Markdown would read something else, so that the files stay pleasant to
-edit. That depends on what is around it, so a block is first written with hardly an escape, rendered, and
-compared; one that would read differently is written again with more of them, at last with all punctuation
-escaped and without formatting.
-"""
+"""Writing clean HTML as Markdown."""
 
 import html
 import re

@@ -1,1 +1,0 @@
-"""Reading an RSS or Atom feed: every entry is a story."""

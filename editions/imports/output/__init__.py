@@ -1,1 +1,0 @@
-"""Writing the chapters as the files of an edition."""
