@@ -97,7 +97,7 @@ class ForkTemplate:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=120)
         self._folder.cleanup()
 
     def start(self, words: Sequence[str], environ: Mapping[str, str]) -> ForkedProgram:

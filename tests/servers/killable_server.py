@@ -93,7 +93,7 @@ class KillableServer:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        self._template.communicate(timeout=60)
+        self._template.communicate(timeout=120)
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
     """Check every few milliseconds until ``condition`` holds; fail with ``what`` if it never does."""
     end = time.monotonic() + seconds
     while not condition():

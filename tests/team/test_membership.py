@@ -123,7 +123,7 @@ def test_of_two_managers_who_put_each_other_out_at_once_one_stays(
 
         def put_out(member_id: int, barrier: threading.Barrier = barrier) -> bool:
             with Session(engine) as session:
-                barrier.wait(timeout=30)
+                barrier.wait(timeout=120)
                 try:
                     if act == "demote":
                         change_role(session, member_id, Role.author)

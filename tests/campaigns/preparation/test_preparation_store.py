@@ -102,7 +102,7 @@ def test_a_second_click_finds_what_the_first_has_begun(campaign_engine: Engine, 
     gate = threading.Barrier(4)
 
     def click(_: int) -> int:
-        gate.wait(timeout=30)
+        gate.wait(timeout=120)
         try:
             return begin(campaign_engine, now).campaign_id
         except AlreadyPreparedError as error:

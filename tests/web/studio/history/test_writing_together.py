@@ -97,8 +97,8 @@ def test_every_word_of_two_people_and_a_command_is_kept(slow_room: Room) -> None
             pool.submit(write_and_settle, slow_room, member, name, times=times)
             for member, name in ((slow_room.ann, "ann"), (slow_room.ben, "ben"))
         ]
-        typed = [word for writer in writers for word in writer.result(timeout=60)]
-    assert command.wait(timeout=60) == 0
+        typed = [word for writer in writers for word in writer.result(timeout=120)]
+    assert command.wait(timeout=120) == 0
     slow_room.save(slow_room.ann, slow_room.read() + "\nThe end.\n", sitting="the last page")
     with Session(slow_room.studio.engine) as session:
         in_history = select(RevisionText.text).where(RevisionText.id == RevisionFile.text_id)
