@@ -109,14 +109,20 @@ ON_BOTH: Final = frozenset({"acceptance", "database", "dispatch", "servers"})
 
 
 def list_folders(root: Path = ROOT) -> list[Turn]:
-    """List the other folders of tests, each four times: a quarter of its tests on PostgreSQL is a turn."""
+    """List the other folders of tests, each four times: a quarter of its tests on PostgreSQL is a turn.
+
+    Its room has its name. A folder without a room is due whatever has changed.
+    """
     names = [path.name for path in sorted((root / "tests").iterdir()) if path.is_dir()]
-    return [
-        Turn(POSTGRES, quarter, f"tests/{name}", (f"mailer/{name}", f"{name}/"))
-        for name in names
-        if name not in ON_BOTH
-        for quarter in range(QUARTERS)
-    ]
+    folders = []
+    for name in names:
+        rooms = [room for room in (f"mailer/{name}", name) if (root / room).exists()]
+        rooms += [f"mailer/{name}.py"] * (root / f"mailer/{name}.py").exists()
+        if name not in ON_BOTH:
+            folders += [
+                Turn(POSTGRES, quarter, f"tests/{name}", tuple(rooms) or ("",)) for quarter in range(QUARTERS)
+            ]
+    return folders
 
 
 def place_on_postgres(test: str) -> tuple[int, str] | None:

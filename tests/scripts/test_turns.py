@@ -99,6 +99,15 @@ def test_a_folder_whose_room_has_changed_goes_to_postgresql_as_a_whole(changed: 
     assert list_due(quiet(1, frozenset({"mailer/oauth/login.py"}))) < set(SOME)
 
 
+def test_a_folder_whose_room_has_another_name_goes_to_postgresql_whatever_changes(tmp_path: Path) -> None:
+    (tmp_path / "tests" / "moved").mkdir(parents=True)
+    for name in ("oauth", "privacy", "team"):
+        (tmp_path / "tests" / name).mkdir()
+        (tmp_path / "mailer" / name).mkdir(parents=True)
+    due = choose_due(quiet(1, frozenset({"README.md"})), list_folders(tmp_path))
+    assert Counter(Path(turn.path).name for turn in due) == {"moved": 4, "oauth": 1, "privacy": 1, "team": 1}
+
+
 def test_where_locks_are_tested_every_test_goes_to_postgresql_each_time() -> None:
     assert place_on_postgres("tests/dispatch/deliveries/test_ledger.py::test_it") is None
     assert place_on_postgres("tests/test_keys.py::test_it") is None
