@@ -170,7 +170,6 @@ def show_in_studio(root: Path, *, announce: Callable[[str], None], free_port: Ca
 
 
 def _let_guest_in(engine: Engine) -> str:
-    """Make the guest, and return the secret of their link."""
     now = datetime.now(UTC)
     with Session(engine) as session:
         guest = add_member(session, _GUEST, "Guest", Role.guest, now=now)
@@ -359,7 +358,7 @@ def _one_click(context: _DemoContext, message: EmailMessage) -> None:
 
 
 def find_free_port(wanted: int) -> int:
-    """The port ``wanted`` of this machine if it is free, else another that is.
+    """Return the port ``wanted`` of this machine if it is free, else another that is.
 
     Raises:
         MailerError: there is none.
@@ -376,7 +375,6 @@ def find_free_port(wanted: int) -> int:
 
 
 def _write_page(workspace: Workspace, edition: str) -> Path:
-    """Write the edition as a page on disk."""
     page = workspace.outbox / f"{edition}.html"
     write_atomically(
         page,

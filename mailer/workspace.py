@@ -65,7 +65,7 @@ class Workspace:
         return folder if folder.is_dir() else None
 
     def edition_folder(self, slug: str) -> Path:
-        """The folder of an edition.
+        """Return the folder of an edition.
 
         Raises:
             ConfigurationError: there is no such edition, or the slug points outside the folder of editions.

@@ -86,7 +86,7 @@ def make_founder(
 
 
 def check_name(text: str) -> str:
-    """The name of a sender or an organisation on one line.
+    """Return the name of a sender or an organisation on one line.
 
     Raises:
         MailerError: it is empty, or contains a character not allowed in mail.
@@ -98,7 +98,7 @@ def check_name(text: str) -> str:
 
 
 def check_address(text: str) -> str:
-    """The sender's address as it is written in SMTP.
+    """Return the sender's address as it is written in SMTP.
 
     Raises:
         MailerError: it is not an address that mail can come from.
@@ -110,7 +110,7 @@ def check_address(text: str) -> str:
 
 
 def check_postal_address(text: str) -> str:
-    """The postal address on one line.
+    """Return the postal address on one line.
 
     Raises:
         MailerError: it is too short to be one.
@@ -125,7 +125,7 @@ def check_postal_address(text: str) -> str:
 
 
 def name_sectors(text: str) -> dict[str, str]:
-    """The names in ``text``, separated by commas, by an id made from each.
+    """Return the names in ``text``, separated by commas, by an id made from each.
 
     A name without a letter or digit has the id ``sector-`` and its number.
 
@@ -181,7 +181,7 @@ def create_workspace(
 
 
 def format_settings(founder: Founder | None, *, sample: bool) -> str:
-    """The text of ``mailer.toml`` for a new workspace, as :func:`create_workspace` writes it."""
+    """Return the text of ``mailer.toml`` for a new workspace, as :func:`create_workspace` writes it."""
     example = _EXAMPLE.read_text(encoding="utf-8")
     values = tomllib.loads(example)
     sender: Mapping[str, str] = values["sender"]

@@ -86,7 +86,7 @@ class RootGroup(click.Group):
 
 
 def _describe_error(error: Exception) -> str | None:
-    """The message for an expected error; None for a bug, whose traceback is shown."""
+    """Return the message for an expected error; None for a bug, whose traceback is shown."""
     if isinstance(error, BrokenPipeError):
         # The reader of our output has closed the pipe, as `head` does: Click exits quietly.
         return None
@@ -123,7 +123,7 @@ def _describe_error(error: Exception) -> str | None:
     help="Show the full traceback of an error. You can also set MAILER_DEBUG.",
 )
 @click.pass_context
-def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - read by Boundary
+def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - read by RootGroup
     """Write, check, preview and send newsletters to partners, and account for every message.
 
     No reader is ever sent anything without --confirm.

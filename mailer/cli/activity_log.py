@@ -32,7 +32,7 @@ _NOTE = "mailer.cli.activity_log"
 
 
 def find_user() -> str:
-    """The login name of who runs the command."""
+    """Return the login name of who runs the command."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
@@ -213,7 +213,7 @@ def _name(given: Parameters, parameter: str) -> str:
 
 
 def _name_author(given: Parameters) -> str:
-    """Whom a line is for, if the user says that it is somebody else."""
+    """Return whom a line is for, if the user says that it is somebody else."""
     author = given.get("by") or given.get("person")
     return f"for {author}" if author and author != find_user() else ""
 
@@ -227,7 +227,7 @@ def _is_not(option: str) -> Callable[[Parameters], bool]:
 
 
 def _list_given(*options: str) -> Callable[[Parameters], str]:
-    """Which of the options were given, without what they say of a person."""
+    """Return which of the options were given, without what they say of a person."""
     return lambda given: ", ".join(option for option in options if given[option] not in (None, (), False))
 
 

@@ -153,7 +153,7 @@ def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
 
 
 def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
-    """When the campaign resumes by itself after its canary; None if it does not."""
+    """Return when the campaign resumes by itself after its canary; None if it does not."""
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.database.engine import open_session
 

@@ -36,7 +36,7 @@ class CliContext:
         return open_workspace(self.folder)
 
     def command_line(self, *words: str) -> str:
-        """The full command line of ``mailer WORDS`` in this workspace, to show to the user."""
+        """Return the full command line of ``mailer WORDS`` in this workspace, to show to the user."""
         place = [] if self.folder == Path() else ["-C", str(self.folder)]
         return shlex.join(["mailer", *place, *words])
 

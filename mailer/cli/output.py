@@ -58,7 +58,7 @@ def shorten(text: str, cells: int) -> str:
 
 
 def _width(text: str) -> int:
-    """The width in terminal cells: Chinese, Japanese and Korean characters take two."""
+    """Return the width in terminal cells: Chinese, Japanese and Korean characters take two."""
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 

@@ -39,7 +39,7 @@ class SendOptions:
     preparation: Preparation | None = None
 
     def make_launch_options(self, *, rate: float | None, by: str) -> LaunchOptions:
-        """The same for the launch, with what no draft says."""
+        """Return the same for the launch, with what no draft says."""
         from mailer.campaigns.launch import LaunchOptions
 
         return LaunchOptions(
@@ -104,22 +104,23 @@ def _describe(options: SendOptions, filled: SendOptions, found: Preparation) -> 
         taken.append("--again")
     if filled.start != options.start and filled.start is not None:
         taken.append(f"--at {filled.start.astimezone(UTC):%Y-%m-%dT%H:%MZ}")
-    for name in ("canary", "canary_minutes", "in_doubt"):
-        value = getattr(filled, name)
-        if value is not None and value != getattr(options, name):
-            taken.append(
-                f"--{name.replace('_', '-')} {value:g}" if name != "in_doubt" else f"--in-doubt {value}"
-            )
-    for name, option in (("count_clicks", "count-clicks"), ("archived", "archive")):
-        value = getattr(filled, name)
-        if value is not None and value != getattr(options, name):
-            taken.append(f"--{option}" if value else f"--no-{option}")
+    if filled.canary not in {None, options.canary}:
+        taken.append(f"--canary {filled.canary}")
+    if filled.canary_minutes not in {None, options.canary_minutes}:
+        taken.append(f"--canary-minutes {filled.canary_minutes:g}")
+    if filled.in_doubt not in {None, options.in_doubt}:
+        taken.append(f"--in-doubt {filled.in_doubt}")
+    if filled.count_clicks not in {None, options.count_clicks}:
+        taken.append("--count-clicks" if filled.count_clicks else "--no-count-clicks")
+    if filled.archived not in {None, options.archived}:
+        taken.append("--archive" if filled.archived else "--no-archive")
     return f"From campaign {found.campaign_id}, which is being prepared{by}: {' '.join(taken)}"
 
 
 def describe_decisions(decided: Decisions) -> Iterator[tuple[str, str]]:
-    """What was decided about a campaign, as rows of a name and words; what is left to the settings is not
-    among them."""
+    """Yield what was decided about a campaign, as rows of a name and words; what is left to the settings is
+    not among them.
+    """
     if decided.segment is not None:
         yield "segment", decided.segment
     if decided.again:

@@ -107,7 +107,7 @@ def _bar_progress(title: str) -> Iterator[ProgressCallback]:
 
 
 def line_progress(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> ProgressCallback:
-    """A callback that prints plain lines on stderr: one every ten seconds and one for each new notice."""
+    """Return a callback that prints lines on stderr: one every ten seconds and one for each new notice."""
     last, told, meter = monotonic(), "", RateMeter(monotonic)
 
     def update(counts: Counts, notice: str = "") -> None:
@@ -123,7 +123,7 @@ def line_progress(title: str, *, monotonic: Callable[[], float] = time.monotonic
 
 
 def describe_rate(meter: RateMeter, counts: Counts) -> str:
-    """The rate and the time left, such as "85/s, 2 min left"; empty while the rate is unknown."""
+    """Return the rate and the time left, such as "85/s, 2 min left"; empty while the rate is unknown."""
     if meter.rate is None:
         return ""
     rate = f"{meter.rate:,.0f}/s" if meter.rate >= 10 or not meter.rate else f"{meter.rate:.1f}/s"
@@ -132,7 +132,7 @@ def describe_rate(meter: RateMeter, counts: Counts) -> str:
 
 
 def describe_problems(counts: Counts, notice: str = "") -> str:
-    """The deliveries with problems, such as "3 rejected, 1 in doubt"; empty if there are none."""
+    """Return the deliveries with problems, such as "3 rejected, 1 in doubt"; empty if there are none."""
     numbers = (
         (counts.rejected, "rejected"),
         (counts.failed, "failed"),

@@ -32,7 +32,7 @@ def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
 
 
 def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The table in the form of the JSON output."""
+    """Return the table in the form of the JSON output."""
     return {
         "countries": [
             {"country": code, "name": _name(code, vocabulary), **_numbers(table, counts)}

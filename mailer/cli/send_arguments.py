@@ -118,7 +118,7 @@ class SendArguments(RunOptions):
     count_clicks: bool | None
 
     def read_options(self) -> SendOptions:
-        """Those that a draft may give.
+        """Return those that a draft may give.
 
         Raises:
             ScheduleError: ``at`` is not a valid time.

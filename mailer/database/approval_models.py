@@ -14,16 +14,12 @@ class RoundState(StrEnum):
     """What became of a request for approval."""
 
     open = "open"
-    """Answers are waited for."""
 
     approved = "approved"
-    """Every step was fulfilled."""
 
     changes_requested = "changes_requested"
-    """Somebody asked for changes."""
 
     withdrawn = "withdrawn"
-    """It was taken back."""
 
     replaced = "replaced"
     """The approval was asked for again, of something else."""
@@ -36,7 +32,6 @@ class ApprovalVerdict(StrEnum):
     """It may be sent exactly as it is."""
 
     changes_requested = "changes_requested"
-    """Something has to change first."""
 
 
 class ApprovalMailKind(StrEnum):

@@ -82,7 +82,7 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
 
 
 def is_held(state_reason: str) -> bool:
-    """Whether a campaign with this reason was held because its database was restored."""
+    """Return whether a campaign with this reason was held because its database was restored."""
     return state_reason.startswith(_RESTORED)
 
 
@@ -155,7 +155,6 @@ def _partial_file(path: Path) -> Iterator[Path]:
 
 
 def _copy(engine: Engine, partial: Path) -> None:
-    """Copy the database and check the copy."""
     source = engine.raw_connection()
     try:
         driver = source.driver_connection
@@ -183,7 +182,7 @@ def _describe_fault(fault: str) -> str:
 
 
 def _read_revision(connection: sqlite3.Connection) -> str | None:
-    """The revision of the tables; None if there are none."""
+    """Return the revision of the tables; None if there are none."""
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError:

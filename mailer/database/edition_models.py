@@ -30,16 +30,12 @@ class RevisionKind(StrEnum):
     """What a member had written and then left out when the conflict was settled; it was never the file."""
 
     restored = "restored"
-    """A member brought an earlier text back."""
 
     added = "added"
-    """A story was added."""
 
     removed = "removed"
-    """A story was removed."""
 
     moved = "moved"
-    """Stories were put in another order."""
 
     imported = "imported"
     """Translations came back in one file from a translator."""
@@ -52,7 +48,6 @@ class UnsavedReason(StrEnum):
     """The file had been changed underneath."""
 
     removed = "removed"
-    """The story, or the file, had been removed."""
 
     not_written = "not-written"
     """The file could not be written: a full disk, or missing permission."""

@@ -179,7 +179,9 @@ Clock = Callable[[Connection], datetime]
 
 
 def read_clock(connection: Connection) -> datetime:
-    """The database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's clock."""
+    """Return the database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's
+    clock.
+    """
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     moment = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
@@ -217,7 +219,7 @@ _COMMITS = 20
 
 
 def measure_commit_latency(engine: Engine) -> float:
-    """The median time of a durable commit, in seconds. The database is not changed.
+    """Return the median time of a durable commit, in seconds. The database is not changed.
 
     On SQLite, a temporary database next to the real one is written and deleted. On PostgreSQL, a message is
     written to the log that nothing reads.

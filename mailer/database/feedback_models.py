@@ -26,13 +26,11 @@ class FeedbackKind(StrEnum):
     """A mail server says that a message was not delivered, or is late."""
 
     complaint = "complaint"
-    """A provider says that a reader reported a message as spam."""
 
     auto_reply = "auto-reply"
     """A program answered: out of office, vacation, a receipt, a new address."""
 
     reply = "reply"
-    """A person wrote."""
 
     leave = "leave"
     """A mail to the leaving address: its token leaves the list."""
@@ -76,13 +74,11 @@ class Evidence(StrEnum):
     """By the address alone, which anyone can write: it counts only if a message was sent there lately."""
 
     person = "person"
-    """A person said who it is."""
 
     refusal = "refusal"
     """By the ledger: their mail server refused our message while it was being sent."""
 
     nothing = "nothing"
-    """Nobody was found."""
 
 
 class Consequence(StrEnum):
@@ -95,10 +91,8 @@ class Consequence(StrEnum):
     """The subscriber is marked as bounced, and the address gets no more mail."""
 
     complained = "complained"
-    """The subscriber is marked as having complained, and the address gets no more mail."""
 
     unsubscribed = "unsubscribed"
-    """The subscriber left."""
 
     alarm = "alarm"
     """Nobody was removed: it is about the sender, and shown to the team."""
@@ -120,13 +114,10 @@ class SuccessorState(StrEnum):
     """What has become of a proposed successor."""
 
     proposed = "proposed"
-    """Waits for a person to decide."""
 
     accepted = "accepted"
-    """A person added them to the list."""
 
     refused = "refused"
-    """A person decided against it."""
 
 
 def _state_index(name: str, state: str, *columns: str) -> Index:
@@ -135,7 +126,7 @@ def _state_index(name: str, state: str, *columns: str) -> Index:
 
 
 def _presence_index(name: str, column: str, *further: str) -> Index:
-    """A partial index over the rows that have a value in ``column``."""
+    """Return a partial index over the rows that have a value in ``column``."""
     condition = text(f"{column} IS NOT NULL")
     return Index(name, column, *further, sqlite_where=condition, postgresql_where=condition)
 

@@ -84,7 +84,6 @@ class PendingLaunchState(StrEnum):
     """How far a launch has come that was asked for in Studio."""
 
     unconfirmed = "unconfirmed"
-    """A second person has to confirm it."""
 
     waiting = "waiting"
     """It starts when its time has come, and can be undone until then."""

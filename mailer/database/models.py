@@ -263,7 +263,6 @@ class Dispatcher(SQLModel, table=True):
 
 
 def _state_index(state: str, *columns: str) -> Index:
-    """A partial index of the deliveries in one state."""
     condition = text(f"state = '{state}'")
     return Index(f"ix_delivery_{state}", *columns, sqlite_where=condition, postgresql_where=condition)
 

@@ -19,7 +19,6 @@ class Clicker(StrEnum):
     """Who followed a link."""
 
     person = "person"
-    """A person, as far as can be told."""
 
     scanner = "scanner"
     """A program that looks at every link of a message: a virus filter, a link preview."""
@@ -133,16 +132,13 @@ class ReportPart(StrEnum):
     """A part of a report that is kept."""
 
     ledger = "ledger"
-    """The deliveries by state."""
 
     reasons = "reasons"
-    """Why readers did not get the mail."""
 
     in_doubt = "in_doubt"
     """The numbers of the first deliveries in doubt."""
 
     breakdown = "breakdown"
-    """The readers by country and sector."""
 
     hand_over = "hand_over"
     """The time until the relay accepted the messages."""
@@ -151,7 +147,6 @@ class ReportPart(StrEnum):
     """Who has left since, and what was changed through the mail."""
 
     lost_organisations = "lost_organisations"
-    """Organisations that have no reader left."""
 
     clicks = "clicks"
     """Who followed the links, without a person."""

@@ -55,7 +55,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def read_revision(connection: Connection) -> str | None:
-    """The database's revision; None if it has none of our tables."""
+    """Return the database's revision; None if it has none of our tables."""
     has_table = connection.dialect.has_table(connection, "alembic_version")
     return connection.scalar(text("SELECT version_num FROM alembic_version")) if has_table else None
 
@@ -145,7 +145,7 @@ _JOB_TABLES_LOCK = 0x70_6D_74_6B
 
 
 def has_job_tables(connection: Connection) -> bool:
-    """Whether the tables exist, so that a launch can wake the workers."""
+    """Return whether the tables exist, so that a launch can wake the workers."""
     if connection.dialect.name != "postgresql":
         return False
     found = connection.execute(text("SELECT to_regtype(:name)"), {"name": _TYPE}).scalar()
@@ -172,8 +172,8 @@ def create_job_tables(connection: Connection) -> bool:
 
 
 def is_own_table(name: str | None, kind: str, _: Any) -> bool:
-    """Whether Alembic should compare a table (its ``include_name``): the job queue's tables are not in our
-    models.
+    """Return whether Alembic should compare a table (its ``include_name``): the job queue's tables are not in
+    our models.
     """
     return not (kind == "table" and (name or "").startswith(f"{_PACKAGE}_"))
 

@@ -46,14 +46,14 @@ class IncompleteErasureError(MailerError):
 
 
 def list_text_columns() -> Iterator[Column[str]]:
-    """Every column that may quote an address: free text that is not a key or an enumeration."""
+    """Yield every column that may quote an address: free text that is not a key or an enumeration."""
     for table in SQLModel.metadata.sorted_tables:
         if table.name not in EXEMPT_TABLES:
             yield from (column for column in table.columns if _is_free_text(column))
 
 
 def list_compressed_columns() -> Iterator[Column[str]]:
-    """Every column of compressed text, which the database cannot search."""
+    """Yield every column of compressed text, which the database cannot search."""
     for table in SQLModel.metadata.sorted_tables:
         yield from (column for column in table.columns if isinstance(column.type, CompressedText))
 
@@ -109,7 +109,7 @@ def _mask_compressed(connection: Connection, column: Column[str], pattern: re.Pa
 
 
 def list_database_files(engine: Engine) -> tuple[Path, ...]:
-    """The existing files of a SQLite database: the database, its write-ahead log and the log's index."""
+    """Return the files of a SQLite database that exist: itself, its write-ahead log and the log's index."""
     if engine.dialect.name != "sqlite":
         return ()
     file = Path(str(engine.url.database))

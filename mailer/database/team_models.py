@@ -33,10 +33,8 @@ class SignInMethod(StrEnum):
     """By a link mailed to their address, or printed in the terminal for the first of them."""
 
     password = "password"  # noqa: S105 - the name of the method
-    """By their password."""
 
     passkey = "passkey"
-    """By a passkey."""
 
     organisation = "organisation"
     """By the organisation's own sign-in (OpenID Connect)."""

@@ -113,7 +113,7 @@ class RecordPart:
 
 
 def split_record(record: str) -> tuple[RecordPart, ...]:
-    """The name, the type and the value of ``record``, a line of a zone file."""
+    """Return the name, the type and the value of ``record``, a line of a zone file."""
     name, _, rest = record.partition(" IN ")
     kind, _, value = rest.partition(" ")
     if kind == "TXT":
@@ -161,7 +161,7 @@ class Explanation:
 
 @cache
 def read_explanations() -> Mapping[str, Explanation]:
-    """The pages of all findings by code, in the order of the file.
+    """Return the pages of all findings by code, in the order of the file.
 
     Raises:
         TypeError: an entry lacks a key, or has one that pages do not have.
@@ -177,7 +177,7 @@ def _read_entry(
 
 
 def describe_finding(explanation: Explanation) -> str:
-    """The page of one finding, in Markdown."""
+    """Return the page of one finding, in Markdown."""
     lines = [f"**{explanation.title}**", "", explanation.why, "", explanation.advice]
     if explanation.sources:
         lines += ["", " ".join(f"<{source}>" for source in explanation.sources)]
@@ -185,7 +185,7 @@ def describe_finding(explanation: Explanation) -> str:
 
 
 def describe_findings() -> str:
-    """Every page, one section for each code."""
+    """Return every page, one section for each code."""
     sections = (f"### {code}\n\n{describe_finding(each)}" for code, each in read_explanations().items())
     return "\n\n".join(sections)
 
@@ -201,7 +201,7 @@ class KeptDiagnosis:
     findings: tuple[Diagnosis, ...]
 
     def count(self, verdict: Health) -> int:
-        """How many findings are of this gravity."""
+        """Return how many findings are of this gravity."""
         return sum(finding.verdict is verdict for finding in self.findings)
 
 
@@ -216,7 +216,7 @@ def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: 
 
 
 def _dump_finding(finding: Diagnosis) -> dict[str, Any]:
-    """The finding with the phrase that its message is, so that it can be said in any language."""
+    """Return the finding with the phrase that its message is, so that it can be said in any language."""
     dumped: dict[str, Any] = {**finding.as_dict()}
     if isinstance(finding.message, Phrase):
         dumped["message"] = finding.message.dump()

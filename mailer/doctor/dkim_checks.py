@@ -169,7 +169,7 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
 
 
 def _read_tags(record: str) -> Mapping[str, str]:
-    """The tags of a record (RFC 6376 §3.2); blanks in a value mean nothing here."""
+    """Return the tags of a record (RFC 6376 §3.2); blanks in a value mean nothing here."""
     pairs = (part.partition("=") for part in record.split(";"))
     return {name.strip(): "".join(value.split()) for name, _, value in pairs if name.strip()}
 
@@ -182,7 +182,7 @@ def _decode(text: str) -> bytes:
 
 
 def _count_rsa_bits(key: bytes) -> int:
-    """The length of an RSA key; 0 if this is none."""
+    """Return the length of an RSA key; 0 if this is none."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key

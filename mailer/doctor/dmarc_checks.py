@@ -58,12 +58,12 @@ def _find_records(domain: str, lookups: Lookups) -> tuple[str, ...]:
 
 
 def is_dmarc(text: str) -> bool:
-    """Whether a TXT record is meant as one of DMARC: it begins with the version."""
+    """Return whether a TXT record is meant as one of DMARC: it begins with the version."""
     return "".join(text.split()).lower().startswith("v=dmarc1")
 
 
 def _walk(domain: str, own: tuple[str, ...], lookups: Lookups) -> Iterator[DmarcRecord]:
-    """Every valid record from ``domain`` upwards, until one says ``psd=``."""
+    """Yield every valid record from ``domain`` upwards, until one says ``psd=``."""
     labels = domain.split(".")
     # The first question is for the domain itself; of a long name, the middle is left out.
     first = max(1, len(labels) - _MOST_QUERIES + 1)
@@ -86,7 +86,7 @@ def _read_psd(text: str) -> str:
 
 
 def _choose_organisation(domain: str, walked: list[DmarcRecord]) -> str:
-    """The organisational domain (§4.10.2)."""
+    """Return the organisational domain (§4.10.2)."""
     if not walked:
         return domain
     last = walked[-1]
@@ -147,7 +147,7 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
 
 
 def suggest_record(domain: str, policy: str = "none") -> str:
-    """A DMARC record to publish for ``domain``."""
+    """Return a DMARC record to publish for ``domain``."""
     return write_record(f"_dmarc.{domain}", f"v=DMARC1; p={policy}; rua=mailto:dmarc@{domain}")
 
 
@@ -164,7 +164,7 @@ def _report_missing(domain: str) -> Diagnosis:
 
 
 def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagnosis:
-    """The tags of the record, defaults included; or what is wrong with it."""
+    """Return the tags of the record, defaults included; or what is wrong with it."""
     from checkdmarc import dmarc
 
     # Whether reports can be sent is asked apart, so that the question of a mistake does not wait for it.
@@ -210,7 +210,7 @@ def _read_uris(text: str, tag: str) -> list[str]:
 
 
 def _name_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -> str:
-    """The policy for the From address: that of the domain itself, or the one for those below it."""
+    """Return the policy for the From address: that of the domain itself, or the one for those below it."""
     is_own = discovery.policy is not None and discovery.policy.domain == domain
     return str(tags["p"] if is_own else tags["sp"])
 
@@ -267,14 +267,14 @@ def _judge_policy(
 
 
 def _list_weaker_tags(tags: dict[str, Any]) -> list[str]:
-    """The tags for names below the domain that ask for less than its own policy."""
+    """Return the tags for names below the domain that ask for less than its own policy."""
     own = _STRICTNESS.get(tags["p"], 0)
     weaker = (tag for tag in ("sp", "np") if tag in tags["explicit"])
     return [tag for tag in weaker if _STRICTNESS.get(tags[tag], 0) < own]
 
 
 def _mend(record: DmarcRecord, tags: dict[str, Any]) -> str:
-    """The record without what RFC 9989 no longer knows, and with an address for reports."""
+    """Return the record without what RFC 9989 no longer knows, and with an address for reports."""
     text = record.text
     for tag in (*_REMOVED_TAGS, *(("psd",) if tags["psd"] == "y" else ())):
         text = _replace_tag(text, tag, "")
@@ -306,7 +306,7 @@ def _judge_tags(record: DmarcRecord, tags: dict[str, Any], mended: str) -> Itera
 
 
 def _replace_tag(text: str, tag: str, value: str) -> str:
-    """The record with ``value`` for ``tag``, or without the tag."""
+    """Return the record with ``value`` for ``tag``, or without the tag."""
     kept = []
     for part in filter(None, (part.strip() for part in text.split(";"))):
         if part.partition("=")[0].strip().lower() != tag:
@@ -359,7 +359,7 @@ def _judge_reports(
 
 
 def _is_authorised(domain: str, receiver: str, lookups: Lookups) -> bool:
-    """Whether ``receiver`` takes reports about ``domain`` (RFC 9990 §4)."""
+    """Return whether ``receiver`` takes reports about ``domain`` (RFC 9990 §4)."""
     organisations = {discover_dmarc(each, lookups).organisational_domain for each in (domain, receiver)}
     if len(organisations) == 1:
         return True
@@ -433,7 +433,7 @@ def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagno
 
 
 def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bool = False) -> bool:
-    """Whether what was proven for ``domain`` counts for ``from_domain``.
+    """Return whether what was proven for ``domain`` counts for ``from_domain``.
 
     Raises:
         DnsUnansweredError: nobody answers.

@@ -95,7 +95,7 @@ class Lookups:
             raise self._unanswered[0]
 
     def find_texts(self, name: str) -> tuple[str, ...]:
-        """The TXT records of ``name``, each in one piece; none if there are none.
+        """Return the TXT records of ``name``, each in one piece; none if there are none.
 
         Raises:
             DnsUnansweredError: nobody answers.
@@ -105,7 +105,8 @@ class Lookups:
         )
 
     def find_mail_servers(self, domain: str) -> tuple[tuple[int, str], ...]:
-        """The MX records of ``domain``, preference and host, the best first; the host of a null MX is "".
+        """Return the MX records of ``domain``, preference and host, the best first; the host of a null MX is
+        "".
 
         Raises:
             DnsUnansweredError: nobody answers.
@@ -116,7 +117,7 @@ class Lookups:
         return tuple(sorted(found))
 
     def find_addresses(self, host: str) -> tuple[str, ...]:
-        """The IPv4 and IPv6 addresses of ``host``.
+        """Return the IPv4 and IPv6 addresses of ``host``.
 
         Raises:
             DnsUnansweredError: nobody answers.
@@ -124,7 +125,7 @@ class Lookups:
         return tuple(record.address for kind in ("A", "AAAA") for record in self._find(host, kind))
 
     def find_host_names(self, address: str) -> tuple[str, ...]:
-        """The names that the reverse DNS gives ``address``.
+        """Return the names that the reverse DNS gives ``address``.
 
         Raises:
             DnsUnansweredError: nobody answers.
@@ -135,7 +136,7 @@ class Lookups:
         return tuple(record.target.to_text(omit_final_dot=True) for record in found)
 
     def has_name(self, name: str) -> bool:
-        """Whether there is such a name at all.
+        """Return whether there is such a name at all.
 
         Raises:
             DnsUnansweredError: nobody answers.

@@ -42,17 +42,17 @@ class RelayService:
 
 
 def find_relay_service(host: str) -> RelayService | None:
-    """The service that runs the relay ``host``; None if it is not one of those we know."""
+    """Return the service that runs the relay ``host``; None if it is not one of those we know."""
     return _find(host, lambda service: service.hosts)
 
 
 def find_mailbox_service(host: str) -> RelayService | None:
-    """The service whose IMAP server ``host`` is."""
+    """Return the service whose IMAP server ``host`` is."""
     return _find(host, lambda service: service.mailboxes)
 
 
 def find_exchanger_service(host: str) -> RelayService | None:
-    """The service whose mailboxes the mail server ``host`` delivers to."""
+    """Return the service whose mailboxes the mail server ``host`` delivers to."""
     return _find(host, lambda service: service.exchangers)
 
 
@@ -66,7 +66,7 @@ def _find(host: str, list_patterns: Callable[[RelayService], tuple[str, ...]]) -
 
 @cache
 def read_relay_services() -> tuple[RelayService, ...]:
-    """Every service of the table.
+    """Return every service of the table.
 
     Raises:
         TypeError: an entry lacks a key, or has one that services do not have.

@@ -320,7 +320,7 @@ def _read_tags(record: str) -> dict[str, str]:
 
 
 def _find_one(protection: _Protection, domain: str, lookups: Lookups) -> str | Diagnosis:
-    """The record, or a finding if there is none or several."""
+    """Return the record, or a finding if there is none or several."""
     name = f"{protection.prefix}.{domain}"
     found = [text for text in lookups.find_texts(name) if text.lower().startswith(protection.version.lower())]
     if not found:

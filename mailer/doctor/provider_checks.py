@@ -55,12 +55,12 @@ class Demand:
     marks: Mapping[Requirement, tuple[Level, Mark]]
 
     def list_missing(self, level: Level) -> list[Requirement]:
-        """What it asks for on this level and does not get."""
+        """Return what it asks for on this level and does not get."""
         return [each for each, found in self.marks.items() if found == (level, Mark.missing)]
 
 
 def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iterator[Diagnosis]:
-    """A finding for each provider that requires something which ``findings`` say is missing."""
+    """Yield a finding for each provider that requires something which ``findings`` say is missing."""
     demands = read_demands(workspace, findings)
     lacking = [demand for demand in demands if demand.list_missing(Level.required)]
     for demand in lacking:
@@ -90,7 +90,7 @@ def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iter
 
 
 def read_demands(workspace: Workspace, findings: Sequence[Diagnosis]) -> tuple[Demand, ...]:
-    """What the providers of the active subscribers ask for; empty if the list cannot be read."""
+    """Return what the providers of the active subscribers ask for; empty if the list cannot be read."""
     try:
         engine = workspace.open_database()
         try:
@@ -120,7 +120,9 @@ def compare_demands(audience: Audience, met: Mapping[Requirement, bool]) -> tupl
 
 
 def judge_requirements(findings: Sequence[Diagnosis], workspace: Workspace) -> dict[Requirement, bool]:
-    """Which requirements ``findings`` say are met or missing. Those that no check can tell are left out."""
+    """Return which requirements ``findings`` say are met or missing. Those that no check can tell are left
+    out.
+    """
     codes = {finding.code for finding in findings}
     # Every mail has the link, and the header where the pages are public.
     met = {Requirement.unsubscribe_link: True}

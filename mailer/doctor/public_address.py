@@ -242,7 +242,7 @@ def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterato
 
 
 def _explain_health(base: SplitResult, health: Answer) -> str:
-    """What is wrong with the answer to the first question; empty if nothing is."""
+    """Return what is wrong with the answer to the first question; empty if nothing is."""
     place = base.geturl()
     if health.is_redirect:
         return Phrase(

@@ -99,7 +99,6 @@ _EXTENSIONS = {
 
 
 def _describe_relay(probe: ProbeResult) -> str:
-    """Describe a relay in one line: encryption, login, and the SMTP extensions."""
     offers = probe.capabilities
     has: list[str] = [words for name, words in _EXTENSIONS.items() if name in offers]
     lacks = [words for name, words in _EXTENSIONS.items() if name not in offers]
@@ -137,7 +136,7 @@ def _describe_encryption(probe: ProbeResult) -> str:
 
 
 def _find_weakness(probe: ProbeResult) -> tuple[str, str]:
-    """What makes the relay unsuitable for real readers: a code and words; empty if nothing does."""
+    """Return what makes the relay unsuitable for real readers: a code and words; empty if nothing does."""
     if probe.certificate_error:
         return "relay-certificate", Phrase(
             gettext_noop("its certificate cannot be trusted (%(certificate_error)s)"),

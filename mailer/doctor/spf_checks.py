@@ -42,7 +42,7 @@ class SpfResult(StrEnum):
 def evaluate_spf(
     record: str, parsed: Mapping[str, Any], address: str, find_addresses: FindAddresses
 ) -> SpfResult:
-    """What a record says of ``address``.
+    """Return what a record says of ``address``.
 
     ``parsed`` is ``record`` as :func:`checkdmarc.spf.parse_spf_record` returns it.
 
@@ -67,7 +67,7 @@ def evaluate_spf(
 
 
 def _list_mx_prefixes(record: str) -> list[str]:
-    """The length of the IPv4 network of each ``mx``, with its slash, or "": checkdmarc leaves it out."""
+    """Return the length of each ``mx``'s IPv4 network, with its slash, or "": checkdmarc leaves it out."""
     return [found or "" for found in _MX.findall(record)]
 
 
@@ -80,7 +80,7 @@ def _name_result(action: str) -> SpfResult:
 def _match(
     mechanism: Mapping[str, Any], prefix: str, address: str, find_addresses: FindAddresses
 ) -> bool | None:
-    """Whether a mechanism matches; None if that depends on the message."""
+    """Return whether a mechanism matches; None if that depends on the message."""
     kind = mechanism["mechanism"]
     if kind in {"ip4", "ip6"}:
         return _is_within(address, mechanism["value"])
@@ -143,7 +143,7 @@ def check_spf(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
 
 
 def write_record(name: str, text: str) -> str:
-    """A TXT record as a line of a zone file."""
+    """Return a TXT record as a line of a zone file."""
     return f'{name}. IN TXT "{text}"'
 
 
@@ -182,7 +182,7 @@ def _report_missing(identity: MailIdentity, lookups: Lookups) -> Diagnosis:
 
 
 def list_terms(relay: RelayOrigin, lookups: Lookups) -> list[str]:
-    """What an SPF record says to name the relay.
+    """Return what an SPF record says to name the relay.
 
     Raises:
         DnsUnansweredError: nobody answers.
@@ -193,7 +193,7 @@ def list_terms(relay: RelayOrigin, lookups: Lookups) -> list[str]:
 
 
 def find_sending_addresses(relay: RelayOrigin, lookups: Lookups) -> tuple[str, ...]:
-    """The addresses in the settings, else those of the relay's name; none of a relay on this network.
+    """Return the addresses in the settings, else those of the relay's name; none of a relay on this network.
 
     Raises:
         DnsUnansweredError: nobody answers.
@@ -204,11 +204,7 @@ def find_sending_addresses(relay: RelayOrigin, lookups: Lookups) -> tuple[str, .
 
 
 def _parse(record: str, domain: str, lookups: Lookups) -> tuple[dict[str, Any], Diagnosis | None]:
-    """The record as a tree with all that it includes, or what is wrong with it.
-
-    Raises:
-        DnsUnansweredError: nobody answers for a name in it.
-    """
+    """Return the record as a tree with all that it includes, or what is wrong with it."""
     from checkdmarc import spf
 
     lookups.forget_unanswered()
@@ -231,7 +227,7 @@ def _parse(record: str, domain: str, lookups: Lookups) -> tuple[dict[str, Any], 
 
 
 def _describe_fault(error: SPFError) -> tuple[str, str, dict[str, Any]]:
-    """The code of a mistake, the message about it, and what is in it beside the domain and its record."""
+    """Return the code of a mistake, its message, and what is in that beside the domain and its record."""
     from checkdmarc import spf
 
     if isinstance(error, spf.SPFTooManyVoidDNSLookups):
@@ -298,7 +294,6 @@ def _judge_ending(domain: str, record: str, parsed: dict[str, Any]) -> Iterator[
 def _judge_relays(
     identity: MailIdentity, record: str, parsed: dict[str, Any], lookups: Lookups
 ) -> Iterator[Diagnosis]:
-    """Say of each relay whether the record lets it send."""
     domain = identity.return_domain
     for relay in identity.relays:
         if relay.service is not None and not relay.addresses:
@@ -384,14 +379,14 @@ def _report_relay(relay: RelayOrigin, domain: str, record: str, missing: list[st
 
 
 def _insert_terms(record: str, terms: list[str]) -> str:
-    """The record with ``terms`` before its end."""
+    """Return the record with ``terms`` before its end."""
     words = record.split()
     end = next((index for index, word in enumerate(words) if _is_all(word)), len(words))
     return " ".join([*words[:end], *terms, *words[end:]] + ([] if end < len(words) else ["~all"]))
 
 
 def _list_includes(parsed: dict[str, Any]) -> set[str]:
-    """Every domain that a record includes or is redirected to, at any depth."""
+    """Return every domain that a record includes or is redirected to, at any depth."""
     found = set()
     for mechanism in parsed["mechanisms"]:
         if mechanism["mechanism"] == "include":

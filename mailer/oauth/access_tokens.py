@@ -59,7 +59,7 @@ class AccessTokens:
         return self._store.find_path(self.sign_in.name)
 
     def peek(self) -> tuple[str, bool]:
-        """The access token that can be used now, "" if none can, and whether it is time to renew it.
+        """Return the access token that can be used now, "" if none can, and whether it is time to renew it.
 
         Nothing is asked of the provider.
         """
@@ -84,7 +84,7 @@ class AccessTokens:
     # --- the file
 
     def _load(self) -> Grant | None:
-        """The grant as it is in the file now, or in memory if it could not be written."""
+        """Return the grant as it is in the file now, or in memory if it could not be written."""
         with self._state:
             stamp = self._store.read_stamp(self.sign_in.name)
             if stamp != self._stamp or (self._grant is None and stamp is not None):
@@ -203,7 +203,7 @@ class AccessTokens:
 
 
 def make_token_client(sign_in: SignIn, root: Path) -> TokenClient:
-    """The client that asks the provider of ``sign_in``.
+    """Return the client that asks the provider of ``sign_in``.
 
     Raises:
         ConfigurationError: the application's secret cannot be read.

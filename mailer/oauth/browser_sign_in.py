@@ -71,12 +71,12 @@ class AuthorizationRequest:
     verifier: str = field(repr=False)
 
     def is_answered_by(self, url: str) -> bool:
-        """Whether ``url`` belongs to this sign-in."""
+        """Return whether ``url`` belongs to this sign-in."""
         state = parse_qs(urlsplit(url).query).get("state", [""])[0]
         return hmac.compare_digest(state.encode(), self.state.encode())
 
     def read_redirect(self, url: str) -> str:
-        """The code in the address that the browser came back to.
+        """Return the code in the address that the browser came back to.
 
         Raises:
             SignInFailedError: the person declined, or it is the address of something else.
@@ -202,7 +202,7 @@ class _RedirectHandler(BaseHTTPRequestHandler):
 def make_authorization_request(
     client: TokenClient, scopes: tuple[str, ...], *, user: str, port: int = _PASTE_PORT
 ) -> AuthorizationRequest:
-    """Where a person signs in as ``user``, to come back to ``port`` of this machine."""
+    """Return where a person signs in as ``user``, to come back to ``port`` of this machine."""
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 

@@ -50,20 +50,20 @@ class Grant:
     refused: str = ""
 
     def belongs_to(self, sign_in: SignIn) -> bool:
-        """Whether it was made for the application and the provider that the settings name now.
+        """Return whether it was made for the application and the provider that the settings name now.
 
         Otherwise its refresh token would be shown to somebody else.
         """
         return (self.client_id, self.token_url) == (sign_in.settings.client_id, sign_in.provider.token_url)
 
     def is_usable(self, now: datetime) -> bool:
-        """Whether a login with the access token will succeed, with time for a login and a slow clock."""
+        """Return whether a login with the access token will succeed, even a slow one by a slow clock."""
         margin = min(_MARGIN, self._lifetime * _MARGIN_SHARE)
         # A token from the future: the clock was set back, and nobody knows how old it is.
         return self._is_known_age(now) and now < self.expires_at - margin
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time to renew the access token, while it still works."""
+        """Return whether it is time to renew the access token, while it still works."""
         return not self.is_usable(now) or now >= self.expires_at - self._lifetime * _EARLY_SHARE
 
     def renewed(self, response: TokenResponse, now: datetime) -> Self:
@@ -116,7 +116,7 @@ class Grant:
 
 
 def make_grant(sign_in: SignIn, response: TokenResponse, now: datetime) -> Grant:
-    """The grant that a sign-in has brought."""
+    """Return the grant that a sign-in has brought."""
     empty = Grant(
         client_id=sign_in.settings.client_id,
         token_url=sign_in.provider.token_url,
@@ -150,11 +150,11 @@ class GrantStore:
         return self.root / GRANTS_FOLDER
 
     def find_path(self, name: str) -> Path:
-        """The file of the grant ``name``, whether or not there is one."""
+        """Return the file of the grant ``name``, whether or not there is one."""
         return self.folder / f"{name}{_SUFFIX}"
 
     def read_stamp(self, name: str) -> Stamp | None:
-        """What tells one version of the file from another; None if there is none."""
+        """Return what tells one version of the file from another; None if there is none."""
         try:
             status = self.find_path(name).stat()
         except OSError:
@@ -162,7 +162,7 @@ class GrantStore:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self, name: str) -> Grant | None:
-        """The grant ``name``; None if there is none.
+        """Return the grant ``name``; None if there is none.
 
         Raises:
             SignInRequiredError: the file cannot be read or decrypted.
@@ -261,7 +261,7 @@ class GrantStore:
         return header + b"\n" + base64.b64encode(nonce + sealed) + b"\n"
 
     def unseal(self, name: str, header: bytes, sealed: bytes) -> bytes:
-        """What was sealed under ``name``: its first line, and the rest.
+        """Return what was sealed under ``name``: its first line, and the rest.
 
         Raises:
             ValueError: it was not, or not with a key of this workspace.

@@ -22,16 +22,13 @@ class SignInState(StrEnum):
     """How a sign-in stands."""
 
     working = "working"
-    """It can be used."""
 
     missing = "missing"
-    """Nobody has signed in."""
 
     ended = "ended"
     """The provider has ended it, or must have by now."""
 
     ends_soon = "ends_soon"
-    """It will end in some days."""
 
     application_ended = "application_ended"
     """The application's secret is missing or too old."""
@@ -201,7 +198,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
 
 
 def _find_end(sign_in: SignIn, grant: Grant) -> tuple[datetime | None, timedelta, str]:
-    """When the sign-in ends unless somebody acts, how long before to warn, and why it ends."""
+    """Return when the sign-in ends unless somebody acts, how long before to warn, and why it ends."""
     provider = sign_in.provider
     if provider.lasts is not None:
         end = grant.signed_in_at + provider.lasts

@@ -97,7 +97,7 @@ def end_sign_in(sign_in: SignIn, root: Path) -> Logout:
 
 
 def _shorten(scope: str) -> str:
-    """A scope without its place: Microsoft has several names for the same."""
+    """Return a scope without its place: Microsoft has several names for the same."""
     return scope.rstrip("/").rpartition("/")[2].lower()
 
 
@@ -134,7 +134,7 @@ class PendingSignIn:
 
 
 def choose_way(sign_in: SignIn) -> SignInWay:
-    """How to sign in where no browser on the program's own machine can be waited for."""
+    """Return how to sign in where no browser on the program's own machine can be waited for."""
     if sign_in.is_by_application:
         return SignInWay.application
     # Google's device flow refuses the scope of mail.
@@ -149,7 +149,7 @@ class PendingSignIns:
     root: Path
 
     def find(self, sign_in: SignIn, *, now: datetime) -> PendingSignIn | None:
-        """What waits for ``sign_in``; None if nothing does, or no longer, or it cannot be read."""
+        """Return what waits for ``sign_in``; None if nothing does, or no longer, or it cannot be read."""
         store = GrantStore(root=self.root)
         try:
             header, _, sealed = self._find_path(sign_in).read_bytes().partition(b"\n")
@@ -264,7 +264,7 @@ def _to_json(pending: PendingSignIn) -> bytes:
 
 
 def _from_json(sign_in: SignIn, text: bytes) -> PendingSignIn | None:
-    """What was kept, if it is about the application and the user that the settings name now."""
+    """Return what was kept, if it is about the application and the user that the settings name now."""
     values = json.loads(text)
     if (values["settings"], values["user"]) != (sign_in.settings.model_dump(mode="json"), sign_in.user):
         return None

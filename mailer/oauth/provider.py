@@ -89,7 +89,7 @@ class Provider:
 
 
 def find_provider(settings: OAuthSettings) -> Provider:
-    """The provider that ``settings`` name, with the addresses they set in place of the usual ones."""
+    """Return the provider that ``settings`` name, with the addresses they set in place of the usual ones."""
     match settings.provider:
         case "microsoft":
             return _make_microsoft(settings)
@@ -231,17 +231,17 @@ _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def is_end_of_grant(error: str) -> bool:
-    """Whether ``error`` says that a person must sign in again."""
+    """Return whether ``error`` says that a person must sign in again."""
     return error in _GRANT_ERRORS
 
 
 def is_passing(error: str) -> bool:
-    """Whether ``error`` says that the provider is in trouble."""
+    """Return whether ``error`` says that the provider is in trouble."""
     return error in _PASSING_ERRORS
 
 
 def explain_end(error: str, description: str) -> str:
-    """Why a sign-in has ended: our words for a known code, otherwise the provider's own."""
+    """Return why a sign-in has ended: our words for a known code, otherwise the provider's own."""
     found = _CODE.search(description)
     if found and found[1] in _REASONS:
         return Phrase(_REASONS[found[1]], code=found[1])
@@ -249,7 +249,7 @@ def explain_end(error: str, description: str) -> str:
 
 
 def explain_refusal(error: str, description: str) -> str:
-    """Why the provider refuses the application, and what to do about it."""
+    """Return why the provider refuses the application, and what to do about it."""
     found = _CODE.search(description)
     advice = _ADVICE.get(found[1] if found else "") or _ADVICE.get(
         error, gettext_noop("Check the settings in oauth.")
@@ -258,6 +258,6 @@ def explain_refusal(error: str, description: str) -> str:
 
 
 def clean_words(text: str) -> str:
-    """A provider's words on one line, without what is there for its own support."""
+    """Return a provider's words on one line, without what is there for its own support."""
     line = "".join(letter if letter.isprintable() else " " for letter in _NOISE.sub("", text))
     return " ".join(line.split())[:_MAX_WORDS].rstrip(".")

@@ -48,12 +48,12 @@ class SignIn:
 
 
 def list_sign_ins(settings: Settings) -> tuple[SignIn, ...]:
-    """The sign-ins that ``settings`` ask for, relays first."""
+    """Return the sign-ins that ``settings`` ask for, relays first."""
     return tuple(_walk_sign_ins(settings))
 
 
 def find_sign_in(settings: Settings, name: str) -> SignIn:
-    """The sign-in called ``name``.
+    """Return the sign-in called ``name``.
 
     Raises:
         ConfigurationError: the settings have none of this name.
@@ -78,13 +78,15 @@ def find_sign_in(settings: Settings, name: str) -> SignIn:
 
 
 def find_relay_oauth(smtp: SmtpSettings, relay: RelaySettings) -> OAuthSettings | None:
-    """How to sign in to ``relay``: its own way, or that of ``[smtp]`` unless it has a secret of its own."""
+    """Return how to sign in to ``relay``: its own way, or that of ``[smtp]`` unless it has a secret of its
+    own.
+    """
     has_own_secret = relay.password_file or relay.token_file or urlsplit(relay.url).password
     return relay.oauth or (None if has_own_secret else smtp.oauth)
 
 
 def make_relay_sign_in(name: str, url: str, settings: OAuthSettings) -> SignIn:
-    """The sign-in of the relay ``name``.
+    """Return the sign-in of the relay ``name``.
 
     Raises:
         ConfigurationError: the address names no user, or the name is that of the mailbox.
@@ -111,7 +113,7 @@ def make_relay_sign_in(name: str, url: str, settings: OAuthSettings) -> SignIn:
 
 
 def make_mailbox_sign_in(settings: Settings) -> SignIn | None:
-    """The sign-in of the mailbox of ``[feedback] imap``; None if it does not sign in by OAuth."""
+    """Return the sign-in of the mailbox of ``[feedback] imap``; None if it does not sign in by OAuth."""
     feedback = settings.feedback
     if not feedback.imap or feedback.oauth is None:
         return None
@@ -131,7 +133,7 @@ def _walk_sign_ins(settings: Settings) -> Iterator[SignIn]:
 
 
 def read_client_secret(settings: OAuthSettings, root: Path) -> str:
-    """The application's secret, "" if it has none. Relative paths are under ``root``.
+    """Return the application's secret, "" if it has none. Relative paths are under ``root``.
 
     Raises:
         ConfigurationError: the file cannot be read, or its first line is empty.

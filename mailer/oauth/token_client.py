@@ -173,7 +173,6 @@ class TokenClient:
         )
 
     def _request(self, url: str, body: str, *, accepts_nothing: bool = False) -> dict[str, Any]:
-        """POST ``body`` and return the JSON object of the answer."""
         # Not imported at the top: it takes a tenth of a second to load.
         import httpx2
 
@@ -271,7 +270,7 @@ class TokenClient:
 
 
 def _read_limited(response: Any, seconds: float) -> bytes:
-    """The body; nothing of one that is too long, or comes too slowly."""
+    """Return the body; nothing of one that is too long, or comes too slowly."""
     text = b""
     end = time.monotonic() + seconds
     for piece in response.iter_bytes():
@@ -295,7 +294,7 @@ def _describe_failure(error: Exception) -> str:
 
 
 def _read_seconds(value: object, usual: float) -> float:
-    """A number of seconds; Azure's older endpoints write it as text."""
+    """Return a number of seconds; Azure's older endpoints write it as text."""
     try:
         seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -308,7 +307,7 @@ def _is_text(value: object) -> bool:
 
 
 def _read_account(token: object) -> str:
-    """The address in an ID token; "" if there is none.
+    """Return the address in an ID token; "" if there is none.
 
     Its signature is not verified: it came from the provider itself over TLS (OpenID Connect Core §3.1.3.7),
     and is only shown.

@@ -94,8 +94,9 @@ class Settings(Section):
         return self
 
     def find_sector_name(self, slug: str, language: str) -> str | None:
-        """The name that ``[sector_names]`` has for a sector in ``language``, or in another variety of it
-        (``zh-Hans`` for ``zh``); None if it has none."""
+        """Return the name that ``[sector_names]`` has for a sector in ``language``, or in another variety of
+        it (``zh-Hans`` for ``zh``); None if it has none.
+        """
         base = language.partition("-")[0]
         tags = (language, base, *(tag for tag in self.sector_names if tag.partition("-")[0] == base))
         names = (self.sector_names.get(tag, {}).get(slug) for tag in tags)
@@ -134,7 +135,7 @@ def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Setti
 
 
 def find_overrides(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
-    """The variables of ``environ`` that override settings, by section and key."""
+    """Return the variables of ``environ`` that override settings, by section and key."""
     return {(section, key): variable for variable, section, key in _list_variables(environ)}
 
 
@@ -155,7 +156,6 @@ def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> di
 
 
 def _list_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """The variables that are settings, each with its section and key."""
     for variable in environ:
         if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
             continue

@@ -215,7 +215,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
 
 def _describe_date(summary: CampaignSummary) -> str:
-    """When a campaign was launched, or else when it will be; if neither is known, when it was made."""
+    """Return when a campaign was launched, or else when it will be; if neither is known, when it was made."""
     moment = summary.launched_at or summary.timing.scheduled_at or summary.created_at
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
@@ -227,7 +227,6 @@ def _describe_segment(summary: CampaignSummary) -> str:
 
 
 def _describe_test(summary: CampaignSummary) -> str:
-    """Describe the test of a campaign in a table cell."""
     if summary.test is None or not summary.test.holds:
         return "not tested yet" if summary.test_ahead else ""
     return summary.test.by or "somebody"
@@ -308,7 +307,6 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
 
 
 def _print_preparation(context: CliContext, prepared: Preparation) -> None:
-    """Print what the team has decided in Studio about a campaign that is not launched yet."""
     by = f" by {prepared.changed_by}" if prepared.changed_by else ""
     emit(f"prepared in Studio, last changed{by}, {format_utc(prepared.changed_at)}")
     rows = [(f"  {name}", words) for name, words in describe_decisions(prepared.decisions)]

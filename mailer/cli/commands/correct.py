@@ -98,7 +98,6 @@ def correct(
 
 
 def _tell_audience(planned: CorrectionPlan) -> None:
-    """Print whose mail is corrected, and how that is known."""
     from mailer.campaigns.report import count_readers
 
     record = planned.record

@@ -301,7 +301,7 @@ def import_(
 
 
 def _name_source(source: str, *, is_address: bool) -> str:
-    """What the log calls a document or a feed. The rest of an address may have a password in it."""
+    """Return what the log calls a document or a feed. The rest of an address may have a password in it."""
     return urlsplit(source).hostname or "" if is_address else Path(source).name
 
 

@@ -239,7 +239,7 @@ def _split_list(text: str | None) -> list[str] | None:
 
 
 def make_record(by: str, *, reason: str = "", basis: str = "") -> ConsentContext:
-    """How the change happened, for the consent record. Whoever makes it must have a name."""
+    """Return how the change happened, for the consent record; who makes it must have a name."""
     from subscribers.errors import DetailError
     from subscribers.validation import clean_line
 

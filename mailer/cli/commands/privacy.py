@@ -170,7 +170,6 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
 
 
 def _print_suppressed(found: SuppressedAddress) -> None:
-    """Print why the address is suppressed, and what removing it from the list means."""
     from subscribers.models import ConsentEvent
 
     stories = {

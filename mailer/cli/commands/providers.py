@@ -114,7 +114,7 @@ def _describe(row: ProviderAudience, limits: Mapping[str, ProviderLimit]) -> dic
 
 
 def _hide_few(number: int) -> int | None:
-    """The number, or None if so few could be recognised."""
+    """Return the number, or None if so few could be recognised."""
     return None if 0 < number < _FEW else number
 
 
@@ -134,7 +134,7 @@ def _show_limit(limit: ProviderLimit | None) -> str:
 
 
 def _show_time(readers: int, limit: ProviderLimit | None) -> str:
-    """How long a campaign to all of them takes, if that is worth saying."""
+    """Return how long a campaign to all of them takes, if that is worth saying."""
     hours = readers / (limit.rate * _HOUR) if limit and limit.rate else 0.0
     if limit and limit.daily and readers > limit.daily:
         hours = max(hours, 24.0 * (readers // limit.daily))

@@ -196,11 +196,7 @@ def report(context: CliContext, asked: ReportOptions) -> None:
 
 
 def _check_options(asked: ReportOptions) -> None:
-    """Refuse options that do not go together.
-
-    Raises:
-        UsageError: there are such.
-    """
+    """Refuse options that do not go together."""
     has_file, is_over_time = asked.output is not None, asked.over_time
     if asked.port is not None and not asked.page:
         raise click.UsageError("--port only works together with --page.")
@@ -257,7 +253,6 @@ def _show(context: CliContext, found: CampaignReport | TimeLine, sections: Seque
 
 
 def _print_names(context: CliContext, found: CampaignReport) -> None:
-    """Print by name who left by mail and who is in doubt, and last the numbers and their sum again."""
     from mailer.campaigns.report import describe_counts
 
     emit("")
@@ -291,7 +286,6 @@ def _shorten(names: Sequence[str], number: int) -> str:
 def _write_csv(
     session: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
-    """Write the deliveries row by row."""
     from mailer.campaigns.report import write_deliveries
     from mailer.database.models import DeliveryState
 

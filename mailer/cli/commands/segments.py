@@ -266,7 +266,7 @@ def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[
 
 
 def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[str, Any]:
-    """What a saved segment means now; if it can no longer be read, the reason in ``fault``."""
+    """Return what a saved segment means now; if it can no longer be read, the reason in ``fault``."""
     from subscribers.errors import SegmentError
 
     try:

@@ -52,7 +52,6 @@ def send(context: CliContext, given: SendArguments) -> None:
 
 
 def _send_campaign(context: CliContext, given: SendArguments) -> None:
-    """Preview the campaign, or launch or schedule it."""
     from mailer.campaigns.plan import plan_campaign
     from mailer.database.engine import open_session
 

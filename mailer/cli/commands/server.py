@@ -207,7 +207,7 @@ def _create_first_link(context: CliContext, workspace: Workspace, address: str) 
 
 
 def _find_public_address(workspace: Workspace) -> str:
-    """Where people open Studio: the public address if it is served there, else this machine."""
+    """Return where people open Studio: the public address if it is served there, else this machine."""
     settings = workspace.settings
     return (
         f"{settings.web.base_url}/studio" if settings.studio.enabled else f"http://localhost:{_PORT}/studio"

@@ -87,7 +87,6 @@ def logout(context: CliContext, name: str, as_json: bool) -> None:
 def _obtain(
     sign_in: SignIn, client: TokenClient, *, device: bool, paste: bool, opens_browser: bool
 ) -> TokenResponse:
-    """Sign in, the way that the settings and the options say."""
     from mailer.oauth.browser_sign_in import sign_in_by_browser, sign_in_by_paste
     from mailer.oauth.token_client import sign_in_by_device
 
@@ -130,7 +129,7 @@ def _ask_for_address(url: str) -> str:
 
 
 def _has_browser() -> bool:
-    """Whether a browser would open beside the terminal; one in the terminal would take its place."""
+    """Return whether a browser would open beside the terminal; one in the terminal would take its place."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 

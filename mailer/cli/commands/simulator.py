@@ -70,7 +70,7 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
 
 
 def _reporter() -> Callable[[str], None]:
-    """A function that prints a line with the time before it; threads may share it."""
+    """Return a function that prints a line with the time before it; threads may share it."""
 
     def report(line: str) -> None:
         say(f"{datetime.now():%H:%M:%S}  {line}")  # noqa: DTZ005 - the time on the user's own clock

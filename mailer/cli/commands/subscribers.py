@@ -107,7 +107,7 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
 
 
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
-    """The segment in words, after a colon; empty for all subscribers."""
+    """Return the segment in words, after a colon; empty for all subscribers."""
     from mailer.campaigns.delivery_history import vocabulary_of
     from subscribers.segments.description import describe_segment
 

@@ -100,13 +100,12 @@ def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> Non
 
 
 def _print_studio(folder: Path) -> None:
-    """Print how to work in the browser instead."""
     command = shlex.join(["mailer", "-C", str(folder), "studio"])
     say(f"Or write in the browser, with your team: {command}")
 
 
 def _ask_founder(answers: Mapping[str, str | None]) -> Founder:
-    """The answers that were given as options, and on a terminal those to the questions that remain."""
+    """Return the answers that were given as options, and on a terminal those to the questions that remain."""
     from mailer import workspace_init as init_
 
     questions: Mapping[str, tuple[str, Callable[[str], object]]] = {
@@ -135,7 +134,6 @@ def _ask_founder(answers: Mapping[str, str | None]) -> Founder:
 
 
 def _ask(question: str, check: Callable[[str], object], default: str | None) -> str:
-    """Ask until the answer passes ``check``."""
     from mailer.errors import MailerError
 
     def read(answer: str) -> str:
@@ -204,7 +202,7 @@ def _show_in_studio(root: Path, output: TerminalDemoOutput, *, opens_browser: bo
 
 
 def _program_name() -> str:
-    """How to run this program again: ``mailer`` if it is on the path, otherwise as it was run now."""
+    """Return how to run this program again: ``mailer`` if it is on the path, otherwise as it was run now."""
     if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
         return shlex.quote(sys.argv[0])
     return "mailer"
