@@ -8,16 +8,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from locales.phrase import CLAUSES, Phrase, gettext_noop, join_sentences
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
-from mailer.doctor.diagnosis import Diagnosis, Health, find_bad, find_doubtful, find_good
-from mailer.errors import ConfigurationError, MailerError
-from mailer.feedback.dmarc_reports import read_senders
-from mailer.feedback.health import (
-    FeedbackFinding,
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
+from mailer.doctor.incoming_checks import (
     check_feedback,
     check_leaving_by_mail,
     check_return_path,
     check_returned,
 )
+from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.dmarc_reports import read_senders
 from mailer.feedback.webhooks.registry import find_faults
 from mailer.verification.fakes import count_fakes
 from mailer.workspace import Workspace
@@ -30,21 +29,18 @@ _UNKNOWN_SHARE = 0.02
 def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the mailbox where bounces and replies arrive."""
     settings = workspace.settings
-    for finding in check_feedback(workspace):
-        yield _name_finding("feedback", "feedback-unread", finding)
-    yield _name_finding("return path", "return-path", check_return_path(settings))
-    yield _name_finding("leaving by mail", "leave-address-unread", check_leaving_by_mail(settings))
+    yield from check_feedback(workspace)
+    yield check_return_path(settings)
+    yield check_leaving_by_mail(settings)
 
 
 def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
     """Name what came back that somebody must look at."""
     try:
-        findings = list(check_returned(workspace))
+        yield from list(check_returned(workspace))
     except (ConfigurationError, MailerError, SQLAlchemyError):
         # The check of the database says what is wrong.
         return
-    for finding in findings:
-        yield _name_finding("feedback", "feedback-waiting", finding)
 
 
 def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -84,12 +80,6 @@ def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
         addresses=f"{len(found.unknown):,}",
     )
     yield find_doubtful("senders", "dmarc-unknown-senders", join_sentences([said, came], CLAUSES))
-
-
-def _name_finding(subject: str, code: str, finding: FeedbackFinding) -> Diagnosis:
-    verdict = Health(finding.gravity.value)
-    code = "" if verdict is Health.good else code
-    return Diagnosis(subject=subject, verdict=verdict, code=code, message=finding.message)
 
 
 def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:

@@ -1,4 +1,4 @@
-"""Complaints in XARF, the JSON form that RFC 9477 (section 3.5.2) allows beside ARF.
+"""Complaints: a provider says that a reader reported a message as spam (RFC 5965, XARF, Microsoft's form).
 
 We ask for ARF, but a provider may know only this form. Versions 1 to 3 keep the message that was reported in
 ``Samples``, version 4 in ``evidence``.
@@ -23,24 +23,14 @@ _ADDRESS_FIELDS = ("SmtpRcptToAddress", "smtp_to", "recipient")
 _SPAM_TYPES = frozenset({"spam", "bulk_messaging", "bulk-messaging", "complaint"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class XarfReport:
-    """A report of spam: the ``address`` that got it, "" if it is hidden, and the ``sample``, as far as it is
-    shown."""
-
-    address: str
-    sample: MimePart | None
-
-
-def read_xarf(message: MimePart) -> XarfReport | None:
+def _find_xarf(message: MimePart) -> Mapping[str, object] | None:
     """Find a report of spam in ``message``; None if it has none, or one of something else."""
     for part in message.walk():
         if part.content_type in _JSON_TYPES and (fields := _read_object(part.text)):
             report = fields.get("Report")
             body = report if isinstance(report, dict) else fields
-            kind = _read_text(body, ("ReportType", "type")).lower()
-            if _is_xarf(fields) and kind in _SPAM_TYPES:
-                return XarfReport(address=_read_text(body, _ADDRESS_FIELDS), sample=_find_sample(body))
+            if _is_xarf(fields) and _read_text(body, ("ReportType", "type")).lower() in _SPAM_TYPES:
+                return body
     return None
 
 
@@ -58,10 +48,6 @@ def _read_object(text: str) -> Mapping[str, object] | None:
 
 def _read_text(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
     return next((str(value) for name in names if isinstance(value := fields.get(name), str)), "")
-
-
-def _find_sample(body: Mapping[str, object]) -> MimePart | None:
-    return next(_list_samples(body), None)
 
 
 def _list_samples(body: Mapping[str, object]) -> Iterator[MimePart]:
@@ -163,18 +149,19 @@ def read_complaint(message: MimePart) -> Complaint | None:
 
 
 def _read_xarf_complaint(message: MimePart) -> Complaint | None:
-    report = read_xarf(message)
+    report = _find_xarf(message)
     if report is None:
         return None
-    stated = list_addresses(report.address) or (
-        list_addresses(*report.sample.headers.all("to")) if report.sample else ()
+    sample = next(_list_samples(report), None)
+    stated = list_addresses(_read_text(report, _ADDRESS_FIELDS)) or (
+        list_addresses(*sample.headers.all("to")) if sample else ()
     )
     known = tuple(address for address in stated if not _HIDDEN.search(address))
     return Complaint(
         recipients=tuple(
             ReportedRecipient(address=address, reason=Reason.complaint) for address in known or ("",)
         ),
-        original=describe_original(report.sample),
+        original=describe_original(sample),
         text=message.readable_text.strip(),
     )
 

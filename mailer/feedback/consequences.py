@@ -1,4 +1,12 @@
-"""How long a mailbox has been full or suspended: the bounces since the last message that did not bounce."""
+"""What happens to whom because of what came back.
+
+Only an address that is dead removes somebody at once; a full or suspended mailbox does after so many bounces
+over so many days, with no message in between that arrived. What a server says about us removes nobody. A
+complaint and a mail to the leaving address always count: their tokens say whose they are.
+
+Nothing here commits. Locks are taken in the same order as :mod:`mailer.dispatch.safeguards` takes them:
+campaigns, then suppressions, then subscribers by number.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

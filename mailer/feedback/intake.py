@@ -1,4 +1,4 @@
-"""Reads one incoming message: what it is, whom it is about, and in which words."""
+"""The one way in for a message, whatever brings it: read, recorded and acted on, or tried again later."""
 
 import errno
 import hashlib

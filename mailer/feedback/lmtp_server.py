@@ -1,4 +1,8 @@
-"""Writes the envelope of a message into its header, as final delivery does (RFC 5321 §4.4)."""
+"""Takes messages from the mail server on this machine by LMTP (RFC 2033).
+
+A message is acknowledged after it has been received and committed. Until then it is the mail server's, which
+keeps it and tries again: when the database is away, when the disk is full, and when this program is killed.
+"""
 
 import asyncio
 import contextlib

@@ -1,6 +1,4 @@
-"""What a person says about a file: how to read it, what its columns hold, and why one may write to these
-people.
-"""
+"""What a person says about a file, and what a dry run found in it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The uploaded files in the database: added, chosen about, imported, discarded."""
+"""The uploaded files: their rows, their choices, and the folder in which they wait."""
 
 import fcntl
 import os

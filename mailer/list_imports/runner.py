@@ -1,4 +1,11 @@
-"""Deleting uploaded files nobody has imported for a week, and a week after an import what names people."""
+"""The thread that reads and imports the uploaded files, one after the other, and deletes old ones.
+
+What is wanted stands in the database, so nothing is forgotten when a program ends. An import is one
+transaction together with the row that says so: a program killed in the middle has imported nothing. Whoever
+works on a file holds the system's lock on it, which ends with the process; a file that somebody began and
+nobody holds was interrupted, and waits for a person, since a file that brings a program down must not do so
+again by itself.
+"""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Invitations to the team: who was invited, by whom, and whether they have come."""
+"""Who belongs to the team: invited, admitted, given another role, removed."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,9 @@
-"""The accounts at the organisation by which members sign in: whose is whose, from the first time on."""
+"""Signing in at the organisation: a client of OpenID Connect (Core 1.0, with PKCE by RFC 7636).
+
+Everything that the provider says is checked before it is believed: the signature of the ID token with the
+provider's own keys, by algorithms that need them; who made it, for whom, until when; and the nonce that only
+this browser was given.
+"""
 
 import json
 import secrets

@@ -1,4 +1,11 @@
-"""Secrets that are shown once and then known by their digest: of sessions, links and browsers."""
+"""Sessions: where members are signed in to Studio, and the tickets that lead there.
+
+The secret of a session is in the browser's cookie alone; the database has its SHA-256, so that a copy of the
+database signs in nobody.
+
+They hold what a step of signing in has to remember, so that a stranger's visits write nothing to the
+database. A browser can read its own ticket, so nothing in one is secret from its holder.
+"""
 
 import base64
 import binascii

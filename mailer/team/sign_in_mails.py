@@ -1,4 +1,10 @@
-"""The mails with links to Studio, in the language of who gets them."""
+"""Mailing links to Studio: first a row, then the mail.
+
+The page writes one row for any address that anybody types, and answers. Whether it belongs to a member is
+found out afterwards, by whoever claims the row: by postponing its next attempt, so that a sender that dies
+holds up nothing. The secret of the link is made then and never stored, so each attempt has a link of its own.
+A mail in doubt is not sent again, as in :mod:`mailer.selfservice.mail_worker`.
+"""
 
 import logging
 import threading

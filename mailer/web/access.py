@@ -1,4 +1,12 @@
-"""Who asks: host names, the client's address, and the key of a page on this machine."""
+"""Who asks: host names, the client's address, and the key of a page on this machine.
+
+A port on 127.0.0.1 is open to everybody on the machine, and the preview and the reports show subscribers'
+addresses. So their address contains a secret, which a cookie then keeps.
+
+Each proxy adds the address it was called from at the right end of that header. So the header is read from the
+right, and only while the one who wrote the entry is trusted: what a stranger has put at the left is never
+reached. No other header is believed.
+"""
 
 import hashlib
 import hmac

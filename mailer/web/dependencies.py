@@ -1,4 +1,4 @@
-"""The links of campaigns, as the page that sends readers on reads them.
+"""What the routes of the readers' site share, and the links that its readers follow.
 
 They are frozen when their campaign is launched, so what was read once stays in memory: a click needs no
 database then.

@@ -1,4 +1,4 @@
-"""Which compression a browser takes, and which answers may have it."""
+"""Rendering the pages, their static files, and which answers may be compressed."""
 
 import gzip
 import hashlib

@@ -1,8 +1,8 @@
 """The reports on campaigns, as pages for the team on its own machine."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,12 +37,6 @@ class ReportDesk:
     engine: Engine
     clock: UtcClock
 
-    @contextmanager
-    def read_session(self) -> Iterator[Session]:
-        """A read-only session, which never makes a campaign wait."""
-        with open_session(self.engine, read_only=True) as session:
-            yield session
-
 
 def _get_desk(request: Request) -> ReportDesk:
     desk = request.app.state.report_desk
@@ -59,7 +53,7 @@ _LARGEST_ID = 2**31 - 1
 
 def show_overview(desk: DeskDep) -> Response:
     """Show all campaigns over time."""
-    with desk.read_session() as session:
+    with open_session(desk.engine, read_only=True) as session:
         found = read_time_line(session)
     return desk.renderer.render("report_overview.html", page=describe_overview(found, now=desk.clock()))
 
@@ -72,7 +66,7 @@ def show_campaign(campaign_id: str, desk: DeskDep) -> Response:
     try:
         if number > _LARGEST_ID:
             raise UnknownCampaignError(number)
-        with desk.read_session() as session:
+        with open_session(desk.engine, read_only=True) as session:
             found = report_campaign(session, number, desk.workspace, fresh=False)
             words = _say_segment(session, found.summary.segment, desk)
     except UnknownCampaignError as error:

@@ -1,4 +1,4 @@
-"""What stands at the beginning of a form that sends files, and of each of its parts (RFC 7578)."""
+"""Reading forms that send files (RFC 7578), from memory or as they arrive."""
 
 import re
 from collections.abc import Callable, Mapping

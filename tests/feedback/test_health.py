@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from mailer.doctor import Diagnosis, diagnose_workspace
-from mailer.feedback.health import (
-    FeedbackFinding,
-    FeedbackGravity,
-    check_feedback,
-    check_leaving_by_mail,
-    check_return_path,
-)
+from mailer.doctor.diagnosis import Health
+from mailer.doctor.incoming_checks import check_feedback, check_leaving_by_mail, check_return_path
 from mailer.workspace import Workspace
 from tests.factories.feedback import set_feedback
 from tests.servers.imap_server import ImapServer, imap_server
@@ -26,7 +21,7 @@ def server() -> Iterator[ImapServer]:
         yield running
 
 
-def look(workspace: Workspace, **values: Any) -> FeedbackFinding:
+def look(workspace: Workspace, **values: Any) -> Diagnosis:
     (finding,) = check_feedback(set_feedback(workspace, **values))
     return finding
 
@@ -38,7 +33,7 @@ def mailbox(server: ImapServer, **values: Any) -> dict[str, Any]:
 def test_the_mailbox_is_asked_and_nothing_in_it_changes(workspace: Workspace, server: ImapServer) -> None:
     server.deliver(b"Subject: settled\r\n\r\n")
     finding = look(workspace, **mailbox(server))
-    assert finding.gravity is FeedbackGravity.good
+    assert finding.verdict is Health.good
     assert "INBOX: logged in; 1 message in it; Processed and Quarantine will be created" in finding.message
     assert "new messages are seen at once" in finding.message
     assert server.read() == [b"Subject: settled\r\n\r\n"]
@@ -55,7 +50,7 @@ def test_a_mailbox_that_people_use_is_named_as_such(workspace: Workspace, server
 def test_a_login_that_is_refused_is_bad(workspace: Workspace, server: ImapServer, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("wrong\n")
     finding = look(workspace, **mailbox(server, password_file=tmp_path / "password"))
-    assert finding.gravity is FeedbackGravity.bad
+    assert finding.verdict is Health.bad
     assert "refuses the login of bounces" in finding.message
 
 
@@ -74,7 +69,7 @@ def test_a_login_that_is_refused_is_bad(workspace: Workspace, server: ImapServer
 )
 def test_a_source_that_cannot_work_is_bad(workspace: Workspace, values: dict[str, Any], words: str) -> None:
     finding = look(workspace, **values)
-    assert finding.gravity is FeedbackGravity.bad
+    assert finding.verdict is Health.bad
     assert words in finding.message
 
 
@@ -90,7 +85,7 @@ def test_a_mailbox_that_can_only_be_read_is_doubtful(workspace: Workspace) -> No
     with imap_server() as server:
         server.grant("lr")
         finding = look(workspace, **mailbox(server))
-    assert finding.gravity is FeedbackGravity.doubtful
+    assert finding.verdict is Health.doubtful
     assert "Give this user the right to move messages" in finding.message
 
 
@@ -99,12 +94,12 @@ def test_a_maildir_and_a_place_for_lmtp_are_good(workspace: Workspace) -> None:
         (workspace.root / "mail" / name).mkdir(parents=True)
     assert look(workspace, maildir=Path("mail")).message.endswith("mail: 0 messages in it")
     for place in ("127.0.0.1:2424", "run/lmtp", str(workspace.root / "lmtp")):
-        assert look(workspace, lmtp=place).gravity is FeedbackGravity.good
+        assert look(workspace, lmtp=place).verdict is Health.good
 
 
 def test_bounces_that_nobody_reads_are_doubtful(workspace: Workspace) -> None:
     finding = look(workspace, bounce_address="bounce@news.example.org")
-    assert finding.gravity is FeedbackGravity.doubtful
+    assert finding.verdict is Health.doubtful
     assert "Set [feedback] imap, maildir or lmtp" in finding.message
 
 
@@ -122,7 +117,7 @@ OURS = "bounce@news.example.org"
 
 
 @pytest.mark.parametrize(
-    ("values", "gravity", "words"),
+    ("values", "verdict", "words"),
     [
         ({}, "doubtful", "bounces go to old@example.org, and nobody knows whose they are"),
         ({"bounce_address": OURS}, "good", "a newsletter's bounce comes back to bounce+…@news.example.org"),
@@ -133,17 +128,17 @@ OURS = "bounce@news.example.org"
     ],
 )
 def test_where_bounces_go_is_told_with_what_their_address_needs(
-    workspace: Workspace, values: dict[str, str], gravity: str, words: str
+    workspace: Workspace, values: dict[str, str], verdict: str, words: str
 ) -> None:
     sender = workspace.settings.sender.model_copy(update={"bounces_to": "old@example.org"})
     settings = set_feedback(workspace, **values).settings.model_copy(update={"sender": sender})
     finding = check_return_path(settings)
-    assert finding.gravity.value == gravity
+    assert finding.verdict.value == verdict
     assert words in finding.message
 
 
 @pytest.mark.parametrize(
-    ("values", "gravity", "words"),
+    ("values", "verdict", "words"),
     [
         ({}, "good", "set [feedback] leave_address"),
         ({"leave_address": "leave@x.example"}, "doubtful", "they would stay on the list"),
@@ -151,8 +146,8 @@ def test_where_bounces_go_is_told_with_what_their_address_needs(
     ],
 )
 def test_an_address_to_leave_at_is_only_good_where_its_mail_is_read(
-    workspace: Workspace, values: dict[str, str], gravity: str, words: str
+    workspace: Workspace, values: dict[str, str], verdict: str, words: str
 ) -> None:
     finding = check_leaving_by_mail(set_feedback(workspace, **values).settings)
-    assert finding.gravity.value == gravity
+    assert finding.verdict.value == verdict
     assert words in finding.message

@@ -1,4 +1,9 @@
-"""What the headers of a message say of who made it: a program, or a person with a mail program."""
+"""Decides whether a message is an automatic reply, by its headers and its words.
+
+A person's reply must never be lost, so what is doubtful is a reply. A field that says so decides alone. Where
+there is none, what programs write is weighed against what only people write: one remark of an absence is a
+person's; a program says several things at once, and comes to the point at once.
+"""
 
 import re
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,7 @@
-"""Finds the name of a person beside their address.
+"""Finds who followed a person, and their name, in an automatic reply that says that they have left.
+
+Somebody who is asked to help in urgent cases, while the person is away, is no successor; nor is a help desk,
+or the same person at another address. What is found is only proposed, beside the words that say so.
 
 Names have no pattern of their own, so a name that agrees with its address counts most: "Jonas Holt" with
 jonas.holt@… or j.holt@…. Otherwise it is what stands where a name stands: directly before the address.

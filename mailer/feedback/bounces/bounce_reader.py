@@ -1,4 +1,4 @@
-"""Whether a message can be a bounce at all: by its sender, its envelope and its subject."""
+"""Reads a bounce: the machine-readable report, else the server's prose by its rules, else flufl.bounce."""
 
 import re
 from collections.abc import Iterator

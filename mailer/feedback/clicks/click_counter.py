@@ -1,4 +1,9 @@
-"""When the first mail of a campaign was handed over for the readers of a country."""
+"""Judges the clicks of visitors who have gone quiet, adds them to the counts, and deletes old ones.
+
+Each campaign is one transaction: what is counted is marked as counted, so that a process may die at any
+moment and the next one loses nothing and counts nothing twice. Any number of processes may call this; they
+take turns.
+"""
 
 import threading
 from collections import Counter

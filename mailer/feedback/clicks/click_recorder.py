@@ -1,4 +1,8 @@
-"""Telling visitors apart for a day, without knowing who they are.
+"""Writing down the clicks of a campaign, without making a reader wait or knowing who they are.
+
+A page hands its request over and sends the reader on at once. A thread writes those of one moment in one
+transaction, so that a crowd costs a running campaign few commits, and tries again when the database is busy
+or away. What waits is bounded; what had to be left out is counted and said.
 
 A visitor is a network address and a program. What is stored is an HMAC of both under two keys: one of the
 workspace, and one of the day that is in the database and deleted with the day's last click. Neither a copy of

@@ -1,4 +1,4 @@
-"""A request for a link of a newsletter, as the page that answers it has read it."""
+"""What a single request says of who made it: the signs that are stored instead of the request itself."""
 
 import re
 import tomllib

@@ -1,4 +1,9 @@
-"""Passes over one IMAP mailbox: each reads what is new, records it, and then moves it out of the way."""
+"""Reads an IMAP mailbox, in passes, for as long as the program runs.
+
+A message is moved or deleted only after it has been received and committed. A crash in between costs nothing:
+it is read again, recognised by its fingerprint, and moved then. Messages are read in the order they came, so
+that a person who left and came back is not put out by an older mail that is read later.
+"""
 
 import contextlib
 import threading

@@ -1,4 +1,9 @@
-"""What reading any mailbox needs: a lease, folders for what was read, notices and delays."""
+"""What reading any mailbox needs: a lease, folders for what was read, notices and delays.
+
+On one machine the kernel knows who is alive: whoever reads holds a lock on a file, and a process that dies
+releases it. Across machines a row in the database says which machine reads, until when. Losing either does
+not count a message twice, because a message is recorded once by its fingerprint; it only costs the work.
+"""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Reads what comes back to the simulator, and says of each message what followed."""
+"""Runs the simulator for a workspace: its server, and the reading of what comes back."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,8 @@
-"""A request of a provider's webhook: its body, its secret, and the fields of its JSON."""
+"""A request of a provider's webhook: its body, its secret, and the fields of its JSON.
+
+Providers add fields without notice, and change a number to a string. One odd field of one event must not keep
+the other events of the request from us, because the provider would send the same request again for days.
+"""
 
 import base64
 import binascii

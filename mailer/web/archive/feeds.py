@@ -1,4 +1,4 @@
-"""Corrections in the feeds: each is an entry of its own beside that of its edition."""
+"""The archive as Atom and JSON feeds, with an entry of its own for each correction."""
 
 import json
 from collections.abc import Iterator, Sequence

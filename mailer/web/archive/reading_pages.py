@@ -1,4 +1,4 @@
-"""Corrections beside what they correct: in the web edition, which otherwise stays as it was sent.
+"""The pages of one edition in the archive, with its corrections beside what they correct.
 
 At a story a notice has the colours of the theme, light or dark, and only a line beside it is ours. Above the
 mail no theme applies, so the summary brings its colours with it: dark on light, in both palettes.

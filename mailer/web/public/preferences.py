@@ -1,4 +1,7 @@
-"""The pages that the links of a mail open: preferences, unsubscribing, and clicks that are counted."""
+"""The pages that the links of a mail open: preferences, unsubscribing, and clicks that are counted.
+
+It leads to no place but those frozen with a campaign, whatever its address says.
+"""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the page says whether a mail is from us, for each answer."""
+"""The page that says whether a mail is from us, by its code or by the mail as a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -47,14 +47,14 @@ def describe_overview(found: TimeLine, *, now: datetime, viewer: Viewer = ON_OWN
     """Make the page of all campaigns, for ``viewer``; ``now`` (aware) tells counted today from before."""
     if not found.campaigns:
         return OverviewPage(
-            lead=viewer.gettext(gettext_noop("No campaign has been launched yet.")),
+            lead=viewer.gettext("No campaign has been launched yet."),
             sections=tuple(_list_growth(found, now, viewer)),
         )
     number = len(found.campaigns)
     first, last = found.campaigns[-1], found.campaigns[0]
     span = viewer.format_month(first.launched_at)
     if (end := viewer.format_month(last.launched_at)) != span:
-        span = viewer.gettext(gettext_noop("%(first)s to %(last)s"), first=span, last=end)
+        span = viewer.gettext("%(first)s to %(last)s", first=span, last=end)
     lead = viewer.ngettext("%(num)s campaign, %(span)s.", "%(num)s campaigns, %(span)s.", number, span=span)
     trends = (_describe_readers(found, viewer), _describe_losses(found, viewer)) if number > 1 else ()
     growth = _list_growth(found, now, viewer)
@@ -68,17 +68,17 @@ def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
     lead = viewer.gettext(words, edition=most.edition_label, number=format_number(most.sent or 0))
     lines = (
         Line(
-            label=viewer.gettext(gettext_noop("Partners")),
+            label=viewer.gettext("Partners"),
             tone=Tone.second,
             values=tuple(one.audience for one in shown),
         ),
         Line(
-            label=viewer.gettext(gettext_noop("Sent")),
+            label=viewer.gettext("Sent"),
             tone=Tone.main,
             values=tuple(one.sent for one in shown),
         ),
     )
-    title = viewer.gettext(gettext_noop("Partners of each campaign"))
+    title = viewer.gettext("Partners of each campaign")
     return _make_trend("readers", title, lead, shown, lines, viewer)
 
 
@@ -90,17 +90,17 @@ def _describe_losses(found: TimeLine, viewer: Viewer) -> Section:
     lead = viewer.gettext(words, share=format_share(refused, whole)) if whole else ""
     lines = (
         Line(
-            label=viewer.gettext(gettext_noop("Refused")),
+            label=viewer.gettext("Refused"),
             tone=Tone.bad,
             values=tuple(_percent(one, one.rejected) for one in shown),
         ),
         Line(
-            label=viewer.gettext(gettext_noop("Left since")),
+            label=viewer.gettext("Left since"),
             tone=Tone.main,
             values=tuple(_percent(one, one.left) for one in shown),
         ),
     )
-    title = viewer.gettext(gettext_noop("Refused and left, as shares of the partners"))
+    title = viewer.gettext("Refused and left, as shares of the partners")
     return _make_trend("losses", title, lead, shown, lines, viewer, unit="%")
 
 
@@ -159,7 +159,7 @@ def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Sec
     lead = _describe_growth(months, viewer)
     chart = LineChart(
         name="list",
-        title=viewer.gettext(gettext_noop("People on the list, by month")),
+        title=viewer.gettext("People on the list, by month"),
         description=lead,
         places=tuple(range(len(months))),
         ticks=tuple(_spell_month(month.month, viewer) for month in (months[:1] + months[1:][-1:])),
@@ -200,7 +200,7 @@ def _describe_growth(months: Sequence[ListMonth], viewer: Viewer) -> str:
 def _make_month_table(shown: Sequence[ListMonth], viewer: Viewer) -> Table:
     columns = (gettext_noop("Month"), gettext_noop("Joined"), gettext_noop("Left"), _ON_LIST)
     return Table(
-        caption=viewer.gettext(gettext_noop("The list by month, newest first")),
+        caption=viewer.gettext("The list by month, newest first"),
         columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
             make_cells(
@@ -220,7 +220,7 @@ def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) ->
         shown += 1
     return Section(
         name="campaigns",
-        title=viewer.gettext(gettext_noop("All campaigns")),
+        title=viewer.gettext("All campaigns"),
         below=tuple(tables[:shown]),
         folded=tuple(tables[shown:]),
     )

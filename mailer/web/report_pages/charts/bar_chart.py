@@ -1,4 +1,4 @@
-"""How a length is shared among values, so that even the smallest can be seen."""
+"""Charts of bars: below each other, or one that is stacked; even the smallest value can be seen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

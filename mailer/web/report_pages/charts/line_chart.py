@@ -1,4 +1,4 @@
-"""The axis of a chart: round numbers to read it by, and how they are written."""
+"""A chart of lines, and the round numbers of its axis."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""SVG elements, with everything in them escaped."""
+"""SVG elements with everything in them escaped, and the tones and labels of a chart."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum

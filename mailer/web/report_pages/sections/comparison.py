@@ -28,9 +28,7 @@ def describe_comparison(report: CampaignReport, viewer: Viewer) -> Section | Non
     if comparison is None:
         return None
     title = viewer.gettext(
-        gettext_noop("Beside another campaign")
-        if comparison.is_chosen
-        else gettext_noop("Beside the last editions")
+        "Beside another campaign" if comparison.is_chosen else gettext_noop("Beside the last editions")
     )
     if not comparison.earlier:
         lead = gettext_noop(
@@ -53,7 +51,7 @@ def _compare_words(comparison: Comparison, viewer: Viewer) -> str:
         return ""
     if this.rejected == 0 and last.rejected == 0:
         return viewer.gettext(
-            gettext_noop("Nobody’s mail server refused it, as with the other.")
+            "Nobody’s mail server refused it, as with the other."
             if comparison.is_chosen
             else gettext_noop("Nobody’s mail server refused it, as the last time.")
         )
@@ -69,7 +67,7 @@ def _make_chart(comparison: Comparison, viewer: Viewer) -> BarChart:
     shown = (comparison.this, *comparison.earlier)
     return BarChart(
         name=_NAME,
-        title=viewer.gettext(gettext_noop("Refused and left since, as shares of all partners")),
+        title=viewer.gettext("Refused and left since, as shares of all partners"),
         description="; ".join(f"{one.edition_label}: {_describe_shares(one, viewer)}" for one in shown),
         bars=tuple(
             Bar(
@@ -92,8 +90,8 @@ def _describe_shares(figures: CampaignFigures, viewer: Viewer) -> str:
 
 def _make_key(viewer: Viewer) -> tuple[Key, ...]:
     return (
-        Key(sample=draw_swatch(_NAME, Tone.bad), words=viewer.gettext(gettext_noop("Refused"))),
-        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext(gettext_noop("Left since"))),
+        Key(sample=draw_swatch(_NAME, Tone.bad), words=viewer.gettext("Refused")),
+        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext("Left since")),
     )
 
 
@@ -106,7 +104,7 @@ def _make_table(comparison: Comparison, viewer: Viewer) -> Table:
         *((gettext_noop("Clicks"),) if clicks else ()),
     )
     return Table(
-        caption=viewer.gettext(gettext_noop("This campaign and the ones before it")),
+        caption=viewer.gettext("This campaign and the ones before it"),
         columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
             _make_row(one, "" if one is comparison.this else viewer.make_path(one.id), viewer, clicks=clicks)
@@ -117,7 +115,7 @@ def _make_table(comparison: Comparison, viewer: Viewer) -> Table:
 
 
 def _make_row(figures: CampaignFigures, link: str, viewer: Viewer, *, clicks: bool) -> tuple[Cell, ...]:
-    words = viewer.format_day(figures.launched_at) if link else viewer.gettext(gettext_noop("this one"))
+    words = viewer.format_day(figures.launched_at) if link else viewer.gettext("this one")
     median = figures.median_seconds
     cells = [
         Cell(text=f"{figures.edition_label}, {words}", link=link),

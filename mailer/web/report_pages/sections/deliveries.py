@@ -1,4 +1,4 @@
-"""The ledger's equation: what became of every reader, as a sentence, a bar and a table."""
+"""What became of every message: the numbers and their sum, doubts, the time it took, and the warnings."""
 
 from collections.abc import Iterator
 
@@ -45,14 +45,14 @@ def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Sec
     lead = _describe_counts(counts, viewer)
     chart = StackedBar(
         name=_NUMBERS,
-        title=viewer.gettext(gettext_noop("What became of every message")),
+        title=viewer.gettext("What became of every message"),
         description=lead,
         parts=tuple((tone, number) for tone, _, number in _list_parts(counts, viewer)),
     )
     unbalanced = gettext_noop("These numbers do not add up: another program has changed the ledger.")
     return Section(
         name=_NUMBERS,
-        title=viewer.gettext(gettext_noop("The numbers and their sum")),
+        title=viewer.gettext("The numbers and their sum"),
         lead=lead,
         counted=counted,
         figures=(Figure(chart=draw_stacked_bar(chart)),),
@@ -65,7 +65,7 @@ def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Sec
 def _describe_counts(counts: Counts, viewer: Viewer) -> str:
     numbers = [(getattr(counts, name), words) for name, words in _PARTS]
     said = [viewer.gettext(words, num=f"{number:,}") for number, words in numbers if number]
-    parts = ", ".join(said) or viewer.gettext(gettext_noop("none sent"))
+    parts = ", ".join(said) or viewer.gettext("none sent")
     is_open = counts.in_doubt or counts.still_to_do
     words = (
         gettext_noop("%(readers)s: %(parts)s.")
@@ -103,13 +103,13 @@ def _make_number_table(counts: Counts, viewer: Viewer) -> Table:
         for tone, words, number in _list_parts(counts, viewer)
     )
     total = (
-        Cell(text=viewer.gettext(gettext_noop("All partners"))),
+        Cell(text=viewer.gettext("All partners")),
         Cell(text=format_number(counts.audience)),
         Cell(text=format_share(counts.audience, counts.audience)),
     )
     columns = (gettext_noop("Partners"), gettext_noop("Share"))
     return Table(
-        caption=viewer.gettext(gettext_noop("What became of every message")),
+        caption=viewer.gettext("What became of every message"),
         columns=name_columns("", *map(viewer.gettext, columns)),
         rows=rows,
         total=total,
@@ -125,7 +125,7 @@ def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
         return None
     return Section(
         name="in-doubt",
-        title=viewer.gettext(gettext_noop("In doubt")),
+        title=viewer.gettext("In doubt"),
         lead=viewer.ngettext(
             "%(num)s partner may or may not have got it.",
             "%(num)s partners may or may not have got it.",
@@ -137,11 +137,11 @@ def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
 
 
 def _make_doubt_table(report: CampaignReport, viewer: Viewer) -> Table:
-    server = viewer.gettext(gettext_noop("Message-ID, to be found in the server’s log"))
+    server = viewer.gettext("Message-ID, to be found in the server’s log")
     return Table(
-        caption=viewer.gettext(gettext_noop("Partners in doubt")),
+        caption=viewer.gettext("Partners in doubt"),
         columns=(
-            Column(title=viewer.gettext(gettext_noop("Address"))),
+            Column(title=viewer.gettext("Address")),
             Column(title=server, kind=CellKind.server),
         ),
         rows=tuple(
@@ -175,10 +175,8 @@ def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> 
     if found is None or not found.sent:
         return None
     lead = viewer.gettext(
-        gettext_noop(
-            "Half of the messages were handed over within %(median)s of the launch, %(share)s within "
-            "%(most)s, the last after %(last)s."
-        ),
+        "Half of the messages were handed over within %(median)s of the launch, %(share)s within "
+        "%(most)s, the last after %(last)s.",
         median=format_duration(found.median),
         share=_MOST,
         most=format_duration(found.most),
@@ -187,7 +185,7 @@ def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> 
     note = gettext_noop("From the launch until the mail server accepted the message, pauses included.")
     return Section(
         name=_HAND_OVER,
-        title=viewer.gettext(gettext_noop("Time to hand over")),
+        title=viewer.gettext("Time to hand over"),
         lead=lead,
         counted=counted,
         figures=(Figure(chart=draw_lines(_make_chart(found, lead, viewer))),) if found.curve else (),
@@ -201,16 +199,16 @@ def _make_chart(found: HandOver, lead: str, viewer: Viewer) -> LineChart:
     # The curve begins at the launch, when nothing had been handed over.
     curve = found.curve if found.curve[0][0] <= 0 else ((0.0, 0), *found.curve)
     end = curve[-1][0]
-    launch = viewer.gettext(gettext_noop("launch"))
+    launch = viewer.gettext("launch")
     return LineChart(
         name=_HAND_OVER,
-        title=viewer.gettext(gettext_noop("Share of the messages handed over, by time since the launch")),
+        title=viewer.gettext("Share of the messages handed over, by time since the launch"),
         description=lead,
         places=tuple(seconds for seconds, _ in curve),
         ticks=(launch, format_duration(end / 2), format_duration(end)) if end > 0 else (launch,),
         lines=(
             Line(
-                label=viewer.gettext(gettext_noop("Handed over")),
+                label=viewer.gettext("Handed over"),
                 tone=Tone.main,
                 values=tuple(100 * number / found.sent for _, number in curve),
             ),
@@ -222,15 +220,15 @@ def _make_chart(found: HandOver, lead: str, viewer: Viewer) -> LineChart:
 
 def _make_time_table(found: HandOver, viewer: Viewer) -> Table:
     rows = (
-        (viewer.gettext(gettext_noop("The first")), found.first),
-        (viewer.gettext(gettext_noop("Half of them")), found.median),
-        (viewer.gettext(gettext_noop("%(share)s of them"), share=_MOST), found.most),
-        (viewer.gettext(gettext_noop("The last")), found.last),
+        (viewer.gettext("The first"), found.first),
+        (viewer.gettext("Half of them"), found.median),
+        (viewer.gettext("%(share)s of them", share=_MOST), found.most),
+        (viewer.gettext("The last"), found.last),
     )
-    time = viewer.gettext(gettext_noop("Time from the launch"))
+    time = viewer.gettext("Time from the launch")
     return Table(
         caption=time,
-        columns=name_columns(viewer.gettext(gettext_noop("Messages")), time),
+        columns=name_columns(viewer.gettext("Messages"), time),
         rows=tuple(make_cells(words, format_duration(seconds)) for words, seconds in rows),
     )
 
@@ -238,10 +236,10 @@ def _make_time_table(found: HandOver, viewer: Viewer) -> Table:
 def _make_place_table(found: HandOver, viewer: Viewer) -> Table:
     first, half, last = gettext_noop("First"), gettext_noop("Half"), gettext_noop("Last")
     return Table(
-        caption=viewer.gettext(gettext_noop("By provider or domain, from five partners")),
+        caption=viewer.gettext("By provider or domain, from five partners"),
         columns=name_columns(
-            viewer.gettext(gettext_noop("Provider or domain")),
-            viewer.gettext(gettext_noop("Sent")),
+            viewer.gettext("Provider or domain"),
+            viewer.gettext("Sent"),
             *(viewer.gettext(first), viewer.gettext(half), _MOST, viewer.gettext(last)),
         ),
         rows=tuple(
@@ -261,7 +259,7 @@ def describe_checks(report: CampaignReport, viewer: Viewer) -> Section:
     tables = (_make_check_table(report, viewer), _make_off_table(report, viewer))
     return Section(
         name="checks",
-        title=viewer.gettext(gettext_noop("What the checks had warned of")),
+        title=viewer.gettext("What the checks had warned of"),
         lead=_describe_number(report, viewer),
         tables=tuple(table for table in tables if table.rows),
     )
@@ -269,9 +267,9 @@ def describe_checks(report: CampaignReport, viewer: Viewer) -> Section:
 
 def _describe_number(report: CampaignReport, viewer: Viewer) -> str:
     if report.warnings is None:
-        return viewer.gettext(gettext_noop("The warnings were not written down when this edition was sent."))
+        return viewer.gettext("The warnings were not written down when this edition was sent.")
     if not report.warnings:
-        return viewer.gettext(gettext_noop("The checks had no warnings."))
+        return viewer.gettext("The checks had no warnings.")
     return viewer.ngettext(
         "The edition was sent with %(num)s warning.",
         "The edition was sent with %(num)s warnings.",
@@ -281,11 +279,11 @@ def _describe_number(report: CampaignReport, viewer: Viewer) -> str:
 
 def _make_check_table(report: CampaignReport, viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Warnings")),
+        caption=viewer.gettext("Warnings"),
         columns=(
-            Column(title=viewer.gettext(gettext_noop("Warning"))),
-            Column(title=viewer.gettext(gettext_noop("Where")), kind=CellKind.server),
-            Column(title=viewer.gettext(gettext_noop("Check")), kind=CellKind.server),
+            Column(title=viewer.gettext("Warning")),
+            Column(title=viewer.gettext("Where"), kind=CellKind.server),
+            Column(title=viewer.gettext("Check"), kind=CellKind.server),
         ),
         rows=tuple(
             make_cells(one.message, f"{one.path}:{one.line}" if one.path else "", one.code)
@@ -297,10 +295,10 @@ def _make_check_table(report: CampaignReport, viewer: Viewer) -> Table:
 
 def _make_off_table(report: CampaignReport, viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Checks that were switched off")),
+        caption=viewer.gettext("Checks that were switched off"),
         columns=(
-            Column(title=viewer.gettext(gettext_noop("Check switched off")), kind=CellKind.server),
-            Column(title=viewer.gettext(gettext_noop("The editors’ reason"))),
+            Column(title=viewer.gettext("Check switched off"), kind=CellKind.server),
+            Column(title=viewer.gettext("The editors’ reason")),
         ),
         rows=tuple(make_cells(code, reason) for code, reason in report.switched_off.items()),
     )

@@ -1,4 +1,4 @@
-"""Counts of people by two axes, as heat maps narrow enough for a phone."""
+"""Which links were followed, and counts by two axes as heat maps narrow enough for a phone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -80,9 +80,9 @@ def describe_links(
     found: ClickReport | None, vocabulary: Vocabulary, counted: str, viewer: Viewer
 ) -> Section:
     """Show which links were followed; say it if clicks were not counted, and why opens never are."""
-    title = viewer.gettext(gettext_noop("Links"))
+    title = viewer.gettext("Links")
     if found is None:
-        lead = viewer.gettext(gettext_noop("Clicks were not counted for this campaign."))
+        lead = viewer.gettext("Clicks were not counted for this campaign.")
         return Section(name=_NAME, title=title, lead=lead, notes=(viewer.gettext(_OPENS_NOTE),))
     followed = sorted(
         (link for link in found.links if link.people != 0 or link.scanners),
@@ -137,15 +137,15 @@ def _list_notes(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) 
 
 def _make_key(viewer: Viewer) -> tuple[Key, ...]:
     return (
-        Key(sample=draw_swatch(_NAME, Tone.main), words=viewer.gettext(gettext_noop("People"))),
-        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext(gettext_noop("Programs"))),
+        Key(sample=draw_swatch(_NAME, Tone.main), words=viewer.gettext("People")),
+        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext("Programs")),
     )
 
 
 def _make_chart(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) -> BarChart:
     return BarChart(
         name=_NAME,
-        title=viewer.gettext(gettext_noop("Links, by number of people who followed them")),
+        title=viewer.gettext("Links, by number of people who followed them"),
         description=_describe_numbers(found, viewer),
         bars=tuple(
             Bar(
@@ -165,7 +165,7 @@ def _name_columns(first: str, viewer: Viewer) -> tuple[Column, ...]:
 
 def _make_table(followed: list[LinkClicks], viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Links that were followed")),
+        caption=viewer.gettext("Links that were followed"),
         columns=_name_columns(gettext_noop("Link"), viewer),
         rows=tuple(
             (
@@ -190,7 +190,7 @@ def _list_countries(found: ClickReport) -> list[ClickCell]:
 
 def _make_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Partners who followed a link, by country")),
+        caption=viewer.gettext("Partners who followed a link, by country"),
         columns=_name_columns(gettext_noop("Country"), viewer),
         rows=tuple(
             make_cells(
@@ -225,10 +225,10 @@ def _draw_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> 
         for country in _list_countries(found)[:_MOST_COUNTRIES]
     )
     if rows and sectors:
-        no_sector = viewer.gettext(gettext_noop("No sector"))
+        no_sector = viewer.gettext("No sector")
         yield from draw_heat_maps(
             name=f"{_NAME}-places",
-            title=viewer.gettext(gettext_noop("People who followed a link, by country and sector")),
+            title=viewer.gettext("People who followed a link, by country and sector"),
             description=_describe_numbers(found, viewer),
             columns=tuple(vocabulary.sector(slug) if slug else no_sector for slug in sectors),
             rows=rows,

@@ -1,4 +1,4 @@
-"""The readers by country and by the sectors they follow."""
+"""The readers by country and sector, who left, and what they changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def describe_countries(
     words = _Words(vocabulary=vocabulary, viewer=viewer)
     return Section(
         name=_NAME,
-        title=viewer.gettext(gettext_noop("By country and sector")),
+        title=viewer.gettext("By country and sector"),
         lead=_describe_largest(found, words),
         counted=counted,
         figures=tuple(_draw_figures(found, rows, words)),
@@ -91,7 +91,7 @@ def _describe_largest(found: Breakdown, words: _Words) -> str:
 
 def _list_notes(found: Breakdown, viewer: Viewer) -> Iterator[str]:
     if found.sectors:
-        yield viewer.gettext(gettext_noop("Who follows two sectors is counted in both."))
+        yield viewer.gettext("Who follows two sectors is counted in both.")
     if len(found.rows) > _MOST_ROWS:
         words = gettext_noop("The chart has the %(number)s largest countries, the table has all.")
         yield viewer.gettext(words, number=_MOST_ROWS)
@@ -180,12 +180,12 @@ def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) ->
     changed = _label_all(choices.by_choice, names) if choices else {}
     tables = [
         _make_left_table(report, viewer) if report.left.total else None,
-        _make_count_table(viewer.gettext(gettext_noop("Why they left, as they said")), reasons, viewer),
+        _make_count_table(viewer.gettext("Why they left, as they said"), reasons, viewer),
         _make_count_table(viewer.gettext(_CHANGED), changed, viewer),
     ]
     return Section(
         name=_LEFT,
-        title=viewer.gettext(gettext_noop("Who left, and what partners changed")),
+        title=viewer.gettext("Who left, and what partners changed"),
         lead=_describe_numbers(report, viewer),
         counted=counted,
         figures=tuple(_draw_departures(reasons, changed, viewer)),
@@ -201,10 +201,10 @@ def _make_left_table(report: CampaignReport, viewer: Viewer) -> Table:
         (gettext_noop("Reported spam"), left.complained),
     )
     return Table(
-        caption=viewer.gettext(gettext_noop("Who has left since the launch")),
-        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
+        caption=viewer.gettext("Who has left since the launch"),
+        columns=name_columns("", viewer.gettext("Partners")),
         rows=tuple(make_cells(viewer.gettext(words), format_number(number)) for words, number in rows),
-        total=make_cells(viewer.gettext(gettext_noop("Left since")), format_number(left.total)),
+        total=make_cells(viewer.gettext("Left since"), format_number(left.total)),
     )
 
 
@@ -218,7 +218,7 @@ def _describe_numbers(report: CampaignReport, viewer: Viewer) -> str:
             through=format_number(left.through_mail),
         )
     else:
-        words = viewer.gettext(gettext_noop("Nobody has left since."))
+        words = viewer.gettext("Nobody has left since.")
     people = report.choices.people if report.choices else 0
     if not people:
         return words
@@ -236,7 +236,7 @@ def _draw_departures(
     reasons: Mapping[str, Count], changed: Mapping[str, Count], viewer: Viewer
 ) -> Iterator[Figure]:
     if any(reasons.values()):
-        title = viewer.gettext(gettext_noop("Why they left"))
+        title = viewer.gettext("Why they left")
         yield Figure(chart=_draw_counts(f"{_LEFT}-reasons", title, reasons, Tone.second))
     if any(changed.values()):
         yield Figure(chart=_draw_counts(f"{_LEFT}-choices", viewer.gettext(_CHANGED), changed, Tone.main))
@@ -266,7 +266,7 @@ def _make_count_table(caption: str, counts: Mapping[str, Count], viewer: Viewer)
         return None
     return Table(
         caption=caption,
-        columns=name_columns("", viewer.gettext(gettext_noop("Partners"))),
+        columns=name_columns("", viewer.gettext("Partners")),
         rows=tuple(make_cells(words, format_figure(count)) for words, count in shown.items()),
     )
 
@@ -276,7 +276,7 @@ def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer)
     lost = report.lost_organisations
     if not (lost and viewer.sees_people):
         return None
-    title = viewer.gettext(gettext_noop("Organisations without a partner"))
+    title = viewer.gettext("Organisations without a partner")
     columns = (gettext_noop("Organisation"), gettext_noop("Partners gone"))
     return Section(
         name="organisations",

@@ -1,4 +1,4 @@
-"""What states of deliveries, reasons of servers and kinds of returned messages are called in reports."""
+"""Why mail did not arrive, and what came back."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -107,7 +107,7 @@ def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
     advice = viewer.gettext(_RUN_DOCTOR if viewer.has_terminal else _HAVE_DOCTOR)
     return Section(
         name="returned",
-        title=viewer.gettext(gettext_noop("What came back")),
+        title=viewer.gettext("What came back"),
         lead=lead if total and not viewer.hides(total) else "",
         figures=(Figure(chart=draw_bars(_make_chart(returned, viewer))),) if returned.groups else (),
         tables=(_make_table(returned, viewer),) if returned.groups else (),
@@ -126,7 +126,7 @@ def _name_group(group: ReturnedGroup, viewer: Viewer) -> str:
 def _make_table(returned: Returned, viewer: Viewer) -> Table:
     columns = (gettext_noop("What came back"), gettext_noop("Partners"))
     return Table(
-        caption=viewer.gettext(gettext_noop("What came back, by partner")),
+        caption=viewer.gettext("What came back, by partner"),
         columns=name_columns(*map(viewer.gettext, columns)),
         rows=tuple(
             make_cells(_name_group(group, viewer), viewer.format_people(group.readers))
@@ -137,11 +137,11 @@ def _make_table(returned: Returned, viewer: Viewer) -> Table:
 
 def _make_alarm_table(returned: Returned, viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("What mail servers say about you, the sender")),
+        caption=viewer.gettext("What mail servers say about you, the sender"),
         columns=(
-            Column(title=viewer.gettext(gettext_noop("Words")), kind=CellKind.server),
-            Column(title=viewer.gettext(gettext_noop("Last"))),
-            Column(title=viewer.gettext(gettext_noop("Partners")), kind=CellKind.number),
+            Column(title=viewer.gettext("Words"), kind=CellKind.server),
+            Column(title=viewer.gettext("Last")),
+            Column(title=viewer.gettext("Partners"), kind=CellKind.number),
         ),
         rows=tuple(
             make_cells(alarm.words, viewer.format_moment(alarm.last_at), viewer.format_people(alarm.readers))
@@ -155,7 +155,7 @@ def _make_chart(returned: Returned, viewer: Viewer) -> BarChart:
     named = [(_name_group(group, viewer), group) for group in returned.groups[:_MOST_BARS]]
     return BarChart(
         name="returned",
-        title=viewer.gettext(gettext_noop("What came back, by number of partners")),
+        title=viewer.gettext("What came back, by number of partners"),
         description="; ".join(f"{name}: {viewer.format_people(group.readers)}" for name, group in named),
         bars=tuple(
             Bar(
@@ -190,7 +190,7 @@ def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Se
         return None
     return Section(
         name="reasons",
-        title=viewer.gettext(gettext_noop("Why it did not arrive")),
+        title=viewer.gettext("Why it did not arrive"),
         lead=_describe_largest(groups[0], viewer),
         counted=counted,
         figures=(Figure(chart=draw_bars(_make_reason_chart(groups, viewer))),),
@@ -201,7 +201,7 @@ def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Se
 
 def _describe_largest(group: ReasonGroup, viewer: Viewer) -> str:
     return viewer.gettext(
-        gettext_noop("Most often (%(readers)s): %(state)s, “%(reason)s”."),
+        "Most often (%(readers)s): %(state)s, “%(reason)s”.",
         readers=viewer.gettext(_FEW) if viewer.hides(group.number) else viewer.count_readers(group.number),
         state=viewer.gettext(STATE_WORDS[group.state]).lower(),
         reason=_name_cause(group, viewer) or viewer.translator.say_again(group.reason),
@@ -226,7 +226,7 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
     if rest > 0 and viewer.has_terminal:
         command = f"`mailer campaigns report {report.summary.id} --json`"
         yield viewer.gettext(
-            gettext_noop("And %(number)s smaller groups: %(command)s has them."), number=rest, command=command
+            "And %(number)s smaller groups: %(command)s has them.", number=rest, command=command
         )
     elif rest > 0:
         words = gettext_noop("And %(number)s smaller groups: the file of this table has them.")
@@ -238,7 +238,7 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
 def _make_reason_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarChart:
     return BarChart(
         name="reasons",
-        title=viewer.gettext(gettext_noop("Why it did not arrive, by number of partners")),
+        title=viewer.gettext("Why it did not arrive, by number of partners"),
         description=_describe_largest(groups[0], viewer),
         bars=tuple(
             Bar(
@@ -253,12 +253,12 @@ def _make_reason_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarCh
 
 def _make_reason_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table:
     return Table(
-        caption=viewer.gettext(gettext_noop("Reasons, with the server’s own words")),
+        caption=viewer.gettext("Reasons, with the server’s own words"),
         columns=(
-            Column(title=viewer.gettext(gettext_noop("Words")), kind=CellKind.server),
-            Column(title=viewer.gettext(gettext_noop("What happened"))),
-            Column(title=viewer.gettext(gettext_noop("Whose fault"))),
-            Column(title=viewer.gettext(gettext_noop("Partners")), kind=CellKind.number),
+            Column(title=viewer.gettext("Words"), kind=CellKind.server),
+            Column(title=viewer.gettext("What happened")),
+            Column(title=viewer.gettext("Whose fault")),
+            Column(title=viewer.gettext("Partners"), kind=CellKind.number),
         ),
         rows=tuple(
             make_cells(
@@ -276,6 +276,6 @@ def _make_reason_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table
 def _describe_group(group: ReasonGroup, viewer: Viewer) -> str:
     cause = f": {_name_cause(group, viewer)}" if group.cause else ""
     # Outside the braces: Python 3.11 hides what is called within them from whoever looks for texts.
-    words = viewer.gettext(gettext_noop("dead address"))
+    words = viewer.gettext("dead address")
     dead = f"; {words}" if group.dead_address else ""
     return f"{viewer.gettext(STATE_WORDS[group.state])}{cause}{dead}"

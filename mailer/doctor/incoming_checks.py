@@ -1,10 +1,8 @@
-"""For `mailer doctor`: whether what comes back can be read, and whether anything in it needs a person."""
+"""Checks of what comes back: whether it can be read, and whether anything in it needs a person."""
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 from locales.phrase import (
@@ -19,6 +17,7 @@ from locales.phrase import (
 )
 from mailer.database.engine import open_session, read_clock
 from mailer.database.schema import ensure_current
+from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.feedback.mailboxes.imap_connection import MailboxView, probe_mailbox
 from mailer.feedback.mailboxes.imap_options import MailboxError
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
@@ -39,28 +38,7 @@ _ALARMS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class FeedbackGravity(StrEnum):
-    """How serious a finding about what comes back is."""
-
-    good = "good"
-    """As it should be."""
-
-    doubtful = "doubtful"
-    """It is read, but something should be better; or nothing is read."""
-
-    bad = "bad"
-    """The settings say that it is read, and it cannot be."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeedbackFinding:
-    """What was found: how serious it is, and in words what is wrong and what to do."""
-
-    gravity: FeedbackGravity
-    message: str
-
-
-def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
+def check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask every source of ``[feedback]``. Nothing is read, moved or created."""
     settings = workspace.settings.feedback
     if settings.imap:
@@ -71,9 +49,10 @@ def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
         yield _check_lmtp(workspace)
     is_anything_read = settings.imap or settings.maildir or settings.lmtp or settings.webhooks.list_names()
     if settings.bounce_address and not is_anything_read:
-        yield FeedbackFinding(
-            gravity=FeedbackGravity.doubtful,
-            message=Phrase(
+        yield find_doubtful(
+            "feedback",
+            "feedback-unread",
+            Phrase(
                 gettext_noop(
                     "bounces come back to %(bounce_address)s, and no mailbox is named where they are read. "
                     "Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
@@ -84,7 +63,7 @@ def check_feedback(workspace: Workspace) -> Iterator[FeedbackFinding]:
         )
 
 
-def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
+def check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
     """Say what came back that somebody must look at: what servers said about us, and what is held.
 
     Raises:
@@ -105,9 +84,10 @@ def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
             ],
             FURTHER,
         )
-        yield FeedbackFinding(
-            gravity=FeedbackGravity.doubtful,
-            message=Phrase(
+        yield find_doubtful(
+            "feedback",
+            "feedback-waiting",
+            Phrase(
                 gettext_noop(
                     "in the last %(days)s days, servers said this about you, not about your readers: "
                     "%(counted)s. The latest: %(latest)s. See `mailer feedback list`."
@@ -126,10 +106,10 @@ def check_returned(workspace: Workspace) -> Iterator[FeedbackFinding]:
             ),
             number=f"{held:,}",
         )
-        yield FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
+        yield find_doubtful("feedback", "feedback-waiting", message)
 
 
-def check_return_path(settings: Settings) -> FeedbackFinding:
+def check_return_path(settings: Settings) -> Diagnosis:
     """Say where bounces go, and what their address needs. Nothing is asked of the DNS."""
     plain = settings.sender.bounces_to or settings.sender.address
     feedback = settings.feedback
@@ -140,7 +120,7 @@ def check_return_path(settings: Settings) -> FeedbackFinding:
                 names=", ".join(names),
                 plain=plain,
             )
-            return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+            return find_good("return path", message)
         message = Phrase(
             gettext_noop(
                 "bounces go to %(plain)s, and nobody knows whose they are, so dead addresses stay on "
@@ -148,7 +128,7 @@ def check_return_path(settings: Settings) -> FeedbackFinding:
             ),
             plain=plain,
         )
-        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
+        return find_doubtful("return path", "return-path", message)
     domain = feedback.bounce_address.rpartition("@")[2]
     parts = [
         Phrase(
@@ -170,7 +150,7 @@ def check_return_path(settings: Settings) -> FeedbackFinding:
             )
         )
     if _are_related(domain, settings.sender.domain):
-        return FeedbackFinding(gravity=FeedbackGravity.good, message=join_sentences(parts, CLAUSES))
+        return find_good("return path", join_sentences(parts, CLAUSES))
     parts.append(
         Phrase(
             gettext_noop(
@@ -181,10 +161,10 @@ def check_return_path(settings: Settings) -> FeedbackFinding:
             sender_domain=settings.sender.domain,
         )
     )
-    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=join_sentences(parts, CLAUSES))
+    return find_doubtful("return path", "return-path", join_sentences(parts, CLAUSES))
 
 
-def check_leaving_by_mail(settings: Settings) -> FeedbackFinding:
+def check_leaving_by_mail(settings: Settings) -> Diagnosis:
     """Say whether a mail unsubscribes its reader, and whether anything would read it."""
     feedback = settings.feedback
     if not feedback.leave_address:
@@ -192,13 +172,13 @@ def check_leaving_by_mail(settings: Settings) -> FeedbackFinding:
             "readers leave on the web page only. For the buttons of Apple Mail and QQ Mail, set "
             "[feedback] leave_address."
         )
-        return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+        return find_good("leaving by mail", message)
     shown = _show_address(feedback.leave_address, feedback.delimiter)
     if feedback.imap or feedback.maildir or feedback.lmtp:
         message = Phrase(
             gettext_noop("a mail to %(shown)s unsubscribes its reader, whatever it says"), shown=shown
         )
-        return FeedbackFinding(gravity=FeedbackGravity.good, message=message)
+        return find_good("leaving by mail", message)
     message = Phrase(
         gettext_noop(
             "readers are told to leave by a mail to %(shown)s, and no mailbox is named where it is "
@@ -207,7 +187,7 @@ def check_leaving_by_mail(settings: Settings) -> FeedbackFinding:
         ),
         shown=shown,
     )
-    return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=message)
+    return find_doubtful("leaving by mail", "leave-address-unread", message)
 
 
 def _show_address(base: str, delimiter: str) -> str:
@@ -219,13 +199,13 @@ def _are_related(one: str, other: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
-def _check_imap(workspace: Workspace) -> FeedbackFinding:
+def _check_imap(workspace: Workspace) -> Diagnosis:
     settings = workspace.settings.feedback
     try:
         options = read_imap_options(workspace)
         view = probe_mailbox(options, folders=(settings.processed_folder, settings.quarantine_folder))
     except (MailboxError, ValueError) as error:
-        return FeedbackFinding(gravity=FeedbackGravity.bad, message=read_error(error))
+        return find_bad("feedback", "feedback-unread", read_error(error))
     logged_in = Phrase(gettext_noop("%(name)s: logged in"), name=options.name)
     parts = [logged_in, _describe_waiting(view)]
     if is_shared_mailbox(workspace.settings, options):
@@ -239,7 +219,7 @@ def _check_imap(workspace: Workspace) -> FeedbackFinding:
                 "right to move messages"
             )
         )
-        return FeedbackFinding(gravity=FeedbackGravity.doubtful, message=join_sentences(parts, CLAUSES))
+        return find_doubtful("feedback", "feedback-unread", join_sentences(parts, CLAUSES))
     if view.missing:
         parts.append(
             Phrase(gettext_noop("%(missing)s will be created"), missing=join_phrases(view.missing, AND))
@@ -249,7 +229,7 @@ def _check_imap(workspace: Workspace) -> FeedbackFinding:
         if view.can_idle
         else gettext_noop("it is asked once a minute")
     )
-    return FeedbackFinding(gravity=FeedbackGravity.good, message=join_sentences(parts, CLAUSES))
+    return find_good("feedback", join_sentences(parts, CLAUSES))
 
 
 def _describe_waiting(view: MailboxView) -> str:
@@ -265,13 +245,14 @@ def _describe_waiting(view: MailboxView) -> str:
     return Phrase(words, number=f"{view.waiting:,}")
 
 
-def _check_maildir(workspace: Workspace) -> FeedbackFinding:
+def _check_maildir(workspace: Workspace) -> Diagnosis:
     path = workspace.root / (workspace.settings.feedback.maildir or "")
     folders = [path / name for name in ("new", "cur")]
     if not all(folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in folders):
-        return FeedbackFinding(
-            gravity=FeedbackGravity.bad,
-            message=Phrase(
+        return find_bad(
+            "feedback",
+            "feedback-unread",
+            Phrase(
                 gettext_noop(
                     "%(path)s is not a Maildir that can be read and written: it needs the folders new and "
                     "cur. Correct [feedback] maildir, or the permissions of these folders."
@@ -280,20 +261,19 @@ def _check_maildir(workspace: Workspace) -> FeedbackFinding:
             ),
         )
     waiting = sum(1 for folder in folders for _ in folder.iterdir())
-    return FeedbackFinding(
-        gravity=FeedbackGravity.good,
-        message=Phrase(
-            gettext_noop("%(path)s: %(waiting)s messages in it"), path=path, waiting=f"{waiting:,}"
-        ),
+    return find_good(
+        "feedback",
+        Phrase(gettext_noop("%(path)s: %(waiting)s messages in it"), path=path, waiting=f"{waiting:,}"),
     )
 
 
-def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
+def _check_lmtp(workspace: Workspace) -> Diagnosis:
     address = read_lmtp_address(workspace)
     if address.path is None and address.host not in LOOPBACK_HOSTS:
-        return FeedbackFinding(
-            gravity=FeedbackGravity.bad,
-            message=Phrase(
+        return find_bad(
+            "feedback",
+            "feedback-unread",
+            Phrase(
                 gettext_noop(
                     "[feedback] lmtp = %(address)s would be open to other machines, and LMTP knows no "
                     "login. Write 127.0.0.1:%(port)s or the path of a Unix socket."
@@ -305,9 +285,10 @@ def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
     # The folder for what runs is made at the start.
     folder = address.path.parent if address.path is not None else workspace.root
     if folder != workspace.root / "run" and not os.access(folder, os.W_OK):
-        return FeedbackFinding(
-            gravity=FeedbackGravity.bad,
-            message=Phrase(
+        return find_bad(
+            "feedback",
+            "feedback-unread",
+            Phrase(
                 gettext_noop(
                     "the folder %(folder)s for the socket of [feedback] lmtp does not exist, or cannot be "
                     "written."
@@ -315,9 +296,9 @@ def _check_lmtp(workspace: Workspace) -> FeedbackFinding:
                 folder=folder,
             ),
         )
-    return FeedbackFinding(
-        gravity=FeedbackGravity.good,
-        message=Phrase(
+    return find_good(
+        "feedback",
+        Phrase(
             gettext_noop("`mailer serve` or `mailer work` accepts messages by LMTP at %(address)s"),
             address=address,
         ),
