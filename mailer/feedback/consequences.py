@@ -27,7 +27,7 @@ from mailer.database.feedback_models import (
 )
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.ledger_changes import mark_sent_by_evidence
-from mailer.feedback.identification import Finding, FoundPerson
+from mailer.feedback.identification import FoundReader, ReaderMatch
 from mailer.reasons.reason import Reason
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
 from mailer.workspace import Workspace
@@ -56,7 +56,7 @@ class SoftBounces:
     last_sent_at: datetime
 
 
-def find_soft_bounces(session: Session, person: FoundPerson, *, now: datetime) -> SoftBounces | None:
+def find_soft_bounces(session: Session, person: FoundReader, *, now: datetime) -> SoftBounces | None:
     """Find the messages that came back as full or suspended since one arrived, or since the reader last did
     something themselves; None if there are none.
 
@@ -148,7 +148,7 @@ _EVIDENCE_WORDS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CaseOutcome:
     """What was done because of one finding, and whether it proved a delivery that was in doubt."""
 
     consequence: Consequence
@@ -171,7 +171,7 @@ class FeedbackCase:
     is_authentic: bool = False
     judged_by: str = ""
 
-    def believes(self, person: FoundPerson) -> bool:
+    def believes(self, person: FoundReader) -> bool:
         """Return whether the evidence for ``person`` is enough to act on.
 
         Our tokens and our Message-ID come back with nearly every bounce, whatever the settings. A message
@@ -180,23 +180,23 @@ class FeedbackCase:
         return bool(person.is_certain or self.is_authentic or self.judged_by)
 
 
-def apply_consequences(case: FeedbackCase, findings: Sequence[Finding]) -> list[Outcome]:
+def apply_consequences(case: FeedbackCase, findings: Sequence[ReaderMatch]) -> list[CaseOutcome]:
     """Do what follows from ``findings``; return what was done for each, in the same order. The caller commits
     in the transaction that records them.
     """
     _lock(case, findings)
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, CaseOutcome] = {}
     # By number, so that two transactions that act on the same people never wait for each other in a circle.
     for at in sorted(range(len(findings)), key=lambda at: (_number(findings[at]), at)):
         outcomes[at] = _apply(case, findings[at], findings)
     return [outcomes[at] for at in range(len(findings))]
 
 
-def _number(finding: Finding) -> int:
+def _number(finding: ReaderMatch) -> int:
     return finding.person.subscriber_id if finding.person else 0
 
 
-def _lock(case: FeedbackCase, findings: Sequence[Finding]) -> None:
+def _lock(case: FeedbackCase, findings: Sequence[ReaderMatch]) -> None:
     campaigns = sorted({one.person.campaign_id for one in findings if one.person and one.person.campaign_id})
     if campaigns:
         held = select(Campaign.id).where(col(Campaign.id).in_(campaigns)).order_by(col(Campaign.id))
@@ -209,14 +209,14 @@ def _lock(case: FeedbackCase, findings: Sequence[Finding]) -> None:
         lock_suppressions_shared(case.session)
 
 
-def _may_remove(finding: Finding) -> bool:
+def _may_remove(finding: ReaderMatch) -> bool:
     reason = finding.recipient.reason
     return finding.person is not None and reason is not None and (reason.is_dead or reason.may_die)
 
 
-def _apply(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -> Outcome:
+def _apply(case: FeedbackCase, finding: ReaderMatch, findings: Sequence[ReaderMatch]) -> CaseOutcome:
     if finding.person is None:
-        return Outcome(consequence=Consequence.recorded)
+        return CaseOutcome(consequence=Consequence.recorded)
     match case.kind:
         case FeedbackKind.leave:
             consequence = _leave(case, finding.person)
@@ -226,10 +226,10 @@ def _apply(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) ->
             consequence = _bounce(case, finding, findings)
         case _:
             consequence = Consequence.recorded
-    return Outcome(consequence=consequence, settled_doubt=_settle_doubt(case, finding.person))
+    return CaseOutcome(consequence=consequence, settled_doubt=_settle_doubt(case, finding.person))
 
 
-def _settle_doubt(case: FeedbackCase, person: FoundPerson) -> bool:
+def _settle_doubt(case: FeedbackCase, person: FoundReader) -> bool:
     """Mark the delivery as sent if it was in doubt: nobody else has what proves it."""
     is_proof = person.evidence in {Evidence.token, Evidence.message_id} or case.is_authentic
     words = _EVIDENCE_WORDS.get(case.kind)
@@ -240,7 +240,7 @@ def _settle_doubt(case: FeedbackCase, person: FoundPerson) -> bool:
     )
 
 
-def _leave(case: FeedbackCase, person: FoundPerson) -> Consequence:
+def _leave(case: FeedbackCase, person: FoundReader) -> Consequence:
     payload = TokenPayload(subscriber_id=person.subscriber_id, campaign_id=person.campaign_id or 0)
     if case.is_authentic:
         changed = unsubscribe_by_provider(case.session, payload, now=case.now)
@@ -249,7 +249,7 @@ def _leave(case: FeedbackCase, person: FoundPerson) -> Consequence:
     return Consequence.unsubscribed if changed else Consequence.gone
 
 
-def _complain(case: FeedbackCase, person: FoundPerson) -> Consequence:
+def _complain(case: FeedbackCase, person: FoundReader) -> Consequence:
     if not person.is_certain and not _has_proof_of_sending(case, person):
         return Consequence.unproven
     if not case.believes(person):
@@ -271,7 +271,7 @@ def _complain(case: FeedbackCase, person: FoundPerson) -> Consequence:
     return Consequence.complained if change.changed else Consequence.gone
 
 
-def _has_complained(case: FeedbackCase, person: FoundPerson) -> bool:
+def _has_complained(case: FeedbackCase, person: FoundReader) -> bool:
     """Return whether a complaint about the same message has been acted on before."""
     if person.campaign_id is None:
         return False
@@ -283,7 +283,7 @@ def _has_complained(case: FeedbackCase, person: FoundPerson) -> bool:
     return case.session.exec(earlier.limit(1)).first() is not None
 
 
-def _bounce(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -> Consequence:
+def _bounce(case: FeedbackCase, finding: ReaderMatch, findings: Sequence[ReaderMatch]) -> Consequence:
     reason, action, person = finding.recipient.reason, finding.recipient.action, finding.person
     if reason is None or person is None or action in ARRIVED_ACTIONS:
         return Consequence.recorded
@@ -298,7 +298,7 @@ def _bounce(case: FeedbackCase, finding: Finding, findings: Sequence[Finding]) -
     return Consequence.recorded
 
 
-def _speaks_for(finding: Finding, findings: Sequence[Finding]) -> bool:
+def _speaks_for(finding: ReaderMatch, findings: Sequence[ReaderMatch]) -> bool:
     """Return whether a report is the one that counts for its person.
 
     Mail that a reader's server passes on to several addresses may bounce from some of them. The report about
@@ -319,7 +319,7 @@ def _speaks_for(finding: Finding, findings: Sequence[Finding]) -> bool:
     )
 
 
-def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datetime | None) -> Consequence:
+def _bury(case: FeedbackCase, person: FoundReader, evidence: str, sent_at: datetime | None) -> Consequence:
     if not _has_proof_of_sending(case, person):
         return Consequence.unproven
     subscriber = lock_subscriber(case.session, person.subscriber_id)
@@ -341,7 +341,7 @@ def _bury(case: FeedbackCase, person: FoundPerson, evidence: str, sent_at: datet
     return Consequence.bounced if changed else Consequence.outdated
 
 
-def _count_soft_bounce(case: FeedbackCase, finding: Finding, person: FoundPerson) -> Consequence:
+def _count_soft_bounce(case: FeedbackCase, finding: ReaderMatch, person: FoundReader) -> Consequence:
     rules = case.workspace.settings.feedback
     run = find_soft_bounces(case.session, person, now=case.now)
     if run is None or run.number < rules.soft_bounces or run.days < rules.soft_bounce_days:
@@ -350,11 +350,11 @@ def _count_soft_bounce(case: FeedbackCase, finding: Finding, person: FoundPerson
     return _bury(case, person, evidence, run.last_sent_at)
 
 
-def _has_proof_of_sending(case: FeedbackCase, person: FoundPerson) -> bool:
+def _has_proof_of_sending(case: FeedbackCase, person: FoundReader) -> bool:
     return person.sent_at is not None or bool(case.judged_by)
 
 
-def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
+def _is_plausible(case: FeedbackCase, person: FoundReader) -> bool:
     """Return whether one more dead address of the campaign can be believed without a person.
 
     A server that refuses every address of a domain, or a filter in between, says the same of live ones.
@@ -384,7 +384,7 @@ def _is_plausible(case: FeedbackCase, person: FoundPerson) -> bool:
     return case.session.exec(others).one() + 1 <= allowed
 
 
-def _describe_codes(finding: Finding) -> str:
+def _describe_codes(finding: ReaderMatch) -> str:
     recipient = finding.recipient
     reason = recipient.reason.value if recipient.reason else ""
     return " ".join(filter(None, (recipient.code, recipient.status, reason)))
@@ -394,5 +394,5 @@ def _describe_judge(case: FeedbackCase) -> str:
     return f"judged by {case.judged_by}" if case.judged_by else ""
 
 
-def _name_source(person: FoundPerson) -> str:
+def _name_source(person: FoundReader) -> str:
     return "" if person.campaign_id is None else f"campaign {person.campaign_id}"

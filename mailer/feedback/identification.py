@@ -43,7 +43,7 @@ _MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundPerson:
+class FoundReader:
     """The subscriber that one reported recipient is about.
 
     ``campaign_id`` is that of the message it answers, None if unknown. ``sent_at`` is when that message was
@@ -63,11 +63,11 @@ class FoundPerson:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ReaderMatch:
     """What a message says of one recipient, and who that is; None if nobody on the list was found."""
 
     recipient: ReportedRecipient
-    person: FoundPerson | None = None
+    person: FoundReader | None = None
 
     @property
     def is_own_address(self) -> bool:
@@ -86,7 +86,7 @@ def identify(
     now: datetime,
     raw: bytes | None = None,
     is_authentic: bool = False,
-) -> list[Finding]:
+) -> list[ReaderMatch]:
     """Find the subscriber of each recipient that ``message`` reports, in its order.
 
     ``is_authentic`` says that it is known who reports: only then does somebody leave who is merely named. A
@@ -112,27 +112,27 @@ def names_leaver(session: Session, keys: Keys, message: IncomingMessage) -> bool
     )
 
 
-def find_person_by_address(session: Session, address: str, *, now: datetime) -> FoundPerson | None:
+def find_person_by_address(session: Session, address: str, *, now: datetime) -> FoundReader | None:
     """Find the subscriber with ``address``, and the message last sent to them if that was lately."""
     return _Readers(session, None, now).find_by_address(address)
 
 
-def load_person(session: Session, subscriber_id: int, campaign_id: int | None) -> FoundPerson | None:
+def load_person(session: Session, subscriber_id: int, campaign_id: int | None) -> FoundReader | None:
     """Read the subscriber of an event, and the message that it is about."""
     payload = TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id or 0)
     return _Readers(session, None, None).load(payload, Evidence.nothing)
 
 
-def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[Finding]:
+def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[ReaderMatch]:
     """Find everyone whose leaving address the message came to; only a token for leaving counts."""
-    found: dict[int, Finding] = {}
+    found: dict[int, ReaderMatch] = {}
     for address in message.delivered_to:
         for token in _list_tokens((address,)):
             payload = readers.read_mail_token(token, (LinkPurpose.leave,))
             person = payload and readers.load(payload, Evidence.token)
             if person and person.subscriber_id not in found:
                 recipient = ReportedRecipient(address="", reason=None)
-                found[person.subscriber_id] = Finding(recipient=recipient, person=person)
+                found[person.subscriber_id] = ReaderMatch(recipient=recipient, person=person)
     return list(found.values())
 
 
@@ -140,9 +140,9 @@ def _find_person(
     readers: "_Readers",
     message: IncomingMessage,
     recipient: ReportedRecipient,
-    by_token: FoundPerson | None,
+    by_token: FoundReader | None,
     text: str,
-) -> Finding:
+) -> ReaderMatch:
     original = message.original
     person = (
         by_token
@@ -155,10 +155,10 @@ def _find_person(
         or _first(map(readers.find_by_message_id, islice(_list_message_ids(text), _MAX_TRACES)))
         or _first(map(readers.find_by_address, _list_addresses(message, recipient)))
     )
-    return Finding(recipient=recipient, person=person)
+    return ReaderMatch(recipient=recipient, person=person)
 
 
-def _first(people: Iterable[FoundPerson | None]) -> FoundPerson | None:
+def _first(people: Iterable[FoundReader | None]) -> FoundReader | None:
     return next(filter(None, people), None)
 
 
@@ -198,7 +198,7 @@ class _Readers:
         self._keys = keys
         self._now = now
 
-    def find_by_tokens(self, tokens: Iterable[str]) -> FoundPerson | None:
+    def find_by_tokens(self, tokens: Iterable[str]) -> FoundReader | None:
         """Find the subscriber of the first token that is ours and still counts."""
         for token in tokens:
             payload = self.read_mail_token(token, _MAIL_PURPOSES)
@@ -206,7 +206,7 @@ class _Readers:
                 return person
         return None
 
-    def find_by_links(self, tokens: Iterable[str]) -> FoundPerson | None:
+    def find_by_links(self, tokens: Iterable[str]) -> FoundReader | None:
         """As :meth:`find_by_tokens`, for the token of the link to unsubscribe."""
         if self._keys is None:
             return None
@@ -233,7 +233,7 @@ class _Readers:
             return payload
         return None
 
-    def find_by_message_id(self, value: str) -> FoundPerson | None:
+    def find_by_message_id(self, value: str) -> FoundReader | None:
         found = _MESSAGE_ID.fullmatch(value.strip())
         if found is None or self._keys is None:
             return None
@@ -249,7 +249,7 @@ class _Readers:
                 return self.load(payload, Evidence.message_id)
         return None
 
-    def find_by_address(self, address: str) -> FoundPerson | None:
+    def find_by_address(self, address: str) -> FoundReader | None:
         """Find the subscriber with ``address``, and the message last sent to them if that was lately."""
         email = _normalise(address)
         if not email:
@@ -258,7 +258,7 @@ class _Readers:
         subscriber = self._session.exec(select(Subscriber).where(theirs).limit(1)).first()
         if subscriber is None or subscriber.id is None:
             return None
-        person = FoundPerson(subscriber_id=subscriber.id, email=subscriber.email, evidence=Evidence.address)
+        person = FoundReader(subscriber_id=subscriber.id, email=subscriber.email, evidence=Evidence.address)
         latest = self._session.exec(
             select(Delivery)
             .where(col(Delivery.subscriber_id) == subscriber.id, _was_sent())
@@ -269,7 +269,7 @@ class _Readers:
             return person
         return replace(person, campaign_id=latest.campaign_id, sent_at=latest.updated_at)
 
-    def load(self, payload: TokenPayload, evidence: Evidence) -> FoundPerson | None:
+    def load(self, payload: TokenPayload, evidence: Evidence) -> FoundReader | None:
         subscriber = self._session.get(Subscriber, payload.subscriber_id)
         if subscriber is None:
             return None
@@ -281,7 +281,7 @@ class _Readers:
                 _was_sent(),
             )
         ).first()
-        return FoundPerson(
+        return FoundReader(
             subscriber_id=payload.subscriber_id,
             email=subscriber.email,
             evidence=evidence,

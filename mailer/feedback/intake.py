@@ -197,7 +197,7 @@ class Disposition(StrEnum):
     """It is somebody's own mail: the copy stays where it is."""
 
 
-class Obstacle(StrEnum):
+class IntakeObstacle(StrEnum):
     """Why a message cannot be received now."""
 
     disk_full = "disk_full"
@@ -210,7 +210,7 @@ class Obstacle(StrEnum):
 class TryAgainError(MailerError):
     """The message was not received, and nothing of it was recorded. Whoever brings it keeps it."""
 
-    def __init__(self, obstacle: Obstacle, words: str) -> None:
+    def __init__(self, obstacle: IntakeObstacle, words: str) -> None:
         super().__init__(words)
         self.obstacle = obstacle
 
@@ -294,10 +294,10 @@ def explain_failure(error: Exception) -> TryAgainError:
     cause = getattr(error, "orig", None) or error
     if _is_disk_full(cause):
         return TryAgainError(
-            Obstacle.disk_full, "The disk is full, so nothing can be recorded. Make room on it."
+            IntakeObstacle.disk_full, "The disk is full, so nothing can be recorded. Make room on it."
         )
     words = str(cause).strip().partition("\n")[0]
-    return TryAgainError(Obstacle.database, f"The database cannot be used at the moment: {words}.")
+    return TryAgainError(IntakeObstacle.database, f"The database cannot be used at the moment: {words}.")
 
 
 def _is_disk_full(cause: object) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from aiosmtpd.lmtp import LMTP
 
 from mailer.errors import MailerError
-from mailer.feedback.intake import MAX_MESSAGE_BYTES, Intake, Obstacle, TryAgainError, UnreadableError
+from mailer.feedback.intake import MAX_MESSAGE_BYTES, Intake, IntakeObstacle, TryAgainError, UnreadableError
 from mailer.network import ListenAddress
 from mailer.settings import LOOPBACK_HOSTS
 
@@ -65,8 +65,8 @@ def _clean(address: str) -> str:
 _RECEIVED = "250 2.0.0 Received"
 _FAULT = "451 4.3.0 This message cannot be read at the moment; see the log of partner-mailer"
 _REPLIES = {
-    Obstacle.disk_full: "452 4.3.1 The disk is full",
-    Obstacle.database: "451 4.3.0 The database cannot be used at the moment",
+    IntakeObstacle.disk_full: "452 4.3.1 The disk is full",
+    IntakeObstacle.database: "451 4.3.0 The database cannot be used at the moment",
 }
 _log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from mailer.database.feedback_models import (
     FeedbackState,
     QueuedReply,
 )
-from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
+from mailer.feedback.consequences import CaseOutcome, FeedbackCase, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.dmarc_reports import store_report
-from mailer.feedback.identification import Finding, identify
+from mailer.feedback.identification import ReaderMatch, identify
 from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.successors import propose_successors
 from mailer.reasons.reason import Reason
@@ -190,7 +190,9 @@ def _read_receipt(session: Session, fingerprint: str) -> Receipt:
     return Receipt(number=known.id or 0, kind=known.kind, state=known.state, is_new=False)
 
 
-def make_event(kind: FeedbackKind, finding: Finding, outcome: Outcome, *, at: datetime) -> FeedbackEvent:
+def make_event(
+    kind: FeedbackKind, finding: ReaderMatch, outcome: CaseOutcome, *, at: datetime
+) -> FeedbackEvent:
     """Make the row of one finding; the caller sets its message and position."""
     recipient, person = finding.recipient, finding.person
     return FeedbackEvent(
@@ -211,7 +213,7 @@ def make_event(kind: FeedbackKind, finding: Finding, outcome: Outcome, *, at: da
     )
 
 
-def _find_erased(session: Session, context: FeedbackContext, findings: Sequence[Finding]) -> set[int]:
+def _find_erased(session: Session, context: FeedbackContext, findings: Sequence[ReaderMatch]) -> set[int]:
     """Return the positions of findings about people who were erased: nothing about them is kept again."""
     numbers = {finding.person.subscriber_id for finding in findings if finding.person}
     # Locked, so that an erasure at this moment comes before, and is seen here, or finds what is recorded.
@@ -246,7 +248,7 @@ def _is_erased_address(session: Session, context: FeedbackContext, address: str)
 
 
 def _choose_state(
-    arrival: Arrival, findings: Sequence[Finding], outcomes: Sequence[Outcome]
+    arrival: Arrival, findings: Sequence[ReaderMatch], outcomes: Sequence[CaseOutcome]
 ) -> tuple[FeedbackState, str]:
     """Choose what becomes of a message, and say why a person must look at it."""
     message = arrival.message
@@ -263,7 +265,7 @@ def _choose_state(
 
 
 def _explain_holding(
-    message: IncomingMessage, findings: Sequence[Finding], outcomes: Sequence[Outcome]
+    message: IncomingMessage, findings: Sequence[ReaderMatch], outcomes: Sequence[CaseOutcome]
 ) -> str:
     is_anybody_found = any(finding.person for finding in findings)
     if any(outcome.consequence is Consequence.held for outcome in outcomes):

@@ -24,9 +24,9 @@ from mailer.database.feedback_models import (
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.safeguards import METHOD, is_dead_refusal, name_campaign
-from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
+from mailer.feedback.consequences import CaseOutcome, FeedbackCase, apply_consequences
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.identification import Finding, FoundPerson
+from mailer.feedback.identification import FoundReader, ReaderMatch
 from mailer.feedback.incoming_message import ReportedRecipient
 from mailer.feedback.recorder import insert_message, make_event
 from mailer.reasons.reason import Reason
@@ -179,7 +179,7 @@ def _insert(session: Session, refusal: _Refusal, now: datetime) -> int | None:
     return insert_message(session, fingerprint, FeedbackKind.bounce, source=SOURCE, now=now)
 
 
-def _make_finding(refusal: _Refusal) -> Finding:
+def _make_finding(refusal: _Refusal) -> ReaderMatch:
     code = "" if refusal.code is None else str(refusal.code)
     words = _OUR_WORDS.sub("", refusal.words)
     status = find_enhanced_code(refusal.code or 0, words)
@@ -194,28 +194,32 @@ def _make_finding(refusal: _Refusal) -> Finding:
         code=code,
         action="failed",
     )
-    person = FoundPerson(
+    person = FoundReader(
         subscriber_id=refusal.subscriber_id,
         email=refusal.email,
         evidence=Evidence.refusal,
         campaign_id=refusal.campaign_id,
         sent_at=refusal.at,
     )
-    return Finding(recipient=recipient, person=person)
+    return ReaderMatch(recipient=recipient, person=person)
 
 
 def _judge(
-    session: Session, context: FeedbackContext, campaign_id: int, findings: Sequence[Finding], now: datetime
-) -> Iterator[Outcome]:
+    session: Session,
+    context: FeedbackContext,
+    campaign_id: int,
+    findings: Sequence[ReaderMatch],
+    now: datetime,
+) -> Iterator[CaseOutcome]:
     buried = _list_buried(session, campaign_id)
     believes_relay = _has_sent(session, campaign_id)
     outcomes = {}
     open_cases = []
     for at, finding in enumerate(findings):
         if finding.person is not None and finding.person.subscriber_id in buried:
-            outcomes[at] = Outcome(consequence=Consequence.bounced)
+            outcomes[at] = CaseOutcome(consequence=Consequence.bounced)
         elif _is_judged(finding) or not (believes_relay or _concerns_us(finding)):
-            outcomes[at] = Outcome(consequence=Consequence.recorded)
+            outcomes[at] = CaseOutcome(consequence=Consequence.recorded)
         else:
             open_cases.append(at)
     case = FeedbackCase(
@@ -230,14 +234,14 @@ def _judge(
     return (outcomes[at] for at in range(len(findings)))
 
 
-def _is_judged(finding: Finding) -> bool:
+def _is_judged(finding: ReaderMatch) -> bool:
     """Return whether the end of sending has decided about this refusal: it was no plausible one, or is
     outdated."""
     code = finding.recipient.code
     return is_dead_refusal(int(code) if code else None, finding.recipient.words)
 
 
-def _concerns_us(finding: Finding) -> bool:
+def _concerns_us(finding: ReaderMatch) -> bool:
     return finding.recipient.reason is not None and finding.recipient.reason.concerns_us
 
 

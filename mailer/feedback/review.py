@@ -26,9 +26,9 @@ from mailer.database.feedback_models import (
     QueuedReply,
 )
 from mailer.errors import MailerError
-from mailer.feedback.consequences import FeedbackCase, Outcome, apply_consequences
+from mailer.feedback.consequences import CaseOutcome, FeedbackCase, apply_consequences
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.identification import Finding, FoundPerson, find_person_by_address, load_person
+from mailer.feedback.identification import FoundReader, ReaderMatch, find_person_by_address, load_person
 from mailer.feedback.incoming_message import ReportedRecipient
 from mailer.feedback.recorder import clean_text, make_event
 from mailer.reasons.reason import Reason
@@ -101,7 +101,7 @@ JUDGEMENTS: Final[Mapping[str, Judgement]] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ReviewOutcome:
     """The result of a judgement: what was done, for each subscriber that the message is about."""
 
     number: int
@@ -111,7 +111,7 @@ class Verdict:
 
 def judge(
     context: FeedbackContext, number: int, word: str, *, by: str, subscriber: str = "", now: datetime
-) -> Verdict:
+) -> ReviewOutcome:
     """Judge the message ``number`` as ``word`` (one of :data:`JUDGEMENTS`), and do what follows from it.
 
     ``by`` is the person who judges; ``subscriber`` the address of whom the message is about, where that was
@@ -139,7 +139,7 @@ def judge_in_session(
     by: str,
     subscriber: str = "",
     now: datetime,
-) -> Verdict:
+) -> ReviewOutcome:
     """Judge a message as :func:`judge` does, beside other changes. The caller commits.
 
     Raises:
@@ -152,9 +152,9 @@ def judge_in_session(
     kept = _take(session, number, word, judge_name, now)
     if judgement.kind is FeedbackKind.reply:
         _forward(session, kept, now)
-        return Verdict(number=number, is_forwarded=True)
+        return ReviewOutcome(number=number, is_forwarded=True)
     outcomes = _judge_people(session, workspace, number, judgement, judge_name, subscriber, now)
-    return Verdict(number=number, outcomes=outcomes)
+    return ReviewOutcome(number=number, outcomes=outcomes)
 
 
 def _take(session: Session, number: int, word: str, by: str, now: datetime) -> FeedbackMessage:
@@ -227,7 +227,7 @@ def _judge_people(
             f"Nobody on the list was found for message {number}. Say whom it is about: --subscriber ADDRESS.",
         )
     findings = [
-        Finding(recipient=_make_recipient(event, judgement), person=person) for event, person in pairs
+        ReaderMatch(recipient=_make_recipient(event, judgement), person=person) for event, person in pairs
     ]
     case = FeedbackCase(session=session, workspace=workspace, kind=judgement.kind, now=now, judged_by=by)
     outcomes = apply_consequences(case, findings)
@@ -259,7 +259,7 @@ def _list_open_events(session: Session, number: int) -> Sequence[FeedbackEvent]:
 
 def _find_people(
     session: Session, events: Sequence[FeedbackEvent], subscriber: str, now: datetime
-) -> list[tuple[FeedbackEvent | None, FoundPerson]]:
+) -> list[tuple[FeedbackEvent | None, FoundReader]]:
     """Find the people a judgement is about: the one who was named, or all that were found."""
     if not subscriber:
         return [
@@ -294,8 +294,8 @@ def _write_event(
     number: int,
     event: FeedbackEvent | None,
     kind: FeedbackKind,
-    finding: Finding,
-    outcome: Outcome,
+    finding: ReaderMatch,
+    outcome: CaseOutcome,
     now: datetime,
 ) -> None:
     judged = make_event(kind, finding, outcome, at=now)

@@ -63,7 +63,7 @@ class SuccessorProposal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class AcceptedSuccessor:
     """How a proposal was accepted: who was added, whom they follow, and whether the mail to those ended."""
 
     number: int
@@ -106,7 +106,7 @@ def accept_successor(
     has_left: bool,
     now: datetime,
     method: str = "command line",
-) -> Decision:
+) -> AcceptedSuccessor:
     """Add the person of proposal ``number`` to the list. The caller commits.
 
     ``by`` is the person who decides, ``basis`` why the team may write to the new one, ``changes`` what is to
@@ -146,7 +146,7 @@ def accept_successor(
         )
     _decide(session, successor, SuccessorState.accepted, by, now)
     assert added.id is not None  # noqa: S101 - it was just added
-    return Decision(
+    return AcceptedSuccessor(
         number=number,
         subscriber_id=added.id,
         email=added.email,

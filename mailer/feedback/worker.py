@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class FeedbackSource:
     """Something that brings messages or takes replies on. ``run`` works until the event is set."""
 
     name: str
@@ -64,12 +64,12 @@ def run_feedback_worker(
 
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
-) -> Iterator[Source]:
+) -> Iterator[FeedbackSource]:
     """Return the sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
     workspace = context.workspace
     settings = workspace.settings.feedback
-    yield Source(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
-    yield Source(name="the clicks on links", run=ClickWatch(context, clock=clock).run)
+    yield FeedbackSource(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
+    yield FeedbackSource(name="the clicks on links", run=ClickWatch(context, clock=clock).run)
     if settings.imap:
         try:
             yield _make_imap_source(context, report, clock)
@@ -84,7 +84,7 @@ def list_sources(
             lock=SourceLock(workspace.root, f"maildir {path}"),
             notices=Notices(f"Maildir {path}", report),
         )
-        yield Source(name=f"the Maildir {path}", run=maildir.run)
+        yield FeedbackSource(name=f"the Maildir {path}", run=maildir.run)
     if settings.lmtp:
         yield _make_lmtp_source(context, report, clock)
 
@@ -129,7 +129,9 @@ def _make_policy(settings: Settings, *, is_shared: bool) -> FolderPolicy:
     )
 
 
-def _make_imap_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+def _make_imap_source(
+    context: FeedbackContext, report: Callable[[str], None], clock: Clock
+) -> FeedbackSource:
     workspace = context.workspace
     options = read_imap_options(workspace)
     is_shared = is_shared_mailbox(workspace.settings, options)
@@ -140,17 +142,19 @@ def _make_imap_source(context: FeedbackContext, report: Callable[[str], None], c
         lease=MailboxLease(context.engine, workspace.root, options.name, clock=clock),
         notices=Notices(f"Mailbox {options.name}", report),
     )
-    return Source(name=f"the mailbox {options.name}", run=mailbox.run)
+    return FeedbackSource(name=f"the mailbox {options.name}", run=mailbox.run)
 
 
-def _make_forwarding(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+def _make_forwarding(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> FeedbackSource:
     def run(stop: threading.Event) -> None:
         run_forwarding(context, stop=stop, report=report, clock=clock)
 
-    return Source(name="the queue of replies", run=run)
+    return FeedbackSource(name="the queue of replies", run=run)
 
 
-def _make_lmtp_source(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> Source:
+def _make_lmtp_source(
+    context: FeedbackContext, report: Callable[[str], None], clock: Clock
+) -> FeedbackSource:
     address = read_lmtp_address(context.workspace)
     intake = make_intake(context, "lmtp", clock=clock)
     lock = SourceLock(context.workspace.root, f"lmtp {address}")
@@ -165,7 +169,7 @@ def _make_lmtp_source(context: FeedbackContext, report: Callable[[str], None], c
                     lock.release()
             stop.wait(_RETRY_SECONDS)
 
-    return Source(name=f"LMTP at {address}", run=run)
+    return FeedbackSource(name=f"LMTP at {address}", run=run)
 
 
 def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> None:
@@ -182,7 +186,7 @@ def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> 
         server.stop()
 
 
-def _keep_running(source: Source, stop: threading.Event, report: Callable[[str], None]) -> None:
+def _keep_running(source: FeedbackSource, stop: threading.Event, report: Callable[[str], None]) -> None:
     """Run a source until told to stop, whatever becomes of it; each trouble is said once."""
     last_words = ""
     while not stop.is_set():

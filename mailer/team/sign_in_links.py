@@ -44,7 +44,7 @@ class LinkState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundLink:
+class RedeemableLink:
     """A link as its page sees it. ``member`` is None for the first account. ``next_path`` is "" for the first
     page."""
 
@@ -59,7 +59,7 @@ class LinkLookup:
     """What became of looking for a link: ``found`` is None unless it is valid."""
 
     state: LinkState
-    found: FoundLink | None = None
+    found: RedeemableLink | None = None
 
 
 def create_link(
@@ -98,11 +98,11 @@ def find_link(session: Session, secret: str, *, browser_digest: str, now: dateti
         return LinkLookup(state=LinkState.gone)
     if row.browser_digest and row.browser_digest != browser_digest:
         return LinkLookup(state=LinkState.other_browser)
-    found = FoundLink(link_id=row.id or 0, purpose=row.purpose, member=member, next_path=row.next_path)
+    found = RedeemableLink(link_id=row.id or 0, purpose=row.purpose, member=member, next_path=row.next_path)
     return LinkLookup(state=LinkState.valid, found=found)
 
 
-def use_link(session: Session, secret: str, *, browser_digest: str, now: datetime) -> FoundLink | None:
+def use_link(session: Session, secret: str, *, browser_digest: str, now: datetime) -> RedeemableLink | None:
     """Use a link up; None if it does not work here. Of several requests at one moment, one gets it; the same
     browser gets it again for a minute, because people click twice.
 
@@ -127,7 +127,9 @@ def create_first_link(session: Session, *, now: datetime) -> str | None:
     return create_link(session, SignInLinkPurpose.first, now=now)
 
 
-def create_first_member(session: Session, link: FoundLink, *, email: str, name: str, now: datetime) -> Member:
+def create_first_member(
+    session: Session, link: RedeemableLink, *, email: str, name: str, now: datetime
+) -> Member:
     """Make the first account, that of a manager, for who has used the first link. The caller commits.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.database.report_models import Clicker
-from mailer.feedback.clicks.recogniser import MailFacts, SeenClick, Verdict, judge_clicks
+from mailer.feedback.clicks.recogniser import ClickVerdict, MailFacts, SeenClick, judge_clicks
 from mailer.feedback.clicks.request_signs import find_signs
 from tests.factories.clicks import BROWSER_HEADERS, make_request
 
@@ -31,7 +31,7 @@ class Outcome:
     """A trace, and the verdict on each of its requests."""
 
     trace: Mapping[str, Any]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[ClickVerdict]
 
     @property
     def is_taken_for_scanner(self) -> bool:

@@ -14,7 +14,7 @@ from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import (
     Disposition,
     Intake,
-    Obstacle,
+    IntakeObstacle,
     TryAgainError,
     UnreadableError,
     make_intake,
@@ -45,13 +45,16 @@ def full_sqlite() -> sqlite3.Error:
 @pytest.mark.parametrize(
     ("error", "obstacle"),
     [
-        (OperationalError("INSERT", {}, full_sqlite()), Obstacle.disk_full),
-        (OSError(errno.ENOSPC, "No space left on device"), Obstacle.disk_full),
-        (OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked")), Obstacle.database),
-        (ConfigurationError("The database is older than this program."), Obstacle.database),
+        (OperationalError("INSERT", {}, full_sqlite()), IntakeObstacle.disk_full),
+        (OSError(errno.ENOSPC, "No space left on device"), IntakeObstacle.disk_full),
+        (
+            OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked")),
+            IntakeObstacle.database,
+        ),
+        (ConfigurationError("The database is older than this program."), IntakeObstacle.database),
     ],
 )
-def test_what_passes_is_tried_again(error: Exception, obstacle: Obstacle) -> None:
+def test_what_passes_is_tried_again(error: Exception, obstacle: IntakeObstacle) -> None:
     with pytest.raises(TryAgainError) as caught:
         failing(error).take(PERSONAL)
     assert caught.value.obstacle is obstacle

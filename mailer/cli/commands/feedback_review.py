@@ -16,7 +16,7 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from mailer.feedback.context import FeedbackContext
     from mailer.feedback.overview import HeldMessage
-    from mailer.feedback.review import Verdict
+    from mailer.feedback.review import ReviewOutcome as Verdict
 
 _LATER = "later"
 

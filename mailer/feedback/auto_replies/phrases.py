@@ -106,7 +106,7 @@ class Script(StrEnum):
 
 
 @dataclass(frozen=True)
-class Phrase:
+class ReplyPhrase:
     """One entry of the tables: its language, what it says, its pattern, and a sentence that it matches."""
 
     language: str
@@ -179,9 +179,9 @@ def normalise_letters(text: str) -> str:
 
 
 @cache
-def load_phrases() -> tuple[Phrase, ...]:
+def load_phrases() -> tuple[ReplyPhrase, ...]:
     """Read the tables."""
-    found: list[Phrase] = []
+    found: list[ReplyPhrase] = []
     folder = files("mailer.feedback.auto_replies") / "words"
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if not file.name.endswith(".toml"):
@@ -191,7 +191,7 @@ def load_phrases() -> tuple[Phrase, ...]:
         language = file.name.removesuffix(".toml")
         for kind, entries in table.items():
             found += [
-                Phrase(language, script, PhraseKind(kind), entry["pattern"], entry["sample"])
+                ReplyPhrase(language, script, PhraseKind(kind), entry["pattern"], entry["sample"])
                 for entry in entries
             ]
     return tuple(found)

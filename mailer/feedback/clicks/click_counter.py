@@ -26,9 +26,9 @@ from mailer.database.report_models import (
     ReaderClick,
 )
 from mailer.feedback.clicks.recogniser import (
+    ClickVerdict,
     MailFacts,
     SeenClick,
-    Verdict,
     find_visit_ends,
     judge_clicks,
 )
@@ -269,7 +269,7 @@ def _make_keys(row: Any, clicker: Clicker) -> tuple[_Key, _Key]:
 
 
 def _count_new(
-    ready: Sequence[Any], verdicts: Mapping[int, Verdict], counted: set[_Key]
+    ready: Sequence[Any], verdicts: Mapping[int, ClickVerdict], counted: set[_Key]
 ) -> Counter[tuple[int, str, str, Clicker]]:
     counts: Counter[tuple[int, str, str, Clicker]] = Counter()
     for row in ready:

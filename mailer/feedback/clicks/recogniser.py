@@ -76,7 +76,7 @@ class SeenClick:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ClickVerdict:
     """Who made a request, and the signs and behaviour that told."""
 
     clicker: Clicker
@@ -93,7 +93,7 @@ class MailFacts:
     find_first_sent: Callable[[str], datetime | None]
 
 
-def judge_clicks(clicks: Sequence[SeenClick], facts: MailFacts) -> Mapping[int, Verdict]:
+def judge_clicks(clicks: Sequence[SeenClick], facts: MailFacts) -> Mapping[int, ClickVerdict]:
     """Judge the clicks of one campaign, by their ids."""
     reasons: dict[int, set[Sign | Behaviour]] = {click.id: set(click.signs) for click in clicks}
     known: set[bytes] = set()
@@ -123,10 +123,10 @@ def find_visit_ends(clicks: Sequence[SeenClick]) -> Mapping[int, datetime]:
     }
 
 
-def _decide(reasons: set[Sign | Behaviour]) -> Verdict:
+def _decide(reasons: set[Sign | Behaviour]) -> ClickVerdict:
     certain = reasons & (CERTAIN_SIGNS | _CERTAIN)
     is_scanner = bool(certain) or len(reasons) >= 2
-    return Verdict(clicker=Clicker.scanner if is_scanner else Clicker.person, reasons=frozenset(reasons))
+    return ClickVerdict(clicker=Clicker.scanner if is_scanner else Clicker.person, reasons=frozenset(reasons))
 
 
 def _split_visits(clicks: Sequence[SeenClick]) -> dict[bytes, list[list[SeenClick]]]:

@@ -43,7 +43,7 @@ _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
+class ArchiveFeed:
     """A feed: title, ``path`` below ``base_url`` without the ending, author and editions.
 
     ``overrides`` are the workspace's own templates, which may have other words for a correction.
@@ -61,7 +61,7 @@ class Feed:
         return max((edition.updated_at for edition in self.editions), default=None)
 
 
-def write_atom(feed: Feed) -> bytes:
+def write_atom(feed: ArchiveFeed) -> bytes:
     """Write the feed as Atom. Atom requires a date, so a feed without editions is dated 1970-01-01."""
     root = ET.Element("feed", xmlns=_ATOM_NAMESPACE)
     home = f"{feed.base_url}/e/"
@@ -81,7 +81,7 @@ def write_atom(feed: Feed) -> bytes:
     return body
 
 
-def write_json(feed: Feed) -> bytes:
+def write_json(feed: ArchiveFeed) -> bytes:
     items = [item for edition in feed.editions for item in _list_items(feed, edition)]
     values = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -94,7 +94,7 @@ def write_json(feed: Feed) -> bytes:
     return json.dumps(values, ensure_ascii=False, indent=1).encode()
 
 
-def _list_items(feed: Feed, edition: ArchivedEdition) -> Iterator[dict[str, str]]:
+def _list_items(feed: ArchiveFeed, edition: ArchivedEdition) -> Iterator[dict[str, str]]:
     """Return the items of JSON Feed for an edition: those of its corrections, then its own."""
     address = _edition_url(feed, edition, edition.language)
     for correction in list_correction_entries(edition, feed.overrides):
@@ -118,7 +118,7 @@ def _list_items(feed: Feed, edition: ArchivedEdition) -> Iterator[dict[str, str]
     }
 
 
-def _write_correction(feed: Feed, edition: ArchivedEdition, correction: CorrectionEntry) -> ET.Element:
+def _write_correction(feed: ArchiveFeed, edition: ArchivedEdition, correction: CorrectionEntry) -> ET.Element:
     own = edition.language
     entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
     address = _edition_url(feed, edition, own) + correction.anchor
@@ -131,7 +131,7 @@ def _write_correction(feed: Feed, edition: ArchivedEdition, correction: Correcti
     return entry
 
 
-def _write_entry(feed: Feed, edition: ArchivedEdition) -> ET.Element:
+def _write_entry(feed: ArchiveFeed, edition: ArchivedEdition) -> ET.Element:
     own = edition.language
     entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
     _add(entry, "id", _edition_url(feed, edition, own))
@@ -154,7 +154,7 @@ def _write_entry(feed: Feed, edition: ArchivedEdition) -> ET.Element:
     return entry
 
 
-def _edition_url(feed: Feed, edition: ArchivedEdition, language: str) -> str:
+def _edition_url(feed: ArchiveFeed, edition: ArchivedEdition, language: str) -> str:
     return archive_url(feed.base_url, edition.slug, language)
 
 

@@ -17,7 +17,7 @@ from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
 from mailer.web.access import describe_origin
-from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
+from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, ArchiveFeed, write_atom, write_json
 from mailer.web.archive.reading_pages import ReadingPage, annotate_edition, answer_page
 from mailer.web.archive_store import ArchivedContent, ArchivedEdition, find_content, list_editions
 from mailer.web.dependencies import Site, SiteDep
@@ -149,7 +149,7 @@ def _render_feed(
     with open_session(site.engine, read_only=True) as session:
         editions = [edition for edition in list_editions(session, site.archive_summaries) if wanted(edition)]
     name = settings.sender.name
-    feed = Feed(
+    feed = ArchiveFeed(
         title=f"{name}: {about}" if about else name,
         base_url=settings.web.base_url,
         path=path,

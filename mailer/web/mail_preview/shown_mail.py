@@ -114,7 +114,7 @@ class MailVersion:
     is_whole: bool
 
 
-class Audience:
+class CohortCache:
     """The readers of today in groups. Counting a million takes seconds, so it is done once a minute.
     Thread-safe."""
 

@@ -8,7 +8,7 @@ from mailer.campaigns.report import CampaignReport, CampaignSummary
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.section import COUNTED_LATE, ON_OWN_MACHINE, Section, Viewer
+from mailer.web.report_pages.section import COUNTED_LATE, ON_OWN_MACHINE, PageSection, Viewer
 from mailer.web.report_pages.sections.comparison import describe_comparison
 from mailer.web.report_pages.sections.deliveries import (
     describe_checks,
@@ -57,7 +57,7 @@ class CampaignPage:
     facts: tuple[Fact, ...]
     state: str
     urgent: bool
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
 
 
 def describe_campaign(
@@ -119,11 +119,11 @@ def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
 
 def _list_sections(
     report: CampaignReport, vocabulary: Vocabulary, now: datetime, viewer: Viewer
-) -> Iterator[Section]:
+) -> Iterator[PageSection]:
     def counted(part: ReportPart) -> str:
         return viewer.format_counted(report.counted_at.get(part), now)
 
-    made: tuple[tuple[ReportPart | None, Section | None], ...] = (
+    made: tuple[tuple[ReportPart | None, PageSection | None], ...] = (
         (ReportPart.ledger, describe_ledger(report, counted(ReportPart.ledger), viewer)),
         (None, describe_comparison(report, viewer)),
         (ReportPart.hand_over, describe_hand_over(report, counted(ReportPart.hand_over), viewer)),
@@ -142,6 +142,6 @@ def _list_sections(
     for part, section in made:
         if part is not None and part in report.uncounted:
             name, title = _UNCOUNTED[part]
-            yield Section(name=name, title=viewer.gettext(title), lead=viewer.gettext(COUNTED_LATE))
+            yield PageSection(name=name, title=viewer.gettext(title), lead=viewer.gettext(COUNTED_LATE))
         elif section is not None:
             yield section

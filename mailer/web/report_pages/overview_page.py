@@ -15,7 +15,7 @@ from mailer.web.report_pages.section import (
     Cell,
     Figure,
     Key,
-    Section,
+    PageSection,
     Table,
     Viewer,
     format_number,
@@ -40,7 +40,7 @@ class OverviewPage:
     """What the page of all campaigns shows; no ``sections`` if none was launched."""
 
     lead: str
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
 
 
 def describe_overview(found: TimeLine, *, now: datetime, viewer: Viewer = ON_OWN_MACHINE) -> OverviewPage:
@@ -61,7 +61,7 @@ def describe_overview(found: TimeLine, *, now: datetime, viewer: Viewer = ON_OWN
     return OverviewPage(lead=lead, sections=(*trends, *growth, _describe_campaigns(found.campaigns, viewer)))
 
 
-def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
+def _describe_readers(found: TimeLine, viewer: Viewer) -> PageSection:
     shown = found.campaigns[::-1]
     most = max(shown, key=lambda one: one.sent or 0)
     words = gettext_noop("The most messages were sent for %(edition)s: %(number)s.")
@@ -82,7 +82,7 @@ def _describe_readers(found: TimeLine, viewer: Viewer) -> Section:
     return _make_trend("readers", title, lead, shown, lines, viewer)
 
 
-def _describe_losses(found: TimeLine, viewer: Viewer) -> Section:
+def _describe_losses(found: TimeLine, viewer: Viewer) -> PageSection:
     shown = found.campaigns[::-1]
     known = [(one.rejected, one.audience) for one in shown if one.rejected is not None]
     refused, whole = (sum(numbers) for numbers in zip(*known, strict=True)) if known else (0, 0)
@@ -118,7 +118,7 @@ def _make_trend(
     viewer: Viewer,
     *,
     unit: str = "",
-) -> Section:
+) -> PageSection:
     chart = LineChart(
         name=name,
         title=title,
@@ -129,7 +129,7 @@ def _make_trend(
         unit=unit,
     )
     key = tuple(Key(sample=draw_line_sample(line.tone), words=line.label) for line in lines)
-    return Section(
+    return PageSection(
         name=name,
         title=title,
         lead=lead,
@@ -149,10 +149,10 @@ def _choose_ticks(first: datetime, last: datetime, viewer: Viewer) -> tuple[str,
     )
 
 
-def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Section]:
+def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[PageSection]:
     months = found.months
     if months is None:
-        yield Section(name="list", title=viewer.gettext(_LIST), lead=viewer.gettext(COUNTED_LATE))
+        yield PageSection(name="list", title=viewer.gettext(_LIST), lead=viewer.gettext(COUNTED_LATE))
     if not months:
         return
     shown = months[-_MOST_MONTHS:]
@@ -175,7 +175,7 @@ def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Sec
     if len(months) > len(shown):
         words = gettext_noop("The table has the last %(number)s months, the chart all %(all)s.")
         notes.insert(0, viewer.gettext(words, number=_MOST_MONTHS, all=format_number(len(months))))
-    yield Section(
+    yield PageSection(
         name="list",
         title=viewer.gettext(_LIST),
         lead=lead,
@@ -212,13 +212,13 @@ def _make_month_table(shown: Sequence[ListMonth], viewer: Viewer) -> Table:
     )
 
 
-def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) -> Section:
+def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) -> PageSection:
     years = groupby(campaigns, key=lambda one: one.launched_at.astimezone(UTC).year)
     tables = [_make_year_table(year, list(group), viewer) for year, group in years]
     shown = 1
     while shown < len(tables) and sum(len(table.rows) for table in tables[: shown + 1]) <= _MOST_ROWS:
         shown += 1
-    return Section(
+    return PageSection(
         name="campaigns",
         title=viewer.gettext("All campaigns"),
         below=tuple(tables[:shown]),

@@ -82,7 +82,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class PageSection:
     """A section of the page: a heading, and below it what there is to say.
 
     ``name`` is its anchor. ``lead`` is a sentence that says the most important of it. ``counted`` says when

@@ -32,7 +32,7 @@ from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.mail_preview.compiler import CompilerCache
-from mailer.web.mail_preview.shown_mail import Audience
+from mailer.web.mail_preview.shown_mail import CohortCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (
@@ -200,7 +200,7 @@ def _make_state(
         ),
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
-        audience=Audience(engine, clock),
+        audience=CohortCache(engine, clock),
         counts=Counts(engine, workspace.settings, clock),
         examination=Examination(workspace, clock),
         progress=ProgressReaders(engine),

@@ -23,7 +23,7 @@ from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.compiler import CompilerCache
-from mailer.web.mail_preview.shown_mail import Audience
+from mailer.web.mail_preview.shown_mail import CohortCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.form_answers import FormAnswers
@@ -68,7 +68,7 @@ class StudioState:
     sign_in_mailer: SignInMailer
     summaries: EditionSummaries
     problem_counts: ProblemCounts
-    audience: Audience
+    audience: CohortCache
     counts: Counts
     examination: Examination
     progress: ProgressReaders

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from mailer.feedback.auto_replies.phrases import (
-    Phrase,
     PhraseKind,
+    ReplyPhrase,
     find_kinds,
     has_prefix,
     load_phrases,
@@ -15,7 +15,7 @@ from mailer.feedback.auto_replies.phrases import (
 )
 
 
-def matches(phrase: Phrase) -> bool:
+def matches(phrase: ReplyPhrase) -> bool:
     sample = normalise(phrase.sample)
     if phrase.kind is PhraseKind.subject_prefix:
         return has_prefix(sample)

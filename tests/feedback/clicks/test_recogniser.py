@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.database.report_models import Clicker
-from mailer.feedback.clicks.recogniser import Behaviour, MailFacts, SeenClick, Verdict, judge_clicks
+from mailer.feedback.clicks.recogniser import Behaviour, ClickVerdict, MailFacts, SeenClick, judge_clicks
 from mailer.feedback.clicks.request_signs import Sign
 from tests.factories.click_traces import judge_traces
 from tests.factories.clicks import AT
@@ -20,12 +20,12 @@ def see(number: int, seconds: float, link: int, **values: Any) -> SeenClick:
     return SeenClick(id=number, link_number=link, at=AT + timedelta(seconds=seconds), **{**usual, **values})
 
 
-def judge(*clicks: SeenClick, links: int = 10, sent: timedelta = -MINUTE * 60) -> list[Verdict]:
+def judge(*clicks: SeenClick, links: int = 10, sent: timedelta = -MINUTE * 60) -> list[ClickVerdict]:
     verdicts = judge_clicks(clicks, MailFacts(links=links, find_first_sent=lambda _: AT + sent))
     return [verdicts[click.id] for click in clicks]
 
 
-def follow(*seconds: float, **values: Any) -> list[Verdict]:
+def follow(*seconds: float, **values: Any) -> list[ClickVerdict]:
     return judge(*(see(number, second, number + 1, **values) for number, second in enumerate(seconds)))
 
 

@@ -20,7 +20,7 @@ STEPS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeatCell:
+class HeatMapCell:
     """A cell: what is written in it, and the value that its ground shows, None if it must not be seen."""
 
     figure: str
@@ -28,7 +28,7 @@ class HeatCell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeatMap:
+class HeatMapChart:
     """A heat map: the names of its columns, and its rows, each a name and a cell per column. ``name`` is a
     word of its own on the page."""
 
@@ -36,10 +36,10 @@ class HeatMap:
     title: str
     description: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    rows: tuple[tuple[str, tuple[HeatMapCell, ...]], ...]
 
 
-def draw_heat_map(chart: HeatMap) -> Markup:
+def draw_heat_map(chart: HeatMapChart) -> Markup:
     """Draw a heat map; the names of its columns stand upright, because they are longer than a cell."""
     heads = [wrap_label(column, _HEAD_LETTERS, lines=_LINES) for column in chart.columns]
     longest = max((len(line) for head in heads for line in head), default=0)
@@ -81,7 +81,7 @@ def _draw_head(lines: tuple[str, ...], across: float, top: int) -> Markup:
 
 
 def _draw_row(
-    row: tuple[str, tuple[HeatCell, ...]], top: int, width: float, largest: float, name: str
+    row: tuple[str, tuple[HeatMapCell, ...]], top: int, width: float, largest: float, name: str
 ) -> Markup:
     label, cells = row
     lines = wrap_label(label, _ROW_LETTERS, lines=_LINES)
@@ -102,7 +102,7 @@ def _draw_row(
 
 
 def _draw_cell(
-    cell: HeatCell, left: float, top: int, width: float, largest: float, name: str
+    cell: HeatMapCell, left: float, top: int, width: float, largest: float, name: str
 ) -> Iterator[Markup]:
     if cell.value is None:
         yield draw_block(left, top, width, _ROW, class_="cell", fill=f"url(#{name}-hidden)")

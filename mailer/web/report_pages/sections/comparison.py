@@ -8,7 +8,7 @@ from mailer.web.report_pages.section import (
     Cell,
     Figure,
     Key,
-    Section,
+    PageSection,
     Table,
     Viewer,
     format_duration,
@@ -21,7 +21,7 @@ _NAME = "comparison"
 _NOTE = gettext_noop("Compared with the last campaigns to the same segment, without corrections.")
 
 
-def describe_comparison(report: CampaignReport, viewer: Viewer) -> Section | None:
+def describe_comparison(report: CampaignReport, viewer: Viewer) -> PageSection | None:
     """Show how a campaign did beside the ones before it, or one that was chosen; None if it was not
     launched."""
     comparison = report.comparison
@@ -34,8 +34,8 @@ def describe_comparison(report: CampaignReport, viewer: Viewer) -> Section | Non
         lead = gettext_noop(
             "No edition was sent to these partners before, so there is nothing to compare it with."
         )
-        return Section(name=_NAME, title=title, lead=viewer.gettext(lead))
-    return Section(
+        return PageSection(name=_NAME, title=title, lead=viewer.gettext(lead))
+    return PageSection(
         name=_NAME,
         title=title,
         lead=_compare_words(comparison, viewer),

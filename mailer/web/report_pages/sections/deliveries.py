@@ -13,7 +13,7 @@ from mailer.web.report_pages.section import (
     CellKind,
     Column,
     Figure,
-    Section,
+    PageSection,
     Table,
     Viewer,
     format_duration,
@@ -39,7 +39,7 @@ _EQUATION = gettext_noop(
 )
 
 
-def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Section:
+def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection:
     """Show the numbers of a campaign and their sum."""
     counts = report.summary.counts
     lead = _describe_counts(counts, viewer)
@@ -50,7 +50,7 @@ def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Sec
         parts=tuple((tone, number) for tone, _, number in _list_parts(counts, viewer)),
     )
     unbalanced = gettext_noop("These numbers do not add up: another program has changed the ledger.")
-    return Section(
+    return PageSection(
         name=_NUMBERS,
         title=viewer.gettext("The numbers and their sum"),
         lead=lead,
@@ -119,11 +119,11 @@ def _make_number_table(counts: Counts, viewer: Viewer) -> Table:
 _MOST_IN_DOUBT = 50
 
 
-def describe_doubts(report: CampaignReport, viewer: Viewer) -> Section | None:
+def describe_doubts(report: CampaignReport, viewer: Viewer) -> PageSection | None:
     """Name the readers in doubt, to who may see them; None if there are none."""
     if not report.in_doubt:
         return None
-    return Section(
+    return PageSection(
         name="in-doubt",
         title=viewer.gettext("In doubt"),
         lead=viewer.ngettext(
@@ -169,7 +169,7 @@ _MOST = "95 %"
 """The share of the messages that :attr:`HandOver.most` is about."""
 
 
-def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
+def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:
     """Show the time to hand over as a curve and by provider; None if nothing was handed over."""
     found = report.hand_over
     if found is None or not found.sent:
@@ -183,7 +183,7 @@ def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> 
         last=format_duration(found.last),
     )
     note = gettext_noop("From the launch until the mail server accepted the message, pauses included.")
-    return Section(
+    return PageSection(
         name=_HAND_OVER,
         title=viewer.gettext("Time to hand over"),
         lead=lead,
@@ -254,10 +254,10 @@ def _make_place_table(found: HandOver, viewer: Viewer) -> Table:
     )
 
 
-def describe_checks(report: CampaignReport, viewer: Viewer) -> Section:
+def describe_checks(report: CampaignReport, viewer: Viewer) -> PageSection:
     """Show the warnings with which the edition was sent."""
     tables = (_make_check_table(report, viewer), _make_off_table(report, viewer))
-    return Section(
+    return PageSection(
         name="checks",
         title=viewer.gettext("What the checks had warned of"),
         lead=_describe_number(report, viewer),

@@ -8,7 +8,7 @@ from mailer.campaigns.report import format_figure
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report_pages.charts.heat_map import HeatCell, HeatMap, draw_heat_map
+from mailer.web.report_pages.charts.heat_map import HeatMapCell, HeatMapChart, draw_heat_map
 from mailer.web.report_pages.charts.line_chart import shorten_number
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from mailer.web.report_pages.section import (
@@ -16,7 +16,7 @@ from mailer.web.report_pages.section import (
     Column,
     Figure,
     Key,
-    Section,
+    PageSection,
     Table,
     Viewer,
     format_number,
@@ -42,7 +42,7 @@ def draw_heat_maps(
 ) -> Iterator[Figure]:
     """Draw counts as one map, or as several with some of the columns each."""
     for number, (start, end) in enumerate(_split_columns(len(columns))):
-        chart = HeatMap(
+        chart = HeatMapChart(
             name=f"{name}-{number + 1}" if number else name,
             title=title,
             description=description,
@@ -60,10 +60,10 @@ def _split_columns(number: int) -> Iterator[tuple[int, int]]:
         yield number * index // maps, number * (index + 1) // maps
 
 
-def _make_cell(count: Count) -> HeatCell:
+def _make_cell(count: Count) -> HeatMapCell:
     if count is None:
-        return HeatCell(figure=format_figure(None), value=None)
-    return HeatCell(figure=str(count) if count < 1000 else shorten_number(count), value=count)
+        return HeatMapCell(figure=format_figure(None), value=None)
+    return HeatMapCell(figure=str(count) if count < 1000 else shorten_number(count), value=count)
 
 
 _NAME = "links"
@@ -78,12 +78,12 @@ _OPENS_NOTE = gettext_noop(
 
 def describe_links(
     found: ClickReport | None, vocabulary: Vocabulary, counted: str, viewer: Viewer
-) -> Section:
+) -> PageSection:
     """Show which links were followed; say it if clicks were not counted, and why opens never are."""
     title = viewer.gettext("Links")
     if found is None:
         lead = viewer.gettext("Clicks were not counted for this campaign.")
-        return Section(name=_NAME, title=title, lead=lead, notes=(viewer.gettext(_OPENS_NOTE),))
+        return PageSection(name=_NAME, title=title, lead=lead, notes=(viewer.gettext(_OPENS_NOTE),))
     followed = sorted(
         (link for link in found.links if link.people != 0 or link.scanners),
         key=lambda link: (-(link.people or 0), link.number),
@@ -91,7 +91,7 @@ def describe_links(
     chart = _make_chart(found, followed, viewer)
     figures = [Figure(chart=draw_bars(chart), key=_make_key(viewer))] if followed else []
     tables = (_make_table(followed, viewer), _make_places(found, vocabulary, viewer))
-    return Section(
+    return PageSection(
         name=_NAME,
         title=title,
         lead=_describe_numbers(found, viewer),

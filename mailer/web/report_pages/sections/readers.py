@@ -13,7 +13,7 @@ from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
     Figure,
-    Section,
+    PageSection,
     Table,
     Viewer,
     format_number,
@@ -33,7 +33,7 @@ _ALL_COUNTRIES = gettext_noop("All countries")
 
 def describe_countries(
     report: CampaignReport, vocabulary: Vocabulary, counted: str, viewer: Viewer
-) -> Section | None:
+) -> PageSection | None:
     """Show the readers by country and sector; None if nobody is to be counted."""
     found = report.breakdown
     if found is None:
@@ -41,7 +41,7 @@ def describe_countries(
     rows = found.rows or (found.total,)
     several = len(found.rows) > 1
     words = _Words(vocabulary=vocabulary, viewer=viewer)
-    return Section(
+    return PageSection(
         name=_NAME,
         title=viewer.gettext("By country and sector"),
         lead=_describe_largest(found, words),
@@ -171,7 +171,7 @@ _LEFT = "departures"
 _CHANGED = gettext_noop("What partners changed through this mail")
 
 
-def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) -> Section:
+def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection:
     """Show who has left since, and which choices were changed through this mail."""
     choices = report.choices
     labels = {reason.value: viewer.gettext(label) for reason, label in REASON_LABELS.items()}
@@ -183,7 +183,7 @@ def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) ->
         _make_count_table(viewer.gettext("Why they left, as they said"), reasons, viewer),
         _make_count_table(viewer.gettext(_CHANGED), changed, viewer),
     ]
-    return Section(
+    return PageSection(
         name=_LEFT,
         title=viewer.gettext("Who left, and what partners changed"),
         lead=_describe_numbers(report, viewer),
@@ -271,14 +271,14 @@ def _make_count_table(caption: str, counts: Mapping[str, Count], viewer: Viewer)
     )
 
 
-def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
+def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:
     """Name the organisations that have no reader left; None if there are none, or to who may not see that."""
     lost = report.lost_organisations
     if not (lost and viewer.sees_people):
         return None
     title = viewer.gettext("Organisations without a partner")
     columns = (gettext_noop("Organisation"), gettext_noop("Partners gone"))
-    return Section(
+    return PageSection(
         name="organisations",
         title=title,
         lead=viewer.ngettext(

@@ -15,7 +15,7 @@ from mailer.web.report_pages.section import (
     CellKind,
     Column,
     Figure,
-    Section,
+    PageSection,
     Table,
     Viewer,
     make_cells,
@@ -93,7 +93,7 @@ _HAVE_DOCTOR = gettext_noop(
 )
 
 
-def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
+def describe_returned(report: CampaignReport, viewer: Viewer) -> PageSection | None:
     """Show what came back after the mail was handed over; None if nothing did."""
     returned = report.returned
     if not (returned.groups or returned.alarms or returned.left_by_mail_count):
@@ -105,7 +105,7 @@ def describe_returned(report: CampaignReport, viewer: Viewer) -> Section | None:
     numbers = [one.readers for one in returned.groups] + [one.readers for one in returned.alarms]
     is_hidden = any(viewer.hides(number) for number in numbers)
     advice = viewer.gettext(_RUN_DOCTOR if viewer.has_terminal else _HAVE_DOCTOR)
-    return Section(
+    return PageSection(
         name="returned",
         title=viewer.gettext("What came back"),
         lead=lead if total and not viewer.hides(total) else "",
@@ -183,12 +183,12 @@ _TONES = {
 }
 
 
-def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Section | None:
+def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:
     """Show why the mail did not arrive, largest group first; None if it always did."""
     groups = report.reasons
     if not groups:
         return None
-    return Section(
+    return PageSection(
         name="reasons",
         title=viewer.gettext("Why it did not arrive"),
         lead=_describe_largest(groups[0], viewer),

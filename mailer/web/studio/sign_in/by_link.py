@@ -12,7 +12,7 @@ from mailer.database.team_models import SignInMethod
 from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import list_members
 from mailer.team.sessions import TicketPurpose
-from mailer.team.sign_in_links import FoundLink, LinkLookup, LinkState, find_link, use_link
+from mailer.team.sign_in_links import LinkLookup, LinkState, RedeemableLink, find_link, use_link
 from mailer.team.sign_in_mails import queue_link
 from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
@@ -112,7 +112,7 @@ def show_link(visit: VisitDep, token: str) -> Response:
 def follow_link(visit: VisitDep, token: str) -> Response:
     """Sign in with a link, and use it up."""
     digest, now = find_browser_digest(visit), visit.state.clock()
-    found: FoundLink | None = None
+    found: RedeemableLink | None = None
     with visit.state.write_session() as session:
         if digest:
             found = use_link(session, token, browser_digest=digest, now=now)

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, StackedBar, draw_bars, draw_stacked_bar
-from mailer.web.report_pages.charts.heat_map import STEPS, HeatCell, HeatMap, choose_step, draw_heat_map
+from mailer.web.report_pages.charts.heat_map import (
+    STEPS,
+    HeatMapCell,
+    HeatMapChart,
+    choose_step,
+    draw_heat_map,
+)
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from tests.factories.hostile_strings import HOSTILE
@@ -24,7 +30,7 @@ LONG = "An organisation with a name of eighty characters, which somebody wrote i
 def draw_words(words: str) -> dict[str, Markup]:
     """One chart of each kind, with ``words`` wherever it takes some."""
     named = {"name": "n", "title": words, "description": words}
-    cell = HeatCell(figure=words, value=3)
+    cell = HeatMapCell(figure=words, value=3)
     return {
         "bars": draw_bars(BarChart(**named, bars=(Bar(label=words, figure=words, parts=((Tone.bad, 2),)),))),
         "stacked": draw_stacked_bar(StackedBar(**named, parts=((Tone.main, 1), (Tone.doubt, 1)))),
@@ -36,7 +42,7 @@ def draw_words(words: str) -> dict[str, Markup]:
                 lines=(Line(label=words, tone=Tone.main, values=(1, None, 2)),),
             )
         ),
-        "heat": draw_heat_map(HeatMap(**named, columns=(words,), rows=((words, (cell,)),))),
+        "heat": draw_heat_map(HeatMapChart(**named, columns=(words,), rows=((words, (cell,)),))),
     }
 
 
@@ -115,7 +121,7 @@ def test_a_gap_in_a_line_stays_a_gap_and_a_lone_point_is_marked() -> None:
                 **HEAD, places=(5,), ticks=("now",), lines=(Line(label="", tone=Tone.main, values=(0,)),)
             )
         ),
-        lambda: draw_heat_map(HeatMap(**HEAD, columns=(), rows=())),
+        lambda: draw_heat_map(HeatMapChart(**HEAD, columns=(), rows=())),
     ],
 )
 def test_a_chart_of_nothing_or_of_one_value_is_drawn(draw: Callable[[], Markup]) -> None:
@@ -132,8 +138,8 @@ def test_two_hundred_points_have_no_marks() -> None:
 
 
 def test_a_hidden_cell_shows_no_ground_that_would_tell_its_value() -> None:
-    cells = (HeatCell(figure="–", value=None), HeatCell(figure="9", value=9))
-    root = parse(draw_heat_map(HeatMap(**HEAD, columns=("A", "B"), rows=(("China", cells),))))
+    cells = (HeatMapCell(figure="–", value=None), HeatMapCell(figure="9", value=9))
+    root = parse(draw_heat_map(HeatMapChart(**HEAD, columns=("A", "B"), rows=(("China", cells),))))
     hidden, shown = (rect for rect in root.iter("rect") if "cell" in (rect.get("class") or ""))
     assert (hidden.get("class"), hidden.get("fill")) == ("cell", "url(#n-hidden)")
     assert shown.get("class") == f"cell ground step-{STEPS}"
