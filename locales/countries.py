@@ -42,7 +42,7 @@ class _NameIndex:
     loose: Mapping[str, tuple[str, ...]]
 
     def find(self, text: str) -> tuple[str, ...]:
-        """The countries ``text`` is a name of, in the order of its words or another usual one."""
+        """Return the countries that ``text`` is a name of, in the order of its words or another usual one."""
         if codes := self.exact.get(text.casefold()) or self.exact.get(exact_key(text)):
             return codes
         reordered = reorder_name(text)
@@ -54,17 +54,17 @@ class _NameIndex:
 
 
 def country_codes() -> tuple[str, ...]:
-    """Every alpha-2 code, in alphabetical order: those of ISO 3166-1, and XK for Kosovo."""
+    """Return all alpha-2 codes, in alphabetical order: those of ISO 3166-1, and XK for Kosovo."""
     return tuple(_data()["countries"])
 
 
 def is_country(code: str) -> bool:
-    """Whether ``code`` is an alpha-2 code in capital letters."""
+    """Return whether ``code`` is an alpha-2 code in capital letters."""
     return code in _data()["countries"]
 
 
 def country_name(code: str, language: str = "en", overrides: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The country's name in ``language`` (a BCP 47 tag); in English where CLDR has none in it.
+    """Return the country's name in ``language`` (a BCP 47 tag); in English where CLDR has none in it.
 
     ``overrides`` are the names an organisation prefers, by code, whatever the language. A text that is not a
     code is returned unchanged.
@@ -73,7 +73,7 @@ def country_name(code: str, language: str = "en", overrides: Mapping[str, str] =
 
 
 def find_countries(text: str) -> tuple[str, ...]:
-    """The codes of the countries that ``text`` is a name, an alpha-2 or an alpha-3 code of.
+    """Return the codes of the countries that ``text`` is a name, an alpha-2 or an alpha-3 code of.
 
     Empty when it is not known. Several when the name is shared, such as "Korea". A text of several names
     ("Myanmar (Burma)") is known when all of them are of one country.
@@ -87,8 +87,9 @@ def find_countries(text: str) -> tuple[str, ...]:
 
 
 def suggest_countries(text: str, *, names: int = 6) -> tuple[str, ...]:
-    """The codes of the countries that ``text`` probably means: those it names, or else those with a name that
-    differs from it by a slip or two, at most ``names``. Never one that only shares a word with it."""
+    """Return the codes of the countries that ``text`` probably means: those it names, or else those with a
+    name that differs from it by a slip or two, at most ``names``. Never one that only shares a word with
+    it."""
     if len(text) > _MOST_CHARACTERS:
         return ()
     if codes := find_countries(text):
@@ -107,7 +108,7 @@ def _find_name(text: str) -> tuple[str, ...]:
 
 
 def _find_state(text: str) -> tuple[str, ...]:
-    """The countries of which ``text`` is a formal name that is in none of our lists."""
+    """Return the countries of which ``text`` is a formal name that is in none of our lists."""
     for name in (text, reorder_name(text)):
         if name and (split := split_state_form(name)):
             form, rest = split
@@ -117,7 +118,8 @@ def _find_state(text: str) -> tuple[str, ...]:
 
 
 def _replaced(text: str) -> tuple[str, ...]:
-    """The codes that replace the code ``text``, also a numeric one; none where it was split up into many."""
+    """Return the codes that replace the code ``text``, also a numeric one; none where it was split up into
+    many."""
     from babel.core import get_global
 
     codes = get_global("territory_aliases").get(text.strip().upper(), ())
@@ -133,7 +135,6 @@ def _data() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _codes() -> Mapping[str, str]:
-    """Alpha-2 and alpha-3 codes to alpha-2."""
     countries = _data()["countries"]
     return {code: code for code in countries} | {names[0]: code for code, names in countries.items()}
 
@@ -178,7 +179,6 @@ def _index_names(names: Iterable[tuple[str, str]]) -> _NameIndex:
 
 
 def _list_own_names() -> Iterator[tuple[str, str]]:
-    """The names in our two files and their codes."""
     for code, (_, *names) in _data()["countries"].items():
         for name in names:
             yield name, code
@@ -190,7 +190,6 @@ def _list_own_names() -> Iterator[tuple[str, str]]:
 
 
 def _list_cldr_names() -> Iterator[tuple[str, str]]:
-    """CLDR's names in the languages we read and their codes."""
     for language in _CLDR_LANGUAGES:
         for code, name in _territories(language).items():
             if is_country(code):
@@ -201,7 +200,7 @@ def _list_cldr_names() -> Iterator[tuple[str, str]]:
 
 @cache
 def _states(form: str) -> frozenset[str]:
-    """The countries whose formal English name begins with ``form``, such as "Kingdom of "."""
+    """Return the countries whose formal English name begins with ``form``, such as "Kingdom of "."""
     return frozenset(code for name, code in _list_own_names() if name.startswith(form))
 
 

@@ -58,24 +58,24 @@ _WRITTEN_OUT = {
 
 
 def exact_key(name: str) -> str:
-    """The letters and digits of ``name`` without case, accents and "the"; "&" is "and", "St" is "saint"."""
+    """Return the letters and digits of ``name`` without case, accents and "the"; "&" is "and", "St" is
+    "saint"."""
     return exact_and_loose_key(name)[0]
 
 
 def loose_key(name: str) -> str:
-    """The key of ``name`` without articles and prepositions, with abbreviated words written out."""
+    """Return the key of ``name`` without articles and prepositions, with abbreviated words written out."""
     return exact_and_loose_key(name)[1]
 
 
 def exact_and_loose_key(name: str) -> tuple[str, str]:
-    """The exact and the loose key of ``name``."""
     words = name_words(name)
     exact = "".join(["saint" if word == "st" else word for word in words if word != "the"])
     return exact, "".join(distinctive_words(words))
 
 
 def name_words(name: str) -> list[str]:
-    """The words of ``name`` in the order they are in, without case and accents."""
+    """Return the words of ``name`` in order, without case and accents."""
     folded = normalize("NFKC", name).casefold().translate(_LETTERS)
     if folded.isascii():
         return _WORD.findall(folded.replace("&", " and "))
@@ -84,25 +84,26 @@ def name_words(name: str) -> list[str]:
 
 
 def distinctive_words(words: list[str]) -> list[str]:
-    """``words`` without articles and prepositions, and with abbreviated words written out."""
+    """Return ``words`` without articles and prepositions, and with abbreviated words written out."""
     kept = [_WRITTEN_OUT.get(word, word).removeprefix("ال") for word in words if word not in _LEFT_OUT]
     return [word for word in kept if word]
 
 
 def reorder_name(name: str) -> str | None:
-    """ "Republic of Korea" for "Korea, Republic of" and "Korea (Republic of)"; None for any other form."""
+    """Return "Republic of Korea" for "Korea, Republic of" and "Korea (Republic of)"; None for any other
+    form."""
     match = _INVERTED.fullmatch(normalize("NFKC", name))
     return f"{match[2] or match[3]} {match[1]}" if match else None
 
 
 def split_names(name: str) -> list[str]:
-    """The names in "Myanmar (Burma)" and "Suomi / Finland"; none when there is only one."""
+    """Return the names in "Myanmar (Burma)" and "Suomi / Finland"; none when there is only one."""
     parts = [part for part in _PARTS.split(normalize("NFKC", name)) if part]
     return parts if len(parts) > 1 else []
 
 
 def _without_accents(text: str) -> str:
-    """``text`` without marks on Latin, Greek, Hebrew and Arabic letters; elsewhere they make another one."""
+    """Drop marks on Latin, Greek, Hebrew and Arabic letters; elsewhere they make another letter."""
     return normalize("NFC", _ACCENTS.sub(r"\1", normalize("NFD", text))).translate(_LETTERS)
 
 
@@ -131,10 +132,8 @@ _ENDINGS: Mapping[str, str] = {
 
 
 def split_state_form(name: str) -> tuple[str, str] | None:
-    """How the formal English name of such a state begins, and the loose key of the rest of ``name``.
-
-    None when ``name`` is not of that form.
-    """
+    """Return how the formal English name of such a state begins, and the loose key of the rest of
+    ``name``; None when ``name`` is not of that form."""
     words = distinctive_words(name_words(name))
     if len(words) > 1 and (form := _WORDS.get(words[0])):
         return form, "".join(words[1:])
@@ -146,7 +145,7 @@ def split_state_form(name: str) -> tuple[str, str] | None:
 
 
 def edit_distance(written: str, meant: str, limit: int) -> int | None:
-    """How many letters were added, left out, replaced or swapped with their neighbour; None above ``limit``.
+    """Count the letters added, left out, replaced or swapped with their neighbour; None above ``limit``.
 
     The optimal string alignment distance, on what is left of both without their common beginning and end.
     """
@@ -207,7 +206,7 @@ class SimilarNames:
     shared_words: frozenset[str]
 
     def find(self, text: str) -> tuple[str, ...]:
-        """The countries with the name nearest to ``text``, all of them if several are as near; often none."""
+        """Return the countries with the name nearest to ``text``, all if several are as near; often none."""
         words = distinctive_words(name_words(text))
         if self.shared_words.issuperset(words):
             return ()
@@ -237,7 +236,7 @@ class SimilarNames:
 
 
 def index_similar_names(names: Iterable[tuple[str, str]]) -> SimilarNames:
-    """Prepares ``names``, pairs of a name and its country, to be searched for what a misspelling means."""
+    """Index ``names``, pairs of a name and its country, for what a misspelling may mean."""
     split = {(tuple(distinctive_words(name_words(name))), code) for name, code in names}
     countries: defaultdict[str, set[str]] = defaultdict(set)
     for words, code in split:

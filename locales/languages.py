@@ -20,10 +20,8 @@ _RIGHT_TO_LEFT = frozenset({"arc", "jpr", "jrb"})
 
 
 def canonical_language(text: str) -> str | None:
-    """The tag ``text`` as BCP 47 writes it: ``zh-hans`` is ``zh-Hans``, ``pt_br`` is ``pt-BR``.
-
-    None when it is not a tag, or its language, script or region is not known.
-    """
+    """Return ``text`` as BCP 47 writes it: ``zh-hans`` is ``zh-Hans``, ``pt_br`` is ``pt-BR``. None when
+    it is not a tag, or its language, script or region is not known."""
     match = _TAG.fullmatch(normalize("NFKC", text).strip().replace("_", "-"))
     if match is None:
         return None
@@ -35,10 +33,9 @@ def canonical_language(text: str) -> str | None:
 
 
 def find_language(text: str) -> str | None:
-    """The tag of the language that ``text`` is a tag, a locale, a three-letter code or a name of, in itself
-    or in one of ten languages: ``fr_FR.UTF-8``, ``eng``, ``Français``, ``English (US)``. None if it is not
-    known.
-    """
+    """Return the tag of the language that ``text`` is a tag, a locale, a three-letter code or a name of,
+    in itself or in one of ten languages: ``fr_FR.UTF-8``, ``eng``, ``Français``, ``English (US)``. None if
+    it is not known."""
     if tag := canonical_language(text.partition(".")[0]):
         return tag
     key = _language_key(text)
@@ -48,8 +45,8 @@ def find_language(text: str) -> str | None:
 
 
 def language_name(tag: str, language: str | None = None) -> str:
-    """The name of the language ``tag`` in ``language``, or in itself: ``中文``, ``français``; the tag where
-    CLDR has none."""
+    """Return the name of the language ``tag`` in ``language``, or in itself: ``中文``, ``français``; the tag
+    where CLDR has none."""
     locale = find_locale(tag)
     if locale is not None and language is None:
         return locale.get_display_name() or tag
@@ -64,14 +61,14 @@ def language_name(tag: str, language: str | None = None) -> str:
 # Called for every text of an edition.
 @lru_cache(512)
 def text_direction(tag: str) -> Literal["ltr", "rtl"]:
-    """``rtl`` where the language ``tag`` is written from right to left, else ``ltr``."""
+    """Return ``rtl`` where the language ``tag`` is written from right to left, else ``ltr``."""
     locale = find_locale(tag)
     is_rtl = locale.text_direction == "rtl" if locale else tag.partition("-")[0] in _RIGHT_TO_LEFT
     return "rtl" if is_rtl else "ltr"
 
 
 def find_locale(tag: str) -> "Locale | None":
-    """CLDR's data about the language ``tag``; None where it has none."""
+    """Return CLDR's data about the language ``tag``; None where it has none."""
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -92,7 +89,7 @@ def _language_key(name: str) -> str:
 
 @cache
 def _tags_by_name() -> Mapping[str, str]:
-    """Tags by the names and three-letter codes of their languages, those of the common ones first."""
+    """Return tags by the names and three-letter codes of their languages, those of the common ones first."""
     from babel import Locale
     from babel.core import get_global
 
@@ -114,7 +111,6 @@ def _tags_by_name() -> Mapping[str, str]:
 
 @cache
 def _subtags() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The languages, scripts and regions CLDR has an English name for."""
     # Imported late: Babel takes a good part of a second, and many commands do not need it.
     from babel import Locale
 

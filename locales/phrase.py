@@ -39,12 +39,12 @@ class Phrase(str):
         return phrase
 
     def dump(self) -> list[Any]:
-        """The phrase for JSON, of which :func:`load_phrase` makes it again."""
+        """Return the phrase for JSON, from which :func:`load_phrase` makes it again."""
         return [self.message, {name: _dump_value(value) for name, value in self.parameters.items()}]
 
     def render(self, gettext: Callable[[str], str], say: Callable[[str], str] = str) -> str:
-        """The phrase in the language of ``gettext``, which knows messages. ``say`` is asked for each value
-        that is text and no phrase."""
+        """Return the phrase in the language of ``gettext``, which knows messages. ``say`` is asked for
+        each value that is text and no phrase."""
 
         def render(value: object) -> object:
             if isinstance(value, Phrase):
@@ -63,7 +63,7 @@ def _dump_value(value: object) -> object:
 
 
 def read_error(error: Exception) -> str:
-    """The words of ``error``: the phrase that it was made with, or else its text."""
+    """Return the words of ``error``: the phrase that it was made with, or else its text."""
     first = error.args[0] if error.args else None
     return first if isinstance(first, Phrase) else str(error)
 

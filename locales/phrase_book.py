@@ -32,7 +32,7 @@ class _Pattern:
     longest: str = field(repr=False)
 
     def read(self, text: str) -> dict[str, str] | None:
-        """The values of the fields; None if the text is not of this message.
+        """Return the values of the fields; None if the text is not of this message.
 
         Each value ends where what follows it first occurs, which takes one pass over the text.
         """
@@ -69,8 +69,8 @@ class PhraseBook:
         self._patterns = sorted(patterns, key=lambda one: (-one.letters, one.message))
 
     def find(self, text: str) -> Phrase | None:
-        """The phrase that ``text`` is; None if no message says it. Of several, that with the most words of
-        messages in it is taken; the values of its fields are looked for in the same way."""
+        """Return the phrase that ``text`` is; None if no message says it. Of several, the one with the
+        most words of messages in it is taken; the values of its fields are looked for in the same way."""
         if not text or len(text) > _MOST_CHARACTERS:
             return None
         return _Reading(self._whole, self._patterns).find(text)
@@ -91,7 +91,6 @@ class _Reading:
         return self._found[text]
 
     def _find_whole(self, text: str) -> Phrase | None:
-        """The phrase of one message that all of the text is."""
         if text not in self._found_whole:
             self._found_whole[text] = Phrase(text) if text in self._whole_messages else self._match(text)
         return self._found_whole[text]
@@ -105,7 +104,7 @@ class _Reading:
         return None
 
     def _find_parts(self, text: str) -> Phrase | None:
-        """Several sentences one after the other, or places of one word each and what is said of them."""
+        """Find several sentences one after the other, or places of one word each and what is said of them."""
         place, colon, rest = text.partition(": ")
         if colon and _PLACE.fullmatch(place) and (found := self.find(rest)):
             return Phrase(AFTER_PLACE, place=self._find_whole(place) or place, words=found)
@@ -119,7 +118,6 @@ class _Reading:
         return None
 
     def _find_list(self, text: str) -> Phrase | None:
-        """Phrases with commas between them."""
         pieces = text.split(", ", _MOST_SENTENCES)
         known = [found for piece in pieces if (found := self._find_whole(piece)) is not None]
         if not 1 < len(known) == len(pieces):
@@ -137,7 +135,7 @@ class _Reading:
 
 
 def _count_letters(phrase: Phrase) -> int:
-    """How many letters of a phrase and of the phrases in it are from messages."""
+    """Count the letters of a phrase, and of the phrases in it, that are from messages."""
     inside = (value for value in phrase.parameters.values() if isinstance(value, Phrase))
     return sum(map(str.isalpha, _FIELD.sub("", phrase.message))) + sum(map(_count_letters, inside))
 

@@ -73,12 +73,11 @@ def read_click_token(signer: TokenSigner, text: str) -> ReadToken:
 
 
 def encode_sectors(followed: Collection[str], sectors: Sequence[str]) -> int:
-    """The sectors ``followed`` as a bit set over ``sectors``; those that are not among them have no bit."""
+    """Return the sectors ``followed`` as a bit set over ``sectors``; those not among them have no bit."""
     return sum(1 << place for place, name in enumerate(sectors) if name in followed)
 
 
 def decode_sectors(bits: int, sectors: Sequence[str]) -> tuple[str, ...]:
-    """The names of the sectors in a bit set over ``sectors``, in alphabetical order."""
     return tuple(sorted(name for place, name in enumerate(sectors) if bits >> place & 1))
 
 

@@ -31,10 +31,10 @@ def escape_formula(cell: str) -> str:
 
 
 def unescape_formula(cell: str) -> str:
-    """What :func:`escape_formula` was given."""
+    """Return what :func:`escape_formula` was given."""
     return _ESCAPED_FORMULA.sub(r"\1\2", cell)
 
 
 def unescape_formulas(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """As :func:`unescape_formula`, for each cell of a row; most rows have no apostrophe."""
+    """Unescape each cell of a row; most rows have no apostrophe."""
     return tuple(map(unescape_formula, cells)) if "'" in "".join(cells) else cells

@@ -33,22 +33,22 @@ class SearchPart:
 
     @property
     def key(self) -> Any:
-        """The column that the part is in the order of; the ID comes second."""
+        """The column by which the part is ordered; the ID comes second."""
         return col(getattr(Subscriber, self.column))
 
     def is_within(self) -> ColumnElement[bool]:
-        """The condition that the column begins with the prefix."""
         return begins_with(self.key, self.prefix)
 
 
 def clean_search(text: str) -> str:
-    """What is typed into a field, as one line in the form that texts are stored in."""
+    """Return what was typed into a field as one line, in the form that texts are stored in."""
     words = " ".join(normalize("NFC", text.replace("\0", " ")).split())
     return "".join(char for char in words if char.isprintable())[:MAX_SEARCH_LENGTH].strip()
 
 
 def list_search_parts(search: str) -> tuple[SearchPart, ...]:
-    """The parts in which ``search`` is looked for, one after the other; everybody by address if it is ""."""
+    """Return the parts in which ``search`` is looked for, one after the other; everybody by address if it
+    is ""."""
     if not search:
         return (SearchPart(column="email", matches=true()),)
     wanted = [("email", search.lower())] if " " not in search else []
@@ -67,15 +67,15 @@ def list_search_parts(search: str) -> tuple[SearchPart, ...]:
 
 
 def begins_with(column: Any, prefix: str) -> ColumnElement[bool]:
-    """The condition that a text begins with ``prefix``, in the form that its index serves."""
+    """Return the condition that a text begins with ``prefix``, in the form that its index serves."""
     if not prefix:
         return true()
     return and_(column >= prefix, column < prefix + _AFTER_ANY_TEXT)
 
 
 def list_spellings(search: str) -> tuple[str, ...]:
-    """The same letters as people write them: with a capital in front or in each word, in capitals, in small
-    letters, and as they are."""
+    """Return the same letters as people write them: with a capital in front or in each word, in capitals,
+    in small letters, and as they are."""
     first = search[:1].upper() + search[1:]
     return tuple(dict.fromkeys((first, search.title(), search.upper(), search.lower(), search)))
 
@@ -204,7 +204,6 @@ class _ListReader:
             self._where = and_(col(Subscriber.id).in_(self._few), self._where)
 
     def read(self, start: Cursor | None, *, backwards: bool = False) -> _Found:
-        """Read one row more than a page has, beyond ``start``."""
         first = len(self._parts) - 1 if backwards else 0
         if start is not None and start.part < len(self._parts):
             first = start.part
@@ -222,7 +221,7 @@ class _ListReader:
         return _Found(rows=rows)
 
     def _find_place(self, number: int, start: Cursor | None) -> _Place | None:
-        """The key and the ID of the row to begin beyond; None if it is not in that part any more."""
+        """Return the key and the ID of the row to begin beyond; None if it is not in that part any more."""
         if start is None or start.part != number:
             return None
         part = self._parts[number]
@@ -233,7 +232,8 @@ class _ListReader:
     def _read_part(
         self, number: int, place: _Place | None, wanted: int, *, backwards: bool
     ) -> tuple[list[tuple[Cursor, Subscriber]], Cursor | None]:
-        """At most ``wanted`` rows of a part, and where it stopped if not all of the part was looked at."""
+        """Return at most ``wanted`` rows of a part, and where it stopped if not all of the part was looked
+        at."""
         part, rows = self._parts[number], list[tuple[Cursor, Subscriber]]()
         # Most pages are full after a few; only what few people meet is looked for among many.
         for many in (FIRST_LOOKED_AT, LOOKED_AT - FIRST_LOOKED_AT):
@@ -253,8 +253,8 @@ class _ListReader:
     def _find_end(
         self, part: SearchPart, within: Sequence[ColumnElement[bool]], many: int, *, backwards: bool
     ) -> _Place | None:
-        """The last row to look at; None if the rest of the part is short enough, or few people are looked at
-        anyway."""
+        """Return the last row to look at; None if the rest of the part is short enough, or few people are
+        looked at anyway."""
         if self._few is not None:
             return None
         keys = _order(select(part.key, col(Subscriber.id)).where(*within), part, backwards=backwards)
@@ -278,7 +278,7 @@ def _order(statement: Select[Any], part: SearchPart, *, backwards: bool) -> Sele
 
 
 def _find_few(session: Session, segment: Segment) -> list[int] | None:
-    """Everybody whom one of the terms of a segment leaves over, if those are few."""
+    """Return all whom one of the terms of a segment leaves over, if those are few."""
     for term in segment.terms:
         if isinstance(term, Term) and not term.negated and (ids := _select_ids(term)) is not None:
             found = session.scalars(ids.limit(_FEW + 1)).all()
@@ -382,20 +382,18 @@ def find_organisation(session: Session, name: str) -> Organisation | None:
 
 
 def list_people(session: Session, name: str, *, after_id: int = 0, limit: int) -> Sequence[Subscriber]:
-    """List people of an organisation, by their IDs."""
     wanted = select(Subscriber).where(col(Subscriber.organisation) == name, col(Subscriber.id) > after_id)
     return session.scalars(wanted.order_by(col(Subscriber.id)).limit(limit)).all()
 
 
 def list_other_spellings(session: Session, name: str) -> list[str]:
-    """Other names that differ from ``name`` in capitals alone, as far as they are easily guessed."""
+    """Return names that differ from ``name`` in capitals alone, as far as they are easily guessed."""
     others = [spelling for spelling in list_spellings(name) if spelling != name]
     wanted = select(col(Subscriber.organisation)).where(col(Subscriber.organisation).in_(others)).distinct()
     return sorted(session.scalars(wanted))
 
 
 def _describe_all(session: Session, people: Sequence[int]) -> tuple[Organisation, ...]:
-    """Describe the organisation of each of these people, in this order, by one statement for all."""
     theirs = aliased(Subscriber)
     same = col(theirs.organisation) == col(Subscriber.organisation)
     some = select(col(theirs.id)).where(same).limit(MAX_COUNTED + 1).correlate(Subscriber).subquery()
@@ -440,7 +438,7 @@ def _list_names(session: Session, prefix: str, start: str) -> list[tuple[str, in
 def _search_names(
     session: Session, search: str, prefixes: tuple[str, ...], start: str
 ) -> tuple[list[tuple[str, int]], int | None]:
-    """Names that have ``search`` somewhere else than at their beginning, and where looking stopped."""
+    """Return names that have ``search`` somewhere else than at their beginning, and where looking stopped."""
     column = col(Subscriber.organisation)
     end = session.execute(_in_order(column > start).offset(LOOKED_AT).limit(1)).first()
     within = [column > start, *([column <= end[0]] if end is not None else [])]

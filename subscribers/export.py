@@ -40,16 +40,9 @@ class ExportFormat(StrEnum):
     """The format to write."""
 
     csv = "csv"
-    """Our own columns."""
-
     xlsx = "xlsx"
-    """Our own columns as an Excel workbook."""
-
     mailchimp = "mailchimp"
-    """A CSV file that Mailchimp imports."""
-
     listmonk = "listmonk"
-    """A CSV file that listmonk imports."""
 
 
 def export_subscribers(
@@ -79,9 +72,8 @@ def export_subscribers(
 
 
 def write_csv_pieces(session: Session, segment: Segment, export_format: ExportFormat) -> Iterator[bytes]:
-    """Yield the file that :func:`export_subscribers` writes, a few hundred people at a time, for who cannot
-    keep all of it. ``export_format`` is one of the CSV files.
-    """
+    """Yield the file that :func:`export_subscribers` writes, one of the CSV formats, a few hundred people
+    at a time."""
     header, cells_of = _FORMATS[export_format]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

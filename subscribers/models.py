@@ -54,23 +54,13 @@ class Status(StrEnum):
     """A subscriber's status. Only :mod:`subscribers.consent.status_changes` changes it."""
 
     pending = "pending"
-    """Signed up and has not confirmed."""
-
     active = "active"
-    """Receives every edition whose segment includes them."""
-
     paused = "paused"
-    """Receives nothing until ``paused_until``."""
-
     unsubscribed = "unsubscribed"
-    """Unsubscribed."""
-
     bounced = "bounced"
     """The address does not exist any more."""
 
     complained = "complained"
-    """Reported our mail as spam."""
-
     erased = "erased"
     """Asked to be erased; the row keeps no personal data."""
 
@@ -88,35 +78,17 @@ class ConsentEvent(StrEnum):
     """Signed up on a page; has no effect until they confirm from their mailbox."""
 
     subscribed = "subscribed"
-    """Signed up, or came back, themselves."""
-
     updated = "updated"
-    """Preferences or details changed."""
-
     paused = "paused"
-    """Paused mail until a given day."""
-
     resumed = "resumed"
-    """Ended the pause."""
-
     unsubscribed = "unsubscribed"
-    """Unsubscribed."""
-
     bounced = "bounced"
-    """Mail bounced permanently: the address does not exist any more."""
-
     complained = "complained"
-    """Reported a mail as spam."""
-
     suppressed = "suppressed"
-    """Added to the suppression list by the team."""
-
     unsuppressed = "unsuppressed"
     """Removed from the suppression list by the team. This does not make the subscriber active."""
 
     erased = "erased"
-    """Erased at their own request."""
-
     reconfirmed = "reconfirmed"
     """Asked whether they still want the newsletter, said that they do."""
 

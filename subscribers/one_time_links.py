@@ -118,7 +118,6 @@ def use_link(
 
 
 def delete_expired_links(session: Session, *, expired_before: datetime) -> int:
-    """Delete the links that expired before that time; return how many there were."""
     gone = session.exec(delete(MailedLink).where(col(MailedLink.expires_at) < expired_before))
     return gone.rowcount
 

@@ -42,16 +42,12 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def write_token(signed: bytes) -> str:
-    """Return the bytes in URL-safe characters, four for every three bytes."""
     return binascii.b2a_base64(signed, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def read_token(token: str) -> bytes:
-    """Return the bytes that :func:`write_token` has written as ``token``.
-
-    Raises:
-        TokenError: it has written none so.
-    """
+    """Return the bytes that :func:`write_token` wrote as ``token``; raise :class:`TokenError` if it wrote
+    none."""
     try:
         signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -63,11 +59,8 @@ def read_token(token: str) -> bytes:
 
 
 def read_hex_token(token: str, length: int) -> bytes:
-    """Return the ``length`` bytes that ``token`` has in hex digits, in capitals or not.
-
-    Raises:
-        TokenError: it has not.
-    """
+    """Return the ``length`` bytes that ``token`` has in hex digits, in capitals or not; else raise
+    :class:`TokenError`."""
     # bytes.fromhex passes over spaces, which no address of ours contains.
     if len(token) != 2 * length or not (token.isascii() and token.isalnum()):
         raise TokenError
@@ -95,7 +88,7 @@ def _double(value: int) -> int:
 
 
 def _weigh(pair: int, place: int) -> int:
-    """What the ``place``-th pair of characters adds to the check."""
+    """Return what the ``place``-th pair of characters adds to the check."""
     value = _double(pair >> 5) ^ pair & 31
     for _ in range(_LENGTH - 2 * place - 2):
         value = _double(value)
@@ -161,14 +154,8 @@ class LinkPurpose(StrEnum):
     """Unsubscribe, and see or change preferences."""
 
     confirm = "confirm"
-    """Mailed: confirm a sign-up (double opt-in)."""
-
     export = "export"
-    """Mailed: download all personal data."""
-
     erase = "erase"
-    """Mailed: erase all personal data."""
-
     address = "address"
     """Mailed to the current address: enter a new one."""
 

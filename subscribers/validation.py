@@ -107,7 +107,6 @@ def clean_tag(text: str) -> str:
 
 
 def clean_tags(texts: Iterable[str]) -> frozenset[str]:
-    """Return tags as stored, without empty ones; raises as :func:`clean_tag` does."""
     return frozenset(tag for tag in map(clean_tag, texts) if tag)
 
 
@@ -162,7 +161,7 @@ def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str
 
 
 def resolve_country(text: str) -> str:
-    """The ISO 3166-1 alpha-2 code of the country that ``text`` is a name, an alpha-2 or an alpha-3 code of.
+    """Return the ISO 3166-1 alpha-2 code of the country that ``text`` names, also by an alpha-3 code.
 
     Raises:
         CountryError: it is unknown, or the name of several; likely ones are named.

@@ -59,17 +59,9 @@ class MergeDetail(StrEnum):
     """What can be taken from the subscriber who is merged."""
 
     name = "name"
-    """Their name."""
-
     organisation = "organisation"
-    """Their organisation."""
-
     country = "country"
-    """Their country."""
-
     language = "language"
-    """The language of their mails."""
-
     choices = "choices"
     """The sectors and further countries that they follow."""
 
@@ -93,7 +85,6 @@ class MergeSide:
     created_at: datetime
 
     def has(self, detail: MergeDetail) -> bool:
-        """Whether it says anything in ``detail``."""
         if detail is MergeDetail.choices:
             return bool(self.sectors or self.countries)
         return bool(getattr(self, detail.value))
@@ -115,7 +106,7 @@ class MergePlan:
 
     @property
     def digest(self) -> str:
-        """What both are like, as 16 hex digits: another one says that somebody has changed since."""
+        """16 hex digits of what both are like; another digest says that one of them has changed since."""
         sides = (self.kept, self.other)
         told = [
             sorted(value) if isinstance(value, frozenset) else value
@@ -125,7 +116,6 @@ class MergePlan:
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan in the form of the JSON output."""
         return {
             "kept": _side_as_dict(self.kept),
             "other": _side_as_dict(self.other),
@@ -149,7 +139,7 @@ def read_merge_details(text: str) -> frozenset[MergeDetail]:
 
 
 def make_merge_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDetail] | None) -> MergePlan:
-    """What merging ``other`` into ``kept`` would do.
+    """Plan to merge ``other`` into ``kept``.
 
     ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
 
@@ -201,7 +191,6 @@ def _refuse_unfit(kept: MergeSide, other: MergeSide) -> None:
 
 
 def _find_decision(kept: MergeSide, other: MergeSide) -> ConsentEvent | None:
-    """What holds for the one who is kept, because it was decided of the other."""
     carried = find_carried_suppression(other)
     if carried in {ConsentEvent.complained, ConsentEvent.suppressed}:
         return None if kept.suppressed_for not in {None, ConsentEvent.bounced} else carried
@@ -211,7 +200,7 @@ def _find_decision(kept: MergeSide, other: MergeSide) -> ConsentEvent | None:
 
 
 def find_carried_suppression(side: MergeSide) -> ConsentEvent | None:
-    """Why the other address must not get mail either; None if nothing of the kind was decided."""
+    """Return why the other address must not get mail either; None if nothing of the kind was decided."""
     return None if side.suppressed_for is ConsentEvent.bounced else side.suppressed_for
 
 
@@ -247,10 +236,9 @@ def plan_merge(
     key: SuppressionKey,
     take: Collection[MergeDetail] | None = None,
 ) -> MergePlan:
-    """What merging the subscriber with address ``other`` into that with address ``keep`` would do.
+    """Plan to merge the subscriber with address ``other`` into that with address ``keep``. Writes nothing.
 
     ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
-    Writes nothing.
 
     Raises:
         AddressError: an address is not valid.
@@ -342,7 +330,7 @@ def _store_result(session: Session, kept: Subscriber, plan: MergePlan, now: date
 def _carry_decision(
     session: Session, kept: Subscriber, plan: MergePlan, key: SuppressionKey, context: ConsentContext
 ) -> None:
-    """Let what was decided of the other hold for the one who is kept, with a record of it."""
+    """Apply what was decided of the other to the one who is kept, with a record of it."""
     result, decision = plan.result, plan.decision
     about: ConsentContext = {**context, "evidence": f"carried over from {plan.other.email}, merged with it"}
     if decision in {ConsentEvent.complained, ConsentEvent.suppressed}:
@@ -365,7 +353,6 @@ def _carry_suppression(session: Session, plan: MergePlan, key: SuppressionKey, n
 
 
 def _empty_merged(session: Session, gone: Subscriber) -> None:
-    """Keep the address of the one who is merged, and nothing else of what it said."""
     for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
         session.exec(delete(table).where(col(table.subscriber_id) == gone.id))
     gone.name = gone.organisation = ""

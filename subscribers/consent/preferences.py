@@ -103,7 +103,6 @@ def _make_preferences(session: Session, subscriber: Subscriber) -> Preferences:
 
 
 def read_countries(session: Session, subscriber_id: int) -> frozenset[str]:
-    """Return the countries a subscriber follows besides their own."""
     wanted = select(SubscriberCountry.country).where(SubscriberCountry.subscriber_id == subscriber_id)
     return frozenset(session.exec(wanted))
 

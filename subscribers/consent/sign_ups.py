@@ -155,7 +155,7 @@ def hold_opt_in(
 
 
 def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:
-    """Whether the person has confirmed a sign-up about which the team has not decided."""
+    """Return whether the person has confirmed a sign-up about which the team has not decided."""
     review = session.get(SignUpReview, subscriber_id)
     return review is not None and review.declined_at is None
 
@@ -222,7 +222,6 @@ def decline_sign_up(session: Session, subscriber_id: int, *, now: datetime) -> b
 
 
 def count_waiting_sign_ups(session: Session) -> int:
-    """How many sign-ups wait for a person of the team."""
     waiting = select(func.count()).select_from(SignUpReview).where(col(SignUpReview.declined_at).is_(None))
     return session.exec(waiting).one()
 
@@ -230,7 +229,7 @@ def count_waiting_sign_ups(session: Session) -> int:
 def list_waiting_sign_ups(
     session: Session, *, after: tuple[datetime, int] | None = None, limit: int
 ) -> Sequence[WaitingSignUp]:
-    """The sign-ups that wait, those who have waited longest first; ``after`` is the time and the number of
+    """Return the sign-ups that wait, the longest waiting first; ``after`` is the time and the number of
     the last one before."""
     wanted = (
         select(SignUpReview.confirmed_at, Subscriber)

@@ -132,8 +132,8 @@ def change_status(
 
 
 def withdraw_sign_up(session: Session, subscriber_id: int) -> None:
-    """Forget a sign-up that waits for a person of the team: it was admitted, or its owner has left since. The
-    caller commits."""
+    """Forget a sign-up that waits for the team: it was admitted, or its owner has left since. The caller
+    commits."""
     session.exec(delete(SignUpReview).where(col(SignUpReview.subscriber_id) == subscriber_id))
 
 
@@ -316,7 +316,6 @@ def erase(
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:
-    """Empty the text of earlier records. The record of the erasure itself contains no personal data."""
     blank = {"source": "", "wording": "", "language": "", "evidence": "", "basis": ""}
     session.exec(
         update(ConsentRecord)
@@ -357,11 +356,8 @@ def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
 
 
 def lock_kept_subscriber(session: Session, subscriber_id: int) -> Subscriber:
-    """As :func:`lock_subscriber`, for whoever stands for a subscriber: the one they were merged into.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber.
-    """
+    """Lock the subscriber who stands for another: the one they were merged into, or they themselves.
+    Raises as :func:`lock_subscriber` does."""
     named = lock_subscriber(session, subscriber_id)
     kept = find_kept_subscriber(session, named)
     return named if kept is named else lock_subscriber(session, kept.id or 0)
@@ -389,10 +385,7 @@ class IpRetention(StrEnum):
     """A keyed hash: it can be compared with a known address, and reveals nothing by itself."""
 
     plain = "plain"
-    """The address itself."""
-
     nothing = "nothing"
-    """Nothing."""
 
 
 def describe_ip_address(
@@ -413,7 +406,6 @@ def describe_ip_address(
 
 
 def _parse_ip_address(address: str) -> IPv4Address | IPv6Address | None:
-    """Parse the address into its canonical form, without a zone (``%eth0``)."""
     try:
         origin = ip_address(address.strip().partition("%")[0])
     except ValueError:

@@ -37,7 +37,8 @@ class SuppressionKey:
             raise ValueError(f"the suppression key is shorter than {_MIN_KEY_BYTES} bytes")
 
     def digest(self, email: str) -> str:
-        """HMAC-SHA256 of a normalised address (:attr:`subscribers.address.Address.email`), 64 hex digits."""
+        """Return the HMAC-SHA256 of a normalised address (:attr:`subscribers.address.Address.email`), 64
+        hex digits."""
         return hmac.digest(self.key, b"suppression\0" + email.encode("utf-8"), "sha256").hex()
 
 
@@ -86,12 +87,11 @@ def remove_suppression(session: Session, key: SuppressionKey, email: str) -> Non
 
 
 def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
-    """Return the suppression of the normalised address, None if it is not suppressed."""
     return session.get(Suppression, key.digest(email), populate_existing=True)
 
 
 def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
-    """As :func:`read_suppression`, locked until the transaction ends."""
+    """Read the suppression of the normalised address, and lock it until the transaction ends."""
     lock_suppressions_exclusively(session)
     return read_suppression(session, key, email)
 
@@ -99,13 +99,12 @@ def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppr
 def list_lifted_suppressions(
     session: Session, key: SuppressionKey, email: str
 ) -> Sequence[LiftedSuppression]:
-    """Return every lifted suppression of the normalised address, oldest first."""
     theirs = select(LiftedSuppression).where(LiftedSuppression.digest == key.digest(email))
     return session.exec(theirs.order_by(col(LiftedSuppression.id))).all()
 
 
 def blank_lifted_suppressions(session: Session, key: SuppressionKey, email: str) -> None:
-    """Empty the reasons given for lifting, because the owner of the normalised address is being erased."""
+    """Empty the reasons given for lifting, because the owner of the address is being erased."""
     theirs = col(LiftedSuppression.digest) == key.digest(email)
     session.exec(update(LiftedSuppression).where(theirs).values(why=""))
 

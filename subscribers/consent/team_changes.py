@@ -228,7 +228,6 @@ def _explain_suppression(email: str, suppression: Suppression) -> str:
 
 
 def _apply(before: _Details, changes: DetailChanges, sectors: Collection[str]) -> _Details:
-    """The details after the changes, checked and cleaned."""
     tags = before.tags if changes.tags is None else clean_tags(changes.tags)
     return _Details(
         name=before.name if changes.name is None else clean_line(changes.name, "name"),
@@ -301,7 +300,7 @@ class SuppressedAddress:
 
 
 def preview_unsuppress(session: Session, address: str, *, key: SuppressionKey) -> SuppressedAddress:
-    """What :func:`unsuppress` would lift. Writes nothing.
+    """Return what :func:`unsuppress` would lift. Writes nothing.
 
     Raises:
         AddressError: ``address`` is not valid.

@@ -56,11 +56,6 @@ def encode_rows(columns: Mapping[str, Sequence[Cell]], *, dialect: str) -> Encod
 
 
 def insert_rows(connection: Connection, table: Table, rows: EncodedRows) -> None:
-    """Insert rows that were encoded for the database of ``connection``.
-
-    Raises:
-        sqlalchemy.exc.DBAPIError: the database refuses them, or cannot be used.
-    """
     if not rows:
         return
     if rows.copy_text is None:
@@ -115,7 +110,6 @@ def _execute_many(connection: Connection, table: Table, columns: Mapping[str, Se
 
 
 def _copy(connection: Connection, table: Table, names: Sequence[str], copy_text: str) -> None:
-    """Load rows with PostgreSQL's COPY, in a tenth of the time of as many INSERTs."""
     from psycopg import Connection as Driver
     from psycopg import sql
 
@@ -153,7 +147,7 @@ class ImportOrigin:
 
     @property
     def consent(self) -> dict[str, Any]:
-        """What is the same in the consent records of all new subscribers."""
+        """What the consent records of all new subscribers have in common."""
         return {
             "event": ConsentEvent.imported,
             "at": self.now,
@@ -190,7 +184,6 @@ def set_defaults(connection: Connection, origin: ImportOrigin) -> None:
 
 
 def drop_defaults(connection: Connection, origin: ImportOrigin) -> None:
-    """Undo :func:`set_defaults`."""
     from psycopg import sql
 
     for table, values in _find_defaults(origin).items():
@@ -230,11 +223,6 @@ def encode_people(
 
 
 def insert_people(connection: Connection, people: EncodedPeople) -> None:
-    """Store them.
-
-    Raises:
-        sqlalchemy.exc.DBAPIError: the database refuses them, or cannot be used.
-    """
     for table, rows in people:
         insert_rows(connection, table, rows)
 

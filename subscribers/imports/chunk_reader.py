@@ -54,7 +54,6 @@ class ReadAhead(Generic[Item]):
         self._next: Future[Item | _End] | None = None
 
     def prefetch(self) -> None:
-        """Start making the next item while the caller works on the last."""
         if self._next is None:
             self._next = self._thread.submit(next, self._items, _END)
 
@@ -110,12 +109,10 @@ class Chunk:
 
     @property
     def size(self) -> int:
-        """How many rows there are to store."""
         return len(self.columns[0])
 
     @property
     def is_large(self) -> bool:
-        """Whether it is big enough to suggest a large import."""
         return self.size > CHUNK_SIZE // 2
 
     def drop_duplicates(self) -> None:
@@ -146,7 +143,6 @@ _OTHERS = {
 
 
 def _describe_others(row: ParsedRow) -> str:
-    """Name the further addresses of a row."""
     sentences = []
     if row.others:
         message = _OTHERS[bool(row.suppress_reason), len(row.others) > 1]
@@ -170,7 +166,7 @@ class ChunkReader:
         self._left: list[dict[str, str]] = []
 
     def report(self, part: FilePart) -> PartReport:
-        """Return how the part was read; call it after the last chunk."""
+        """Return how the part was read, after the last chunk."""
         mapping = part.mapping
         return PartReport(
             file=part.member,
@@ -244,7 +240,6 @@ class ChunkReader:
             self._add(numbers, details, chunk)
 
     def _add(self, numbers: Sequence[int], details: Sequence[Sequence[Any]], chunk: Chunk) -> None:
-        """Add rows to ``chunk``, whose details are given by column."""
         email, envelope, name, organisation, country, language, sectors, tags = details
         values = (
             numbers,
@@ -263,9 +258,7 @@ class ChunkReader:
             column.extend(more)
 
     def _parse(self, row: SheetRow, part: FilePart, chunk: Chunk) -> SubscriberDetails | None:
-        """Parse a row of any kind; None if it is refused or empty, or its address is suppressed, which is
-        added to ``chunk``.
-        """
+        """Parse a row of any kind; None if it is refused, empty or suppressed."""
         try:
             return self._parse_usable(row, part, chunk)
         except UnknownStatusError:
@@ -322,6 +315,5 @@ class _ListNumbers(dict[frozenset[str], int]):
             self.values_of.clear()
 
     def take_new(self) -> list[tuple[int, str]]:
-        """Return the number and each value of the lists that were numbered since the last call."""
         new, self._new = self._new, []
         return new

@@ -160,11 +160,6 @@ def _map_part(part: RawPart, options: ReadOptions, sectors: Collection[str]) -> 
 
 
 def find_part_mapping(part: RawPart, options: ReadOptions, *, sectors: Collection[str] = ()) -> ColumnMapping:
-    """Find what the columns of ``part`` hold.
-
-    Raises:
-        ImportFileError: it is not certain.
-    """
     return find_mapping(
         part.first,
         part.name,
@@ -216,7 +211,6 @@ def _read_members(archive: ZipArchive, options: ReadOptions) -> Iterator[RawPart
 
 
 def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
-    """Tell Mailchimp's files apart by the beginning of their names."""
     begins = name.rpartition("/")[2].lower().replace("-", "")
     return next((role for role in MailchimpFile if begins.startswith(role)), None)
 
@@ -372,7 +366,6 @@ def _inspect_columns(
 
 
 def _find_first(rows: Sequence[SheetRow], header: int) -> int:
-    """The place of the first row of people among ``rows``, below the row numbered ``header``."""
     return next((place for place, row in enumerate(rows) if row.number > header), len(rows))
 
 
@@ -418,7 +411,6 @@ def _list_columns(
 
 
 def shorten_cell(cell: str) -> str:
-    """``cell`` on one line, as it is shown."""
     text = " ".join(cell.split())
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
 

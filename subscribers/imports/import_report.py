@@ -83,7 +83,6 @@ class ImportReport:
     notes: tuple[ImportNote, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report, ready for JSON."""
         return {
             "added": self.added,
             "updated": self.updated,
@@ -96,7 +95,6 @@ class ImportReport:
 
 
 def describe_statuses(mapping: ColumnMapping) -> list[dict[str, Any]]:
-    """Return what the values of each column about status were taken for."""
     return describe_counts(mapping.reader.statuses.counts() if mapping.reader else ())
 
 

@@ -86,7 +86,6 @@ def import_file(
 
 
 def list_imports(session: Session) -> list[ImportBatch]:
-    """Return every import, newest first."""
     return list(session.exec(select(ImportBatch).order_by(col(ImportBatch.id).desc())))
 
 
@@ -96,7 +95,6 @@ def _make_batch(name: str, parts: Sequence[FilePart], *, basis: str, now: dateti
 
 
 def _one_line(name: str) -> str:
-    """Return a file name that is safe to store and to display."""
     return "".join(char if char.isprintable() else " " for char in name)
 
 
@@ -224,7 +222,6 @@ class _Importer:
         self.suppressed += len(chunk.suppressed)
 
     def _store(self, size: int) -> None:
-        """Store the chunk of ``size`` rows that has been loaded."""
         waiting = size - (self._mark_suppressed() if self.checks_suppressions else 0)
         added = self.staging.insert_new(waiting)
         if added < waiting:

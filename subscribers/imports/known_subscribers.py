@@ -88,7 +88,6 @@ def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int,
 def _read_lists(
     session: Session, table: type[SubscriberSector | SubscriberTag], ids: Sequence[int]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the sectors or tags of each of these subscribers, sorted."""
     owner, value = SQLModel.metadata.tables[str(table.__tablename__)].c
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
@@ -155,7 +154,6 @@ def _suppress_subscriber(
 def _add_suppressions(
     session: Session, rows: Iterable[SuppressedRow], *, key: SuppressionKey, now: datetime
 ) -> None:
-    """Add all suppressions with one statement; an existing reason is kept."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     into = (sqlite.insert if is_sqlite else postgresql.insert)(Suppression)
     session.execute(

@@ -118,7 +118,6 @@ class ListIndexes:
             self._connection.execute(AddConstraint(key, isolate_from_table=False))
 
     def _index_addresses(self) -> list[tuple[int, int]]:
-        """Create the index of addresses; delete duplicates, and return the ID of each and of the first."""
         try:
             with self._connection.begin_nested():
                 _by_email.create(self._connection)
@@ -133,20 +132,19 @@ class ListIndexes:
         return twice
 
     def _read_last_id(self) -> int:
-        """The highest ID that was ever used in PostgreSQL, and is in use in SQLite; 0 if there is none."""
+        """Return the highest ID that was ever used in PostgreSQL, or is in use in SQLite; 0 if there is
+        none."""
         if self._is_sqlite:
             return int(self._connection.scalar(select(func.coalesce(func.max(_subscriber.c.id), 0))) or 0)
         last = text("SELECT pg_sequence_last_value(pg_get_serial_sequence('subscriber', 'id')::regclass)")
         return int(self._connection.scalar(last) or 0)
 
     def _advance_ids(self) -> None:
-        """Go on, in PostgreSQL, after the IDs that were given without its sequence."""
         last = "SELECT id FROM subscriber ORDER BY id DESC LIMIT 1"
         advance = "SELECT setval(pg_get_serial_sequence('subscriber', 'id'), last.id)"
         self._connection.execute(text(f"{advance} FROM ({last}) AS last"))
 
     def _find_duplicates(self) -> list[tuple[int, int]]:
-        """Return the ID of every subscriber with a duplicate address, and of the one that had it first."""
         number, email = _subscriber.c.id, _subscriber.c.email
         several = select(email).group_by(email).having(func.count() > 1)
         same = (
@@ -160,7 +158,6 @@ class ListIndexes:
 
 @contextmanager
 def sqlite_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
-    """Give the connection a page cache of this size for the block."""
     before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
     # SQLite counts a negative number in KiB, a positive one in pages.
     connection.exec_driver_sql(f"PRAGMA cache_size={-kibibytes:d}")
@@ -172,7 +169,6 @@ def sqlite_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
 
 @contextmanager
 def _settings_for_sorting(connection: Connection) -> Iterator[None]:
-    """Settings with which the indexes and keys of a long list are created sooner."""
     if connection.dialect.name == "sqlite":
         # Two threads sort beside this one, in portions as large as the page cache: of 1 MB, which a
         # processor's own cache holds, in 2.1 s for a million subscribers, of 24 MB in 3.4.

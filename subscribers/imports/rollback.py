@@ -44,7 +44,6 @@ class RollbackReport:
     kept: int
 
     def as_dict(self) -> dict[str, int]:
-        """Return the report, ready for JSON."""
         return {
             "import": self.import_id,
             "removed": self.removed,
@@ -54,7 +53,6 @@ class RollbackReport:
 
 
 def was_added_by(import_id: int) -> ColumnElement[bool]:
-    """Return the condition that a subscriber was added by that import."""
     return col(Subscriber.id).in_(
         select(ConsentRecord.subscriber_id).where(
             col(ConsentRecord.import_id) == import_id, col(ConsentRecord.event) == ConsentEvent.imported
@@ -83,8 +81,8 @@ def plan_rollback(session: Session, import_id: int) -> RollbackReport:
 
 
 def list_kept(session: Session, import_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
-    """The numbers and addresses of people whom a rollback would leave on the list, because something has
-    happened since, in the order of their numbers."""
+    """Return the numbers and addresses of people whom a rollback would leave on the list, because
+    something has happened since, in the order of their numbers."""
     kept = select(Subscriber.id, Subscriber.email).where(
         was_added_by(import_id), _has_lived(import_id), col(Subscriber.status) != Status.erased
     )
@@ -121,7 +119,7 @@ def _require_open(batch: ImportBatch | None, import_id: int) -> ImportBatch:
 
 
 def _has_lived(import_id: int) -> ColumnElement[bool]:
-    """The condition that something else than the import was recorded of a subscriber."""
+    """Return the condition that something else than the import was recorded of a subscriber."""
     return exists().where(
         col(ConsentRecord.subscriber_id) == Subscriber.id,
         func.coalesce(col(ConsentRecord.import_id), 0) != import_id,

@@ -62,11 +62,7 @@ class AddressCell:
 
 
 def parse_address_cell(text: str) -> AddressCell:
-    """Find the addresses in a cell.
-
-    Raises:
-        AddressError: there is none; the reason is that of the whole cell, or of its only address.
-    """
+    """Find the addresses in a cell."""
     cleaned = text.translate(_INVISIBLE)
     if len(text) > _MAX_LENGTH or "@" not in cleaned:
         normalise_address(text)
@@ -93,7 +89,6 @@ def parse_address_cell(text: str) -> AddressCell:
 
 
 def _split_mailboxes(text: str) -> list[tuple[str, str]]:
-    """Return each name and address in ``text``, as written."""
     mailboxes: list[tuple[str, str]] = []
     held = ""
     for piece in _split_outside_quotes(text):
@@ -197,11 +192,6 @@ class RowParser:
         self.tags = CellCache(lambda cell: clean_tags(cell.split(SEPARATOR)))
 
     def parse(self, number: int, row: RawRow) -> ParsedRow:
-        """Parse the row with that number.
-
-        Raises:
-            SubscriberError: the row is refused; the message says why.
-        """
         try:
             email, envelope = self.parse_address(row.email)
         except AddressError:
@@ -235,18 +225,14 @@ class RowParser:
         )
 
     def parse_address(self, text: str) -> tuple[str, str]:
-        """``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them.
-
-        Raises:
-            AddressError: as there.
-        """
+        """Return ``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them."""
         if ordinary := self.parse_ordinary_address(text):
             return ordinary
         address: Address = normalise_address(text)
         return address.email, address.envelope
 
     def parse_ordinary_address(self, text: str) -> tuple[str, str] | None:
-        """As :meth:`parse_address`, but None for an address that is not ordinary, which may be right."""
+        """Parse an ordinary address; None for any other, which may be right."""
         local, _, domain = text.partition("@")
         if not _ORDINARY_LOCAL.fullmatch(local) or len(local) > _MAX_LOCAL or len(text) > _MAX_ADDRESS:
             return None

@@ -153,11 +153,10 @@ class StagingTable:
 
     @property
     def _can_copy(self) -> bool:
-        """Whether the list is locked, and nobody is on it but those of this import."""
+        """Whether the list is locked, and has nobody on it but those of this import."""
         return self._indexes.are_deferred and not self._is_sqlite
 
     def defer_indexes(self) -> None:
-        """Prepare for many rows, if nobody is on the list."""
         self._indexes.defer()
         if self._can_copy:
             set_defaults(self._connection, self._origin)
@@ -241,7 +240,6 @@ class StagingTable:
 
     @property
     def _inserts(self) -> _NewPeopleInserts:
-        """Those for a list that has its indexes, or has not."""
         are_deferred = self._indexes.are_deferred
         if are_deferred not in self._built_inserts:
             self._built_inserts[are_deferred] = self._build_inserts()
@@ -344,7 +342,6 @@ class StagingTable:
         return insert(_consent_record).from_select(list(values), chosen)
 
     def replace_lists(self, *, sectors: Sequence[int], tags: Sequence[int]) -> None:
-        """Replace the sectors and tags of these subscribers with those in the chunk."""
         for table, column, ids in ((_sector, STAGING.c.sectors, sectors), (_tag, STAGING.c.tags, tags)):
             for start in range(0, len(ids), IDS_AT_ONCE):
                 some = ids[start : start + IDS_AT_ONCE]
@@ -411,7 +408,6 @@ class DryRunTable(StagingTable):
         """Leave the indexes alone: the list does not grow."""
 
     def remember_suppressed(self, digests: Iterable[str]) -> None:
-        """Note addresses that would be suppressed, for the rows that follow."""
         if values := [{"digest": digest} for digest in digests]:
             into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_SUPPRESSIONS)
             self._connection.execute(into.on_conflict_do_nothing(index_elements=["digest"]), values)
@@ -426,7 +422,6 @@ class DryRunTable(StagingTable):
         """Record nothing of anybody."""
 
     def take_duplicates(self, *, is_last: bool) -> list[tuple[int, int]]:  # noqa: ARG002 - as in its base
-        """Forget rows with the new address of an earlier row; return each of them with the first."""
         number, email = _NEW.c.id, _NEW.c.email
         several = select(email).group_by(email).having(func.count() > 1)
         same = (

@@ -104,7 +104,7 @@ class Vocabulary:
         return f"“{tag}”" if known is None else language_name(known, self.language)
 
     def format_period(self, period: Period) -> str:
-        """A day, a month or a year: 1 May 2024, May 2024, 2024."""
+        """Format a day, a month or a year: 1 May 2024, May 2024, 2024."""
         from babel.dates import format_date, format_skeleton
 
         if self.language == "en":
@@ -122,12 +122,10 @@ def describe_term(term: Term, vocabulary: Vocabulary) -> str:
 
 
 def name_countries(term: Term, vocabulary: Vocabulary) -> str:
-    """The countries of a term: "Mongolia or China"."""
     return join_phrases([vocabulary.country(code) for code in term.values])
 
 
 def name_statuses(values: Sequence[str], words: Mapping[str, str] = _STATUS_WORDS) -> str:
-    """The statuses among ``values`` that ``words`` have: "active or paused"."""
     return join_phrases([Phrase(words[value]) for value in values if value in words])
 
 

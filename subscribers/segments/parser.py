@@ -52,11 +52,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 
 
 def parse_value(key: TermKey, word: str, lookups: Lookups) -> str:
-    """Parse the value of a term.
-
-    Raises:
-        ValueError: it is invalid; the message says what to write.
-    """
+    """Return a value as it is stored, or raise ValueError that says what to write."""
     return _PARSERS[key](word, lookups)
 
 
@@ -335,7 +331,6 @@ class _Parser:
 
     @property
     def char(self) -> str:
-        """The current character; empty at the end."""
         return self.text[self.position : self.position + 1]
 
     def parse(self) -> Expression:
@@ -363,7 +358,6 @@ class _Parser:
         return join(BooleanOperator.all, parts)
 
     def has_more(self) -> bool:
-        """Return whether another item comes before the next "or", parenthesis or end."""
         self.skip_spaces()
         return bool(self.char) and self.char not in _CLOSING and not self.is_at_or()
 
@@ -428,7 +422,6 @@ class _Parser:
             self.fail(str(error), start)
 
     def parse_saved(self) -> Expression:
-        """Return what a saved segment means now."""
         start, name = self.position, normalize("NFC", self.parse_word(SAVED_KEY).strip()).casefold()
         if self.lookups.saved is None:
             self.fail(
@@ -468,7 +461,6 @@ class _Parser:
             ) from error
 
     def parse_word(self, key: str) -> str:
-        """Read a value, in quotation marks or not."""
         start = self.position
         word = self.parse_quoted() if self.char and self.char in _QUOTES else self.parse_bare()
         if not word.strip():
@@ -519,12 +511,10 @@ class _Parser:
             self.position += 1
 
     def is_at_or(self) -> bool:
-        """Return whether the current word is "or"."""
         match = _WORD.match(self.text, self.position)
         return match is not None and normalize("NFKC", match.group()).casefold() == BooleanOperator.any
 
     def skip_or(self) -> bool:
-        """Go past an "or", if one stands here."""
         found = self.is_at_or()
         if found:
             match = _WORD.match(self.text, self.position)

@@ -48,17 +48,14 @@ class SavedSegmentStore:
         self._connection = connection
 
     def find(self, name: str) -> str | None:
-        """Return the text saved under ``name``, None if there is none."""
         wanted = select(col(SavedSegment.text)).where(col(SavedSegment.name) == name)
         return self._connection.scalar(wanted)
 
     def names(self) -> Sequence[str]:
-        """Return all names in order."""
         return [saved.name for saved in list_saved_segments(self._connection)]
 
 
 def list_saved_segments(connection: Connection) -> list[NamedSegment]:
-    """Return all saved segments, ordered by name."""
     rows = connection.execute(select(*_COLUMNS).order_by(col(SavedSegment.name)))
     return [NamedSegment(**row._mapping) for row in rows]
 
@@ -160,7 +157,7 @@ def rename_segment(
 
 
 def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: Lookups) -> str:
-    """The text of ``other`` with ``new_name`` in each place of ``name``, and nothing else changed."""
+    """Replace ``name`` in the text of ``other``, and change nothing else."""
     try:
         places = [place for place in parse_expression(other.text, lookups).names if place.name == name]
     except SegmentError as error:
@@ -221,7 +218,6 @@ def _validate_name(name: str) -> str:
 
 
 def _normalise_name(name: str) -> str:
-    """Return a name as it is stored, ignoring case."""
     return normalize("NFC", name.strip()).casefold()
 
 

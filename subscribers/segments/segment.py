@@ -130,7 +130,6 @@ class SegmentFilters:
 
     @property
     def is_empty(self) -> bool:
-        """Whether they mean everyone."""
         return not any(getattr(self, field.name) for field in fields(self))
 
 
@@ -159,7 +158,6 @@ def read_filters(text: str, lookups: Lookups) -> SegmentFilters:
 
 
 def _as_filter(meaning: Expression) -> Term | None:
-    """The term that ``meaning`` is, if it is a filter."""
     if isinstance(meaning, Term) and not meaning.negated and meaning.key in FILTER_KEYS:
         return meaning
     return None

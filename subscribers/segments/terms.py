@@ -103,7 +103,6 @@ class DateRange:
 
     @property
     def text(self) -> str:
-        """The range as text."""
         return f"{self.sign}{self.start.text}" + (f"..{self.end.text}" if self.end else "")
 
     @property
@@ -233,23 +232,13 @@ class TermKey(StrEnum):
     """What a term can ask about."""
 
     country = "country"
-    """The subscriber's country, alpha-2."""
-
     sector = "sector"
-    """A sector they follow."""
-
     language = "language"
     """The language they read; ``zh`` includes ``zh-Hans``."""
 
     status = "status"
-    """The subscriber's status."""
-
     tag = "tag"
-    """A label the team gave them."""
-
     org = "org"
-    """Words in the name of their organisation, ignoring case."""
-
     joined = "joined"
     """When they were added to the list, in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
 
@@ -367,10 +356,7 @@ class BooleanOperator(StrEnum):
     """How the parts of a group are joined."""
 
     all = "and"
-    """Every part must match."""
-
     any = "or"
-    """At least one part must match."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,17 +384,14 @@ def join(joiner: BooleanOperator, parts: Iterable[Expression]) -> Expression:
 
 
 def negate(expression: Expression) -> Expression:
-    """Return the negation of ``expression``."""
     return replace(expression, negated=not expression.negated)
 
 
 def conjuncts(expression: Expression) -> tuple[Expression, ...]:
-    """Return the parts that must all match."""
     return tuple(_parts_of(expression, BooleanOperator.all))
 
 
 def walk(expression: Expression) -> Iterator[Term]:
-    """Yield every term, from left to right."""
     if isinstance(expression, Term):
         yield expression
     else:
@@ -429,7 +412,6 @@ def constrains(expression: Expression, key: TermKey) -> bool:
 
 
 def depth(expression: Expression) -> int:
-    """Return how deeply groups are nested."""
     return 0 if isinstance(expression, Term) else 1 + max(map(depth, expression.parts), default=0)
 
 

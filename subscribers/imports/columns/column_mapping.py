@@ -99,14 +99,8 @@ class MailchimpFile(StrEnum):
     """The files in Mailchimp's archive, which differ only in name."""
 
     subscribed = "subscribed"
-    """Active subscribers."""
-
     unsubscribed = "unsubscribed"
-    """People who unsubscribed."""
-
     cleaned = "cleaned"
-    """Addresses that bounced."""
-
     nonsubscribed = "nonsubscribed"
     """People who never signed up."""
 
@@ -148,23 +142,19 @@ class ColumnMapping:
 
     @property
     def suppresses_all(self) -> bool:
-        """Whether nobody in the file gets mail."""
         columns = self.layout.statuses if self.layout else ()
         return any(column.kind is StatusKind.everybody for column in columns)
 
     def require_understood(self, name: str) -> None:
-        """Check, after the last row, that every status was understood.
-
-        Raises:
-            UnknownStatusesError: one was not; the message has a table to complete.
-        """
+        """Raise :class:`UnknownStatusesError`, after the last row, if a status was not understood."""
         counts = self.reader.statuses.counts() if self.reader else ()
         unknown = [count for count in counts if count.unknown]
         if unknown and self.layout is not None:
             raise UnknownStatusesError(name, self.layout, counts)
 
     def columns_text(self, *, sheet: str | None = None) -> str:
-        """The mapping as a columns file, for a sheet if one was named; empty where there is none to write."""
+        """Return the mapping as a columns file, for a sheet if one was named; empty where there is none to
+        write."""
         if self.layout is None:
             return ""
         counts = self.reader.statuses.counts() if self.reader else ()
@@ -181,13 +171,7 @@ def find_mapping(
     sectors: Collection[str] = (),
 ) -> ColumnMapping:
     """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes;
-    without such a file, what was guessed is changed by ``corrections``.
-
-    Raises:
-        ImportFileError: the row that names the columns is not found.
-        DoubtfulColumnsError: it is not certain what the columns hold; the message has a columns file to
-            complete.
-    """
+    without such a file, what was guessed is changed by ``corrections``."""
     said = corrections or ColumnCorrections()
     may_be_own = columns_file is None and said == ColumnCorrections() and len(rows) > 0
     if may_be_own and (own := find_own_columns(rows[0], name)):
@@ -345,9 +329,8 @@ def _add_file_meaning(
     corrections: ColumnCorrections,
     cells: Sequence[Sequence[str]],
 ) -> tuple[ColumnLayout, tuple[str, ...]]:
-    """Add what the name of the file says of everybody in it, where no column says anything but that they once
-    agreed.
-    """
+    """Add what the name of the file says of everybody in it, where no column says more than that they once
+    agreed."""
     meaning = _MAILCHIMP_MEANINGS.get(mailchimp_file) if mailchimp_file else None
     note: tuple[str, ...] = ()
     if meaning is None and not any(_tells_who_left(column, cells) for column in layout.statuses):
@@ -373,7 +356,6 @@ def _add_file_meaning(
 
 
 def _tells_who_left(column: StatusColumn, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a column has a status in it, or tells somebody who left from the others."""
     said = {column.read(row[column.place]) for row in rows if column.place < len(row)}
     if column.kind is StatusKind.status:
         return bool(said - {StatusMeaning.nothing})

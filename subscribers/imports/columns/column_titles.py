@@ -46,7 +46,7 @@ def find_field(title: str) -> str | None:
 
 @lru_cache(4096)
 def is_email_question(title: str) -> bool:
-    """Whether a title of several words asks for an address: "Where can we write to you (email)?"."""
+    """Return whether a title of several words asks for an address: "Where can we write to you (email)?"."""
     words = _lists()
     folded, tokens = fold(title), fold_words(title)
     return (
@@ -72,7 +72,7 @@ def find_mentioned_field(title: str) -> str | None:
 
 
 def is_about_others(title: str) -> bool:
-    """Whether a title is about somebody or something else than the person in the row."""
+    """Return whether a title is about somebody or something else than the person in the row."""
     folded = fold(title)
     others = _lists()["others"]
     return not others.isdisjoint(fold_words(title)) or any(
@@ -124,7 +124,6 @@ class KnownFormat:
     status: Mapping[str, StatusKind | Mapping[str, StatusMeaning]]
 
     def fits(self, titles: Sequence[str]) -> bool:
-        """Whether folded ``titles`` can be those of this program."""
         return self.requires <= set(titles) and (not self.first or titles[0] in self.first)
 
 
@@ -137,7 +136,6 @@ def find_known_format(titles: Sequence[str]) -> KnownFormat | None:
 
 @cache
 def known_formats() -> tuple[KnownFormat, ...]:
-    """All formats, in the order in which they are preferred."""
     data = tomllib.loads(_FORMATS_FILE.read_text(encoding="utf-8"))
     return tuple(_read_format(record) for record in data["format"])
 
@@ -186,12 +184,8 @@ class HeaderRow:
 
 
 def find_header(rows: Sequence[SheetRow], name: str, *, wanted: int | None = None) -> HeaderRow:
-    """Find the header among the first ``rows`` of the file called ``name``; ``wanted`` is its number, 0 for
-    none, if somebody said so.
-
-    Raises:
-        ImportFileError: there is nothing in the file, or it cannot be said which row names the columns.
-    """
+    """Find the header among the first ``rows`` of the file called ``name``; ``wanted`` is its number if it
+    is known, 0 for none."""
     found = _find_row(rows, name, wanted)
     return _add_row_below(_add_row_above(found, rows), rows) if found.number else found
 
@@ -216,12 +210,11 @@ def _find_row(rows: Sequence[SheetRow], name: str, wanted: int | None) -> Header
 
 
 def has_address(cell: str) -> bool:
-    """Whether a cell has an address in it, alone or beside a name."""
     return _ANY_ADDRESS.search(cell) is not None
 
 
 def _add_row_above(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
-    """``header`` with what the row above says of columns it does not name, or names by an answer alone."""
+    """Add what the row above says of columns that ``header`` does not name, or names by an answer alone."""
     above = next((row for row in reversed(rows[: header.first - 1]) if not row.is_empty), None)
     if above is None or _count_filled(above) < 2 or any(map(has_address, above.cells)):
         return header
@@ -234,9 +227,8 @@ def _add_row_above(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
 
 
 def _add_row_below(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
-    """``header`` with the titles of the row below it, if that one divides some of its columns: "Name" into
-    "First name" and "Last name", or a question of a survey into its answers.
-    """
+    """Add the titles of the row below, if it divides some columns: "Name" into "First name" and "Last
+    name", or a question of a survey into its answers."""
     later = [index for index in range(header.first, len(rows)) if not rows[index].is_empty]
     if len(later) < 2:
         return header
@@ -267,7 +259,8 @@ def _is_title(cell: str) -> bool:
 
 
 def _find_by_people(filled: Sequence[tuple[int, SheetRow]]) -> HeaderRow:
-    """The row above the first with an address, if it is as wide; no row if the first has an address."""
+    """Return the row above the first with an address, if it is as wide; no row if the first has an
+    address."""
     above: list[SheetRow] = []
     for position, (_, row) in enumerate(filled):
         if row.number > _DEEPEST + 1:
@@ -391,5 +384,5 @@ def find_outlook_places(
 
 
 def is_exchange_name(cell: str) -> bool:
-    """Whether a cell names a mailbox inside Exchange instead of an address."""
+    """Return whether a cell names a mailbox inside Exchange instead of an address."""
     return cell.strip().lower().startswith(_EXCHANGE_PREFIX)

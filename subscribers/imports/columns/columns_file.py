@@ -29,7 +29,6 @@ class StatusValues:
     any_value: StatusMeaning | None = None
 
     def update(self, other: "StatusValues") -> "StatusValues":
-        """Return these values with those of ``other``, which count first."""
         return StatusValues(known={**self.known, **other.known}, any_value=other.any_value or self.any_value)
 
 
@@ -53,7 +52,6 @@ class ColumnsFile:
     sheet: str | None = None
 
     def translate(self, row: RawRow) -> RawRow:
-        """``row`` with our separators and values."""
         changes: dict[str, Any] = {}
         for column in self.separators.keys() | self.values.keys():
             cells = [getattr(row, column)]
@@ -65,11 +63,7 @@ class ColumnsFile:
 
 
 def read_columns_file(path: Path) -> ColumnsFile:
-    """Read the file at ``path``.
-
-    Raises:
-        ImportFileError: it cannot be read, or is invalid.
-    """
+    """Read the file at ``path``."""
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -187,7 +181,6 @@ def _read_meanings(name: str, lines: Iterable[tuple[str, tuple[str, ...]]]) -> S
 def _read_texts(
     name: str, table: str, written: Any, *, may_be_empty: bool = False
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the entries of a table, each with one or more texts."""
     if not isinstance(written, dict):
         raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
     lines = []
@@ -216,9 +209,7 @@ _ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMean
 def write_columns_text(
     layout: ColumnLayout, counts: Sequence[StatusColumnCount] = (), *, sheet: str | None = None
 ) -> str:
-    """Return the text of a columns file for ``layout``; ``counts`` are the values of the columns about
-    status.
-    """
+    """Return a columns file for ``layout``; ``counts`` are the values of its columns about status."""
     lines = []
     if layout.header_row != 1:
         lines.append(f"header = {layout.header_row}")
@@ -291,7 +282,6 @@ def _quote_all(texts: Iterable[str], *, is_list: bool = False) -> str:
 
 
 def _quote(text: str) -> str:
-    """``text`` as a string of TOML, on one line."""
     escaped = "".join(
         {'"': '\\"', "\\": "\\\\"}.get(char, char if char.isprintable() else f"\\U{ord(char):08x}")
         for char in text

@@ -61,19 +61,16 @@ class LayoutGuess:
 def guess_layout(
     header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None = None
 ) -> LayoutGuess:
-    """Guess the layout of a file with this ``header`` whose first ``rows`` are given."""
     return _Guess(header, rows, known).result()
 
 
 def describe_doubt(title: str) -> str:
-    """Say why a column that says yes and no must be asked about."""
     return gettext_noop("The column %(text)s says yes or no, and may say who wants mail.") % {
         "text": quote_for_message(title)
     }
 
 
 def doubtful_columns(titles: Sequence[str], places: Sequence[int]) -> tuple[StatusColumn, ...]:
-    """Return columns about status whose yes and no are not understood."""
     return tuple(StatusColumn(title=titles[place], place=place, kind=StatusKind.status) for place in places)
 
 
@@ -223,9 +220,8 @@ class _Guess:
                     self._places[field] = (place,)
 
     def _is_better(self, place: int, field: str) -> bool:
-        """Whether a column has something in it and those found before have nothing: "Name" is empty in a form
-        that asks for "Your name", and "Country - Work" where people gave the one at home.
-        """
+        """Return whether a column has something in it and those found before have nothing: "Name" is empty
+        in a form that asks for "Your name", and "Country - Work" where people gave the one at home."""
         return bool(self._filled(place)) and not any(map(self._filled, self._places[field]))
 
     def _find_by_cells(self, place: int, set_aside: set[int]) -> str | None:
@@ -255,14 +251,13 @@ class _Guess:
         return any(part in self._places for part in ("given", "family", "name"))
 
     def _is_only_text(self, place: int, set_aside: set[int]) -> bool:
-        """Whether a column without a title is the only one with texts that can be names."""
         free = [other for other in self._free() if other not in set_aside]
         texts = [other for other in free if (self._share(other, _looks_like_name) or 0) >= 0.8]
         return texts == [place]
 
     def _mend_names(self) -> None:
-        """ "Name" beside "First name" alone is the family's, beside "Last name" alone one's own; unless it is
-        the whole name, which has the other in it."""
+        """Take "Name" beside "First name" alone for the family's, beside "Last name" alone for one's own;
+        unless it is the whole name, which has the other in it."""
         has = self._places.keys()
         for part in ("given", "family"):
             if "name" in has and part in has and self._repeats(part):
@@ -273,7 +268,6 @@ class _Guess:
             self._places["given"] = self._places.pop("name")
 
     def _repeats(self, part: str) -> bool:
-        """Whether most cells of "Name" have the part of the name in them."""
         whole, own = self._places["name"][0], self._places[part][0]
         pairs = [
             (fold_words(row[whole]), fold(row[own]))
@@ -300,17 +294,15 @@ class _Guess:
 
 
 def is_country(cell: str) -> bool:
-    """Whether a cell is the name or the code of a country."""
     return bool(find_countries(cell))
 
 
 def is_language(cell: str) -> bool:
-    """Whether a cell is the name or the code of a language."""
     return find_language(cell) is not None
 
 
 def _is_joined(part: str, words: frozenset[str]) -> bool:
-    """Whether a part of a name is in the whole name, in a script that has no spaces between them."""
+    """Return whether a part of a name is in the whole name, in a script that has no spaces between them."""
     return may_be_joined(part) and any(part in word and part != word for word in words)
 
 
@@ -331,38 +323,18 @@ class ColumnUse(StrEnum):
     """What a column of a file is used for."""
 
     unused = "unused"
-    """It is left out."""
-
     email = "email"
-    """The address."""
-
     given = "given"
-    """The given name."""
-
     middle = "middle"
     """What stands between the given and the family name."""
 
     family = "family"
-    """The family name."""
-
     name = "name"
-    """The whole name."""
-
     organisation = "organisation"
-    """The organisation."""
-
     country = "country"
-    """The country."""
-
     sectors = "sectors"
-    """The sectors that a person follows."""
-
     language = "language"
-    """The language of their mail."""
-
     tags = "tags"
-    """Labels of the team."""
-
     status = "status"
     """It tells who left."""
 
@@ -383,17 +355,15 @@ class ColumnCorrections:
     file_meaning: StatusMeaning | None = None
 
     def settles(self, place: int) -> bool:
-        """Whether they say what the column at ``place`` is."""
         return place in self.uses or place in self.meanings
 
     @property
     def names_email(self) -> bool:
-        """Whether they say which column has the addresses."""
         return ColumnUse.email in self.uses.values()
 
     @property
     def unwatched(self) -> frozenset[int]:
-        """The columns of which they say that nothing in them counts."""
+        """The columns in which nothing counts."""
         return frozenset(place for place, use in self.uses.items() if use is ColumnUse.unused)
 
 
@@ -431,7 +401,6 @@ def correct_layout(
 
 
 def correct_statuses(layout: ColumnLayout, corrections: ColumnCorrections) -> ColumnLayout:
-    """Return ``layout`` with what a person said the values of its columns about status mean."""
     known = {column.place for column in layout.statuses}
     named = [
         StatusColumn(

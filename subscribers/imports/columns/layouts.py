@@ -48,7 +48,6 @@ class ColumnLayout:
 
     @property
     def used(self) -> frozenset[int]:
-        """Every column that is used for something."""
         held = {place for places in self.places.values() for place in places}
         return frozenset(held | {column.place for column in self.statuses})
 
@@ -69,7 +68,6 @@ class ColumnLayout:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The titles of all other columns."""
         used = self.used
         return tuple(title for place, title in enumerate(self.titles) if place not in used and title)
 
@@ -155,12 +153,6 @@ class LayoutReader:
         )
 
     def read(self, row: SheetRow) -> RawRow:
-        """Convert a row.
-
-        Raises:
-            DetailError: it is refused.
-            UnknownStatusError: what it says of leaving is not understood.
-        """
         cells = unescape_formulas(fit_width(row.cells, self._width))
         if row.is_empty:
             raise DetailError("row", Phrase(gettext_noop("it is empty.")))
@@ -276,7 +268,6 @@ class LayoutReader:
 
 
 def _read_array(cell: str) -> list[str] | None:
-    """The texts of a JSON array, None if ``cell`` is none."""
     if not cell.startswith("["):
         return None
     try:
@@ -287,11 +278,7 @@ def _read_array(cell: str) -> list[str] | None:
 
 
 def fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
-    """Return ``cells`` with as many as the header has.
-
-    Raises:
-        DetailError: there is something in those beyond.
-    """
+    """Return as many ``cells`` as the header has; refuse a row with something in those beyond."""
     if len(cells) == width:
         return cells
     if any(cell.strip() for cell in cells[width:]):
@@ -306,8 +293,7 @@ def fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
 
 def join_name(given: str, middle: str, family: str) -> str:
     """Join the parts of a name: with the family's first, and no space, if it is written in Chinese,
-    Japanese or Korean characters.
-    """
+    Japanese or Korean characters."""
     parts = tuple(filter(None, (given, middle, family)))
     if len(parts) > 1 and all(map(is_east_asian, parts)):
         return join_parts(tuple(filter(None, (family, middle, given))))
@@ -321,7 +307,7 @@ def join_parts(parts: tuple[str, ...]) -> str:
 
 @lru_cache(4096)
 def is_east_asian(text: str) -> bool:
-    """Whether every letter of ``text`` is a Chinese character, kana or Hangul."""
+    """Return whether every letter of ``text`` is a Chinese character, kana or Hangul."""
     letters = [char for char in text if char.isalpha()]
     return bool(letters) and all(
         character_name(char, "").startswith(("CJK ", "HANGUL ", "HIRAGANA ", "KATAKANA ")) for char in letters
@@ -347,15 +333,10 @@ class OwnColumns:
     places: Mapping[str, int] = field(repr=False)
 
     def pick_cells(self, cells: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the cells of one row.
-
-        Raises:
-            DetailError: there is something in those beyond the last column.
-        """
         return self._pick(fit_width(cells, len(self.titles)), "")
 
     def pick_columns(self, rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-        """Return the cells of many rows, by column. Every row has to be as wide as the header."""
+        """Return the cells of many rows, all as wide as the header, by column."""
         return self._pick(tuple(zip(*rows, strict=True)), ("",) * len(rows))
 
     def _pick(self, items: tuple[Item, ...], missing: Item) -> tuple[Item, ...]:
@@ -363,11 +344,7 @@ class OwnColumns:
 
 
 def find_own_columns(row: SheetRow, name: str) -> OwnColumns | None:
-    """Return the columns of a first row that has ours and no other, None for other files.
-
-    Raises:
-        ImportFileError: one appears twice, or there is no email column.
-    """
+    """Return the columns of a first row that has ours and no other, None for other files."""
     titles = [cell.strip().removeprefix("\ufeff") for cell in row.cells]
     while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
         titles.pop()
@@ -398,7 +375,6 @@ class ListmonkColumns:
 
 
 def map_listmonk_columns(titles: Sequence[str]) -> ListmonkColumns:
-    """Return where listmonk's columns are."""
     folded = [fold(title) for title in titles]
     return ListmonkColumns(
         places={column: (folded.index(column),) for column in ("email", "name") if column in folded},
@@ -408,8 +384,6 @@ def map_listmonk_columns(titles: Sequence[str]) -> ListmonkColumns:
 
 
 def make_listmonk_reader(reader: LayoutReader, attributes: int) -> Callable[[SheetRow], RawRow]:
-    """Return a function that reads a row with the attributes in it."""
-
     def read(row: SheetRow) -> RawRow:
         raw = reader.read(row)
         if raw.suppress_reason is not None:
@@ -422,7 +396,6 @@ def make_listmonk_reader(reader: LayoutReader, attributes: int) -> Callable[[She
 
 
 def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
-    """``row`` with the attributes listmonk stores as JSON."""
     if not attributes.strip():
         return row
     try:

@@ -61,7 +61,6 @@ class StatusColumn:
     unknown: StatusMeaning | None = None
 
     def read(self, cell: str) -> StatusMeaning | None:
-        """Return what ``cell`` says, None if it is not understood."""
         if self.kind is StatusKind.everybody:
             return self.meaning
         if cell.strip() and (said := self.values.get(fold(cell))):
@@ -100,9 +99,8 @@ class StatusColumn:
         return self.meaning if said else StatusMeaning.nothing
 
     def describe(self, cell: str) -> str:
-        """``cell`` as the report shows it: dates and reasons, which differ in every row, by a word for
-        all.
-        """
+        """Return ``cell`` as the report shows it: dates and reasons, which differ in every row, by a word
+        for all."""
         if self.kind is StatusKind.everybody:
             return EVERY_ROW
         if self.kind is StatusKind.reason and not is_empty_value(cell) and read_boolean(cell) is None:
@@ -169,11 +167,8 @@ class StatusReader:
         self._seen: dict[int, _ColumnTally] = {}
 
     def read(self, cells: Sequence[str]) -> StatusMeaning:
-        """Return the strictest meaning of the columns about status in a row.
-
-        Raises:
-            UnknownStatusError: a value is not understood.
-        """
+        """Return the strictest meaning of the columns about status in a row; raise if one is not
+        understood."""
         found = StatusMeaning.nothing
         is_unknown = False
         for tally in self._tallies:
@@ -187,7 +182,7 @@ class StatusReader:
         return self._watch(cells, found)
 
     def counts(self) -> tuple[StatusColumnCount, ...]:
-        """Return the values of each column that has been read so far, with what they were taken for."""
+        """Return the values of each column read so far, with what they were taken for."""
         return tuple(tally.result() for tally in (*self._tallies, *self._seen.values()) if tally.has_values)
 
     def _watch(self, cells: Sequence[str], found: StatusMeaning) -> StatusMeaning:
@@ -332,7 +327,7 @@ def guess_statuses(
 
 
 def make_status_column(title: str, place: int, cells: Sequence[str] = ()) -> StatusColumn:
-    """Return how to read a column of which somebody said that it tells who left; ``cells`` are its first."""
+    """Return how to read a column that is known to tell who left; ``cells`` are its first."""
     if guessed := _guess_column(place, title, cells, has_titles=True):
         return guessed
     found = classify_title(title) or StatusTitle(kind=StatusKind.status)
@@ -371,9 +366,8 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
 
 
 def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
-    """Whether a column about consent is ticked, dated or empty, and never says no: then empty is no
-    consent.
-    """
+    """Return whether a column about consent is ticked, dated or empty, and never says no: then empty is no
+    consent."""
     if column.kind is not StatusKind.consent or not any(map(is_empty_value, cells)):
         return False
     filled = [cell for cell in cells if not is_empty_value(cell)]
@@ -381,13 +375,13 @@ def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
 
 
 def _has_only_dates(cells: Sequence[str]) -> bool:
-    """Whether every cell with something in it is a date, and there is one."""
     filled = [cell for cell in cells if not is_empty_value(cell)]
     return bool(filled) and all(map(is_date, filled))
 
 
 def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
-    """Whether the cells of a column under another title are words for a status, and for nothing else."""
+    """Return whether the cells of a column under another title are words for a status, and for nothing
+    else."""
     if any(len(cell) > _LONGEST_WORD for cell in cells):
         return False
     # A code such as 5.1.1 is no longer one when folded.
@@ -408,7 +402,6 @@ def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
 
 
 def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
-    """Whether a column says yes and no, and may mean mail."""
     filled = [cell for cell in cells if not is_empty_value(cell)]
     if not filled or not all(read_boolean(cell) is not None for cell in filled):
         return False
@@ -418,9 +411,8 @@ def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
 def ease_dates_of_change(
     columns: Sequence[StatusColumn], sample: Sequence[Sequence[str]]
 ) -> tuple[StatusColumn, ...]:
-    """``columns`` without a question about the days on which a status changed, where another column has the
-    status itself. A word for leaving among those days still counts.
-    """
+    """Let days on which a status changed raise no question where another column has the status itself. A
+    word for leaving among those days still counts."""
     dates = [
         column
         for column in columns
@@ -434,7 +426,7 @@ def ease_dates_of_change(
 
 
 def _drop_postal(columns: Sequence[StatusColumn]) -> tuple[StatusColumn, ...]:
-    """Without "Do not mail", which is about post where there is "Do not email" too."""
+    """Drop "Do not mail", which is about post where there is "Do not email" too."""
     folded = {fold(column.title) for column in columns}
     if "donotemail" not in folded:
         return tuple(columns)

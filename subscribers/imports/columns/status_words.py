@@ -32,23 +32,15 @@ class StatusMeaning(StrEnum):
     """What a cell says about a person. Of several cells in a row, the one that comes first here counts."""
 
     complained = "complained"
-    """Reported a mail as spam."""
-
     suppressed = "suppressed"
     """Must not get mail, whatever the reason."""
 
     bounced = "bounced"
-    """The address does not work."""
-
     unsubscribed = "unsubscribed"
-    """Left, or never agreed."""
-
     unconfirmed = "unconfirmed"
     """Never confirmed the address, so nobody may write to it yet."""
 
     active = "active"
-    """Gets mail."""
-
     nothing = "says nothing"
     """The cell is empty, or says only that a person did not leave."""
 
@@ -85,9 +77,7 @@ class _Words:
 
 @lru_cache(4096)
 def fold(text: str) -> str:
-    """``text`` without case, accents, spaces and punctuation; as it is, stripped, if nothing else is in
-    it.
-    """
+    """Drop case, accents, spaces and punctuation; of a text of nothing else, only the spaces around it."""
     # Turkish writes its dotless i as I in capitals.
     folded = normalize("NFKC", text).casefold().replace("ı", "i")
     bare = "".join(char for char in normalize("NFD", folded) if char.isalnum() and not combining(char))
@@ -95,7 +85,8 @@ def fold(text: str) -> str:
 
 
 def is_empty_value(cell: str) -> bool:
-    """Whether a cell has nothing in it, a word for nothing (``null``), or a date of nothing but zeros."""
+    """Return whether a cell has nothing in it, a word for nothing (``null``), or a date of nothing but
+    zeros."""
     text = cell.strip()
     # \N is how databases write null; folded, it would be an n for no.
     return (
@@ -104,7 +95,7 @@ def is_empty_value(cell: str) -> bool:
 
 
 def read_boolean(cell: str) -> bool | None:
-    """Whether a cell says yes or no, None if neither. ``Yes, please`` and ``No (since May)`` do."""
+    """Return whether a cell says yes or no, None if neither. ``Yes, please`` and ``No (since May)`` do."""
     words = _words()
     for text in (cell, _PIECES.split(cell.strip(), maxsplit=1)[0]):
         folded = fold(text)
@@ -116,13 +107,13 @@ def read_boolean(cell: str) -> bool | None:
 
 
 def is_refusal(cell: str) -> bool:
-    """Whether a cell that answers a question about consent says no in a phrase."""
+    """Return whether a cell that answers a question about consent says no in a phrase."""
     folded = fold(cell)
     return any(part in folded for part in _words().refusals)
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell has a date, however it is written, or a number that stands for one."""
+    """Return whether a cell has a date, however it is written, or a number that stands for one."""
     text = normalize("NFKC", cell).strip()
     if _NUMBER.fullmatch(text):
         whole = int(float(text))
@@ -131,7 +122,6 @@ def is_date(cell: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is nothing but a number."""
     return _NUMBER.fullmatch(normalize("NFKC", cell).strip()) is not None
 
 
@@ -165,7 +155,8 @@ def find_left_stem(text: str) -> StatusMeaning | None:
 
 
 def has_stem(stem: str, folded: str, tokens: frozenset[str]) -> bool:
-    """Whether a folded title or cell contains ``stem``; a short one in Latin letters must be a whole word."""
+    """Return whether a folded title or cell contains ``stem``; a short one in Latin letters must be a
+    whole word."""
     if len(stem) <= _SHORT_STEM and stem.isascii():
         return stem in tokens
     if stem.startswith("des"):
@@ -175,23 +166,23 @@ def has_stem(stem: str, folded: str, tokens: frozenset[str]) -> bool:
 
 
 def may_be_joined(word: str) -> bool:
-    """Whether a word can be part of a longer one: it is in a script without spaces, or in Arabic."""
+    """Return whether a word can be part of a longer one: it is in a script without spaces, or in Arabic."""
     return word >= "\u0590"
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a title, also of one such as HasOptedOutOfEmail or opted_out."""
+    """Return the words of a title, also of one such as HasOptedOutOfEmail or opted_out."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])(?<!Whats)", " ", normalize("NFKC", text))
     return re.findall(r"\w+", apart.replace("_", " "))
 
 
 def strong_words() -> Mapping[str, StatusMeaning]:
-    """Words that say in any column that a person left, case-folded: their ways of leaving."""
+    """Return words that say in any column that a person left, case-folded, with their ways of leaving."""
     return _words().strong
 
 
 def fold_words(text: str) -> frozenset[str]:
-    """The folded words of a title, those with a hyphen as one and as several."""
+    """Return the folded words of a title, those with a hyphen as one and as several."""
     return frozenset(map(fold, (*split_words(text), *text.split())))
 
 
@@ -283,7 +274,7 @@ def classify_title(title: str) -> StatusTitle | None:
 
 @lru_cache(4096)
 def is_other_channel(title: str) -> bool:
-    """Whether a title is about text messages, telephones or post, and not about mail."""
+    """Return whether a title is about text messages, telephones or post, and not about mail."""
     qualifiers = _titles()["qualifiers"]
     folded, tokens = fold(title), fold_words(title)
     if not _has_any(qualifiers["channels"], folded, tokens):
@@ -293,22 +284,21 @@ def is_other_channel(title: str) -> bool:
 
 
 def may_be_status(title: str) -> bool:
-    """Whether a title is about a status or about something else, such as a federal state."""
+    """Return whether a title is about a status or about something else, such as a federal state."""
     return fold(title) in _titles()["lists"]["status_or_place"]
 
 
 def tells_how_often(title: str) -> bool:
-    """Whether a title is about how often somebody wants mail."""
     return fold(title) in _titles()["lists"]["consent.how_often"]
 
 
 def is_remark(title: str) -> bool:
-    """Whether people write there what they like."""
+    """Return whether a column with this title has remarks, in which people write what they like."""
     return not _titles()["lists"]["remarks"].isdisjoint(fold_words(title))
 
 
 def mentions_mail(title: str) -> bool:
-    """Whether a title is about getting mail, and not about a detail or a number of mails."""
+    """Return whether a title is about getting mail, and not about a detail or a number of mails."""
     data = _titles()["qualifiers"]
     folded, tokens = fold(title), fold_words(title)
     neutral = ("details", "counts", "dates")
@@ -374,7 +364,6 @@ def _has_status_word(words: frozenset[str], folded: str, tokens: frozenset[str])
 
 
 def _has_any(words: frozenset[str], folded: str, tokens: frozenset[str]) -> bool:
-    """Whether one of the words is in a title: as a word, or anywhere where words are not set apart."""
     return not words.isdisjoint(tokens) or any(
         word in folded for word in words if may_be_joined(word) and (len(word) > 1 or folded.endswith(word))
     )

@@ -57,11 +57,7 @@ def is_vcard(source: FileSource, encoding: str) -> bool:
 
 
 def read_vcards(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
-    """Yield a header of our columns, then one row for each card, numbered in order.
-
-    Raises:
-        ImportFileError: a card has no end.
-    """
+    """Yield a header of our columns, then one row for each card, numbered in order."""
     yield SheetRow(1, COLUMNS)
     number = 1
     for card in _read_cards(source, encoding):
@@ -167,7 +163,6 @@ def _make_name(card: Card) -> str:
 
 
 def _sort_values(values: list[CardValue]) -> list[str]:
-    """Return the texts with those their owner prefers first."""
     return [value.text for value in sorted(values, key=lambda value: value.preference)]
 
 
@@ -208,17 +203,13 @@ Entry = dict[str, list[str]]
 
 
 def is_ldif(source: FileSource, encoding: str) -> bool:
-    """Whether a file begins with the name of an entry (``dn: cn=Ann Li``)."""
+    """Return whether a file begins with the name of an entry (``dn: cn=Ann Li``)."""
     start = source.read_start(_START).decode(encoding, errors="ignore").lstrip("\ufeff")
     return _FIRST_LINES.match(start.replace("\r\n", "\n").replace("\r", "\n")) is not None
 
 
 def read_ldif(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
-    """Yield a header of all attributes in the file, then one row for each entry, numbered in order.
-
-    Raises:
-        ImportFileError: it has too many attributes.
-    """
+    """Yield a header of all attributes in the file, then one row for each entry, numbered in order."""
     names: dict[str, None] = {}
     for entry in _read_people(source, encoding):
         names |= dict.fromkeys(entry)
@@ -300,7 +291,7 @@ _SYMPA_NEEDED = frozenset({"email", "reception"})
 
 
 def is_sympa_dump(source: FileSource, encoding: str) -> bool:
-    """Whether the first paragraph of a file is a member of a list."""
+    """Return whether the first paragraph of a file is a member of a list."""
     start = source.read_start(_START).decode(encoding, errors="ignore").lstrip("\ufeff\r\n ")
     lines = re.split(r"\r?\n[ \t]*\r?\n", start, maxsplit=1)[0].splitlines()
     found = [_SYMPA_LINE.fullmatch(line) for line in lines if line.strip()]
@@ -334,7 +325,7 @@ _MAILBOX = re.compile(rf"(?:\"[^\"]*\"|[^\"<>@,;\t|]*)\s*<{_ADDRESS}>|{_ADDRESS}
 
 
 def has_address_lines(source: FileSource, encoding: str) -> bool:
-    """Whether every line at the beginning of a file is one mailbox, and one of them has a quoted name.
+    """Return whether every line at the beginning of a file is one mailbox, and one of them has a quoted name.
 
     Without quoted names such a file is read as a table of one column.
     """
@@ -348,7 +339,6 @@ def has_address_lines(source: FileSource, encoding: str) -> bool:
 
 
 def read_address_lines(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
-    """Every line of ``source`` as a row of one cell."""
     with io.TextIOWrapper(source.open(), encoding=encoding) as stream:
         for number, line in enumerate(stream, start=1):
             yield SheetRow(number, (_clean_mailbox(line),))

@@ -23,7 +23,6 @@ class RowBatch(NamedTuple):
     cells: Sequence[Sequence[str]]
 
     def make_row(self, place: int) -> SheetRow:
-        """Return one of them, counted from 0."""
         return SheetRow(self.numbers[place], tuple(self.cells[place]))
 
 
@@ -51,13 +50,11 @@ class BatchedRows(Iterator[SheetRow]):
         return RowBatch(numbers[start : self._place], cells[start : self._place])
 
     def continue_batches(self) -> Iterator[RowBatch]:
-        """Return what was not taken yet."""
         while (batch := self.take(BATCH_SIZE)).numbers:
             yield batch
 
 
 def batch_rows(first: Sequence[SheetRow], rows: Iterable[SheetRow]) -> BatchedRows:
-    """Return the ``first`` rows and then the others."""
     if isinstance(rows, BatchedRows):
         return BatchedRows(chain(_make_batches(first), rows.continue_batches()))
     return BatchedRows(_make_batches(chain(first, rows)))
@@ -93,12 +90,8 @@ def detect_delimiter(source: FileSource, encoding: str) -> str:
 
 
 def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> BatchedRows:
-    """Every row of ``source``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has
-    verified. A first line that only declares the delimiter counts as a row, and is left out.
-
-    Reading them raises:
-        ImportFileError: its quotation marks do not match, or it has too many columns.
-    """
+    """Read every row of ``source``, whose encoding has been verified. A first line that only declares the
+    delimiter counts as a row, and is left out."""
     return BatchedRows(_read_batches(source, encoding=encoding, delimiter=delimiter))
 
 

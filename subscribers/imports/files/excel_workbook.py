@@ -123,7 +123,7 @@ class SharedTexts:
             self._is_phonetic = False
 
     def get(self, number: str) -> str:
-        """Return the text with that number, as a cell writes it; empty if there is none."""
+        """Return a text by its number, as a cell writes it; empty if there is none."""
         place = int(number) if number.isdecimal() and len(number) < 9 else -1
         if not 0 <= place < len(self._ends):
             return ""
@@ -243,7 +243,6 @@ class ExcelPackage:
         read_xml(self.part(self.main), self.file, _Collector(handlers))
 
     def _read_date_styles(self) -> set[str]:
-        """Return the numbers of the styles that show a number as a date."""
         path = self._find_target("/styles")
         if path is None:
             return set()
@@ -293,11 +292,7 @@ def is_excel_workbook(names: tuple[str, ...]) -> bool:
 
 
 def open_excel_workbook(archive: ZipArchive) -> Workbook:
-    """Return the workbook in ``archive``; it is read while its sheets are.
-
-    Raises:
-        ImportFileError: it is damaged.
-    """
+    """Return the workbook in ``archive``; it is read while its sheets are."""
     package = ExcelPackage(archive)
     sheets = tuple(
         Sheet(

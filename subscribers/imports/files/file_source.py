@@ -25,17 +25,12 @@ class FileSource:
     open: Callable[[], BinaryIO] = field(repr=False)
 
     def read_start(self, length: int) -> bytes:
-        """Return the first ``length`` bytes."""
         with self.open() as stream:
             return stream.read(length)
 
 
 def make_file_source(path: Path, name: str = "") -> FileSource:
-    """Return the source for the file at ``path``, called ``name``, by default as on the disk.
-
-    Raises:
-        ImportFileError: it cannot be read, or is not a file.
-    """
+    """Return the source for the file at ``path``, called ``name``, by default as on the disk."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, 2)
@@ -82,11 +77,7 @@ def is_zip(source: FileSource) -> bool:
 
 @contextmanager
 def open_archive(source: FileSource) -> Iterator[ZipArchive]:
-    """The archive in ``source``, open for the block.
-
-    Raises:
-        ImportFileError: it is damaged, encrypted or far too large inside, or a name in it points outside.
-    """
+    """Open the archive in ``source`` for the block; refuse one that is damaged, encrypted or hostile."""
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as opened:
             _refuse_hostile(source.name, opened.infolist())

@@ -51,18 +51,13 @@ _MIDNIGHT = re.compile(r"T00:00(:00(\.0+)?)?$")
 
 
 def is_open_document(archive: ZipArchive) -> bool:
-    """Return whether the archive is a spreadsheet in this format."""
     if _CONTENT not in archive.names or "mimetype" not in archive.names:
         return False
     return archive.member("mimetype").read_start(len(_TYPE)) == _TYPE.encode()
 
 
 def open_open_document(archive: ZipArchive) -> Workbook:
-    """Return the spreadsheet in ``archive``; its rows are read while its sheets are.
-
-    Raises:
-        ImportFileError: it is damaged, or protected by a password.
-    """
+    """Return the spreadsheet in ``archive``; its rows are read while its sheets are."""
     if _is_encrypted(archive):
         raise ImportFileError(
             archive.name, gettext_noop("it is protected by a password. Save it without one.")

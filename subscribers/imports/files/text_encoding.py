@@ -66,11 +66,7 @@ class TextEncoding:
 
 
 def detect_encoding(source: FileSource, *, wanted: str | None = None) -> TextEncoding:
-    """The encoding of ``source``, or ``wanted``, if given; every byte is verified.
-
-    Raises:
-        ImportFileError: it is not text, a line is too long, or it does not match the given encoding.
-    """
+    """Return the encoding of ``source``, or ``wanted``, if given; every byte is verified."""
     if wanted is not None:
         return _verify(source, TextEncoding(encoding=_lookup_codec(source, wanted), certain=True))
     start = source.read_start(4096)
@@ -119,11 +115,7 @@ def _verify(source: FileSource, encoding: TextEncoding) -> TextEncoding:
 
 
 def _find_undecodable_line(source: FileSource, encoding: str) -> int | None:
-    """Return the number of the first line that is not in this encoding, None if all are.
-
-    Raises:
-        ImportFileError: a line is too long.
-    """
+    """Return the number of the first line that is not in this encoding, None if all are."""
     place = _find_undecodable_byte(source, encoding)
     return None if place is None else 1 + _count_line_ends(source, place)
 
@@ -146,7 +138,6 @@ def _find_undecodable_byte(source: FileSource, encoding: str) -> int | None:
 
 
 def _count_line_ends(source: FileSource, size: int) -> int:
-    """Count those in the first ``size`` bytes."""
     with source.open() as stream:
         blocks = (stream.read(min(_BLOCK, size - start)) for start in range(0, size, _BLOCK))
         return sum(block.count(b"\n") for block in blocks)
@@ -200,7 +191,6 @@ def _guess_encoding(source: FileSource) -> TextEncoding:
 
 
 def _find_non_ascii_cells(source: FileSource) -> list[bytes]:
-    """Return the first cells that contain non-ASCII bytes."""
     cells: list[bytes] = []
     rest = b""
     for block in _read_blocks(source):

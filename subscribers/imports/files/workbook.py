@@ -49,11 +49,6 @@ class CellText:
         self._length = 0
 
     def add(self, piece: str) -> None:
-        """Add a piece.
-
-        Raises:
-            ImportFileError: the text is too long.
-        """
         # Empty pieces take memory too.
         self._length += len(piece) + 1
         if self._length > MAX_TEXT_LENGTH:
@@ -64,7 +59,6 @@ class CellText:
         self._pieces.append(piece)
 
     def take(self, separator: str = "") -> str:
-        """Return the text, and begin the next one."""
         text = separator.join(self._pieces)
         self._pieces.clear()
         self._length = 0
@@ -72,12 +66,7 @@ class CellText:
 
 
 def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None]:
-    """Give the events of ``part`` to ``handler``, and pause after every 64 kB of XML.
-
-    Raises:
-        ImportFileError: it is not well-formed, declares entities, or would take too much memory. ``file`` is
-            the name it gives.
-    """
+    """Give the events of ``part`` to ``handler``, and pause after every 64 kB of XML."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler = handler.start
@@ -126,7 +115,6 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
 
 
 def read_xml(part: FileSource, file: str, handler: XmlHandler) -> None:
-    """Give all events of ``part`` to ``handler``; raises as :func:`parse_xml` does."""
     for _ in parse_xml(part, file, handler):
         pass
 
@@ -163,11 +151,7 @@ class SheetRowBuilder:
         self._covering: dict[int, tuple[int, str]] = {}
 
     def add_cell(self, column: int, row: int, value: str) -> None:
-        """Add a cell that is not empty, in a column counted from 0.
-
-        Raises:
-            ImportFileError: the sheet is too wide or has too many cells.
-        """
+        """Add a cell that is not empty, in a column counted from 0."""
         self._count += 1
         if column >= MAX_COLUMNS or row > MAX_ROWS or self._count > _MAX_CELLS:
             raise self._describe_extent(column + 1, row)
@@ -185,11 +169,7 @@ class SheetRowBuilder:
             self._covering[column] = (last_row, value)
 
     def end_row(self, number: int, *, repeated: int = 1) -> None:
-        """Complete the row with this number, if it has any cells; ``repeated`` rows are the same.
-
-        Raises:
-            ImportFileError: the rows are not in order, or too many.
-        """
+        """Complete the row with this number, if it has any cells; ``repeated`` rows are the same."""
         if number <= self._last_row:
             raise ImportFileError(
                 self.file,
@@ -211,7 +191,6 @@ class SheetRowBuilder:
         self._cells = []
 
     def take_rows(self) -> Iterator[SheetRow]:
-        """Yield the rows that are complete, once."""
         complete, self._complete = self._complete, []
         for row, last in complete:
             yield row
@@ -284,12 +263,8 @@ class ChosenSheet:
 
 
 def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
-    """Return the sheet called ``wanted``, otherwise the first with addresses, or with rows if none has any; a
-    hidden one only if no other has rows.
-
-    Raises:
-        ImportFileError: there is no such sheet, or no sheet has rows.
-    """
+    """Return the sheet called ``wanted``, otherwise the first with addresses, or with rows if none has
+    any; a hidden one only if no other has rows."""
     if wanted is not None:
         sheet = _find_sheet(workbook, wanted)
         return ChosenSheet(name=sheet.name, rows=sheet.read_rows(), unread=())
@@ -312,7 +287,6 @@ def _has_addresses(sheet: Sheet) -> bool:
 
 
 def describe_unread(names: tuple[str, ...]) -> str:
-    """Return a sentence that names the sheets that were not read."""
     words = (
         gettext_noop(
             "1 further sheet was not read: %(names)s. To import one of them, choose it with --sheet NAME."
