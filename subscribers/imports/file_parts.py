@@ -40,7 +40,7 @@ from subscribers.imports.files.file_source import (
     open_archive,
 )
 from subscribers.imports.files.open_document import is_open_document, open_open_document
-from subscribers.imports.files.text_encoding import detect_encoding
+from subscribers.imports.files.text_encoding import detect_encoding, label_encoding
 from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_unread
 
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
@@ -181,20 +181,21 @@ def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
 
 
 def _read_workbook(workbook: Workbook, options: ReadOptions) -> RawPart:
-    chosen = choose_sheet(workbook, options.sheet)
+    sheet, unread = choose_sheet(workbook, options.sheet)
+    rows = sheet.read_rows()
     several = len(workbook.sheets) > 1
     return RawPart(
         name=workbook.file,
         member="",
         form=gettext_noop("%(form)s, sheet %(text)s")
-        % {"form": workbook.form, "text": quote_for_message(chosen.name)}
+        % {"form": workbook.form, "text": quote_for_message(sheet.name)}
         if several
         else workbook.form,
-        first=list(islice(chosen.rows, LOOKED_AT)),
-        rows=chosen.rows,
-        sheets=tuple(sheet.name for sheet in workbook.sheets),
-        sheet=chosen.name,
-        notes=(describe_unread(chosen.unread),) if chosen.unread else (),
+        first=list(islice(rows, LOOKED_AT)),
+        rows=rows,
+        sheets=tuple(other.name for other in workbook.sheets),
+        sheet=sheet.name,
+        notes=(describe_unread(unread),) if unread else (),
     )
 
 
@@ -224,52 +225,42 @@ def _read_text(
 ) -> RawPart:
     if unsupported := describe_unsupported(source):
         raise ImportFileError(source.name, unsupported)
-    detected = detect_encoding(source, wanted=options.encoding)
-    encoding = detected.encoding
-    if not (detected.certain or options.accepts_likely_encoding):
+    encoding, is_certain = detect_encoding(source, wanted=options.encoding)
+    label = {"label": label_encoding(encoding)}
+    if not (is_certain or options.accepts_likely_encoding):
         raise ImportFileError(
             source.name,
             gettext_noop(
                 "its encoding is probably %(label)s, but this is not certain, so nothing was imported."
             )
-            % {"label": detected.label},
+            % label,
             advice="Check the names with --dry-run. If they are right, import it with --encoding "
             f"{encoding}.",
         )
     delimiter = ""
+    rows: Iterator[SheetRow]
     if is_vcard(source, encoding):
-        form, rows = (
-            gettext_noop("vCard, %(label)s") % {"label": detected.label},
-            read_vcards(source, encoding=encoding),
-        )
+        form, rows = gettext_noop("vCard, %(label)s"), read_vcards(source, encoding=encoding)
     elif is_ldif(source, encoding):
-        form, rows = (
-            gettext_noop("LDIF, %(label)s") % {"label": detected.label},
-            read_ldif(source, encoding=encoding),
-        )
+        form, rows = gettext_noop("LDIF, %(label)s"), read_ldif(source, encoding=encoding)
     elif is_sympa_dump(source, encoding):
-        form, rows = (
-            gettext_noop("list of addresses, %(label)s") % {"label": detected.label},
-            read_sympa_dump(source, encoding=encoding),
-        )
+        form, rows = gettext_noop("list of addresses, %(label)s"), read_sympa_dump(source, encoding=encoding)
     elif has_address_lines(source, encoding):
-        form, rows = (
-            gettext_noop("list of addresses, %(label)s") % {"label": detected.label},
-            read_address_lines(source, encoding=encoding),
-        )
+        form = gettext_noop("list of addresses, %(label)s")
+        rows = read_address_lines(source, encoding=encoding)
     else:
         delimiter = options.delimiter or detect_delimiter(source, encoding)
-        between = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-        form = gettext_noop("CSV, %(label)s, %(delimiter)s") % {"label": detected.label, "delimiter": between}
+        form = gettext_noop("CSV, %(label)s, %(delimiter)s")
+        label["delimiter"] = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
     return RawPart(
         name=source.name,
         member=member,
-        form=form,
+        form=form % label,
         first=list(islice(rows, LOOKED_AT)),
         rows=rows,
         encoding=encoding,
-        certain=detected.certain,
+        certain=is_certain,
         delimiter=delimiter,
         mailchimp_file=mailchimp_file,
     )

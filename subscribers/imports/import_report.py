@@ -118,5 +118,5 @@ def describe_unused_values(mapping: ColumnMapping) -> list[dict[str, Any]]:
         return []
     return [
         {"column": column, "value": value, "rows": rows}
-        for (column, value), rows in mapping.reader.notes.unused_values.most_common()
+        for (column, value), rows in mapping.reader.unused_values.most_common()
     ]

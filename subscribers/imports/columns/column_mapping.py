@@ -25,7 +25,6 @@ from subscribers.imports.columns.layouts import (
     RawRow,
     find_own_columns,
     make_listmonk_reader,
-    map_listmonk_columns,
 )
 from subscribers.imports.columns.status_columns import (
     StatusColumn,
@@ -207,28 +206,25 @@ def _map_listmonk(
     sectors: Collection[str],
     corrections: ColumnCorrections,
 ) -> ColumnMapping:
-    columns = map_listmonk_columns(header.titles)
-    status = tuple(
-        make_status_column(header.titles[place], place) for place in (columns.status,) if place is not None
-    )
-    layout = ColumnLayout(
-        titles=header.titles, header_row=header.number, places=columns.places, statuses=status
-    )
-    others = guess_statuses(
-        header.titles,
-        _by_column(header, cells),
-        taken=layout.used | {columns.attributes},
-    )
-    statuses = ease_dates_of_change((*status, *others.columns), _by_column(header, cells))
+    folded = [fold(title) for title in header.titles]
+    attributes = folded.index("attributes")
+    places = {column: (folded.index(column),) for column in ("email", "name") if column in folded}
+    # There is no status in what listmonk itself would import.
+    place = folded.index("status") if "status" in folded else None
+    status = () if place is None else (make_status_column(header.titles[place], place),)
+    layout = ColumnLayout(titles=header.titles, header_row=header.number, places=places, statuses=status)
+    columns = _by_column(header, cells)
+    others, _ = guess_statuses(header.titles, columns, taken=layout.used | {attributes})
+    statuses = ease_dates_of_change((*status, *others), columns)
     layout = correct_statuses(replace(layout, statuses=statuses), corrections)
-    reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={columns.attributes})
+    reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={attributes})
     mapping = _make_mapping("listmonk", header, layout, reader)
-    shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[columns.attributes],))
+    shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[attributes],))
     return replace(
         mapping,
         meaning=shown,
-        unused=tuple(title for title in layout.unused if title != header.titles[columns.attributes]),
-        read_row=make_listmonk_reader(reader, columns.attributes),
+        unused=tuple(title for title in layout.unused if title != header.titles[attributes]),
+        read_row=make_listmonk_reader(reader, attributes),
     )
 
 
@@ -260,7 +256,7 @@ def _map_by_columns_file(
     set_aside = set(map(find, columns_file.status_ignored))
     taken = {place for several in places.values() for place in several}
     # A column that nobody named may still tell who left.
-    found = guess_statuses(
+    found, doubtful = guess_statuses(
         header.titles,
         columns,
         taken=taken | set_aside | {column.place for column in named},
@@ -270,14 +266,14 @@ def _map_by_columns_file(
         titles=header.titles,
         header_row=header.number,
         places=places,
-        statuses=ease_dates_of_change((*named, *found.columns), columns),
+        statuses=ease_dates_of_change((*named, *found), columns),
         ignored=tuple(sorted(set_aside)),
     )
-    if found.doubtful:
+    if doubtful:
         raise DoubtfulColumnsError(
             name,
-            [describe_doubt(header.titles[place]) for place in found.doubtful],
-            replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, found.doubtful))),
+            [describe_doubt(header.titles[place]) for place in doubtful],
+            replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, doubtful))),
             row=header.number or None,
         )
     reader = LayoutReader(

@@ -98,22 +98,22 @@ class _Guess:
         everything = range(len(self._titles)) if is_outlook else ()
         self._find_titles()
         self._find_email()
-        statuses = guess_statuses(
+        statuses, doubtful_places = guess_statuses(
             self._titles,
             self._columns,
             taken={*self._taken(), *everything},
             known=self._known,
             has_titles=self._has_titles,
         )
-        self._find_mentions({column.place for column in statuses.columns} | set(statuses.doubtful))
+        self._find_mentions({column.place for column in statuses} | set(doubtful_places))
         self._mend_names()
         self._check_country()
-        doubtful = doubtful_columns(self._titles, statuses.doubtful)
+        doubtful = doubtful_columns(self._titles, doubtful_places)
         layout = ColumnLayout(
             titles=self._titles,
             header_row=self._header.number,
             places=self._places,
-            statuses=(*statuses.columns, *doubtful),
+            statuses=(*statuses, *doubtful),
             ignored=self._ignored(),
             tag_separator=self._known.tag_separator if self._known else None,
         )
@@ -124,7 +124,7 @@ class _Guess:
         return LayoutGuess(
             layout=layout,
             doubts=tuple(self._doubts),
-            doubtful=statuses.doubtful,
+            doubtful=doubtful_places,
             counts=unknown.counts(),
         )
 

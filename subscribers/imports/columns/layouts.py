@@ -18,7 +18,7 @@ from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formul
 from subscribers.errors import DetailError, ImportFileError, SubscriberError, quote_for_message
 from subscribers.imports.columns.column_titles import is_exchange_name
 from subscribers.imports.columns.status_columns import StatusColumn, StatusReader
-from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning, fold, is_other_channel
+from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning, is_other_channel
 from subscribers.models import ConsentEvent
 from subscribers.validation import clean_sectors, clean_tag
 
@@ -94,19 +94,6 @@ _ADDRESSES = " ::: "
 _MAX_UNUSED = 1_000
 
 
-@dataclass(kw_only=True)
-class RowNotes:
-    """Values that were left out while rows were read, by the title of their column, each with the number of
-    rows.
-    """
-
-    unused_values: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def note_value(self, title: str, value: str) -> None:
-        if (title, value) in self.unused_values or len(self.unused_values) < _MAX_UNUSED:
-            self.unused_values[title, value] += 1
-
-
 class LayoutReader:
     """Reads rows of a file by ``layout``.
 
@@ -135,7 +122,8 @@ class LayoutReader:
             if isinstance(sectors, Mapping)
             else {}
         )
-        self.notes = RowNotes()
+        self.unused_values: Counter[tuple[str, str]] = Counter()
+        """The rows with each value that was left out, by the title of its column."""
         tags = layout.places.get("tags", ())[:1]
         self._tag_separator = (
             re.compile(re.escape(layout.tag_separator)) if layout.tag_separator else _SEVERAL
@@ -218,7 +206,7 @@ class LayoutReader:
             elif self._is_strict:
                 found.append(piece)
             else:
-                self.notes.note_value(self._title("sectors"), piece)
+                self._leave_out("sectors", piece)
         return SEPARATOR.join(found)
 
     def _find_sector(self, text: str) -> str | None:
@@ -236,7 +224,7 @@ class LayoutReader:
             return tag
         if self._is_strict:
             return cell
-        self.notes.note_value(self._title("language"), cell)
+        self._leave_out("language", cell)
         return ""
 
     def _read_tags(self, cell: str) -> str:
@@ -253,7 +241,7 @@ class LayoutReader:
             except SubscriberError:
                 if self._is_strict:
                     raise
-                self.notes.note_value(self._title("tags"), piece)
+                self._leave_out("tags", piece)
         return SEPARATOR.join(found)
 
     def _split_tags(self, cell: str) -> list[str]:
@@ -263,8 +251,10 @@ class LayoutReader:
             return [tag.strip() for tags in csv.reader([cell], skipinitialspace=True) for tag in tags]
         return [tag.strip() for tag in self._tag_separator.split(cell)]
 
-    def _title(self, field_name: str) -> str:
-        return self._layout.titles[self._layout.places[field_name][0]]
+    def _leave_out(self, field_name: str, value: str) -> None:
+        left_out = self._layout.titles[self._layout.places[field_name][0]], value
+        if left_out in self.unused_values or len(self.unused_values) < _MAX_UNUSED:
+            self.unused_values[left_out] += 1
 
 
 def _read_array(cell: str) -> list[str] | None:
@@ -363,24 +353,6 @@ def find_own_columns(row: SheetRow, name: str) -> OwnColumns | None:
         raise ImportFileError(name, gettext_noop("there is no email column, and it is required."), row.number)
     places = {column: columns.index(column) for column in COLUMNS if column in columns}
     return OwnColumns(titles=tuple(titles), places=places)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListmonkColumns:
-    """The places of listmonk's columns; ``status`` is None in what listmonk itself would import."""
-
-    places: Mapping[str, tuple[int, ...]]
-    attributes: int
-    status: int | None
-
-
-def map_listmonk_columns(titles: Sequence[str]) -> ListmonkColumns:
-    folded = [fold(title) for title in titles]
-    return ListmonkColumns(
-        places={column: (folded.index(column),) for column in ("email", "name") if column in folded},
-        attributes=folded.index("attributes"),
-        status=folded.index("status") if "status" in folded else None,
-    )
 
 
 def make_listmonk_reader(reader: LayoutReader, attributes: int) -> Callable[[SheetRow], RawRow]:

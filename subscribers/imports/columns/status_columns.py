@@ -116,13 +116,13 @@ STRICTER_THAN_ACTIVE = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class StatusValueCount:
     """How often a value occurs, and what it was taken for; ``meaning`` is None if it was not understood."""
 
     value: str
-    count: int
     meaning: StatusMeaning | None
+    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +183,7 @@ class StatusReader:
 
     def counts(self) -> tuple[StatusColumnCount, ...]:
         """Return the values of each column read so far, with what they were taken for."""
-        return tuple(tally.result() for tally in (*self._tallies, *self._seen.values()) if tally.has_values)
+        return tuple(tally.result() for tally in (*self._tallies, *self._seen.values()) if tally.shown)
 
     def _watch(self, cells: Sequence[str], found: StatusMeaning) -> StatusMeaning:
         words = [cells[place].strip().casefold() for place in self._single]
@@ -214,23 +214,12 @@ class StatusReader:
 
 
 @dataclass(kw_only=True)
-class _ValueTally:
-    value: str
-    meaning: StatusMeaning | None
-    count: int = 0
-
-
-@dataclass(kw_only=True)
 class _ColumnTally:
     """Counts the values of a column. A cell is understood once, and looked up afterwards."""
 
     column: StatusColumn
-    cells: dict[str, _ValueTally] = field(default_factory=dict)
-    shown: dict[tuple[str, StatusMeaning | None], _ValueTally] = field(default_factory=dict)
-
-    @property
-    def has_values(self) -> bool:
-        return bool(self.shown)
+    cells: dict[str, StatusValueCount] = field(default_factory=dict)
+    shown: dict[tuple[str, StatusMeaning | None], StatusValueCount] = field(default_factory=dict)
 
     def count(self, cell: str) -> StatusMeaning | None:
         tally = self.cells.get(cell)
@@ -247,19 +236,13 @@ class _ColumnTally:
 
     def result(self) -> StatusColumnCount:
         ordered = sorted(self.shown.values(), key=lambda tally: -tally.count)
-        return StatusColumnCount(
-            title=self.column.title,
-            values=tuple(
-                StatusValueCount(value=tally.value, count=tally.count, meaning=tally.meaning)
-                for tally in ordered
-            ),
-        )
+        return StatusColumnCount(title=self.column.title, values=tuple(map(replace, ordered)))
 
-    def _find(self, shown: str, meaning: StatusMeaning | None) -> _ValueTally:
+    def _find(self, shown: str, meaning: StatusMeaning | None) -> StatusValueCount:
         key = (fold(shown), meaning)
         if key not in self.shown and len(self.shown) >= _MAX_SHOWN:
             shown, key = OTHERS, (OTHERS, meaning)
-        return self.shown.setdefault(key, _ValueTally(value=shown, meaning=meaning))
+        return self.shown.setdefault(key, StatusValueCount(value=shown, meaning=meaning))
 
 
 def are_understood(column: StatusColumn, cells: Sequence[str]) -> tuple[int, int]:
@@ -286,14 +269,6 @@ _CODE = re.compile(r"\s*[^\W\d_]{2,12}\s*")
 _ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatusGuess:
-    """``columns`` tell who left; ``doubtful`` are the places of columns that may, but do not say how."""
-
-    columns: tuple[StatusColumn, ...]
-    doubtful: tuple[int, ...] = ()
-
-
 def guess_statuses(
     titles: Sequence[str],
     sample: Sequence[Sequence[str]],
@@ -301,8 +276,9 @@ def guess_statuses(
     taken: Collection[int] = (),
     known: KnownFormat | None = None,
     has_titles: bool = True,
-) -> StatusGuess:
-    """Find the columns that tell who left, except for those that are ``taken``.
+) -> tuple[tuple[StatusColumn, ...], tuple[int, ...]]:
+    """Find the columns that tell who left, except for those that are ``taken``, and the places of columns
+    that may, but do not say how.
 
     ``sample`` are the cells of the first rows, one sequence for each column. What ``known`` says counts
     first.
@@ -322,8 +298,7 @@ def guess_statuses(
             columns.append(column)
         elif _is_doubtful(title, cells, has_titles=has_titles):
             doubtful.append(place)
-    kept = ease_dates_of_change(_drop_postal(columns), sample)
-    return StatusGuess(columns=kept, doubtful=tuple(doubtful))
+    return ease_dates_of_change(_drop_postal(columns), sample), tuple(doubtful)
 
 
 def make_status_column(title: str, place: int, cells: Sequence[str] = ()) -> StatusColumn:

@@ -11,7 +11,7 @@ import quopri
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from operator import itemgetter
 from types import MappingProxyType
 
 from locales.phrase import gettext_noop
@@ -34,16 +34,8 @@ _MAX_CARD_LINES = 20_000
 _MAX_LINE = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class CardValue:
-    """A value of a card as written; ``preference`` is smaller for what its owner prefers (1 to 101)."""
-
-    text: str
-    preference: int
-
-
-Card = defaultdict[str, list[CardValue]]
-"""The values of a card by the name of their property."""
+Card = defaultdict[str, list[tuple[int, str]]]
+"""The values of a card by the name of their property, each after its preference: 1, the highest, to 101."""
 
 
 def is_vcard(source: FileSource, encoding: str) -> bool:
@@ -91,10 +83,8 @@ def _read_cards(source: FileSource, encoding: str) -> Iterator[Card]:
             yield card
             card = None
         elif card is not None and not nested:
-            value = CardValue(
-                text=_decode_value(parameters, match["value"]), preference=_read_preference(parameters)
-            )
-            card[name].append(value)
+            value = _decode_value(parameters, match["value"])
+            card[name].append((_read_preference(parameters), value))
         follows_agent = name == "AGENT"
     if card is not None:
         raise ImportFileError(source.name, gettext_noop("a card has no end (END:VCARD)."))
@@ -109,8 +99,6 @@ def _read_preference(parameters: str) -> int:
 
 def _unfold_vcard(source: FileSource, encoding: str) -> Iterator[str]:
     """Yield unfolded lines: continued by leading white space, or by a final = in quoted-printable."""
-    import io
-
     held = ""
     with io.TextIOWrapper(source.open(), encoding=encoding) as stream:
         for raw in stream:
@@ -140,7 +128,7 @@ def _make_cells(card: Card) -> tuple[str, ...]:
     organisations = [_split_components(value) for value in _sort_values(card["ORG"])]
     addresses = map(_split_components, _sort_values(card["ADR"]))
     countries = [parts[6] for parts in addresses if len(parts) > 6 and parts[6]]
-    tags = [tag for value in card["CATEGORIES"] for tag in re.split(r"(?<!\\),", value.text)]
+    tags = [tag for _, text in card["CATEGORIES"] for tag in re.split(r"(?<!\\),", text)]
     return (
         "; ".join(filter(None, map(_unescape, _sort_values(card["EMAIL"])))),
         _make_name(card),
@@ -162,8 +150,8 @@ def _make_name(card: Card) -> str:
     return " ".join(filter(None, (given, additional, family)))
 
 
-def _sort_values(values: list[CardValue]) -> list[str]:
-    return [value.text for value in sorted(values, key=lambda value: value.preference)]
+def _sort_values(values: list[tuple[int, str]]) -> list[str]:
+    return [text for _, text in sorted(values, key=itemgetter(0))]
 
 
 def _split_components(value: str) -> list[str]:

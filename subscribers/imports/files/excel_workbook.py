@@ -319,7 +319,7 @@ def _read_rows(package: ExcelPackage, path: str) -> Iterator[SheetRow]:
 
 def _find_merged(sheet: FileSource, file: str) -> list[MergedRange]:
     """Return the ranges merged across rows, last first. They are written after the rows they apply to."""
-    found: set[tuple[int, int, int]] = set()
+    found: set[MergedRange] = set()
     rest = b""
     with sheet.open() as stream:
         while block := stream.read(BLOCK_BYTES * 16):
@@ -330,7 +330,7 @@ def _find_merged(sheet: FileSource, file: str) -> list[MergedRange]:
             text = rest + block
             for letters, first, last in _MERGED.findall(text) if b"mergeCell" in text else ():
                 if int(last) > int(first):
-                    found.add((int(first), _column_index(letters.decode()), int(last)))
+                    found.add(MergedRange(int(first), _column_index(letters.decode()), int(last)))
             if len(found) > _MAX_MERGED:
                 raise ImportFileError(
                     file,
@@ -338,10 +338,7 @@ def _find_merged(sheet: FileSource, file: str) -> list[MergedRange]:
                     % {"most": f"{_MAX_MERGED:,}"},
                 )
             rest = text[-_MAX_MERGED_BYTES:]
-    return [
-        MergedRange(first_row=first, last_row=last, column=column)
-        for first, column, last in sorted(found, reverse=True)
-    ]
+    return sorted(found, reverse=True)
 
 
 class _ColumnIndexes(dict[str, int]):

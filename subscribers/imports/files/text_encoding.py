@@ -7,7 +7,6 @@ English ones would go unnoticed in the whole file. The user is asked to confirm 
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
@@ -53,31 +52,24 @@ _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _NON_ASCII_RUN = re.compile(rb"[\x80-\xff]+")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextEncoding:
-    """``encoding`` is Python's name; ``certain`` is False if it was guessed."""
-
-    encoding: str
-    certain: bool
-
-    @property
-    def label(self) -> str:
-        return _LABELS.get(self.encoding, self.encoding.upper().replace("_", "-"))
+def label_encoding(encoding: str) -> str:
+    return _LABELS.get(encoding, encoding.upper().replace("_", "-"))
 
 
-def detect_encoding(source: FileSource, *, wanted: str | None = None) -> TextEncoding:
-    """Return the encoding of ``source``, or ``wanted``, if given; every byte is verified."""
+def detect_encoding(source: FileSource, *, wanted: str | None = None) -> tuple[str, bool]:
+    """Return Python's name of the encoding of ``source``, or ``wanted``, if given, and whether it is certain,
+    not guessed; every byte is verified."""
     if wanted is not None:
-        return _verify(source, TextEncoding(encoding=_lookup_codec(source, wanted), certain=True))
+        return _verify(source, _lookup_codec(source, wanted)), True
     start = source.read_start(4096)
     for mark, encoding in _BYTE_ORDER_MARKS:
         if start.startswith(mark):
-            return _verify(source, TextEncoding(encoding=encoding, certain=True))
+            return _verify(source, encoding), True
     if unmarked := _detect_unmarked_utf16(start):
-        return _verify(source, TextEncoding(encoding=unmarked, certain=True))
+        return _verify(source, unmarked), True
     if _find_undecodable_line(source, "utf-8") is None:
-        return TextEncoding(encoding="utf-8", certain=True)
-    return _guess_encoding(source)
+        return "utf-8", True
+    return _guess_encoding(source), False
 
 
 def _lookup_codec(source: FileSource, wanted: str) -> str:
@@ -104,11 +96,12 @@ def _detect_unmarked_utf16(start: bytes) -> str | None:
     return None
 
 
-def _verify(source: FileSource, encoding: TextEncoding) -> TextEncoding:
-    if (line := _find_undecodable_line(source, encoding.encoding)) is not None:
+def _verify(source: FileSource, encoding: str) -> str:
+    if (line := _find_undecodable_line(source, encoding)) is not None:
+        words = gettext_noop("line %(line)s is not %(label)s text.")
         raise ImportFileError(
             source.name,
-            gettext_noop("line %(line)s is not %(label)s text.") % {"line": line, "label": encoding.label},
+            words % {"line": line, "label": label_encoding(encoding)},
             advice="Give the right encoding with --encoding, often gb18030, cp932, cp949 or cp1252.",
         )
     return encoding
@@ -164,7 +157,7 @@ def _read_blocks(source: FileSource) -> Iterator[bytes]:
         ) from error
 
 
-def _guess_encoding(source: FileSource) -> TextEncoding:
+def _guess_encoding(source: FileSource) -> str:
     import chardet
 
     cells = _find_non_ascii_cells(source)
@@ -186,8 +179,8 @@ def _guess_encoding(source: FileSource) -> TextEncoding:
         else _MIN_CONFIDENCE_SINGLE_BYTE
     )
     if found["confidence"] >= sure and _find_undecodable_line(source, encoding) is None:
-        return TextEncoding(encoding=encoding, certain=False)
-    return _verify(source, TextEncoding(encoding=_FALLBACK, certain=False))
+        return encoding
+    return _verify(source, _FALLBACK)
 
 
 def _find_non_ascii_cells(source: FileSource) -> list[bytes]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from xml.parsers import expat
 
 from locales.phrase import gettext_noop
@@ -124,15 +124,12 @@ MAX_ROWS = 1_048_576
 _MAX_CELLS = 20_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergedRange:
-    """Cells that were merged across rows: the value of the first applies to all, in the first ``column``
-    (from 0). Rows count from 1.
-    """
+class MergedRange(NamedTuple):
+    """Cells merged across rows (from 1), in a ``column`` (from 0): the value of the first applies to all."""
 
     first_row: int
-    last_row: int
     column: int
+    last_row: int
 
 
 @dataclass(kw_only=True)
@@ -253,21 +250,11 @@ class Workbook:
     sheets: tuple[Sheet, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChosenSheet:
-    """The sheet to read. ``rows`` yields its rows, once; ``unread`` names the other sheets with rows."""
-
-    name: str
-    rows: Iterator[SheetRow] = field(repr=False)
-    unread: tuple[str, ...]
-
-
-def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
+def choose_sheet(workbook: Workbook, wanted: str | None) -> tuple[Sheet, tuple[str, ...]]:
     """Return the sheet called ``wanted``, otherwise the first with addresses, or with rows if none has
     any; a hidden one only if no other has rows."""
     if wanted is not None:
-        sheet = _find_sheet(workbook, wanted)
-        return ChosenSheet(name=sheet.name, rows=sheet.read_rows(), unread=())
+        return _find_sheet(workbook, wanted), ()
     filled = [sheet for sheet in workbook.sheets if sheet.has_rows()]
     if not filled:
         raise ImportFileError(workbook.file, gettext_noop("none of its sheets has any rows."))
@@ -275,11 +262,7 @@ def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
     # A first sheet may explain the others.
     with_addresses = (sheet for sheet in shown if len(shown) > 1 and _has_addresses(sheet))
     chosen = next(with_addresses, shown[0])
-    return ChosenSheet(
-        name=chosen.name,
-        rows=chosen.read_rows(),
-        unread=tuple(sheet.name for sheet in filled if sheet is not chosen),
-    )
+    return chosen, tuple(sheet.name for sheet in filled if sheet is not chosen)
 
 
 def _has_addresses(sheet: Sheet) -> bool:

@@ -27,7 +27,7 @@ def read(data: bytes, tmp_path: Path, sheet: str | None = None) -> list[SheetRow
     path = tmp_path / "list.xlsx"
     path.write_bytes(data)
     with open_archive(make_file_source(path)) as archive:
-        return list(choose_sheet(open_excel_workbook(archive), sheet).rows)
+        return list(choose_sheet(open_excel_workbook(archive), sheet)[0].read_rows())
 
 
 def cells(data: bytes, tmp_path: Path) -> list[tuple[str, ...]]:
@@ -179,8 +179,8 @@ def three_sheets() -> bytes:
 def test_the_first_visible_sheet_with_rows_is_read_and_the_others_are_named(tmp_path: Path) -> None:
     (tmp_path / "list.xlsx").write_bytes(three_sheets())
     with open_archive(make_file_source(tmp_path / "list.xlsx")) as archive:
-        chosen = choose_sheet(open_excel_workbook(archive), None)
-        assert (chosen.name, chosen.unread) == ("Members", ("Old", "Board"))
+        chosen, unread = choose_sheet(open_excel_workbook(archive), None)
+        assert (chosen.name, unread) == ("Members", ("Old", "Board"))
     assert read(three_sheets(), tmp_path, "board ")[0].cells == ("board@x.org",)
     with pytest.raises(
         ImportFileError, match=r'no sheet "Bord"\. Its sheets are: "Sheet", "Old", "Members", "Bo'
@@ -202,8 +202,8 @@ def test_a_first_sheet_without_addresses_explains_the_others(tmp_path: Path) -> 
     book.save(stream)
     (tmp_path / "list.xlsx").write_bytes(stream.getvalue())
     with open_archive(make_file_source(tmp_path / "list.xlsx")) as archive:
-        chosen = choose_sheet(open_excel_workbook(archive), None)
-        assert (chosen.name, chosen.unread) == ("Members", ("Notes",))
+        chosen, unread = choose_sheet(open_excel_workbook(archive), None)
+        assert (chosen.name, unread) == ("Members", ("Notes",))
 
 
 def test_a_stray_format_in_the_last_cell_harms_nobody(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ from subscribers.imports.files.workbook import choose_sheet
 from subscribers.imports.files.file_source import open_archive
 
 with open_archive(make_file_source(Path(sys.argv[1]))) as archive:
-    rows = sum(1 for _ in choose_sheet(open_excel_workbook(archive), None).rows)
+    rows = sum(1 for _ in choose_sheet(open_excel_workbook(archive), None)[0].read_rows())
 # Not ru_maxrss, which a process inherits from its parent.
 peak = re.search(r"VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())
 print(rows, int(peak[1]) // 1000)

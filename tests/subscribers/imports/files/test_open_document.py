@@ -18,7 +18,7 @@ def read(data: bytes, tmp_path: Path, sheet: str | None = None) -> list[SheetRow
     path = tmp_path / "list.ods"
     path.write_bytes(data)
     with open_archive(make_file_source(path)) as archive:
-        return list(choose_sheet(open_open_document(archive), sheet).rows)
+        return list(choose_sheet(open_open_document(archive), sheet)[0].read_rows())
 
 
 def cell(kind: str, value: str, shown: str = "", calc: str = "") -> str:
@@ -106,9 +106,9 @@ def test_the_first_visible_sheet_with_rows_is_read_and_the_others_are_named(tmp_
     data = ods("".join(sheets), styles=hidden)
     (tmp_path / "list.ods").write_bytes(data)
     with open_archive(make_file_source(tmp_path / "list.ods")) as archive:
-        chosen = choose_sheet(open_open_document(archive), None)
-        assert (chosen.name, chosen.unread) == ("Members", ("Old", "Board"))
-        assert [row.cells for row in chosen.rows] == [("new",)]
+        chosen, unread = choose_sheet(open_open_document(archive), None)
+        assert (chosen.name, unread) == ("Members", ("Old", "Board"))
+        assert [row.cells for row in chosen.read_rows()] == [("new",)]
     assert [row.cells for row in read(data, tmp_path, "Board")] == [("board",)]
     assert read(data, tmp_path, "Empty") == []
 
