@@ -31,6 +31,7 @@ class ClickToken:
 
     ``subscriber_id`` is 0 unless the reader has agreed to be named. ``last_day`` is the last day (UTC) on
     which its key signed links for new campaigns; it is None for the current key, or if the day is unknown.
+    ``is_retired`` says that somebody else may have that key.
     """
 
     campaign_id: int
@@ -38,14 +39,7 @@ class ClickToken:
     sectors: int = 0
     subscriber_id: int = 0
     last_day: date | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadToken:
-    """A token that one of our keys has signed; ``is_retired`` says that somebody else may have that key."""
-
-    token: ClickToken
-    is_retired: bool
+    is_retired: bool = field(default=False, compare=False)
 
 
 def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
@@ -57,7 +51,7 @@ def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
     return write_token(signer.sign_payload(CLICK, _pack(token), _SIGNATURE_BYTES))
 
 
-def read_click_token(signer: TokenSigner, text: str) -> ReadToken:
+def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
     """Verify a token and return what it says.
 
     Raises:
@@ -69,7 +63,7 @@ def read_click_token(signer: TokenSigner, text: str) -> ReadToken:
     newest = signer.newest()
     payload, key_number = newest.verify_payload(CLICK, signed, _SIGNATURE_BYTES)
     last_day = None if key_number == newest.current else newest.last_days.get(key_number)
-    return ReadToken(token=_unpack(payload, last_day), is_retired=key_number in newest.retired)
+    return _unpack(payload, last_day, is_retired=key_number in newest.retired)
 
 
 def encode_sectors(followed: Collection[str], sectors: Sequence[str]) -> int:
@@ -89,7 +83,7 @@ def _pack(token: ClickToken) -> bytes:
     return _pack_number(token.campaign_id) + _pack_number(token.subscriber_id) + country + sectors
 
 
-def _unpack(payload: bytes, last_day: date | None) -> ClickToken:
+def _unpack(payload: bytes, last_day: date | None, *, is_retired: bool) -> ClickToken:
     campaign_id, rest = _unpack_number(payload)
     subscriber_id, rest = _unpack_number(rest)
     country, sectors = rest[:2], rest[2:]
@@ -101,6 +95,7 @@ def _unpack(payload: bytes, last_day: date | None) -> ClickToken:
         sectors=int.from_bytes(sectors, "little"),
         subscriber_id=subscriber_id,
         last_day=last_day,
+        is_retired=is_retired,
     )
 
 

@@ -143,41 +143,36 @@ class ListPage:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """What one direction has: rows in its order, and where it stopped looking."""
-
-    rows: list[tuple[Cursor, Subscriber]]
-    stopped_at: Cursor | None = None
+_Rows = list[tuple[Cursor, Subscriber]]
 
 
 def read_list_page(session: Session, request: ListRequest) -> ListPage:
     """Read a page of the list. A row to begin at that is no longer found begins the list anew."""
     reader = _ListReader(session, request)
     if request.before is not None:
-        found = reader.read(request.before, backwards=True)
-        if found.rows or found.stopped_at is not None:
-            return _turn_back(session, found)
+        found, stopped_at = reader.read(request.before, backwards=True)
+        if found or stopped_at is not None:
+            return _turn_back(session, found, stopped_at)
         request = replace(request, before=None, after=None)
-    found = reader.read(request.after)
-    rows = found.rows[:PAGE_LENGTH]
-    more = len(found.rows) > PAGE_LENGTH
+    found, stopped_at = reader.read(request.after)
+    rows = found[:PAGE_LENGTH]
+    more = len(found) > PAGE_LENGTH
     return ListPage(
         rows=_make_rows(session, rows),
         previous=rows[0][0] if rows and request.after is not None else None,
-        next=rows[-1][0] if more else found.stopped_at,
-        is_cut=not more and found.stopped_at is not None,
+        next=rows[-1][0] if more else stopped_at,
+        is_cut=not more and stopped_at is not None,
     )
 
 
-def _turn_back(session: Session, found: _Found) -> ListPage:
-    rows = found.rows[:PAGE_LENGTH][::-1]
-    more = len(found.rows) > PAGE_LENGTH
+def _turn_back(session: Session, found: _Rows, stopped_at: Cursor | None) -> ListPage:
+    rows = found[:PAGE_LENGTH][::-1]
+    more = len(found) > PAGE_LENGTH
     return ListPage(
         rows=_make_rows(session, rows),
-        previous=rows[0][0] if more else found.stopped_at,
+        previous=rows[0][0] if more else stopped_at,
         # The row that this page ends before is the first of the next.
-        next=rows[-1][0] if rows else found.stopped_at,
+        next=rows[-1][0] if rows else stopped_at,
         is_cut=not rows,
     )
 
@@ -203,11 +198,12 @@ class _ListReader:
         if self._few is not None:
             self._where = and_(col(Subscriber.id).in_(self._few), self._where)
 
-    def read(self, start: Cursor | None, *, backwards: bool = False) -> _Found:
+    def read(self, start: Cursor | None, *, backwards: bool = False) -> tuple[_Rows, Cursor | None]:
+        """Read one row more than a page has, beyond ``start``, and return where it stopped looking."""
         first = len(self._parts) - 1 if backwards else 0
         if start is not None and start.part < len(self._parts):
             first = start.part
-        rows: list[tuple[Cursor, Subscriber]] = []
+        rows: _Rows = []
         numbers = range(first, -1, -1) if backwards else range(first, len(self._parts))
         for number in numbers:
             place = self._find_place(number, start) if number == first else None
@@ -217,8 +213,8 @@ class _ListReader:
             if len(rows) > PAGE_LENGTH:
                 break
             if end is not None:
-                return _Found(rows=rows, stopped_at=end)
-        return _Found(rows=rows)
+                return rows, end
+        return rows, None
 
     def _find_place(self, number: int, start: Cursor | None) -> _Place | None:
         """Return the key and the ID of the row to begin beyond; None if it is not in that part any more."""
@@ -231,10 +227,10 @@ class _ListReader:
 
     def _read_part(
         self, number: int, place: _Place | None, wanted: int, *, backwards: bool
-    ) -> tuple[list[tuple[Cursor, Subscriber]], Cursor | None]:
+    ) -> tuple[_Rows, Cursor | None]:
         """Return at most ``wanted`` rows of a part, and where it stopped if not all of the part was looked
         at."""
-        part, rows = self._parts[number], list[tuple[Cursor, Subscriber]]()
+        part, rows = self._parts[number], _Rows()
         # Most pages are full after a few; only what few people meet is looked for among many.
         for many in (FIRST_LOOKED_AT, LOOKED_AT - FIRST_LOOKED_AT):
             within = [part.is_within(), *([_is_beyond(part, place, backwards=backwards)] if place else [])]
@@ -300,7 +296,7 @@ def _select_ids(term: Term) -> Select[Any] | None:
     return select(table.subscriber_id).where(getattr(table, name).in_(term.values))  # type: ignore[attr-defined]
 
 
-def _make_rows(session: Session, found: Sequence[tuple[Cursor, Subscriber]]) -> tuple[ListedSubscriber, ...]:
+def _make_rows(session: Session, found: _Rows) -> tuple[ListedSubscriber, ...]:
     people = [one for _, one in found]
     sectors = read_sectors(session, people)
     return tuple(

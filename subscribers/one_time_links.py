@@ -7,7 +7,6 @@ ensures that it works exactly once, however many requests arrive at the same mom
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -28,15 +27,6 @@ LIFETIMES: Mapping[LinkPurpose, timedelta] = MappingProxyType(
     }
 )
 """How long a link of each purpose works."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OneTimeLink:
-    """What a valid mailed link is for. ``detail`` is the new address, for ``new_address``."""
-
-    subscriber_id: int
-    purpose: LinkPurpose
-    detail: str
 
 
 def issue_link(
@@ -83,8 +73,8 @@ def issue_link(
 
 def check_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
-) -> OneTimeLink:
-    """Return what the link is for. Writes nothing, so it is safe for a GET; a POST calls :func:`use_link`.
+) -> MailedLink:
+    """Return the link. Writes nothing, so it is safe for a GET; a POST calls :func:`use_link`.
 
     Raises:
         TokenError: it is not ours, not for this purpose, or was altered; the message is always the same.
@@ -93,13 +83,13 @@ def check_link(
     link = _find(session, signer, token, purpose, now)
     if link.used_at is not None:
         raise SpentLinkError
-    return _make_one_time_link(link)
+    return link
 
 
 def use_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
-) -> OneTimeLink:
-    """Mark the link as used and return what it is for. Of concurrent requests exactly one succeeds.
+) -> MailedLink:
+    """Mark the link as used and return it. Of concurrent requests exactly one succeeds.
 
     It only counts as used once the caller's transaction commits, so a failed request can be repeated. Raises
     as :func:`check_link` does.
@@ -114,7 +104,7 @@ def use_link(
     )
     if used.rowcount != 1:
         raise SpentLinkError
-    return _make_one_time_link(link)
+    return link
 
 
 def delete_expired_links(session: Session, *, expired_before: datetime) -> int:
@@ -134,9 +124,3 @@ def _find(
     if link is None or link.purpose is not purpose or link.expires_at != claim.expires_at:
         raise TokenError
     return link
-
-
-def _make_one_time_link(link: MailedLink) -> OneTimeLink:
-    return OneTimeLink(
-        subscriber_id=link.subscriber_id, purpose=LinkPurpose(link.purpose), detail=link.detail
-    )

@@ -21,6 +21,7 @@ from subscribers.consent.status_changes import (
     add_consent_record,
     change_status,
     lock_subscriber,
+    replace_values,
     suppress,
 )
 from subscribers.consent.suppression import (
@@ -317,13 +318,9 @@ def _store_result(session: Session, kept: Subscriber, plan: MergePlan, now: date
     kept.created_at, kept.updated_at = result.created_at, now
     session.add(kept)
     number = kept.id or 0
-    for table, values, name in (
-        (SubscriberSector, result.sectors, "sector"),
-        (SubscriberCountry, result.countries, "country"),
-        (SubscriberTag, result.tags, "tag"),
-    ):
-        session.exec(delete(table).where(col(table.subscriber_id) == number))
-        session.add_all(table(subscriber_id=number, **{name: value}) for value in sorted(values))
+    replace_values(session, SubscriberSector, number, result.sectors)
+    replace_values(session, SubscriberCountry, number, result.countries)
+    replace_values(session, SubscriberTag, number, result.tags)
     session.flush()
 
 

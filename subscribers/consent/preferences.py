@@ -15,6 +15,7 @@ from subscribers.consent.status_changes import (
     add_consent_record,
     change_status,
     lock_subscriber,
+    replace_values,
 )
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import AddressError, DetailError, UnknownSubscriberError
@@ -149,17 +150,9 @@ def _store(
     subscriber.updated_at = context["now"]
     session.add(subscriber)
     if "sectors" in changed:
-        session.exec(delete(SubscriberSector).where(col(SubscriberSector.subscriber_id) == subscriber.id))
-        session.add_all(
-            SubscriberSector(subscriber_id=subscriber.id or 0, sector=sector)
-            for sector in sorted(wanted.sectors)
-        )
+        replace_values(session, SubscriberSector, subscriber.id or 0, wanted.sectors)
     if "countries" in changed:
-        session.exec(delete(SubscriberCountry).where(col(SubscriberCountry.subscriber_id) == subscriber.id))
-        session.add_all(
-            SubscriberCountry(subscriber_id=subscriber.id or 0, country=country)
-            for country in sorted(wanted.countries)
-        )
+        replace_values(session, SubscriberCountry, subscriber.id or 0, wanted.countries)
     said = context.get("evidence", "")
     context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
     add_consent_record(session, subscriber, ConsentEvent.updated, **context)

@@ -6,7 +6,7 @@ is recorded. Nothing here commits.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -177,6 +177,18 @@ def consent_record_values(
         "evidence": _clean_text(evidence),
         "basis": _clean_text(basis, 300),
     }
+
+
+def replace_values(
+    session: Session,
+    table: type[SubscriberCountry] | type[SubscriberSector] | type[SubscriberTag],
+    subscriber_id: int,
+    values: Collection[str],
+) -> None:
+    """Replace the countries, sectors or tags of a subscriber, which are the rows of ``table``."""
+    (name,) = table.model_fields.keys() - {"subscriber_id"}
+    session.exec(delete(table).where(col(table.subscriber_id) == subscriber_id))
+    session.add_all(table(subscriber_id=subscriber_id, **{name: value}) for value in sorted(values))
 
 
 def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> StatusChange:

@@ -3,14 +3,14 @@
 Every value is checked by the functions that an import uses. Nothing here commits.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Unpack
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, SQLModel, col, delete, select
+from sqlmodel import Session, select
 
 from locales.phrase import gettext_noop
 from subscribers.address import normalise_address
@@ -20,6 +20,7 @@ from subscribers.consent.status_changes import (
     add_consent_record,
     change_status,
     lock_kept_subscriber,
+    replace_values,
 )
 from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
 from subscribers.consent.suppression import (
@@ -254,30 +255,17 @@ def _clean_country(text: str) -> str | None:
 
 def _store(session: Session, subscriber: Subscriber, before: _Details, after: _Details) -> frozenset[str]:
     """Store the details that differ; return their names."""
-    names = ("name", "organisation", "country", "language", "sectors", "tags")
-    changed = frozenset(name for name in names if getattr(before, name) != getattr(after, name))
+    changed = frozenset(name for name in vars(after) if getattr(before, name) != getattr(after, name))
     for name in changed - {"sectors", "tags"}:
         setattr(subscriber, name, getattr(after, name))
     number = subscriber.id or 0
     if "sectors" in changed:
-        rows = (SubscriberSector(subscriber_id=number, sector=sector) for sector in sorted(after.sectors))
-        _replace(session, SubscriberSector, number, rows)
+        replace_values(session, SubscriberSector, number, after.sectors)
     if "tags" in changed:
-        rows_ = (SubscriberTag(subscriber_id=number, tag=tag) for tag in sorted(after.tags))
-        _replace(session, SubscriberTag, number, rows_)
+        replace_values(session, SubscriberTag, number, after.tags)
     session.add(subscriber)
     session.flush()
     return changed
-
-
-def _replace(
-    session: Session,
-    table: type[SubscriberSector] | type[SubscriberTag],
-    subscriber_id: int,
-    rows: Iterable[SQLModel],
-) -> None:
-    session.exec(delete(table).where(col(table.subscriber_id) == subscriber_id))
-    session.add_all(rows)
 
 
 _OWNER_REASONS: Mapping[ConsentEvent, str] = MappingProxyType(

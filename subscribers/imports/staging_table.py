@@ -50,10 +50,7 @@ from subscribers.imports.bulk_insert import (
     set_defaults,
 )
 from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes, sqlite_cache
-from subscribers.models import (
-    Status,
-    searched_text,
-)
+from subscribers.models import Status, searched_text
 
 TEMPORARY = MetaData()
 """The temporary tables of an import."""

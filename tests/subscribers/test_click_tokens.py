@@ -38,7 +38,7 @@ def test_a_token_is_url_safe_and_returns_what_was_signed(token: ClickToken) -> N
     text = sign_click_token(SIGNER, token)
     assert set(text) <= set(ALPHABET)
     found = read_click_token(SIGNER, text)
-    assert found.token == token
+    assert found == token
     assert not found.is_retired
 
 
@@ -77,7 +77,7 @@ def test_a_payload_of_any_shape_is_refused_or_read(payload: bytes) -> None:
     signed = SIGNER.sign_payload(CLICK, payload, 8)
     text = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
     try:
-        token = read_click_token(SIGNER, text).token
+        token = read_click_token(SIGNER, text)
     except TokenError:
         return
     assert token.campaign_id < 2**31

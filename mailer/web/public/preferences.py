@@ -49,7 +49,7 @@ from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.page_context import FormPageDep, OwnFormPageDep, PageContext, PageDep
 from mailer.web.routing import GET, POST, Route
 from mailer.web.security import make_mail_policy
-from subscribers.click_tokens import ReadToken, decode_sectors, read_click_token
+from subscribers.click_tokens import ClickToken, decode_sectors, read_click_token
 from subscribers.errors import TokenError
 from subscribers.validation import MAX_NAME_LENGTH
 
@@ -251,7 +251,7 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
         read = read_click_token(page.keys.tokens, token)
     except TokenError:
         return _render_unknown(page)
-    links = page.site.links.find(read.token.campaign_id)
+    links = page.site.links.find(read.campaign_id)
     if links is None or _was_signed_too_late(read, links):
         return _render_unknown(page)
     location = links.locations.get(int(number)) if _NUMBER.fullmatch(number) else None
@@ -262,15 +262,16 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
     return RedirectResponse(location, status_code=302, headers=_ON_THE_WAY)
 
 
-def _was_signed_too_late(read: ReadToken, links: CampaignLinks) -> bool:
+def _was_signed_too_late(token: ClickToken, links: CampaignLinks) -> bool:
     """Return whether the key of a token had been replaced before its campaign was launched. Then it was
     stolen."""
-    last_day = read.token.last_day
-    return last_day is not None and links.launched_on > last_day
+    return token.last_day is not None and links.launched_on > token.last_day
 
 
-def _describe_request(page: PageContext, read: ReadToken, number: int, links: CampaignLinks) -> ClickRequest:
-    request, token = page.request, read.token
+def _describe_request(
+    page: PageContext, token: ClickToken, number: int, links: CampaignLinks
+) -> ClickRequest:
+    request = page.request
     return ClickRequest(
         campaign_id=token.campaign_id,
         link_number=number,
