@@ -71,9 +71,6 @@ def read_hex_token(token: str, length: int) -> bytes:
 
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-DATA_BITS = 75
-"""What a code holds beside its check character."""
-
 _LENGTH = 16
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}

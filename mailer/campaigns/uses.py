@@ -29,7 +29,7 @@ from subscribers.segments.saved_segments import (
     SavedSegmentStore,
     list_saved_segments,
 )
-from subscribers.segments.terms import SAVED_KEY, Lookups, to_text
+from subscribers.segments.terms import SAVED_KEY, SegmentLookups, to_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +66,9 @@ class SegmentUses:
         return max((use.at for use in self.campaigns if use.at and _was_launched(use)), default=None)
 
 
-def make_lookups(connection: Connection, settings: Settings) -> Lookups:
+def make_lookups(connection: Connection, settings: Settings) -> SegmentLookups:
     """What segments of a workspace can ask about."""
-    return Lookups(
+    return SegmentLookups(
         sectors=settings.sectors,
         deliveries=DeliveryHistory(connection),
         saved=SavedSegmentStore(connection),
@@ -112,7 +112,7 @@ class SavedMeaning(StrEnum):
     """No segment is saved under this name any more."""
 
 
-def find_segment_name(text: str, lookups: Lookups) -> str:
+def find_segment_name(text: str, lookups: SegmentLookups) -> str:
     """The name of the saved segment that a query is and nothing else; "" if it is anything else."""
     parsed = _parse(text, lookups)
     if parsed is None or len(parsed.parts) != 1 or len(parsed.names) != 1:
@@ -160,7 +160,7 @@ def _was_launched(use: CampaignUse) -> bool:
     return use.state is not CampaignState.scheduled
 
 
-def _parse(text: str, lookups: Lookups) -> ParsedExpression | None:
+def _parse(text: str, lookups: SegmentLookups) -> ParsedExpression | None:
     """``text`` as understood now; None if it no longer is, for example because a sector was renamed."""
     try:
         return parse_expression(text.strip(), lookups)

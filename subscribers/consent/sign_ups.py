@@ -23,6 +23,8 @@ from subscribers.consent.suppression import SuppressionKey, is_suppressed, lock_
 from subscribers.errors import StatusError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, SignUpReview, Status, Subscriber
 
+_ON_THE_LIST = frozenset({Status.active, Status.paused})
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptInRequest:
@@ -67,7 +69,7 @@ def request_opt_in(
         session.add(subscriber)
         session.flush()
         add_consent_record(session, subscriber, ConsentEvent.requested, **context)
-    elif subscriber.status not in {Status.active, Status.paused}:
+    elif subscriber.status not in _ON_THE_LIST:
         # Pending subscribers are deleted some time after their last sign-up.
         subscriber.updated_at = context["now"]
         add_consent_record(session, subscriber, ConsentEvent.requested, **context)
@@ -83,19 +85,11 @@ def confirm_opt_in(
         UnknownSubscriberError: the subscriber no longer exists, or was erased.
         StatusError: the address has been suppressed since.
     """
-    lock_suppressions_shared(session)
-    subscriber = lock_subscriber(session, subscriber_id)
-    if subscriber.status is Status.erased:
-        raise UnknownSubscriberError(subscriber_id)
-    if subscriber.status in {Status.active, Status.paused}:
+    subscriber = _lock_confirming(session, subscriber_id, key)
+    if subscriber.status in _ON_THE_LIST:
         return StatusChange(changed=False, status=subscriber.status)
-    if is_suppressed(session, key, subscriber.email):
-        raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
     return StatusChange(changed=True, status=Status.active)
-
-
-_ON_THE_LIST = frozenset({Status.active, Status.paused})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +116,9 @@ def hold_opt_in(
         UnknownSubscriberError: the subscriber no longer exists, or was erased.
         StatusError: the address has been suppressed since.
     """
-    lock_suppressions_shared(session)
-    subscriber = lock_subscriber(session, subscriber_id)
-    if subscriber.status is Status.erased:
-        raise UnknownSubscriberError(subscriber_id)
+    subscriber = _lock_confirming(session, subscriber_id, key)
     if subscriber.status in _ON_THE_LIST:
         return False
-    if is_suppressed(session, key, subscriber.email):
-        raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
     known = session.get(SignUpReview, subscriber_id)
     if known is not None and known.declined_at is None:
         return True
@@ -152,6 +141,17 @@ def hold_opt_in(
     )
     session.flush()
     return True
+
+
+def _lock_confirming(session: Session, subscriber_id: int, key: SuppressionKey) -> Subscriber:
+    """Lock a subscriber who confirms; refuse one who was erased, or one off the list who is suppressed."""
+    lock_suppressions_shared(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    if subscriber.status not in _ON_THE_LIST and is_suppressed(session, key, subscriber.email):
+        raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
+    return subscriber
 
 
 def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:

@@ -268,14 +268,6 @@ def _store(session: Session, subscriber: Subscriber, before: _Details, after: _D
     return changed
 
 
-_OWNER_REASONS: Mapping[ConsentEvent, str] = MappingProxyType(
-    {
-        ConsentEvent.complained: "its owner reported our mail as spam",
-        ConsentEvent.unsubscribed: "its owner unsubscribed",
-    }
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class SuppressedAddress:
     """A suppressed address: ``reason`` and ``since`` when, and the ``status`` of its subscriber, None if it
@@ -319,7 +311,17 @@ def unsuppress(
     held, subscriber = lock_suppression(session, key, email), _find_subscriber(session, email)
     suppression = _require_liftable(email, held, subscriber)
     found = _describe(email, suppression, subscriber)
-    session.add(_make_lifted_record(suppression, by, why, context["method"], context["now"]))
+    session.add(
+        LiftedSuppression(
+            digest=suppression.digest,
+            reason=suppression.reason,
+            since=suppression.at,
+            lifted_at=context["now"],
+            method=context["method"],
+            lifted_by=by,
+            why=why,
+        )
+    )
     session.delete(suppression)
     session.flush()
     if subscriber is not None:
@@ -335,7 +337,7 @@ def _require_liftable(
         raise SuppressionError(
             f"{email} is not suppressed. To see whether it is on the list: mailer subscribers show {email}"
         )
-    if suppression.reason in _OWNER_REASONS:
+    if suppression.reason in _BY_OWNER:
         # Without a subscriber there is no link to come back through.
         way = (
             "with another address"
@@ -343,7 +345,7 @@ def _require_liftable(
             else "through the link in any newsletter they have received"
         )
         raise SuppressionError(
-            f"{email} stays suppressed: {_OWNER_REASONS[suppression.reason]} on {suppression.at:%Y-%m-%d}, "
+            f"{email} stays suppressed: {_SUPPRESSED_WHY[suppression.reason]} on {suppression.at:%Y-%m-%d}, "
             f"and only its owner can undo that, {way}."
         )
     return suppression
@@ -353,20 +355,6 @@ def _describe(email: str, suppression: Suppression, subscriber: Subscriber | Non
     status = None if subscriber is None else Status(subscriber.status)
     return SuppressedAddress(
         email=email, reason=ConsentEvent(suppression.reason), since=suppression.at, status=status
-    )
-
-
-def _make_lifted_record(
-    suppression: Suppression, by: str, why: str, method: str, now: datetime
-) -> LiftedSuppression:
-    return LiftedSuppression(
-        digest=suppression.digest,
-        reason=suppression.reason,
-        since=suppression.at,
-        lifted_at=now,
-        method=method,
-        lifted_by=by,
-        why=why,
     )
 
 

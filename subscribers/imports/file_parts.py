@@ -32,7 +32,7 @@ from subscribers.imports.files.delimited_text import BatchedRows, batch_rows, de
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import (
     FileSource,
-    ZipArchive,
+    ListArchive,
     describe_unsupported,
     describe_unsupported_archive,
     is_zip,
@@ -199,7 +199,7 @@ def _read_workbook(workbook: Workbook, options: ReadOptions) -> RawPart:
     )
 
 
-def _read_members(archive: ZipArchive, options: ReadOptions) -> Iterator[RawPart]:
+def _read_members(archive: ListArchive, options: ReadOptions) -> Iterator[RawPart]:
     names = [
         name for name in archive.names if name.lower().endswith(_TEXT_SUFFIXES) and "__MACOSX" not in name
     ]

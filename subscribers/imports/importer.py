@@ -193,7 +193,10 @@ class _Importer:
         self.duplicates.update(later)
         # A row that is itself a duplicate was the first of its address within its chunk.
         firsts = ((row, self.duplicates.get(first, first)) for row, first in self.duplicates.items())
-        self._refuse([RefusedRow(row=row, reason=_name_duplicate(first), file=file) for row, first in firsts])
+        same = gettext_noop("same address as row %(row)s.")
+        self._refuse(
+            [RefusedRow(row=row, reason=Phrase(same, row=first), file=file) for row, first in firsts]
+        )
         self.duplicates.clear()
 
     def _encode(self, chunks: Iterator[Chunk]) -> Generator[_EncodedChunk, None, None]:
@@ -300,7 +303,3 @@ class _DryRun(_Importer):
 
     def _update(self, changed: Sequence[Row[Any]]) -> None:
         pass
-
-
-def _name_duplicate(first: int) -> str:
-    return Phrase(gettext_noop("same address as row %(row)s."), row=first)

@@ -1,7 +1,7 @@
 """Describe one term of a segment by words that follow "partners who": "are in Mongolia or China"."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -12,10 +12,10 @@ from subscribers.models import Status
 from subscribers.segments.segment import Segment
 from subscribers.segments.terms import (
     BooleanOperator,
+    CalendarPeriod,
     DateRange,
     Expression,
     Group,
-    Period,
     Term,
     TermKey,
     conjuncts,
@@ -103,7 +103,7 @@ class Vocabulary:
         known = canonical_language(tag)
         return f"“{tag}”" if known is None else language_name(known, self.language)
 
-    def format_period(self, period: Period) -> str:
+    def format_period(self, period: CalendarPeriod) -> str:
         """Format a day, a month or a year: 1 May 2024, May 2024, 2024."""
         from babel.dates import format_date, format_skeleton
 
@@ -118,7 +118,25 @@ class Vocabulary:
 
 def describe_term(term: Term, vocabulary: Vocabulary) -> str:
     """Describe ``term``, starting with a plural verb: "follow Education", "are not tagged “press”"."""
-    return _DESCRIBERS[term.key](term, vocabulary)
+    match term.key:
+        case TermKey.country:
+            return _phrase(term, countries=name_countries(term, vocabulary))
+        case TermKey.sector:
+            return _phrase(term, sectors=join_phrases([vocabulary.sector(slug) for slug in term.values]))
+        case TermKey.language:
+            named = [vocabulary.name_language(tag) for tag in term.values]
+            return _phrase(term, languages=join_phrases(named))
+        case TermKey.status:
+            return _describe_status(term)
+        case TermKey.tag:
+            return _phrase(term, tags=_quote_values(term))
+        case TermKey.org | TermKey.consent:
+            return _phrase(term, words=_quote_values(term))
+        case TermKey.joined:
+            spans = [_describe_range(parse_date_range(text), vocabulary) for text in term.values]
+            return _phrase(term, time=join_phrases(spans))
+        case TermKey.got:
+            return _describe_got(term)
 
 
 def name_countries(term: Term, vocabulary: Vocabulary) -> str:
@@ -129,19 +147,7 @@ def name_statuses(values: Sequence[str], words: Mapping[str, str] = _STATUS_WORD
     return join_phrases([Phrase(words[value]) for value in values if value in words])
 
 
-def _describe_country(term: Term, vocabulary: Vocabulary) -> str:
-    return _phrase(term, countries=name_countries(term, vocabulary))
-
-
-def _describe_sector(term: Term, vocabulary: Vocabulary) -> str:
-    return _phrase(term, sectors=join_phrases([vocabulary.sector(slug) for slug in term.values]))
-
-
-def _describe_language(term: Term, vocabulary: Vocabulary) -> str:
-    return _phrase(term, languages=join_phrases([vocabulary.name_language(tag) for tag in term.values]))
-
-
-def _describe_status(term: Term, _: Vocabulary) -> str:
+def _describe_status(term: Term) -> str:
     being = name_statuses(term.values)
     said = [_phrase(term, status=being)] if being else []
     if Status.bounced in term.values:
@@ -151,20 +157,7 @@ def _describe_status(term: Term, _: Vocabulary) -> str:
     return join_phrases(said, AND) if term.negated else join_phrases(said)
 
 
-def _describe_tag(term: Term, _: Vocabulary) -> str:
-    return _phrase(term, tags=_quote_values(term))
-
-
-def _describe_words(term: Term, _: Vocabulary) -> str:
-    return _phrase(term, words=_quote_values(term))
-
-
-def _describe_joined(term: Term, vocabulary: Vocabulary) -> str:
-    spans = [_describe_range(parse_date_range(text), vocabulary) for text in term.values]
-    return _phrase(term, time=join_phrases(spans))
-
-
-def _describe_got(term: Term, _: Vocabulary) -> str:
+def _describe_got(term: Term) -> str:
     whole = [value for value in term.values if "/" not in value]
     stories = [value.partition("/") for value in term.values if "/" in value]
     named = [Phrase(gettext_noop("edition %(editions)s"), editions=join_phrases(whole))] if whole else []
@@ -173,21 +166,6 @@ def _describe_got(term: Term, _: Vocabulary) -> str:
         for edition, _, story in stories
     ]
     return _phrase(term, editions=join_phrases(named))
-
-
-_DESCRIBERS: Mapping[TermKey, Callable[[Term, Vocabulary], str]] = MappingProxyType(
-    {
-        TermKey.country: _describe_country,
-        TermKey.sector: _describe_sector,
-        TermKey.language: _describe_language,
-        TermKey.status: _describe_status,
-        TermKey.tag: _describe_tag,
-        TermKey.org: _describe_words,
-        TermKey.joined: _describe_joined,
-        TermKey.got: _describe_got,
-        TermKey.consent: _describe_words,
-    }
-)
 
 
 def _phrase(term: Term, **parameters: str) -> str:
@@ -224,19 +202,29 @@ def describe_segment(segment: Segment, vocabulary: Vocabulary = _NO_VOCABULARY) 
     """Describe who is in ``segment`` as a noun phrase; countries and languages have their CLDR names."""
     if not segment.terms:
         return Phrase(gettext_noop("everyone on the list"))
-    if len(segment.terms) == 1 and _is_or_group(segment.terms[0]):
-        group = segment.terms[0]
-        assert isinstance(group, Group)  # noqa: S101 - checked by the condition
-        first, *others = [_describe_partners(conjuncts(part), vocabulary) for part in group.parts]
-        for other in others:
-            first = Phrase(gettext_noop("%(first)s, or %(last)s"), first=first, last=other)
-        return first
+    match segment.terms:
+        case (Group(joiner=BooleanOperator.any, negated=False, parts=choices),):
+            first, *others = [_describe_partners(conjuncts(part), vocabulary) for part in choices]
+            for other in others:
+                first = Phrase(gettext_noop("%(first)s, or %(last)s"), first=first, last=other)
+            return first
     return _describe_partners(segment.terms, vocabulary)
 
 
 def describe_expression(expression: Expression, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
     """Describe one part of a segment: "are in Mongolia or China"."""
-    return _describe_predicate(expression, vocabulary)
+    if isinstance(expression, Term):
+        return describe_term(expression, vocabulary)
+    parts = [describe_expression(part, vocabulary) for part in expression.parts]
+    if expression.joiner is BooleanOperator.any:
+        together = join_phrases(parts, gettext_noop("either %(first)s, or %(last)s"))
+    elif len(parts) == 2:
+        together = Phrase(gettext_noop("both %(parts)s"), parts=join_phrases(parts, AND))
+    else:
+        together = Phrase(gettext_noop("at the same time %(parts)s"), parts=join_phrases(parts, AND))
+    if not expression.negated:
+        return together
+    return Phrase(gettext_noop("are not among those who %(together)s"), together=together)
 
 
 def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
@@ -255,33 +243,12 @@ def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> s
     # Groups come last: after an "or", an "and" would be read as part of it.
     rest.sort(key=lambda part: isinstance(part, Group))
     clauses = [
-        Phrase(gettext_noop("who %(predicate)s"), predicate=_describe_predicate(part, vocabulary))
+        Phrase(gettext_noop("who %(predicate)s"), predicate=describe_expression(part, vocabulary))
         for part in rest
     ]
     if not clauses:
         return said
     return Phrase(gettext_noop("%(partners)s %(clauses)s"), partners=said, clauses=join_phrases(clauses, AND))
-
-
-def _describe_predicate(expression: Expression, vocabulary: Vocabulary) -> str:
-    if isinstance(expression, Term):
-        return describe_term(expression, vocabulary)
-    parts = [_describe_predicate(part, vocabulary) for part in expression.parts]
-    if expression.joiner is BooleanOperator.any:
-        together = join_phrases(parts, gettext_noop("either %(first)s, or %(last)s"))
-    elif len(parts) == 2:
-        together = Phrase(gettext_noop("both %(parts)s"), parts=join_phrases(parts, AND))
-    else:
-        together = Phrase(gettext_noop("at the same time %(parts)s"), parts=join_phrases(parts, AND))
-    if not expression.negated:
-        return together
-    return Phrase(gettext_noop("are not among those who %(together)s"), together=together)
-
-
-def _is_or_group(expression: Expression) -> bool:
-    return (
-        isinstance(expression, Group) and expression.joiner is BooleanOperator.any and not expression.negated
-    )
 
 
 def _is_status_adjective(expression: Expression) -> bool:

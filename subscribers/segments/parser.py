@@ -18,7 +18,7 @@ from subscribers.segments.terms import (
     SAVED_KEY,
     BooleanOperator,
     Expression,
-    Lookups,
+    SegmentLookups,
     Term,
     TermKey,
     depth,
@@ -51,7 +51,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def parse_value(key: TermKey, word: str, lookups: Lookups) -> str:
+def parse_value(key: TermKey, word: str, lookups: SegmentLookups) -> str:
     """Return a value as it is stored, or raise ValueError that says what to write."""
     return _PARSERS[key](word, lookups)
 
@@ -78,7 +78,7 @@ def list_choices(names: Iterable[str], none: str) -> str:
     return gettext_noop("Choose from: %(names)s.") % {"names": shown}
 
 
-def _parse_country(word: str, _: Lookups) -> str:
+def _parse_country(word: str, _: SegmentLookups) -> str:
     code = word.strip().upper()
     if is_country(code):
         return code
@@ -92,7 +92,7 @@ def _parse_country(word: str, _: Lookups) -> str:
     )
 
 
-def _parse_sector(word: str, lookups: Lookups) -> str:
+def _parse_sector(word: str, lookups: SegmentLookups) -> str:
     slug = word.strip().casefold()
     if lookups.sectors is None:
         return slug
@@ -110,7 +110,7 @@ def _parse_sector(word: str, lookups: Lookups) -> str:
     )
 
 
-def _parse_language(word: str, _: Lookups) -> str:
+def _parse_language(word: str, _: SegmentLookups) -> str:
     tag = word.strip().lower().replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
         raise ValueError(
@@ -120,7 +120,7 @@ def _parse_language(word: str, _: Lookups) -> str:
     return tag
 
 
-def _parse_status(word: str, _: Lookups) -> str:
+def _parse_status(word: str, _: SegmentLookups) -> str:
     status = word.strip().casefold()
     if status in Status.__members__:
         return status
@@ -131,14 +131,14 @@ def _parse_status(word: str, _: Lookups) -> str:
     )
 
 
-def _parse_tag(word: str, _: Lookups) -> str:
+def _parse_tag(word: str, _: SegmentLookups) -> str:
     try:
         return clean_tag(word)
     except DetailError as error:
         raise ValueError(error.reason) from error
 
 
-def _parse_organisation(word: str, _: Lookups) -> str:
+def _parse_organisation(word: str, _: SegmentLookups) -> str:
     try:
         words = clean_line(word, "org")
     except DetailError as error:
@@ -148,11 +148,11 @@ def _parse_organisation(word: str, _: Lookups) -> str:
     return words
 
 
-def _parse_joined(word: str, _: Lookups) -> str:
+def _parse_joined(word: str, _: SegmentLookups) -> str:
     return parse_date_range(word).text
 
 
-def _parse_edition(word: str, lookups: Lookups) -> str:
+def _parse_edition(word: str, lookups: SegmentLookups) -> str:
     if lookups.deliveries is None:
         raise ValueError(
             gettext_noop("got: cannot be used here, because deliveries are not known. Leave it out.")
@@ -177,7 +177,7 @@ def _parse_edition(word: str, lookups: Lookups) -> str:
     return name + slash + story
 
 
-def _parse_consent(word: str, _: Lookups) -> str:
+def _parse_consent(word: str, _: SegmentLookups) -> str:
     said = re.sub(r"[\s_-]+", "-", normalize("NFKC", word).strip().casefold())
     if said in ConsentEvent.__members__ or said in _METHODS or IMPORT.fullmatch(said):
         return said
@@ -199,7 +199,7 @@ def _parse_consent(word: str, _: Lookups) -> str:
     return said
 
 
-_PARSERS: Mapping[TermKey, Callable[[str, Lookups], str]] = MappingProxyType(
+_PARSERS: Mapping[TermKey, Callable[[str, SegmentLookups], str]] = MappingProxyType(
     {
         TermKey.country: _parse_country,
         TermKey.sector: _parse_sector,
@@ -268,7 +268,7 @@ class ParsedExpression:
     parts: tuple[WrittenPart, ...] = ()
 
 
-def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) -> ParsedExpression:
+def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> ParsedExpression:
     """Parse ``text`` into a tree in which saved segments are replaced by what they mean now.
 
     ``path`` lists the saved segments that led here, so that none refers to itself.
@@ -305,7 +305,7 @@ class _Parser:
     """Parses one text; ``position`` is how far it has come, and ``open_parentheses`` are the positions of
     those that are not closed yet."""
 
-    def __init__(self, text: str, lookups: Lookups, path: tuple[str, ...]) -> None:
+    def __init__(self, text: str, lookups: SegmentLookups, path: tuple[str, ...]) -> None:
         self.text = text
         self.lookups = lookups
         self.path = path

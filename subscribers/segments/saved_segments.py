@@ -19,7 +19,7 @@ from locales.phrase import Phrase, gettext_noop
 from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
 from subscribers.segments.parser import EVERYONE, did_you_mean, list_choices, parse_expression
-from subscribers.segments.terms import Lookups
+from subscribers.segments.terms import SegmentLookups
 
 _NAME = re.compile(r"\w[\w.-]*")
 _MAX_NAME_LENGTH = 64
@@ -80,7 +80,7 @@ def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
 
 
 def save_segment(
-    connection: Connection, name: str, text: str, lookups: Lookups, *, now: datetime
+    connection: Connection, name: str, text: str, lookups: SegmentLookups, *, now: datetime
 ) -> NamedSegment | None:
     """Save ``text`` as ``name``; return what was saved under it before, if anything. The caller commits.
 
@@ -104,7 +104,7 @@ def save_segment(
     return before
 
 
-def delete_segment(connection: Connection, name: str, lookups: Lookups) -> NamedSegment:
+def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -> NamedSegment:
     """Delete the segment saved as ``name`` and return it. The caller commits.
 
     Raises:
@@ -122,7 +122,7 @@ def delete_segment(connection: Connection, name: str, lookups: Lookups) -> Named
 
 
 def rename_segment(
-    connection: Connection, name: str, new_name: str, lookups: Lookups, *, now: datetime
+    connection: Connection, name: str, new_name: str, lookups: SegmentLookups, *, now: datetime
 ) -> NamedSegment:
     """Give the segment saved as ``name`` another name, also where other saved segments use it.
 
@@ -156,7 +156,7 @@ def rename_segment(
     return find_saved_segment(connection, key)
 
 
-def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: Lookups) -> str:
+def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: SegmentLookups) -> str:
     """Replace ``name`` in the text of ``other``, and change nothing else."""
     try:
         places = [place for place in parse_expression(other.text, lookups).names if place.name == name]
@@ -191,7 +191,7 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
         ) from error
 
 
-def _is_part_of(name: str, other: NamedSegment, lookups: Lookups) -> bool:
+def _is_part_of(name: str, other: NamedSegment, lookups: SegmentLookups) -> bool:
     try:
         return name in parse_expression(other.text, lookups).named
     except SegmentError:

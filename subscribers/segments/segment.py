@@ -22,8 +22,8 @@ from subscribers.segments.terms import (
     BooleanOperator,
     DeliveryLookup,
     Expression,
-    Lookups,
     SavedSegmentLookup,
+    SegmentLookups,
     Term,
     TermKey,
     conjuncts,
@@ -81,7 +81,7 @@ def parse_segment(
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYONE}:
         return Segment(text=EVERYONE, terms=())
-    known = Lookups(sectors=sectors, deliveries=deliveries, saved=saved)
+    known = SegmentLookups(sectors=sectors, deliveries=deliveries, saved=saved)
     understood = parse_expression(stripped, known)
     tree = understood.tree
     written = to_text(tree) if understood.named else stripped
@@ -133,7 +133,7 @@ class SegmentFilters:
         return not any(getattr(self, field.name) for field in fields(self))
 
 
-def read_filters(text: str, lookups: Lookups) -> SegmentFilters:
+def read_filters(text: str, lookups: SegmentLookups) -> SegmentFilters:
     """Read the filters of a segment.
 
     Raises:
@@ -163,7 +163,7 @@ def _as_filter(meaning: Expression) -> Term | None:
     return None
 
 
-def write_filters(filters: SegmentFilters, lookups: Lookups) -> str:
+def write_filters(filters: SegmentFilters, lookups: SegmentLookups) -> str:
     """Write filters as the text of a segment; empty for everyone.
 
     Whether a value is valid is found when the text is parsed.
@@ -180,7 +180,7 @@ def write_filters(filters: SegmentFilters, lookups: Lookups) -> str:
     return " ".join([*terms, *([others] if others else [])])
 
 
-def _is_choice(text: str, lookups: Lookups) -> bool:
+def _is_choice(text: str, lookups: SegmentLookups) -> bool:
     try:
         return not parse_expression(text, lookups).parts
     except SegmentError:

@@ -7,11 +7,10 @@ Python's own tables.
 
 import calendar
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 from unicodedata import normalize
 
@@ -85,7 +84,7 @@ _SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Period:
+class CalendarPeriod:
     """A year, a month or a day: ``text`` as in ``2024-05``, its ``first`` and its ``last`` day."""
 
     text: str
@@ -98,8 +97,8 @@ class DateRange:
     """A range of days. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``, and always empty with ``end``."""
 
     sign: str
-    start: Period
-    end: Period | None = None
+    start: CalendarPeriod
+    end: CalendarPeriod | None = None
 
     @property
     def text(self) -> str:
@@ -146,7 +145,7 @@ def parse_date_range(text: str) -> DateRange:
     return DateRange(sign=_SIGN_ALIASES.get(sign, sign), start=start, end=end)
 
 
-def _parse_period(words: str, whole: str) -> Period:
+def _parse_period(words: str, whole: str) -> CalendarPeriod:
     match = _PERIOD.fullmatch(words.strip())
     if match is None:
         raise ValueError(
@@ -168,9 +167,9 @@ def _parse_period(words: str, whole: str) -> Period:
             gettext_noop("%(words)s is not a date in the calendar.") % {"words": words.strip()}
         ) from error
     if day:
-        return Period(text=first.isoformat(), first=first, last=first)
+        return CalendarPeriod(text=first.isoformat(), first=first, last=first)
     last = date(year, month or 12, calendar.monthrange(year, month or 12)[1])
-    return Period(text=f"{year}-{month:02}" if month else str(year), first=first, last=last)
+    return CalendarPeriod(text=f"{year}-{month:02}" if month else str(year), first=first, last=last)
 
 
 def _midnight(day: date) -> datetime:
@@ -209,7 +208,7 @@ class SavedSegmentLookup(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookups:
+class SegmentLookups:
     """What the parser of a segment can look things up in; None means not available.
 
     ``sectors`` are the configured slugs; if None, any word is accepted as a sector.
@@ -279,46 +278,41 @@ class Term:
         Raises:
             ValueError: it asks about deliveries, and ``deliveries`` is None.
         """
-        if self.key is TermKey.got:
-            if deliveries is None:
-                raise ValueError("got: needs deliveries, and none were given")
+        if self.key is TermKey.got and deliveries is not None:
             condition = deliveries.has_got(self.values)
         else:
-            condition = _CONDITIONS[self.key](self.values)
+            condition = _make_condition(self.key, self.values)
         return not_(condition) if self.negated else condition
 
 
-def _has_country(codes: tuple[str, ...]) -> ColumnElement[bool]:
-    country = col(Subscriber.country)
-    return and_(country.is_not(None), country.in_(codes))
-
-
-def _follows_sector(sectors: tuple[str, ...]) -> ColumnElement[bool]:
-    mine = col(SubscriberSector.subscriber_id) == col(Subscriber.id)
-    return exists().where(mine, col(SubscriberSector.sector).in_(sectors)).correlate(Subscriber)
+def _make_condition(key: TermKey, values: tuple[str, ...]) -> ColumnElement[bool]:
+    match key:
+        case TermKey.country:
+            return and_(col(Subscriber.country).is_not(None), col(Subscriber.country).in_(values))
+        case TermKey.sector:
+            mine = col(SubscriberSector.subscriber_id) == col(Subscriber.id)
+            return exists().where(mine, col(SubscriberSector.sector).in_(values)).correlate(Subscriber)
+        case TermKey.tag:
+            mine = col(SubscriberTag.subscriber_id) == col(Subscriber.id)
+            return exists().where(mine, col(SubscriberTag.tag).in_(values)).correlate(Subscriber)
+        case TermKey.language:
+            return _reads_language(values)
+        case TermKey.status:
+            return col(Subscriber.status).in_([Status(value) for value in values])
+        case TermKey.org:
+            return or_(*(contains_words(col(Subscriber.organisation), words) for words in values))
+        case TermKey.joined:
+            return or_(*map(_joined_in, values))
+        case TermKey.consent:
+            return _has_consent_record(values)
+        case TermKey.got:
+            raise ValueError("got: needs deliveries, and none were given")
 
 
 def _reads_language(languages: tuple[str, ...]) -> ColumnElement[bool]:
     language = func.lower(col(Subscriber.language))
     variants = [language.startswith(f"{wanted}-", autoescape=True) for wanted in languages]
     return and_(col(Subscriber.language).is_not(None), or_(language.in_(languages), *variants))
-
-
-def _has_status(statuses: tuple[str, ...]) -> ColumnElement[bool]:
-    return col(Subscriber.status).in_([Status(status) for status in statuses])
-
-
-def _has_tag(tags: tuple[str, ...]) -> ColumnElement[bool]:
-    mine = col(SubscriberTag.subscriber_id) == col(Subscriber.id)
-    return exists().where(mine, col(SubscriberTag.tag).in_(tags)).correlate(Subscriber)
-
-
-def _has_organisation(words: tuple[str, ...]) -> ColumnElement[bool]:
-    return or_(*(contains_words(col(Subscriber.organisation), word) for word in words))
-
-
-def _joined_in_any(spans: tuple[str, ...]) -> ColumnElement[bool]:
-    return or_(*map(_joined_in, spans))
 
 
 def _joined_in(text: str) -> ColumnElement[bool]:
@@ -336,20 +330,6 @@ def _has_consent_record(words: tuple[str, ...]) -> ColumnElement[bool]:
     said = [method.in_(words), *([col(ConsentRecord.event).in_(events)] if events else [])]
     said += [col(ConsentRecord.import_id).in_(imports)] if imports else []
     return exists().where(mine, or_(*said)).correlate(Subscriber)
-
-
-_CONDITIONS: Mapping[TermKey, Callable[[tuple[str, ...]], ColumnElement[bool]]] = MappingProxyType(
-    {
-        TermKey.country: _has_country,
-        TermKey.sector: _follows_sector,
-        TermKey.language: _reads_language,
-        TermKey.status: _has_status,
-        TermKey.tag: _has_tag,
-        TermKey.org: _has_organisation,
-        TermKey.joined: _joined_in_any,
-        TermKey.consent: _has_consent_record,
-    }
-)
 
 
 class BooleanOperator(StrEnum):

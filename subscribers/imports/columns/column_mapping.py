@@ -208,7 +208,9 @@ def _map_listmonk(
 ) -> ColumnMapping:
     folded = [fold(title) for title in header.titles]
     attributes = folded.index("attributes")
-    places = {column: (folded.index(column),) for column in ("email", "name") if column in folded}
+    places: dict[str, tuple[int, ...]] = {
+        column: (folded.index(column),) for column in ("email", "name") if column in folded
+    }
     # There is no status in what listmonk itself would import.
     place = folded.index("status") if "status" in folded else None
     status = () if place is None else (make_status_column(header.titles[place], place),)

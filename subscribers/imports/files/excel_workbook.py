@@ -10,7 +10,7 @@ from posixpath import dirname, join, normpath
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.file_source import FileSource, ZipArchive
+from subscribers.imports.files.file_source import FileSource, ListArchive
 from subscribers.imports.files.workbook import (
     BLOCK_BYTES,
     MAX_SHEETS,
@@ -169,7 +169,7 @@ class _Collector:
 class ExcelPackage:
     """The parts of a workbook: which sheets it has and where, which formats are dates, the shared texts."""
 
-    def __init__(self, archive: ZipArchive) -> None:
+    def __init__(self, archive: ListArchive) -> None:
         self.file = archive.name
         self._archive = archive
         # Names of parts are compared without case (ECMA-376, part 2).
@@ -291,7 +291,7 @@ def is_excel_workbook(names: tuple[str, ...]) -> bool:
     return any(name.startswith("xl/workbook") and name.endswith(".xml") for name in names)
 
 
-def open_excel_workbook(archive: ZipArchive) -> Workbook:
+def open_excel_workbook(archive: ListArchive) -> Workbook:
     """Return the workbook in ``archive``; it is read while its sheets are."""
     package = ExcelPackage(archive)
     sheets = tuple(

@@ -51,7 +51,7 @@ _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZipArchive:
+class ListArchive:
     """An archive whose contents have been checked and found harmless."""
 
     name: str
@@ -76,12 +76,12 @@ def is_zip(source: FileSource) -> bool:
 
 
 @contextmanager
-def open_archive(source: FileSource) -> Iterator[ZipArchive]:
+def open_archive(source: FileSource) -> Iterator[ListArchive]:
     """Open the archive in ``source`` for the block; refuse one that is damaged, encrypted or hostile."""
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as opened:
             _refuse_hostile(source.name, opened.infolist())
-            yield ZipArchive(name=source.name, zip=opened)
+            yield ListArchive(name=source.name, zip=opened)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ImportFileError(
             source.name,
@@ -223,7 +223,7 @@ def describe_unsupported(source: FileSource) -> str | None:
     return None
 
 
-def describe_unsupported_archive(archive: ZipArchive) -> str | None:
+def describe_unsupported_archive(archive: ListArchive) -> str | None:
     """Return the same for an archive, None if it may be one of lists."""
     found = next((words for name, words in _DOCUMENTS.items() if name in archive.names), None)
     if found is None and "mimetype" in archive.names and "content.xml" in archive.names:

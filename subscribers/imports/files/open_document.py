@@ -9,7 +9,7 @@ from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.excel_workbook import format_number
-from subscribers.imports.files.file_source import FileSource, ZipArchive
+from subscribers.imports.files.file_source import FileSource, ListArchive
 from subscribers.imports.files.workbook import (
     MAX_ROWS,
     MAX_SHEETS,
@@ -50,13 +50,13 @@ _MAX_SPACES = 1000
 _MIDNIGHT = re.compile(r"T00:00(:00(\.0+)?)?$")
 
 
-def is_open_document(archive: ZipArchive) -> bool:
+def is_open_document(archive: ListArchive) -> bool:
     if _CONTENT not in archive.names or "mimetype" not in archive.names:
         return False
     return archive.member("mimetype").read_start(len(_TYPE)) == _TYPE.encode()
 
 
-def open_open_document(archive: ZipArchive) -> Workbook:
+def open_open_document(archive: ListArchive) -> Workbook:
     """Return the spreadsheet in ``archive``; its rows are read while its sheets are."""
     if _is_encrypted(archive):
         raise ImportFileError(
@@ -77,7 +77,7 @@ def open_open_document(archive: ZipArchive) -> Workbook:
     return Workbook(file=archive.name, form="OpenDocument spreadsheet", sheets=sheets)
 
 
-def _is_encrypted(archive: ZipArchive) -> bool:
+def _is_encrypted(archive: ListArchive) -> bool:
     manifest = "META-INF/manifest.xml"
     return manifest in archive.names and b"encryption-data" in archive.member(manifest).read_start(1 << 20)
 

@@ -24,7 +24,7 @@ from mailer.settings import CampaignSettings, FeedbackSettings, LawSettings, Web
 from mailer.workspace import Workspace
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.saved_segments import save_segment as save_segment
-from subscribers.segments.terms import Lookups
+from subscribers.segments.terms import SegmentLookups
 from tests.campaigns.approvals.calls_at_once import run_together
 from tests.factories.campaigns import count_campaigns, with_sender, with_settings
 from tests.factories.deliveries import FakeClock, read_campaign, read_states
@@ -329,7 +329,7 @@ def test_a_saved_segment_that_means_something_else_is_another_segment(
     def save(text: str) -> None:
         with Session(engine) as session:
             connection = session.connection()
-            known = Lookups(sectors=None, deliveries=None, saved=SavedSegmentStore(connection))
+            known = SegmentLookups(sectors=None, deliveries=None, saved=SavedSegmentStore(connection))
             save_segment(connection, "east", text, known, now=now)
             session.commit()
 

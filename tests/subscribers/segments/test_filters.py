@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from subscribers.errors import SegmentError
 from subscribers.segments.parser import parse_expression
 from subscribers.segments.segment import SegmentFilters, read_filters, write_filters
-from subscribers.segments.terms import Expression, Lookups, conjuncts
+from subscribers.segments.terms import Expression, SegmentLookups, conjuncts
 from tests.subscribers.segments.oracle import EDITIONS, SECTORS, spelt
 
 
@@ -34,7 +34,7 @@ class Saved:
         return [*self._TEXTS]
 
 
-LOOKUPS = Lookups(sectors=SECTORS, deliveries=Editions(), saved=Saved())  # type: ignore[arg-type]
+LOOKUPS = SegmentLookups(sectors=SECTORS, deliveries=Editions(), saved=Saved())  # type: ignore[arg-type]
 
 
 def mean(text: str) -> frozenset[Expression]:

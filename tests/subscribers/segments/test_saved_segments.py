@@ -16,7 +16,7 @@ from subscribers.segments.saved_segments import (
     save_segment,
 )
 from subscribers.segments.segment import Segment, parse_segment
-from subscribers.segments.terms import Lookups
+from subscribers.segments.terms import SegmentLookups
 
 SECTORS = ("education", "culture")
 
@@ -26,7 +26,7 @@ class Store:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self.connection = session.connection()
-        self.known = Lookups(sectors=SECTORS, saved=SavedSegmentStore(self.connection))
+        self.known = SegmentLookups(sectors=SECTORS, saved=SavedSegmentStore(self.connection))
         self.now = now
 
     def save(self, name: str, text: str) -> None:
@@ -140,7 +140,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion(store: Store) -> None:
 
 def test_a_saved_segment_that_no_longer_parses_is_named(store: Store, session: Session) -> None:
     store.save("teachers", "sector:education")
-    renamed = Lookups(sectors=("learning",), saved=SavedSegmentStore(session.connection()))
+    renamed = SegmentLookups(sectors=("learning",), saved=SavedSegmentStore(session.connection()))
     reason = r'saved segment "teachers": There is no sector "education"'
     with pytest.raises(SegmentError, match=reason) as caught:
         parse_segment("tag:x segment:teachers", sectors=renamed.sectors, saved=renamed.saved)
@@ -151,7 +151,7 @@ def test_a_segment_used_by_others_is_not_deleted(store: Store) -> None:
     store.save("a", "tag:x")
     store.save("b", "segment:a sector:education")
     for sectors in (SECTORS, ("learning",)):  # also when b cannot be read any more
-        known = Lookups(sectors=sectors, saved=store.known.saved)
+        known = SegmentLookups(sectors=sectors, saved=store.known.saved)
         with pytest.raises(SavedSegmentError, match='"a" is used in b'):
             delete_segment(store.connection, "a", known)
     assert delete_segment(store.connection, "b", store.known).text == "segment:a sector:education"
@@ -173,7 +173,7 @@ class ConcurrentSaver(SavedSegmentStore):
 
 def test_saving_a_name_concurrently_overwrites_nothing(store: Store) -> None:
     store.save("a", "tag:x")
-    known = Lookups(sectors=SECTORS, saved=ConcurrentSaver(store))
+    known = SegmentLookups(sectors=SECTORS, saved=ConcurrentSaver(store))
     with pytest.raises(SavedSegmentError, match='Someone else has just saved "east"'):
         save_segment(store.connection, "east", "segment:a", known, now=store.now)
 
@@ -209,7 +209,7 @@ def test_a_segment_is_not_renamed_to_a_name_that_is_taken_or_invalid(store: Stor
 def test_a_segment_is_not_renamed_while_one_that_may_use_it_cannot_be_read(store: Store) -> None:
     store.save("a", "tag:x")
     store.save("b", "segment:a sector:education")
-    known = Lookups(sectors=("learning",), saved=store.known.saved)
+    known = SegmentLookups(sectors=("learning",), saved=store.known.saved)
     with pytest.raises(SavedSegmentError, match="Correct or delete b first"):
         rename_segment(store.connection, "a", "c", known, now=store.now)
     assert [saved.name for saved in list_saved_segments(store.connection)] == ["a", "b"]
