@@ -1,4 +1,14 @@
-"""Finds people and organisations on a list of any length, page by page."""
+"""The list page by page, quick on a list of any length: people, and organisations with theirs.
+
+A page begins after a row, never after a number of rows, so the thousandth page takes as long as the first. A
+condition that few people meet would make one query look through the whole list; so each looks at a limited
+number of people, and a page may end before it is full and say where to go on. If a tag, sector or country has
+few people, those are looked at and nobody else.
+
+Whoever looks for “mei” means an address or a name that begins so, then an organisation, and last any of these
+that has it somewhere: each part is in the order of an index. Letters are found in both cases where an index
+has them so. An organisation is what people's entries say, letter by letter; two spellings are two.
+"""
 
 import re
 from collections.abc import Sequence

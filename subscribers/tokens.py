@@ -1,4 +1,33 @@
-"""HMAC-SHA256 of many messages that begin alike."""
+"""Signed tokens in links: who and what a link is for. This module does not use the database.
+
+A token of a link is 29 bytes, 39 characters in a URL, and is one of two kinds:
+
+- a newsletter link: key number (1 byte), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
+  expires, because an unsubscribe link has to work for as long as the mail exists, and every key we have ever
+  used verifies it, unless it was retired;
+- a mailed link, for what a forwarded newsletter must not allow: key number (1 byte), link (8), the second it
+  expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
+  outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
+
+A token in a link whose clicks are counted names nobody: :mod:`subscribers.click_tokens`.
+
+A token in an address of mail is 25 bytes, 50 hex digits, because mail programs and servers change the case
+of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
+(4), 16 bytes of the same HMAC. It never expires either.
+
+A code at the foot of a message is 75 bits, typed as 16 characters of Crockford's base32 in four groups
+(https://www.crockford.com/base32.html), the last one a check: campaign (27 bits), 16 bits that differ between
+its readers, and 32 bits of the same HMAC. Whoever checks one learns the campaign and nothing of its reader.
+It takes four billion guesses to make one, and the page that checks them counts; a real one is easier to copy.
+The check is the value at a primitive element of GF(32) of the polynomial whose coefficients are the
+characters. It finds every single wrong character, and every two that changed places.
+
+The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
+
+A key is retired when somebody else may have it, because whoever has a key can make links. A key that was only
+replaced by a newer one still verifies links, but only of campaigns up to its last day: the payload says which
+day that is, and its reader knows the campaigns.
+"""
 
 import base64
 import binascii

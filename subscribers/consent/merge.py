@@ -1,7 +1,10 @@
-"""What merging two subscribers comes to: which details, choices and status stay. Reads and writes nothing.
+"""Merge two subscribers who are one person. Nothing here commits.
 
-What a person or the team has decided holds for both addresses: whoever left, complained or was suppressed
-with either gets no more mail. That an address bounced says nothing of the other one.
+Both rows stay, because messages and their links refer to them. The one that is merged keeps its address
+alone, so that no import brings it back as somebody else, and the other stands for it from then on
+(:func:`subscribers.queries.find_kept_subscriber`). The records of both stay as they are. What a person or the
+team has decided holds for both addresses: whoever left, complained or was suppressed with either gets no more
+mail. That an address bounced says nothing of the other one.
 """
 
 import hashlib

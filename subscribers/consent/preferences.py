@@ -1,4 +1,7 @@
-"""What subscribers change themselves: preferences, the consent to record their clicks, their address."""
+"""What subscribers change themselves: preferences, the consent to record their clicks, their address.
+
+Nothing here commits.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields

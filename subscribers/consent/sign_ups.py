@@ -1,7 +1,8 @@
-"""Double opt-in: signing up on a page, and confirming from the mailbox.
+"""Double opt-in: signing up on a page, confirming from the mailbox, and being admitted by the team.
 
-Signing up alone never starts any mail, and signing up with a suppressed address has no effect. Nothing here
-commits. The page must show a visitor the same answer in every case.
+Signing up alone never starts any mail, and signing up with a suppressed address has no effect. The page must
+show a visitor the same answer in every case. Where a person of the team admits sign-ups, nobody gets mail
+until then: a new subscriber stays pending, one who had left stays gone. Nothing here commits.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,8 @@
-"""Changes that the team makes to one subscriber: add, edit, tag, pause, unsubscribe, each with its record.
+"""Changes that the team makes to one subscriber, each with its record. Nothing here commits.
 
-Every value is checked by the functions that an import uses. Nothing here commits.
+Every value is checked by the functions that an import uses. Lifting a suppression makes nobody active: a
+subscriber who is gone stays so until they come back themselves, and the team cannot undo what the owner of an
+address asked for.
 """
 
 from collections.abc import Collection, Mapping

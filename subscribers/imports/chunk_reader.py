@@ -1,4 +1,4 @@
-"""An iterator that works in its own thread while this one waits for the database."""
+"""Read the rows of a file into chunks for the staging table, in a thread beside the one that stores them."""
 
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence

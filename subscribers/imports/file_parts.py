@@ -1,4 +1,4 @@
-"""Open a file for import: detect its format and return its rows with the mapping of its columns."""
+"""Open a file for import: its format and rows, what its columns are taken for, and a first look at both."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,13 @@
-"""Find the address in a cell as people and address books write it: with a name, with others, with a link.
+"""Parse rows of a file into the details of subscribers, before anything is stored.
 
-:mod:`subscribers.address` stays strict: on a page, a person can correct what they typed. A cell was copied
-from a mail, exported by a program or pasted from a web page, and what is meant is seldom in doubt.
+A list of a million people contains forty countries, six languages and a few thousand domains and
+organisations, so the values of cells are cached. Ordinary addresses take a fast path, which is tested against
+the rules of :mod:`subscribers.address` with addresses of every kind. Others are looked for in their cell as
+people and programs write them: with a name, with others, with a link. What is meant there is seldom in doubt.
+
+Rows of our own columns are parsed by the column. One regular expression over five hundred addresses, or one
+question whether five hundred names are printable, takes a third of the time of five hundred. In a column with
+an odd cell, cells are parsed one by one; a row that is refused, or takes more than this, is left to the rest.
 """
 
 import re

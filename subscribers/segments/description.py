@@ -1,4 +1,9 @@
-"""Describe one term of a segment by words that follow "partners who": "are in Mongolia or China"."""
+"""Describe a segment in words: "active partners in Mongolia or China who follow Education".
+
+English has no parentheses, so nested groups are expressed with "either … or" and "both … and". The result is
+grammatical for any segment, which the tests check. It is a phrase (:class:`locales.phrase.Phrase`), which a
+page shows in its own language; names of places and sectors are in that of the vocabulary.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,14 @@
-"""Validate the values of a segment's terms and convert them to how they are stored."""
+"""Parse a segment from left to right, with a caret under whatever is invalid.
+
+The grammar, loosest first::
+
+    either   = both { "or" both }
+    both     = item { item }
+    item     = [ "-" ] ( key ":" value { "," value } | "(" either ")" )
+
+The full-width characters of Chinese and Japanese keyboards mean the same as their ASCII equivalents. Length,
+depth and the number of values are limited, so that even hostile text is cheap to parse.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

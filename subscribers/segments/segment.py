@@ -1,10 +1,10 @@
-"""Segments: a small query language for choosing subscribers, translated into SQL.
+"""Segments: a small query language for choosing subscribers, and the form of filters that says the same.
 
 ``country:MN,CN sector:education -tag:press`` means: in Mongolia or China, and following education, and not
 tagged press. Terms side by side are joined by "and", values by "or", a hyphen negates a term, and ``or`` and
 parentheses combine terms: ``country:MN or (country:CN tag:press)``. For the parser see
-:mod:`subscribers.segments.parser`, for the terms :mod:`subscribers.segments.terms`. No value ever becomes
-part of the SQL text: everything a user writes is a bound parameter.
+:mod:`subscribers.segments.parser`, for the terms :mod:`subscribers.segments.terms`. A text is read into
+filters, and filters are written as a text that means the same; saved segments keep their names there.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,8 +1,13 @@
-"""Case-insensitive search in any script, with the same results on every database.
+"""The terms of a segment, and trees of them joined by "and" or "or": as text, and as conditions in SQL.
+
+No value ever becomes part of the SQL text: everything a user writes is a bound parameter. Trees are
+normalised: a group has at least two parts, none of which is an unnegated group with the same operator, and
+nothing is negated twice. So writing a tree as text and parsing it again gives an equal tree.
 
 SQLite's ``lower`` only handles ASCII and PostgreSQL's depends on how the server was set up, so neither
-reliably finds "ЮНЕСКО" for "юнеско". Here each letter matches both its cases, and the pattern is made from
-Python's own tables.
+reliably finds "ЮНЕСКО" for "юнеско". In :func:`contains_words` each letter matches both its cases, by
+Python's own tables. Dates (``2024``, ``2024-05``, ``>=2024-05-31``, ``2023..2024-06``) are days in UTC, as
+are the times in the list. What was sent, and what is saved under a name, is looked up by the caller.
 """
 
 import calendar

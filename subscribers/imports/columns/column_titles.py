@@ -1,4 +1,9 @@
-"""Which of our columns a title stands for, in the languages of our partners."""
+"""Which row names the columns, and what its titles stand for: in the languages of our partners, or by format.
+
+The row may be below others, or nowhere if the first row is somebody already. Files of programs we know are
+told by several of their columns; those of Outlook by their number, since their titles are translated, but
+there are always 92 in the same order.
+"""
 
 import re
 import tomllib

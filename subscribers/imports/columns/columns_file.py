@@ -1,4 +1,4 @@
-"""A TOML file that maps the columns of someone's own file to ours."""
+"""The columns file: a TOML file that maps the columns of someone's own file to ours, read and written."""
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,4 @@
-"""Guess which column holds what: by the format, by titles in ten languages, and by what the cells look
-like.
-"""
+"""Guess which column holds what: by format, titles in ten languages and cells; and let people correct it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

@@ -1,4 +1,8 @@
-"""Which column of a file holds what: for a known format, by a guess, or as a person described it."""
+"""Which column of a file holds what, and rows read by it: an address, a whole name, what they say of leaving.
+
+Files in our own format have our columns, in any order, with or without the optional ones. listmonk keeps the
+details as JSON in one column, ``attributes``.
+"""
 
 import csv
 import json

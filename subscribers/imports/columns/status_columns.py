@@ -1,4 +1,4 @@
-"""Read the columns that tell who left, and count what each of their values was taken for.
+"""The columns that tell who left: found by titles and cells, read, and counted by what values were taken for.
 
 A value that is not understood makes nobody active: its row is put aside, and at the end of the file the
 import stops and asks.

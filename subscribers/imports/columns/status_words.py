@@ -1,4 +1,4 @@
-"""What a cell says about whether a person gets mail, by its words in any of the languages we know.
+"""What titles and cells say about whether a person gets mail, by words in any of the languages we know.
 
 A word that is not known has no meaning here, and nobody becomes active because of one.
 """

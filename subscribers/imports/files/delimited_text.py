@@ -1,4 +1,7 @@
-"""Rows of a sheet that can be taken by the hundred, without an object for each."""
+"""Rows of a delimited text file, numbered as lines of the file, which can be taken by the hundred.
+
+The first line is row 1, empty rows count, and a quoted cell with line breaks is part of one row.
+"""
 
 import csv
 import io

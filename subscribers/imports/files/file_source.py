@@ -1,4 +1,7 @@
-"""The bytes of a file, or of a file in an archive, which can be read from the start more than once."""
+"""The bytes of a file or of a file in a ZIP archive, never unpacked onto the disk; and what we do not read.
+
+The name of a file is not asked: many a program exports a web page and calls it ``.xls``.
+"""
 
 import lzma
 import re

@@ -1,4 +1,4 @@
-"""Parse XML of any size in constant memory, and refuse what would fill it.
+"""Workbooks of Excel and LibreOffice: their XML in constant memory, rows from cells, and which sheet to read.
 
 A workbook of a few megabytes can unfold to a gigabyte of XML, so nothing here keeps a document. Python's
 expat reports each element once and forgets it; the limits are for the four things it does keep: a token that
