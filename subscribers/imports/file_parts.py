@@ -1,10 +1,11 @@
 """Open a file for import: its format and rows, what its columns are taken for, and a first look at both."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from locales.phrase import gettext_noop
 from subscribers.csv_format import SheetRow
@@ -12,12 +13,12 @@ from subscribers.errors import ImportFileError, SubscriberError, quote_for_messa
 from subscribers.imports.columns.column_mapping import (
     ColumnMapping,
     DoubtfulColumnsError,
-    MailchimpFile,
     find_mapping,
 )
 from subscribers.imports.columns.columns_file import ColumnsFile
 from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.layouts import ColumnLayout
+from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.files.address_books import (
     has_address_lines,
     is_ldif,
@@ -46,6 +47,14 @@ from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
 LOOKED_AT = 500
 """How many rows are looked at to tell the columns."""
+_MAILCHIMP_FILES: Mapping[str, StatusMeaning] = MappingProxyType(
+    {
+        "unsubscribed": StatusMeaning.unsubscribed,
+        "cleaned": StatusMeaning.bounced,
+        "nonsubscribed": StatusMeaning.unconfirmed,
+    }
+)
+"""How the names of the files in Mailchimp's archive begin, but for that of its subscribers."""
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -74,7 +83,8 @@ class RawPart:
     encoding, and ``certain`` is False if that was guessed. ``delimiter`` is "" unless cells are delimited.
     ``sheets`` are the names of a workbook's sheets, and ``sheet`` is the one that is read. ``member`` is its
     name in the archive, empty for a single file. ``first`` are its first rows, and ``rows`` yields those
-    after, once. ``notes`` are sentences about what of the file was not read.
+    after, once. ``told`` is what its program says of everybody in it, and ``notes`` are sentences
+    about what was not read.
     """
 
     name: str
@@ -87,7 +97,7 @@ class RawPart:
     delimiter: str = ""
     sheets: tuple[str, ...] = ()
     sheet: str = ""
-    mailchimp_file: MailchimpFile | None = None
+    told: StatusMeaning | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -165,7 +175,7 @@ def find_part_mapping(part: RawPart, options: ReadOptions, *, sectors: Collectio
         part.name,
         columns_file=options.columns,
         corrections=options.corrections,
-        mailchimp_file=part.mailchimp_file,
+        told=part.told,
         sectors=sectors,
     )
 
@@ -206,14 +216,9 @@ def _read_members(archive: ListArchive, options: ReadOptions) -> Iterator[RawPar
     if not names:
         raise ImportFileError(archive.name, gettext_noop("there is no CSV file in the archive."))
     for name in sorted(names):
-        yield _read_text(
-            archive.member(name), options, member=name, mailchimp_file=_detect_mailchimp_file(name)
-        )
-
-
-def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
-    begins = name.rpartition("/")[2].lower().replace("-", "")
-    return next((role for role in MailchimpFile if begins.startswith(role)), None)
+        begins = name.rpartition("/")[2].lower().replace("-", "")
+        told = next((told for start, told in _MAILCHIMP_FILES.items() if begins.startswith(start)), None)
+        yield _read_text(archive.member(name), options, member=name, told=told)
 
 
 def _read_text(
@@ -221,7 +226,7 @@ def _read_text(
     options: ReadOptions,
     *,
     member: str = "",
-    mailchimp_file: MailchimpFile | None = None,
+    told: StatusMeaning | None = None,
 ) -> RawPart:
     if unsupported := describe_unsupported(source):
         raise ImportFileError(source.name, unsupported)
@@ -262,7 +267,7 @@ def _read_text(
         encoding=encoding,
         certain=is_certain,
         delimiter=delimiter,
-        mailchimp_file=mailchimp_file,
+        told=told,
     )
 
 

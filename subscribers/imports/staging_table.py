@@ -7,7 +7,6 @@ so that a million rows need neither a million queries nor the memory for them. C
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -120,17 +119,6 @@ def staging_tables(connection: Connection) -> Iterator[None]:
     TEMPORARY.drop_all(connection, checkfirst=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _NewPeopleInserts:
-    """The statements that store new people. They stay the same from chunk to chunk, and to build them anew
-    takes half a second in a million rows, because another thread is reading the file meanwhile.
-    """
-
-    subscribers: Insert
-    records: tuple[Insert, ...]
-    """Of consent, of sectors and of tags."""
-
-
 class StagingTable:
     """A chunk of rows being processed. Each method does one step for all rows that are not settled yet."""
 
@@ -141,7 +129,9 @@ class StagingTable:
         self._dialect = connection.dialect.name
         self._is_sqlite = self._dialect == "sqlite"
         self._are_stored = False
-        self._built_inserts: dict[bool, _NewPeopleInserts] = {}
+        # The statements that store new people stay the same from chunk to chunk, and to build them anew takes
+        # half a second in a million rows, because another thread is reading the file meanwhile.
+        self._built_inserts: dict[bool, tuple[Insert, ...]] = {}
 
     @property
     def is_loaded_row_by_row(self) -> bool:
@@ -225,7 +215,7 @@ class StagingTable:
             drawn = func.nextval(func.pg_get_serial_sequence("subscriber", "id"))
             self._connection.execute(update(STAGING).where(STAGING.c.fate.is_(None)).values(id=drawn))
         counted = {"preserve_rowcount": True}
-        added = self._connection.execute(self._inserts.subscribers, execution_options=counted).rowcount
+        added = self._connection.execute(self._inserts[0], execution_options=counted).rowcount
         if added < waiting:
             self._match(~exists().where(_subscriber.c.id == STAGING.c.id))
         return added
@@ -236,22 +226,18 @@ class StagingTable:
         return self._connection.execute(met).rowcount
 
     @property
-    def _inserts(self) -> _NewPeopleInserts:
+    def _inserts(self) -> tuple[Insert, ...]:
+        """Those of subscribers, of consent, of sectors and of tags."""
         are_deferred = self._indexes.are_deferred
         if are_deferred not in self._built_inserts:
-            self._built_inserts[are_deferred] = self._build_inserts()
-        return self._built_inserts[are_deferred]
-
-    def _build_inserts(self) -> _NewPeopleInserts:
-        new = STAGING.c.fate.is_(None)
-        return _NewPeopleInserts(
-            subscribers=self._insert_subscribers(new),
-            records=(
+            new = STAGING.c.fate.is_(None)
+            self._built_inserts[are_deferred] = (
+                self._insert_subscribers(new),
                 self._insert_consent(new),
                 self._insert_lists(_sector, STAGING.c.sectors, new),
                 self._insert_lists(_tag, STAGING.c.tags, new),
-            ),
-        )
+            )
+        return self._built_inserts[are_deferred]
 
     def _insert_subscribers(self, new: ColumnElement[bool]) -> Insert:
         at = literal(self._origin.now, _subscriber.c.created_at.type)
@@ -327,7 +313,7 @@ class StagingTable:
             return
         if not self._indexes.are_deferred:
             self._remember_seen(STAGING.c.fate.is_(None))
-        for statement in self._inserts.records:
+        for statement in self._inserts[1:]:
             self._connection.execute(statement)
 
     def _insert_consent(self, new: ColumnElement[bool]) -> Insert:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from types import MappingProxyType
 
 from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
@@ -12,11 +10,11 @@ from subscribers.imports.columns.column_titles import HeaderRow, KnownFormat, fi
 from subscribers.imports.columns.columns_file import ColumnsFile, write_columns_text
 from subscribers.imports.columns.layout_guess import (
     ColumnCorrections,
+    LayoutGuess,
     correct_layout,
     correct_statuses,
     describe_doubt,
     doubtful_columns,
-    guess_layout,
 )
 from subscribers.imports.columns.layouts import (
     ColumnLayout,
@@ -94,25 +92,6 @@ class UnknownStatusesError(ImportFileError):
         )
 
 
-class MailchimpFile(StrEnum):
-    """The files in Mailchimp's archive, which differ only in name."""
-
-    subscribed = "subscribed"
-    unsubscribed = "unsubscribed"
-    cleaned = "cleaned"
-    nonsubscribed = "nonsubscribed"
-    """People who never signed up."""
-
-
-_MAILCHIMP_MEANINGS: Mapping[MailchimpFile, StatusMeaning] = MappingProxyType(
-    {
-        MailchimpFile.unsubscribed: StatusMeaning.unsubscribed,
-        MailchimpFile.cleaned: StatusMeaning.bounced,
-        MailchimpFile.nonsubscribed: StatusMeaning.unconfirmed,
-    }
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
     """How to convert rows.
@@ -166,7 +145,7 @@ def find_mapping(
     *,
     columns_file: ColumnsFile | None = None,
     corrections: ColumnCorrections | None = None,
-    mailchimp_file: MailchimpFile | None = None,
+    told: StatusMeaning | None = None,
     sectors: Collection[str] = (),
 ) -> ColumnMapping:
     """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes;
@@ -181,7 +160,7 @@ def find_mapping(
         return _map_by_columns_file(header, cells, name, columns_file, sectors)
     if header.number and {"email", "attributes"} <= set(map(fold, header.titles)):
         return _map_listmonk(header, cells, sectors, said)
-    return _map_by_guess(header, cells, name, mailchimp_file, sectors, said)
+    return _map_by_guess(header, cells, name, told, sectors, said)
 
 
 def _map_own(own: OwnColumns) -> ColumnMapping:
@@ -293,12 +272,12 @@ def _map_by_guess(
     header: HeaderRow,
     cells: Sequence[Sequence[str]],
     name: str,
-    mailchimp_file: MailchimpFile | None,
+    told: StatusMeaning | None,
     sectors: Collection[str],
     corrections: ColumnCorrections,
 ) -> ColumnMapping:
     known = find_known_format(header.titles) if header.number else None
-    guess = guess_layout(header, cells, known)
+    guess = LayoutGuess(header, cells, known)
     layout = correct_layout(guess.layout, corrections, _by_column(header, cells))
     doubts = [] if corrections.names_email else list(guess.doubts)
     if "email" not in layout.places:
@@ -308,7 +287,7 @@ def _map_by_guess(
     ]
     if doubts:
         raise DoubtfulColumnsError(name, doubts, layout, counts=guess.counts, row=header.number or None)
-    layout, notes = _add_file_meaning(layout, name, mailchimp_file, corrections, cells)
+    layout, notes = _add_file_meaning(layout, name, told, corrections, cells)
     is_own = {title.casefold() for title in header.titles} <= _OWN_WITH_STATUS
     reader = LayoutReader(
         layout,
@@ -323,13 +302,13 @@ def _map_by_guess(
 def _add_file_meaning(
     layout: ColumnLayout,
     name: str,
-    mailchimp_file: MailchimpFile | None,
+    told: StatusMeaning | None,
     corrections: ColumnCorrections,
     cells: Sequence[Sequence[str]],
 ) -> tuple[ColumnLayout, tuple[str, ...]]:
     """Add what the name of the file says of everybody in it, where no column says more than that they once
     agreed."""
-    meaning = _MAILCHIMP_MEANINGS.get(mailchimp_file) if mailchimp_file else None
+    meaning = told
     note: tuple[str, ...] = ()
     if meaning is None and not any(_tells_who_left(column, cells) for column in layout.statuses):
         meaning = find_left_stem(name.rpartition("/")[2].rpartition(".")[0])

@@ -22,7 +22,6 @@ from subscribers.imports.columns.column_titles import (
 from subscribers.imports.columns.layouts import ColumnLayout
 from subscribers.imports.columns.status_columns import (
     StatusColumn,
-    StatusColumnCount,
     StatusReader,
     UnknownStatusError,
     guess_statuses,
@@ -44,24 +43,6 @@ _LIKELY_NAME = 40
 CellTest = Callable[[str], bool]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayoutGuess:
-    """A layout, and what must be asked before it is used: ``doubts`` about the addresses as sentences, the
-    places of columns that may tell who left (``doubtful``), and ``counts`` of values that are not understood.
-    """
-
-    layout: ColumnLayout
-    doubts: tuple[str, ...]
-    doubtful: tuple[int, ...] = ()
-    counts: tuple[StatusColumnCount, ...] = ()
-
-
-def guess_layout(
-    header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None = None
-) -> LayoutGuess:
-    return _Guess(header, rows, known).result()
-
-
 def describe_doubt(title: str) -> str:
     return gettext_noop("The column %(text)s says yes or no, and may say who wants mail.") % {
         "text": quote_for_message(title)
@@ -72,59 +53,57 @@ def doubtful_columns(titles: Sequence[str], places: Sequence[int]) -> tuple[Stat
     return tuple(StatusColumn(title=titles[place], place=place, kind=StatusKind.status) for place in places)
 
 
-class _Guess:
-    """A guess in progress: the columns that are taken, and the doubts so far."""
+class LayoutGuess:
+    """A layout, and what must be asked before it is used: ``doubts`` about the addresses as sentences, the
+    places of columns that may tell who left (``doubtful``), and ``counts`` of values that are not understood.
+    """
 
-    def __init__(self, header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None) -> None:
-        self._header = header
+    def __init__(
+        self, header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None = None
+    ) -> None:
         self._titles = header.titles
         self._rows = rows
         self._known = known
         self._columns = [
             [row[place] for row in rows if place < len(row)] for place in range(len(header.titles))
         ]
-        self._places: dict[str, tuple[int, ...]] = {}
-        self._doubts: list[str] = []
         self._has_titles = header.number > 0
+        self._places = find_outlook_places(self._titles, self._columns)
+        self.doubts: list[str] = []
+        statuses = self._find_columns()
+        doubtful = doubtful_columns(self._titles, self.doubtful)
+        self.layout = ColumnLayout(
+            titles=self._titles,
+            header_row=header.number,
+            places=self._places,
+            statuses=(*statuses, *doubtful),
+            ignored=self._ignored(),
+            tag_separator=known.tag_separator if known else None,
+        )
+        unknown = StatusReader(doubtful, titles=self._titles)
+        for row in rows:
+            with suppress(UnknownStatusError):
+                unknown.read([*row, *[""] * (len(self._titles) - len(row))])
+        self.counts = unknown.counts()
 
-    def result(self) -> LayoutGuess:
-        self._places |= find_outlook_places(self._titles, self._columns)
-        is_outlook = bool(self._places)
+    def _find_columns(self) -> tuple[StatusColumn, ...]:
+        # The 92 titles of Outlook are the same in every language, and none tells who left.
+        everything = range(len(self._titles)) if self._places else ()
         if self._known:
             self._take_known(self._known)
-        # The 92 titles of Outlook are the same in every language, and none tells who left.
-        everything = range(len(self._titles)) if is_outlook else ()
         self._find_titles()
         self._find_email()
-        statuses, doubtful_places = guess_statuses(
+        statuses, self.doubtful = guess_statuses(
             self._titles,
             self._columns,
             taken={*self._taken(), *everything},
             known=self._known,
             has_titles=self._has_titles,
         )
-        self._find_mentions({column.place for column in statuses} | set(doubtful_places))
+        self._find_mentions({column.place for column in statuses} | set(self.doubtful))
         self._mend_names()
         self._check_country()
-        doubtful = doubtful_columns(self._titles, doubtful_places)
-        layout = ColumnLayout(
-            titles=self._titles,
-            header_row=self._header.number,
-            places=self._places,
-            statuses=(*statuses, *doubtful),
-            ignored=self._ignored(),
-            tag_separator=self._known.tag_separator if self._known else None,
-        )
-        unknown = StatusReader(doubtful, titles=self._titles)
-        for row in self._rows:
-            with suppress(UnknownStatusError):
-                unknown.read([*row, *[""] * (len(self._titles) - len(row))])
-        return LayoutGuess(
-            layout=layout,
-            doubts=tuple(self._doubts),
-            doubtful=doubtful_places,
-            counts=unknown.counts(),
-        )
+        return statuses
 
     def _ignored(self) -> tuple[int, ...]:
         known = self._known.ignored if self._known else frozenset()
@@ -196,7 +175,7 @@ class _Guess:
             return found
         if found:
             titles = ", ".join(quote_for_message(self._titles[place]) for place in found)
-            self._doubts.append(
+            self.doubts.append(
                 gettext_noop("There are addresses under %(titles)s, and it is not certain whose.")
                 % {"titles": titles}
             )
