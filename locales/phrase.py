@@ -1,4 +1,4 @@
-"""Sentences with parameters, which are English until whoever shows them has a translation."""
+"""Sentences with parameters, which are English until they are shown with a translation."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum

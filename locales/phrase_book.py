@@ -13,7 +13,7 @@ from locales.phrase import AFTER_PLACE, FURTHER, SENTENCES, Phrase
 
 _FIELD = re.compile(r"%\((\w+)\)s")
 _NUMBER = re.compile(r"[\d.,:%+ -]+")
-# With fewer letters of its own, a message could be taken for the beginning of somebody's own sentence.
+# With fewer letters of its own, a message could be taken for the beginning of a sentence of someone's own.
 _ENOUGH_LETTERS = 10
 _MOST_CHARACTERS = 4000
 _MOST_SENTENCES = 12

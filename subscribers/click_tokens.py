@@ -6,7 +6,7 @@ reader follows (as many bytes as that needs). 8 bytes of an HMAC-SHA256 follow. 
 who follow the same sectors have the same token, of about 20 characters; it stands in every counted link of a
 message.
 
-The subscriber is 0 for everybody who has not agreed to be named.
+The subscriber is 0 for all who have not agreed to be named.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ class ClickToken:
 
     ``subscriber_id`` is 0 unless the reader has agreed to be named. ``last_day`` is the last day (UTC) on
     which its key signed links for new campaigns; it is None for the current key, or if the day is unknown.
-    ``is_retired`` says that somebody else may have that key.
+    ``is_retired`` says that someone else may have that key.
     """
 
     campaign_id: int

@@ -5,9 +5,9 @@ condition that few people meet would make one query look through the whole list;
 number of people, and a page may end before it is full and say where to go on. If a tag, sector or country has
 few people, those are looked at and nobody else.
 
-Whoever looks for “mei” means an address or a name that begins so, then an organisation, and last any of these
-that has it somewhere: each part is in the order of an index. Letters are found in both cases where an index
-has them so. An organisation is what people's entries say, letter by letter; two spellings are two.
+People who look for “mei” mean an address or a name that begins so, then an organisation, and last any of
+these that has it somewhere: each part is in the order of an index. Letters are found in both cases where an
+index has them so. An organisation is what people's entries say, letter by letter; two spellings are two.
 """
 
 import re
@@ -250,7 +250,7 @@ class _ListReader:
             statement = select(Subscriber).where(*within, part.matches, self._where)
             statement = _order(statement, part, backwards=backwards).limit(wanted - len(rows))
             people = self._session.scalars(statement).all()
-            rows += [(Cursor(part=number, subscriber_id=one.id or 0), one) for one in people]
+            rows += [(Cursor(part=number, subscriber_id=person.id or 0), person) for person in people]
             if end is None or len(rows) == wanted:
                 return rows, None
             place = end
@@ -307,19 +307,19 @@ def _select_ids(term: Term) -> Select[Any] | None:
 
 
 def _make_rows(session: Session, found: _Rows) -> tuple[ListedSubscriber, ...]:
-    people = [one for _, one in found]
+    people = [person for _, person in found]
     sectors = read_sectors(session, people)
     return tuple(
         ListedSubscriber(
-            id=one.id or 0,
-            email=one.email,
-            name=one.name,
-            organisation=one.organisation,
-            country=one.country,
-            status=Status(one.status),
-            sectors=tuple(sorted(sectors[one.id or 0])),
+            id=person.id or 0,
+            email=person.email,
+            name=person.name,
+            organisation=person.organisation,
+            country=person.country,
+            status=Status(person.status),
+            sectors=tuple(sorted(sectors[person.id or 0])),
         )
-        for one in people
+        for person in people
     )
 
 

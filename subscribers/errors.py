@@ -142,7 +142,7 @@ class TokenError(SubscriberError):
 
 
 class RetiredKeyError(TokenError):
-    """A link is genuine, but its key no longer counts: somebody else may have it and could have made the
+    """A link is genuine, but its key no longer counts: someone else may have it and could have made the
     link.
     """
 

@@ -24,7 +24,7 @@ characters. It finds every single wrong character, and every two that changed pl
 
 The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
 
-A key is retired when somebody else may have it, because whoever has a key can make links. A key that was only
+A key is retired when someone else may have it, because with a key anyone can make links. A key that was only
 replaced by a newer one still verifies links, but only of campaigns up to its last day: the payload says which
 day that is, and its reader knows the campaigns.
 """
@@ -195,7 +195,7 @@ class LinkPurpose(StrEnum):
     """In the return path: tells whose message came back."""
 
     leave = "leave"
-    """In the address that unsubscribes whoever gets mail sent to it."""
+    """In the address that unsubscribes the reader when mail is sent to it."""
 
     @property
     def is_mailed(self) -> bool:
@@ -211,7 +211,7 @@ class TokenPayload:
     """The contents of a valid token.
 
     ``last_day`` is the last day (UTC) on which its key signed links for new campaigns: a later campaign was
-    named by somebody who has stolen the key. It is None for the current key, or if the day is unknown.
+    named by a thief of the key. It is None for the current key, or if the day is unknown.
     """
 
     subscriber_id: int
@@ -269,7 +269,7 @@ class TokenSigner:
             for number in self.keys
         }
         object.__setattr__(self, "_hmacs", hmacs)
-        # Hides the campaign's and the reader's numbers from whoever only sees a code.
+        # Hides the campaign's and the reader's numbers from those who only see a code.
         object.__setattr__(self, "_code_pads", {number: pad >> 5 for number, pad in pads.items()})
         object.__setattr__(self, "_oldest_hmac", PrefixHmac(self.keys[min(self.keys)], b""))
 

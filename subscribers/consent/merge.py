@@ -1,10 +1,10 @@
 """Merge two subscribers who are one person. Nothing here commits.
 
 Both rows stay, because messages and their links refer to them. The one that is merged keeps its address
-alone, so that no import brings it back as somebody else, and the other stands for it from then on
+alone, so that no import brings it back as another person, and the other stands for it from then on
 (:func:`subscribers.queries.find_kept_subscriber`). The records of both stay as they are. What a person or the
-team has decided holds for both addresses: whoever left, complained or was suppressed with either gets no more
-mail. That an address bounced says nothing of the other one.
+team has decided holds for both addresses: those who left, complained or were suppressed with either get no
+more mail. That an address bounced says nothing of the other one.
 """
 
 import hashlib
@@ -211,7 +211,7 @@ def find_carried_suppression(side: MergeSide) -> ConsentEvent | None:
 def _find_status(
     kept: MergeSide, other: MergeSide, decision: ConsentEvent | None
 ) -> tuple[Status, date | None]:
-    # What somebody decided is stricter than that an address bounced, after which its owner may come back.
+    # A decision is stricter than that an address bounced, after which its owner may come back.
     if decision is not None and kept.status in {Status.active, Status.paused, Status.bounced}:
         return _STATUS_BY_DECISION[decision], None
     if kept.status not in {Status.active, Status.paused}:

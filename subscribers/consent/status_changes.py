@@ -121,7 +121,7 @@ def change_status(
             f"{subscriber.email} is {subscriber.status}; the event {event} cannot make that {status}."
         )
     if subscriber.status is Status.merged:
-        # Who signs up with that address again is somebody of their own from then on.
+        # A person who signs up with that address again is a subscriber of their own from then on.
         session.exec(delete(MergedSubscriber).where(col(MergedSubscriber.subscriber_id) == subscriber.id))
     subscriber.status = status
     subscriber.paused_until = paused_until if status is Status.paused else None

@@ -126,7 +126,7 @@ def add_subscriber(
     try:
         session.flush()
     except IntegrityError as error:
-        # Somebody else has added the address since we looked.
+        # Someone else has added the address since we looked.
         raise OnListError(found.email, Status.active) from error
     _store(session, subscriber, _Details(), details)
     add_consent_record(session, subscriber, ConsentEvent.imported, **context)

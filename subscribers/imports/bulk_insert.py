@@ -176,7 +176,7 @@ EncodedPeople = tuple[tuple[Table, EncodedRows], ...]
 def set_defaults(connection: Connection, origin: ImportOrigin) -> None:
     """Let the columns that :func:`encode_people` leaves out have the values of this import.
 
-    Only whoever has locked the tables until the transaction ends may do so.
+    The tables must be locked until the transaction ends.
     """
     from psycopg import sql
 

@@ -59,8 +59,8 @@ class ListIndexes:
     def defer(self) -> None:
         """Drop them until :meth:`create_deferred`, if nobody is on the list.
 
-        In PostgreSQL this locks the list until the transaction ends, so whoever opens a page about it waits.
-        If somebody uses it at this moment, or it belongs to another role, everything stays as it is. SQLite's
+        In PostgreSQL this locks the list until the transaction ends, so pages about it wait.
+        If it is in use at this moment, or it belongs to another role, everything stays as it is. SQLite's
         readers see the list as it was before, and its foreign keys cannot be dropped.
         """
         if not self._is_empty():

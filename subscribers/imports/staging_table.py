@@ -387,7 +387,7 @@ _SUPPRESSIONS = Table(
 class DryRunTable(StagingTable):
     """A chunk of rows for which everything is counted and nothing is stored.
 
-    A dry run holds no lock: whoever unsubscribes or signs up meanwhile does not wait. The list is only read;
+    A dry run holds no lock: those who unsubscribe or sign up meanwhile do not wait. The list is only read;
     what the import would have added to it is in temporary tables, which no other connection sees.
     """
 

@@ -1,4 +1,4 @@
-"""What the columns of somebody else's file mean: the details of a person, and whether they left.
+"""What the columns of a file of others mean: the details of a person, and whether they left.
 
 Formats are told by their titles, and everything else is guessed by titles and cells.
 """

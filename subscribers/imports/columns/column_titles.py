@@ -1,6 +1,6 @@
 """Which row names the columns, and what its titles stand for: in the languages of our partners, or by format.
 
-The row may be below others, or nowhere if the first row is somebody already. Files of programs we know are
+The row may be below others, or nowhere if the first row is a person already. Files of programs we know are
 told by several of their columns; those of Outlook by their number, since their titles are translated, but
 there are always 92 in the same order.
 """
@@ -77,7 +77,7 @@ def find_mentioned_field(title: str) -> str | None:
 
 
 def is_about_others(title: str) -> bool:
-    """Return whether a title is about somebody or something else than the person in the row."""
+    """Return whether a title is about anyone or anything but the person in the row."""
     folded = fold(title)
     others = _lists()["others"]
     return not others.isdisjoint(fold_words(title)) or any(
@@ -242,7 +242,7 @@ def _add_row_below(header: HeaderRow, rows: Sequence[SheetRow]) -> HeaderRow:
     titles = (*header.titles, *("",) * (width - len(header.titles)))
     below = (*second, *("",) * (width - len(second)))
     divides = any(below[place] and not titles[place] for place in range(1, width))
-    # Somebody without an address may be in the first row, with a remark in a column that has no title.
+    # A person without an address may be in the first row, with a remark in a column that has no title.
     if not divides or not any(find_field(part) or fold(part) in _ANSWERS for part in below):
         return header
     joined = []

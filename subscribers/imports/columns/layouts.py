@@ -363,7 +363,7 @@ def make_listmonk_reader(reader: LayoutReader, attributes: int) -> Callable[[She
     def read(row: SheetRow) -> RawRow:
         raw = reader.read(row)
         if raw.suppress_reason is not None:
-            # Nothing else about somebody who left is kept, so nothing else can be wrong.
+            # Nothing else about people who left is kept, so nothing else can be wrong.
             return raw
         cell = row.cells[attributes] if attributes < len(row.cells) else ""
         return _apply_attributes(raw, unescape_formula(cell))

@@ -258,7 +258,7 @@ def are_understood(column: StatusColumn, cells: Sequence[str]) -> tuple[int, int
     return known, len(filled) - known
 
 
-# Words for somebody who is on a list, which mean nothing else in an address book.
+# Words for people who are on a list, which mean nothing else in an address book.
 _ON_THE_LIST = frozenset(
     map(fold, ("active", "subscribed", "unconfirmed", "aktiv", "actif", "activo", "активен"))
 )

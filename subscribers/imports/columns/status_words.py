@@ -245,7 +245,7 @@ class StatusKind(StrEnum):
     """Without a date, the address was never confirmed."""
 
     everybody = "everybody"
-    """Whoever is in a file with this column left."""
+    """All who are in a file with this column left."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Read address books and lists of members, each person as a row: vCard, LDIF, Sympa's dump, mailboxes.
 
 A card or an entry may have several addresses, and a row has one: they are put into its cell with the
-preferred one first. Whoever reads the cell imports the first and names the others.
+preferred one first. The reader of the cell imports the first and names the others.
 """
 
 import base64
