@@ -12,7 +12,7 @@ index has them so. An organisation is what people's entries say, letter by lette
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unicodedata import normalize
 
@@ -119,17 +119,6 @@ def read_cursor(text: str) -> Cursor | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListRequest:
-    """Whom to list: those of a ``segment`` who are found by ``search``. Erased and merged people are only
-    listed if the segment asks about the status. The page begins ``after`` a row or ends ``before`` one."""
-
-    segment: Segment
-    search: str = ""
-    after: Cursor | None = None
-    before: Cursor | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class ListedSubscriber:
     """A row of the list."""
 
@@ -156,20 +145,31 @@ class ListPage:
 _Rows = list[tuple[Cursor, Subscriber]]
 
 
-def read_list_page(session: Session, request: ListRequest) -> ListPage:
-    """Read a page of the list. A row to begin at that is no longer found begins the list anew."""
-    reader = _ListReader(session, request)
-    if request.before is not None:
-        found, stopped_at = reader.read(request.before, backwards=True)
+def read_list_page(
+    session: Session,
+    segment: Segment,
+    *,
+    search: str = "",
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+) -> ListPage:
+    """Read a page of those of a ``segment`` who are found by ``search``, ``after`` a row or ``before`` one.
+
+    Erased and merged people are only listed if the segment asks about the status. A row that is no longer
+    found begins the list anew.
+    """
+    reader = _ListReader(session, segment, search)
+    if before is not None:
+        found, stopped_at = reader.read(before, backwards=True)
         if found or stopped_at is not None:
             return _turn_back(session, found, stopped_at)
-        request = replace(request, before=None, after=None)
-    found, stopped_at = reader.read(request.after)
+        after = None
+    found, stopped_at = reader.read(after)
     rows = found[:PAGE_LENGTH]
     more = len(found) > PAGE_LENGTH
     return ListPage(
         rows=_make_rows(session, rows),
-        previous=rows[0][0] if rows and request.after is not None else None,
+        previous=rows[0][0] if rows and after is not None else None,
         next=rows[-1][0] if more else stopped_at,
         is_cut=not more and stopped_at is not None,
     )
@@ -194,10 +194,9 @@ _Place = tuple[str, int]
 class _ListReader:
     """Reads rows in one direction."""
 
-    def __init__(self, session: Session, request: ListRequest) -> None:
+    def __init__(self, session: Session, segment: Segment, search: str) -> None:
         self._session = session
-        self._parts = list_search_parts(request.search)
-        segment = request.segment
+        self._parts = list_search_parts(search)
         conditions = [segment.where()]
         if not segment.asks_about(TermKey.status):
             conditions.append(col(Subscriber.status).not_in(_NOBODY))

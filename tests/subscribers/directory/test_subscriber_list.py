@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
 from subscribers import directory
-from subscribers.directory import Cursor, ListPage, ListRequest, clean_search, read_cursor, read_list_page
+from subscribers.directory import Cursor, ListPage, clean_search, read_cursor, read_list_page
 from subscribers.models import Status, Subscriber, SubscriberTag
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import START, add_subscribers
@@ -39,9 +39,9 @@ def fill(engine: Engine, names: Sequence[tuple[str, str, bool]]) -> None:
 def walk(session: Session, **asked: object) -> list[ListPage]:
     """All pages from the first to the last."""
     segment = parse_segment(str(asked.pop("query", "all")))
-    pages = [read_list_page(session, ListRequest(segment=segment, **asked))]  # type: ignore[arg-type]
+    pages = [read_list_page(session, segment, **asked)]  # type: ignore[arg-type]
     while (after := pages[-1].next) is not None:
-        pages.append(read_list_page(session, ListRequest(segment=segment, after=after, **asked)))  # type: ignore[arg-type]
+        pages.append(read_list_page(session, segment, after=after, **asked))  # type: ignore[arg-type]
         assert len(pages) < 500
     return pages
 
@@ -106,8 +106,7 @@ def check_way_back(session: Session, pages: list[ListPage], seen: list[str], sea
     for _ in range(500):
         if page.previous is None:
             break
-        request = ListRequest(segment=parse_segment(query), search=search, before=page.previous)
-        page = read_list_page(session, request)
+        page = read_list_page(session, parse_segment(query), search=search, before=page.previous)
         before = [*(row.email for row in page.rows), *before]
     assert before == seen
 
@@ -115,10 +114,8 @@ def check_way_back(session: Session, pages: list[ListPage], seen: list[str], sea
 def test_a_row_that_is_gone_begins_the_list_anew(engine: Engine) -> None:
     add_subscribers(engine, [f"mei{number}@example.org" for number in range(3)])
     with Session(engine) as session:
-        request = ListRequest(segment=parse_segment("all"), after=Cursor(part=0, subscriber_id=99))
-        assert len(read_list_page(session, request).rows) == 3
-        request = ListRequest(segment=parse_segment("all"), after=Cursor(part=7, subscriber_id=1))
-        assert len(read_list_page(session, request).rows) == 3
+        for after in (Cursor(part=0, subscriber_id=99), Cursor(part=7, subscriber_id=1)):
+            assert len(read_list_page(session, parse_segment("all"), after=after).rows) == 3
 
 
 def test_a_place_is_read_only_as_it_was_written() -> None:
@@ -142,10 +139,9 @@ def test_each_part_of_the_list_is_read_in_the_order_of_an_index(
     with Session(sqlite_engine) as session:
         statements: list[str] = []
         connection = session.connection()
-        request = ListRequest(segment=parse_segment("country:MN"), search="mei")
         raw = connection.connection.driver_connection
         raw.set_trace_callback(statements.append)  # type: ignore[union-attr]
-        read_list_page(session, request)
+        read_list_page(session, parse_segment("country:MN"), search="mei")
         raw.set_trace_callback(None)  # type: ignore[union-attr]
         read = [one for one in statements if re.search(r"FROM subscriber\s", one)]
         assert len(read) > 6

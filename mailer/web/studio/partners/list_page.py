@@ -1,7 +1,7 @@
 """The lists of partners and of organisations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -33,7 +33,6 @@ from subscribers.directory import (
     PAGE_LENGTH,
     Cursor,
     ListPage,
-    ListRequest,
     clean_search,
     find_organisation,
     list_other_spellings,
@@ -102,12 +101,9 @@ def _list_asked(search: str, query: str) -> dict[str, str]:
 def _read_page(page: StudioPage, session: Session, asked: _Asked) -> ListPage:
     given, segment = page.request.query_params, asked.query.segment
     assert segment is not None  # noqa: S101 - only what is understood is read
-    wanted = ListRequest(segment=segment, search=asked.search)
-    if (after := read_cursor(given.get("after", ""))) is not None:
-        wanted = replace(wanted, after=after)
-    elif (before := read_cursor(given.get("before", ""))) is not None:
-        wanted = replace(wanted, before=before)
-    return read_list_page(session, wanted)
+    after = read_cursor(given.get("after", ""))
+    before = read_cursor(given.get("before", "")) if after is None else None
+    return read_list_page(session, segment, search=asked.search, after=after, before=before)
 
 
 def _has_nobody(session: Session) -> bool:
