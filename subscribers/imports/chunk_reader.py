@@ -21,8 +21,7 @@ from subscribers.imports.import_report import (
     ImportNote,
     PartReport,
     RefusedRow,
-    describe_statuses,
-    describe_unused_values,
+    describe_counts,
 )
 from subscribers.imports.known_subscribers import SuppressedRow
 from subscribers.imports.row_parser import OrdinaryRowParser, ParsedRow, RowParser, SubscriberDetails
@@ -168,6 +167,7 @@ class ChunkReader:
     def report(self, part: FilePart) -> PartReport:
         """Return how the part was read, after the last chunk."""
         mapping = part.mapping
+        unused = mapping.reader.unused_values.most_common() if mapping.reader else []
         return PartReport(
             file=part.member,
             form=part.form,
@@ -177,8 +177,10 @@ class ChunkReader:
             unused=list(mapping.unused),
             # Of those who left only if the file has nobody else.
             samples=self._samples or self._left,
-            statuses=describe_statuses(mapping),
-            unused_values=describe_unused_values(mapping),
+            statuses=describe_counts(mapping.counts),
+            unused_values=[
+                {"column": column, "value": value, "rows": rows} for (column, value), rows in unused
+            ],
             notes=list(mapping.notes),
             columns_file=mapping.columns_text(),
         )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from subscribers.imports.columns.column_mapping import ColumnMapping
 from subscribers.imports.columns.status_columns import StatusColumnCount
 
 
@@ -94,10 +93,6 @@ class ImportReport:
         }
 
 
-def describe_statuses(mapping: ColumnMapping) -> list[dict[str, Any]]:
-    return describe_counts(mapping.reader.statuses.counts() if mapping.reader else ())
-
-
 def describe_counts(counts: Sequence[StatusColumnCount]) -> list[dict[str, Any]]:
     """Return ``counts`` as :attr:`PartReport.statuses` has them; a meaning is None if it is not known."""
     return [
@@ -109,14 +104,4 @@ def describe_counts(counts: Sequence[StatusColumnCount]) -> list[dict[str, Any]]
             ],
         }
         for count in counts
-    ]
-
-
-def describe_unused_values(mapping: ColumnMapping) -> list[dict[str, Any]]:
-    """Return the values that were left out, the most frequent first."""
-    if mapping.reader is None:
-        return []
-    return [
-        {"column": column, "value": value, "rows": rows}
-        for (column, value), rows in mapping.reader.unused_values.most_common()
     ]

@@ -11,7 +11,7 @@ depth and the number of values are limited, so that even hostile text is cheap t
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from subscribers.segments.terms import (
     KEYS,
     SAVED_KEY,
     BooleanOperator,
+    DeliveryLookup,
     Expression,
     SegmentLookups,
     Term,
@@ -63,7 +64,28 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 
 def parse_value(key: TermKey, word: str, lookups: SegmentLookups) -> str:
     """Return a value as it is stored, or raise ValueError that says what to write."""
-    return _PARSERS[key](word, lookups)
+    try:
+        match key:
+            case TermKey.country:
+                return _parse_country(word)
+            case TermKey.sector:
+                return _parse_sector(word, lookups.sectors)
+            case TermKey.language:
+                return _parse_language(word)
+            case TermKey.status:
+                return _parse_status(word)
+            case TermKey.tag:
+                return clean_tag(word)
+            case TermKey.org:
+                return _parse_organisation(word)
+            case TermKey.joined:
+                return parse_date_range(word).text
+            case TermKey.got:
+                return _parse_edition(word, lookups.deliveries)
+            case TermKey.consent:
+                return _parse_consent(word)
+    except DetailError as error:
+        raise ValueError(error.reason) from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -88,7 +110,7 @@ def list_choices(names: Iterable[str], none: str) -> str:
     return gettext_noop("Choose from: %(names)s.") % {"names": shown}
 
 
-def _parse_country(word: str, _: SegmentLookups) -> str:
+def _parse_country(word: str) -> str:
     code = word.strip().upper()
     if is_country(code):
         return code
@@ -102,25 +124,25 @@ def _parse_country(word: str, _: SegmentLookups) -> str:
     )
 
 
-def _parse_sector(word: str, lookups: SegmentLookups) -> str:
+def _parse_sector(word: str, sectors: Collection[str] | None) -> str:
     slug = word.strip().casefold()
-    if lookups.sectors is None:
+    if sectors is None:
         return slug
-    for sector in lookups.sectors:
+    for sector in sectors:
         if sector.casefold() == slug:
             return sector
     there_are = (
-        gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(lookups.sectors)}
-        if lookups.sectors
+        gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(sectors)}
+        if sectors
         else gettext_noop("No sectors are set in mailer.toml under [sectors].")
     )
     raise ValueError(
         gettext_noop('There is no sector "%(word)s".') % {"word": word}
-        + f"{did_you_mean(slug, lookups.sectors)} {there_are}"
+        + f"{did_you_mean(slug, sectors)} {there_are}"
     )
 
 
-def _parse_language(word: str, _: SegmentLookups) -> str:
+def _parse_language(word: str) -> str:
     tag = word.strip().lower().replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
         raise ValueError(
@@ -130,7 +152,7 @@ def _parse_language(word: str, _: SegmentLookups) -> str:
     return tag
 
 
-def _parse_status(word: str, _: SegmentLookups) -> str:
+def _parse_status(word: str) -> str:
     status = word.strip().casefold()
     if status in Status.__members__:
         return status
@@ -141,33 +163,18 @@ def _parse_status(word: str, _: SegmentLookups) -> str:
     )
 
 
-def _parse_tag(word: str, _: SegmentLookups) -> str:
-    try:
-        return clean_tag(word)
-    except DetailError as error:
-        raise ValueError(error.reason) from error
-
-
-def _parse_organisation(word: str, _: SegmentLookups) -> str:
-    try:
-        words = clean_line(word, "org")
-    except DetailError as error:
-        raise ValueError(error.reason) from error
+def _parse_organisation(word: str) -> str:
+    words = clean_line(word, "org")
     if '"' in words:
         raise ValueError(gettext_noop("You cannot search for a quotation mark. Leave it out."))
     return words
 
 
-def _parse_joined(word: str, _: SegmentLookups) -> str:
-    return parse_date_range(word).text
-
-
-def _parse_edition(word: str, lookups: SegmentLookups) -> str:
-    if lookups.deliveries is None:
+def _parse_edition(word: str, deliveries: DeliveryLookup | None) -> str:
+    if deliveries is None:
         raise ValueError(
             gettext_noop("got: cannot be used here, because deliveries are not known. Leave it out.")
         )
-    deliveries = lookups.deliveries
     (name, slash, story), editions = word.strip().partition("/"), deliveries.editions()
     if name not in editions:
         there_are = list_choices(editions, gettext_noop("No campaign has been created yet."))
@@ -187,7 +194,7 @@ def _parse_edition(word: str, lookups: SegmentLookups) -> str:
     return name + slash + story
 
 
-def _parse_consent(word: str, _: SegmentLookups) -> str:
+def _parse_consent(word: str) -> str:
     said = re.sub(r"[\s_-]+", "-", normalize("NFKC", word).strip().casefold())
     if said in ConsentEvent.__members__ or said in _METHODS or IMPORT.fullmatch(said):
         return said
@@ -208,20 +215,6 @@ def _parse_consent(word: str, _: SegmentLookups) -> str:
         )
     return said
 
-
-_PARSERS: Mapping[TermKey, Callable[[str, SegmentLookups], str]] = MappingProxyType(
-    {
-        TermKey.country: _parse_country,
-        TermKey.sector: _parse_sector,
-        TermKey.language: _parse_language,
-        TermKey.status: _parse_status,
-        TermKey.tag: _parse_tag,
-        TermKey.org: _parse_organisation,
-        TermKey.joined: _parse_joined,
-        TermKey.got: _parse_edition,
-        TermKey.consent: _parse_consent,
-    }
-)
 
 EVERYONE = "all"
 MAX_LENGTH = 4000

@@ -119,24 +119,24 @@ class ColumnMapping:
     own: OwnColumns | None = None
 
     @property
+    def counts(self) -> tuple[StatusColumnCount, ...]:
+        """What the values of the columns about status were taken for, as far as rows have been read."""
+        return self.reader.statuses.counts() if self.reader else ()
+
+    @property
     def suppresses_all(self) -> bool:
         columns = self.layout.statuses if self.layout else ()
         return any(column.kind is StatusKind.everybody for column in columns)
 
     def require_understood(self, name: str) -> None:
         """Raise :class:`UnknownStatusesError`, after the last row, if a status was not understood."""
-        counts = self.reader.statuses.counts() if self.reader else ()
-        unknown = [count for count in counts if count.unknown]
-        if unknown and self.layout is not None:
-            raise UnknownStatusesError(name, self.layout, counts)
+        if self.layout is not None and any(count.unknown for count in self.counts):
+            raise UnknownStatusesError(name, self.layout, self.counts)
 
     def columns_text(self, *, sheet: str | None = None) -> str:
         """Return the mapping as a columns file, for a sheet if one was named; empty where there is none to
         write."""
-        if self.layout is None:
-            return ""
-        counts = self.reader.statuses.counts() if self.reader else ()
-        return write_columns_text(self.layout, counts, sheet=sheet)
+        return write_columns_text(self.layout, self.counts, sheet=sheet) if self.layout else ""
 
 
 def find_mapping(
