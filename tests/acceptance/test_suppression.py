@@ -330,6 +330,7 @@ class PlanForAll:
         self.edition = edition
 
 
+@pytest.mark.spare
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_no_sequence_ever_makes_a_suppressed_address_mailable(
     request: pytest.FixtureRequest, workspace: Workspace, kind: str

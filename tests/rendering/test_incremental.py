@@ -525,6 +525,7 @@ Edits: TypeAlias = list[tuple[Callable[[EditedWorkspace, int], None], int]]
 ANY_EDITS = st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 7)), min_size=1, max_size=6)
 
 
+@pytest.mark.spare
 @hypothesis_settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
