@@ -1,4 +1,4 @@
-"""From an empty folder to one's own list, by exactly the three commands that README has."""
+"""From an empty folder to one's own list, by exactly the three commands that docs/start.md has."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from tests.paths import ROOT
 
 
 def read_commands() -> list[str]:
-    """The commands of README's section about one's own list."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The commands of the section about one's own list."""
+    text = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
     (section,) = re.findall(
         r"^## Your own list, in three commands\n(.*?)^## ", text, re.MULTILINE | re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""From an empty folder with a Word document to a test mail, by exactly the commands that README has."""
+"""From an empty folder with a Word document to a test mail, by exactly the commands that docs/start.md has."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from tests.servers.scripted_smtp import ScriptedServer
 
 
 def read_commands() -> list[str]:
-    """The commands of README's section about one's own newsletter."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The commands of the section about one's own newsletter."""
+    text = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
     (section,) = re.findall(
         r"^## Your own newsletter, in five commands\n(.*?)^## ", text, re.MULTILINE | re.DOTALL
     )

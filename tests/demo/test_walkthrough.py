@@ -91,7 +91,7 @@ def test_each_simulated_reader_ends_as_their_kind_does_and_the_doubt_is_settled(
 
 def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"```text\n(4  .*?)```", readme, re.DOTALL)
+    shown = re.search(r"```text\n(\d  .*?)```", readme, re.DOTALL)
     assert shown is not None
     assert shown[1].rstrip() in demo[1]
 

@@ -63,12 +63,12 @@ def run_shell(line: str, cwd: Path, **environ: str) -> subprocess.CompletedProce
     )
 
 
-def test_the_commands_of_the_readme_run_in_the_order_they_stand_and_print_what_it_shows(
+def test_the_commands_of_the_first_page_run_in_the_order_they_stand_and_print_what_it_shows(
     tmp_path: Path,
 ) -> None:
     shown = [
         (line, output)
-        for line, output in read_console_blocks(ROOT / "README.md")
+        for line, output in read_console_blocks(ROOT / "docs" / "start.md")
         if line.startswith("mailer ")
     ]
     assert len(shown) >= 7

@@ -1,4 +1,4 @@
-"""The list that README begins with: contacts as Outlook exports them, in fewer columns than its 92."""
+"""The list that docs/start.md begins with: contacts as Outlook exports them, in fewer columns than its 92."""
 # ruff: noqa: E501 - a row of a file is easier to read on one line
 
 from pathlib import Path
@@ -12,7 +12,7 @@ ADDRESSES = ("bat@example.org", "mei.lin@example.org")
 
 
 def write_contacts(folder: Path) -> Path:
-    """Write the list where README's commands look for it."""
+    """Write the list where the commands of docs/start.md look for it."""
     path = folder / "contacts.csv"
     path.write_text(CONTACTS, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""The Word document that README's commands start from, as a person writes a newsletter in Word."""
+"""The Word document that the commands of docs/start.md start from, as a person writes a newsletter in Word."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ STORIES = {
 
 
 def write_document(folder: Path) -> Path:
-    """Write the document where README's commands look for it."""
+    """Write the document where the commands of docs/start.md look for it."""
     document = start_document("News from the harbour")
     for title, words in STORIES.items():
         document.add_heading(title, level=1)
