@@ -56,15 +56,6 @@ class DemoOutput(Protocol):
     def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fate:
-    """How the delivery to a simulated reader ended, whether it was in doubt, and how often it was put off."""
-
-    state: DeliveryState
-    doubted: bool
-    deferrals: int
-
-
 def show_returns(
     workspace: Workspace, engine: Engine, edition: str, maildir: Path, output: DemoOutput
 ) -> None:
@@ -85,8 +76,8 @@ def show_returns(
         raise MailerError(f"Campaign {campaign_id} is {result.state}: {result.reason}")
     followed = read_returns(workspace, engine, maildir)
     passed_on = forward_due_replies(FeedbackContext(workspace=workspace, engine=engine))
-    fates = _read_fates(engine, campaign_id)
-    output.table([("reader", "what came back", "what followed"), *_list_rows(fates, followed)])
+    deliveries = _read_deliveries(engine, campaign_id)
+    output.table([("reader", "what came back", "what followed"), *_list_rows(deliveries, followed)])
     output.line(
         f"{passed_on} letters of people went on to {find_destination(workspace.settings)}, unchanged."
     )
@@ -94,53 +85,52 @@ def show_returns(
         output.line(f"A successor waits for your decision: {name} <{address}>.")
 
 
-def _list_rows(fates: Mapping[str, _Fate], followed: Sequence[Followed]) -> list[tuple[str, str, str]]:
+def _list_rows(
+    deliveries: Mapping[str, Delivery], followed: Sequence[Followed]
+) -> list[tuple[str, str, str]]:
     by_reader: defaultdict[str, list[Followed]] = defaultdict(list)
-    for one in followed:
-        by_reader[one.address].append(one)
+    for consequence in followed:
+        by_reader[consequence.address].append(consequence)
     rows = []
     for recipient in SimulatedRecipient:
-        address, fate = recipient.address, fates[recipient.address]
-        came = [one.what for one in by_reader[address]]
+        address, delivery = recipient.address, deliveries[recipient.address]
+        came = [consequence.what for consequence in by_reader[address]]
         rows.append(
             (
                 address,
-                "; ".join([*_describe_fate(fate), *came]) or "nothing",
-                _describe_end(fate, by_reader[address]),
+                "; ".join([*_describe_delivery(delivery), *came]) or "nothing",
+                _describe_end(delivery, by_reader[address]),
             )
         )
     return rows
 
 
-def _describe_fate(fate: _Fate) -> list[str]:
-    if fate.state is DeliveryState.rejected:
+def _describe_delivery(delivery: Delivery) -> list[str]:
+    if delivery.state is DeliveryState.rejected:
         return ["refused at once"]
-    told = ["in doubt"] if fate.doubted else []
-    return [*told, *(["refused for now, taken the next time"] if fate.deferrals else [])]
+    told = ["in doubt"] if delivery.doubted else []
+    return [*told, *(["refused for now, taken the next time"] if delivery.deferrals else [])]
 
 
-def _describe_end(fate: _Fate, followed: Sequence[Followed]) -> str:
-    if fate.state is DeliveryState.rejected:
+def _describe_end(delivery: Delivery, followed: Sequence[Followed]) -> str:
+    if delivery.state is DeliveryState.rejected:
         return "gets no more mail"
-    return "; ".join(one.outcome for one in followed) or "stays on the list"
+    return "; ".join(consequence.outcome for consequence in followed) or "stays on the list"
 
 
-def _read_fates(engine: Engine, campaign_id: int) -> dict[str, _Fate]:
+def _read_deliveries(engine: Engine, campaign_id: int) -> dict[str, Delivery]:
     with Session(engine) as session:
         rows = session.exec(
             select(Delivery, col(Subscriber.email))
             .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
             .where(col(Delivery.campaign_id) == campaign_id)
         ).all()
-        return {
-            email: _Fate(state=DeliveryState(one.state), doubted=one.doubted, deferrals=one.deferrals)
-            for one, email in rows
-        }
+        return {email: delivery for delivery, email in rows}
 
 
 def _read_successors(engine: Engine) -> list[tuple[str, str]]:
     with Session(engine) as session:
-        return [(one.name, one.email) for one in session.exec(select(ProposedSuccessor))]
+        return [(successor.name, successor.email) for successor in session.exec(select(ProposedSuccessor))]
 
 
 CAMPAIGN = 3

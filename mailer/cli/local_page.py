@@ -28,7 +28,7 @@ def serve_local_page(
 ) -> None:
     """Serve the web application ``app`` on this machine until Ctrl-C, and print its address with the secret.
 
-    If ``open_browser``, and somebody is at a terminal, the address is opened through a file in ``folder``.
+    If ``open_browser``, at a terminal, the address is opened through a file in ``folder``.
     ``title`` names what is opened, as in "the preview".
 
     Raises:

@@ -89,7 +89,7 @@ def _check_folder(subject: str, folder: Path) -> Diagnosis:
     return find_bad(subject, "relay-folder", message)
 
 
-# What a relay can do beyond the necessary, in the words of somebody who does not know the protocol.
+# What a relay can do beyond the necessary, in words for people who do not know the protocol.
 _EXTENSIONS = {
     "PIPELINING": gettext_noop("PIPELINING (fewer waits)"),
     "8BITMIME": gettext_noop("8BITMIME (accents sent as they are)"),

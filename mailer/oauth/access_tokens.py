@@ -1,4 +1,4 @@
-"""The access tokens of one sign-in: read, and renewed before they end, by whoever needs one.
+"""The access tokens of one sign-in: read, and renewed before they end, by the first that needs one.
 
 Many processes may use the same sign-in. On one machine, a lock lets one of them renew while the others wait
 for what it writes. Where machines share the workspace's folder and their locks do not reach each other, two

@@ -52,7 +52,7 @@ class Grant:
     def belongs_to(self, sign_in: SignIn) -> bool:
         """Return whether it was made for the application and the provider that the settings name now.
 
-        Otherwise its refresh token would be shown to somebody else.
+        Otherwise its refresh token would be shown to another party.
         """
         return (self.client_id, self.token_url) == (sign_in.settings.client_id, sign_in.provider.token_url)
 

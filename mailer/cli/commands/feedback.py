@@ -180,11 +180,11 @@ def _print_senders(found: SenderOverview, days: int) -> None:
     )
     rows = [
         (
-            *(one.source_ip, one.kind.value),
-            *(f"{number:,}" for number in (one.messages, one.passed, one.refused)),
-            one.domains[0] if one.domains else "",
+            *(sender.source_ip, sender.kind.value),
+            *(f"{number:,}" for number in (sender.messages, sender.passed, sender.refused)),
+            sender.domains[0] if sender.domains else "",
         )
-        for one in found.senders[:_MAX_LINES]
+        for sender in found.senders[:_MAX_LINES]
     ]
     head = ("address", "who", "messages", "passed", "refused", "as")
     emit(columns(rows, head=head, right=(2, 3, 4)))

@@ -103,7 +103,7 @@ def _describe_file(
 
     leave_address, delimiter = _leave_address(context)
     messages = [
-        read_message(one, leave_address=leave_address, delimiter=delimiter) for one in split_mailbox(raw)
+        read_message(mail, leave_address=leave_address, delimiter=delimiter) for mail in split_mailbox(raw)
     ]
     return {
         "file": name,

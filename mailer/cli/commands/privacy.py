@@ -214,17 +214,20 @@ def sign_ups(context: CliContext, as_json: bool) -> None:
         emit_json(
             [
                 {
-                    "email": one.email,
-                    "name": one.name,
-                    "language": one.language,
-                    "status": one.status.value,
-                    "confirmed_at": one.confirmed_at.astimezone(UTC).isoformat(),
+                    "email": sign_up.email,
+                    "name": sign_up.name,
+                    "language": sign_up.language,
+                    "status": sign_up.status.value,
+                    "confirmed_at": sign_up.confirmed_at.astimezone(UTC).isoformat(),
                 }
-                for one in waiting
+                for sign_up in waiting
             ]
         )
         return
-    rows = [(one.email, f"{one.confirmed_at:%Y-%m-%d %H:%M}", one.language, one.status) for one in waiting]
+    rows = [
+        (sign_up.email, f"{sign_up.confirmed_at:%Y-%m-%d %H:%M}", sign_up.language, sign_up.status)
+        for sign_up in waiting
+    ]
     emit(columns(rows, head=("email", "confirmed (UTC)", "language", "status")))
     say(f"{len(waiting)} sign-up{'' if len(waiting) == 1 else 's'} to admit or decline.")
 

@@ -125,11 +125,11 @@ def reconfirmations(context: CliContext, as_json: bool) -> None:
     head = ("number", "segment", "until", "asked", "stay", "left", "wrote back", "paused", "no answer")
     rows = [
         (
-            *(str(one.record.id), one.record.segment, f"{one.record.answer_by:%Y-%m-%d}"),
-            *map(str, (one.asked, one.stay, one.left, one.replied, one.paused, one.waiting)),
+            *(str(each.record.id), each.record.segment, f"{each.record.answer_by:%Y-%m-%d}"),
+            *map(str, (each.asked, each.stay, each.left, each.replied, each.paused, each.waiting)),
         )
-        for one in found
+        for each in found
     ]
     emit(columns(rows, head=head, right=(0, 3, 4, 5, 6, 7, 8)))
-    if any(one.replied for one in found):
+    if any(each.replied for each in found):
         say("Who wrote back is not paused. Read what they say: mailer feedback list --kind reply")

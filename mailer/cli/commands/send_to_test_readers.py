@@ -101,7 +101,10 @@ def _print_results(tests: SentTests, shown_address: str, variant: int | None) ->
     reader = f"as {shown_address} gets it" if shown_address else "as an unnamed reader gets it"
     version = reader if variant is None else f"version {variant}"
     emit(f"{tests.subject} ({tests.language}, {stories}; {version})")
-    rows = [(f"  {one.address}", one.outcome, f"relay {one.relay}", one.reply) for one in tests.results]
+    rows = [
+        (f"  {result.address}", result.outcome, f"relay {result.relay}", result.reply)
+        for result in tests.results
+    ]
     emit(columns(rows))
     emit(f"{tests.number_sent} of {len(tests.results)} sent.")
 

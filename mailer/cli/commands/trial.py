@@ -62,7 +62,7 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     findings = diagnose_workspace(workspace)
-    faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
+    faults = [f"{found.subject}: {found.message}" for found in findings if found.verdict is Health.bad]
     with context.open_database(workspace) as engine, engine.begin() as connection:
         state = end_trial(connection, workspace.settings, by=person, now=datetime.now(UTC), faults=faults)
     if as_json:
