@@ -27,6 +27,8 @@ from mailer.workspace import Workspace
 from subscribers.errors import LinkOfTestError
 
 _ROUTES = (
+    *preferences.UNSUBSCRIBE_ROUTES,
+    *preferences.CLICK_ROUTES,
     *preferences.ROUTES,
     *signup.ROUTES,
     *data_requests.ROUTES,

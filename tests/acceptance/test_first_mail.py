@@ -1,4 +1,4 @@
-"""From an empty folder with a Word document to a test mail, by exactly the commands that docs/start.md has."""
+"""From an empty folder with a Word document to a test mail, by exactly the commands in docs/start.md."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The Word document that the commands of docs/start.md start from, as a person writes a newsletter in Word."""
+"""The Word document that the commands of docs/start.md start from, written as people write in Word."""
 
 from pathlib import Path
 
