@@ -179,6 +179,7 @@ def test_the_sample_edition_of_the_wheel_has_no_errors(installed: Path, elsewher
     assert [problem for problem in problems if problem["level"] == "error"] == []
 
 
+@pytest.mark.spare
 def test_the_demo_of_the_wheel_ends_by_itself_and_its_equation_holds(installed: Path, tmp_path: Path) -> None:
     shown = run(installed / "mailer", "demo", "--no-browser", cwd=tmp_path)
     _, _, equation = (shown.stdout + shown.stderr).partition("Every reader is accounted for")

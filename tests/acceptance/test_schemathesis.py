@@ -147,6 +147,7 @@ def judge(report: dict[str, Any]) -> None:
     assert report["test_cases"]["with_failures"] == 0
 
 
+@pytest.mark.spare
 def test_schemathesis_breaks_no_page(public_site: PublicSite) -> None:
     judge(public_site.try_pages(*PHASE, "--max-examples", "12", *SHOWN))
 

@@ -63,6 +63,7 @@ def run_shell(line: str, cwd: Path, **environ: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.spare
 def test_the_commands_of_the_first_page_run_in_the_order_they_stand_and_print_what_it_shows(
     tmp_path: Path,
 ) -> None:
