@@ -1,4 +1,4 @@
-"""Which provider has the mail of a domain: asked of the DNS in the background, and kept."""
+"""Who receives the mail of the list's domains: asked of the DNS in the background, and kept."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ _SEPARATOR = "\n"
 
 
 def is_reserved(domain: str) -> bool:
-    """Whether ``domain`` is one of the names that cannot receive mail from the Internet."""
+    """Return whether ``domain`` is one of the names that cannot receive mail from the Internet."""
     if domain.rpartition(".")[2] in _RESERVED:
         return True
     return any(domain == name or domain.endswith(f".{name}") for name in _RESERVED_DOMAINS)
 
 
 def count_domains(connection: Connection) -> dict[str, int]:
-    """How many active subscribers each mail domain has, the largest first."""
+    """Count the active subscribers of each mail domain, the largest first."""
     counted = _select_counts(connection).subquery()
     statement = select(counted).order_by(counted.c.people.desc(), counted.c.domain)
     return {name: count for name, count in connection.execute(statement) if name}
@@ -100,7 +100,8 @@ def count_domains(connection: Connection) -> dict[str, int]:
 def read_known_providers(
     connection: Connection, *, since: datetime | None = None, of: Collection[str] | None = None
 ) -> dict[str, str]:
-    """The keys of the providers by domain, "" where there is none; with ``since``, what was added since.
+    """Return the keys of the providers by domain, "" where there is none; with ``since``, what was added
+    since.
 
     With ``of``, only the domains of these providers.
     """
@@ -120,7 +121,7 @@ def read_known_providers(
 def list_unknown_domains(
     connection: Connection, table: ProviderTable, *, limit: int, clock: Clock = read_clock
 ) -> list[str]:
-    """The domains of active subscribers that the DNS has to be asked for, those of most people first."""
+    """Return the domains that the DNS has to be asked for, those of most active subscribers first."""
     # Once all are known, this finds none: the database compares them, which leaves a campaign that is being
     # sent in the same process its time.
     counted = _select_counts(connection).subquery()
@@ -176,7 +177,7 @@ def _select_counts(connection: Connection) -> Select[str, int]:
 
 
 def _domain_column(connection: Connection) -> ColumnElement[str]:
-    """The part of a subscriber's address after the @. Addresses with two of them are skipped by callers."""
+    """Return the part of an address after the @. Callers skip addresses with two of them."""
     envelope = col(Subscriber.envelope)
     if connection.dialect.name == "sqlite":
         return func.lower(func.substr(envelope, func.instr(envelope, "@") + 1))
@@ -312,7 +313,7 @@ class _Questions:
             threading.Thread(target=self._ask, name="mailer-mx", daemon=True).start()
 
     def next_answer(self) -> MxAnswer | None:
-        """The next answer; None if none came for a moment."""
+        """Return the next answer; None if none came for a moment."""
         try:
             return self._answers.get(timeout=_WAKE_SECONDS)
         except queue.Empty:

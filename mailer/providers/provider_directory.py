@@ -1,4 +1,4 @@
-"""The providers of a list's domains, how many readers each has, and what it takes an hour."""
+"""The providers of the list's domains, how many readers each has, and what is sent to it at most."""
 
 import time
 from collections import Counter
@@ -89,7 +89,7 @@ class ProviderLimit:
 def make_provider_limits(
     settings: Settings, table: ProviderTable | None = None
 ) -> Mapping[str, ProviderLimit]:
-    """The limits by key of the provider; one without any limit is not in it.
+    """Return the limits by key of the provider; one without any limit is not in it.
 
     Raises:
         ConfigurationError: the settings name an unknown provider, or a number that is none.
@@ -178,7 +178,7 @@ class ProviderDirectory:
         self._refresh_at = float("-inf")
 
     def find_provider(self, domain: str) -> Provider | None:
-        """The provider of ``domain``, which is in small letters and A-labels; None if none is known."""
+        """Return the provider of ``domain``, in small letters and A-labels; None if none is known."""
         # A key of a table that was newer, or older, is none.
         return self._table.by_key.get(self._keys.get(domain, ""))
 

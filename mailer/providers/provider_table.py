@@ -1,17 +1,28 @@
-"""A provider that receives mail, what it accepts from one sender, and what it asks of senders.
+"""The providers that receive mail, what they accept from one sender and ask of senders: ``providers.toml``.
 
 Whatever is said of a provider carries its source and the date of that source.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from locales.phrase import gettext_noop
 
@@ -23,8 +34,6 @@ class Requirement(StrEnum):
     """SPF allows the server that sends (RFC 7208)."""
 
     dkim = "dkim"
-    """Each message is signed (RFC 6376)."""
-
     dmarc = "dmarc"
     """The domain in From has a DMARC record (RFC 9989)."""
 
@@ -35,8 +44,6 @@ class Requirement(StrEnum):
     """The address of the sending server has a name that leads back to it."""
 
     tls = "tls"
-    """Mail is handed over encrypted."""
-
     from_domain = "from_domain"
     """The domain in From can receive mail: it has an MX or an address."""
 
@@ -47,11 +54,7 @@ class Requirement(StrEnum):
     """List-Unsubscribe has a mail address to which leaving can be written."""
 
     unsubscribe_link = "unsubscribe_link"
-    """The mail shows a link to unsubscribe."""
-
     opt_in = "opt_in"
-    """Only people who asked for it get the newsletter."""
-
     few_complaints = "few_complaints"
     """Hardly anybody reports the mail as spam: under 0.3 %, better under 0.1 %."""
 
@@ -62,17 +65,13 @@ class Requirement(StrEnum):
     """The mail, and the sending server's website, say who the sender is and how to reach them."""
 
     complaint_loop = "complaint_loop"
-    """The sender is registered to be told of complaints."""
-
     registration = "registration"
     """The sender or the sending server is registered with the provider or with an authority."""
 
     advertisement_label = "advertisement_label"
-    """The subject of advertising begins with a label."""
 
     @property
     def label(self) -> str:
-        """The requirement as people read it, in a few words."""
         return _LABELS[self]
 
 
@@ -111,71 +110,111 @@ class Period(StrEnum):
     """What a number of messages is counted over."""
 
     second = "second"
-    """Counted each second."""
-
     hour = "hour"
-    """Counted each hour; sent evenly over it."""
-
-    day = "day"
-    """Counted each day (UTC)."""
+    day = "day"  # in UTC
 
     @property
     def seconds(self) -> int:
-        """How long it is, in seconds."""
         return {"second": 1, "hour": 3600, "day": 86400}[self.value]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+def _check_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+def _check_url(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("is not an address of a page")
+    return url
+
+
+def _check_name(name: str) -> str:
+    if name != name.lower().strip(".") or "." not in name:
+        raise ValueError("is not a name in small letters with a dot inside")
+    return name
+
+
+def _find_source(name: Any, info: ValidationInfo) -> Any:
+    """Return the row of the source that the provider calls ``name``."""
+    sources = (info.context or {}).get("sources", {})
+    if name not in sources:
+        raise ValueError("is not among its sources")
+    return sources[name]
+
+
+_Text = Annotated[str, AfterValidator(_check_text)]
+_Url = Annotated[str, AfterValidator(_check_url)]
+_Names = tuple[Annotated[str, AfterValidator(_check_name)], ...]
+_Number = Annotated[int, Field(strict=True, gt=0)]
+
+
+class _Row(BaseModel):
+    """Something that the table says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Row):
     """Where something is said. ``date`` is the page's own, or the day on which we read it."""
 
-    url: str
-    date: date
+    url: _Url
+    date: Annotated[date, Field(strict=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ask:
+_Sourced = Annotated[Source, BeforeValidator(_find_source)]
+
+
+class Ask(_Row):
     """One thing that a provider asks of senders."""
 
     requirement: Requirement
     level: Level
-    source: Source
+    source: _Sourced
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limit:
+class Limit(_Row):
     """How many messages the provider accepts from one sending address. ``note`` says how it was found."""
 
-    messages: int
+    messages: _Number
     per: Period
-    source: Source
+    source: _Sourced
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Connections:
+class Connections(_Row):
     """How many connections from one sending address the provider takes at the same time."""
 
-    at_once: int
-    source: Source
+    at_once: _Number
+    source: _Sourced
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownRefusal:
+class KnownRefusal(_Row):
     """A refusal by which a provider is known.
 
     ``codes`` are marks of which its words contain one ("5.7.26", "HL:IFC"), ``means`` says in a sentence what
     happened, ``advice`` what to do.
     """
 
-    codes: tuple[str, ...]
-    means: str
-    advice: str
-    source: Source
+    codes: Annotated[tuple[str, ...], Field(min_length=1)]
+    means: _Text
+    advice: _Text
+    source: _Sourced
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provider:
+def _split_asks(rows: Any) -> Any:
+    """Return a row for each requirement; in the table, those of one source and level are one."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return rows
+    return [
+        {"requirement": name, **{key: value for key, value in row.items() if key != "what"}}
+        for row in rows
+        for name in row.get("what", ())
+    ]
+
+
+class Provider(_Row):
     """A provider, or a maker of gateways that stand before other servers.
 
     ``mx`` are ends of the names of its MX hosts, ``domains`` its own mail domains, which need no look-up;
@@ -183,15 +222,22 @@ class Provider:
     """
 
     key: str
-    name: str
-    mx: tuple[str, ...]
-    domains: tuple[str, ...]
-    found_by: Source
-    postmaster: str = ""
-    asks: tuple[Ask, ...] = ()
+    name: _Text
+    mx: _Names = ()
+    domains: _Names = ()
+    found_by: _Sourced
+    postmaster: Literal[""] | _Url = ""
+    asks: Annotated[tuple[Ask, ...], BeforeValidator(_split_asks)] = ()
     limits: tuple[Limit, ...] = ()
     connections: Connections | None = None
     refusals: tuple[KnownRefusal, ...] = ()
+    sources: Annotated[dict[str, Source], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_places(self) -> Self:
+        if not self.mx and not self.domains:
+            raise ValueError("has neither mx nor domains, so nobody would be found")
+        return self
 
     @property
     def rate(self) -> float | None:
@@ -206,10 +252,6 @@ class Provider:
 
 
 _TABLE = Path(__file__).with_name("providers.toml")
-_KEYS = {
-    *("name", "mx", "domains", "found_by", "postmaster", "asks", "limits", "connections", "refusals"),
-    "sources",
-}
 
 
 class ProviderTableError(ValueError):
@@ -249,7 +291,7 @@ class ProviderTable:
 
 @cache
 def load_providers() -> ProviderTable:
-    """The table that comes with the program."""
+    """Read the table that comes with the program."""
     return read_table(_TABLE.read_text(encoding="utf-8"))
 
 
@@ -260,163 +302,32 @@ def read_table(text: str) -> ProviderTable:
         ProviderTableError: it has mistakes; all of them are named.
         tomllib.TOMLDecodeError: it is no TOML.
     """
+    rows = tomllib.loads(text)
     problems: list[str] = []
-    providers = [_RowReader(key, row, problems).read() for key, row in tomllib.loads(text).items()]
-    _check_uniqueness(providers, problems)
+    providers: list[Provider] = []
+    for key, row in rows.items():
+        try:
+            providers.append(Provider.model_validate({"key": key, **row}, context=row))
+        except ValidationError as error:
+            problems += (_describe_problem(key, each) for each in error.errors())
+    problems += _list_shared_names(rows)
     if problems:
         raise ProviderTableError(problems)
     return ProviderTable(providers)
 
 
-def _check_uniqueness(providers: Iterable[Provider], problems: list[str]) -> None:
-    """One host or domain cannot be two providers'."""
+def _describe_problem(key: str, problem: ErrorDetails) -> str:
+    where = "".join(f" {step}:" for step in problem["loc"])
+    given = "" if isinstance(problem["input"], dict) else f" {problem['input']!r}:"
+    return f"{key}:{where}{given} {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _list_shared_names(rows: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong where one host or domain would be two providers'."""
     owners: dict[tuple[str, str], str] = {}
-    for each in providers:
-        for kind, names in (("mx", each.mx), ("domains", each.domains)):
-            for name in names:
-                owner = owners.setdefault((kind, name), each.key)
-                if owner != each.key:
-                    problems.append(f"{each.key}: {kind}: {name} is already {owner}'s")
-
-
-class _RowReader:
-    """Reads one provider, and adds what is wrong with it to ``problems``."""
-
-    _NOWHERE = Source(url="", date=date.min)
-
-    def __init__(self, key: str, row: Any, problems: list[str]) -> None:
-        self._key = key
-        self._row: Mapping[str, Any] = row if isinstance(row, dict) else {}
-        self._problems = problems
-        if not isinstance(row, dict):
-            self._complain("is not a table")
-        for name in sorted(self._row.keys() - _KEYS):
-            self._complain(f"{name}: there is no such key")
-        self._sources = self._read_sources()
-
-    def read(self) -> Provider:
-        mx, domains = (self._read_names(name) for name in ("mx", "domains"))
-        if not mx and not domains:
-            self._complain("has neither mx nor domains, so nobody would be found")
-        postmaster = self._row.get("postmaster", "")
-        if postmaster:
-            self._check_url("postmaster", postmaster)
-        return Provider(
-            key=self._key,
-            name=self._read_text("name", self._row),
-            mx=mx,
-            domains=domains,
-            found_by=self._find_source("found_by", self._row.get("found_by")),
-            postmaster=postmaster,
-            asks=tuple(ask for row in self._rows("asks") for ask in self._read_asks(row)),
-            limits=tuple(self._read_limit(row) for row in self._rows("limits")),
-            connections=self._read_connections(self._row.get("connections")),
-            refusals=tuple(self._read_refusal(row) for row in self._rows("refusals")),
-        )
-
-    def _complain(self, problem: str) -> None:
-        self._problems.append(f"{self._key}: {problem}")
-
-    def _rows(self, name: str) -> list[Mapping[str, Any]]:
-        rows = self._row.get(name, [])
-        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-            return rows
-        self._complain(f"{name}: is not a list of tables")
-        return []
-
-    def _read_sources(self) -> dict[str, Source]:
-        sources = self._row.get("sources", {})
-        found = {}
-        for name, row in sources.items() if isinstance(sources, dict) else ():
-            url, day = (row.get("url"), row.get("date")) if isinstance(row, dict) else (None, None)
-            self._check_url(f"sources.{name}", url)
-            if not isinstance(day, date):
-                self._complain(f"sources.{name}: has no date")
-            found[name] = Source(url=str(url), date=day if isinstance(day, date) else date.min)
-        if not found:
-            self._complain("has no sources")
-        return found
-
-    def _check_url(self, where: str, url: Any) -> None:
-        if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
-            self._complain(f"{where}: {url!r} is not an address of a page")
-
-    def _find_source(self, where: str, name: Any) -> Source:
-        found = self._sources.get(name) if isinstance(name, str) else None
-        if found is None:
-            self._complain(f"{where}: {name!r} is not among its sources")
-        return found or self._NOWHERE
-
-    def _read_text(self, where: str, row: Mapping[str, Any], name: str = "") -> str:
-        text = row.get(name or where)
-        if not isinstance(text, str) or not text.strip():
-            self._complain(f"{where}: is missing or empty")
-            return ""
-        return text
-
-    def _read_names(self, where: str) -> tuple[str, ...]:
-        names = self._row.get(where, [])
-        if not isinstance(names, list):
-            self._complain(f"{where}: is not a list")
-            return ()
-        for name in names:
-            if not isinstance(name, str) or name != name.lower().strip(".") or "." not in name:
-                self._complain(f"{where}: {name!r} is not a name in small letters with a dot inside")
-        return tuple(str(name) for name in names)
-
-    def _read_asks(self, row: Mapping[str, Any]) -> list[Ask]:
-        source = self._find_source("asks", row.get("source"))
-        level = row.get("level")
-        if level not in list(Level):
-            self._complain(f"asks: level {level!r} is none of: {', '.join(Level)}")
-            return []
-        wanted = row.get("what") or []
-        for name in wanted:
-            if name not in list(Requirement):
-                self._complain(f"asks: {name!r} is nothing that a provider can ask")
-        return [
-            Ask(requirement=Requirement(name), level=Level(level), source=source)
-            for name in wanted
-            if name in list(Requirement)
-        ]
-
-    def _read_limit(self, row: Mapping[str, Any]) -> Limit:
-        per = row.get("per")
-        if per not in list(Period):
-            self._complain(f"limits: per {per!r} is none of: {', '.join(Period)}")
-            per = Period.hour
-        return Limit(
-            messages=self._read_number("limits: messages", row.get("messages")),
-            per=Period(per),
-            source=self._find_source("limits", row.get("source")),
-            note=row.get("note", ""),
-        )
-
-    def _read_connections(self, row: Any) -> Connections | None:
-        if row is None:
-            return None
-        if not isinstance(row, dict):
-            self._complain("connections: is not a table")
-            return None
-        return Connections(
-            at_once=self._read_number("connections: at_once", row.get("at_once")),
-            source=self._find_source("connections", row.get("source")),
-        )
-
-    def _read_number(self, where: str, value: Any) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-        self._complain(f"{where}: {value!r} is not a whole number above 0")
-        return 1
-
-    def _read_refusal(self, row: Mapping[str, Any]) -> KnownRefusal:
-        codes = row.get("codes")
-        if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
-            self._complain("refusals: codes: is not a list of texts")
-            codes = []
-        return KnownRefusal(
-            codes=tuple(codes),
-            means=self._read_text("refusals: means", row, "means"),
-            advice=self._read_text("refusals: advice", row, "advice"),
-            source=self._find_source("refusals", row.get("source")),
-        )
+    for key, row in rows.items():
+        for kind in ("mx", "domains"):
+            for name in row.get(kind, ()):
+                owner = owners.setdefault((kind, name), key)
+                if owner != key:
+                    yield f"{key}: {kind}: {name} is already {owner}'s"

@@ -161,7 +161,7 @@ def _explain_generally(refusal: Refusal, provider: Provider | None) -> tuple[str
 
 
 def _find_provider(words: str, host: str, table: ProviderTable) -> Provider | None:
-    """The provider that a host in the words belongs to, or whose own mark is in them."""
+    """Return the provider that a host in the words belongs to, or whose own mark is in them."""
     if found := table.find_provider_of_mx(_list_hosts(f"{host} {words}")):
         return found
     if "gsmtp" in words:
@@ -175,7 +175,7 @@ def _find_provider(words: str, host: str, table: ProviderTable) -> Provider | No
 
 
 def _list_hosts(words: str) -> Iterator[str]:
-    """Names in the words that may be hosts; those in an address of a web page or a person are none."""
+    """Yield the names in the words that may be hosts; those in an address of a page or a person are none."""
     for found in _HOST.finditer(words):
         before = words[: found.start()]
         if not before.endswith(("@", "/")):
@@ -183,7 +183,7 @@ def _list_hosts(words: str) -> Iterator[str]:
 
 
 def _is_mark(code: str) -> bool:
-    """Whether only one provider writes ``code``: one with letters, and no sentence."""
+    """Return whether only one provider writes ``code``: one with letters, and no sentence."""
     return any(letter.isalpha() for letter in code) and " " not in code and len(code) > 4
 
 
@@ -195,5 +195,5 @@ def _find_known(words: str, provider: Provider) -> KnownRefusal | None:
 
 
 def _contains(words: str, code: str) -> bool:
-    """Whether ``code`` stands in the words, and is not the beginning or the end of a longer number."""
+    """Return whether ``code`` stands in the words, and is not the beginning or the end of a longer number."""
     return re.search(rf"(?<![0-9.]){re.escape(code)}(?![0-9])", words) is not None

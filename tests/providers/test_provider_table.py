@@ -120,19 +120,35 @@ def test_limits_become_a_rate_and_a_number_a_day() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "problem"),
     [
-        ('name = "Post"\n', "", "post: name: is missing or empty"),
-        ('"mx.example.org"', '"MX.example.org"', "post: mx: 'MX.example.org' is not a name in small letters"),
-        ('found_by = "page"', 'found_by = "book"', "post: found_by: 'book' is not among its sources"),
-        ('"dkim"]', '"manners"]', "post: asks: 'manners' is nothing that a provider can ask"),
-        ('level = "required"', 'level = "wished"', "post: asks: level 'wished' is none of: required"),
-        ("7200", "0", "post: limits: messages: 0 is not a whole number above 0"),
-        ('"hour"', '"week"', "post: limits: per 'week' is none of: second, hour, day"),
-        ("at_once = 2", "at_once = true", "post: connections: at_once: True is not a whole number"),
-        ('codes = ["X1"]', "codes = []", "post: refusals: codes: is not a list of texts"),
-        ('advice = "Wait."', 'advice = " "', "post: refusals: advice: is missing or empty"),
-        (", date = 2026-01-02", "", "post: sources.page: has no date"),
-        ("https://example.org/postmaster", "a letter", "'a letter' is not an address of a page"),
-        ("connections = {", "conections = {", "post: conections: there is no such key"),
+        ('name = "Post"\n', "", "post: name: Field required"),
+        (
+            '"mx.example.org"',
+            '"MX.example.org"',
+            "post: mx: 0: 'MX.example.org': is not a name in small letters",
+        ),
+        ('found_by = "page"', 'found_by = "book"', "post: found_by: 'book': is not among its sources"),
+        ('"dkim"]', '"manners"]', "post: asks: 1: requirement: 'manners': Input should be 'spf'"),
+        (
+            'level = "required"',
+            'level = "wished"',
+            "post: asks: 0: level: 'wished': Input should be 'required'",
+        ),
+        ("7200", "0", "post: limits: 0: messages: 0: Input should be greater than 0"),
+        ('"hour"', '"week"', "post: limits: 0: per: 'week': Input should be 'second', 'hour' or 'day'"),
+        (
+            "at_once = 2",
+            "at_once = true",
+            "post: connections: at_once: True: Input should be a valid integer",
+        ),
+        ('codes = ["X1"]', "codes = []", "post: refusals: 0: codes: []: Tuple should have at least 1 item"),
+        ('advice = "Wait."', 'advice = " "', "post: refusals: 0: advice: ' ': is empty"),
+        (", date = 2026-01-02", "", "post: sources: page: date: Field required"),
+        (
+            "https://example.org/postmaster",
+            "a letter",
+            "post: sources: page: url: 'a letter': is not an address of a page",
+        ),
+        ("connections = {", "conections = {", "post: conections: Extra inputs are not permitted"),
     ],
 )
 def test_a_mistake_in_the_table_is_named(right: str, wrong: str, problem: str) -> None:
