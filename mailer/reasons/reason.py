@@ -1,4 +1,4 @@
-"""Why a mail server refused or returned a message: the reasons that decide what happens to a subscriber."""
+"""Why a mail server refused or returned a message, and whose fault that is: who can do something about it."""
 
 from enum import StrEnum
 

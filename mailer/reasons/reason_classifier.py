@@ -1,4 +1,12 @@
-"""Tidies a mail server's words, so that rules can be written as plain phrases."""
+"""Why a message came back: a reason from a server's words and codes.
+
+Words come first, codes are evidence. Servers put 5.1.1 beside "mailbox full" and beside "blocked", and 5.5.0
+beside "user unknown", so a code alone decides only where the words say nothing.
+
+Only what is certain makes an address dead. A temporary code (4.x.x) or a delay never does. "User unknown"
+without a code of its own (5.1.x) does not either, unless it answers RCPT: some servers, those of Japan's
+mobile networks for one, say it after DATA of people who filter their mail.
+"""
 
 import html
 import re
@@ -161,13 +169,13 @@ def classify_refusal(
 
 
 def _is_about_us(told: tuple[str, ...], evidence: Evidence) -> bool:
-    """Whether a server that misses a domain means ours: one that looks up names for security (5.7.x)."""
+    """Return whether a server that misses a domain means ours: it looks up names for security (5.7.x)."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
     return deciding.startswith("5.7.")
 
 
 def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
-    """Whether the refusal is final, and is about the recipient."""
+    """Return whether the refusal is final, and is about the recipient."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
     is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))
     if is_temporary or action.lower() == "delayed":

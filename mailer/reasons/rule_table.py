@@ -1,4 +1,16 @@
-"""A phrase of a rule: words, ``(a|b)`` for either, ``(a |b )*`` for any number of them, ``*`` for a gap."""
+"""The rules by which a server's words become a reason, read from ``rules/*.toml``.
+
+A rule gives a reason and conditions that must all hold:
+
+``words``
+    phrases (see :class:`Phrase`), one of which the tidied words contain;
+``status``, ``code``, ``command``, ``host``
+    enhanced codes (``5.7.*``), reply codes, SMTP commands, ends of host names: one of each must be there.
+
+``unconfirmed = true`` marks words that some servers also use for people who exist. ``fault`` says whose fault
+it is, where that is not the usual one of the reason. ``samples`` are what such a server writes; a test runs
+each.
+"""
 
 import re
 import tomllib
@@ -17,7 +29,7 @@ from mailer.reasons.reason import Fault, Reason
 _GAP = r" (?:(?:(?![.!?;] ).){0,60}?[^a-z0-9])?"
 # Chinese and Japanese have no spaces between words.
 _GAP_WITHOUT_SPACES = r"(?:(?![.!?;] |。).){0,60}?"
-_PARTS = re.compile(r"\(([^()]*)\)(\*?)|( \* )|((?:(?! \* )[^()])+)")
+PHRASE_PARTS = re.compile(r"\(([^()]*)\)(\*?)|( \* )|((?:(?! \* )[^()])+)")
 _WORD = re.compile("[a-z0-9]+")
 
 
@@ -27,23 +39,20 @@ def list_words(text: str) -> list[str]:
 
 
 class Phrase:
-    """One phrase, compiled when it is first needed. ``text`` is in small letters, as rules write it.
+    """A phrase of a rule: words, ``(a|b)`` for either, ``(a |b )*`` for any number of them, ``*`` for a gap.
 
-    Alternatives are whole words: "(mail |)box" is a phrase, "mail(box|er)" is not.
+    It is in small letters, and its alternatives are whole words: "(mail |)box", but not "mail(box|er)".
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._pattern_parts: list[str] = []
-        self._options: list[list[str]] = []
         self._required: list[list[str]] = []
-        for alternatives, repeated, gap, plain in _PARTS.findall(text):
+        for alternatives, repeated, gap, plain in PHRASE_PARTS.findall(text):
             if gap:
                 self._pattern_parts.append(_GAP if text.isascii() else _GAP_WITHOUT_SPACES)
-                self._options.append([gap])
                 continue
             options = [plain] if plain else alternatives.split("|")
-            self._options += [["", *options]] * 2 if repeated else [options]
             group = "|".join(re.escape(one) for one in options)
             self._pattern_parts.append(f"(?:{group})" + ("{0,6}" if repeated else ""))
             if not repeated and all(_WORD.search(one) for one in options):
@@ -76,16 +85,6 @@ class Phrase:
         """Return every word that could be a key word."""
         return {word for options in self._required for option in options for word in _WORD.findall(option)}
 
-    def has_whole_words(self) -> bool:
-        """Return whether no word is put together of two parts, as it could not be found then."""
-        open_ends: set[bool] = set()
-        for options in self._options:
-            if True in open_ends and any(one[:1].isalnum() for one in options):
-                return False
-            ends = {one[-1:].isalnum() for one in options if one}
-            open_ends = ends | open_ends if "" in options else ends
-        return True
-
     def is_in(self, words: str) -> bool:
         """Return whether tidied ``words``, with a space before them, contain the phrase."""
         return self._pattern.search(words) is not None
@@ -104,7 +103,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule of a table. Empty conditions always hold."""
+    """A rule of a table. Empty conditions always hold."""
 
     reason: Reason
     family: str
@@ -136,7 +135,7 @@ _Candidate = tuple[int, Phrase | None]
 
 
 def _is_named(domain: str, text: str) -> bool:
-    """Whether ``text`` names ``domain`` or a host below it: "mx1.example.org", but not "myexample.org"."""
+    """Return whether ``text`` names ``domain`` or a host below it: "mx1.example.org", not "myexample.org"."""
     return (
         domain in text and re.search(rf"(?<![a-z0-9-]){re.escape(domain)}(?!\.?[a-z0-9-])", text) is not None
     )
