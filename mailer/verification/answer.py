@@ -22,8 +22,6 @@ class Verdict(StrEnum):
     """Our signature is on it, but it is no edition of the newsletter."""
 
     test = "test"
-    """A test of an edition that the team sent to colleagues."""
-
     preview = "preview"
     """The code of a mail that was only looked at, not sent."""
 
@@ -34,8 +32,6 @@ class Verdict(StrEnum):
     """It has a code or a link of ours, but the mail around it is another one."""
 
     foreign = "foreign"
-    """It has no mark of ours."""
-
     mistyped = "mistyped"
     """What was typed is not a whole code."""
 
@@ -47,17 +43,11 @@ class Obstacle(StrEnum):
     """Why it cannot be told."""
 
     outlook_file = "outlook_file"
-    """A message as Outlook saves it (.msg)."""
-
     winmail = "winmail"
     """A message wrapped for Outlook (winmail.dat)."""
 
     no_mail = "no_mail"
-    """The file is no mail."""
-
     encrypted = "encrypted"
-    """The mail is encrypted."""
-
     no_marks = "no_marks"
     """Somebody passed it on without our code and links."""
 
@@ -65,8 +55,6 @@ class Obstacle(StrEnum):
     """The marks were made with a key that somebody else may have."""
 
     no_edition = "no_edition"
-    """The edition is not kept any more."""
-
     too_long = "too_long"
     """The text is longer than any edition, so not all of it was compared."""
 
@@ -78,20 +66,12 @@ class Change(StrEnum):
     """What differs from the mail that we sent."""
 
     words = "words"
-    """Words that are not in our edition."""
-
     links = "links"
-    """Links or pictures from other places than ours."""
-
     sender = "sender"
     """The sender, or where answers go."""
 
     subject = "subject"
-    """The subject."""
-
     attachments = "attachments"
-    """Attachments, which our newsletter never has."""
-
     signature = "signature"
     """The signature does not fit the mail any more."""
 

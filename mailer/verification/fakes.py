@@ -7,7 +7,6 @@ their addresses anywhere, and every token.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,31 +40,14 @@ _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]@=]{1,255}@([^\s<>,;:\"()\[\]@]{1,255})
 _TOKEN = re.compile(r"(?<![\w-])[\w-]{39,}(?![\w-])|c\d+\.s\d+\.[0-9a-f]{12}", re.ASCII)
 
 
+_TOLD = ("verdict", "sender", "subject", "hosts", "campaign", "times", "first_at", "last_at", "headers")
+
+
 class UnknownFakeError(MailerError):
     """There is no fake with this number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no fake with the number {number}. `mailer fakes list` shows all.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fake:
-    """A fake as the team sees it."""
-
-    number: int
-    verdict: str
-    sender: str
-    subject: str
-    hosts: tuple[str, ...]
-    campaign: str
-    times: int
-    first_at: datetime
-    last_at: datetime
-    headers: str
-
-    def as_dict(self) -> dict[str, Any]:
-        times = {"first_at": format_iso(self.first_at), "last_at": format_iso(self.last_at)}
-        return asdict(self) | times
 
 
 def keep_fake(session: Session, found: MailAnswer, *, now: datetime) -> bool:
@@ -87,14 +69,14 @@ def keep_fake(session: Session, found: MailAnswer, *, now: datetime) -> bool:
     return True
 
 
-def list_fakes(session: Session) -> list[Fake]:
-    """List the fakes, the last submitted first."""
-    rows = session.exec(select(FakeMail).order_by(col(FakeMail.last_at).desc(), col(FakeMail.id).desc()))
-    return [_make_fake(row) for row in rows]
+def list_fakes(session: Session) -> list[FakeMail]:
+    """Return the fakes, the last submitted first."""
+    latest = select(FakeMail).order_by(col(FakeMail.last_at).desc(), col(FakeMail.id).desc())
+    return list(session.exec(latest))
 
 
-def find_fake(session: Session, number: int) -> Fake:
-    """Return one fake.
+def find_fake(session: Session, number: int) -> FakeMail:
+    """Return a fake.
 
     Raises:
         UnknownFakeError: there is none with this number.
@@ -102,7 +84,14 @@ def find_fake(session: Session, number: int) -> Fake:
     row = session.get(FakeMail, number)
     if row is None:
         raise UnknownFakeError(number)
-    return _make_fake(row)
+    return row
+
+
+def describe_fake(fake: FakeMail) -> dict[str, Any]:
+    """Return a fake in the form of the JSON output."""
+    told = {name: getattr(fake, name) for name in _TOLD}
+    times = {"first_at": format_iso(fake.first_at), "last_at": format_iso(fake.last_at)}
+    return {"number": fake.id} | told | {"hosts": fake.hosts.split()} | times
 
 
 def count_fakes(session: Session, *, since: datetime) -> int:
@@ -152,22 +141,6 @@ def _count_again(connection: Connection, digest: str, now: datetime) -> bool:
 def _forget_surplus(connection: Connection) -> None:
     kept = sa.select(_TABLE.c.id).order_by(_TABLE.c.last_at.desc(), _TABLE.c.id.desc()).limit(MAX_FAKES)
     connection.execute(delete(_TABLE).where(_TABLE.c.id.not_in(kept)))
-
-
-def _make_fake(row: FakeMail) -> Fake:
-    assert row.id is not None  # noqa: S101 - it came from the database
-    return Fake(
-        number=row.id,
-        verdict=row.verdict,
-        sender=row.sender,
-        subject=row.subject,
-        hosts=tuple(row.hosts.split()),
-        campaign=row.campaign,
-        times=row.times,
-        first_at=row.first_at,
-        last_at=row.last_at,
-        headers=row.headers,
-    )
 
 
 def _join(words: Sequence[str], limit: int) -> str:

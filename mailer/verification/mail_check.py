@@ -1,4 +1,7 @@
-"""Whether a mail is from us: by the code at its foot, or by the whole of it."""
+"""Whether a mail is from us: by the code at its foot, or by the whole of it.
+
+A check costs time, and each guess at a code is one, so both are counted as the other forms are.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -312,14 +315,14 @@ class MailChecker:
             yield Change.subject
 
     def _is_from_us(self, mail: SubmittedMail) -> bool:
-        """Whether its only sender is the newsletter's. Anybody can write that.
+        """Return whether its only sender is the newsletter's. Anybody can write that.
 
         Our colleagues' addresses are of the same domain, and DKIM signs what they pass on.
         """
         return mail.sender == read_own_address(self.settings)
 
     def _claims_us(self, mail: SubmittedMail) -> bool:
-        """Whether a mail without marks of ours wants to be taken for ours."""
+        """Return whether a mail without marks of ours wants to be taken for ours."""
         sender = self.settings.sender
         shown = mail.sender_text.casefold()
         names = (sender.domain, sender.name, sender.organisation)
@@ -331,13 +334,13 @@ class MailChecker:
         )
 
     def _was_passed_on_without_marks(self, mail: SubmittedMail, *, claims_us: bool) -> bool:
-        """Whether it may be ours, passed on with nothing left that shows it: only words, and no link."""
+        """Return whether it may be ours, passed on with only words left and no link."""
         has_links = any(token.link for tokens in mail.tokens for token in tokens)
         return claims_us and not self._is_from_us(mail) and not has_links
 
 
 def _proves_all(result: DkimResult) -> bool:
-    """Whether a signature proves that sender, subject and the whole text are ours."""
+    """Return whether a signature proves that sender, subject and the whole text are ours."""
     return (
         result.verdict is DkimVerdict.valid
         and not result.limits_body
@@ -367,5 +370,5 @@ def _squeeze(text: str) -> str:
 
 
 def _list_visible_words(mail: SubmittedMail) -> str:
-    """The links of a mail as they lead, for the search of marks in links that a gateway has rewritten."""
+    """Return where links lead, for the search of marks in those that a gateway has rewritten."""
     return "\n".join(token.link.path for tokens in mail.tokens for token in tokens if token.link is not None)

@@ -1,4 +1,9 @@
-"""A mail that somebody shows us: what is in it, our marks on it, and its signatures."""
+"""A mail that somebody shows us: what is in it, our marks on it, and the keys of our signatures.
+
+It is one mail, or one with others in it; nothing here fails, whatever the bytes are. A mail that was passed
+on as an attachment is whole inside the other, of one passed on in the text only its words and links are left.
+Each mark is signed, so finding one proves that we wrote it. It is not proved that the rest is ours, too.
+"""
 
 import hmac
 import re
@@ -146,7 +151,7 @@ def _list_mails(source: bytes) -> Iterator[SubmittedMail]:
 
 
 def _is_mail(part: MimePart) -> bool:
-    """Whether a part is another mail. Some programs send one as a file of no particular kind."""
+    """Return whether a part is another mail. Some programs send one as a file of no particular kind."""
     if part.content_type.startswith(_ENCLOSED_TYPES):
         return True
     name = part.parameters.get("name", "") + part.headers.get("content-disposition")
@@ -175,7 +180,7 @@ _MAX_LOOKUPS = 4
 
 
 def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
-    """A key finder for one mail, which asks the DNS for what is not in our own key files."""
+    """Make a key finder for one mail, which asks the DNS for what is not in our own key files."""
     own = _read_own_keys(settings, root)
     budget = [_MAX_LOOKUPS]
 
@@ -191,13 +196,13 @@ def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
 
 
 def make_domain_filter(settings: Settings) -> Callable[[str], bool]:
-    """Whether a signature by a domain can be ours. No other domain's DNS is asked."""
+    """Return a test of whether a signature by a domain can be ours. No other domain's DNS is asked."""
     ours = {read_own_address(settings).rpartition("@")[2], settings.dkim.domain} - {""}
     return lambda domain: any(is_aligned(domain, one) for one in ours)
 
 
 def read_own_address(settings: Settings) -> str:
-    """The sender's address as it stands in our mails: with its domain in ASCII, in small letters."""
+    """Return the sender's address as it stands in our mails: with its domain in ASCII, in small letters."""
     try:
         return sender_address(settings.sender.address).lower()
     except ConfigurationError:

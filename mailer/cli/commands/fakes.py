@@ -11,7 +11,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from mailer.verification.fakes import Fake
+    from mailer.database.verification_models import FakeMail
 
 _SENDER_WIDTH = 40
 _SUBJECT_WIDTH = 40
@@ -36,26 +36,26 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     The same fake is one line, however many people submitted it. Nothing says who they were.
     """
-    from mailer.verification.fakes import list_fakes
+    from mailer.verification.fakes import describe_fake, list_fakes
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
         found = list_fakes(session)
     if as_json:
-        emit_json({"fakes": [fake.as_dict() for fake in found]})
+        emit_json({"fakes": [describe_fake(fake) for fake in found]})
         return
     if not found:
         say(f"Nobody has submitted a fake at {workspace.settings.web.base_url}/verify.")
         return
     rows = [
         (
-            fake.number,
+            fake.id,
             fake.times,
             format_utc(fake.last_at),
             fake.verdict,
             shorten(fake.sender, _SENDER_WIDTH),
             shorten(fake.subject, _SUBJECT_WIDTH),
-            shorten(" ".join(fake.hosts), _HOSTS_WIDTH),
+            shorten(fake.hosts, _HOSTS_WIDTH),
         )
         for fake in found
     ]
@@ -70,24 +70,24 @@ def list_(context: CliContext, as_json: bool) -> None:
 @pass_context
 def show(context: CliContext, number: int, as_json: bool) -> None:
     """Show a fake with its headers, from which a provider can tell where it came from."""
-    from mailer.verification.fakes import find_fake
+    from mailer.verification.fakes import describe_fake, find_fake
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
         fake = find_fake(session, number)
     if as_json:
-        emit_json(fake.as_dict())
+        emit_json(describe_fake(fake))
         return
     emit(_describe(fake))
 
 
-def _describe(fake: Fake) -> str:
+def _describe(fake: FakeMail) -> str:
     times = "once" if fake.times == 1 else f"{fake.times} times"
     facts = [
         ("what", _MEANINGS.get(fake.verdict, fake.verdict)),
         ("from", fake.sender or "–"),
         ("subject", fake.subject or "–"),
-        ("leads to", ", ".join(fake.hosts) or "no link"),
+        ("leads to", ", ".join(fake.hosts.split()) or "no link"),
         ("edition", fake.campaign or "–"),
         ("submitted", f"{times}, first {format_utc(fake.first_at)}, last {format_utc(fake.last_at)}"),
     ]
