@@ -1,4 +1,9 @@
-"""Finding a person's address, in text and in files, and taking it out of them."""
+"""Finding a person's address in texts and files, in every spelling and encoding, and cleaning the files.
+
+All files in the workspace are scanned, and so are the log and the Maildirs its settings name. Messages are
+deleted, rows are removed from lists, and the address is masked in logs. Files that are not the program's to
+rewrite, such as an edition that names the person, are reported.
+"""
 
 import gzip
 import json
@@ -373,13 +378,9 @@ def _mask(path: Path, matcher: AddressMatcher) -> None:
         content.flush()
 
 
-def _leave(_: Path, __: AddressMatcher) -> None:
-    """Do nothing."""
-
-
 _ACTIONS: dict[FileAction, Callable[[Path, AddressMatcher], None]] = {
     FileAction.delete: _delete,
     FileAction.shorten: _remove_rows,
     FileAction.mask: _mask,
-    FileAction.leave: _leave,
+    FileAction.leave: lambda _, __: None,
 }

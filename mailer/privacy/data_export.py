@@ -118,7 +118,7 @@ def _read_tests(session: Session, email: str) -> list[dict[str, Any]]:
 
 
 def _read_activity(session: Session, email: str) -> list[dict[str, Any]]:
-    """What the team did to or with the address. Who of the team did it is not the person's own data."""
+    """Return what the team did with the address. Who of the team did it is not the person's own data."""
     texts = (ActivityRecord.subject, ActivityRecord.detail)
     quotes_it = or_(*(col(text).icontains(email, autoescape=True) for text in texts))
     pattern = make_address_matcher(email).text_pattern
@@ -131,7 +131,7 @@ def _read_activity(session: Session, email: str) -> list[dict[str, Any]]:
 
 
 def _read_comments(session: Session, email: str) -> list[dict[str, Any]]:
-    """What the team says of the address about a story, and what its owner says as one of the team."""
+    """Return what the team says of the address about a story, and what its owner says as one of the team."""
     names_it = or_(
         col(Comment.text).icontains(email, autoescape=True),
         col(CommentThread.quote).icontains(email, autoescape=True),
@@ -157,7 +157,7 @@ def _read_comments(session: Session, email: str) -> list[dict[str, Any]]:
 
 
 def _read_approvals(session: Session, email: str) -> list[dict[str, Any]]:
-    """The approvals that the address was asked for, and what its owner answered."""
+    """Return the approvals that the address was asked for, and what its owner answered."""
     found = session.exec(
         select(ApprovalReviewer, ApprovalRound, ApprovalAnswer)
         .where(ApprovalReviewer.email == email, ApprovalReviewer.round_id == ApprovalRound.id)

@@ -7,7 +7,7 @@ list, and after it the keyed hash says that the address was erased.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Unpack
 
 from sqlalchemy import Engine, delete, or_, update
 from sqlmodel import Session, col, select
@@ -38,7 +38,7 @@ from mailer.privacy.feedback_data import collect_feedback_text, erase_feedback, 
 from mailer.providers.domain_lookup import forget_domain
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
-from subscribers.consent.status_changes import erase
+from subscribers.consent.status_changes import ConsentContext, erase
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber, Suppression
 from subscribers.queries import find_kept_subscriber, find_subscriber, list_merged_subscribers
@@ -104,11 +104,8 @@ def erase_person(
     engine: Engine,
     address: str,
     *,
-    method: str,
-    now: datetime,
-    source: str = "",
-    evidence: str = "",
     on_erased: Callable[[Session], None] = lambda _: None,
+    **context: Unpack[ConsentContext],
 ) -> ErasureReport:
     """Erase the person with ``address``. Calling it again finishes what a crash or a failure left behind.
 
@@ -124,16 +121,7 @@ def erase_person(
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
         personal_text = None if person is None else _collect_text_of_all(session, person)
-    files = erase_files_and_rows(
-        workspace,
-        engine,
-        address,
-        method=method,
-        now=now,
-        source=source,
-        evidence=evidence,
-        on_erased=on_erased,
-    )
+    files = erase_files_and_rows(workspace, engine, address, on_erased=on_erased, **context)
     overwrite_freed_pages(engine, personal_text)
     return ErasureReport(files=files, resumed=person is None, out_of_reach=list_out_of_reach(engine))
 
@@ -143,11 +131,8 @@ def erase_files_and_rows(
     engine: Engine,
     address: str,
     *,
-    method: str,
-    now: datetime,
-    source: str = "",
-    evidence: str = "",
     on_erased: Callable[[Session], None] = lambda _: None,
+    **context: Unpack[ConsentContext],
 ) -> tuple[FileMatch, ...]:
     """Erase a person from the files and the list, with other addresses that were merged with theirs; return
     the files that named them. ``on_erased`` is called in the transaction that takes them off the list.
@@ -166,16 +151,7 @@ def erase_files_and_rows(
     with open_session(engine) as session:
         for one, person, matcher, _ in cleaned:
             if person is not None:
-                _erase_rows(
-                    session,
-                    workspace,
-                    one,
-                    matcher,
-                    method=method,
-                    now=now,
-                    source=source,
-                    evidence=evidence,
-                )
+                _erase_rows(session, workspace, one, matcher, **context)
             mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
         on_erased(session)
         session.commit()
@@ -183,14 +159,14 @@ def erase_files_and_rows(
 
 
 def _list_addresses(workspace: Workspace, engine: Engine, address: str) -> list[str]:
-    """The addresses to erase: those that were merged, and last that of whom they are now."""
+    """Return the addresses to erase: those that were merged, and last that of whom they are now."""
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
         return [address] if person is None else [one.email for one in _list_people(session, person)]
 
 
 def _list_people(session: Session, person: Subscriber) -> list[Subscriber]:
-    """Those who were merged with a person, and last the one who stands for them."""
+    """Return those who were merged with a person, and last the one who stands for them."""
     kept = find_kept_subscriber(session, person)
     return [*list_merged_subscribers(session, kept.id or 0), kept]
 
@@ -294,50 +270,34 @@ def _erase_rows(
     workspace: Workspace,
     address: str,
     matcher: AddressMatcher,
-    *,
-    method: str,
-    now: datetime,
-    source: str,
-    evidence: str,
+    **context: Unpack[ConsentContext],
 ) -> None:
     """Erase the person's rows and the servers' replies about them, which often quote an address or name."""
     person = find_subscriber(session, address)
     assert person.id is not None  # noqa: S101 - it came from the database
-    erase_deliveries(session.connection(), person.id, now)
-    erase_feedback(session.connection(), person, matcher, now)
-    forget_reader_clicks(session.connection(), person.id)
-    # Delete transactional mails waiting to be sent to them, and requests that others made about their
-    # address.
-    to_them = or_(
+    connection = session.connection()
+    erase_deliveries(connection, person.id, context["now"])
+    erase_feedback(connection, person, matcher, context["now"])
+    forget_reader_clicks(connection, person.id)
+    # Mails waiting to be sent to them, and requests that others made about their address.
+    waiting = or_(
         col(QueuedTransactionalMail.subscriber_id) == person.id,
         col(QueuedTransactionalMail.email) == person.email,
+        col(QueuedTransactionalMail.detail) == person.email,
     )
-    session.connection().execute(
-        delete(QueuedTransactionalMail).where(
-            or_(to_them, col(QueuedTransactionalMail.detail) == person.email)
-        )
-    )
-    _forget_reports(session, person)
-    # That the content was tested stays.
-    session.connection().execute(
-        update(SentTest).where(col(SentTest.address) == person.email).values(address="")
-    )
-    # A domain may be named after its only person. If others have it, it is looked up again.
-    forget_domain(session.connection(), person.envelope.rpartition("@")[2])
-    key = workspace.keys.suppression
-    erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)
-
-
-def _forget_reports(session: Session, person: Subscriber) -> None:
-    """Forget the figures that count them, among which are words of servers and names of organisations, and
-    reports that were to be mailed to them. What is left of them is counted again."""
+    connection.execute(delete(QueuedTransactionalMail).where(waiting))
+    # Among the figures that count them are words of servers and names of organisations. What is left of them
+    # is counted again.
     theirs = select(Delivery.campaign_id).where(col(Delivery.subscriber_id) == person.id)
-    forget_figures(session.connection(), col(CampaignReportPart.campaign_id).in_(theirs))
-    session.connection().execute(
-        delete(QueuedReportMail).where(col(QueuedReportMail.address) == person.email)
-    )
+    forget_figures(connection, col(CampaignReportPart.campaign_id).in_(theirs))
+    connection.execute(delete(QueuedReportMail).where(col(QueuedReportMail.address) == person.email))
+    # That the content was tested stays.
+    connection.execute(update(SentTest).where(col(SentTest.address) == person.email).values(address=""))
+    # A domain may be named after its only person. If others have it, it is looked up again.
+    forget_domain(connection, person.envelope.rpartition("@")[2])
+    erase(session, address, key=workspace.keys.suppression, **context)
 
 
 def list_out_of_reach(engine: Engine) -> tuple[str, ...]:
-    """What erasing somebody cannot reach with the database of ``engine``."""
+    """Return what erasing cannot reach with the database of ``engine``."""
     return OUT_OF_REACH if engine.dialect.name == "sqlite" else OUT_OF_REACH + OUT_OF_REACH_ON_POSTGRESQL

@@ -68,7 +68,7 @@ def _list_spellings(person: Subscriber) -> tuple[str, str]:
 
 
 def _find_in_texts(connection: Connection, matcher: AddressMatcher) -> Iterator[int]:
-    """The messages whose text names the person. Only those that wait have one."""
+    """Yield the messages whose text names the person. Only those that wait have one."""
     waiting = select(col(FeedbackMessage.id), col(FeedbackMessage.raw)).where(
         col(FeedbackMessage.raw).is_not(None)
     )
@@ -105,7 +105,7 @@ def collect_feedback_text(session: Session, person: Subscriber) -> set[str]:
 
 
 def list_messages(session: Session, person: Subscriber) -> list[dict[str, Any]]:
-    """The messages by and about a person. Of those they wrote, what is still kept of the text as well."""
+    """Return the messages by and about a person. Those they wrote have what is kept of their text."""
     wanted = select(FeedbackMessage).where(_is_theirs(person)).order_by(col(FeedbackMessage.id))
     found = []
     for known in session.scalars(wanted):
@@ -124,7 +124,7 @@ def list_messages(session: Session, person: Subscriber) -> list[dict[str, Any]]:
 
 
 def is_old_feedback(cutoff: datetime) -> ColumnElement[bool]:
-    """The condition that a message came back before ``cutoff`` and anything is left of it to delete.
+    """Return the condition that a message came back before ``cutoff`` and anything is left of it to delete.
 
     Those that wait for a person, or to go on, are kept: nobody has read them yet.
     """

@@ -24,7 +24,8 @@ _COPY_SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3", ".partial", ".eml", ".
 
 
 def find_exposed_paths(workspace: Workspace) -> tuple[Path, ...]:
-    """The files and folders of the workspace that other users can read and should not, in a fixed order.
+    """Return the files and folders of the workspace that other users can read and should not, in a fixed
+    order.
 
     If they cannot enter the workspace's folder at all, only what its settings name elsewhere is found. The
     public parts (editions, images, templates) are not looked at.
@@ -35,9 +36,8 @@ def find_exposed_paths(workspace: Workspace) -> tuple[Path, ...]:
 
 
 def holds_secrets(path: Path, workspace: Workspace) -> bool:
-    """Whether an exposed path holds addresses, links that work or passwords. The settings do if an address in
-    them contains a password; the log, where readers are numbers, does not.
-    """
+    """Return whether an exposed path holds addresses, links that work or passwords. The settings do if an
+    address in them contains a password; the log, where readers are numbers, does not."""
     settings = workspace.settings
     if settings.log.file is not None and path == workspace.root / settings.log.file:
         return False

@@ -1,4 +1,8 @@
-"""The rules of ``[retention]``: which rows each one is about, and what it says of them."""
+"""The rules of ``[retention]``, and deleting what they no longer keep: first planned, then done.
+
+People are erased one by one, each as completely as by `mailer subscribers erase`, so that an interruption
+leaves nobody half erased. Freed database pages are overwritten once, at the end.
+"""
 
 import calendar
 from collections.abc import Callable, Iterator, Sequence
@@ -42,12 +46,12 @@ class RetentionRule:
     select_old: Callable[[int, datetime], ColumnElement[bool]] = field(repr=False)
 
     def find_limit(self, rules: RetentionSettings) -> int | None:
-        """The number of its setting; None if the rule is off."""
+        """Return the number of its setting; None if the rule is off."""
         limit: int | None = getattr(rules, self.setting)
         return limit
 
     def find_condition(self, rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
-        """The condition on the rows it is about ``now``; None if the rule is off."""
+        """Return the condition on the rows it is about ``now``; None if the rule is off."""
         limit = self.find_limit(rules)
         return None if limit is None else self.select_old(limit, now)
 
@@ -257,12 +261,12 @@ def _count(session: Session, table: type, condition: ColumnElement[bool]) -> int
 
 
 def _has_deliveries(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition on a part of a report that its campaign has deliveries for which ``condition`` holds."""
+    """Return the condition that the campaign of a part of a report has such deliveries."""
     return col(CampaignReportPart.campaign_id).in_(select(Delivery.campaign_id).where(condition))
 
 
 def _forget_recorded_refusals(rules: RetentionSettings, now: datetime) -> Update:
-    """What a server says when it refuses a message is recorded with what came back, too."""
+    """Return the change for what servers said when they refused a message, recorded with what came back."""
     assert rules.reply_months is not None  # noqa: S101 - the caller has found old replies by it
     old = col(FeedbackEvent.at) < months_before(now, rules.reply_months)
     is_refusal = col(FeedbackEvent.evidence) == Evidence.refusal
