@@ -1,4 +1,9 @@
-"""Confirming by a mailed link: a sign-up, and that one still wants these emails."""
+"""Confirming through a mailed link: a sign-up, and that a reader still wants the newsletter.
+
+The form of a sign-up has a signed timestamp, which slows down programs that fill in forms. A random number
+makes every copy of a form different, so that each can be sent once only
+(:meth:`mailer.selfservice.rate_limit.MailLimiter.use_form`).
+"""
 
 import base64
 import binascii
@@ -88,8 +93,10 @@ WORDING_VERSION = "2"
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmedSubscription:
-    """A confirmed subscription, and the token for the reader's own pages. ``waits`` says that a person of the
-    team has to admit it first."""
+    """A confirmed subscription, or one whose new address was, and the token for the reader's own pages.
+
+    ``waits`` says that a person of the team has to admit it first.
+    """
 
     subscription: SubscriptionSummary
     token: str
@@ -147,11 +154,7 @@ def confirm_subscription(
 
 
 def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscription:
-    """Find the subscription of a link that was used before, if it is active or waits to be admitted.
-
-    Raises:
-        SpentLinkError: the link was not used, or its subscriber neither is active nor waits.
-    """
+    """Find the subscription of a link that was used before, if it is active or waits to be admitted."""
     with open_session(engine, read_only=True) as session:
         link = session.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
         if link is None or link.used_at is None:
@@ -181,7 +184,7 @@ RECONFIRMATION_VERSION = "1"
 
 
 def is_asked(reader: LinkedSubscriber) -> bool:
-    """Whether the mail that the link came in asks this reader, and they have not said yes to it."""
+    """Return whether the mail that the link came in asks this reader, and they have not said yes to it."""
     if reader.subscriber.status not in {Status.active, Status.paused}:
         return False
     connection = reader.session.connection()

@@ -1,9 +1,9 @@
-"""Requests from the pages for a transactional mail: to sign up, or for a link to the preferences, to one's
-data or to a change of address.
+"""Requests from the pages for a transactional mail, and what the one-time link in it then does.
 
 A request writes a single row, whatever the address: whether there is anything to send is decided later
 (:mod:`mailer.selfservice.mail_worker`). So an address on the list, one that is not, and a suppressed one all
-get the same answer: same words, same status, same time.
+get the same answer: same words, same status, same time. What needs a one-time link does because newsletters
+get forwarded. Reading writes nothing; pressing the button uses the link up, in the transaction of the change.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from mailer.database.models import QueuedTransactionalMail, TransactionalMailKin
 from mailer.i18n import gettext_noop
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
+from mailer.selfservice.confirmation import ConfirmedSubscription
 from mailer.selfservice.rate_limit import MailLimiter, TooManyRequestsError
 from mailer.selfservice.subscription import SubscriptionSummary, mask_address, open_link, open_subscription
 from mailer.workspace import Keys, Workspace
@@ -107,29 +108,9 @@ def request_data_link(
     with open_subscription(engine, keys, token) as reader:
         limiter = _make_limiter(reader.session, keys)
         rank = _count_request(reader.session, limiter, visitor)
-        _add_mail(
-            *(reader.session, kind, visitor),
-            now=limiter.now,
-            network_rank=rank,
-            subscriber_id=reader.subscriber_id,
-        )
+        number, now = reader.subscriber_id, limiter.now
+        _add_mail(reader.session, kind, visitor, now=now, network_rank=rank, subscriber_id=number)
         reader.session.commit()
-
-
-def request_address_confirmation(session: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
-    """Request a mail to the new address that asks to confirm it. The caller commits.
-
-    Raises:
-        AddressError: the address is invalid.
-    """
-    detail = normalise_address(email).email
-    now = read_clock(session.connection())
-    _add_mail(
-        *(session, TransactionalMailKind.new_address, visitor),
-        now=now,
-        subscriber_id=subscriber_id,
-        detail=detail,
-    )
 
 
 def _count_request(session: Session, limiter: MailLimiter, visitor: Visitor) -> int:
@@ -183,14 +164,6 @@ class LinkSummary:
     new_address: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddressChanged:
-    """A subscription with its new address, and the token for the reader's own pages."""
-
-    subscription: SubscriptionSummary
-    token: str
-
-
 def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> LinkSummary:
     """Read what a one-time link is for. Writes nothing.
 
@@ -235,13 +208,15 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
         AddressError: the address is invalid; the link still works.
     """
     with open_link(engine, keys, token, LinkPurpose.address, use=True) as link:
-        request_address_confirmation(link.reader.session, link.reader.subscriber_id, email, visitor)
-        link.reader.session.commit()
+        session, number = link.reader.session, link.reader.subscriber_id
+        detail, kind = normalise_address(email).email, TransactionalMailKind.new_address
+        _add_mail(session, kind, visitor, now=link.now, subscriber_id=number, detail=detail)
+        session.commit()
 
 
 def confirm_address_change(
     engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
-) -> AddressChanged:
+) -> ConfirmedSubscription:
     """Change the subscriber's address to the one the link was mailed to.
 
     Raises:
@@ -263,6 +238,6 @@ def confirm_address_change(
             )
         except (AddressError, UnknownSubscriberError) as error:
             raise TokenError from error
-        changed = AddressChanged(subscription=reader.summarise(), token=reader.sign_token())
+        changed = ConfirmedSubscription(subscription=reader.summarise(), token=reader.sign_token())
         reader.session.commit()
         return changed

@@ -12,7 +12,6 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -30,7 +29,7 @@ from mailer.dispatch.waiting_mails import (
 from mailer.errors import ConfigurationError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter
-from mailer.selfservice.transactional_mails import build_transactional_mail
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -58,19 +57,6 @@ _PATHS = {
     TransactionalMailKind.new_address: "/d/move",
 }
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClaimedMail:
-    """A claimed mail, ready to be sent: its row's id, when it was requested, kind, recipient and link."""
-
-    mail_id: int
-    requested_at: datetime
-    kind: TransactionalMailKind
-    envelope: str
-    language: str
-    token: str
-    attempts: int
 
 
 def run_mail_worker(
@@ -131,16 +117,14 @@ def has_due_mails(engine: Engine, clock: Clock = read_clock) -> bool:
     """Return whether a mail is due."""
     with open_session(engine, read_only=True) as session:
         now = clock(session.connection())
-        return (
-            session.exec(
-                select(QueuedTransactionalMail.id).where(QueuedTransactionalMail.not_before <= now).limit(1)
-            ).first()
-            is not None
-        )
+        due = select(QueuedTransactionalMail.id).where(QueuedTransactionalMail.not_before <= now)
+        return session.exec(due.limit(1)).first() is not None
 
 
-def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> ClaimedMail | None:
-    """Claim the next mail that is due: find its recipient and make its link.
+def claim_mail(
+    workspace: Workspace, engine: Engine, clock: Clock = read_clock
+) -> QueuedTransactionalMail | None:
+    """Claim the next mail that is due: find its recipient and make its link. Its row belongs to no session.
 
     Returns None if no mail is due, if this one has to wait, or if it must not be sent; its row is deleted
     then.
@@ -179,17 +163,10 @@ def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) 
             return None
         _ATTEMPTS.claim(mail, now)
         session.add(mail)
-        claimed = ClaimedMail(
-            mail_id=mail.id or 0,
-            requested_at=mail.asked_at,
-            kind=TransactionalMailKind(mail.kind),
-            envelope=normalise_address(mail.email).envelope,
-            language=mail.language,
-            token=mail.token,
-            attempts=mail.attempts,
-        )
+        session.flush()
+        session.expunge(mail)
         session.commit()
-        return claimed
+        return mail
 
 
 def _find_email(session: Session, mail: QueuedTransactionalMail) -> str:
@@ -303,25 +280,25 @@ def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     return signer.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
-def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clock) -> bool:
+def _send(workspace: Workspace, engine: Engine, claimed: QueuedTransactionalMail, clock: Clock) -> bool:
     """Send a claimed mail; return whether the relay accepted it."""
-    settings = workspace.settings
+    settings, kind = workspace.settings, TransactionalMailKind(claimed.kind)
+    envelope = normalise_address(claimed.email).envelope
     with open_session(engine, read_only=True) as session:
         now = clock(session.connection())
-    message = build_transactional_mail(
-        claimed.kind,
-        envelope=claimed.envelope,
-        url=f"{settings.web.base_url}{_PATHS[claimed.kind]}/{claimed.token}",
+    message = build_letter(
+        MAIL_TEXTS[kind],
+        kind,
+        envelope=envelope,
+        url=f"{settings.web.base_url}{_PATHS[kind]}/{claimed.token}",
         translator=load_translator(match_language([claimed.language]) or SOURCE_LANGUAGE),
         settings=settings,
-        mail_id=claimed.mail_id,
-        requested_at=claimed.requested_at,
+        mail_id=claimed.id or 0,
+        requested_at=claimed.asked_at,
         now=now,
     )
     try:
-        outcome = sign_and_send_mail(
-            settings, workspace.root, recipient=claimed.envelope, message=message, now=now
-        )
+        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
     except ConfigurationError as error:
         _record_outcome(engine, claimed, make_unsent_outcome(error), clock)
         raise
@@ -329,14 +306,10 @@ def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clo
     return outcome.verdict is Verdict.sent
 
 
-def _record_outcome(engine: Engine, claimed: ClaimedMail, outcome: Outcome, clock: Clock) -> None:
-    row = col(QueuedTransactionalMail.id) == claimed.mail_id
+def _record_outcome(engine: Engine, claimed: QueuedTransactionalMail, outcome: Outcome, clock: Clock) -> None:
+    row, attempts = col(QueuedTransactionalMail.id) == claimed.id, claimed.attempts
     with engine.begin() as connection:
+        now = clock(connection)
         _ATTEMPTS.record_outcome(
-            connection,
-            QueuedTransactionalMail,
-            row,
-            outcome,
-            attempts=claimed.attempts,
-            now=clock(connection),
+            connection, QueuedTransactionalMail, row, outcome, attempts=attempts, now=now
         )

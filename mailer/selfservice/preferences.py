@@ -1,4 +1,4 @@
-"""The preferences page: name, country, topics, language, and a pause from email."""
+"""The preferences page, and how the last edition would look with what is chosen there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -214,7 +214,7 @@ def _save_click_consent(
 
 
 def _asks_about_clicks(reader: LinkedSubscriber) -> bool:
-    """Whether clicks are counted at all, or the reader has an answer to take back."""
+    """Return whether clicks are counted at all, or the reader has an answer to take back."""
     return (
         reader.subscriber.click_consent
         or reader.session.exec(select(CampaignLink.number).limit(1)).first() is not None

@@ -1,7 +1,10 @@
 """Rate limits for public forms, counted in the database so that they hold across machines and restarts.
 
-Counters are stored under a keyed hash, which reveals neither the address nor the network. What is limited,
-and to how much, is in :mod:`mailer.selfservice.rate_limit`.
+Counters are stored under a keyed hash, which reveals neither the address nor the network. Anyone can enter
+anyone's address in a public form. So what one address gets is limited whoever asks, what a network may ask
+for is limited whomever it names, and a domain gets no more than a trickle. The limits on requests refuse one
+at the page. Those on a domain and on all mails only put mails off: the page must not reveal what becomes of
+an address, and a real reader's mail is late then instead of lost.
 """
 
 import hmac

@@ -108,41 +108,8 @@ MAIL_TEXTS: Mapping[TransactionalMailKind, MailText] = MappingProxyType(
 )
 
 
-def build_transactional_mail(
-    kind: TransactionalMailKind,
-    *,
-    envelope: str,
-    url: str,
-    translator: Translator,
-    settings: Settings,
-    mail_id: int,
-    requested_at: datetime,
-    now: datetime,
-) -> bytes:
-    """Build the mail to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line ends.
-
-    All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
-    of its row, and the time of the request: every attempt carries the same one, and no other mail does.
-    (SQLite may give a deleted row's id to a new one, and the link to somebody's preferences never changes.)
-
-    Raises:
-        ConfigurationError: the sender's address cannot be used.
-    """
-    return build_letter(
-        MAIL_TEXTS[kind],
-        kind.value,
-        envelope=envelope,
-        url=url,
-        translator=translator,
-        settings=settings,
-        mail_id=mail_id,
-        requested_at=requested_at,
-        now=now,
-    )
-
-
 def quote_words(words: str) -> str:
-    """What a letter quotes of a text that somebody has written: its beginning, on one line."""
+    """Return what a letter quotes of a text: its beginning, on one line."""
     line = " ".join(words.split())
     return line if len(line) <= _QUOTED_LENGTH else f"{line[: _QUOTED_LENGTH - 1]}…"
 
@@ -160,8 +127,13 @@ def build_letter(
     now: datetime,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """Build the mail of ``text``, as :func:`build_transactional_mail` does. ``kind`` is its name in the
-    Feedback-ID, and ``values`` is what ``text`` mentions beside the organisation.
+    """Build the mail of ``text`` to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line
+    ends. ``kind`` is its name in the Feedback-ID, and ``values`` is what ``text`` mentions beside the
+    organisation.
+
+    All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
+    of its row, and the time of the request: every attempt carries the same one, and no other mail does.
+    (SQLite may give a deleted row's id to a new one, and the link to somebody's preferences never changes.)
 
     Raises:
         ConfigurationError: the sender's address cannot be used.

@@ -1,4 +1,4 @@
-"""Unsubscribing and resubscribing through the link in an email."""
+"""Unsubscribing and resubscribing through the link in an email, and why somebody left, if they say."""
 
 import threading
 from dataclasses import dataclass
@@ -92,13 +92,7 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
         RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
     """
     verify_campaign(session, payload)
-    _unsubscribe(
-        session,
-        payload,
-        method="one-click",
-        evidence="List-Unsubscribe=One-Click",
-        now=now,
-    )
+    _unsubscribe(session, payload, method="one-click", evidence="List-Unsubscribe=One-Click", now=now)
     mark_sent_by_evidence(
         session.connection(), payload.campaign_id, payload.subscriber_id, UNSUBSCRIBE_EVIDENCE, now
     )
@@ -114,13 +108,8 @@ def unsubscribe_by_mail(
     Raises:
         TokenError: the subscriber is not on the list; nothing was written.
     """
-    return _unsubscribe(
-        session,
-        payload,
-        method="mail",
-        evidence=f"judged by {judged_by}" if judged_by else "a mail to the leaving address",
-        now=now,
-    )
+    evidence = f"judged by {judged_by}" if judged_by else "a mail to the leaving address"
+    return _unsubscribe(session, payload, method="mail", evidence=evidence, now=now)
 
 
 def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: datetime) -> bool:
@@ -130,13 +119,8 @@ def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: dat
     Raises:
         TokenError: the subscriber is not on the list; nothing was written.
     """
-    return _unsubscribe(
-        session,
-        payload,
-        method="provider",
-        evidence="an unsubscribe that the mail provider reported",
-        now=now,
-    )
+    evidence = "an unsubscribe that the mail provider reported"
+    return _unsubscribe(session, payload, method="provider", evidence=evidence, now=now)
 
 
 def _unsubscribe(
@@ -196,7 +180,11 @@ class _Request:
 
 
 class UnsubscribeBatcher:
-    """Batches the unsubscribe requests of one process. Thread-safe."""
+    """Writes the one-click requests of one process, many at a time, in one transaction. Thread-safe.
+
+    SQLite allows one writer at a time, and a running campaign writes hundreds of times a second. The request
+    that gets the write lock writes for all that wait by then, so a crowd waits no longer than one of them.
+    """
 
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
@@ -256,22 +244,11 @@ class UnsubscribeReason(StrEnum):
     """The reasons a reader can choose from."""
 
     too_many = "too_many"
-    """Too many emails."""
-
     not_mine = "not_mine"
-    """The topics are not relevant to them."""
-
     moved_on = "moved_on"
-    """Their work has changed."""
-
     not_asked = "not_asked"
-    """They did not ask for it."""
-
     hard_to_read = "hard_to_read"
-    """The email is hard to read, or in the wrong language."""
-
     other = "other"
-    """Something else."""
 
 
 REASON_LABELS = {

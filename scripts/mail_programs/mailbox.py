@@ -16,7 +16,7 @@ from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import anonymous_reader
 from mailer.rendering.message import build_message
-from mailer.selfservice.transactional_mails import build_transactional_mail
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from mailer.settings import load_settings
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 
@@ -39,7 +39,8 @@ def write_pictured_mails(folder: Path, base_url: str) -> list[PicturedMail]:
     compiled = compile_edition(edition, settings)
     write_media(compiled, folder / "media")
     newsletter = build_message(compiled, anonymous_reader(settings), settings, now=_NOW)
-    letter = build_transactional_mail(
+    letter = build_letter(
+        MAIL_TEXTS[TransactionalMailKind.confirm],
         TransactionalMailKind.confirm,
         envelope="nara@example.org",
         url=f"{base_url}/p/{'A1b2C3d4E5f6G7h8J9k0' * 2}",

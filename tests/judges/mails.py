@@ -20,7 +20,7 @@ from mailer.rendering.compiled_edition import write_media
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_transactional_mail
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes
@@ -175,7 +175,8 @@ def write_letters(workspace: Workspace, folder: Path) -> list[Mail]:
             media=folder,
             **files,
         )
-        raw = build_transactional_mail(
+        raw = build_letter(
+            MAIL_TEXTS[kind],
             kind,
             envelope="nara@example.org",
             url=f"{BASE_URL}/p/{_TOKEN}",

@@ -68,7 +68,7 @@ class Desk:
         for _ in range(self.count_queued()):
             mail = claim_mail(self.workspace, self.engine, self.clock)
             if mail is not None:
-                claimed.append(mail.envelope)
+                claimed.append(mail.email)
         return claimed
 
     def count_queued(self) -> int:
@@ -228,7 +228,7 @@ def test_a_reader_does_not_wait_behind_a_flood(either_workspace: Workspace) -> N
         desk.ask("mei@example.org", "198.51.100.7")
         first = claim_mail(desk.workspace, engine, desk.clock)
         second = claim_mail(desk.workspace, engine, desk.clock)
-        assert [mail and mail.envelope for mail in (first, second)] == [
+        assert [mail and mail.email for mail in (first, second)] == [
             "v0@victim0.example",
             "mei@example.org",
         ]

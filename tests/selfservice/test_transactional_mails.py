@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import LANGUAGES, load_translator
 from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
-from mailer.selfservice.transactional_mails import build_transactional_mail
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from tests.factories.sample_edition import sample_settings
 
 NOW = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
@@ -22,7 +22,8 @@ KINDS = list(TransactionalMailKind)
 
 def write_letter(kind: TransactionalMailKind, language: str) -> str:
     """The HTML of a letter."""
-    raw = build_transactional_mail(
+    raw = build_letter(
+        MAIL_TEXTS[kind],
         kind,
         envelope="nara@example.org",
         url=URL,

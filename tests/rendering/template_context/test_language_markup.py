@@ -12,7 +12,7 @@ from mailer.database.models import TransactionalMailKind
 from mailer.i18n import load_translator
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
-from mailer.selfservice.transactional_mails import build_transactional_mail
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from mailer.settings import Settings
 from tests.factories.sample_edition import sample_settings
 from tests.factories.small_edition import write_edition
@@ -91,7 +91,8 @@ def test_a_transactional_mail_marks_the_language_of_the_office_and_its_address(
     tag: str, said: str, now: datetime
 ) -> None:
     mail = message_from_bytes(
-        build_transactional_mail(
+        build_letter(
+            MAIL_TEXTS[TransactionalMailKind.confirm],
             TransactionalMailKind.confirm,
             envelope="bat@example.org",
             url="https://news.example.org/confirm/x",
