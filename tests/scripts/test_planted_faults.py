@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.planted_faults import Copy, Fault, FaultError, find_places, plant, read_code, read_list
+from scripts.planted_faults import (
+    Copy,
+    Fault,
+    FaultError,
+    find_places,
+    plant,
+    read_code,
+    read_list,
+    read_quick,
+)
 from tests.paths import ROOT
 
 FAULTS = read_list()
@@ -84,3 +93,9 @@ def test_no_test_counts_that_is_red_without_the_fault(tmp_path: Path, test: str,
     tree = make_tree(tmp_path / "own", test=test)
     with pytest.raises(FaultError, match=says):
         Copy(tree, tmp_path / "copy", ()).find_first_red(FAULT)
+
+
+def test_the_quick_selection_is_that_of_the_makefile() -> None:
+    option, marks = read_quick(ROOT)
+    assert option == "-m"
+    assert "not browser" in marks
