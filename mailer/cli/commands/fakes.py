@@ -11,7 +11,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from mailer.database.verification_models import FakeMail
+    from mailer.database.feedback_models import FakeMail
 
 _SENDER_WIDTH = 40
 _SUBJECT_WIDTH = 40
