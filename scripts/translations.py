@@ -47,6 +47,7 @@ def extract_messages() -> Catalog:
             ROOT / "mailer",
             [
                 ("approval_mails.py", "python"),
+                ("fields.py", "python"),
                 ("remote_fetcher.py", "python"),
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],

@@ -15,8 +15,9 @@ from sqlmodel import Session, col
 from editions.errors import EditionError
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.launch import LaunchOptions, launch_plan
+from mailer.campaigns.launch import launch_plan
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.named_plan import plan_named_campaign
 from mailer.campaigns.pending_launches import (
     PendingLaunch,

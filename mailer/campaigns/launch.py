@@ -12,8 +12,8 @@ from mailer.campaigns.approvals.approval import find_approval, find_approval_fau
 from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
 from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
@@ -27,7 +27,9 @@ from mailer.database.models import (
 )
 from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
-from mailer.settings import CampaignSettings, LawSettings, Settings
+from mailer.settings import Settings
+from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.web import LawSettings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
@@ -47,59 +49,6 @@ class HasAudience(Protocol):
 
     @property
     def again(self) -> bool: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchOptions:
-    """How to send a campaign. For an option that is None, the settings apply.
-
-    ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is the number of
-    readers to send to first (0 for no canary, whatever the settings say), and ``canary_minutes`` how long the
-    rest then wait. ``archived`` says whether the edition is shown in the public archive.
-    ``by`` is the name of the person who launches it, ``confirmed_by`` that of the second one, where
-    ``[campaigns] launch_by`` asks for two.
-    """
-
-    rate: float | None = None
-    in_doubt: str | None = None
-    canary: int | None = None
-    canary_minutes: float | None = None
-    archived: bool | None = None
-    by: str = ""
-    confirmed_by: str = ""
-
-    @classmethod
-    def from_decisions(cls, decisions: Decisions, *, by: str = "") -> "LaunchOptions":
-        """The options that the team has decided on."""
-        return cls(
-            in_doubt=decisions.in_doubt.value if decisions.in_doubt else None,
-            canary=decisions.canary,
-            canary_minutes=decisions.canary_minutes,
-            archived=decisions.archived,
-            by=by,
-        )
-
-    def find_canary(self, settings: CampaignSettings) -> tuple[int | None, float | None]:
-        """How many readers go first, None for no canary, and after how many minutes the rest follow, None for
-        once somebody says so."""
-        size = settings.canary if self.canary is None else self.canary
-        minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
-        return (size, minutes) if size else (None, None)
-
-    def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
-        """The values for the campaign's columns."""
-        canary, minutes = self.find_canary(settings)
-        return {
-            "rate": self.rate or settings.rate,
-            "in_doubt_policy": InDoubtPolicy(self.in_doubt or settings.in_doubt),
-            "canary": canary,
-            "canary_minutes": minutes,
-            "archived": settings.archive if self.archived is None else self.archived,
-        }
-
-
-DEFAULT_OPTIONS = LaunchOptions()
-"""Options that all come from the settings."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ there, or whether the server was killed meanwhile. All times are the database's.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from locales.phrase import gettext_noop
 from mailer.campaigns.edition_lock import acquire_launch_lock
-from mailer.campaigns.launch import LaunchOptions
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
 from mailer.database.models import Campaign, CampaignState
@@ -58,6 +58,9 @@ class SamePersonError(PendingLaunchError):
 
 class OtherCountError(PendingLaunchError):
     """The number of readers that was typed is not the one that the launch is for."""
+
+
+_OPTIONS = tuple(one.name for one in fields(LaunchOptions))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,7 @@ def ask_launch(
         again=request.again,
         counts_clicks=request.counts_clicks,
         preparation_version=request.preparation_version,
-        options=json.dumps(asdict(request.options)),
+        options=json.dumps({name: getattr(request.options, name) for name in _OPTIONS}),
         digest=request.digest,
         count=request.count,
         scheduled_at=request.scheduled_at,

@@ -18,14 +18,13 @@ from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import (
-    DEFAULT_OPTIONS,
-    LaunchOptions,
     find_or_create_campaign,
     insert_deliveries,
     refuse_in_trial,
     refuse_one_person,
 )
 from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
+from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.campaigns.trial import find_example_sender, find_trial_fault

@@ -13,7 +13,7 @@ from mailer.cli.output import emit, emit_json, say
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from mailer.campaigns.launch import LaunchOptions
+    from mailer.campaigns.launch_options import LaunchOptions
     from mailer.campaigns.plan import Plan
     from mailer.cli.send_options import RunOptions
     from mailer.dispatch.event_log import RunResult

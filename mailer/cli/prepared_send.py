@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import click
@@ -15,46 +15,14 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.preparation.preparation import Decisions, Preparation
 
-AT_ONCE = "now"
-"""What ``--at`` says to start at the launch, whatever the draft says."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class SendOptions:
-    """The options of ``mailer send`` that a draft may give. None is an option that was not given; ``start``
-    (aware) is None to start at the launch. ``preparation`` is the draft they were taken from, if any."""
-
-    query: str | None
-    again: bool
-    count_clicks: bool | None
-    start: datetime | None
-    is_start_given: bool
-    canary: int | None
-    canary_minutes: float | None
-    archived: bool | None
-    in_doubt: str | None
-    preparation: Preparation | None = None
-
-    def make_launch_options(self, *, rate: float | None, by: str) -> LaunchOptions:
-        """Return the same for the launch, with what no draft says."""
-        from mailer.campaigns.launch import LaunchOptions
-
-        return LaunchOptions(
-            rate=rate,
-            in_doubt=self.in_doubt,
-            canary=self.canary,
-            canary_minutes=self.canary_minutes,
-            archived=self.archived,
-            by=by,
-        )
-
-
-def fill_options(session: Session, edition: str, options: SendOptions) -> SendOptions:
-    """Take what the options leave open from the edition's draft, if they leave open who gets it, and say so.
-    With ``--segment``, the command is complete as it is, and the draft is only named.
+def fill_decisions(
+    session: Session, edition: str, given: Decisions, *, starts_as_given: bool
+) -> tuple[Decisions, Preparation | None]:
+    """Take what the options leave open from the edition's draft, if they leave open who gets it, and say so;
+    return that draft too. With ``--segment``, the command is complete as it is, and the draft is only named.
 
     Raises:
         MissingParameter: nobody says who gets it.
@@ -64,57 +32,51 @@ def fill_options(session: Session, edition: str, options: SendOptions) -> SendOp
     from mailer.campaigns.preparation.preparation_store import find_preparation
 
     found = find_preparation(session, edition)
-    if options.query is not None:
+    if given.segment is not None:
         if found is not None:
             say(
                 f"Campaign {found.campaign_id} is being prepared for this edition. This command does not use "
                 "it; leave out --segment to send what was prepared."
             )
-        return options
+        return given, None
     if found is None:
         raise click.MissingParameter(param_hint="'--segment'", param_type="option")
     if found.decisions.segment is None:
         raise NoSegmentError(found.campaign_id)
-    filled = _fill(options, found)
-    say(_describe(options, filled, found))
-    return filled
-
-
-def _fill(options: SendOptions, found: Preparation) -> SendOptions:
-    decided = found.decisions
-    own_canary = options.canary is not None or options.canary_minutes is not None
-    return replace(
-        options,
-        query=decided.segment,
-        again=options.again or decided.again,
-        count_clicks=decided.count_clicks if options.count_clicks is None else options.count_clicks,
-        start=options.start if options.is_start_given else decided.start_at,
-        canary=options.canary if own_canary else decided.canary,
-        canary_minutes=options.canary_minutes if own_canary else decided.canary_minutes,
-        archived=decided.archived if options.archived is None else options.archived,
-        in_doubt=options.in_doubt or (decided.in_doubt.value if decided.in_doubt else None),
-        preparation=found,
-    )
-
-
-def _describe(options: SendOptions, filled: SendOptions, found: Preparation) -> str:
+    filled = _fill(given, found.decisions, starts_as_given)
     by = f", as {found.changed_by} left it" if found.changed_by else ""
-    taken = [f"--segment '{filled.query}'"]
-    if filled.again and not options.again:
-        taken.append("--again")
-    if filled.start != options.start and filled.start is not None:
-        taken.append(f"--at {filled.start.astimezone(UTC):%Y-%m-%dT%H:%MZ}")
-    if filled.canary not in {None, options.canary}:
-        taken.append(f"--canary {filled.canary}")
-    if filled.canary_minutes not in {None, options.canary_minutes}:
-        taken.append(f"--canary-minutes {filled.canary_minutes:g}")
-    if filled.in_doubt not in {None, options.in_doubt}:
-        taken.append(f"--in-doubt {filled.in_doubt}")
-    if filled.count_clicks not in {None, options.count_clicks}:
-        taken.append("--count-clicks" if filled.count_clicks else "--no-count-clicks")
-    if filled.archived not in {None, options.archived}:
-        taken.append("--archive" if filled.archived else "--no-archive")
-    return f"From campaign {found.campaign_id}, which is being prepared{by}: {' '.join(taken)}"
+    taken = " ".join(_list_taken(given, filled))
+    say(f"From campaign {found.campaign_id}, which is being prepared{by}: {taken}")
+    return filled, found
+
+
+def _fill(given: Decisions, decided: Decisions, starts_as_given: bool) -> Decisions:
+    own_canary = given.canary is not None or given.canary_minutes is not None
+    names = {"segment", "count_clicks", "archived", "in_doubt"}
+    names |= set() if own_canary else {"canary", "canary_minutes"}
+    names |= set() if starts_as_given else {"start_at"}
+    open_names = [name for name in names if getattr(given, name) is None]
+    taken = {name: getattr(decided, name) for name in open_names}
+    return replace(given, again=given.again or decided.again, **taken)
+
+
+def _list_taken(given: Decisions, filled: Decisions) -> Iterator[str]:
+    """Yield the options that would say what was taken from a draft."""
+    yield f"--segment '{filled.segment}'"
+    if filled.again and not given.again:
+        yield "--again"
+    if filled.start_at != given.start_at and filled.start_at is not None:
+        yield f"--at {filled.start_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    if filled.canary not in {None, given.canary}:
+        yield f"--canary {filled.canary}"
+    if filled.canary_minutes not in {None, given.canary_minutes}:
+        yield f"--canary-minutes {filled.canary_minutes:g}"
+    if filled.in_doubt not in {None, given.in_doubt}:
+        yield f"--in-doubt {filled.in_doubt}"
+    if filled.count_clicks not in {None, given.count_clicks}:
+        yield "--count-clicks" if filled.count_clicks else "--no-count-clicks"
+    if filled.archived not in {None, given.archived}:
+        yield "--archive" if filled.archived else "--no-archive"
 
 
 def describe_decisions(decided: Decisions) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli.context import gather_options
 from mailer.cli.output import json_option
-from mailer.cli.prepared_send import AT_ONCE, SendOptions
 from mailer.cli.send_options import (
     RunOptions,
     addresses_option,
@@ -21,6 +21,12 @@ from mailer.cli.send_options import (
     rate_option,
     wait_option,
 )
+
+if TYPE_CHECKING:
+    from mailer.campaigns.preparation.preparation import Decisions
+
+AT_ONCE = "now"
+"""What ``--at`` says to start at the launch, whatever the draft says."""
 
 _PARAMETERS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     click.argument("edition"),
@@ -117,24 +123,27 @@ class SendArguments(RunOptions):
     archived: bool | None
     count_clicks: bool | None
 
-    def read_options(self) -> SendOptions:
-        """Return those that a draft may give.
+    def read_decisions(self) -> Decisions:
+        """What they decide about the campaign.
 
         Raises:
             ScheduleError: ``at`` is not a valid time.
         """
+        from mailer.campaigns.preparation.preparation import Decisions
         from mailer.campaigns.schedule import parse_start_time
+        from mailer.database.models import InDoubtPolicy
 
-        return SendOptions(
-            query=self.query,
+        return Decisions(
+            segment=self.query,
             again=self.again,
             count_clicks=self.count_clicks,
-            start=None if self.at in {None, AT_ONCE} else parse_start_time(self.at or ""),
-            is_start_given=self.at is not None,
+            start_at=None if self.at in {None, AT_ONCE} else parse_start_time(self.at or ""),
             canary=self.canary,
             canary_minutes=self.canary_minutes,
             archived=self.archived,
-            in_doubt=self.in_doubt,
+            in_doubt=InDoubtPolicy(self.in_doubt) if self.in_doubt else None,
+            rate=self.rate,
+            by=self.by,
         )
 
 

@@ -22,7 +22,8 @@ from mailer.campaigns.correction_notes import (
     write_note,
 )
 from mailer.campaigns.correction_plan import plan_correction
-from mailer.campaigns.launch import LaunchOptions, launch_or_continue
+from mailer.campaigns.launch import launch_or_continue
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.named_plan import plan_prepared_campaign, prepare_correction
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.workspace import Workspace, open_workspace, write_keys

@@ -16,7 +16,8 @@ from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
 from mailer.campaigns import worker as worker_module
-from mailer.campaigns.launch import LaunchOptions, launch
+from mailer.campaigns.launch import launch
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import resume_campaign
 from mailer.campaigns.schedule import schedule_campaign
 from mailer.campaigns.send import send_campaign

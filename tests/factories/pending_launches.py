@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.launch_lock import launch_lock
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.pending_launches import (
     LaunchRequest,
     PendingLaunch,

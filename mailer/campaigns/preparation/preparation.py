@@ -3,44 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from mailer.database.models import CampaignState, InDoubtPolicy
+from locales.phrase import WordedEnum, gettext_noop
+from mailer.campaigns.launch_options import LaunchOptions
+from mailer.database.models import CampaignState
+from mailer.fields import FieldKind, ask
 
 PREPARED_STATES = frozenset({CampaignState.draft, CampaignState.tested, CampaignState.approved})
 """The states of a campaign about which something can still be decided."""
 
-MAX_NOTE_LENGTH = 2000
 
-
-class Decision(StrEnum):
+class Decision(WordedEnum):
     """Something that is decided about a campaign, at once and by one person."""
 
-    segment = "segment"
-    """Who gets it."""
-
-    again = "again"
-    """Whether readers who already have the edition get it again."""
-
-    clicks = "clicks"
-    """Whether clicks on its links are counted."""
-
-    start = "start"
-    """When it starts, and in which time zone that was said."""
-
-    canary = "canary"
-    """How many readers get it first, and how long the rest then wait."""
-
-    archive = "archive"
-    """Whether the edition is shown in the public archive."""
-
-    in_doubt = "in_doubt"
-    """What resuming does with deliveries in doubt."""
-
-    note = "note"
-    """What whoever approves or launches it should know."""
+    segment = ("segment", gettext_noop("Who gets it"))
+    again = ("again", gettext_noop("Again to those who have it"))
+    clicks = ("clicks", gettext_noop("Counting clicks"))
+    start = ("start", gettext_noop("When it starts"))
+    canary = ("canary", gettext_noop("The first partners"))
+    archive = ("archive", gettext_noop("The public archive"))
+    in_doubt = ("in_doubt", gettext_noop("Deliveries in doubt"))
+    note = ("note", gettext_noop("The note"))
 
 
 BINDING_DECISIONS = frozenset({Decision.segment, Decision.again, Decision.clicks})
@@ -61,29 +46,30 @@ _FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decisions:
-    """All decisions about a campaign. What is None is as the settings say.
+class Decisions(LaunchOptions):
+    """All decisions about a campaign: how it is sent, and also who gets it and when it starts.
 
     ``segment`` is the text of a query, None while nobody has chosen one; it is what counts. ``segment_name``
     is the name of the saved segment that meant this when it was chosen, "" if it was none. ``start_at`` is an
-    aware time, None for as soon as it is launched; ``start_zone`` names the time zone in which it was said. A
-    ``canary`` of 0 is none, whatever the settings say.
+    aware time, None for as soon as it is launched; ``start_zone`` names the time zone in which it was said.
     """
 
     segment: str | None = None
     segment_name: str = ""
     again: bool = False
-    count_clicks: bool | None = None
     start_at: datetime | None = None
     start_zone: str = ""
-    canary: int | None = None
-    canary_minutes: float | None = None
-    archived: bool | None = None
-    in_doubt: InDoubtPolicy | None = None
-    note: str = ""
+    note: str = ask(
+        gettext_noop("Note"),
+        gettext_noop("For whoever approves or launches it. Partners do not see it."),
+        kind=FieldKind.note,
+        default="",
+        fault=gettext_noop("Use at most %(number)s characters."),
+        max_length=2000,
+    )
 
     def list_changes(self, other: "Decisions") -> frozenset[Decision]:
-        """The decisions that are not the same in ``other``."""
+        """Return the decisions that are not the same in ``other``."""
         return frozenset(
             decision
             for decision, names in _FIELDS.items()
@@ -102,8 +88,21 @@ class Decisions:
         names = [name for decision in decisions for name in _FIELDS[decision]]
         return replace(self, **{name: getattr(other, name) for name in names})
 
+    def describe(self, changed: frozenset[Decision]) -> str:
+        """Return what the log says of ``changed`` decisions: "segment: country:MN; canary: 50"."""
+        values, parts = self.as_dict(), []
+        for decision in (one for one in Decision if one in changed):
+            if decision is Decision.note:
+                parts.append("note")
+                continue
+            value = values[_FIELDS[decision][0]]
+            if decision is Decision.segment and self.segment_name:
+                value = f"{value} (saved as {self.segment_name})"
+            parts.append(f"{decision}: {'as usual' if value is None else value}")
+        return "; ".join(parts)
+
     def as_dict(self) -> dict[str, Any]:
-        """The decisions in the form of the JSON output."""
+        """Return the decisions in the form of the JSON output."""
         return {
             "segment": self.segment,
             "segment_name": self.segment_name or None,

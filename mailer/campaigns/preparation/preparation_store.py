@@ -22,6 +22,11 @@ from mailer.dispatch.deliveries import change_campaign_state
 from mailer.errors import MailerError
 
 _DRAFTS = (CampaignState.draft, CampaignState.tested)
+_STORED = (
+    *("segment", "segment_name", "again", "count_clicks", "start_at", "start_zone"),
+    *("canary", "canary_minutes", "archived", "note"),
+)
+"""The decisions whose columns are called as they are."""
 _PREPARED_BY, _CHANGED_BY = aliased(TeamMember), aliased(TeamMember)
 
 
@@ -193,17 +198,8 @@ def _as_preparation(row: Any) -> Preparation:
         edition=row.edition,
         state=CampaignState(row.state),
         decisions=Decisions(
-            segment=stored.segment,
-            segment_name=stored.segment_name,
-            again=stored.again,
-            count_clicks=stored.count_clicks,
-            start_at=stored.start_at,
-            start_zone=stored.start_zone,
-            canary=stored.canary,
-            canary_minutes=stored.canary_minutes,
-            archived=stored.archived,
+            **{name: getattr(stored, name) for name in _STORED},
             in_doubt=InDoubtPolicy(stored.in_doubt_policy) if stored.in_doubt_policy else None,
-            note=stored.note,
         ),
         version=stored.version,
         prepared_by=row.prepared_name or "",
@@ -214,9 +210,7 @@ def _as_preparation(row: Any) -> Preparation:
 
 
 def _to_columns(decisions: Decisions) -> dict[str, object]:
-    values = {name: getattr(decisions, name) for name in Decisions.__dataclass_fields__}
-    values["in_doubt_policy"] = values.pop("in_doubt")
-    return values
+    return {"in_doubt_policy": decisions.in_doubt, **{name: getattr(decisions, name) for name in _STORED}}
 
 
 def _find_draft(connection: Connection, edition: str) -> int | None:

@@ -74,7 +74,8 @@ def correct(
     Example: mailer correct 2021-2 youth-forum --note forum.md
     """
     from mailer.campaigns.correction_plan import plan_correction
-    from mailer.campaigns.launch import LaunchOptions
+    from mailer.campaigns.launch_options import LaunchOptions
+    from mailer.database.models import InDoubtPolicy
 
     if run.confirm and approver:
         raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
@@ -85,7 +86,8 @@ def correct(
         _approve(context, workspace, planned, approver, as_json=run.as_json)
     elif run.confirm:
         # It is shown at its story, and the archive lists editions only.
-        options = LaunchOptions(rate=run.rate, in_doubt=in_doubt, canary=0, archived=False, by=run.by)
+        policy = InDoubtPolicy(in_doubt) if in_doubt else None
+        options = LaunchOptions(rate=run.rate, in_doubt=policy, canary=0, archived=False, by=run.by)
         if not run.as_json:
             _tell_audience(planned)
         launch_and_send(context, workspace, planned.plan, options, run)

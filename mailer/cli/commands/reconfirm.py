@@ -70,7 +70,7 @@ def reconfirm(
     Example: mailer subscribers reconfirm --segment 'tag:old-list' --until 2026-12-31
     """
     from mailer.campaigns.approvals.settlement import approve
-    from mailer.campaigns.launch import LaunchOptions
+    from mailer.campaigns.launch_options import LaunchOptions
     from mailer.campaigns.reconfirmation import plan_reconfirmation, store_reconfirmation
     from mailer.database.engine import open_session
 

@@ -21,7 +21,7 @@ from mailer.cli.commands.send_to_test_readers import check_test_options, send_te
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit_json, json_option, say
-from mailer.cli.prepared_send import fill_options
+from mailer.cli.prepared_send import fill_decisions
 from mailer.cli.send_arguments import SendArguments, send_arguments
 from mailer.cli.send_options import RunOptions, detach_option, wait_option
 
@@ -56,31 +56,31 @@ def _send_campaign(context: CliContext, given: SendArguments) -> None:
     from mailer.database.engine import open_session
 
     workspace = context.open_workspace()
-    options = given.read_options()
+    decided = given.read_decisions()
     if given.canary_minutes is not None and not (given.canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as session:
-            chosen = fill_options(session, given.edition, options)
-            segment = read_segment(workspace.settings, chosen.query or "", session)
+            decided, prepared = fill_decisions(
+                session, given.edition, decided, starts_as_given=given.at is not None
+            )
+            segment = read_segment(workspace.settings, decided.segment or "", session)
         plan = plan_campaign(
             workspace,
             engine,
             given.edition,
             segment,
-            again=chosen.again,
-            count_clicks=chosen.count_clicks,
+            again=decided.again,
+            count_clicks=decided.count_clicks,
             now=datetime.now(UTC),
         )
     if not given.confirm:
-        prepared = chosen.preparation and chosen.preparation.as_dict()
-        preview_plan(context, workspace, plan, given, more={"prepared": prepared})
-        return
-    terms = chosen.make_launch_options(rate=given.rate, by=given.by)
-    if chosen.start is None:
-        launch_and_send(context, workspace, plan, terms, given)
+        more = {"prepared": prepared and prepared.as_dict()}
+        preview_plan(context, workspace, plan, given, more=more)
+    elif decided.start_at is None:
+        launch_and_send(context, workspace, plan, decided, given)
     else:
-        schedule_plan(context, workspace, plan, chosen.start, terms, as_json=given.as_json)
+        schedule_plan(context, workspace, plan, decided.start_at, decided, as_json=given.as_json)
 
 
 @click.command()

@@ -52,7 +52,7 @@ from mailer.web.studio import (
     sign_ups,
     team,
 )
-from mailer.web.studio.campaigns import routes as campaigns
+from mailer.web.studio.campaigns import campaign_list, campaign_page, decisions, versions
 from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
@@ -87,7 +87,10 @@ ROUTES: tuple[StudioRoute, ...] = (
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
-    *campaigns.ROUTES,
+    *campaign_list.ROUTES,
+    *campaign_page.ROUTES,
+    *decisions.ROUTES,
+    *versions.ROUTES,
     *comments.ROUTES,
     *pictures.ROUTES,
     *corrections.ROUTES,

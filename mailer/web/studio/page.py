@@ -1,14 +1,19 @@
 """A request for a page of Studio: who makes it, in which language, and how the page is rendered."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from mailer.activity.record import Actor
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
+from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
 from mailer.settings import Settings
@@ -20,6 +25,15 @@ from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.state import StudioState, get_state
 
 _NOTICE = "notice"
+_Thing = TypeVar("_Thing")
+_Page = TypeVar("_Page", bound="StudioPage")
+
+
+def or_404(thing: _Thing | None) -> _Thing:
+    """Return ``thing``, or answer 404 where there is none, or it is False."""
+    if thing is None or thing is False:
+        raise HTTPException(404)
+    return thing
 
 
 class SignInRequiredError(Exception):
@@ -112,9 +126,44 @@ class Visit:
 
 @dataclass(frozen=True, kw_only=True)
 class StudioPage(Visit):
-    """A request by a member of the team."""
+    """A request by a member of the team.
+
+    An answer reads in one :attr:`session` and writes in another, :meth:`writing`, before which what was being
+    read is let go: so nobody holds one connection while they wait for another.
+    """
 
     signed_in: SignedIn
+    _reading: list[Session] = field(default_factory=list, repr=False, compare=False)
+
+    def about(self, kind: type[_Page], **loaded: Any) -> _Page:
+        """Return this request as one about what was loaded for it: the further fields of ``kind``."""
+        return kind(state=self.state, request=self.request, signed_in=self.signed_in, **loaded)
+
+    @property
+    def session(self) -> Session:
+        """The read-only session of this answer. It ends with the answer, or when something is written."""
+        if not self._reading:
+            self._reading.append(open_session(self.state.engine, read_only=True))
+        return self._reading[0]
+
+    def end_reading(self) -> None:
+        """Close the session; what was read from it stays as it is."""
+        while self._reading:
+            self._reading.pop().close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that commits when the block ends normally and rolls back otherwise."""
+        self.end_reading()
+        with self.state.write_session() as session:
+            yield session
+
+    def record(
+        self, session: Session, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
+    ) -> None:
+        """Write down that the member does ``act``, together with what ``session`` changes."""
+        now = self.state.clock()
+        record_activity(session, self.actor, act, edition=edition, subject=subject, detail=detail, now=now)
 
     @property
     def member(self) -> Member:

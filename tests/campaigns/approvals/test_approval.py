@@ -13,14 +13,17 @@ from locales.phrase import Phrase
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval, find_approval
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.launch import LaunchOptions, launch, launch_or_continue
+from mailer.campaigns.launch import launch, launch_or_continue
 from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.settings import CampaignSettings, FeedbackSettings, LawSettings, WebSettings
+from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.feedback import FeedbackSettings
+from mailer.settings.web import LawSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.saved_segments import save_segment as save_segment

@@ -10,15 +10,16 @@ from sqlmodel import Session
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError
 from mailer.campaigns.approvals.rounds import Round, list_rounds
 from mailer.campaigns.approvals.settlement import approve
-from mailer.campaigns.launch import LaunchOptions, launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.approval_models import RoundState
 from mailer.database.models import CampaignState
 from mailer.database.team_models import Role
 from mailer.errors import ConfigurationError
-from mailer.settings import ApprovalStepSettings, CampaignSettings
+from mailer.settings.campaigns import ApprovalStepSettings, CampaignSettings
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.segments.segment import parse_segment

@@ -11,8 +11,9 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col
 
 from mailer.campaigns.due_launches import has_due_launches, start_due_launches
-from mailer.campaigns.launch import LaunchOptions, launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (
     CONFIRM_WITHIN,
@@ -31,7 +32,9 @@ from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import CampaignState
 from mailer.database.team_models import TeamMember
-from mailer.settings import CampaignSettings, SmtpSettings, WebSettings
+from mailer.settings.campaigns import CampaignSettings
+from mailer.settings.smtp import SmtpSettings
+from mailer.settings.web import WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.factories.campaigns import count_campaigns, make_plan, with_settings

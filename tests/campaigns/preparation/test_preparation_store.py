@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.content_versions import check_test
 from mailer.campaigns.draft import write_draft, write_tested_draft
-from mailer.campaigns.launch import LaunchOptions, launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
 from mailer.campaigns.preparation.preparation import BINDING_DECISIONS, Decision, Decisions, Preparation
@@ -355,11 +355,11 @@ def test_a_draft_that_was_cancelled_can_be_prepared_anew(campaign_engine: Engine
 
 def test_the_settings_decide_what_the_team_leaves_to_them() -> None:
     settings = CampaignSettings(canary=50, canary_minutes=30, archive=True, in_doubt="resend", rate=9)
-    left = LaunchOptions.from_decisions(Decisions()).column_values(settings)
+    left = Decisions().column_values(settings)
     assert (left["canary"], left["canary_minutes"], left["archived"]) == (50, 30, True)
     assert left["in_doubt_policy"] is InDoubtPolicy.resend
     decided = Decisions(canary=0, archived=False, in_doubt=InDoubtPolicy.hold)
-    own = LaunchOptions.from_decisions(decided, by="Ann").column_values(settings)
+    own = replace(decided, by="Ann").column_values(settings)
     assert (own["canary"], own["canary_minutes"], own["archived"]) == (None, None, False)
     assert (own["in_doubt_policy"], own["rate"]) == (InDoubtPolicy.hold, 9)
 

@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
+from mailer.fields import FieldKind, FieldTextError
 from mailer.settings import Settings
-from mailer.settings.changes.setting import (
-    Setting,
-    SettingKind,
-    SettingTextError,
-    find_setting,
-    list_settings,
-)
+from mailer.settings.changes.setting import Setting, find_setting, list_settings
 
 ALL = [setting for section in Settings.model_fields for setting in list_settings(section)]
 
@@ -77,15 +72,15 @@ def test_texts_are_values(name: str, text: str, value: Any) -> None:
     ],
 )
 def test_other_texts_are_refused(name: str, text: str) -> None:
-    with pytest.raises(SettingTextError):
+    with pytest.raises(FieldTextError):
         find(name).parse(text)
 
 
 def test_kinds_are_told_apart() -> None:
     assert find("campaigns.approval").choices == ("required", "optional")
-    assert find("campaigns.window_days").kind is SettingKind.choices
-    assert find("smtp.sending_addresses").kind is SettingKind.texts
-    assert find("dkim.key_file").kind is SettingKind.text
+    assert find("campaigns.window_days").kind is FieldKind.choices
+    assert find("smtp.sending_addresses").kind is FieldKind.texts
+    assert find("dkim.key_file").kind is FieldKind.text
     assert (find("sender.name").is_required, find("studio.oidc.issuer").is_required) == (True, False)
     assert find_setting(("sender", "nothing")) is None
     assert find_setting(()) is None

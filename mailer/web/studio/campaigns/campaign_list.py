@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.pending_launches import find_pending_launch
 from mailer.campaigns.preparation.preparation import PREPARED_STATES, Preparation
 from mailer.campaigns.preparation.preparation_store import (
@@ -32,8 +32,7 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
-from mailer.web.studio.campaigns.decisions import describe_changes
-from mailer.web.studio.campaigns.place import CampaignPlace, read_title
+from mailer.web.studio.campaigns.place import name_campaign
 from mailer.web.studio.campaigns.team_clock import (
     describe_hours,
     find_team_zone,
@@ -44,12 +43,14 @@ from mailer.web.studio.campaigns.team_clock import (
 )
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
 from mailer.web.studio.status_words import CAMPAIGN_WORDS
 from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.segments.parser import MAX_LENGTH
 
+ROUTES = Routes()
 _CAMPAIGNS_ON_PAGE = 30
 _BY = (Act.launched_campaign, Act.scheduled_campaign)
 
@@ -74,18 +75,18 @@ class CampaignRow:
     by: str
 
 
+@ROUTES.get_route("/campaigns", Permission.read)
 def list_campaigns(page: PageDep) -> Response:
     """Show a page of the campaigns: those before the number in the address."""
     before = read_number(page.request.query_params.get("before", ""))
     found = select(Campaign).order_by(col(Campaign.id).desc()).limit(_CAMPAIGNS_ON_PAGE + 1)
     if before:
         found = found.where(col(Campaign.id) < before)
-    with page.state.read_session() as session:
-        campaigns = session.exec(found).all()
-        shown = campaigns[:_CAMPAIGNS_ON_PAGE]
-        prepared = read_preparations(session, [one.id for one in shown if one.id])
-        names = _find_names(session, shown)
-        rows = [_make_row(page, session, one, prepared.get(one.id or 0), names) for one in shown]
+    campaigns = page.session.exec(found).all()
+    shown = campaigns[:_CAMPAIGNS_ON_PAGE]
+    prepared = read_preparations(page.session, [one.id for one in shown if one.id])
+    names = _find_names(page.session, shown)
+    rows = [_make_row(page, one, prepared.get(one.id or 0), names) for one in shown]
     return page.render(
         "campaigns.html",
         section="campaigns",
@@ -107,7 +108,6 @@ def _find_names(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int,
 
 def _make_row(
     page: StudioPage,
-    session: Session,
     campaign: Campaign,
     prepared: Preparation | None,
     names: Mapping[int, str],
@@ -117,14 +117,13 @@ def _make_row(
     decided = prepared.decisions if prepared is not None and is_open else None
     segment = (decided.segment if decided is not None else None) or campaign.segment
     words, tone = CAMPAIGN_WORDS[campaign.state]
-    place = CampaignPlace(campaign=campaign, preparation=prepared)
     return CampaignRow(
         number=number,
         edition=campaign.edition,
-        title=read_title(page, place),
+        title=name_campaign(page, campaign),
         language=campaign.language,
-        segment=say_segment(page, session, segment) if segment else "",
-        is_correction=place.is_correction,
+        segment=say_segment(page, page.session, segment) if segment else "",
+        is_correction=SEPARATOR in campaign.edition,
         words=words,
         tone=tone,
         audience=campaign.audience if campaign.launched_at is not None else None,
@@ -163,6 +162,7 @@ class CalendarDay:
     is_open: bool
 
 
+@ROUTES.get_route("/campaigns/calendar", Permission.read)
 def show_calendar(page: PageDep) -> Response:
     """Show the campaigns of a month."""
     settings, translator = page.settings, page.translator
@@ -171,8 +171,7 @@ def show_calendar(page: PageDep) -> Response:
     today = now.astimezone(zone).date()
     month = _read_month(page.request.query_params.get("month", ""), today)
     days = _list_days(month)
-    with page.state.read_session() as session:
-        entries = _list_entries(session, days[0], days[-1], zone)
+    entries = _list_entries(page.session, days[0], days[-1], zone)
     weeks = [
         [
             CalendarDay(
@@ -265,17 +264,18 @@ _CHOOSE = gettext_noop("Choose an edition.")
 _GONE = gettext_noop("This edition is no longer there. Choose another one.")
 
 
+@ROUTES.get_route("/campaigns/new", Permission.prepare)
 def show_new_campaign(page: PageDep) -> Response:
     """Show the editions to choose from, the newest first, and who gets it, if the address says so."""
     given = page.request.query_params.multi_items()
-    with page.state.read_session() as session:
-        written = read_query_form(page, session, given)
+    written = read_query_form(page, page.session, given)
     if written.errors:
         # Its form says what is wrong.
         return page.go_to(f"{page.make_path('/segments/query')}?{page.request.url.query}")
     return _render(page, dict(given).get("edition", ""), written.text)
 
 
+@ROUTES.post_route("/campaigns/new", Permission.prepare)
 def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
     """Begin to prepare a campaign of an edition, or go on with the one that was begun."""
     edition, text = form.get("edition"), form.get(QUERY_PARAMETER).strip()
@@ -287,12 +287,9 @@ def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
         return _render(page, "", text, [("editions", page.translator.translate(_GONE))])
     title, now = page.state.summaries.read(edition).title or edition, page.state.clock()
     try:
-        with page.state.write_session() as session:
+        with page.writing() as session:
             begun = begin_preparation(session, edition, title=title, member_id=page.member.id, now=now)
-            subject = str(begun.campaign_id)
-            record_activity(
-                session, page.actor, Act.prepared_campaign, edition=edition, subject=subject, now=now
-            )
+            page.record(session, Act.prepared_campaign, edition=edition, subject=str(begun.campaign_id))
             is_chosen = not text or _choose_segment(page, session, begun, text)
     except AlreadyPreparedError as error:
         return _go_on(page, error.campaign_id, text)
@@ -309,15 +306,9 @@ def _choose_segment(page: StudioPage, session: Session, begun: Preparation, text
     name = find_segment_name(text, make_lookups(session.connection(), page.settings))
     wanted = replace(begun.decisions, segment=segment.text, segment_name=name)
     saved = save_preparation(session, begun, wanted, member_id=page.member.id, now=now)
-    record_activity(
-        session,
-        page.actor,
-        Act.changed_campaign,
-        edition=saved.edition,
-        subject=str(saved.campaign_id),
-        detail=describe_changes(saved.decisions, begun.decisions.list_changes(saved.decisions)),
-        now=now,
-    )
+    said = saved.decisions.describe(begun.decisions.list_changes(saved.decisions))
+    number = str(saved.campaign_id)
+    page.record(session, Act.changed_campaign, edition=saved.edition, subject=number, detail=said)
     return True
 
 
@@ -337,9 +328,8 @@ def _render(
     shown = slugs[start : start + _EDITIONS_ON_PAGE]
     if chosen in slugs and chosen not in shown:
         shown = [chosen, *shown]
-    with page.state.read_session() as session:
-        query = read_query(page, session, text.strip()[: MAX_LENGTH + 1])
-        name = find_segment_name(text, make_lookups(session.connection(), page.settings))
+    query = read_query(page, page.session, text.strip()[: MAX_LENGTH + 1])
+    name = find_segment_name(text, make_lookups(page.session.connection(), page.settings))
     return page.render(
         "campaign_new.html",
         status=422 if errors else 200,
@@ -404,7 +394,7 @@ def _describe(
         act, path = gettext_noop("Go on to the launch"), f"{path}/launch"
     words, tone = _say_what_waits(page, prepared)
     return WaitingItem(
-        title=read_title(page, CampaignPlace(campaign=campaign, preparation=None)),
+        title=name_campaign(page, campaign),
         words=words,
         act=translate(act),
         path=path,

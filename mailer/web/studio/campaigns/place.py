@@ -1,4 +1,4 @@
-"""Which campaign a page is about."""
+"""A request about a campaign."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
@@ -17,9 +18,17 @@ from mailer.web.studio.page import PageDep, StudioPage, open_visit
 from mailer.web.studio.stored_campaign import read_campaign
 
 
+class PreparationClosedError(Exception):
+    """Nothing can be decided about the campaign at ``path`` any more."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path)
+
+
 @dataclass(frozen=True, kw_only=True)
-class CampaignPlace:
-    """A campaign as it is in the database, and how it was prepared, if it was."""
+class CampaignPage(StudioPage):
+    """A request about a campaign, as it is in the database, and how it was prepared, if it was."""
 
     campaign: Campaign
     preparation: Preparation | None
@@ -39,60 +48,57 @@ class CampaignPlace:
         return SEPARATOR in self.campaign.edition
 
     @property
-    def is_prepared(self) -> bool:
-        """Whether something can still be decided about it in Studio."""
-        return self.preparation is not None and self.preparation.is_open
+    def was_sent_as_edition(self) -> bool:
+        """Whether it was launched, and its edition can be archived and corrected."""
+        return self.campaign.launched_at is not None and not self.is_correction
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+        shared = {"section": "campaigns", "place": self, "title": name_campaign(self, self.campaign)}
+        return super().render(template, status=status, **shared, **values)
+
+    def go_back(self, notice: Notice | None = None) -> Response:
+        """Go on to the page of the campaign."""
+        return self.redirect(self.path, notice)
+
+    def log(self, session: Session, act: Act, detail: str = "") -> None:
+        """Write down that the member does ``act`` to the campaign."""
+        edition = self.campaign.edition
+        self.record(session, act, edition=edition, subject=str(self.number), detail=detail)
 
 
-class PreparationClosedError(Exception):
-    """Nothing can be decided about the campaign at ``path`` any more."""
+@dataclass(frozen=True, kw_only=True)
+class PreparedPage(CampaignPage):
+    """A request about a campaign of which something can still be decided."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        super().__init__(path)
-
-
-def read_place(session: Session, number: int) -> CampaignPlace:
-    """The campaign with this number.
-
-    Raises:
-        HTTPException: 404, there is no such campaign.
-    """
-    campaign = read_campaign(session, number)
-    session.expunge(campaign)
-    return CampaignPlace(campaign=campaign, preparation=read_preparation(session, number))
+    preparation: Preparation
 
 
-def find_place(page: StudioPage, number: int) -> CampaignPlace:
-    """As :func:`read_place`, in a session of its own."""
-    with page.state.read_session() as session:
-        return read_place(session, number)
-
-
-def read_title(page: StudioPage, place: CampaignPlace) -> str:
-    """What the campaign sends, as people call it: what its frozen content is called, or its edition now."""
-    campaign = place.campaign
-    if campaign.content_digest or place.is_correction:
+def name_campaign(page: StudioPage, campaign: Campaign) -> str:
+    """Return what a campaign sends, as people call it: its frozen content, or its edition as it is now."""
+    if campaign.content_digest or SEPARATOR in campaign.edition:
         return campaign.title
     return page.state.summaries.read(campaign.edition).title or campaign.title
 
 
-def _open_place(page: PageDep, campaign: CampaignNumber) -> CampaignPlace:
-    return find_place(page, campaign)
+def _open_campaign(page: PageDep, number: CampaignNumber) -> CampaignPage:
+    with page.state.read_session() as session:
+        campaign, preparation = read_campaign(session, number), read_preparation(session, number)
+    is_open = preparation is not None and preparation.is_open
+    return page.about(PreparedPage if is_open else CampaignPage, campaign=campaign, preparation=preparation)
 
 
-CampaignPlaceDep = Annotated[CampaignPlace, Depends(_open_place)]
-"""The campaign that the path of a request names."""
+CampaignPageDep = Annotated[CampaignPage, Depends(_open_campaign)]
+"""A request about the campaign that its path names; while something can be decided, a PreparedPage."""
 
 
-def _open_preparation(place: CampaignPlaceDep) -> Preparation:
-    if place.preparation is None or not place.is_prepared:
-        raise PreparationClosedError(place.path)
-    return place.preparation
+def _open_prepared(page: CampaignPageDep) -> PreparedPage:
+    if not isinstance(page, PreparedPage):
+        raise PreparationClosedError(page.path)
+    return page
 
 
-PreparationDep = Annotated[Preparation, Depends(_open_preparation)]
-"""How the campaign that a path names is prepared; whoever comes too late is led to its page."""
+PreparedPageDep = Annotated[PreparedPage, Depends(_open_prepared)]
+"""A request about a campaign that is being prepared. Whoever comes too late is led to its page."""
 
 
 def show_closed(request: Request, error: Exception) -> Response:

@@ -1,14 +1,10 @@
 """The clocks on which the team plans, and the hours in which mail is sent."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import get_day_names
 
-from mailer.campaigns.preparation.checklist import ItemStatus
-from mailer.campaigns.preparation.preparation import Decision
 from mailer.dispatch.scheduler import SendingWindows
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
@@ -76,29 +72,6 @@ def list_days(translator: Translator, settings: Settings) -> list[str]:
 def is_sending_day(weekday: int, settings: Settings) -> bool:
     """Whether mail is sent on this day of the week, 0 for Monday."""
     return _DAYS[weekday] in settings.campaigns.window_days
-
-
-STATUS_WORDS: Mapping[ItemStatus, tuple[str, str]] = MappingProxyType(
-    {
-        ItemStatus.done: (gettext_noop("Done"), "right"),
-        ItemStatus.to_do: (gettext_noop("To do"), "careful"),
-        ItemStatus.blocked: (gettext_noop("In the way"), "wrong"),
-        ItemStatus.waiting: (gettext_noop("Not yet"), "quiet"),
-    }
-)
-
-DECISION_NAMES: Mapping[Decision, str] = MappingProxyType(
-    {
-        Decision.segment: gettext_noop("Who gets it"),
-        Decision.again: gettext_noop("Again to those who have it"),
-        Decision.clicks: gettext_noop("Counting clicks"),
-        Decision.start: gettext_noop("When it starts"),
-        Decision.canary: gettext_noop("The first partners"),
-        Decision.archive: gettext_noop("The public archive"),
-        Decision.in_doubt: gettext_noop("Deliveries in doubt"),
-        Decision.note: gettext_noop("The note"),
-    }
-)
 
 
 def say_moment(moment: datetime, zone: ZoneInfo, translator: Translator) -> str:

@@ -8,13 +8,11 @@ from datetime import datetime
 from hashlib import sha256
 
 from sqlmodel import Session, col, select
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.model import Personalisation
 from locales.phrase import read_error
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
@@ -25,7 +23,6 @@ from mailer.campaigns.mail_to_test_readers import (
     send_test,
 )
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
 from mailer.campaigns.recipients import Cohort, group_cohorts
 from mailer.counts.counters import CountedNumber, count_cohorts, read_cohorts
@@ -36,8 +33,9 @@ from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant, cho
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
+from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors, own_country_names, own_language_name
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import OwnFormDep
 from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import (
@@ -48,13 +46,15 @@ from mailer.web.mail_preview.shown_mail import (
     tag_variant,
 )
 from mailer.web.plain_number import read_number
-from mailer.web.studio.campaigns.place import CampaignPlace, CampaignPlaceDep, PreparationDep, read_title
+from mailer.web.studio.campaigns.place import PreparedPage, PreparedPageDep
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.routing import Routes
 from subscribers.errors import SubscriberError
 from subscribers.segments.segment import parse_segment
 
+ROUTES = Routes()
 MAX_VERSIONS = 200
 """The versions of most readers, which can be looked at. Whoever has more has them by the thousand."""
 
@@ -135,27 +135,18 @@ class PreparedMail:
         return next((version for version in self.versions if version.tag == tag), None)
 
 
-def look_at_mail(page: StudioPage, preparation: Preparation, *, compiles: bool) -> PreparedMail:
+def look_at_mail(page: PreparedPage, *, compiles: bool = True) -> PreparedMail:
     """Find out what a prepared campaign would send. With ``compiles`` that may take a second or more;
     without, only what is known is told. Readers are counted in the background in any case."""
-    decided = preparation.decisions
+    decided, edition = page.preparation.decisions, page.campaign.edition
     try:
-        compiler = page.state.previews.compiler(preparation.edition)
+        compiler = page.state.previews.compiler(edition)
         compiled = compiler.compile() if compiles else compiler.find_compiled()
     except ConfigurationError:
         return PreparedMail(compiled=None, cohorts=None, gone=True)
-    if decided.segment is None:
-        return _list_versions(page, preparation, compiled, None)
-    asked = count_cohorts(preparation.edition, decided.segment, again=decided.again)
-    return _list_versions(page, preparation, compiled, page.state.counts.get(asked))
-
-
-def _list_versions(
-    page: StudioPage,
-    preparation: Preparation,
-    compiled: CompiledPreview | None,
-    cohorts: CountedNumber | None,
-) -> PreparedMail:
+    cohorts = None
+    if decided.segment is not None:
+        cohorts = page.state.counts.get(count_cohorts(edition, decided.segment, again=decided.again))
     if compiled is None or not compiled.mails:
         return PreparedMail(compiled=compiled, cohorts=cohorts)
     is_known = cohorts is not None and cohorts.value is not None
@@ -163,8 +154,7 @@ def _list_versions(
     found = group_cohorts(groups, compiled.own_first)
     if not is_known or not found:
         found = {compiled.own_first[0].full_variant: ()}
-    with page.state.read_session() as session:
-        seen = list_seen_variants(session, preparation.campaign_id, page.member.id)
+    seen = list_seen_variants(page.session, page.number, page.member.id)
     versions = []
     for number, (variant, readers) in enumerate([*found.items()][:MAX_VERSIONS], start=1):
         digest = digest_version(compiled.mails[variant.language], variant)
@@ -194,7 +184,7 @@ def digest_version(mail: CompiledEdition, variant: Variant) -> str:
     return digest.hexdigest()
 
 
-def make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, Variant]:
+def _make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, Variant]:
     """A reader of no name who gets ``version``, and the variant for them."""
     reader = anonymous_reader(page.settings)._replace(language=version.language, interests=version.interests)
     return reader, replace(version.variant, named=False)
@@ -271,9 +261,10 @@ def _name_interests(page: StudioPage, interests: Interests) -> list[str]:
 _ON_SHEET = 12
 
 
-def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
+@ROUTES.get_route("/campaigns/{campaign}/versions", Permission.read)
+def show_versions(page: PreparedPageDep) -> Response:
     """Show the contact sheet: a page, or for htmx the sheet alone."""
-    mail = look_at_mail(page, preparation, compiles=True)
+    mail = look_at_mail(page)
     last = max(1, -(-len(mail.versions) // _ON_SHEET))
     wanted = read_number(page.request.query_params.get("page", ""), digits=5) or 1
     current = min(wanted, last)
@@ -281,83 +272,71 @@ def show_versions(page: PageDep, place: CampaignPlaceDep, preparation: Preparati
     shown = mail.versions[start : start + _ON_SHEET]
     return page.render(
         "campaign_contact_sheet.html" if page.is_fragment else "campaign_versions.html",
-        section="campaigns",
-        place=place,
-        title=read_title(page, place),
         mail=mail,
         shown=shown,
         words=describe_versions(page, mail, shown),
         current=current,
         last=last,
-        languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
+        languages=_name_languages(mail),
     )
 
 
-def show_version(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, tag: str) -> Response:
+@ROUTES.get_route("/campaigns/{campaign}/versions/{tag}", Permission.read)
+def show_version(page: PreparedPageDep, tag: str) -> Response:
     """Show one version at full size."""
-    mail, version = _find_version(page, preparation, tag)
-    query = _read_query(page)
+    mail = look_at_mail(page)
+    version = or_404(mail.find(tag))
     beside = {one.number: one for one in mail.versions}
     return page.render(
         "campaign_version.html",
-        section="campaigns",
-        place=place,
-        title=read_title(page, place),
         mail=mail,
         version=version,
         words=describe_versions(page, mail, [version]).get(tag),
         before=beside.get(version.number - 1),
         after=beside.get(version.number + 1),
-        query=query,
+        query=_read_query(page),
         language=own_language_name(version.language),
     )
 
 
-def show_version_frame(page: PageDep, preparation: PreparationDep, tag: str) -> Response:
+@ROUTES.get_route("/campaigns/{campaign}/versions/{tag}/frame", Permission.read)
+def show_version_frame(page: PreparedPageDep, tag: str) -> Response:
     """Show the email of one version."""
-    mail, version = _find_version(page, preparation, tag)
-    query = _read_query(page)
-    title = page.translator.translate("Preview")
-    reader, variant = make_reader(page, version)
+    mail, query = look_at_mail(page), _read_query(page)
+    version = or_404(mail.find(tag))
     languages = {one.language: one for one in mail.mails}
     compiled = languages[choose_language(version.language, tuple(languages))]
-    shown = personalise_mail(compiled, reader, variant)
+    title = page.translator.translate("Preview")
+    shown = personalise_mail(compiled, *_make_reader(page, version))
     if shown is None:
         words = page.translator.translate("There is nothing to show yet. The checks say why.")
         return show_words(words, query, title=title, language=page.translator.tag)
     if query.show is ShownWindows.text:
         return show_text(shown.text, query, title=title, language=compiled.language)
-    prefix = page.make_path(f"/editions/{preparation.edition}")
+    prefix = page.make_path(f"/editions/{page.campaign.edition}")
     return show_mail(dress_html(shown.html, query, base_url=page.settings.web.base_url, prefix=prefix))
 
 
-def mark_version(
-    page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, tag: str, form: OwnFormDep
-) -> Response:
+@ROUTES.post_route("/campaigns/{campaign}/versions/{tag}/seen", Permission.read)
+def mark_version(page: PreparedPageDep, tag: str, form: OwnFormDep) -> Response:
     """Write down that the member has looked at a version, and go on to the next that they have not."""
-    mail, version = _find_version(page, preparation, tag)
+    mail = look_at_mail(page)
+    version = or_404(mail.find(tag))
     if form.get("digest") != version.digest:
         # It has changed since the page was opened, so what they have looked at is not this.
-        return page.redirect(f"{place.path}/versions/{tag}", Notice.version_changed)
-    with page.state.write_session() as session:
-        mark_variant_seen(
-            session, preparation.campaign_id, page.member.id, version.digest, now=page.state.clock()
-        )
+        return page.redirect(f"{page.path}/versions/{tag}", Notice.version_changed)
+    with page.writing() as session:
+        now = page.state.clock()
+        mark_variant_seen(session, page.number, page.member.id, version.digest, now=now)
     following = [*mail.versions[version.number :], *mail.versions[: version.number - 1]]
     unseen = next((one for one in following if not one.is_seen), None)
     if unseen is None:
-        return page.redirect(place.path, Notice.versions_seen)
-    return page.redirect(f"{place.path}/versions/{unseen.tag}")
+        return page.go_back(Notice.versions_seen)
+    return page.redirect(f"{page.path}/versions/{unseen.tag}")
 
 
-def _find_version(
-    page: StudioPage, preparation: Preparation, tag: str
-) -> tuple[PreparedMail, MailVersionShown]:
-    mail = look_at_mail(page, preparation, compiles=True)
-    version = mail.find(tag)
-    if version is None:
-        raise HTTPException(404)
-    return mail, version
+def _name_languages(mail: PreparedMail) -> dict[str, str]:
+    return {one.language: own_language_name(one.language) for one in mail.mails}
 
 
 def _read_query(page: StudioPage) -> PreviewQuery:
@@ -390,55 +369,43 @@ class ShownTest:
     is_in_doubt: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class SendTestForm:
-    """What the form says: ``addresses`` as typed, and the ``tag`` of a version, "" for all stories."""
-
-    addresses: str
-    tag: str = ""
-
-
-def show_tests(page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep) -> Response:
+@ROUTES.get_route("/campaigns/{campaign}/tests", Permission.prepare)
+def show_tests(page: PreparedPageDep) -> Response:
     """Show the tests that were sent, and the form for another one."""
-    usual = "\n".join(page.settings.campaigns.test_readers or (page.member.email,))
-    return _render(page, place, preparation, SendTestForm(addresses=usual))
+    usual = page.settings.campaigns.test_readers or (page.member.email,)
+    return _render_tests(page, "\n".join(usual))
 
 
-def send_campaign_test(
-    page: PageDep, place: CampaignPlaceDep, preparation: PreparationDep, form: OwnFormDep
-) -> Response:
+@ROUTES.post_route("/campaigns/{campaign}/tests", Permission.prepare)
+def send_campaign_test(page: PreparedPageDep, form: OwnFormDep) -> Response:
     """Send a test. The same form sent twice, by a second click, sends it once."""
-    sent = SendTestForm(addresses=form.get("addresses").strip()[:8000], tag=form.get("version")[:40])
-    mail = look_at_mail(page, preparation, compiles=True)
+    addresses, tag, request = (
+        form.get("addresses").strip()[:8000],
+        form.get("version")[:40],
+        form.get("request"),
+    )
+    # A name for the form as this member has it of this campaign; none for one without a number.
+    name = request and f"{page.member.id} {page.number} {request[:64]}"
     try:
-        done = page.state.form_answers.answer_once(
-            _name_form(page, preparation, form), lambda: _send(page, preparation, mail, sent)
-        )
+        done = page.state.form_answers.answer_once(name, lambda: _send(page, addresses, tag))
     except (RefusedTestError, MailerError, ConfigurationError, SubscriberError) as error:
-        return _render(page, place, preparation, sent, [("addresses", read_error(error))])
+        return _render_tests(page, addresses, tag, [read_error(error)])
     failed = [one for one in done.results if not one.is_sent and one.verdict is not Verdict.in_doubt]
     if not failed:
         # The page names those who are in doubt.
         notice = Notice.test_sent if done.number_sent == len(done.results) else None
-        return page.redirect(f"{place.path}/tests", notice)
+        return page.redirect(f"{page.path}/tests", notice)
     translate = page.translator.translate
     words = [
         translate(_LATER if one.outcome == "deferred" else _NOT_SENT, address=one.address, reply=one.reply)
         for one in failed
     ]
-    left = SendTestForm(addresses="\n".join(one.address for one in failed), tag=sent.tag)
-    return _render(page, place, preparation, left, [("addresses", text) for text in words])
+    return _render_tests(page, "\n".join(one.address for one in failed), tag, words)
 
 
-def _name_form(page: StudioPage, preparation: Preparation, form: Form) -> str:
-    """A name for the form as this member has it of this campaign; "" for one without a number."""
-    request = form.get("request")[:64]
-    return request and f"{page.member.id} {preparation.campaign_id} {request}"
-
-
-def _send(page: StudioPage, preparation: Preparation, mail: PreparedMail, sent: SendTestForm) -> SentTests:
-    texts = [text for text in _SEPARATORS.split(sent.addresses) if text]
-    translate = page.translator.translate
+def _send(page: PreparedPage, addresses: str, tag: str) -> SentTests:
+    texts = [text for text in _SEPARATORS.split(addresses) if text]
+    translate, mail = page.translator.translate, look_at_mail(page)
     if not texts:
         raise RefusedTestError(translate(_NO_ADDRESS))
     if len(texts) > MAX_TEST_READERS:
@@ -446,31 +413,23 @@ def _send(page: StudioPage, preparation: Preparation, mail: PreparedMail, sent: 
     readers = read_test_readers(page.settings, texts)
     if not mail.mails or (mail.compiled is not None and mail.compiled.errors):
         raise RefusedTestError(translate(_ERRORS))
-    version = mail.find(sent.tag) if sent.tag else None
-    now, state = page.state.clock(), page.state
+    version, state = mail.find(tag) if tag else None, page.state
+    page.end_reading()
     done = send_test(
         state.engine,
         state.workspace,
-        _make_plan(preparation, mail, version),
+        _make_plan(page.campaign.edition, mail, version),
         readers,
         shows=ShownMail(variant=None if version is None else 1),
         by=page.member.name,
-        now=now,
+        now=state.clock(),
     )
-    with state.write_session() as session:
-        record_activity(
-            session,
-            page.actor,
-            Act.sent_test,
-            edition=preparation.edition,
-            subject=str(preparation.campaign_id),
-            detail=f"to {len(done.results)}",
-            now=now,
-        )
+    with page.writing() as session:
+        page.log(session, Act.sent_test, f"to {len(done.results)}")
     return done
 
 
-def _make_plan(preparation: Preparation, mail: PreparedMail, version: MailVersionShown | None) -> Plan:
+def _make_plan(edition: str, mail: PreparedMail, version: MailVersionShown | None) -> Plan:
     """A plan of what a test needs: the content, and the version to show, without counting the list."""
     compiled = mail.compiled
     assert compiled is not None  # noqa: S101 - there are mails of it
@@ -481,7 +440,7 @@ def _make_plan(preparation: Preparation, mail: PreparedMail, version: MailVersio
         )
         variants[version.variant] = cohort
     return Plan(
-        edition=preparation.edition,
+        edition=edition,
         segment=parse_segment(""),
         in_words="",
         again=False,
@@ -524,26 +483,15 @@ def _list_tests(session: Session, edition: str, digest: str) -> list[ShownTest]:
     ]
 
 
-def _render(
-    page: StudioPage,
-    place: CampaignPlace,
-    preparation: Preparation,
-    sent: SendTestForm,
-    errors: list[tuple[str, str]] | None = None,
-) -> Response:
-    mail = look_at_mail(page, preparation, compiles=True)
-    with page.state.read_session() as session:
-        tests = _list_tests(session, preparation.edition, mail.content_digest)
+def _render_tests(page: PreparedPage, addresses: str, tag: str = "", errors: Sequence[str] = ()) -> Response:
+    mail = look_at_mail(page)
     return page.render(
         "campaign_tests.html",
         status=422 if errors else 200,
-        section="campaigns",
-        place=place,
-        title=read_title(page, place),
         mail=mail,
-        sent=sent,
-        tests=tests,
+        sent={"addresses": addresses, "tag": tag},
+        tests=_list_tests(page.session, page.campaign.edition, mail.content_digest),
         request=secrets.token_urlsafe(12),
-        languages={mail.language: own_language_name(mail.language) for mail in mail.mails},
-        errors=errors or [],
+        languages=_name_languages(mail),
+        errors=[("addresses", words) for words in errors],
     )

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
-from mailer.campaigns.launch import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (
     LaunchRequest,
@@ -118,7 +117,7 @@ def _make_request(readiness: LaunchReadiness) -> LaunchRequest:
         segment=readiness.segment,
         again=decided.again,
         counts_clicks=readiness.counts_clicks,
-        options=LaunchOptions.from_decisions(decided),
+        options=decided,
         digest=readiness.digest,
         count=readiness.audience,
         scheduled_at=decided.start_at,

@@ -7,12 +7,7 @@ from urllib.parse import urlsplit
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.campaigns.launch import LaunchOptions
-from mailer.campaigns.pending_launches import (
-    LAUNCHABLE_STATES,
-    PendingLaunch,
-    find_pending_launch,
-)
+from mailer.campaigns.pending_launches import LAUNCHABLE_STATES, PendingLaunch, find_pending_launch
 from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.campaigns.readiness import LaunchReadiness
@@ -206,8 +201,8 @@ def _estimate_minutes(readiness: LaunchReadiness | None, rate: float | None) -> 
 
 def _find_canary(preparation: Preparation | None, settings: Settings) -> tuple[int, float | None] | None:
     decided = preparation.decisions if preparation is not None else Decisions()
-    size, minutes = LaunchOptions.from_decisions(decided).find_canary(settings.campaigns)
-    return (size, minutes) if size is not None else None
+    chosen = decided.resolve(settings.campaigns)
+    return (chosen.canary, chosen.canary_minutes) if chosen.canary else None
 
 
 def _describe_pending(page: StudioPage, place: LaunchPlace) -> dict[str, object]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from locales.countries import is_country
 from mailer.i18n import gettext_noop
 from mailer.settings import Settings
-from mailer.settings.changes.setting import Setting, SettingKind
+from mailer.settings.changes.setting import make_setting
 from mailer.web.form_options import (
     MAIL_LANGUAGES,
     own_country_names,
@@ -118,7 +118,7 @@ def _make_form(page: StudioPage, country: str) -> FieldForm:
     ]
     return FieldForm(
         page=page,
-        settings=[Setting(path=path, kind=SettingKind.text) for path in paths],
+        settings=[make_setting(path) for path in paths],
         show=lambda fields, errors, status: _render(page, country, fields, errors, status),
         path=f"/settings/countries/{country}",
     )

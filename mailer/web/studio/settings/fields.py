@@ -16,8 +16,9 @@ from mailer.activity.record import record_line
 from mailer.database.team_models import ActivityRecord
 from mailer.dispatch.dispatcher import check_usable
 from mailer.errors import ConfigurationError
+from mailer.fields import FieldKind, FieldTextError
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, Settings, find_overrides
-from mailer.settings.changes.setting import Setting, SettingKind, SettingTextError
+from mailer.settings.changes.setting import Setting
 from mailer.settings.changes.settings_file import (
     OvertakenError,
     SettingsFile,
@@ -64,13 +65,13 @@ class Field:
     def shape(self) -> str:
         """How it is shown: a line, several lines, a box to tick, or a choice."""
         match self.setting.kind:
-            case SettingKind.texts | SettingKind.table:
+            case FieldKind.texts | FieldKind.table:
                 return "lines"
-            case SettingKind.choices:
+            case FieldKind.choices:
                 return "boxes"
-            case SettingKind.switch:
+            case FieldKind.switch:
                 return "box"
-            case SettingKind.choice:
+            case FieldKind.choice:
                 return "radio" if len(self.setting.choices) <= _RADIO else "select"
             case _:
                 return "lines" if self.setting.name in _LONG else "line"
@@ -136,7 +137,7 @@ def find_changes(sent: Iterable[Field]) -> SentFields:
             continue
         try:
             value = setting.parse(one.text)
-        except SettingTextError as error:
+        except FieldTextError as error:
             faults[one.name] = error.kind
             continue
         if value is None and setting.is_required:
@@ -177,7 +178,7 @@ def read_json(text: str, setting: Setting) -> Any:
     """The value of the file that :func:`write_json` wrote; None for anything else."""
     try:
         value = json.loads(text)
-        return date.fromisoformat(value) if setting.kind is SettingKind.day and value else value
+        return date.fromisoformat(value) if setting.kind is FieldKind.day and value else value
     except (ValueError, TypeError):
         return None
 

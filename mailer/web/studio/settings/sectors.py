@@ -22,7 +22,7 @@ from mailer.rendering.themes.sector_colours import (
     find_theme_file,
 )
 from mailer.rendering.themes.theme_files import load_theme
-from mailer.settings.changes.setting import Setting, SettingKind
+from mailer.settings.changes.setting import Setting, make_setting
 from mailer.settings.changes.settings_file import read_settings_file
 from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
 from mailer.web.forms import OwnFormDep
@@ -183,8 +183,8 @@ def _list_settings(page: StudioPage, sector: str) -> tuple[Setting, ...]:
     known = find_workspace(page).settings.sector_names
     tags = dict.fromkeys((*(tag for tag in MAIL_LANGUAGES if tag != "en"), *known))
     return (
-        Setting(path=("sectors", sector), kind=SettingKind.text, is_required=True),
-        *(Setting(path=("sector_names", tag, sector), kind=SettingKind.text) for tag in tags),
+        make_setting(("sectors", sector), is_required=True),
+        *(make_setting(("sector_names", tag, sector)) for tag in tags),
     )
 
 

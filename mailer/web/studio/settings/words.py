@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from mailer.fields import FAULTS, FieldKind
 from mailer.i18n import Translator, gettext_noop
-from mailer.settings.changes.setting import Setting, SettingKind
+from mailer.settings.changes.setting import Setting
 
 
 class Words(NamedTuple):
@@ -281,32 +282,12 @@ CHOICE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 _AS_USUAL = gettext_noop("as usual")
 
-_FAULTS: Mapping[str, str] = MappingProxyType(
-    {
-        "missing": gettext_noop("Fill this in."),
-        "string_too_short": gettext_noop("This is too short, or empty."),
-        "string_too_long": gettext_noop("Write at most %(max_length)s letters."),
-        "string_pattern_mismatch": gettext_noop("This is not written as it has to be. See the example."),
-        "int_parsing": gettext_noop("Write a whole number."),
-        "int_from_float": gettext_noop("Write a whole number."),
-        "float_parsing": gettext_noop("Write a number."),
-        "greater_than": gettext_noop("Write a number above %(gt)s."),
-        "greater_than_equal": gettext_noop("Write a number of at least %(ge)s."),
-        "less_than_equal": gettext_noop("Write a number of at most %(le)s."),
-        "literal_error": gettext_noop("Choose one of these."),
-        "bool_parsing": gettext_noop("Choose one of these."),
-        "date_from_datetime_parsing": gettext_noop("Write the date as year-month-day, such as 2026-03-31."),
-        "table_line": gettext_noop("Write one on each line, with a sign = between."),
-        "ip_any_address": gettext_noop("Write an IP address on each line, such as 192.0.2.7."),
-    }
-)
-
 
 def describe_fault(
     translator: Translator, kind: str, message: str = "", limits: Mapping[str, Any] | None = None
 ) -> str:
     """What is wrong with a value, by pydantic's name of the error; ``message`` if it is an error of ours."""
-    words = _FAULTS.get(kind)
+    words = FAULTS.get(kind)
     if words is None:
         return message
     known = limits or {}
@@ -321,7 +302,7 @@ def find_words(setting: Setting) -> Words | None:
 def list_choices(setting: Setting) -> list[tuple[str, str]]:
     """What a setting may be, each with its words to translate."""
     words: Mapping[str, str] = CHOICE_WORDS.get(_find_key(setting), {})
-    is_optional = setting.default is None and setting.kind is SettingKind.choice
+    is_optional = setting.default is None and setting.kind is FieldKind.choice
     usual = [("", _AS_USUAL)] if is_optional else []
     return [*usual, *((choice, words.get(choice, choice)) for choice in setting.choices)]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import Session
 
-from mailer.campaigns.launch import LaunchOptions
+from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.pending_launches import LaunchRequest, ask_launch, undo_launch
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import save_preparation
@@ -320,20 +320,26 @@ def decide(desk: Desk, number: int, **decisions: object) -> None:
 
 def test_only_what_was_changed_in_the_options_is_decided(desk: Desk) -> None:
     number = desk.begin()
-    shown = {"canary": "", "minutes": "", "clicks": "no", "archive": "no", "doubts": "hold", "note": ""}
+    shown = {
+        **{"canary": "", "canary_minutes": "", "count_clicks": "false", "archived": "false"},
+        **{"in_doubt": "hold", "note": ""},
+    }
     was = {f"was-{name}": value for name, value in shown.items()}
-    desk.act(f"/campaigns/{number}/options", {**shown, **was, "canary": "50", "minutes": "2,5"})
+    desk.act(f"/campaigns/{number}/options", {**shown, **was, "canary": "50", "canary_minutes": "2,5"})
     assert desk.read(number).decisions == Decisions(canary=50, canary_minutes=2.5)
     page = desk.get(f"/campaigns/{number}")
     assert "To 50 partners first, the rest 2.5 minutes later" in page
-    sent = {"clicks": "yes", "archive": "yes", "doubts": "resend", "note": "Wait for\r\nthe <minister>."}
+    sent = {
+        **{"count_clicks": "true", "archived": "true", "in_doubt": "resend"},
+        "note": "Wait for\r\nthe <minister>.",
+    }
     desk.act(f"/campaigns/{number}/options", {**shown, **was, **sent})
     decided = desk.read(number).decisions
     assert (decided.canary, decided.count_clicks, decided.archived) == (50, True, True)
     assert (decided.in_doubt, decided.note) == (InDoubtPolicy.resend, "Wait for\nthe <minister>.")
     assert "clicks are counted" in desk.get(f"/campaigns/{number}")
     # And back again: what was decided stays decided, also where the settings say the same.
-    back = {f"was-{name}": value for name, value in {**sent, "canary": "50", "minutes": "2.5"}.items()}
+    back = {f"was-{name}": value for name, value in {**sent, "canary": "50", "canary_minutes": "2.5"}.items()}
     desk.act(f"/campaigns/{number}/options", {**shown, **back})
     decided = desk.read(number).decisions
     assert (decided.canary, decided.count_clicks, decided.archived) == (0, False, False)
@@ -346,10 +352,10 @@ def test_only_what_was_changed_in_the_options_is_decided(desk: Desk) -> None:
         ({"canary": "-1"}, "Write a number of partners"),
         ({"canary": "٣"}, "Write a number of partners"),
         ({"canary": "99999999"}, "Write a number of partners"),
-        ({"canary": "5", "minutes": "soon"}, "Write a number of minutes"),
-        ({"canary": "5", "minutes": "0"}, "Write a number of minutes"),
-        ({"canary": "5", "minutes": "nan"}, "Write a number of minutes"),
-        ({"minutes": "5"}, "say how many they are"),
+        ({"canary": "5", "canary_minutes": "soon"}, "Write a number of minutes"),
+        ({"canary": "5", "canary_minutes": "0"}, "Write a number of minutes"),
+        ({"canary": "5", "canary_minutes": "nan"}, "Write a number of minutes"),
+        ({"canary_minutes": "5"}, "say how many they are"),
         ({"note": "x" * 2001}, "Use at most 2000 characters."),
     ],
 )

@@ -1,0 +1,84 @@
+"""A form of what people decide: what was shown and typed, what is wrong with it, what others have saved.
+
+The fields are those of a model, by :func:`mailer.fields.ask`. A page has what it showed of each in a hidden
+field beside it, ``was-`` and its name: so a tab changes only what was changed in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
+
+from mailer.fields import FAULTS, Field, FieldTextError, list_fields
+from mailer.i18n import Translator
+from mailer.web.forms import Form
+
+_Model = TypeVar("_Model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelForm:
+    """The ``fields`` of a model, by name: ``texts`` are what they say, ``was`` what they said when the page
+    was opened, and ``theirs`` what somebody else has saved since. ``errors`` are pairs of a name and
+    words."""
+
+    fields: Mapping[str, Field]
+    texts: Mapping[str, str]
+    was: Mapping[str, str]
+    theirs: Mapping[str, str] | None = None
+    errors: Sequence[tuple[str, str]] = ()
+    status: int = 200
+
+    @classmethod
+    def show(cls, model: Any) -> Self:
+        """Fill the form from a model."""
+        fields = {one.name: one for one in list_fields(type(model))}
+        texts = {name: one.format(getattr(model, name)) for name, one in fields.items()}
+        return cls(fields=fields, texts=texts, was=texts)
+
+    def read(self, sent: Form, translator: Translator) -> Self:
+        """Return the form as it was sent. A field that was not sent says what it did."""
+        given = dict(sent.fields)
+        was = {name: _clean(given.get(f"was-{name}", text)) for name, text in self.texts.items()}
+        texts = {name: _clean(given.get(name, text)) for name, text in was.items()}
+        read = replace(self, texts=texts, was=was)
+        for name, one in self.fields.items():
+            try:
+                one.parse(texts[name])
+            except FieldTextError as error:
+                read = read.refuse(name, explain_fault(translator, one, error))
+        return read
+
+    def refuse(self, name: str, words: str, status: int = 422) -> Self:
+        """Return the form with one error more."""
+        return replace(self, errors=[*self.errors, (name, words)], status=status)
+
+    def overtake(self, theirs: Self, words: str) -> Self:
+        """Return the form beside what somebody else has saved meanwhile. The page then knows that, so that
+        saving again is a choice."""
+        return replace(self, was=theirs.texts, theirs=theirs.texts).refuse("", words, 409)
+
+    def decide(self, now: _Model, shown: Self) -> tuple[_Model, _Model]:
+        """Return what the form began from, and what it asks for: both are ``now``, which would be ``shown``,
+        but for what differs from it."""
+        before = self._change(now, shown.texts, self.was)
+        return before, self._change(before, self.was, self.texts)
+
+    def _change(self, model: _Model, before: Mapping[str, str], after: Mapping[str, str]) -> _Model:
+        changes = {}
+        for name, one in self.fields.items():
+            if before[name] != after[name]:
+                try:
+                    changes[name] = one.parse(after[name])
+                except FieldTextError:
+                    continue
+        return replace(model, **changes)  # type: ignore[type-var]
+
+
+def explain_fault(translator: Translator, field: Field, error: FieldTextError) -> str:
+    """Return what is wrong with the text of a field."""
+    limits = {"gt": field.above, "ge": field.least, "le": field.most, "max_length": field.max_length}
+    return translator.translate(field.fault or FAULTS[error.kind], number=field.max_length, **limits)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
