@@ -2,8 +2,9 @@
 
 import calendar
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, get_day_names
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from mailer.activity.acts import Act
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.pending_launches import find_pending_launch
-from mailer.campaigns.preparation.preparation import PREPARED_STATES, Preparation
+from mailer.campaigns.preparation.preparation import PREPARED_STATES, Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
     begin_preparation,
@@ -28,7 +29,7 @@ from mailer.database.engine import read_clock
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.team_models import ActivityRecord
-from mailer.i18n import Translator, gettext_noop
+from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep
 from mailer.web.plain_number import read_number
@@ -55,26 +56,6 @@ _CAMPAIGNS_ON_PAGE = 30
 _BY = (Act.launched_campaign, Act.scheduled_campaign)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CampaignRow:
-    """A campaign as the list shows it. ``segment`` is what its query means, "" while none is chosen.
-    ``audience`` is None before the launch. ``by`` is who launched it, or else who changed it last."""
-
-    number: int
-    edition: str
-    title: str
-    language: str
-    segment: str
-    is_correction: bool
-    words: str
-    tone: str
-    audience: int | None
-    launched_at: datetime | None
-    starts_at: datetime | None
-    made_at: datetime
-    by: str
-
-
 @ROUTES.get_route("/campaigns", Permission.read)
 def list_campaigns(page: PageDep) -> Response:
     """Show a page of the campaigns: those before the number in the address."""
@@ -86,13 +67,12 @@ def list_campaigns(page: PageDep) -> Response:
     shown = campaigns[:_CAMPAIGNS_ON_PAGE]
     prepared = read_preparations(page.session, [one.id for one in shown if one.id])
     names = _find_names(page.session, shown)
-    rows = [_make_row(page, one, prepared.get(one.id or 0), names) for one in shown]
     return page.render(
         "campaigns.html",
         section="campaigns",
-        rows=rows,
+        rows=[_make_row(page, one, prepared.get(one.id or 0), names.get(one.id or 0, "")) for one in shown],
         is_first=not before,
-        older=rows[-1].number if len(campaigns) > _CAMPAIGNS_ON_PAGE else 0,
+        older=shown[-1].id if len(campaigns) > _CAMPAIGNS_ON_PAGE else 0,
     )
 
 
@@ -107,93 +87,75 @@ def _find_names(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int,
 
 
 def _make_row(
-    page: StudioPage,
-    campaign: Campaign,
-    prepared: Preparation | None,
-    names: Mapping[int, str],
-) -> CampaignRow:
-    number = campaign.id or 0
-    is_open = prepared is not None and prepared.is_open
-    decided = prepared.decisions if prepared is not None and is_open else None
-    segment = (decided.segment if decided is not None else None) or campaign.segment
+    page: StudioPage, campaign: Campaign, prepared: Preparation | None, launched_by: str
+) -> dict[str, object]:
+    """A campaign as the list shows it: what its query means, and who launched it or else changed it last."""
+    decided = prepared.decisions if prepared is not None and prepared.is_open else Decisions()
+    segment = decided.segment or campaign.segment
     words, tone = CAMPAIGN_WORDS[campaign.state]
-    return CampaignRow(
-        number=number,
-        edition=campaign.edition,
-        title=name_campaign(page, campaign),
-        language=campaign.language,
-        segment=say_segment(page, page.session, segment) if segment else "",
-        is_correction=SEPARATOR in campaign.edition,
-        words=words,
-        tone=tone,
-        audience=campaign.audience if campaign.launched_at is not None else None,
-        launched_at=campaign.launched_at,
-        starts_at=(decided.start_at if decided is not None else None) or campaign.scheduled_at,
-        made_at=prepared.changed_at if prepared is not None else campaign.created_at,
-        by=names.get(number) or (prepared.changed_by if prepared is not None else ""),
-    )
+    return {
+        "number": campaign.id,
+        "edition": campaign.edition,
+        "title": name_campaign(page, campaign),
+        "language": campaign.language,
+        "segment": say_segment(page, page.session, segment) if segment else "",
+        "is_correction": SEPARATOR in campaign.edition,
+        "words": words,
+        "tone": tone,
+        "audience": campaign.audience if campaign.launched_at is not None else None,
+        "launched_at": campaign.launched_at,
+        "starts_at": decided.start_at or campaign.scheduled_at,
+        "made_at": prepared.changed_at if prepared is not None else campaign.created_at,
+        "by": launched_by or (prepared.changed_by if prepared is not None else ""),
+    }
 
 
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 1)
 _MAX_ENTRIES = 400
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalendarEntry:
+class CalendarEntry(NamedTuple):
     """A campaign at the moment that counts for it, on the clocks of the calendar: its start, or the one that
     is wished for."""
 
+    at: datetime
     number: int
     title: str
-    at: datetime
     words: str
     tone: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalendarDay:
-    """A day of the calendar. ``is_other`` is one of the months beside it; on one that is not ``is_open`` no
-    mail goes out."""
-
-    day: date
-    entries: Sequence[CalendarEntry]
-    is_other: bool
-    is_today: bool
-    is_open: bool
 
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
 def show_calendar(page: PageDep) -> Response:
     """Show the campaigns of a month."""
-    settings, translator = page.settings, page.translator
+    settings, translator, now = page.settings, page.translator, page.state.clock()
     zone = find_team_zone(settings)
-    now = page.state.clock()
     today = now.astimezone(zone).date()
     month = _read_month(page.request.query_params.get("month", ""), today)
-    days = _list_days(month)
-    entries = _list_entries(page.session, days[0], days[-1], zone)
-    weeks = [
-        [
-            CalendarDay(
-                day=day,
-                entries=[one for one in entries if one.at.date() == day],
-                is_other=day.month != month.month,
-                is_today=day == today,
-                is_open=is_sending_day(day.weekday(), settings),
-            )
-            for day in days[start : start + 7]
-        ]
-        for start in range(0, len(days), 7)
-    ]
+    # Whole weeks, from Monday on, in which the month lies.
+    weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
+    entries = sorted(_list_entries(page.session, weeks[0][0], weeks[-1][-1], zone))
+
+    def describe_day(day: date) -> dict[str, object]:
+        return {
+            "day": day,
+            "entries": [one for one in entries if one.at.date() == day],
+            "is_other": day.month != month.month,
+            "is_today": day == today,
+            "is_open": is_sending_day(day.weekday(), settings),
+        }
+
     locale = translator.tag.replace("-", "_")
+    short = get_day_names("abbreviated", "stand-alone", locale=locale)
+    whole = get_day_names("wide", "stand-alone", locale=locale)
     return page.render(
         "campaign_calendar.html",
         section="campaigns",
-        weeks=weeks,
+        weeks=[[describe_day(day) for day in week] for week in weeks],
         name=format_date(month, "LLLL y", locale=locale),
-        weekdays=_name_weekdays(translator),
-        before=_write_month(month - timedelta(days=1)) if month > _FIRST else "",
-        after=_write_month(month + timedelta(days=32)) if month < _LAST else "",
+        weekdays=[(short[day], whole[day]) for day in range(7)],
+        before=f"{month - timedelta(days=1):%Y-%m}" if month > _FIRST else "",
+        after=f"{month + timedelta(days=32):%Y-%m}" if month < _LAST else "",
         zone=name_zone(zone, now),
         hours=describe_hours(translator, settings),
     )
@@ -208,25 +170,7 @@ def _read_month(text: str, today: date) -> date:
     return min(max(found.replace(day=1), _FIRST), _LAST)
 
 
-def _write_month(day: date) -> str:
-    return f"{day:%Y-%m}"
-
-
-def _list_days(month: date) -> list[date]:
-    """The days of whole weeks, from Monday on, in which the month lies."""
-    weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
-    return [day for week in weeks for day in week]
-
-
-def _name_weekdays(translator: Translator) -> list[tuple[str, str]]:
-    """The names of the days, Monday first, short and whole."""
-    locale = translator.tag.replace("-", "_")
-    short = get_day_names("abbreviated", "stand-alone", locale=locale)
-    whole = get_day_names("wide", "stand-alone", locale=locale)
-    return [(short[day], whole[day]) for day in range(7)]
-
-
-def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> list[CalendarEntry]:
+def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> Iterator[CalendarEntry]:
     start = datetime(first.year, first.month, first.day, tzinfo=zone).astimezone(UTC)
     end = datetime(last.year, last.month, last.day, tzinfo=zone).astimezone(UTC) + timedelta(days=1, hours=3)
     launched, scheduled = col(Campaign.launched_at), col(Campaign.scheduled_at)
@@ -249,14 +193,9 @@ def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> 
         .order_by(col(Campaign.id))
         .limit(_MAX_ENTRIES)
     )
-    entries = []
     for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
         at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
-        words, tone = CAMPAIGN_WORDS[CampaignState(state)]
-        entries.append(
-            CalendarEntry(number=number or 0, title=title, at=at.astimezone(zone), words=words, tone=tone)
-        )
-    return sorted(entries, key=lambda entry: (entry.at, entry.number))
+        yield CalendarEntry(at.astimezone(zone), number, title, *CAMPAIGN_WORDS[CampaignState(state)])
 
 
 _EDITIONS_ON_PAGE = 20
