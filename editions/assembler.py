@@ -58,7 +58,7 @@ _stories: LatestCache[Story] = LatestCache(2000)
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """The edition in ``folder`` from its ``documents``, in which every header is valid.
+    """Return the edition in ``folder`` from its ``documents``, in which every header is valid.
 
     Raises:
         ValueError: there is no edition.md among them.
@@ -137,7 +137,8 @@ def _letter(
 
 
 def _recall_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
-    """The story of unchanged documents and pictures from the cache: a writer changes one story at a time."""
+    """Return the story of unchanged documents and pictures from the cache: a writer changes one story at a
+    time."""
     header = _valid_header(story.original)
     pictures = (header.image, *header.images, header.video)
     sizes = tuple(images[picture.file] for picture in pictures if picture)
@@ -171,7 +172,7 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
 
 
 def _story_text(document: Document[StoryHeader | StoryTranslation], original: StoryHeader) -> StoryText:
-    """The story in one language, with the original's text where the translation has none."""
+    """Return the story in one language, with the original's text where the translation has none."""
     header = _valid_header(document)
     picture = _image_text(header.image, original.image)
     return StoryText(
@@ -244,7 +245,7 @@ def _image_text(translated: ImageHeader | ImageTranslation | None, original: Ima
 
 
 def _links(headers: Sequence[_AnyLink], originals: Sequence[ReadMoreHeader]) -> tuple[ReadMore, ...]:
-    """The links, with the address of the original in the same place where a translation has none."""
+    """Return the links, with the address of the original in the same place where a translation has none."""
     pairs = zip_longest(headers, originals[: len(headers)])
     return tuple(link for link in (_link(header, original) for header, original in pairs) if link)
 
@@ -281,8 +282,8 @@ def assemble_partial_edition(
     problems: Iterable[Problem],
     sectors: Collection[str],
 ) -> Edition | None:
-    """The edition in ``folder`` without what its ``problems`` are about: faulty keys, pictures that cannot be
-    read, stories that cannot be compiled. None if too little is left to make a mail.
+    """Return the edition in ``folder`` without what its ``problems`` are about: faulty keys, pictures that
+    cannot be read, stories that cannot be compiled. None if too little is left to make a mail.
 
     It must never be sent.
     """
@@ -305,7 +306,7 @@ def assemble_partial_edition(
 
 
 def _with_language(edition: Document[EditionHeader]) -> Document[EditionHeader]:
-    """``edition`` with its language, if that can be told from front matter that is not YAML.
+    """Return ``edition`` with its language, if that can be told from front matter that is not YAML.
 
     The stories have been read in the default language by then, so any other comes too late.
     """
@@ -316,7 +317,7 @@ def _with_language(edition: Document[EditionHeader]) -> Document[EditionHeader]:
 
 
 def _list_compilable(stories: Iterable[StoryDocuments], refused: Collection[str]) -> Iterable[StoryDocuments]:
-    """The stories with a slug of their own and no text that the compiler refuses."""
+    """Yield the stories with a slug of their own and no text that the compiler refuses."""
     seen: set[str] = set()
     for story in stories:
         names = {story.original.name, *(document.name for document in story.translations.values())}
@@ -356,7 +357,7 @@ _SAME = object()
 
 
 def _keep_pictures(value: Any, images: Mapping[str, object]) -> Any:
-    """``value`` without pictures that are not among ``images``; _SAME if nothing is to be left out."""
+    """Return ``value`` without pictures that are not among ``images``; _SAME if nothing is to be left out."""
     if isinstance(value, list):
         kept = [item for item in value if not _is_missing(item, images)]
         return _SAME if len(kept) == len(value) else kept

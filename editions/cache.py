@@ -27,7 +27,8 @@ class BoundedCache(Generic[V]):
         self._lock = threading.Lock()
 
     def get_or_create(self, key: Hashable, create: Callable[[], V]) -> V:
-        """The value of ``key``, from ``create`` if it is not cached. What ``create`` raises is not cached."""
+        """Return the value of ``key``, from ``create`` if it is not cached. What ``create`` raises is not
+        cached."""
         found = self.get(key)
         if found is not None:
             return found
@@ -58,7 +59,6 @@ class BoundedCache(Generic[V]):
                 self._discard(next(iter(self._kept)))
 
     def clear(self) -> None:
-        """Forget all values."""
         with self._lock:
             self._kept.clear()
             self._size = 0
@@ -78,7 +78,7 @@ class LatestCache(Generic[V]):
         self._made: BoundedCache[tuple[tuple[object, ...], V]] = BoundedCache(max_size)
 
     def get_or_create(self, slot: Hashable, inputs: tuple[object, ...], create: Callable[[], V]) -> V:
-        """The value for ``slot``, from ``create`` unless the latest one has the same ``inputs``."""
+        """Return the value for ``slot``, from ``create`` unless the latest one has the same ``inputs``."""
         last = self._made.get(slot)
         # Tuples treat identical objects as equal, without comparing their contents.
         if last is not None and last[0] == inputs:
@@ -88,7 +88,6 @@ class LatestCache(Generic[V]):
         return made
 
     def clear(self) -> None:
-        """Forget all values."""
         self._made.clear()
 
 
@@ -113,7 +112,7 @@ _digests: BoundedCache[bytes] = BoundedCache(_MAX_DIGESTS)
 
 
 def stamp_file(path: Path | str) -> FileStamp:
-    """The stamp of the file at ``path``; take it before reading the content.
+    """Return the stamp of the file at ``path``; take it before reading the content.
 
     Raises:
         OSError: the file does not exist or is not accessible.
@@ -122,24 +121,24 @@ def stamp_file(path: Path | str) -> FileStamp:
 
 
 def stamp_from_stat(found: os.stat_result) -> FileStamp:
-    """The stamp from the system's description of a file."""
+    """Return the stamp from the system's description of a file."""
     return FileStamp(
         found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     )
 
 
 def is_settled(stamp: FileStamp) -> bool:
-    """Whether any later change of the file will change its ``stamp``."""
+    """Return whether any later change of the file will change its ``stamp``."""
     return time.time_ns() - max(stamp.modified, stamp.changed) > _SETTLED
 
 
 def known_digest(stamp: FileStamp) -> bytes | None:
-    """The SHA-256 of the file with ``stamp``, if it was read before and cannot have changed since."""
+    """Return the SHA-256 of the file with ``stamp``, if it was read before and cannot have changed since."""
     return _digests.get(stamp)
 
 
 def digest_content(content: bytes, stamp: FileStamp) -> bytes:
-    """The SHA-256 of ``content``, just read from the file with ``stamp``."""
+    """Return the SHA-256 of ``content``, just read from the file with ``stamp``."""
     digest = hashlib.sha256(content).digest()
     if is_settled(stamp):
         _digests.put(stamp, digest)

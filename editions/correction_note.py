@@ -140,7 +140,7 @@ def _read(
 
 
 def _find_translations(path: Path) -> Iterator[tuple[Path, str | None]]:
-    """The files that translate the note, each with its language; None if its name has no known one."""
+    """Yield the files that translate the note, each with its language; None if its name has no known one."""
     for found in sorted(path.parent.glob(f"{glob_escape(path.stem)}.*{path.suffix}")):
         yield found, canonical_language(found.name[len(path.stem) + 1 : -len(path.suffix)])
 

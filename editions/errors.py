@@ -32,7 +32,6 @@ class Problem:
     message: str
 
     def as_dict(self) -> dict[str, str | int]:
-        """The problem in the form of the JSON output."""
         return {**asdict(self), "level": self.level.value}
 
     def __str__(self) -> str:

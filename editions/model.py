@@ -51,7 +51,7 @@ class Crop:
     focus: Focus = CENTRE
 
     def find_box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """The part of a picture of ``width`` and ``height`` pixels: left, top, right and bottom."""
+        """Return the part of a picture of ``width`` and ``height`` pixels: left, top, right and bottom."""
         wide, high = PROPORTIONS[self.shape]
         shown_width = min(width, max(1, round(height * wide / high)))
         shown_height = min(height, max(1, round(width * high / wide)))
@@ -60,13 +60,13 @@ class Crop:
         return left, top, left + shown_width, top + shown_height
 
     def find_size(self, width: int, height: int) -> tuple[int, int]:
-        """The width and height of what is shown of a picture, in its own pixels."""
+        """Return the width and height of what is shown of a picture, in its own pixels."""
         left, top, right, bottom = self.find_box(width, height)
         return right - left, bottom - top
 
 
 def _place(length: int, shown: int, focus: int) -> int:
-    """Where ``shown`` pixels of ``length`` begin, so that the point at ``focus`` per cent is in their
+    """Return where ``shown`` pixels of ``length`` begin, so that the point at ``focus`` per cent is in their
     middle."""
     return max(0, min(length - shown, round(length * focus / 100 - shown / 2)))
 
@@ -289,7 +289,7 @@ class Letter:
     signatures: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
 
     def signature_in(self, language: str) -> Signature:
-        """Who signs it in ``language``, or as written in the original."""
+        """Return who signs it in ``language``, or as written in the original."""
         portrait = self.portrait
         return self.signatures.get(language) or Signature(
             name=self.name,
@@ -337,7 +337,7 @@ class Edition:
     lists_contents: bool = True
 
     def ai_origins(self) -> dict[str, str]:
-        """What AI did to its texts and pictures: ``generated`` or ``edited``, by the file's name."""
+        """Return what AI did to its texts and pictures: ``generated`` or ``edited``, by the file's name."""
         found = {story.source: story.ai for story in self.stories}
         pictures = [self.letter.portrait if self.letter else None]
         for story in self.stories:
@@ -346,7 +346,7 @@ class Edition:
         return {name: origin.value for name, origin in found.items() if origin}
 
     def written_texts(self) -> Iterator[str]:
-        """Every text of it in every language, as plain text or as HTML."""
+        """Return every text of it in every language, as plain text or as HTML."""
         return _list_texts(self)
 
 
@@ -382,7 +382,7 @@ _SECTION_BY_KIND = {
 
 
 def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Section, ...]:
-    """The stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
+    """Return the stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
     chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
 
     A sector that is not one of ``sectors`` comes after them, so no story is lost.
@@ -395,12 +395,11 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Secti
 
 
 def order_sections(keys: Collection[str], *, sectors: Sequence[str]) -> list[str]:
-    """The ``keys`` of sections in the order in which an edition has them."""
     fixed = ("centres-and-chairs", "campaigns", "office")
     others = [key for key in keys if key not in {"feature", *sectors, *fixed}]
     return [key for key in dict.fromkeys(("feature", *sectors, *others, *fixed)) if key in keys]
 
 
 def find_section(kind: StoryKind, sector: str | None) -> str:
-    """The key of the section in which a story of this kind and sector is."""
+    """Return the key of the section in which a story of this kind and sector is."""
     return _SECTION_BY_KIND.get(kind) or sector or "office"

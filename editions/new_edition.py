@@ -29,7 +29,7 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af
 
 
 def quote_yaml(text: str, *, in_flow: bool = False) -> str:
-    """``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
+    """Return ``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
 
     >>> quote_value("Teachers meet"), quote_value("Water: a right")
     ('Teachers meet', '"Water: a right"')
@@ -44,7 +44,7 @@ def quote_yaml(text: str, *, in_flow: bool = False) -> str:
 
 
 def make_slug(text: str, *, fallback: str) -> str:
-    """``text`` as part of a file name: lower-case letters, digits and hyphens, at most 60 characters.
+    """Return ``text`` as part of a file name: lower-case letters, digits and hyphens, at most 60 characters.
 
     Other scripts are written in Latin letters. ``fallback`` if nothing is left, as with a title of signs.
 
@@ -56,7 +56,7 @@ def make_slug(text: str, *, fallback: str) -> str:
 
 
 def _to_latin(text: str) -> str:
-    """``text`` in Latin letters. Chinese has no spaces, so each of its characters becomes a word."""
+    """Return ``text`` in Latin letters. Chinese has no spaces, so each of its characters becomes a word."""
     if text.isascii():
         return text
     from anyascii import anyascii  # Its tables take a while to load, and most titles need none.
@@ -69,13 +69,15 @@ def _to_latin(text: str) -> str:
 
 
 def guess_issue_number(slug: str, today: date) -> str:
-    """The issue number of an edition with this slug: 2021-2 for ``beijing-2021-2``, else year and month."""
+    """Return the issue number of an edition with this slug: 2021-2 for ``beijing-2021-2``, else year and
+    month."""
     found = _ISSUE_NUMBER.search(slug)
     return found.group() if found else f"{today:%Y-%m}"
 
 
 def guess_period(today: date, language: str) -> str:
-    """The month of ``today``, written in ``language``, or in English where CLDR does not know its months."""
+    """Return the month of ``today``, written in ``language``, or in English where CLDR does not know its
+    months."""
     return format_skeleton("yMMMM", today, locale=find_locale(language) or "en")
 
 

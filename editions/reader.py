@@ -82,7 +82,7 @@ def inspect_edition(
 
 
 def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
-    """The edition in ``folder``, ready to be rendered.
+    """Return the edition in ``folder``, ready to be rendered.
 
     Raises:
         EditionError: at least one problem is an error; it has all problems, warnings too.

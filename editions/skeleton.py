@@ -20,7 +20,7 @@ _TRANSLATION_LANGUAGE = "zh-Hans"
 
 
 def format_example(example: Example) -> str:
-    """``example`` as the text of its file."""
+    """Return ``example`` as the text of its file."""
     return "\n".join([*_file_lines(example), ""])
 
 
@@ -73,7 +73,7 @@ def _key_lines(key: str, field: FieldInfo, written: Any, shown: Any, *, with_com
 
 
 def _example_value(key: str, field: FieldInfo, shown: Any) -> Any:
-    """The value to show for a key that is not set: its example, or else its default."""
+    """Return the value to show for a key that is not set: its example, or else its default."""
     if shown is None and field.is_required():
         raise ValueError(f"the skeleton has no example of `{key}`, which every such file must have")
     return str(field.get_default(call_default_factory=True)) if shown is None else shown
@@ -97,7 +97,7 @@ def _value_lines(
 
 
 def _nested_lines(values: Values, model: type[BaseModel] | None, *, with_comments: bool) -> Iterator[str]:
-    """The keys below a key, each with its explanation on the same line."""
+    """Yield the keys below a key, each with its explanation on the same line."""
     for key, value in values.items():
         field = model.model_fields[key] if model else None
         first, *others = _value_lines(
@@ -115,7 +115,7 @@ def _comment_out(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _translation_lines(name: str, schema: type[BaseModel], values: Values, body: str) -> Iterator[str]:
-    """A comment that shows the same file in another language."""
+    """Yield a comment that shows the same file in another language."""
     other = f"{name.removesuffix('.md')}.{_TRANSLATION_LANGUAGE}.md"
     yield f"# To translate this file into Chinese, write {other} with these keys and a body:"
     lines = ["---", *_translated_keys(schema, values), "---", "", body]

@@ -229,8 +229,8 @@ _KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "
 
 
 def find_example_remains(folder: Path) -> Iterator[Problem]:
-    """A problem for each text of the example that is still in the edition in ``folder``: a story or letter
-    with the example's whole text, whatever its file is called, or the example's subject."""
+    """Yield a problem for each text of the example that is still in the edition in ``folder``: a story or
+    letter with the example's whole text, whatever its file is called, or the example's subject."""
     names = [
         EDITION_FILE,
         *(f"{STORIES_FOLDER}/{path.name}" for path in folder.glob(f"{STORIES_FOLDER}/*.md")),
@@ -259,7 +259,7 @@ def _find_values(found: FrontMatter) -> Iterator[Problem]:
 
 @cache
 def _example_bodies() -> frozenset[str]:
-    """The digests of the texts of the example's files."""
+    """Return the digests of the texts of the example's files."""
     examples = [edition_example("", "", [], date.min), *story_examples([], [])]
     return frozenset(text_digest(example.body) for example in examples)
 

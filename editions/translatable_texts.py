@@ -21,13 +21,8 @@ class TextForm(StrEnum):
     """How a text is written."""
 
     line = "line"
-    """On one line."""
-
     lines = "lines"
-    """Several texts, one a line."""
-
     markdown = "markdown"
-    """Paragraphs in Markdown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +60,6 @@ class OpenText:
 
 
 def list_translatable_texts(front: FrontMatter, *, is_story: bool) -> tuple[TranslatableText, ...]:
-    """The texts in the front matter of an original, in the order of its schema."""
     found = _list_story_paths(front) if is_story else _list_edition_paths(front)
     texts = (
         TranslatableText(path=path, form=form, value=read_text(front, path, form)) for path, form in found
@@ -74,7 +68,7 @@ def list_translatable_texts(front: FrontMatter, *, is_story: bool) -> tuple[Tran
 
 
 def read_text(front: FrontMatter, path: KeyPath, form: TextForm = TextForm.line) -> str:
-    """What a front matter has at ``path``; several texts are on a line each."""
+    """Return what a front matter has at ``path``; several texts are on a line each."""
     value = front.value(*path)
     if value == "" and len(path) > 1 and path[1] == 0:
         # A single item may stand without a list.
@@ -87,7 +81,7 @@ def read_text(front: FrontMatter, path: KeyPath, form: TextForm = TextForm.line)
 
 
 def split_paragraphs(body: str) -> list[str]:
-    """The paragraphs of a body, and whatever else blank lines part."""
+    """Return the paragraphs of a body, and whatever else blank lines part."""
     paragraphs = [""]
     for line in body.split("\n"):
         if line.strip():
@@ -100,7 +94,7 @@ def split_paragraphs(body: str) -> list[str]:
 def find_open_texts(
     original: FrontMatter, translation: FrontMatter, *, is_story: bool
 ) -> tuple[OpenText, ...]:
-    """The texts that a translation does not have, or has as they are in the original."""
+    """Return the texts that a translation does not have, or has as they are in the original."""
     found = []
     for text in list_translatable_texts(original, is_story=is_story):
         translated = read_text(translation, text.path, text.form)

@@ -16,17 +16,17 @@ UNSAFE_MESSAGE = gettext_noop(
 
 
 def find_unsafe_character(text: str) -> str | None:
-    """The name (``U+0007``) of the first character of ``text`` that is not allowed in an email."""
+    """Return the name (``U+0007``) of the first character of ``text`` that is not allowed in an email."""
     found = _UNSAFE.search(text)
     return f"U+{ord(found.group()):04X}" if found else None
 
 
 def remove_unsafe_characters(text: str) -> str:
-    """``text`` without the characters that are not allowed in an email."""
+    """Return ``text`` without the characters that are not allowed in an email."""
     return _UNSAFE.sub("", text)
 
 
 def mask_unsafe_characters(text: str) -> str:
-    """``text`` with U+FFFD in place of each such character but line ends, so that all others keep their
-    places."""
+    """Return ``text`` with U+FFFD in place of each such character but line ends, so that all others keep
+    their places."""
     return _UNSAFE.sub(lambda found: found.group() if found.group() == "\r" else "\ufffd", text)

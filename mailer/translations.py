@@ -22,7 +22,7 @@ _MAX_EARLIER = 200
 
 
 def digest_original(text: str) -> str:
-    """The digest of an original, as the checks of an edition make it for ``translated_from``."""
+    """Return the digest of an original, as the checks of an edition make it for ``translated_from``."""
     return text_digest(read_unsaved_text("", text)[0].text)
 
 
@@ -57,7 +57,7 @@ def record_base(
 
 
 def find_base_text(session: Session, edition: str, place: FilePlace, digest: str) -> str | None:
-    """The text with ``digest`` that the translation ``place`` was made from; None if nobody knows it.
+    """Return the text with ``digest`` that the translation ``place`` was made from; None if nobody knows it.
 
     Where it was translated outside Studio, the history of the original may have it.
     """
@@ -76,7 +76,7 @@ def find_base_text(session: Session, edition: str, place: FilePlace, digest: str
 
 
 def list_same_texts(session: Session, edition: str) -> dict[FilePlace, frozenset[str]]:
-    """The digests of the texts that are meant to be as in the original, by translation."""
+    """Return the digests of the texts that are meant to be as in the original, by translation."""
     rows = session.exec(
         select(TranslationBase.story, TranslationBase.language, TranslationBase.same_texts).where(
             TranslationBase.edition == edition
@@ -143,12 +143,12 @@ class EditionTranslations:
     statuses: Mapping[FilePlace, TranslationStatus]
 
     def find_status(self, story: str, language: str) -> TranslationStatus:
-        """The status of a translation, also into a language that the edition does not have yet."""
+        """Return the status of a translation, also into a language that the edition does not have yet."""
         place = FilePlace(story=story, language=language)
         return self.statuses.get(place) or TranslationStatus(place=place, state=TranslationState.missing)
 
     def count(self, language: str, state: TranslationState) -> int:
-        """How many translations into ``language`` are in ``state``."""
+        """Return how many translations into ``language`` are in ``state``."""
         found = (self.find_status(story, language) for story in ("", *(slug for slug, _ in self.stories)))
         return sum(status.state is state for status in found)
 

@@ -78,7 +78,7 @@ def copy_edition(editions: Path, source: str, slug: str, choice: CopyChoice, *, 
 
 
 def _clear(text: str, slug: str, choice: CopyChoice, today: date, *, is_original: bool) -> str:
-    """The text of ``edition.md``, or of a translation of it, for the copy."""
+    """Return the text of ``edition.md``, or of a translation of it, for the copy."""
     fields = read_fields(text)
     changes: FieldChanges = {}
     if is_original:

@@ -38,7 +38,7 @@ class _Fenced(NamedTuple):
 
 
 def read_fields(text: str) -> dict[str, YamlValue]:
-    """The values of the front matter of a file, by key; what is empty is left out.
+    """Return the values of the front matter of a file, by key; what is empty is left out.
 
     Raises:
         FrontMatterError: it has no front matter, or this is not YAML.
@@ -52,7 +52,8 @@ def change_front_matter(
     *,
     schema: type[BaseModel] | None = None,
 ) -> str:
-    """``text`` with new values for some keys of its front matter. Everything else keeps its every byte.
+    """Return ``text`` with new values for some keys of its front matter. Everything else keeps its every
+    byte.
 
     ``changes`` has a value for each key, or None to take the key out; an empty value does the same. A key
     inside another is written with full stops (``image.alt``, ``read_more.0.url``). A comment beside a value
@@ -130,7 +131,7 @@ def _read_values(yaml: str) -> dict[str, YamlValue]:
 
 
 def _apply_changes(before: Mapping[str, YamlValue], changes: FieldChanges) -> dict[str, YamlValue]:
-    """The values after ``changes``. A key keeps its place, and new ones come last."""
+    """Return the values after ``changes``. A key keeps its place, and new ones come last."""
     after = dict(before)
     for path, value in changes.items():
         key, *inner = path.split(".")
@@ -143,7 +144,7 @@ def _apply_changes(before: Mapping[str, YamlValue], changes: FieldChanges) -> di
 
 
 def _change_value(old: YamlValue, path: list[str], value: YamlValue, whole: str) -> YamlValue:
-    """``old`` with ``value`` at the ``path`` inside it."""
+    """Return ``old`` with ``value`` at the ``path`` inside it."""
     if not path:
         return value
     first, *others = path
@@ -170,7 +171,7 @@ def _change_value(old: YamlValue, path: list[str], value: YamlValue, whole: str)
 
 
 def _clean(value: "YamlValue | None") -> YamlValue:
-    """``value`` as it can be written: without what is empty, and with ``\\n`` for every line end."""
+    """Return ``value`` as it can be written: without what is empty, and with ``\\n`` for every line end."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -194,7 +195,7 @@ def _guess_schema(keys: set[str]) -> type[BaseModel]:
 
 
 def _apply_edits(text: str, edits: list[Edit]) -> str:
-    """``text`` after ``edits``; those at one place keep their order."""
+    """Return ``text`` after ``edits``; those at one place keep their order."""
     pieces: list[str] = []
     place = 0
     for edit in sorted(edits, key=lambda edit: edit.start):

@@ -102,7 +102,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _parse_journal(data: bytes) -> list[FileMove]:
-    """The renames in a journal; none if it is not one of ours."""
+    """Return the renames in a journal; none if it is not one of ours."""
     try:
         pairs = json.loads(data)
         moves = [FileMove(old=old, new=new) for old, new in pairs]
@@ -138,7 +138,8 @@ class NumberedStory:
 
 
 def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
-    """The stories of the edition in ``folder``, in their order; those without an original are no stories.
+    """Return the stories of the edition in ``folder``, in their order; those without an original are no
+    stories.
 
     Raises:
         OSError: its stories cannot be listed.
@@ -159,7 +160,7 @@ def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
 
 
 def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str = "") -> tuple[FileMove, ...]:
-    """The renames that put the story ``slug`` directly before the story ``before``, or at the end.
+    """Return the renames that put the story ``slug`` directly before the story ``before``, or at the end.
 
     They are to be made one after the other: after each of them, the stories are in the old or the new order.
     There are none if it is there already.
@@ -185,7 +186,7 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
 
 
 def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tuple[FileMove, ...]]:
-    """The name of the file of a new story at the end, and the renames that make room for it.
+    """Return the name of the file of a new story at the end, and the renames that make room for it.
 
     Raises:
         StoryOrderError: there is a story with this slug, or there are too many.
@@ -231,7 +232,7 @@ def _check_slugs(stories: Sequence[NumberedStory]) -> None:
 
 
 def _is_between(story: NumberedStory, others: Sequence[NumberedStory], place: int) -> bool:
-    """Whether the number of ``story`` alone puts it at ``place``: no neighbour has the same."""
+    """Return whether the number of ``story`` alone puts it at ``place``: no neighbour has the same."""
     low, high = _neighbours(others, place)
     return low < story.number < high
 
@@ -243,8 +244,8 @@ def _neighbours(others: Sequence[NumberedStory], place: int) -> tuple[int, int]:
 
 
 def _find_free_number(others: Sequence[NumberedStory], place: int) -> int | None:
-    """A number between the neighbours of ``place``: after the last one the next ten, elsewhere the roundest
-    in the middle."""
+    """Return a number between the neighbours of ``place``: after the last one the next ten, elsewhere the
+    roundest in the middle."""
     low, high = _neighbours(others, place)
     following = (low // _STEP + 1) * _STEP
     if place == len(others) and following < high:
@@ -257,8 +258,8 @@ def _find_free_number(others: Sequence[NumberedStory], place: int) -> int | None
 
 
 def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) -> list[int]:
-    """New numbers for ``stories`` in their order, with one free before ``before`` or at the end; that is
-    the last of the list."""
+    """Return new numbers for ``stories`` in their order, with one free before ``before`` or at the end; that
+    is the last of the list."""
     if len(stories) >= MAX_STORIES:
         raise StoryOrderError(
             stories[-1].slug,
@@ -273,8 +274,8 @@ def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) ->
 
 
 def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> tuple[FileMove, ...]:
-    """Renames that keep the order of ``stories`` after each of them: whoever goes up, the last first; then
-    whoever goes down, the first first."""
+    """Return renames that keep the order of ``stories`` after each of them: whoever goes up, the last first;
+    then whoever goes down, the first first."""
     pairs = list(zip(stories, numbers, strict=True))
     up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
     down = [pair for pair in pairs if pair[0].number > pair[1]]
@@ -286,8 +287,8 @@ def _renumber_story(story: NumberedStory, number: int) -> tuple[FileMove, ...]:
 
 
 def _renumber_story_from(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
-    """Renames of a story's files from the number ``old``: the original first, and its translations after
-    it."""
+    """Return renames of a story's files from the number ``old``: the original first, and its translations
+    after it."""
     moves = []
     for name in story.files:
         end = name[len("000") :]

@@ -72,7 +72,7 @@ class MappingNode:
     is_block: bool
 
     def find(self, key: str) -> MappingEntry | None:
-        """The first entry of ``key``."""
+        """Return the first entry of ``key``."""
         return next((entry for entry in self.entries if entry.key == key), None)
 
 
@@ -80,25 +80,25 @@ YamlNode: TypeAlias = "ScalarNode | SequenceNode | MappingNode"
 
 
 def find_line_start(text: str, place: int) -> int:
-    """Where the line with ``place`` begins."""
+    """Return where the line with ``place`` begins."""
     return max(text.rfind("\n", 0, place), text.rfind("\r", 0, place)) + 1
 
 
 def find_line_end(text: str, place: int) -> int:
-    """Where the line with ``place`` ends, before its line end."""
+    """Return where the line with ``place`` ends, before its line end."""
     found = _LINE_END.search(text, place)
     return found.start() if found else len(text)
 
 
 def find_next_line(text: str, place: int) -> int:
-    """Where the line after that with ``place`` begins."""
+    """Return where the line after that with ``place`` begins."""
     found = _LINE_END.search(text, place)
     return found.end() if found else len(text)
 
 
 def read_nodes(text: str) -> MappingNode | None:
-    """The nodes of ``text``, which :func:`~editions.source.yaml_parser.parse_yaml` has accepted; None where
-    it has no keys at all."""
+    """Return the nodes of ``text``, which :func:`~editions.source.yaml_parser.parse_yaml` has accepted; None
+    where it has no keys at all."""
     events = iter(YAML(typ="base", pure=True).parse(text))
     for event in events:
         if isinstance(event, MappingStartEvent):
@@ -144,8 +144,8 @@ class _NodeReader:
         )
 
     def _read_value(self, event: Event, before: int, column: int) -> YamlNode:
-        """The node of ``event``. ``before`` is a place before it, where an empty value stands; ``column`` is
-        that of its key or hyphen."""
+        """Return the node of ``event``. ``before`` is a place before it, where an empty value stands;
+        ``column`` is that of its key or hyphen."""
         if isinstance(event, MappingStartEvent):
             return self.read_mapping(event)
         if isinstance(event, SequenceStartEvent):
@@ -159,8 +159,8 @@ class _NodeReader:
         return ScalarNode(value=str(getattr(event, "value", "")), start=start, end=end, style=style)
 
     def _find_block_end(self, start: int, column: int) -> int:
-        """Where the lines below a ``|`` or ``>`` at ``start`` end: those that are indented further than the
-        key in ``column``, as far as the first of them."""
+        """Return where the lines below a ``|`` or ``>`` at ``start`` end: those that are indented further
+        than the key in ``column``, as far as the first of them."""
         header_end = find_line_end(self._text, start)
         keeps_blank_lines = "+" in self._text[start : start + 3]
         indent, end = 0, header_end
@@ -208,7 +208,7 @@ def splice_mapping(
     order: Sequence[str] = (),
     line_end: str = "\n",
 ) -> list[Edit]:
-    """The edits that give the keys of ``node``, whose values are ``old``, the values ``new``.
+    """Return the edits that give the keys of ``node``, whose values are ``old``, the values ``new``.
 
     ``node`` has each of its keys on a line of its own. New keys go where ``order`` has them, and those that
     it does not have to the end.
@@ -265,7 +265,7 @@ class _Splicer:
         return [Edit(entry.colon, end, self._line_end.join(lines))]
 
     def _change_inside(self, node: YamlNode, old: YamlValue, new: YamlValue) -> list[Edit] | None:
-        """The edits within ``node``; None if it has to be written anew as a whole."""
+        """Return the edits within ``node``; None if it has to be written anew as a whole."""
         if isinstance(node, ScalarNode):
             return self._change_scalar(node, new)
         if not node.is_block:
@@ -282,7 +282,7 @@ class _Splicer:
         return None
 
     def _change_scalar(self, node: ScalarNode, new: YamlValue) -> list[Edit] | None:
-        """The edit of a text on one line that stays on one line."""
+        """Return the edit of a text on one line that stays on one line."""
         if node.is_block or not isinstance(new, str) or "\n" in new or node.start == node.end:
             return None
         return [Edit(node.start, node.end, write_scalar(new, style=node.style))]
@@ -320,8 +320,8 @@ class _Splicer:
         return Edit(place, place, "".join(f"{line}{self._line_end}" for line in lines))
 
     def _find_place(self, node: MappingNode, key: str, order: Sequence[str]) -> int:
-        """Where the line of a new ``key`` goes: to its example after a ``#``, or after the last key that
-        comes before it."""
+        """Return where the line of a new ``key`` goes: to its example after a ``#``, or after the last key
+        that comes before it."""
         if (example := self._find_example(node, key)) is not None:
             return example
         rank = {name: number for number, name in enumerate(order)}
@@ -334,7 +334,7 @@ class _Splicer:
         return self._find_start(node)
 
     def _find_start(self, node: MappingNode) -> int:
-        """Where a key before all others goes: above the comment that belongs to the first."""
+        """Return where a key before all others goes: above the comment that belongs to the first."""
         place = find_line_start(self._text, node.entries[0].start)
         if self._text[place : node.entries[0].start].strip(" "):
             raise _RewriteError
@@ -345,7 +345,7 @@ class _Splicer:
         return above or place
 
     def _find_example(self, node: MappingNode, key: str) -> int | None:
-        """The line of ``key`` after a ``#``, as the example edition and imported ones have it."""
+        """Return the line of ``key`` after a ``#``, as the example edition and imported ones have it."""
         column = self._column(node.entries[0].start)
         for found in re.finditer(rf"^ {{{column}}}#[ ]?{re.escape(key)}:", self._text, re.MULTILINE):
             if not any(entry.start < found.start() < entry.end for entry in node.entries):
@@ -353,7 +353,7 @@ class _Splicer:
         return None
 
     def _find_comment(self, entry: MappingEntry) -> str:
-        """The comment beside a key, with the spaces before it; empty if there is none."""
+        """Return the comment beside a key, with the spaces before it; empty if there is none."""
         node, start = entry.node, entry.colon
         if isinstance(node, ScalarNode) and node.is_block:
             start = node.start
@@ -363,8 +363,8 @@ class _Splicer:
         return f"  {found.group()}" if found else ""
 
     def _find_further_indent(self, entry: MappingEntry, end: int) -> int:
-        """How many spaces more the lines of a text need: as many as they had, and more than a comment below,
-        which would be read as one of them."""
+        """Return how many spaces more the lines of a text need: as many as they had, and more than a comment
+        below, which would be read as one of them."""
         column, node = self._column(entry.start), entry.node
         needed = 0
         if isinstance(node, ScalarNode) and node.is_block:
@@ -379,5 +379,5 @@ class _Splicer:
 
 
 def _first_of_each(node: MappingNode) -> list[MappingEntry]:
-    """The entries whose values count: of a key that is given twice, the first."""
+    """Return the entries whose values count: of a key that is given twice, the first."""
     return list({entry.key: entry for entry in reversed(node.entries)}.values())

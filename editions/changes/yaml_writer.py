@@ -18,7 +18,7 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n"}
 
 
 def write_scalar(text: str, *, style: str = "", in_flow: bool = False) -> str:
-    """``text`` as a value on one line, in the quotation marks ``style`` if it has any.
+    """Return ``text`` as a value on one line, in the quotation marks ``style`` if it has any.
 
     >>> write_scalar("Teachers meet"), write_scalar("1.10"), write_scalar("Water: a right", style="'")
     ('Teachers meet', '"1.10"', "'Water: a right'")
@@ -32,7 +32,7 @@ def write_scalar(text: str, *, style: str = "", in_flow: bool = False) -> str:
 
 
 def write_inline(value: YamlValue, *, in_flow: bool = False) -> str:
-    """``value`` on one line; lists and keys in brackets."""
+    """Return ``value`` on one line; lists and keys in brackets."""
     if isinstance(value, str):
         return write_scalar(value, in_flow=in_flow)
     if isinstance(value, list):
@@ -45,7 +45,8 @@ def write_inline(value: YamlValue, *, in_flow: bool = False) -> str:
 
 
 def write_block_scalar(text: str, *, style: str = "|") -> tuple[str, list[str]] | None:
-    """``text`` as the sign of a block and its lines, not yet indented; None where only quotes can hold it.
+    """Return ``text`` as the sign of a block and its lines, not yet indented; None where only quotes can hold
+    it.
 
     ``style`` is ``>`` for a text without line ends that is folded to the width of a page.
     """
@@ -64,7 +65,7 @@ def write_block_scalar(text: str, *, style: str = "|") -> tuple[str, list[str]] 
 
 
 def write_value(value: YamlValue, *, style: str = "", is_flow: bool | None = None) -> tuple[str, list[str]]:
-    """``value`` as what stands after the colon of its key, and the lines below, not yet indented.
+    """Return ``value`` as what stands after the colon of its key, and the lines below, not yet indented.
 
     ``style`` is that of the text that was there before, ``is_flow`` whether the list was in brackets.
     """
@@ -84,7 +85,7 @@ def write_value(value: YamlValue, *, style: str = "", is_flow: bool | None = Non
 
 
 def write_items(value: Sequence[YamlValue]) -> list[str]:
-    """The lines of a list with an item on each."""
+    """Return the lines of a list with an item on each."""
     lines: list[str] = []
     for item in value:
         if isinstance(item, dict) and item:
@@ -98,7 +99,6 @@ def write_items(value: Sequence[YamlValue]) -> list[str]:
 
 
 def write_entries(values: dict[str, YamlValue]) -> list[str]:
-    """The lines of keys with their values."""
     lines: list[str] = []
     for key, value in values.items():
         after, below = write_value(value)
@@ -107,7 +107,7 @@ def write_entries(values: dict[str, YamlValue]) -> list[str]:
 
 
 def indent_lines(lines: Iterable[str], indent: str) -> list[str]:
-    """``lines`` further to the right; blank lines stay without blanks."""
+    """Return ``lines`` further to the right; blank lines stay without blanks."""
     return [f"{indent}{line}" if line else "" for line in lines]
 
 

@@ -24,7 +24,6 @@ _FILE_NAME = re.compile(
 
 
 def check_alt_texts(document: AnyDocument) -> Iterator[Problem]:
-    """Check the alt texts of all pictures of one file."""
     for key_path in image_paths(document.front_matter):
         if alt := document.front_matter.text(*key_path, "alt"):
             name, caption = (
@@ -74,7 +73,7 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
 
 
 def is_file_name(text: str) -> bool:
-    """Whether ``text`` is a file name as cameras and programs give them, not a description."""
+    """Return whether ``text`` is a file name as cameras and programs give them, not a description."""
     return bool(_FILE_NAME.fullmatch(text))
 
 
@@ -82,7 +81,6 @@ _MAX_STORY_WORDS = 400
 
 
 def check_story_body(document: AnyDocument) -> Iterator[Problem]:
-    """Check that a story has a text, and how long it is."""
     if not document.has_text:
         yield make_error(
             document,
@@ -131,7 +129,7 @@ _NOTE = re.compile(r" {0,3}\[\^(?P<name>[^\]\s\\^]+)\]:")
 
 
 def check_notes(document: AnyDocument) -> Iterator[Problem]:
-    """All problems of the footnotes of one file."""
+    """Yield all problems of the footnotes of one file."""
     if "[^" not in document.text:
         return
     lines = dict(enumerate(read_prose(document), start=1))
@@ -155,7 +153,7 @@ def check_notes(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _list_introductions(document: AnyDocument) -> Iterator[range]:
-    """The lines of each introduction in the front matter, which has footnotes of its own."""
+    """Yield the lines of each introduction in the front matter, which has footnotes of its own."""
     front_matter = document.front_matter
     starts = sorted({*front_matter.lines.values(), front_matter.body_line - 1})
     for key_path, first in front_matter.lines.items():
@@ -164,7 +162,7 @@ def _list_introductions(document: AnyDocument) -> Iterator[range]:
 
 
 def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Problem]:
-    """The problems of one text with footnotes of its own: its ``lines`` by number."""
+    """Yield the problems of one text with footnotes of its own: its ``lines`` by number."""
     references: dict[str, int] = {}
     notes: dict[str, int] = {}
     in_body = min(lines, default=0) >= document.front_matter.body_line
@@ -202,7 +200,7 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
 
 
 def _normalise(name: str) -> str:
-    """A footnote's name for comparison, which ignores capitals as Markdown does."""
+    """Return a footnote's name for comparison, which ignores capitals as Markdown does."""
     return name.casefold()
 
 
@@ -266,7 +264,7 @@ _checked_documents: BoundedCache[_CheckedDocument] = BoundedCache(5000)
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
-    """The problems in the content of ``documents``, the files of one edition."""
+    """Return the problems in the content of ``documents``, the files of one edition."""
     found = [
         (
             document,

@@ -202,7 +202,7 @@ _TITLES: Sequence[KeyPath] = (("title",), ("subject",), ("preheader",), ("period
 
 
 def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
-    """All problems of this kind in one file, its front matter included."""
+    """Yield all problems of this kind in one file, its front matter included."""
     body_line = document.front_matter.body_line
     for number, line in enumerate(read_prose(document), start=1):
         if _TAG_SIGN.search(line):
@@ -224,7 +224,8 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
 
 
 def read_prose(document: AnyDocument) -> list[str]:
-    """The lines of a file as far as readers see them: without code, and without comments in front matter."""
+    """Return the lines of a file as far as readers see them: without code, and without comments in front
+    matter."""
     first = document.front_matter.body_line - 1
     front = document.text.split("\n")[:first]
     front = ["" if line.lstrip().startswith("#") else line for line in front]

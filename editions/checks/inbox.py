@@ -17,7 +17,7 @@ from locales.phrase import gettext_noop
 
 
 def make_comparable(text: str) -> str:
-    """``text`` for comparison: without capitals and without punctuation around it."""
+    """Return ``text`` for comparison: without capitals and without punctuation around it."""
     return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
 
 
@@ -98,7 +98,7 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
 
 
 def _display_width(text: str) -> int:
-    """How wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
+    """Return how wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
     return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
 
 
@@ -138,8 +138,8 @@ class _Issue:
 
 
 def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
-    """A warning for each language in which the edition ``slug`` has the subject of the one before it in the
-    folder ``editions``, or nearly the same. Which one is before is decided by date, then by number."""
+    """Return a warning for each language in which the edition ``slug`` has the subject of the one before it
+    in the folder ``editions``, or nearly the same. Which one is before is decided by date, then by number."""
     issues = {folder.name: issue for folder in _list_folders(editions) if (issue := _read_issue(folder))}
     current = issues.get(slug)
     earlier = [issue for issue in issues.values() if current and issue.age < current.age]
@@ -168,7 +168,8 @@ def _list_folders(editions: Path) -> list[Path]:
 
 
 def _read_issue(folder: Path) -> _Issue | None:
-    """The edition in ``folder``, if it has a date. Its front matter is not parsed: there may be many."""
+    """Return the edition in ``folder``, if it has a date. Its front matter is not parsed: there may be
+    many."""
     if not (folder / EDITION_FILE).is_file():
         return None
     file, _ = read_text_file(folder, EDITION_FILE)
@@ -181,7 +182,7 @@ def _read_issue(folder: Path) -> _Issue | None:
 
 
 def _read_subjects(folder: Path) -> Iterator[tuple[str, str, int, str]]:
-    """Language, file, line and text of each subject of the edition in ``folder``."""
+    """Yield language, file, line and text of each subject of the edition in ``folder``."""
     for path in sorted(folder.glob("edition*.md")):
         translation = _TRANSLATION.fullmatch(path.name)
         if translation is None and path.name != EDITION_FILE:
@@ -203,7 +204,8 @@ def _read_front_matter(folder: Path, name: str) -> FrontMatter:
 
 
 def compare_subjects(one: str, other: str) -> str:
-    """How alike two subjects are for a reader who skims: ``the same as``, ``nearly the same as``, or empty.
+    """Return how alike two subjects are for a reader who skims: ``the same as``, ``nearly the same as``, or
+    empty.
 
     Numbers do not count: nobody reads “no. 12” and “no. 13” as two different things.
     """

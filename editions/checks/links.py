@@ -38,7 +38,6 @@ class TextLink:
 
 
 def check_links(document: AnyDocument) -> Iterator[Problem]:
-    """Check what the links of one file say, and where they lead."""
     yield from _check_link_texts(document)
     for url, line in _list_addresses(document):
         yield from _check_url(document, url, line)
@@ -71,7 +70,7 @@ def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
-    """The problems of a link that works."""
+    """Yield the problems of a link that works."""
     if find_link_fault(url):
         return
     if uses_link_shortener(url):
@@ -99,7 +98,6 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
 
 
 def list_text_links(document: AnyDocument) -> tuple[TextLink, ...]:
-    """The links of one file that have a text and an address."""
     return tuple(
         TextLink(text=text, normalised=make_comparable(text), url=url, line=line)
         for text, url, line in _list_link_texts(document)
@@ -139,7 +137,7 @@ def _list_link_texts(document: AnyDocument) -> list[tuple[str, str, int]]:
 
 
 def _list_addresses(document: AnyDocument) -> list[tuple[str, int]]:
-    """Address and line of every link, including the accounts to follow."""
+    """Return address and line of every link, including the accounts to follow."""
     front_matter = document.front_matter
     addresses = [(link.url, link.line) for link in _list_body_links(document)]
     listed = (*front_matter.item_paths("read_more"), *front_matter.item_paths("follow"))
@@ -155,5 +153,5 @@ def _list_body_links(document: AnyDocument) -> Iterator[BodyLink]:
 
 
 def is_vague_link_text(text: str) -> bool:
-    """Whether ``text`` means nothing as a link text, in any of our languages."""
+    """Return whether ``text`` means nothing as a link text, in any of our languages."""
     return make_comparable(text) in _VAGUE_LINK_TEXTS

@@ -33,7 +33,7 @@ class Check:
 
 
 def load_checks(path: Path) -> Mapping[str, Check]:
-    """The checks in the TOML file ``path`` by code, in its order.
+    """Return the checks in the TOML file ``path`` by code, in its order.
 
     Raises:
         TypeError: an entry lacks a key, or has one that checks do not have.
@@ -100,7 +100,8 @@ class DisabledCheckResult:
 
 
 def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
-    """The disabled checks in the front matter of ``edition.md``; those without a reason are left out."""
+    """Return the disabled checks in the front matter of ``edition.md``; those without a reason are left
+    out."""
     values = front_matter.value(CHECKS_KEY)
     if not isinstance(values, dict):
         return ()
@@ -134,7 +135,7 @@ def check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
 
 
 def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]) -> list[Problem]:
-    """A problem for each disabled check that is not one of ``checks``, or protects readers."""
+    """Return a problem for each disabled check that is not one of ``checks``, or protects readers."""
     problems = []
     for switch in disabled:
         check = checks.get(switch.code)
@@ -154,7 +155,8 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
 def apply_disabled_checks(
     problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
 ) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
-    """The ``problems`` that count, and the disabled ones of ``checks`` with the problems that do not."""
+    """Return the ``problems`` that count, and the disabled ones of ``checks`` with the problems that do
+    not."""
     results = {
         switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
         for switch in disabled
@@ -168,7 +170,8 @@ def apply_disabled_checks(
 def merge_disabled_results(
     parts: Iterable[Collection[DisabledCheckResult]],
 ) -> tuple[DisabledCheckResult, ...]:
-    """The results of several runs of checks on one edition merged, each disabled check once, by code."""
+    """Return the results of several runs of checks on one edition merged, each disabled check once, by
+    code."""
     merged: dict[str, DisabledCheckResult] = {}
     for result in (result for part in parts for result in part):
         known = merged.get(result.code, result)

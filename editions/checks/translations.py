@@ -47,7 +47,6 @@ _checked_translations: LatestCache[tuple[Problem, ...]] = LatestCache(5000)
 
 
 def check_translations(documents: EditionDocuments) -> list[Problem]:
-    """All problems of the translations of an edition."""
     problems = [*_check_completeness(documents)]
     if documents.edition:
         for translation in documents.translations.values():
@@ -61,7 +60,7 @@ def check_translations(documents: EditionDocuments) -> list[Problem]:
 def _recall_problems(
     original: AnyDocument, translation: AnyDocument, *, is_story: bool
 ) -> tuple[Problem, ...]:
-    """The problems of one translation, from last time if neither it nor its original has changed."""
+    """Return the problems of one translation, from last time if neither it nor its original has changed."""
     return _checked_translations.get_or_create(
         translation.name,
         (original, translation),
@@ -169,7 +168,7 @@ def _check_paragraphs(
 
 
 def _count_words(text: str) -> int:
-    """How many words a text has; two Chinese or Japanese characters are one."""
+    """Return how many words a text has; two Chinese or Japanese characters are one."""
     cjk, others = split_cjk(text)
     return len(cjk) // 2 + len(_WORD.findall(others))
 

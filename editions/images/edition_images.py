@@ -73,7 +73,7 @@ def read_used_images(
 
 
 def image_paths(front_matter: FrontMatter) -> tuple[KeyPath, ...]:
-    """The key paths at which ``front_matter`` may name a picture, in reading order."""
+    """Return the key paths at which ``front_matter`` may name a picture, in reading order."""
     return (("image",), *front_matter.item_paths("images"), ("video",), _PORTRAIT)
 
 

@@ -63,7 +63,7 @@ _SIGNATURES = (
 
 
 def locate_image(folder: Path, name: str) -> Path:
-    """The path of the picture ``name`` of the edition in ``folder``.
+    """Return the path of the picture ``name`` of the edition in ``folder``.
 
     Raises:
         ImageError: the name is not a plain file name, the file is missing, or it is outside the folder.
@@ -115,7 +115,7 @@ def _suggest_file(folder: Path, name: str) -> str:
 
 
 def read_image_file(path: Path) -> bytes:
-    """The bytes of the picture at ``path``.
+    """Return the bytes of the picture at ``path``.
 
     Raises:
         ImageError: it cannot be read, or is too large.
@@ -257,7 +257,7 @@ def convert_image(
 
 
 def _crop(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
-    """The part of ``image`` that is shown. The rest was cropped, perhaps for a reason, and must not
+    """Return the part of ``image`` that is shown. The rest was cropped, perhaps for a reason, and must not
     appear."""
     left, top = round(image.width * crop[0]), round(image.height * crop[1])
     right, bottom = round(image.width * (1 - crop[2])), round(image.height * (1 - crop[3]))

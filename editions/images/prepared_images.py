@@ -28,7 +28,8 @@ _MAX_UNPACKED = 1_000_000
 
 
 def read_ai_label(content: bytes) -> AiOrigin | None:
-    """What the labels in ``content``, a JPEG, PNG or GIF, say; None if they say nothing of this kind."""
+    """Return what the labels in ``content``, a JPEG, PNG or GIF, say; None if they say nothing of this
+    kind."""
     found: set[bytes] = set()
     for part in _label_parts(content):
         found.update(_SOURCE_TYPE.findall(part))
@@ -51,7 +52,7 @@ def make_xmp(origin: AiOrigin) -> bytes:
 
 
 def _label_parts(content: bytes) -> Iterator[bytes]:
-    """The parts of a file in which labels are."""
+    """Yield the parts of a file in which labels are."""
     if content.startswith(_PNG):
         yield from _png_texts(content)
     elif content.startswith(b"\xff\xd8"):
@@ -88,7 +89,7 @@ def _png_texts(content: bytes) -> Iterator[bytes]:
 
 
 def _unpack(kind: bytes, data: bytes) -> bytes:
-    """The text of a chunk, unpacked if it is packed, with its keyword before it."""
+    """Return the text of a chunk, unpacked if it is packed, with its keyword before it."""
     keyword, _, rest = data.partition(b"\0")
     packed = rest[1:] if kind == b"zTXt" else rest[2:].split(b"\0", 2)[-1]
     if kind == b"iTXt" and rest[:1] != b"\x01":
@@ -100,8 +101,8 @@ def _unpack(kind: bytes, data: bytes) -> bytes:
 
 
 def _is_generator_text(part: bytes) -> bool:
-    """Whether ``part`` is a text chunk in which a generator of pictures notes its settings: the web interface
-    of Stable Diffusion, ComfyUI, InvokeAI or NovelAI."""
+    """Return whether ``part`` is a text chunk in which a generator of pictures notes its settings: the web
+    interface of Stable Diffusion, ComfyUI, InvokeAI or NovelAI."""
     keyword, _, text = part.partition(b"\0")
     return (
         (keyword == b"parameters" and b"Steps: " in text and b"Sampler: " in text)
@@ -118,7 +119,7 @@ _DARK = 175
 
 
 def draw_play_sign(image: Image.Image) -> Image.Image:
-    """``image`` with a white triangle on a dark disc in its middle; both are seen on any picture."""
+    """Return ``image`` with a white triangle on a dark disc in its middle; both are seen on any picture."""
     size = min(max(_LEAST, round(min(image.size) * _SHARE * 2)), *image.size)
     large = size * _SMOOTHING
     disc, triangle = Image.new("L", (large, large)), Image.new("L", (large, large))
@@ -168,7 +169,7 @@ _prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda
 
 
 def measure_image(path: Path) -> ImageSize:
-    """The size of the picture at ``path``, which is decoded completely, as sending it will.
+    """Return the size of the picture at ``path``, which is decoded completely, as sending it will.
 
     Raises:
         ImageError: it is not a JPEG, PNG or GIF, is damaged, or is too large.
@@ -177,13 +178,14 @@ def measure_image(path: Path) -> ImageSize:
 
 
 def recall_size(stamp: FileStamp) -> ImageSize | None:
-    """The size of the picture with ``stamp``, if it was measured before and cannot have changed since."""
+    """Return the size of the picture with ``stamp``, if it was measured before and cannot have changed
+    since."""
     digest = known_digest(stamp)
     return _sizes.get((digest, None)) if digest else None
 
 
 def decode_size(name: str, content: bytes) -> ImageSize:
-    """The size of a picture in memory, from the file ``name``; decoded completely, as sending it will.
+    """Return the size of a picture in memory, from the file ``name``; decoded completely, as sending it will.
 
     Raises:
         ImageError: as :func:`measure_image`.
@@ -204,8 +206,8 @@ def decode_size(name: str, content: bytes) -> ImageSize:
 def prepare_image(
     path: Path, *, width: int, play: bool = False, crop: Crop | None = None, digest: bytes = b""
 ) -> PreparedImage:
-    """The picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels, never
-    enlarged.
+    """Return the picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels,
+    never enlarged.
 
     Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays GIF, animated or
     not. With ``play``, it has the sign of a video; with ``crop``, only that part of it is left. The same
@@ -226,7 +228,8 @@ def prepare_image(
 def _get_or_create(
     cache: BoundedCache[V], path: Path, form: _Form | None, create: Callable[[str, bytes], V]
 ) -> V:
-    """The result of ``create`` for the file at ``path``, from the cache if its content was seen before.
+    """Return the result of ``create`` for the file at ``path``, from the cache if its content was seen
+    before.
 
     The content decides, never the file's name or date. :mod:`editions.cache` knows when the file
     need not be read.
@@ -271,7 +274,7 @@ def _png_label(xmp: bytes) -> dict[str, PngImagePlugin.PngInfo]:
 
 
 def _convert_colours(image: Image.Image) -> Image.Image:
-    """``image`` in sRGB: in mode L or RGB, or RGBA if it has transparency."""
+    """Return ``image`` in sRGB: in mode L or RGB, or RGBA if it has transparency."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         # 16 bits a pixel; convert() alone would cut off instead of scaling.

@@ -58,7 +58,7 @@ _SEARCH_RESULT = re.compile(
 
 
 def choose_alt(alt: str, caption: str) -> str:
-    """``alt`` if a person wrote it, and it is not the ``caption``; else nothing.
+    """Return ``alt`` if a person wrote it, and it is not the ``caption``; else nothing.
 
     >>> choose_alt("A dog on a beach. Description automatically generated", "")
     ''
@@ -88,7 +88,8 @@ _DEFAULT_LANGUAGE = "en"
 
 
 def detect_language(text: str, *, language: str = "", east_asian_language: str = "") -> str:
-    """The language of ``text``: by its script where that is enough, else ``language``, as the document says.
+    """Return the language of ``text``: by its script where that is enough, else ``language``, as the document
+    says.
 
     What it says alone is not reliable: it is often the language the program was installed in.
     """
@@ -107,7 +108,7 @@ def _chinese_variant(setting: str) -> str:
 
 
 def _base_language(setting: str) -> str:
-    """``en-GB`` as ``en``: readers choose a language, not a regional variant."""
+    """Return ``en-GB`` as ``en``: readers choose a language, not a regional variant."""
     return canonical_language(setting.partition("-")[0]) or ""
 
 
@@ -173,7 +174,7 @@ def read_content(source: SourceDocument, omissions: OmissionLog, *, level: int =
 
 
 def title_from_name(name: str) -> str:
-    """A title from the name of a file, which ends in a suffix."""
+    """Return a title from the name of a file, which ends in a suffix."""
     return split_double_at(" ".join(PurePath(name).stem.replace("_", " ").split()))
 
 

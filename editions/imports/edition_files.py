@@ -39,8 +39,8 @@ class ExtractedLetter:
 
 
 def is_letter(body: CleanChapter) -> bool:
-    """Whether the text is longer than a line such as a date or a motto, or has a link, which must not be
-    lost."""
+    """Return whether the text is longer than a line such as a date or a motto, or has a link, which must not
+    be lost."""
     return len(body.plain_text()) >= _MIN_LENGTH or any(map(_has_link, body.blocks))
 
 
@@ -83,7 +83,7 @@ def _extract_signature(blocks: list[etree._Element]) -> list[str]:
 
 
 def _signature_lines(block: etree._Element) -> list[str]:
-    """The lines of ``block`` if each of them may be part of a signature."""
+    """Return the lines of ``block`` if each of them may be part of a signature."""
     if block.tag != "p" or _has_link(block):
         return []
     text = "".join(span.text for span in normalise_spans(read_spans(block))).split(LINE_BREAK)
@@ -124,7 +124,6 @@ class EditionDetails:
 def format_edition_file(
     details: EditionDetails, letter: ExtractedLetter | None, portrait: UsedImage | None
 ) -> str:
-    """The text of ``edition.md``."""
     lines = [
         "---",
         f"# Made from {quote_yaml(details.source)}. Text after a # is a note to you.",
@@ -162,7 +161,7 @@ def format_story_file(
     sectors: Collection[str],
     language: str,
 ) -> str:
-    """The text of a story's file. Its sector is for a person to choose from ``sectors``."""
+    """Return the text of a story's file. Its sector is for a person to choose from ``sectors``."""
     lines = ["---", f"title: {quote_yaml(story.title)}"]
     if story.published:
         lines.append(f"date: {quote_yaml(_format_day(story.published, language))}")
@@ -197,7 +196,7 @@ def _image_lines(image: UsedImage) -> list[str]:
 
 
 def _key_line(key: str, value: str, advice: str) -> str:
-    """``key: value``, or the key left open with ``advice``."""
+    """Return ``key: value``, or the key left open with ``advice``."""
     return f"{key}: {quote_yaml(value)}" if value else f"{key}:  # To do: {advice[0].lower()}{advice[1:]}"
 
 
@@ -206,13 +205,13 @@ def _join(lines: Sequence[str], body: str) -> str:
 
 
 def choose_subject(title: str, stories: Sequence[str]) -> str:
-    """A subject: the newsletter's title and its first story, as far as an inbox shows them."""
+    """Return a subject: the newsletter's title and its first story, as far as an inbox shows them."""
     full = title if stories[0] == title else f"{title}: {stories[0]}"
     return full if _display_width(full) <= _MAX_SUBJECT_WIDTH else _truncate(title, _MAX_SUBJECT_WIDTH)
 
 
 def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree._Element]) -> str:
-    """A preheader: the titles that are not in the ``subject``, and the first story's text if they are
+    """Return a preheader: the titles that are not in the ``subject``, and the first story's text if they are
     short."""
     fewest, most = _PREHEADER_WIDTHS
     titles = "; ".join([title for title in stories if title not in subject] or stories)
@@ -222,7 +221,7 @@ def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree
 
 
 def _truncate(text: str, most: int) -> str:
-    """``text`` in at most ``most`` columns, cut between words if it has spaces."""
+    """Return ``text`` in at most ``most`` columns, cut between words if it has spaces."""
     if _display_width(text) <= most:
         return text
     shortened = text
@@ -233,5 +232,5 @@ def _truncate(text: str, most: int) -> str:
 
 
 def _display_width(text: str) -> int:
-    """How wide an inbox shows ``text``, in columns."""
+    """Return how wide an inbox shows ``text``, in columns."""
     return sum(2 if east_asian_width(character) in {"W", "F"} else 1 for character in text)

@@ -16,8 +16,8 @@ _DAY_ALONE = re.compile(r"\d{4}(-\d\d){0,2}")
 
 
 def parse_date(text: str) -> datetime | None:
-    """A date as RFC 822 (``Tue, 3 Nov 2026 10:00:00 GMT``) or RFC 3339 (``2026-11-03T10:00:00Z``) has it;
-    None if it is neither. Without a zone it is in UTC."""
+    """Return a date as RFC 822 (``Tue, 3 Nov 2026 10:00:00 GMT``) or RFC 3339 (``2026-11-03T10:00:00Z``) has
+    it; None if it is neither. Without a zone it is in UTC."""
     text = text.strip()
     if not text:
         return None
@@ -72,7 +72,6 @@ class Feed:
 
 
 def parse_feed(data: bytes, *, address: str, charset: str = "") -> Feed | None:
-    """The feed in ``data``, which came from ``address``; None if it is none."""
     root = _parse_xml(data, charset)
     if root is None or _local(root) not in _ROOTS:
         return None
@@ -136,7 +135,7 @@ def _read_title(entry: etree._Element) -> str:
 
 
 def _read_link(entry: etree._Element, base: str) -> str:
-    """The page of an entry: Atom's ``alternate``, RSS's ``link``, or a ``guid`` that is an address."""
+    """Return the page of an entry: Atom's ``alternate``, RSS's ``link``, or a ``guid`` that is an address."""
     for link in _children(entry, "link"):
         if (link.get("rel") or "alternate") == "alternate" and link.get("href"):
             return urljoin(base, (link.get("href") or "").strip())
@@ -150,7 +149,7 @@ def _read_link(entry: etree._Element, base: str) -> str:
 
 
 def _read_body(entry: etree._Element, base: str) -> tuple[str, str]:
-    """The HTML of the fullest text of an entry, and the address that it is relative to."""
+    """Return the HTML of the fullest text of an entry, and the address that it is relative to."""
     for name in ("encoded", "content", "description", "summary"):
         for element in _children(entry, name):
             own = urljoin(base, element.get(f"{_XML}base") or "")
@@ -196,7 +195,7 @@ def _read_enclosures(entry: etree._Element, base: str) -> Iterator[Enclosure]:
 
 
 def _children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """The children with these local names, which are not of a vocabulary for media."""
+    """Yield the children with these local names, which are not of a vocabulary for media."""
     for name in names:
         for child in element:
             if _local(child) == name.lower() and (child.prefix or "") not in _NOT_TEXT:
@@ -213,7 +212,7 @@ def _local(element: etree._Element) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that may have HTML in it, as feeds' titles often do, on one line."""
+    """Return text that may have HTML in it, as feeds' titles often do, on one line."""
     if "<" in text or "&" in text:
         root = etree.fromstring(f"<p>{text}</p>", etree.HTMLParser())
         text = "" if root is None else "".join(map(str, root.itertext()))

@@ -96,7 +96,7 @@ MAX_ENTRIES = 100
 def read_feed(
     feed: Feed, *, address: str, since: date | None, fetch: Fetch, omissions: OmissionLog
 ) -> DocumentContent:
-    """The entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
+    """Return the entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
 
     An entry without a date is kept. What cannot be kept is logged in ``omissions``.
 
@@ -125,7 +125,8 @@ def read_feed(
 def _choose_entries(
     feed: Feed, address: str, since: date | None, omissions: OmissionLog
 ) -> Sequence[FeedEntry]:
-    """The entries since that day: newest first if all of them have dates, else in the feed's own order."""
+    """Return the entries since that day: newest first if all of them have dates, else in the feed's own
+    order."""
     entries = list(feed.entries)
     if since:
         entries = [entry for entry in entries if not entry.published or entry.published.date() >= since]
@@ -195,7 +196,7 @@ def _convert_body(entry: FeedEntry, pictures: RemotePictureFinder, omissions: Om
 
 
 def _enclosed(entry: FeedEntry) -> str:
-    """The files of an entry that its text does not show: a picture, and links to the others."""
+    """Return the files of an entry that its text does not show: a picture, and links to the others."""
     images = [each for each in entry.enclosures if each.kind.startswith("image")]
     others = [each for each in entry.enclosures if not each.kind.startswith("image")]
     shown = (
@@ -230,7 +231,7 @@ _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "applica
 
 
 def find_feed(address: str, fetch: Fetch) -> Feed:
-    """The feed at ``address``, or the first one that the page there names.
+    """Return the feed at ``address``, or the first one that the page there names.
 
     Raises:
         DocumentError: it cannot be fetched, or is neither.

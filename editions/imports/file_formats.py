@@ -129,12 +129,6 @@ class FileFormat(StrEnum):
 
 
 def detect_format(path: Path) -> FileFormat:
-    """The format of the file at ``path``.
-
-    Raises:
-        DocumentError: it cannot be read; the message says what to do instead.
-        OSError: the file cannot be opened.
-    """
     with path.open("rb") as file:
         start = file.read(_START_BYTES)
         if start.startswith(_OLE_SIGNATURE):

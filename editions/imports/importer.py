@@ -99,11 +99,7 @@ class ImageStore:
         return None
 
     def _keep(self, data: bytes, ending: str) -> str:
-        """Write ``data`` and decode it, as sending will.
-
-        Raises:
-            ImageError: it is damaged somewhere after its first bytes.
-        """
+        """Write ``data`` and decode it, as sending will."""
         path = self._folder / f"{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}{ending}"
         self._folder.mkdir(exist_ok=True)
         path.write_bytes(data)
@@ -152,7 +148,6 @@ class ImportedEdition:
     omissions: tuple[Omission, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """The same as JSON shows it."""
         return {
             "edition": self.slug,
             "folder": str(self.folder),
@@ -255,7 +250,7 @@ def _open_document(path: Path, omissions: OmissionLog) -> AbstractContextManager
 def _edition_details(
     source: str, slug: str, content: DocumentContent, language: str, today: date
 ) -> EditionDetails:
-    """The edition's details, from the document's title and properties and today's date."""
+    """Return the edition's details, from the document's title and properties and today's date."""
     language = canonical_language(language) or content.language
     title = content.title or title_from_name(source)
     titles = [story.title for story in content.stories]
@@ -284,7 +279,6 @@ class _EditionWriter:
         self._omissions = omissions
 
     def write(self, details: EditionDetails, sectors: Collection[str]) -> None:
-        """Write all of the edition."""
         self.write_edition(details)
         self.write_stories(language=details.language, sectors=sectors)
 
@@ -317,8 +311,8 @@ class _EditionWriter:
     def _place_images(
         self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool], most: int = _MAX_IMAGES
     ) -> list[UsedImage]:
-        """The first of ``images`` that can be sent and whose file ``fits``, at ``most`` so many; the others
-        are kept as files and logged."""
+        """Return the first of ``images`` that can be sent and whose file ``fits``, at ``most`` so many; the
+        others are kept as files and logged."""
         placed: list[UsedImage] = []
         for figure in images:
             picture = self._content.images[figure.number]
@@ -337,11 +331,10 @@ class _EditionWriter:
         return placed
 
     def _is_large(self, file: str) -> bool:
-        """Whether a picture is larger than an icon or a bullet."""
         return measure_image(self._folder / IMAGES_FOLDER / file).width >= _MIN_IMAGE_WIDTH
 
     def _is_portrait(self, file: str) -> bool:
-        """Whether a picture may be a portrait; a newsletter's banner is wider."""
+        """Return whether a picture may be a portrait; a newsletter's banner is wider."""
         size = measure_image(self._folder / IMAGES_FOLDER / file)
         return size.width <= size.height * _MAX_PORTRAIT_RATIO
 

@@ -39,13 +39,13 @@ _BLOCKS = frozenset({"p", "li", "td", "th", "h2", "h3"})
 
 
 def write_markdown(blocks: Sequence[etree._Element], *, language: str) -> str:
-    """``blocks``, as :func:`~editions.imports.html.cleaner.clean_chapter` leaves them, as Markdown."""
+    """Return ``blocks``, as :func:`~editions.imports.html.cleaner.clean_chapter` leaves them, as Markdown."""
     return "\n\n".join(_write_verified(block, language) for block in blocks)
 
 
 def escape_text(text: str, *, at_start: bool, in_cell: bool, in_link: bool = False, ends: str = "") -> str:
-    """``text`` so that Markdown reads it literally. ``at_start`` is the beginning of a line; ``ends`` is the
-    name of the element after it.
+    """Return ``text`` so that Markdown reads it literally. ``at_start`` is the beginning of a line; ``ends``
+    is the name of the element after it.
 
     >>> escape_text("1. *Not* a list", at_start=True, in_cell=False)
     '1\\\\. \\\\*Not\\\\* a list'
@@ -103,8 +103,8 @@ def _without_formats(block: etree._Element, *, with_links: bool) -> etree._Eleme
 
 
 def _reads_the_same(block: etree._Element, written: str, language: str, *, with_formats: bool) -> bool:
-    """Whether ``written`` is rendered with the words of ``block``; ``with_formats`` is also with as many
-    links and passages in bold, italics and struck through."""
+    """Return whether ``written`` is rendered with the words of ``block``; ``with_formats`` is also with as
+    many links and passages in bold, italics and struck through."""
     rendered = render_markdown(written, language=language)
     if any(problem.code in _MISREADINGS for problem in rendered.problems):
         return False
@@ -165,7 +165,7 @@ class _MarkdownConverter(MarkdownConverter):
 
 
 def _is_at_line_start(node: Any) -> bool:
-    """Whether ``node`` is the first on its line."""
+    """Return whether ``node`` is the first on its line."""
     while node.previous_sibling is None and node.parent is not None and node.parent.name not in _BLOCKS:
         node = node.parent
     return node.previous_sibling is None or node.previous_sibling.name == "br"

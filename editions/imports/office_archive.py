@@ -45,15 +45,16 @@ class ZipArchive:
         return tuple(self._parts)
 
     def part_size(self, part: str) -> int:
-        """The stated size of ``part`` in bytes, unpacked; 0 when it is missing. No more is ever unpacked."""
+        """Return the stated size of ``part`` in bytes, unpacked; 0 when it is missing. No more is ever
+        unpacked."""
         return self._parts[part].file_size if part in self._parts else 0
 
     def is_encrypted(self, part: str) -> bool:
-        """Whether the zip file itself has ``part`` encrypted."""
+        """Return whether the zip file itself has ``part`` encrypted."""
         return bool(self._parts[part].flag_bits & 1)
 
     def read_part(self, part: str) -> bytes:
-        """The bytes of ``part``.
+        """Return the bytes of ``part``.
 
         Raises:
             DocumentError: it cannot be unpacked.
@@ -76,7 +77,7 @@ class ZipArchive:
             )
 
     def parse_part(self, part: str) -> etree._Element | None:
-        """The root of ``part``; None when there is no such part.
+        """Return the root of ``part``; None when there is no such part.
 
         Raises:
             DocumentError: it is too large, broken, or has a document type.
@@ -144,7 +145,7 @@ class ZipArchive:
 
 @contextmanager
 def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
-    """The zip file at ``path``.
+    """Return the zip file at ``path``.
 
     Raises:
         DocumentError: it is damaged or too large; also when reading it within the block fails.
@@ -202,12 +203,12 @@ class XmlNames:
         self._prefixes = {address: prefix for prefix, address in namespaces.items()}
 
     def qualified_name(self, name: str) -> str:
-        """``w:p`` as lxml writes it, with the namespace of its prefix."""
+        """Return ``w:p`` as lxml writes it, with the namespace of its prefix."""
         prefix, _, local = name.partition(":")
         return f"{{{self._namespaces[prefix]}}}{local}"
 
     def prefixed_name(self, element: etree._Element) -> str:
-        """The name of ``element`` as ``w:p``; its local name alone if its namespace has no prefix."""
+        """Return the name of ``element`` as ``w:p``; its local name alone if its namespace has no prefix."""
         if not isinstance(element.tag, str):
             return ""
         address, _, local = element.tag.removeprefix("{").rpartition("}")

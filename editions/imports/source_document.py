@@ -196,7 +196,6 @@ class OmissionLog:
         self._counted.setdefault((self.place, kind), []).append(words)
 
     def list_omissions(self) -> tuple[Omission, ...]:
-        """Everything left out, in the order of the document."""
         summaries = [
             Omission(where=place, what=_summarise(kind, passages), words=_lost_words(kind, passages))
             for (place, kind), passages in self._counted.items()
@@ -206,31 +205,31 @@ class OmissionLog:
 
 
 def name_comment(author: str) -> str:
-    """A comment of somebody, whose name may not be known."""
+    """Return a comment of somebody, whose name may not be known."""
     if not author:
         return gettext_noop("a comment")
     return Phrase(gettext_noop("a comment by %(author)s"), author=author)
 
 
 def quote(what: str, words: str, message: str = QUOTED) -> str:
-    """``what``, a marked message or a phrase, with ``words`` in quotation marks after it, shortened; alone if
-    there are none."""
+    """Return ``what``, a marked message or a phrase, with ``words`` in quotation marks after it, shortened;
+    alone if there are none."""
     named = what if isinstance(what, Phrase) else Phrase(what)
     return Phrase(message, what=named, quotation=shorten_quotation(words)) if words.strip() else named
 
 
 def advise(what: str, advice: str) -> str:
-    """``what`` is left out, and what a person can do instead."""
+    """Say that ``what`` is left out, and what a person can do instead."""
     return join_sentences([what, advice], CLAUSES)
 
 
 def locate(what: str, address: str) -> str:
-    """``what`` is left out, and its address, if it has one."""
+    """Say that ``what`` is left out, and its address, if it has one."""
     return join_sentences([what, address], FURTHER)
 
 
 def shorten_quotation(words: str) -> str:
-    """``words`` on one line, long enough for a person to find the place."""
+    """Return ``words`` on one line, long enough for a person to find the place."""
     line = " ".join(words.split())
     return line if len(line) <= _MAX_QUOTATION else f"{line[: _MAX_QUOTATION - 1].rstrip()}…"
 

@@ -29,12 +29,13 @@ _WIDE = frozenset({"W", "F", "H"})
 
 
 def is_cjk(character: str) -> bool:
-    """Whether ``character`` belongs to Chinese, Japanese or Korean, punctuation included."""
+    """Return whether ``character`` belongs to Chinese, Japanese or Korean, punctuation included."""
     return bool(_CJK.match(character))
 
 
 def split_cjk(text: str) -> tuple[str, str]:
-    """The characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with a space for each."""
+    """Return the characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with a space for
+    each."""
     cjk = "".join(_CJK.findall(text))
     return cjk, _CJK.sub(" ", text) if cjk else text
 
@@ -74,8 +75,8 @@ class _CjkState(StateInline):
 
 
 def _nearest(text: str) -> str:
-    """The first character of ``text``; an ideographic comma in place of punctuation that belongs to the CJK
-    letter behind it; a space if there is none."""
+    """Return the first character of ``text``; an ideographic comma in place of punctuation that belongs to
+    the CJK letter behind it; a space if there is none."""
     if not text:
         return " "
     beyond = text.lstrip(_SHARED_PUNCTUATION)[:1]

@@ -104,7 +104,7 @@ def _number_paragraph(number: int) -> list[Token]:
 
 
 def write_mark(tokens: Sequence[Token], index: int) -> str:
-    """The mark that stands for the footnote token at ``index`` until the HTML is sanitised."""
+    """Return the mark that stands for the footnote token at ``index`` until the HTML is sanitised."""
     token = tokens[index]
     if token.type == "footnote_ref":
         # The note links back to the first reference alone.
@@ -169,7 +169,7 @@ def use_lettered_lists(parser: MarkdownIt) -> None:
 
 
 def write_marker(number: int, kind: str) -> str:
-    """The sign of item ``number`` in a list whose ``type`` is ``kind``: ``a.``, ``iv.``, or ``4.`` in
+    """Return the sign of item ``number`` in a list whose ``type`` is ``kind``: ``a.``, ``iv.``, or ``4.`` in
     others."""
     if kind.lower() == "i":
         sign = _to_roman(number)
@@ -213,7 +213,8 @@ def _sign_at(state: StateBlock, line: int) -> str:
 
 
 def _find_kind(state: StateBlock, start_line: int, end_line: int, sign: str) -> str:
-    """The ``type`` of the list that begins with ``sign``: that in which another item follows; else empty."""
+    """Return the ``type`` of the list that begins with ``sign``: that in which another item follows; else
+    empty."""
     following = _find_next_sign(state, start_line, end_line)
     for kind in ("i", "a") if sign.islower() else ("I", "A"):
         number = _read_sign(sign, kind)
@@ -223,7 +224,7 @@ def _find_kind(state: StateBlock, start_line: int, end_line: int, sign: str) -> 
 
 
 def _find_next_sign(state: StateBlock, start_line: int, end_line: int) -> str:
-    """The next sign as far in as the one on ``start_line``; empty if other text comes first."""
+    """Return the next sign as far in as the one on ``start_line``; empty if other text comes first."""
     after_blank = False
     for line in range(start_line + 1, end_line):
         if state.isEmpty(line):
@@ -253,7 +254,7 @@ def _write_digits(state: StateBlock, start_line: int, end_line: int, kind: str) 
 
 
 def _read_sign(sign: str, kind: str) -> int:
-    """The number that ``sign`` stands for in a list of ``kind``; 0 if it is no sign of such a list."""
+    """Return the number that ``sign`` stands for in a list of ``kind``; 0 if it is no sign of such a list."""
     if not sign or sign.isupper() != kind.isupper():
         return 0
     small = sign.lower()
@@ -301,8 +302,8 @@ _CHARACTER = re.compile(r"[^\n]")
 
 
 def mask_code(source: str) -> str:
-    """``source`` with each character of a code block or a code span replaced by a space, so that every line
-    and column stays where it is."""
+    """Return ``source`` with each character of a code block or a code span replaced by a space, so that every
+    line and column stays where it is."""
     if not _MAY_BE_CODE.search(source):
         return source
     lines = source.split("\n")
@@ -320,8 +321,8 @@ def mask_code_spans(source: str) -> str:
 
 @cache
 def _block_parser() -> MarkdownIt:
-    """A parser that finds the blocks of a body and leaves their text alone: what is indented below a list
-    item or a footnote is no code."""
+    """Return a parser that finds the blocks of a body and leaves their text alone: what is indented below a
+    list item or a footnote is no code."""
     parser = MarkdownIt("commonmark").enable("table")
     use_footnotes(parser)
     use_lettered_lists(parser)

@@ -93,7 +93,8 @@ def _mark_block(pieces: list[str], language: str) -> list[str]:
 
 
 def _wrap_runs(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
-    """``text`` with the ``runs`` in it marked; it begins at ``offset`` of the text they were found in."""
+    """Return ``text`` with the ``runs`` in it marked; it begins at ``offset`` of the text they were found
+    in."""
     parts, end = [], 0
     for start, stop, other in runs:
         first, last = max(start - offset, 0), min(stop - offset, len(text))
@@ -125,7 +126,7 @@ def _find_runs(text: str, language: str) -> list[_Run]:
 
 
 def _language_of(run: re.Match[str], own: str) -> str | None:
-    """The language of a run within text in ``own``; None where ``own`` is written in that script."""
+    """Return the language of a run within text in ``own``; None where ``own`` is written in that script."""
     script = run.lastgroup or ""
     if script == "han" and _HAS_KANA.search(run.group()):
         script = "kana"

@@ -27,7 +27,7 @@ class LinkFault:
 
 
 def find_link_fault(url: str) -> LinkFault | None:
-    """What is wrong with ``url`` as a link in an email; None if nothing is.
+    """Return what is wrong with ``url`` as a link in an email; None if nothing is.
 
     Only absolute http, https and mailto links work in an email, and readers must be able to reach their host.
     """
@@ -60,7 +60,7 @@ def find_link_fault(url: str) -> LinkFault | None:
 
 
 def uses_link_shortener(url: str) -> bool:
-    """Whether ``url`` goes through one of the common link shorteners."""
+    """Return whether ``url`` goes through one of the common link shorteners."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -136,7 +136,7 @@ def _find_url_fault(url: str) -> LinkFault | None:
 
 
 def _is_ip_address(host: str) -> bool:
-    """Whether browsers read ``host`` as an IP address, as they also do for 2130706433 and 0x7f.1."""
+    """Return whether browsers read ``host`` as an IP address, as they also do for 2130706433 and 0x7f.1."""
     if re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rpartition(".")[2], re.IGNORECASE):
         return True
     try:

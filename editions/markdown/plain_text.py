@@ -21,8 +21,8 @@ _MAX_ROW = 76
 
 
 def render_plain_text(tokens: Sequence[Token]) -> str:
-    """``tokens`` as text: blank lines between paragraphs, ``•`` before items, ``> `` before quotations, the
-    address of a link in brackets after its text. Lines are not wrapped."""
+    """Return ``tokens`` as text: blank lines between paragraphs, ``•`` before items, ``> `` before
+    quotations, the address of a link in brackets after its text. Lines are not wrapped."""
     return "\n".join(_blocks(SyntaxTreeNode(tokens).children)).strip("\n")
 
 
@@ -55,7 +55,7 @@ def _block(node: SyntaxTreeNode) -> list[str]:
 
 
 def _table(rows: Sequence[SyntaxTreeNode]) -> list[str]:
-    """A line for each row; if one would be too long, a group of lines for each, with the headings."""
+    """Return a line for each row; if one would be too long, a group of lines for each, with the headings."""
     cells = [[_inline(cell.children) for cell in row.children] for row in rows]
     lines = [" | ".join(row) for row in cells]
     if len(lines) < 2 or max(map(len, lines)) <= _MAX_ROW:
@@ -72,7 +72,7 @@ def _table(rows: Sequence[SyntaxTreeNode]) -> list[str]:
 
 
 def _note(node: SyntaxTreeNode) -> list[str]:
-    """A footnote, whose further lines begin below its first word."""
+    """Return a footnote, whose further lines begin below its first word."""
     first, *others = _blocks(node.children) or [""]
     lead = " " * (first.find("]") + 2)
     return [first, *(f"{lead}{line}".rstrip() for line in others)]
@@ -123,8 +123,8 @@ def _link(words: str, url: str) -> str:
 
 
 def _printable_url(url: str) -> str:
-    """A link's address to be read or copied; of ``mailto:`` links, the email address without subject and
-    text."""
+    """Return a link's address to be read or copied; of ``mailto:`` links, the email address without subject
+    and text."""
     if not url.startswith(_MAILTO):
         return url
     written = url.removeprefix(_MAILTO).partition("?")[0]
@@ -155,16 +155,16 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-
 # A story is asked for its lead each time its edition is read, and changes seldom.
 @lru_cache(maxsize=1000)
 def find_lead(html: str) -> str:
-    """The first paragraph of ``html``, or its first item or quotation, as plain text: whole sentences of at
-    most ``MAX_LEAD_WIDTH`` columns, or if the first is longer, its beginning with an ellipsis. Empty if there
-    is none."""
+    """Return the first paragraph of ``html``, or its first item or quotation, as plain text: whole sentences
+    of at most ``MAX_LEAD_WIDTH`` columns, or if the first is longer, its beginning with an ellipsis. Empty if
+    there is none."""
     paragraphs = (_plain(found[2]) for found in _PARAGRAPH.finditer(html))
     return shorten_at_sentence(next((text for text in paragraphs if text), ""))
 
 
 def shorten_at_sentence(text: str, most: int = MAX_LEAD_WIDTH) -> str:
-    """``text`` if it is at most ``most`` columns wide, else as many whole sentences as fit; if not even one
-    of a useful length does, as many words, followed by an ellipsis."""
+    """Return ``text`` if it is at most ``most`` columns wide, else as many whole sentences as fit; if not
+    even one of a useful length does, as many words, followed by an ellipsis."""
     if _width(text) <= most:
         return text
     best = ""

@@ -334,7 +334,7 @@ def _escape(text: str) -> str:
 
 
 def _has_cjk(following: Sequence[Token], level: int) -> bool:
-    """Whether the emphasis that ``following`` begins with has Chinese, Japanese or Korean letters."""
+    """Return whether the emphasis that ``following`` begins with has Chinese, Japanese or Korean letters."""
     for token in following:
         if token.type == "em_close" and token.level == level:
             break

@@ -75,7 +75,7 @@ def arrange_tables(tokens: Sequence[Token], *, language: str) -> bool:
 
 
 def find_oversized_tables(tokens: Sequence[Token]) -> Iterator[int]:
-    """The line of each table in ``tokens`` that is wider than an email, counted from zero."""
+    """Yield the line of each table in ``tokens`` that is wider than an email, counted from zero."""
     for table in _find_tables(tokens):
         if _measure_words(table) * _SMALLER > _SHEET:
             yield table.opening.map[0] if table.opening.map else 0
@@ -102,8 +102,8 @@ def _is_numeric(column: Sequence[_Cell]) -> bool:
 
 
 def _measure(table: _Table) -> float:
-    """The least width at which ``table`` reads well, in pixels: no word broken, and a sentence not in a
-    column of one word."""
+    """Return the least width at which ``table`` reads well, in pixels: no word broken, and a sentence not in
+    a column of one word."""
     return sum(
         max(_longest_word(column), min(_READABLE, max(_text_width(cell.text) for cell in column))) + _PADDING
         for column in table.columns

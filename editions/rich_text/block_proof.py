@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\W_]+|[^\s]")
 
 
 def patch_source(source: str, *, before: str, after: str) -> str | None:
-    """``source`` with the change from ``before`` to ``after``; None where it is not found.
+    """Return ``source`` with the change from ``before`` to ``after``; None where it is not found.
 
     ``before`` says the same as ``source`` with other signs and line ends.
     """
@@ -44,7 +44,7 @@ def _count_same(one: str, other: str) -> int:
 
 
 def _find_places(before: str, source: str) -> dict[int, int]:
-    """Where the characters of ``before`` are in ``source``: those of words that both have."""
+    """Return where the characters of ``before`` are in ``source``: those of words that both have."""
     words, found = list(_WORD.finditer(before)), list(_WORD.finditer(source))
     matcher = SequenceMatcher(None, [word[0] for word in words], [word[0] for word in found], autojunk=False)
     places: dict[int, int] = {}
@@ -121,7 +121,7 @@ def write_proved(
 
 
 def measure_depth(block: Block) -> int:
-    """How deep quotations, lists and items are in each other: 1 for a quotation, 2 for a list."""
+    """Return how deep quotations, lists and items are in each other: 1 for a quotation, 2 for a list."""
     return max((measure_depth(inner) + 1 for inner in block.blocks), default=0)
 
 
@@ -151,6 +151,6 @@ def _find_source(block: Block, base: Style, references: dict[str, Any] | None) -
 
 
 def reads_as(source: str, block: Block, references: dict[str, Any] | None = None) -> bool:
-    """Whether ``source``, alone, is ``block`` and nothing else."""
+    """Return whether ``source``, alone, is ``block`` and nothing else."""
     found = read_blocks(source, references).blocks
     return len(found) == 1 and canonical_block(found[0].block) == block

@@ -79,12 +79,12 @@ def read_inline(children: Sequence[Token]) -> tuple[Text, ...]:
 
 
 def _show_tabs(text: str) -> str:
-    """``text`` as the mail shows it, in which a tab is a space."""
+    """Return ``text`` as the mail shows it, in which a tab is a space."""
     return text.replace("\t", " ")
 
 
 def sort_marks(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    """The marks as a text has them: in order, one of each kind."""
+    """Return the marks as a text has them: in order, one of each kind."""
     if len(marks) < 2:
         return tuple(marks)
     by_kind = {mark.kind: mark for mark in reversed(marks)}
@@ -107,13 +107,13 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def find_line_end(text: str) -> str:
-    """The line end that ``text`` has first; ``\\n`` if it has none."""
+    """Return the line end that ``text`` has first; ``\\n`` if it has none."""
     found = _LINE_END.search(text)
     return found[0] if found else "\n"
 
 
 def normalise_line_ends(text: str) -> str:
-    """``text`` with ``\\n`` for every kind of line end."""
+    """Return ``text`` with ``\\n`` for every kind of line end."""
     return _LINE_END.sub("\n", text) if "\r" in text else text
 
 
@@ -187,7 +187,7 @@ _Span = tuple[int, int, Block]
 
 
 def _find_spans(tokens: Sequence[Token], lines: Sequence[str]) -> list[_Span]:
-    """The blocks with their lines; those between them that are not blank are definitions."""
+    """Return the blocks with their lines; those between them that are not blank are definitions."""
     spans: list[_Span] = []
     start = reached = 0
     while start < len(tokens):

@@ -37,13 +37,15 @@ class Style:
 
 
 def detect_style(source: str) -> Style:
-    """The style of a block that is written as ``source``, as far as it can be told from its first line."""
+    """Return the style of a block that is written as ``source``, as far as it can be told from its first
+    line."""
     bullet, number = _BULLET.match(source), _NUMBER.match(source)
     return Style(bullet=bullet[1] if bullet else "-", delimiter=number[1] if number else ".")
 
 
 def list_styles(base: Style) -> Iterator[Style]:
-    """All styles to try, beginning with the one that reads best; none has fewer backslashes than ``base``."""
+    """Yield all styles to try, beginning with the one that reads best; none has fewer backslashes than
+    ``base``."""
     levels = list(Escapes)
     for escapes in levels[levels.index(base.escapes) :]:
         for em in ("*", "_"):
@@ -51,7 +53,7 @@ def list_styles(base: Style) -> Iterator[Style]:
 
 
 def other_style(style: Style) -> Style:
-    """``style`` with other signs for lists."""
+    """Return ``style`` with other signs for lists."""
     return replace(style, bullet=_OTHER[style.bullet], delimiter=_OTHER[style.delimiter])
 
 
@@ -74,7 +76,6 @@ _BARE_HREF = re.compile(r"[^\s<>\x00-\x1f]+")
 
 
 def write_inline(texts: tuple[Text, ...], style: Style) -> str:
-    """``texts`` as Markdown, with ``\\n`` after each line break."""
     lines: list[str] = []
     written: list[str] = []
     opened: list[Mark] = []
@@ -98,7 +99,8 @@ def write_inline(texts: tuple[Text, ...], style: Style) -> str:
 
 
 def _marks_at(texts: tuple[Text, ...], place: int, opened: Sequence[Mark]) -> list[Mark]:
-    """The marks of a text that have signs around it; those of a line break are what stays open over it."""
+    """Return the marks of a text that have signs around it; those of a line break are what stays open over
+    it."""
     text = texts[place]
     if text is not BREAK:
         written = {MarkKind.code, MarkKind.link} if _is_autolink(texts, place) else {MarkKind.code}
@@ -157,7 +159,7 @@ def _is_balanced(href: str) -> bool:
 
 
 def _is_autolink(texts: tuple[Text, ...], place: int) -> bool:
-    """Whether the text is a link that shows its whole address."""
+    """Return whether the text is a link that shows its whole address."""
     text = texts[place]
     link = text.marks[0] if text.marks else None
     if link is None or link.kind is not MarkKind.link or link.title or text.is_code:
@@ -181,7 +183,7 @@ def _write_text(texts: tuple[Text, ...], place: int, style: Style) -> str:
 
 
 def escape_text(text: str, escapes: Escapes) -> str:
-    """``text`` with a backslash before the characters that ``escapes`` says."""
+    """Return ``text`` with a backslash before the characters that ``escapes`` says."""
     if escapes is Escapes.none:
         return text
     if escapes is Escapes.heavy:
@@ -190,7 +192,8 @@ def escape_text(text: str, escapes: Escapes) -> str:
 
 
 def _encode_spaces(text: str, *, first: bool, last: bool) -> str:
-    """``text`` with wide and unbreakable spaces at the ends of a line as entities: the parser drops them."""
+    """Return ``text`` with wide and unbreakable spaces at the ends of a line as entities: the parser drops
+    them."""
     if first:
         text = _SPACE_AT_START.sub(_as_entities, text)
     return _SPACE_AT_END.sub(_as_entities, text) if last else text
@@ -211,7 +214,7 @@ def _write_code(code: str) -> str:
 
 
 def _finish_line(written: Sequence[str], style: Style) -> str:
-    """A line of text, which begins no block."""
+    """Return a line of text, which begins no block."""
     line = "".join(written)
     if style.escapes is Escapes.none or not (found := _LINE_START.match(line)):
         return line
@@ -221,7 +224,7 @@ def _finish_line(written: Sequence[str], style: Style) -> str:
 
 
 def write_block(block: Block, style: Style) -> str:
-    """The Markdown of a block in its canonical form, without a line end after it."""
+    """Return the Markdown of a block in its canonical form, without a line end after it."""
     match block.kind:
         case BlockKind.raw:
             return block.source

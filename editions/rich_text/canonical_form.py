@@ -18,7 +18,7 @@ from editions.rich_text.nodes import (
 
 
 def trim_emphasis(texts: Sequence[Text], is_edge: Callable[[str], bool]) -> list[Text]:
-    """``texts`` with no emphasis on characters at its ends for which ``is_edge`` holds."""
+    """Return ``texts`` with no emphasis on characters at its ends for which ``is_edge`` holds."""
     trimmed = [*texts]
     for kind in EMPHASIS:
         if any(text.has(kind) for text in trimmed):
@@ -27,8 +27,8 @@ def trim_emphasis(texts: Sequence[Text], is_edge: Callable[[str], bool]) -> list
 
 
 def draw_in_emphasis(block: Block) -> Block:
-    """``block`` with emphasis that neither begins nor ends with punctuation, which Markdown cannot write
-    everywhere: ``**“so”**called`` would show its asterisks."""
+    """Return ``block`` with emphasis that neither begins nor ends with punctuation, which Markdown cannot
+    write everywhere: ``**“so”**called`` would show its asterisks."""
     if block.kind in TEXT_KINDS:
         return block._replace(texts=tuple(trim_emphasis(block.texts, _is_punctuation_or_space)))
     return block._replace(blocks=tuple(map(draw_in_emphasis, block.blocks)))
@@ -61,7 +61,7 @@ def _trim_run(run: Sequence[Text], kind: MarkKind, is_edge: Callable[[str], bool
 def _split_edge(
     run: Sequence[Text], kind: MarkKind, is_edge: Callable[[str], bool]
 ) -> tuple[list[Text], list[Text]]:
-    """The beginning of ``run`` without the mark, and the rest of it."""
+    """Return the beginning of ``run`` without the mark, and the rest of it."""
     edge: list[Text] = []
     for place, text in enumerate(run):
         if text is BREAK:
@@ -92,12 +92,13 @@ _ONE_LINE = frozenset({BlockKind.heading, BlockKind.horizontal_rule})
 
 
 def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """The canonical form of blocks beside each other: empty paragraphs and empty raw blocks are left out."""
+    """Return the canonical form of blocks beside each other: empty paragraphs and empty raw blocks are left
+    out."""
     return tuple(canonical for block in blocks if not _is_empty(canonical := canonical_block(block)))
 
 
 def canonical_block(block: Block) -> Block:
-    """The canonical form of a block.
+    """Return the canonical form of a block.
 
     Spaces at the ends of lines are not there, nor is emphasis on spaces at its ends. Links are as the parser
     reads them. Lists are tight only if Markdown has such a tight list, and loose likewise.
@@ -143,7 +144,7 @@ def _is_tight(wanted: bool, items: Sequence[Block]) -> bool:
 
 
 def _follows_closely(before: Block, after: Block) -> bool:
-    """Whether Markdown needs no blank line between two blocks of an item."""
+    """Return whether Markdown needs no blank line between two blocks of an item."""
     if before.kind in _ONE_LINE:
         return True
     if before.kind is not BlockKind.paragraph:
@@ -154,7 +155,7 @@ def _follows_closely(before: Block, after: Block) -> bool:
 
 
 def has_broken_heading(block: Block) -> bool:
-    """Whether there is a line break in a heading, which Markdown does not have."""
+    """Return whether there is a line break in a heading, which Markdown does not have."""
     if block.kind is BlockKind.heading:
         return BREAK in block.texts
     return any(map(has_broken_heading, block.blocks))
@@ -182,7 +183,7 @@ def _normalise_links(text: Text) -> Text:
 
 
 def _strip_lines(texts: Sequence[Text]) -> Iterator[Text]:
-    """``texts`` without spaces at the beginning and the end of each line."""
+    """Yield ``texts`` without spaces at the beginning and the end of each line."""
     lines: list[list[Text]] = [[]]
     for text in texts:
         if text is BREAK:

@@ -42,7 +42,7 @@ class Assembly:
         self._close = True
 
     def join(self) -> str:
-        """The body.
+        """Return the body.
 
         Raises:
             UnwritableError: it is too long, or blocks cannot be beside each other as the document has them.
@@ -135,7 +135,7 @@ class Assembly:
         return source if self._line_end == "\n" else source.replace("\n", self._line_end)
 
     def _find_wrong(self, markdown: str) -> list[int]:
-        """The places of the parts that ``markdown`` does not say."""
+        """Return the places of the parts that ``markdown`` does not say."""
         found = read_blocks(markdown).blocks
         wrong: list[int] = []
         line = reached = 0
@@ -162,7 +162,7 @@ def _sign(part: Part, style: Style) -> str:
 
 
 def find_origins(wanted: Sequence[Block], former: Sequence[Block]) -> list[int | None]:
-    """For each block that is wanted, the place of the block that it was; None for a new one.
+    """Return for each block that is wanted, the place of the block that it was; None for a new one.
 
     Blocks that are the same come first, in order and then wherever they were moved to. What is left in the
     same place of both is the same block with another text.

@@ -47,7 +47,7 @@ _ANYWHERE = frozenset(BlockKind) - {BlockKind.list_item}
 
 
 def encode_document(blocks: Sequence[Block]) -> dict[str, Any]:
-    """The document of ``blocks``; an empty one has an empty paragraph, to write in."""
+    """Return the document of ``blocks``; an empty one has an empty paragraph, to write in."""
     content = [_encode_block(block) for block in blocks]
     return {"type": "doc", "content": content or [{"type": BlockKind.paragraph.value}]}
 
@@ -90,7 +90,7 @@ def _encode_mark(mark: Mark) -> dict[str, Any]:
 
 
 def decode_document(document: Mapping[str, Any]) -> tuple[Block, ...]:
-    """The blocks of a document, of which nothing is believed.
+    """Return the blocks of a document, of which nothing is believed.
 
     Raises:
         DocumentSchemaError: it has something that the editor does not make.

@@ -13,17 +13,9 @@ class MarkKind(StrEnum):
     """What text is marked as, from the outermost mark to the innermost."""
 
     link = "link"
-    """It leads to an address."""
-
     em = "em"
-    """Emphasis, in italics."""
-
     strong = "strong"
-    """Strong emphasis, in bold."""
-
     strike = "strike"
-    """Struck through."""
-
     code = "code"
     """Code, whose characters mean themselves."""
 
@@ -53,7 +45,6 @@ class Text(NamedTuple):
         return bool(self.marks) and self.marks[-1].kind is MarkKind.code
 
     def has(self, kind: MarkKind) -> bool:
-        """Whether it is marked as ``kind``."""
         return any(mark.kind is kind for mark in self.marks)
 
 
@@ -70,7 +61,7 @@ def append_text(texts: list[Text], text: Text) -> None:
 
 
 def merge_texts(texts: Iterable[Text]) -> list[Text]:
-    """``texts`` without empty ones, and neighbours with the same marks as one."""
+    """Return ``texts`` without empty ones, and neighbours with the same marks as one."""
     merged: list[Text] = []
     for text in texts:
         append_text(merged, text)
@@ -78,26 +69,12 @@ def merge_texts(texts: Iterable[Text]) -> list[Text]:
 
 
 class BlockKind(StrEnum):
-    """What a block is."""
-
     paragraph = "paragraph"
-    """Text."""
-
     heading = "heading"
-    """A heading of one of two levels."""
-
     blockquote = "blockquote"
-    """A quotation: blocks."""
-
     horizontal_rule = "horizontal_rule"
-    """A line across."""
-
     bullet_list = "bullet_list"
-    """Items with bullets."""
-
     ordered_list = "ordered_list"
-    """Items with numbers."""
-
     list_item = "list_item"
     """An item of a list: blocks, the first of which is a paragraph."""
 
@@ -109,14 +86,8 @@ class RawReason(StrEnum):
     """Why a block is raw."""
 
     table = "table"
-    """A table."""
-
     code = "code"
-    """A block of code."""
-
     html = "html"
-    """HTML, which an email must not have."""
-
     picture = "picture"
     """It has a picture, which belongs in the front matter."""
 
@@ -130,8 +101,6 @@ class RawReason(StrEnum):
     """A heading of another level than the two that a story has."""
 
     lettered_list = "lettered-list"
-    """A list with letters or roman numerals."""
-
     link = "link"
     """It has a link that must not be opened, such as ``javascript:``."""
 
@@ -189,7 +158,7 @@ _SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms", "ftp", "ftps"})
 
 
 def is_editable_link(href: str) -> bool:
-    """Whether ``href`` runs nothing when it is opened: it has no scheme such as ``javascript:``.
+    """Return whether ``href`` runs nothing when it is opened: it has no scheme such as ``javascript:``.
 
     ``example.org:8080`` begins with the name of a host and no scheme.
     """
@@ -198,7 +167,7 @@ def is_editable_link(href: str) -> bool:
 
 
 def normalise_href(href: str) -> str:
-    """``href`` as the parser reads it: percent-encoded, with the host in ASCII."""
+    """Return ``href`` as the parser reads it: percent-encoded, with the host in ASCII."""
     return _parser().normalizeLink(href.strip())
 
 

@@ -130,7 +130,8 @@ def _parse(
 
 
 def _anchor(name: str) -> str:
-    """What tells the footnotes of the file ``name`` from others: its slug, or nothing for the letter."""
+    """Return what tells the footnotes of the file ``name`` from others: its slug, or nothing for the
+    letter."""
     found = re.search(rf"^{STORIES_FOLDER}/\d*-?([^./]+)", name)
     return found[1] if found else ""
 
@@ -179,7 +180,7 @@ class EditionDocuments:
     stories: Sequence[StoryDocuments]
 
     def list_missing(self, language: str) -> list[str]:
-        """The parts of the edition that are missing in ``language``: files, and the letter."""
+        """Return the parts of the edition that are missing in ``language``: files, and the letter."""
         missing = [
             f"{STORIES_FOLDER}/{story.number}-{story.slug}.{language}.md"
             for story in self.stories
@@ -193,7 +194,7 @@ class EditionDocuments:
         return missing
 
     def complete_languages(self) -> tuple[str, ...]:
-        """The languages that the edition is complete in, its own first."""
+        """Return the languages that the edition is complete in, its own first."""
         if self.edition is None:
             return ()
         return (
@@ -203,10 +204,10 @@ class EditionDocuments:
 
 
 def make_error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
-    """A problem of ``document`` that keeps the edition from being sent."""
+    """Return a problem of ``document`` that keeps the edition from being sent."""
     return Problem(path=document.name, line=line, level=Level.error, code=code, message=message)
 
 
 def make_warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
-    """A problem of ``document`` with which the edition can be sent."""
+    """Return a problem of ``document`` with which the edition can be sent."""
     return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

@@ -21,7 +21,7 @@ FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
 
 
 def validation_error(code: str, reason: str) -> PydanticCustomError:
-    """An error that becomes a problem with this ``code`` and the message ``reason``."""
+    """Return an error that becomes a problem with this ``code`` and the message ``reason``."""
     return PydanticCustomError(code, "{reason}", {"reason": reason})
 
 
@@ -181,7 +181,8 @@ def _read_no_statement(value: Any) -> Any:
 
 
 def _pattern_schema(pattern: str) -> WithJsonSchema:
-    """A pattern for the JSON Schema, for editors; whether the value exists is only checked on reading."""
+    """Return a pattern for the JSON Schema, for editors; whether the value exists is only checked on
+    reading."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 

@@ -68,7 +68,8 @@ def _match_story_name(name: str) -> re.Match[str] | None:
 
 
 def leads_outside(folder: Path, name: str) -> bool:
-    """Whether the file ``name`` of ``folder`` is, or is behind, a link to a place outside the folder."""
+    """Return whether the file ``name`` of ``folder`` is, or is behind, a link to a place outside the
+    folder."""
     path = str(folder)
     for part in name.split("/"):
         path = f"{path}/{part}"
@@ -119,7 +120,7 @@ class _FolderScanner:
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
 
     def list_names(self, name: str) -> list[str]:
-        """The names in a folder of the edition, sorted, without those of file managers."""
+        """Return the names in a folder of the edition, sorted, without those of file managers."""
         path = self.folder / name
         try:
             # Not iterdir(): an entry knows its kind, and making a Path of each took longer than reading them.
@@ -274,7 +275,8 @@ class _FolderScanner:
         )
 
     def _suggest_name(self, name: str) -> str:
-        """A valid name for the story ``name``: with its own number, or else the next free multiple of ten."""
+        """Return a valid name for the story ``name``: with its own number, or else the next free multiple of
+        ten."""
         stem = name.rpartition(".")[0].lower()
         number_match = re.match(r"\d+", stem)
         slug = re.sub(r"[^a-z0-9]+", "-", stem[number_match.end() :] if number_match else stem).strip("-")
@@ -338,10 +340,10 @@ class _FolderScanner:
 
 
 def _is_system_file(name: str) -> bool:
-    """Whether ``name`` is hidden, or was left by a file manager or an editor."""
+    """Return whether ``name`` is hidden, or was left by a file manager or an editor."""
     return name.startswith(".") or name.endswith("~") or name.lower() in _SYSTEM_FILES
 
 
 def is_slug(name: str) -> bool:
-    """Whether an edition's folder may be called ``name``, which becomes part of a web address."""
+    """Return whether an edition's folder may be called ``name``, which becomes part of a web address."""
     return bool(_SLUG.fullmatch(name))

@@ -35,13 +35,13 @@ class FrontMatter:
     body_line: int
 
     def line_of(self, *key_path: str | int) -> int:
-        """The line of the key path, or of the nearest one around it that exists."""
+        """Return the line of the key path, or of the nearest one around it that exists."""
         while key_path and key_path not in self.lines:
             key_path = key_path[:-1]
         return self.lines.get(key_path, 1)
 
     def value(self, *key_path: str | int) -> YamlValue:
-        """The value at the key path; an empty text when there is none."""
+        """Return the value at the key path; an empty text when there is none."""
         value: YamlValue = self.values or {}
         for part in key_path:
             if isinstance(value, dict) and isinstance(part, str):
@@ -53,12 +53,12 @@ class FrontMatter:
         return value
 
     def text(self, *key_path: str | int) -> str:
-        """The text at the key path on one line; empty when there is none."""
+        """Return the text at the key path on one line; empty when there is none."""
         value = self.value(*key_path)
         return " ".join(value.split()) if isinstance(value, str) else ""
 
     def item_paths(self, key: str) -> list[KeyPath]:
-        """The key paths of the items of ``key``, which may be a list or a single item."""
+        """Return the key paths of the items of ``key``, which may be a list or a single item."""
         written = self.value(key)
         return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
 
@@ -214,7 +214,7 @@ def _describe_value(front_matter: FrontMatter, key_path: tuple[int | str, ...]) 
 
 
 def _dotted_path(key_path: tuple[int | str, ...]) -> str:
-    """``("read_more", 1, "url")`` as ``read_more[2].url``, counting from one as people do."""
+    """Return ``("read_more", 1, "url")`` as ``read_more[2].url``, counting from one as people do."""
     text = ""
     for part in key_path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
@@ -229,7 +229,7 @@ def _model_at(schema: type[BaseModel], key_path: tuple[int | str, ...]) -> type[
 
 
 def find_model(annotation: Any) -> type[BaseModel] | None:
-    """The model in an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
+    """Return the model in an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(find_model, get_args(annotation))), None)
@@ -247,8 +247,8 @@ _NEEDED = frozenset({"language"})
 
 
 def repair_header(schema: type[H], values: Mapping[str, Any] | None, *, sectors: Collection[str]) -> H | None:
-    """The front matter ``values`` as a ``schema``, without the keys and items that are wrong, and with “…”
-    for required texts. None if what is wrong cannot be left out."""
+    """Return the front matter ``values`` as a ``schema``, without the keys and items that are wrong, and with
+    “…” for required texts. None if what is wrong cannot be left out."""
     written: dict[str, Any] = deepcopy(dict(values or {}))
     for _ in range(_MAX_ROUNDS):
         try:
@@ -265,7 +265,7 @@ def repair_header(schema: type[H], values: Mapping[str, Any] | None, *, sectors:
 
 
 def _find_target(detail: ErrorDetails) -> tuple[tuple[int | str, ...], bool]:
-    """The key path to mend, and whether to put something in its place."""
+    """Return the key path to mend, and whether to put something in its place."""
     path = detail["loc"]
     path = path[:-1] if path and path[-1] == "[key]" else path
     if detail["type"] != "missing":

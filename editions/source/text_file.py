@@ -33,7 +33,7 @@ _unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCa
 
 
 def text_digest(text: str) -> str:
-    """A short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
+    """Return a short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
 
     A translation has the digest of its original in ``translated_from``.
     """
@@ -41,7 +41,7 @@ def text_digest(text: str) -> str:
 
 
 def normalise_line_ends(text: str) -> str:
-    """``text`` without a byte order mark, with ``\\n`` for every kind of line end."""
+    """Return ``text`` without a byte order mark, with ``\\n`` for every kind of line end."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 

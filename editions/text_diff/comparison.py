@@ -17,14 +17,10 @@ _FRONT_MATTER_FENCE = "---"
 
 
 class BlockKind(StrEnum):
-    """What a block is."""
-
     header = "header"
     """A part of the front matter."""
 
     text = "text"
-    """A paragraph, heading, quotation, table or anything else of the body."""
-
     list_item = "list-item"
     """An item of a list."""
 
@@ -51,7 +47,7 @@ def split_blocks(text: str) -> tuple[Block, ...]:
 
 
 def _find_end_of_front_matter(lines: list[str]) -> int:
-    """How many lines belong to the front matter, with the blank ones after it; 0 if there is none."""
+    """Return how many lines belong to the front matter, with the blank ones after it; 0 if there is none."""
     if not lines or lines[0].rstrip() != _FRONT_MATTER_FENCE:
         return 0
     end = next((number for number, line in enumerate(lines) if number and _is_fence(line)), None)
@@ -118,7 +114,7 @@ def _is_closing(taken: list[str], line: str) -> bool:
 
 
 def _follow_fence(fence: str, line: str) -> str:
-    """The marks that have to close the fenced code in which the next line is; "" if it is in none."""
+    """Return the marks that have to close the fenced code in which the next line is; "" if it is in none."""
     found = _FENCE.match(line)
     if fence:
         return "" if _closes(fence, line) else fence
@@ -142,19 +138,10 @@ _MAX_PAIRS = 900
 
 
 class ChangeKind(StrEnum):
-    """What happened to a block."""
-
     same = "same"
-    """Nothing, but for space around it."""
-
     changed = "changed"
-    """Some of its words have changed."""
-
     added = "added"
-    """It is new."""
-
     removed = "removed"
-    """It is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +223,7 @@ def _align_changed(old: Sequence[Block], new: Sequence[Block]) -> Iterator[Align
 
 
 def _pair_alike(old: Sequence[Block], new: Sequence[Block]) -> list[tuple[int, int]]:
-    """The blocks that are most alike, in order: the pairs with the largest sum of likeness."""
+    """Return the blocks that are most alike, in order: the pairs with the largest sum of likeness."""
     if len(old) * len(new) > _MAX_PAIRS:
         # Of very many, only those with the same place are compared.
         beside = enumerate(zip(old, new, strict=False))
@@ -270,7 +257,6 @@ def _count_tokens(block: Block) -> Counter[str]:
 
 
 def _measure(old: Block, new: Block, words: Counter[str], words_new: Counter[str]) -> float:
-    """How alike two blocks are, from 0 to 1, by the words that both have."""
     if (old.kind is BlockKind.header) is not (new.kind is BlockKind.header):
         return 0.0
     if old.key or new.key:

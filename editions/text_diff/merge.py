@@ -11,30 +11,17 @@ class MergeKind(StrEnum):
     """Who changed a part."""
 
     same = "same"
-    """Nobody."""
-
     mine = "mine"
-    """Only the one who merges."""
-
     theirs = "theirs"
-    """Only the other."""
-
     both = "both"
-    """Both, in the same way."""
-
     conflict = "conflict"
-    """Both, and differently: one has to choose."""
 
 
 class MergeChoice(StrEnum):
     """What is taken of a conflict."""
 
     mine = "mine"
-    """The text of the one who merges."""
-
     theirs = "theirs"
-    """The text of the other."""
-
     both = "both"
     """Both, one's own first."""
 
@@ -51,7 +38,6 @@ class MergePart:
 
     @property
     def key(self) -> str:
-        """The key of the front matter, "" for the body."""
         return next((block.key for block in (*self.mine, *self.theirs, *self.base) if block.key), "")
 
     @property
@@ -97,12 +83,11 @@ def merge_texts(base: str | None, mine: str, theirs: str) -> tuple[MergePart, ..
 
 
 def list_conflicts(parts: Sequence[MergePart]) -> list[int]:
-    """The places of the parts that have to be chosen."""
     return [number for number, part in enumerate(parts) if part.kind is MergeKind.conflict]
 
 
 def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice]) -> str:
-    """The merged text, with the choice for the place of each conflict.
+    """Return the merged text, with the choice for the place of each conflict.
 
     Raises:
         UnsettledError: a conflict has no choice.
@@ -117,7 +102,7 @@ def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice])
 
 
 def _lay_out(bases: Sequence[Block], text: str) -> tuple[list[tuple[Block, ...]], list[tuple[Block, ...]]]:
-    """What became of each block of the base, and what was inserted before each and at the end."""
+    """Return what became of each block of the base, and what was inserted before each and at the end."""
     kept: list[tuple[Block, ...]] = []
     inserted: list[list[Block]] = [[] for _ in range(len(bases) + 1)]
     for pair in align_blocks(bases, split_blocks(text)):

@@ -32,7 +32,7 @@ class _Span(NamedTuple):
 
 
 def match_sequences(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Match]:
-    """The runs of items that are the same in both, in order, without overlap."""
+    """Return the runs of items that are the same in both, in order, without overlap."""
     found: list[Match] = []
     waiting = [_Span(0, len(old), 0, len(new), 0)]
     cells = _MAX_ALL_CELLS
@@ -68,7 +68,7 @@ def _trim(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span, found: 
 
 
 def _find_anchors(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span) -> list[tuple[int, int]]:
-    """The longest series of items that occur once in each, and in the same order."""
+    """Return the longest series of items that occur once in each, and in the same order."""
     olds, news = old[span.old : span.old_end], new[span.new : span.new_end]
     times, times_new = Counter(olds), Counter(news)
     places = {item: place for place, item in enumerate(news, start=span.new)}
@@ -81,7 +81,7 @@ def _find_anchors(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span)
 
 
 def _find_longest_rise(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest series of pairs whose second numbers rise (by patience sorting)."""
+    """Return the longest series of pairs whose second numbers rise (by patience sorting)."""
     tops: list[int] = []
     ends: list[int] = []
     before: list[int] = []
@@ -102,7 +102,8 @@ def _find_longest_rise(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _split(span: _Span, anchors: list[tuple[int, int]]) -> list[_Span]:
-    """The parts from each anchor to the next; the anchor at the beginning of each is found by trimming."""
+    """Return the parts from each anchor to the next; the anchor at the beginning of each is found by
+    trimming."""
     starts = [(span.old, span.new), *anchors]
     ends = [*anchors, (span.old_end, span.new_end)]
     return [
@@ -139,16 +140,9 @@ _TOKEN = re.compile(rf"[{_BY_CHARACTER}]|(?:(?![{_BY_CHARACTER}])[\w’'])+|\s+|
 
 
 class WordChangeKind(StrEnum):
-    """What happened to a run of words."""
-
     same = "same"
-    """They are in both texts."""
-
     added = "added"
-    """They are only in the new text."""
-
     deleted = "deleted"
-    """They were only in the old text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +160,7 @@ def split_words(text: str) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """How many words a text has; each character of Chinese and Japanese is one."""
+    """Return how many words a text has; each character of Chinese and Japanese is one."""
     return sum(_is_word(token) for token in split_words(text))
 
 

@@ -38,13 +38,13 @@ class TranslatedFile:
         return self.id.startswith(STORY_PREFIX)
 
     def read_translation(self) -> FrontMatter:
-        """The translation's front matter and body; empty if there is none."""
+        """Return the translation's front matter and body; empty if there is none."""
         return read_front_matter(TextFile(name=self.name, text=self.text or "---\n---\n"))[0]
 
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
-    """Every file of the edition in ``folder`` with its translation into ``language``: the edition, then its
-    stories.
+    """Yield every file of the edition in ``folder`` with its translation into ``language``: the edition, then
+    its stories.
 
     Raises:
         EditionError: a file cannot be read.
@@ -100,7 +100,6 @@ def export_texts(folder: Path, language: str) -> Exchange:
 
 
 def make_units(file: TranslatedFile) -> FileUnits:
-    """The units of one file."""
     return FileUnits(
         id=file.id,
         name=file.original.name,

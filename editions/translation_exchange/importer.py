@@ -135,7 +135,7 @@ class _Import:
         self.problems.append(ExchangeProblem(place=unit.place, message=message))
 
     def _write(self, file: TranslatedFile, units: Mapping[str, ReturnedUnit]) -> str | None:
-        """The new text of a translation; None if it cannot be written, which is reported."""
+        """Return the new text of a translation; None if it cannot be written, which is reported."""
         try:
             return _write_translation(file, self.units[file.id], units)
         except (FrontMatterError, EditionError) as error:
@@ -173,14 +173,15 @@ def _write_translation(file: TranslatedFile, known: FileUnits, units: Mapping[st
 
 
 def _required_fields(file: TranslatedFile) -> dict[str, str]:
-    """What a new translation must have to be read, in the original's words until they are translated."""
+    """Return what a new translation must have to be read, in the original's words until they are
+    translated."""
     schema = StoryTranslation if file.is_story else EditionTranslation
     needed = [name for name, field in schema.model_fields.items() if field.is_required()]
     return {name: file.front_matter.text(name) for name in needed if file.front_matter.text(name)}
 
 
 def _is_complete(known: FileUnits, units: Mapping[str, ReturnedUnit]) -> bool:
-    """Whether every text of a file has a translation now, or had one."""
+    """Return whether every text of a file has a translation now, or had one."""
     return all(unit.target or unit.id in units for unit in known.units)
 
 
@@ -195,7 +196,7 @@ def _clean(texts: Texts) -> Texts:
 
 
 def _is_same(returned: Texts, known: Texts) -> bool:
-    """Whether two texts say the same with the same marks, however they are divided."""
+    """Return whether two texts say the same with the same marks, however they are divided."""
     return _list_signs(returned) == _list_signs(known)
 
 

@@ -55,7 +55,7 @@ class Exchange:
     files: tuple[FileUnits, ...]
 
     def list_units(self) -> Iterator[tuple[FileUnits, TranslationUnit]]:
-        """Every unit with its file, in the order of the edition."""
+        """Yield every unit with its file, in the order of the edition."""
         for file in self.files:
             for unit in file.units:
                 yield file, unit
@@ -74,17 +74,17 @@ class ReturnedUnit:
 
 
 def drop_invalid(text: str) -> str:
-    """``text`` without the characters that XML 1.0 cannot have (2.2)."""
+    """Return ``text`` without the characters that XML 1.0 cannot have (2.2)."""
     return _INVALID.sub("", text)
 
 
 def plain_text(texts: Texts) -> str:
-    """``texts`` without their marks."""
+    """Return ``texts`` without their marks."""
     return "".join(text.text for text in texts)
 
 
 def normalise(texts: Texts) -> str:
-    """What is compared to find whether an original is the same: its words, whatever the spaces."""
+    """Return what is compared to find whether an original is the same: its words, whatever the spaces."""
     return " ".join(plain_text(texts).replace("\xa0", " ").split())
 
 
@@ -97,7 +97,7 @@ _NOTES = {
 
 
 def list_body_units(original: str, translation: str) -> Iterator[TranslationUnit]:
-    """The units of a body, each with its translation.
+    """Yield the units of a body, each with its translation.
 
     Where the translation is not divided as the original is, nobody can tell which paragraph is which, so the
     whole body is one unit, in Markdown.
@@ -219,8 +219,8 @@ Field = tuple[KeyPath, str]
 
 
 def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[Field]:
-    """The texts in the front matter of a story, or of the edition itself, that a translator gets: all but the
-    addresses of links."""
+    """Yield the texts in the front matter of a story, or of the edition itself, that a translator gets: all
+    but the addresses of links."""
     for text in list_translatable_texts(front_matter, is_story=is_story):
         if text.path[-1] != "url":
             note = _describe(text.path, is_story=is_story)
@@ -240,7 +240,7 @@ def _describe(path: KeyPath, *, is_story: bool) -> str:
 
 
 def _list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[KeyPath]:
-    """Where a text is: a single item may stand without a list, and of several lines, each is a text."""
+    """Yield where a text is: a single item may stand without a list, and of several lines, each is a text."""
     path = text.path
     if text.form is TextForm.lines:
         lines = front_matter.value(*path)

@@ -296,8 +296,6 @@ def _list_cells(row: etree._Element) -> list[etree._Element]:
 
 
 class _Reader:
-    """Reads rows of one document."""
-
     def __init__(self, links: Mapping[str, Relationship], exchange: Exchange) -> None:
         self._links = links
         self._by_words: dict[str, list[tuple[str, str]]] = {}
@@ -321,7 +319,8 @@ class _Reader:
             yield ReturnedUnit(file_id=file_id, id=unit_id, source=source, target=target, place=place)
 
     def _read_original(self, cell: etree._Element) -> tuple[str, Texts]:
-        """The hidden id, and the original: what is in the cell after the paragraph of the id and the note."""
+        """Return the hidden id, and the original: what is in the cell after the paragraph of the id and the
+        note."""
         paragraphs = cell.findall(f"{_W}p")
         hidden = "".join(
             words.text or ""

@@ -42,13 +42,13 @@ class InlineCodes:
     marks: list[Mark] = field(default_factory=list)
 
     def number(self, mark: Mark) -> int:
-        """The number of ``mark``, from 1."""
+        """Return the number of ``mark``, from 1."""
         if mark not in self.marks:
             self.marks.append(mark)
         return self.marks.index(mark) + 1
 
     def list_data(self) -> Iterator[tuple[str, str]]:
-        """The addresses of links, by the id that the inline elements refer to."""
+        """Yield the addresses of links, by the id that the inline elements refer to."""
         for place, mark in enumerate(self.marks, 1):
             if mark.kind is MarkKind.link:
                 yield f"d{place}", mark.href
@@ -228,7 +228,7 @@ def _read_unit(file_id: str, unit: etree._Element) -> ReturnedUnit:
 
 
 def _list_parts(unit: etree._Element) -> Iterator[etree._Element]:
-    """The segments and what is between them, in order: of the target, where a tool has changed it."""
+    """Return the segments and what is between them, in order: of the target, where a tool has changed it."""
     parts = [
         child
         for child in unit

@@ -47,6 +47,6 @@ def finding(
 
 
 def excerpt(text: str, length: int = 40) -> str:
-    """``text`` on one line, in at most ``length`` characters, for quoting."""
+    """Return ``text`` on one line, in at most ``length`` characters, for quoting."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"

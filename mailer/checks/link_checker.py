@@ -28,14 +28,8 @@ class LinkStatus(StrEnum):
     """The result of testing a link; each value except the first is the code of a check."""
 
     ok = "fine"
-    """The page responded."""
-
     broken = "link-broken"
-    """The page returned an error."""
-
     unreachable = "link-unreachable"
-    """There was no response."""
-
     refused = "link-refused"
     """Its address is not one that we contact."""
 

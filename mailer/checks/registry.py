@@ -46,7 +46,7 @@ class Feature:
 
 @cache
 def known_features() -> Mapping[tuple[str, str], Feature]:
-    """The table, by kind (``element``, ``property``, ``value``, ``at-rule``, ``pseudo``) and name."""
+    """Return the table, by kind (``element``, ``property``, ``value``, ``at-rule``, ``pseudo``) and name."""
     data = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {
         (kind, name): Feature(
@@ -62,7 +62,6 @@ def known_features() -> Mapping[tuple[str, str], Feature]:
 
 
 def describe_check(check: Check) -> str:
-    """The page of one check."""
     where = "files" if check.code in SOURCE_CHECKS else "finished mail"
     number = f", number {check.number} of 39" if check.number else ""
     lines = [
@@ -96,7 +95,7 @@ def _describe_switch(check: Check) -> str:
 
 
 def describe_checks() -> str:
-    """The index: a table of all checks by number, those that are only about the files last."""
+    """Return the index: a table of all checks by number, those that are only about the files last."""
     ordered = sorted(CHECKS.values(), key=lambda check: (check.number or 99, check.code))
     rows = [
         f"| {check.number or '–'} | [{check.code}]({check.code}.md) | {check.level} | {check.title} |"
@@ -124,7 +123,7 @@ def describe_checks() -> str:
 
 
 def describe_support() -> str:
-    """The table of features, by kind."""
+    """Return the table of features, by kind."""
     lines = [
         "# What email programs support",
         "",
@@ -158,6 +157,6 @@ def _describe_features(features: Iterable[Feature]) -> Iterable[str]:
 
 
 def list_pages() -> dict[str, str]:
-    """Every generated page, by its file name in ``docs/checks/``."""
+    """Return every generated page, by its file name in ``docs/checks/``."""
     pages = {f"{code}.md": describe_check(check) for code, check in CHECKS.items()}
     return {"README.md": describe_checks(), "support.md": describe_support(), **pages}

@@ -74,7 +74,8 @@ class _SourceFile:
         return None if place < 0 else SourceLine(self.name, bisect_right(starts, place))
 
     def _find_signs(self, signs: str) -> SourceLine | None:
-        """For a text of signs more than of letters, such as ``{{``: letters alone stand in many places."""
+        """Return for a text of signs more than of letters, such as ``{{``: letters alone stand in many
+        places."""
         is_telling = len(signs) > 1 and not signs.replace(" ", "").isalnum()
         place = self.text.find(signs) if is_telling else -1
         return SourceLine(self.name, self.text.count("\n", 0, place) + 1) if place >= 0 else None
@@ -117,7 +118,7 @@ class SourceLines:
             yield _SourceFile(name, found["slug"] or "", language, text)
 
     def locate(self, place: Place, language: str) -> SourceLine:
-        """The line that ``place``, in an email in ``wording``, comes from.
+        """Return the line that ``place``, in an email in ``wording``, comes from.
 
         For a place in a story whose words are not found, that is the first line of the story's file; outside
         the stories it is :data:`UNKNOWN_LINE`.
@@ -132,8 +133,8 @@ class SourceLines:
         return SourceLine(files[0].name, 1)
 
     def _list_files(self, story: str, language: str) -> Sequence[_SourceFile]:
-        """The files that a text of ``story``, or of the edition outside its stories, can come from: the
-        translation into ``wording`` first, then the original."""
+        """Return the files that a text of ``story``, or of the edition outside its stories, can come from:
+        the translation into ``wording`` first, then the original."""
         translation, original = (
             [file for file in self._files if file.slug == story and file.language == wanted]
             for wanted in (language, "")
@@ -141,12 +142,12 @@ class SourceLines:
         return (*translation, *original)
 
     def locate_link(self, link: str) -> SourceLine:
-        """The first line that contains ``link``, stories first."""
+        """Return the first line that contains ``link``, stories first."""
         files = sorted(self._files, key=lambda file: not file.slug)
         return _first(file.find_link(link) for file in files) or UNKNOWN_LINE
 
     def contains(self, text: str) -> bool:
-        """Whether ``text`` stands in one of the files, sign for sign."""
+        """Return whether ``text`` stands in one of the files, sign for sign."""
         return any(text in file.text for file in self._files)
 
 
@@ -201,8 +202,8 @@ _MAX_OTHER_LINES = 3
 
 
 def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> list[Problem]:
-    """All errors and warnings in any of ``mails``, the distinct emails of one edition, with the file and line
-    of ``source`` that each comes from.
+    """Return all errors and warnings in any of ``mails``, the distinct emails of one edition, with the file
+    and line of ``source`` that each comes from.
 
     What several of them have in common is one problem, which states which ones or how many.
     """
@@ -216,7 +217,8 @@ def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> lis
 
 
 def run_checks(mail: Mail) -> list[Finding]:
-    """Every finding of every check for one email, without duplicates: the same in several places is one."""
+    """Return every finding of every check for one email, without duplicates: the same in several places is
+    one."""
     parsed = ParsedMail(mail)
     faults: dict[tuple[str, str], Finding] = {}
     for question in _RULES:
@@ -236,7 +238,7 @@ def _is_written(finding: Finding, source: SourceLines) -> bool:
 def _merge_findings(
     occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail], source: SourceLines | None
 ) -> Problem:
-    """One problem for the same finding in several emails, in the words of the heaviest."""
+    """Return one problem for the same finding in several emails, in the words of the heaviest."""
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
     where = _describe_scope([mail for mail, _ in occurrences], worst, mails)
     lines = _list_lines([(worst, finding), *occurrences], source) if source else []
@@ -252,7 +254,7 @@ def _merge_findings(
 
 
 def _list_lines(occurrences: Iterable[tuple[Mail, Finding]], source: SourceLines) -> list[SourceLine]:
-    """The lines that a finding comes from, in the order of ``occurrences``."""
+    """Return the lines that a finding comes from, in the order of ``occurrences``."""
     lines = dict.fromkeys(
         source.locate(place, mail.language) for mail, finding in occurrences for place in finding.places
     )
@@ -260,7 +262,7 @@ def _list_lines(occurrences: Iterable[tuple[Mail, Finding]], source: SourceLines
 
 
 def _describe_others(others: Sequence[SourceLine]) -> str:
-    """The end of a message, if the same was found on other lines too."""
+    """Return the end of a message, if the same was found on other lines too."""
     if not others:
         return ""
     shown = [f"{path}:{line}" for path, line in others[:_MAX_OTHER_LINES]]
@@ -277,7 +279,7 @@ def _describe_others(others: Sequence[SourceLine]) -> str:
 
 
 def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:
-    """The start of a message: the language, and which of its variants unless it is all of them."""
+    """Return the start of a message: the language, and which of its variants unless it is all of them."""
     languages = {mail.language for mail in found}
     alike = [mail for mail in mails if mail.language in languages]
     if len(found) < len(alike):

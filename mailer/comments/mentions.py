@@ -39,7 +39,8 @@ class OpenMention:
 
 
 def find_mentioned(text: str, members: Sequence[Member]) -> set[int]:
-    """The numbers of the members whose names follow an ``@`` in ``text``: the longer of two that fit."""
+    """Return the numbers of the members whose names follow an ``@`` in ``text``: the longer of two that
+    fit."""
     by_name: dict[str, set[int]] = {}
     for member in members:
         by_name.setdefault(member.name.casefold(), set()).add(member.id)
@@ -52,7 +53,7 @@ def find_mentioned(text: str, members: Sequence[Member]) -> set[int]:
 
 
 def divide_text(text: str, names: Iterable[str]) -> list[TextPart]:
-    """``text`` in pieces, those that mention one of ``names`` apart."""
+    """Return ``text`` in pieces, those that mention one of ``names`` apart."""
     longest_first = sorted(names, key=len, reverse=True)
     if not longest_first:
         return [TextPart(text=text)] if text else []
@@ -130,7 +131,7 @@ def mark_read(session: Session, thread_id: int, member_id: int, *, now: datetime
 
 
 def make_story_path(edition: str, story: str) -> str:
-    """The path of the comments on a story, or on the letter, below that of Studio."""
+    """Return the path of the comments on a story, or on the letter, below that of Studio."""
     part = f"stories/{quote(story, safe='')}" if story else "letter"
     return f"/editions/{quote(edition, safe='')}/{part}/comments"
 
@@ -190,7 +191,7 @@ def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
 
 
 def _describe(session: Session, mail: CommentMail, now: datetime) -> _Mail | None:
-    """What a mail says; None if nobody needs it any more."""
+    """Return what a mail says; None if nobody needs it any more."""
     if now - mail.asked_at > _KEPT:
         return None
     found = session.exec(

@@ -27,8 +27,8 @@ class Anchor:
 
 
 def list_passages(titles: Sequence[str], body: str) -> list[str]:
-    """The text of a story as its readers see it, block by block, each on one line: its ``titles``, and the
-    paragraphs, items and headings of its Markdown ``body``."""
+    """Return the text of a story as its readers see it, block by block, each on one line: its ``titles``, and
+    the paragraphs, items and headings of its Markdown ``body``."""
     blocks = [text for found in read_blocks(body).blocks for text in _list_texts(found.block)]
     return [one for one in map(_on_one_line, [*titles, *blocks]) if one]
 
@@ -45,7 +45,7 @@ def anchor_passage(passages: Sequence[str], quote: str, *, near: int = 0) -> Anc
 
 
 def find_passage(passages: Sequence[str], anchor: Anchor) -> int | None:
-    """The block in which the passage begins now; None if its words have changed.
+    """Return the block in which the passage begins now; None if its words have changed.
 
     The block that is as it was comes first, wherever it is now, and then the nearest that has the words.
     """
@@ -55,7 +55,7 @@ def find_passage(passages: Sequence[str], anchor: Anchor) -> int | None:
 
 
 def _find_blocks(passages: Sequence[str], quote: str) -> list[int]:
-    """The blocks in which ``quote`` begins; it may go on over the ends of blocks."""
+    """Return the blocks in which ``quote`` begins; it may go on over the ends of blocks."""
     if not quote:
         return []
     text = " ".join(passages)
@@ -198,7 +198,7 @@ def list_commented_stories(session: Session, edition: str) -> list[CommentedStor
 
 
 def find_thread_place(session: Session, edition: str, thread_id: int) -> str | None:
-    """The story, "" for the letter, of a thread of ``edition``; None if it has no such thread."""
+    """Return the story, "" for the letter, of a thread of ``edition``; None if it has no such thread."""
     thread = session.get(CommentThread, thread_id)
     return thread.story if thread is not None and thread.edition == edition else None
 

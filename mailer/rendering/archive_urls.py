@@ -7,7 +7,7 @@ DIGEST_DIGITS = 16
 
 
 def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
-    """The address of an edition in the archive, below ``base_url``.
+    """Return the address of an edition in the archive, below ``base_url``.
 
     With the ``digest`` of its content it is the address used in the email. That one opens the edition for
     everyone who has the email, even if it is not in an archive; it cannot be guessed without the content.
@@ -16,20 +16,22 @@ def archive_url(base_url: str, edition: str, language: str, digest: str = "") ->
 
 
 def story_url(base_url: str, edition: str, language: str, story: str, version: str = "") -> str:
-    """The address of one story of an edition in the archive; ``version`` is a :func:`version_query`."""
+    """Return the address of one story of an edition in the archive; ``version`` is a
+    :func:`version_query`."""
     return f"{archive_url(base_url, edition, language)}/{quote(story, safe='')}{version}"
 
 
 def version_query(digest: str) -> str:
-    """The query that opens the pages of an edition outside the archive; empty without its ``digest``."""
+    """Return the query that opens the pages of an edition outside the archive; empty without its
+    ``digest``."""
     return f"?v={digest[:DIGEST_DIGITS]}" if digest else ""
 
 
 def verify_url(base_url: str) -> str:
-    """The address of the page that tells whether a message is from us."""
+    """Return the address of the page that tells whether a message is from us."""
     return f"{base_url}/verify"
 
 
 def verify_place(base_url: str) -> str:
-    """The same address as people read and type it: ``news.example.org/verify``."""
+    """Return the same address as people read and type it: ``news.example.org/verify``."""
     return verify_url(base_url).partition("://")[2]

@@ -90,12 +90,13 @@ class CompiledEdition:
         return self.variant_for(NO_INTERESTS)
 
     def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:
-        """The variant for a reader with these ``interests``; ``named`` if the reader's name is known."""
+        """Return the variant for a reader with these ``interests``; ``named`` if the reader's name is
+        known."""
         stories = choose_stories(self.stories, interests, self.personalise)
         return Variant(language=self.language, stories=stories, named=named)
 
     def assemble(self, variant: Variant) -> AssembledMail:
-        """The email of ``variant``, which must be of this language."""
+        """Return the email of ``variant``, which must be of this language."""
         selection = self.select(variant)
         return AssembledMail(
             html=join_text(self.html_parts, selection, markup=True),
@@ -103,7 +104,8 @@ class CompiledEdition:
         )
 
     def locate_stories(self, variant: Variant) -> tuple[tuple[StorySpan, ...], tuple[StorySpan, ...]]:
-        """Where the stories are in the HTML and in the text that :meth:`assemble` makes of ``variant``."""
+        """Return where the stories are in the HTML and in the text that :meth:`assemble` makes of
+        ``variant``."""
         selection = self.select(variant)
         return (
             locate_stories(self.html_parts, selection, markup=True),
@@ -111,7 +113,6 @@ class CompiledEdition:
         )
 
     def select(self, variant: Variant) -> Selection:
-        """The fragments of this edition that ``variant`` contains."""
         return select_fragments(
             variant, self.stories, one_story=self.one_story, many_stories=self.many_stories
         )
@@ -126,12 +127,10 @@ class CompiledEdition:
 
     @cached_property
     def html_body(self) -> EncodedBody:
-        """The HTML part for the wire."""
         return EncodedBody(self.html_parts, markup=True)
 
     @cached_property
     def text_body(self) -> EncodedBody:
-        """The text part for the wire."""
         return EncodedBody(self.text_parts, markup=False)
 
     def to_bytes(self) -> bytes:

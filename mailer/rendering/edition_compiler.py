@@ -28,8 +28,6 @@ from mailer.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class _PreparedPage:
-    """An edition laid out in one language, before a template has rendered it."""
-
     page: Page
     images: tuple[PreparedImage, ...]
     template: str
@@ -143,7 +141,7 @@ def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...
 def compile_mjml(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> str:
-    """The MJML of :func:`compile_edition` with all stories, as the templates write it; raises the same
+    """Return the MJML of :func:`compile_edition` with all stories, as the templates write it; raises the same
     errors."""
     prepared = _prepare_page(edition, settings, language=language, overrides=overrides)
     rendered = prepared.render()
@@ -197,8 +195,8 @@ def _load_theme_bundle(
     stamps: FileStamps | None,
     sectors: tuple[str, ...],
 ) -> _ThemeBundle:
-    """The theme ``template`` with a colour for each of ``sectors``, and the phrases of ``language``, read
-    again unless the ``stamps`` of all templates show that nothing has changed."""
+    """Return the theme ``template`` with a colour for each of ``sectors``, and the phrases of ``language``,
+    read again unless the ``stamps`` of all templates show that nothing has changed."""
 
     def load() -> _ThemeBundle:
         theme = color_sectors(load_theme(template, overrides), sectors)

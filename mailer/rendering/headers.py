@@ -25,7 +25,7 @@ _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u20
 
 
 def write_header(name: str, value: str) -> str:
-    """The header field as sent, with its line end.
+    """Return the header field as sent, with its line end.
 
     Raises:
         ValueError: ``value`` would end the line early or start another header, is not ASCII, or has a line
@@ -42,7 +42,7 @@ def write_header(name: str, value: str) -> str:
 
 
 def plain_phrase(text: str) -> str:
-    """``text`` on one line with single spaces, without control characters, unpaired surrogates, and
+    """Return ``text`` on one line with single spaces, without control characters, unpaired surrogates, and
     characters that change the direction of what follows."""
     if text.isprintable():
         # Nothing that is removed below is printable, and most names are.
@@ -56,7 +56,7 @@ def plain_phrase(text: str) -> str:
 
 
 def format_mailbox(name: str, address: str) -> str:
-    """``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words.
+    """Return ``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words.
 
     Raises:
         ValueError: the address would need quoting, or its domain is not in ASCII.
@@ -80,7 +80,8 @@ def format_phrase(phrase: str, address: str) -> str:
 
 
 def format_text(text: str) -> str:
-    """``text`` for Subject: folded at spaces where it is ASCII, encoded by RFC 2047 where it is not."""
+    """Return ``text`` for Subject: folded at spaces where it is ASCII, encoded by RFC 2047 where it is
+    not."""
     phrase = plain_phrase(text)
     lines = textwrap.wrap(phrase, _PLAIN_WIDTH, break_long_words=False, break_on_hyphens=False)
     if (
@@ -93,7 +94,8 @@ def format_text(text: str) -> str:
 
 
 def _encode_words(text: str) -> str:
-    """``text`` as encoded words, one per line; no character is split between two (RFC 2047, section 5)."""
+    """Return ``text`` as encoded words, one per line; no character is split between two (RFC 2047, section
+    5)."""
     if 0 < len(whole := text.encode()) <= _BYTES_PER_WORD:
         # Most names fit in one encoded word.
         return _encode_word(whole)
@@ -120,20 +122,21 @@ _HEX_DIGITS = frozenset("0123456789abcdef")
 
 
 def split_address(base: str, delimiter: str) -> tuple[str, str]:
-    """What stands before and after the token in the addresses made from ``base``, such as
+    """Return what stands before and after the token in the addresses made from ``base``, such as
     ``("bounce+", "@news.example.org")``."""
     local_part, _, domain = base.rpartition("@")
     return f"{local_part}{delimiter}", f"@{domain}"
 
 
 def make_address(base: str, delimiter: str, token: str) -> str:
-    """``base`` with ``token`` before its domain."""
+    """Return ``base`` with ``token`` before its domain."""
     before, after = split_address(base, delimiter)
     return f"{before}{token}{after}"
 
 
 def find_token(address: str) -> str | None:
-    """The token at the end of the local part, in lower case; None if there is none. It is not verified.
+    """Return the token at the end of the local part, in lower case; None if there is none. It is not
+    verified.
 
     Whatever stands before the token is passed over: servers change the case of an address, and those that
     forward put their own words before it (SRS, BATV). What the settings called the address when the message
@@ -165,7 +168,7 @@ _PLACE = "\0"
 
 
 def split_token_headers(feedback: FeedbackSettings) -> tuple[str, ...]:
-    """The headers, cut where the token stands: ``token.join(...)`` writes them for one message."""
+    """Return the headers, cut where the token stands: ``token.join(...)`` writes them for one message."""
     providers = feedback.webhooks.list_names()
     headers = [_OWN, *(_OF_PROVIDERS[name] for name in providers if name in _OF_PROVIDERS)]
     written = [template.format(_PLACE) for template in headers]
@@ -183,18 +186,18 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_campaign_fields(edition: str, language: str, domain: str) -> str:
-    """What follows the campaign's number in its Feedback-ID, the same for all of its readers."""
+    """Return what follows the campaign's number in its Feedback-ID, the same for all of its readers."""
     return f":e-{_clean(edition)}:l-{_clean(language)}:{make_sender_id(domain)}"
 
 
 def write_letter_id(kind: str, domain: str) -> str:
-    """The Feedback-ID of a letter of ``kind`` that a reader asked for. Two fields are empty, as Gmail
+    """Return the Feedback-ID of a letter of ``kind`` that a reader asked for. Two fields are empty, as Gmail
     allows."""
     return f"letter::k-{_clean(kind)}:{make_sender_id(domain)}"
 
 
 def make_sender_id(domain: str) -> str:
-    """The sender's field: the sender's domain, shortened to 15 characters by a digest of all of it."""
+    """Return the sender's field: the sender's domain, shortened to 15 characters by a digest of all of it."""
     name = _clean(domain.lower()).replace(".", "-")
     if _MIN_SENDER_ID <= len(name) <= _MAX_SENDER_ID:
         return name

@@ -82,11 +82,6 @@ def render_incrementally(
 
 
 def render_excerpt(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
-    """Render ``page``, which has only some stories of an edition; the whole edition's rendering is kept.
-
-    Raises:
-        TemplateError: as for :func:`render_incrementally`.
-    """
     return _render_checked(page, template=template, overrides=overrides)
 
 
@@ -103,7 +98,8 @@ def _split_page(page: Page) -> _SplitPage:
 def _update(
     cached: _CachedRender, split: _SplitPage, page: Page, *, template: str, overrides: Path | None
 ) -> RenderedPage | None:
-    """The rendering of ``page`` made from the ``cached`` one; None if it has to be rendered completely."""
+    """Return the rendering of ``page`` made from the ``cached`` one; None if it has to be rendered
+    completely."""
     known = cached.page
     if split.slugs_by_section != known.slugs_by_section or split.without_stories != known.without_stories:
         return None
@@ -134,8 +130,6 @@ def _render_checked(
 
 
 def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str) -> None:
-    """Refuse a story or section outside every fragment: it could not be left out or moved, and the numbers
-    would be wrong."""
     wanted = {(FragmentKind.section, section.key) for section in page.sections}
     wanted |= {(FragmentKind.story, story.slug) for section in page.sections for story in section.stories}
     for marked, ending in ((rendered.html, "mjml"), (rendered.text, "txt")):
@@ -171,7 +165,7 @@ def _refuse_lost_links(page: Page, parts: Parts[str], name: str) -> None:
 
 
 def _keep_stories(page: Page, slugs: list[str]) -> Page:
-    """``page`` with only the stories ``slugs``, for their fragments alone."""
+    """Return ``page`` with only the stories ``slugs``, for their fragments alone."""
     sections = (
         replace(section, stories=tuple(story for story in section.stories if story.slug in slugs))
         for section in page.sections
@@ -185,7 +179,7 @@ def _keep_stories(page: Page, slugs: list[str]) -> Page:
 
 
 def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str]) -> RenderedPage:
-    """``whole`` with the fragments from ``partial`` for the stories ``slugs``."""
+    """Return ``whole`` with the fragments from ``partial`` for the stories ``slugs``."""
     if not partial.stories_isolated:
         raise _MismatchError
     # What a component adds to the head is not in its fragment.
@@ -201,12 +195,12 @@ def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str
 
 
 def _written_head(rendered: RenderedPage) -> str:
-    """What the templates themselves wrote into the head; empty if they skipped it."""
+    """Return what the templates themselves wrote into the head; empty if they skipped it."""
     return rendered.html[len(rendered.beginning) : rendered.html.find("</head>")]
 
 
 def _replace_story(whole: str, partial: str, slug: str, *, markup: bool) -> str:
-    """``whole`` with the fragment from ``partial`` for the story ``slug``."""
+    """Return ``whole`` with the fragment from ``partial`` for the story ``slug``."""
     old = find_fragment(whole, FragmentKind.story, slug, markup=markup)
     new = find_fragment(partial, FragmentKind.story, slug, markup=markup)
     if old is None or new is None:

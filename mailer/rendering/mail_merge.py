@@ -67,7 +67,6 @@ class Reader(NamedTuple):
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether the server must offer SMTPUTF8 (RFC 6531): only if the local part is not ASCII."""
         return not self.envelope.isascii()
 
     @property
@@ -86,7 +85,7 @@ class Reader(NamedTuple):
         return f"{self.base_url}/c/{self.click_token}"
 
     def archive_url(self, edition: str, language: str, digest: str = "") -> str:
-        """The address of an edition in the archive."""
+        """Return the address of an edition in the archive."""
         return archive_url(self.base_url, edition, language, digest)
 
 
@@ -101,7 +100,7 @@ def reader_for(
     bounce_token: str = "",
     click_token: str = "",
 ) -> Reader:
-    """The reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
+    """Return the reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
 
     ``countries`` are those they follow besides their own. ``bounce_token`` is signed here unless the caller
     has done so; ``click_token`` is given if the campaign counts clicks.
@@ -134,7 +133,7 @@ def reader_for(
 
 
 def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:
-    """The interests of a subscriber in ``country`` who follows ``sectors``, and also ``countries``."""
+    """Return the interests of a subscriber in ``country`` who follows ``sectors``, and also ``countries``."""
     return _interests_of(country, frozenset(sectors), frozenset(countries))
 
 
@@ -145,7 +144,8 @@ def _interests_of(country: str | None, sectors: frozenset[str], countries: froze
 
 
 def anonymous_reader(settings: Settings) -> Reader:
-    """The reader used for the archive and for previews without a subscriber: no name, no personal links."""
+    """Return the reader used for the archive and for previews without a subscriber: no name, no personal
+    links."""
     return Reader(
         subscriber_id=0,
         campaign_id=0,
@@ -160,8 +160,8 @@ def anonymous_reader(settings: Settings) -> Reader:
 
 
 def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenSigner) -> str:
-    """The Message-ID of a campaign's message to a subscriber: always the same, so that duplicates can be
-    recognised.
+    """Return the Message-ID of a campaign's message to a subscriber: always the same, so that duplicates can
+    be recognised.
 
     Its twelve hex digits prevent forgery. They are derived from the oldest key, because a retry after a key
     rotation must have the id of the first attempt.
@@ -190,8 +190,8 @@ class PersonalisedMail:
 def personalise(
     compiled: CompiledEdition, reader: Reader, variant: Variant | None = None
 ) -> PersonalisedMail:
-    """The email of ``reader``: the variant for their interests (or ``variant``), with its merge tags filled
-    in.
+    """Return the email of ``reader``: the variant for their interests (or ``variant``), with its merge tags
+    filled in.
 
     Values are inserted once and never scanned for merge tags themselves.
 
@@ -208,7 +208,7 @@ def personalise(
 
 
 def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag, str]:
-    """The value of each merge tag for ``reader``; the greeting is empty if the name is not known.
+    """Return the value of each merge tag for ``reader``; the greeting is empty if the name is not known.
 
     Raises:
         BuildError: a link is not a valid URL.
@@ -230,7 +230,7 @@ def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag,
 
 
 def format_greeting(compiled: CompiledEdition, name: str) -> str:
-    """The greeting for ``name`` (a plain phrase); empty without one."""
+    """Return the greeting for ``name`` (a plain phrase); empty without one."""
     return compiled.greeting.replace("{name}", name) if name else ""
 
 
@@ -245,6 +245,6 @@ def check_url(value: str, tag: MergeTag | LinkTag, reader: Reader) -> None:
 
 
 def fill_merge_tags(template: str, values: Mapping[MergeTag, str], written: Callable[[str], str]) -> str:
-    """``template`` with its merge tags filled in, in one pass, so that a name that looks like a merge tag
-    stays a name."""
+    """Return ``template`` with its merge tags filled in, in one pass, so that a name that looks like a merge
+    tag stays a name."""
     return TAG_PATTERN.sub(lambda match: written(values[MergeTag(match[1])]), template)

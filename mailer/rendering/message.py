@@ -99,17 +99,6 @@ class _MessageTemplate:
 
 
 class MessageBuilder:
-    """Builds the messages of one edition. ``mails`` are its languages, the edition's own first. ``links`` are
-    the numbers of the links whose clicks are counted; without them, every link has its own address.
-
-    Variants are made when first needed, and at most ``_MAX_VARIANTS`` of them are kept. Safe to share between
-    threads.
-
-    Raises:
-        BuildError: the edition contains something that is not allowed in email.
-        ConfigurationError: the sender's own address or list id cannot be used.
-    """
-
     def __init__(
         self,
         mails: Sequence[CompiledEdition],
@@ -139,12 +128,12 @@ class MessageBuilder:
         self._get_counted_template = lru_cache(_MAX_COUNTED)(self._make_counted_template)
 
     def choose_variant(self, language: str, interests: Interests, named: bool = True) -> Variant:
-        """The variant for a reader with this language and these interests."""
+        """Return the variant for a reader with this language and these interests."""
         mail = self._mails[choose_language(language, tuple(self._mails))]
         return mail.variant_for(interests, named=named)
 
     def build(self, reader: Reader, *, now: datetime) -> bytes:
-        """The message for ``reader``: multipart/alternative, CRLF throughout, body lines of at most 76
+        """Return the message for ``reader``: multipart/alternative, CRLF throughout, body lines of at most 76
         characters.
 
         The same arguments give the same bytes.
@@ -224,7 +213,7 @@ class MessageBuilder:
 
 
 def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings, *, now: datetime) -> bytes:
-    """The whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`.
+    """Return the whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`.
 
     Raises:
         BuildError: no message can be built for this reader; the message gives the reason.
@@ -251,11 +240,7 @@ def _require_click_url(reader: Reader) -> str:
 
 
 def _check_links(links: Sequence[str], reader: Reader) -> bool:
-    """Whether the links are so plain that HTML and quoted-printable leave them unchanged.
-
-    Raises:
-        BuildError: one of them is not a valid URL.
-    """
+    """Return whether the links are so plain that HTML and quoted-printable leave them unchanged."""
     # The second differs from the first in one letter of the path, so one test is enough for both.
     if all(map(_PLAIN_LINK.fullmatch, links[::2])):
         return True
@@ -267,8 +252,8 @@ def _check_links(links: Sequence[str], reader: Reader) -> bool:
 def _encode_values(
     bodies: _Bodies, greeting: str, plain: Sequence[str], *, are_plain: bool
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """The values in the order of ``_READER_TAGS``, for the text part and for the HTML part. ``plain`` are the
-    code, which has letters, digits and hyphens, and the links."""
+    """Return the values in the order of ``_READER_TAGS``, for the text part and for the HTML part. ``plain``
+    are the code, which has letters, digits and hyphens, and the links."""
     if not (are_plain and bodies.are_quoted_printable):
         values = (greeting, *plain)
         write_text, write_html = bodies.text.encode_value, bodies.html.encode_value
@@ -320,7 +305,8 @@ def _make_shared_parts(
 
 
 def _write_leave_address(feedback: FeedbackSettings) -> tuple[str, str]:
-    """What stands before and after the token of the address that unsubscribes, beside the https page."""
+    """Return what stands before and after the token of the address that unsubscribes, beside the https
+    page."""
     before, after = split_address(feedback.leave_address, feedback.delimiter)
     # RFC 6068, section 2: an equals sign in the address is escaped, a plus sign is not.
     return f", <mailto:{quote(before, safe='+')}", f"{after}>"
@@ -337,7 +323,7 @@ def _write_part_headers(subtype: str, body: EncodedBody) -> str:
 
 @lru_cache(maxsize=8)
 def sender_address(address: str) -> str:
-    """One of our own addresses as used in headers, with its domain in ASCII.
+    """Return one of our own addresses as used in headers, with its domain in ASCII.
 
     Raises:
         ConfigurationError: it is not a valid address, or its local part is not ASCII, which many servers
@@ -361,8 +347,8 @@ def sender_address(address: str) -> str:
 
 
 def envelope_sender(sender: SenderSettings) -> str:
-    """The address that bounces go to of a message without a token, as SMTP takes it: with its domain in
-    ASCII, so that any relay accepts it.
+    """Return the address that bounces go to of a message without a token, as SMTP takes it: with its domain
+    in ASCII, so that any relay accepts it.
 
     Raises:
         ConfigurationError: it is not a valid address, or its local part is not ASCII.
@@ -371,7 +357,8 @@ def envelope_sender(sender: SenderSettings) -> str:
 
 
 def _list_id(settings: Settings) -> str:
-    """The list's name for RFC 2919: never changes, looks like a domain name, contains no encoded words."""
+    """Return the list's name for RFC 2919: never changes, looks like a domain name, contains no encoded
+    words."""
     domain = sender_address(settings.sender.address).rpartition("@")[2]
     label = settings.sender.list_id or f"newsletter.{domain}"
     if not label.isascii() or any(character in label for character in "<> \t\r\n") or "." not in label:
@@ -381,7 +368,8 @@ def _list_id(settings: Settings) -> str:
 
 
 def names_survive_folding() -> bool:
-    """Whether a display name crafted to look like an address is still read as a name by other programs."""
+    """Return whether a display name crafted to look like an address is still read as a name by other
+    programs."""
     to = write_header("To", format_mailbox("evil@example.com, " + "x" * 80, "reader@example.org"))
     addresses = message_from_bytes(to.encode(), policy=policy.default)["To"].addresses
     return [address.addr_spec for address in addresses] == ["reader@example.org"]

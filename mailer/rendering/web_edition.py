@@ -52,7 +52,7 @@ _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html",
 
 
 def freeze_page(page: Page) -> FrozenPage:
-    """The web edition of ``page``."""
+    """Return the web edition of ``page``."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
     sections = [_freeze_section(section) for section in page.sections]
     head = _freeze_head(page, sections)
@@ -67,7 +67,7 @@ def freeze_page(page: Page) -> FrozenPage:
 
 
 def restore_markup(value: Any) -> Any:
-    """A stored web edition, or a part of it, its markup marked as such, so that it is not escaped."""
+    """Return a stored web edition, or a part of it, its markup marked as such, so that it is not escaped."""
     if isinstance(value, Mapping):
         return {name: _restore_entry(name, entry) for name, entry in value.items()}
     if isinstance(value, list):
@@ -83,12 +83,12 @@ def _restore_entry(name: str, value: Any) -> Any:
 
 
 def list_stories(web: WebEdition) -> list[dict[str, Any]]:
-    """The stories of the edition in reading order."""
+    """Return the stories of the edition in reading order."""
     return [story for section in web["sections"] for story in section["stories"]]
 
 
 def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _FrozenHead:
-    """What is around the stories of ``page``, which is the same while only they change."""
+    """Return what is around the stories of ``page``, which is the same while only they change."""
     counts = [len(section.stories) for section in page.sections]
     return _frozen_heads.get_or_create(
         (page.language, page.title),
@@ -135,7 +135,8 @@ def _freeze_section(section: SectionView) -> dict[str, Any]:
 
 
 def _freeze_story(story: StoryView) -> _FrozenStory:
-    """``story`` as plain data, which nobody may change: most stories are the same as at the last compile."""
+    """Return ``story`` as plain data, which nobody may change: most stories are the same as at the last
+    compile."""
     return _frozen_stories.get_or_create(
         (story.origin, story.title), (story,), lambda: _make_plain_story(story)
     )
@@ -155,7 +156,7 @@ def _encode(plain: object) -> bytes:
 
 
 def _to_plain(value: Any) -> Any:
-    """``value`` as JSON has it."""
+    """Return ``value`` as JSON has it."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, tuple):

@@ -98,7 +98,7 @@ def parse_file_name(name: str) -> FilePlace:
 
 
 def find_file_name(folder: Path, place: FilePlace) -> str | None:
-    """The name that the text ``place`` has now in the edition in ``folder``; None if there is none."""
+    """Return the name that the text ``place`` has now in the edition in ``folder``; None if there is none."""
     end = f".{place.language}.md" if place.language else ".md"
     if not place.story:
         name = EDITION_FILE.removesuffix(".md") + end
@@ -109,24 +109,25 @@ def find_file_name(folder: Path, place: FilePlace) -> str | None:
 
 
 def list_story_numbers(folder: Path, story: str) -> list[str]:
-    """The numbers that the files of ``story`` have now, that of the original first; none if it is gone."""
+    """Return the numbers that the files of ``story`` have now, that of the original first; none if it is
+    gone."""
     return [_read_number(name) for name in list_story_names(folder, story)]
 
 
 def list_story_names(folder: Path, story: str) -> list[str]:
-    """The names of the files of ``story``, that of the original first, then its translations."""
+    """Return the names of the files of ``story``, that of the original first, then its translations."""
     theirs = [name for name in _list_stories(folder) if parse_file_name(name).story == story]
     return sorted(theirs, key=lambda name: (parse_file_name(name).language, name))
 
 
 def list_story_slugs(folder: Path) -> list[str]:
-    """The slugs of the stories that have an original, in their order."""
+    """Return the slugs of the stories that have an original, in their order."""
     places = [parse_file_name(name) for name in _list_stories(folder)]
     return [place.story for place in places if not place.language]
 
 
 def list_taken_numbers(folder: Path) -> set[str]:
-    """The numbers that files of stories have, translations without an original too."""
+    """Return the numbers that files of stories have, translations without an original too."""
     return {_read_number(name) for name in _list_stories(folder)}
 
 
@@ -143,7 +144,7 @@ def _read_number(name: str) -> str:
 
 
 def locate_file(folder: Path, name: str) -> str | None:
-    """Where the file ``name`` is now: it may have got another number since; None if it was removed.
+    """Return where the file ``name`` is now: it may have got another number since; None if it was removed.
 
     Raises:
         FileNameError: this is no name of a text of an edition.
@@ -153,7 +154,7 @@ def locate_file(folder: Path, name: str) -> str | None:
 
 
 def digest_text(text: str) -> str:
-    """The SHA-256 of a text, the same for every kind of line end."""
+    """Return the SHA-256 of a text, the same for every kind of line end."""
     return hashlib.sha256(normalise_line_ends(text).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -170,7 +171,7 @@ def read_edition_file(folder: Path, name: str) -> EditionFile:
 
 
 def read_file_bytes(folder: Path, name: str) -> bytes:
-    """The bytes of the text file ``name``.
+    """Return the bytes of the text file ``name``.
 
     Raises:
         FileNameError: this is no name of a text of an edition.
@@ -204,7 +205,7 @@ def read_file_bytes(folder: Path, name: str) -> bytes:
 
 
 def decode_text(name: str, data: bytes) -> str:
-    """The text of a file with ``data``.
+    """Return the text of a file with ``data``.
 
     Raises:
         EditionFileError: it is not UTF-8.
@@ -219,8 +220,8 @@ def decode_text(name: str, data: bytes) -> str:
 
 
 def encode_text(text: str, like: bytes = b"") -> bytes:
-    """The bytes of ``text`` for a file: with the line ends and the byte order mark of ``like``, the bytes it
-    has until now.
+    """Return the bytes of ``text`` for a file: with the line ends and the byte order mark of ``like``, the
+    bytes it has until now.
 
     Raises:
         TextRefusedError: it cannot be the text of a file.
@@ -268,12 +269,12 @@ def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterat
 
 
 def find_lock_folder(workspace: Workspace) -> Path:
-    """The folder of the locks, whether it exists or not."""
+    """Return the folder of the locks, whether it exists or not."""
     return workspace.root / "run"
 
 
 def find_lock_file(workspace: Workspace, edition: str) -> Path:
-    """The file that is locked for an edition, whether it exists or not."""
+    """Return the file that is locked for an edition, whether it exists or not."""
     return find_lock_folder(workspace) / f"edition-{_make_key(edition).hex()[:16]}.lock"
 
 

@@ -88,7 +88,7 @@ class PendingSave:
 
 
 def identify_latest(latest: LatestRevision | None) -> tuple[int, str]:
-    """What tells one state of the history of a text from another."""
+    """Return what tells one state of the history of a text from another."""
     return (0, "") if latest is None else (latest.file.id or 0, latest.file.digest)
 
 
@@ -139,13 +139,14 @@ def record_pending_saves(workspace: Workspace, engine: Engine) -> int:
 
 
 def _is_interrupted(workspace: Workspace, engine: Engine, pending: PendingSave) -> bool:
-    """Whether it seems so: nobody is kept waiting for that."""
+    """Return whether it seems so: nobody is kept waiting for that."""
     with open_session(engine, read_only=True) as session:
         return _find_interrupted(workspace, session, pending) is not None
 
 
 def _find_interrupted(workspace: Workspace, session: Session, pending: PendingSave) -> EditionFile | None:
-    """The file that a save has replaced without an entry; None if it never came to it, or has its entry."""
+    """Return the file that a save has replaced without an entry; None if it never came to it, or has its
+    entry."""
     try:
         file = read_edition_file(workspace.edition_folder(pending.edition), pending.name)
     except (ConfigurationError, EditionFileError):
@@ -347,7 +348,7 @@ def _write(
 
 
 def _is_own(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
-    """Whether the same page wrote what the file has now, and does not know: the answer got lost."""
+    """Return whether the same page wrote what the file has now, and does not know: the answer got lost."""
     return (
         latest is not None
         and bool(save.sequence and save.sitting)
@@ -358,7 +359,7 @@ def _is_own(save: _Save, current: EditionFile, latest: LatestRevision | None) ->
 
 
 def _is_overtaken(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
-    """Whether the same page has saved something later, so that this request has no news."""
+    """Return whether the same page has saved something later, so that this request has no news."""
     return latest is not None and _is_own(save, current, latest) and save.sequence <= latest.file.sequence
 
 
@@ -428,7 +429,7 @@ def _keep(
 
 
 def _find_author(session: Session, latest: LatestRevision | None) -> str:
-    """The name of the member who wrote the latest entry; "" if it is not known."""
+    """Return the name of the member who wrote the latest entry; "" if it is not known."""
     if latest is None or latest.revision.member_id is None:
         return ""
     member = session.get(TeamMember, latest.revision.member_id)

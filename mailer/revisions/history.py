@@ -42,7 +42,7 @@ class HistoryEntry:
 def list_history(
     session: Session, edition: str, place: FilePlace, *, before: int | None = None, limit: int = 30
 ) -> list[HistoryEntry]:
-    """The entries about one text, the newest first; ``before`` the one with that number."""
+    """Return the entries about one text, the newest first; ``before`` the one with that number."""
     query = _select(edition).where(*_is_about(place))
     if before is not None:
         query = query.where(col(RevisionFile.id) < before)
@@ -53,8 +53,8 @@ def list_history(
 def list_edition_history(
     session: Session, edition: str, *, before: int | None = None, limit: int = 30
 ) -> list[list[HistoryEntry]]:
-    """The entries of a whole edition, the newest first, each with all its files; ``before`` the entry with
-    that number."""
+    """Return the entries of a whole edition, the newest first, each with all its files; ``before`` the entry
+    with that number."""
     query = select(col(EditionRevision.id)).where(col(EditionRevision.edition) == edition)
     if before is not None:
         query = query.where(col(EditionRevision.id) < before)
@@ -65,14 +65,14 @@ def list_edition_history(
 
 
 def find_entry(session: Session, edition: str, place: FilePlace, number: int) -> HistoryEntry | None:
-    """The entry ``number`` about one text; None if it is about another."""
+    """Return the entry ``number`` about one text; None if it is about another."""
     query = _select(edition).where(*_is_about(place), col(RevisionFile.id) == number)
     row = session.execute(query).first()
     return None if row is None else _as_entry(*row)
 
 
 def find_entry_before(session: Session, edition: str, entry: HistoryEntry) -> HistoryEntry | None:
-    """The entry before another about the same text; None if it is the first."""
+    """Return the entry before another about the same text; None if it is the first."""
     query = _select(edition).where(*_is_about(entry.place), col(RevisionFile.id) < entry.number)
     query = query.where(col(EditionRevision.kind) != RevisionKind.set_aside)
     row = session.execute(query.order_by(col(RevisionFile.id).desc()).limit(1)).first()
@@ -80,7 +80,7 @@ def find_entry_before(session: Session, edition: str, entry: HistoryEntry) -> Hi
 
 
 def read_text(session: Session, edition: str, entry: HistoryEntry) -> str:
-    """The text that an entry left; "" if the file was removed."""
+    """Return the text that an entry left; "" if the file was removed."""
     texts = col(RevisionText.text)
     query = select(texts).where(
         col(RevisionText.edition) == edition, col(RevisionText.digest) == entry.digest
@@ -89,7 +89,7 @@ def read_text(session: Session, edition: str, entry: HistoryEntry) -> str:
 
 
 def list_removed_stories(session: Session, edition: str, existing: Sequence[str]) -> list[HistoryEntry]:
-    """The last entry with a text of each story that is not among ``existing``, the latest first."""
+    """Return the last entry with a text of each story that is not among ``existing``, the latest first."""
     query = (
         _select(edition)
         .where(col(RevisionFile.story) != "", col(RevisionFile.story).not_in(existing))
@@ -105,7 +105,7 @@ def list_removed_stories(session: Session, edition: str, existing: Sequence[str]
 
 
 def list_languages(session: Session, edition: str, story: str) -> list[str]:
-    """The languages of all texts of a story that the history knows; "" is the original."""
+    """Return the languages of all texts of a story that the history knows; "" is the original."""
     query = select(col(RevisionFile.language)).where(
         col(RevisionFile.edition) == edition, col(RevisionFile.story) == story
     )
@@ -148,9 +148,9 @@ _LOOKED_BACK = 50
 def find_change_author(
     session: Session, edition: str, file: EditionFile, is_same: Callable[[str], bool]
 ) -> int | None:
-    """The number of the member who made a part of ``file`` what it is now; None if it is not known, because
-    that was done outside Studio, or many entries of the history ago. ``is_same`` says whether an earlier text
-    has the part as it is now."""
+    """Return the number of the member who made a part of ``file`` what it is now; None if it is not known,
+    because that was done outside Studio, or many entries of the history ago. ``is_same`` says whether an
+    earlier text has the part as it is now."""
     listed = list_history(session, edition, file.place, limit=_LOOKED_BACK)
     entries = [entry for entry in listed if entry.kind is not RevisionKind.set_aside]
     if not entries or entries[0].digest != file.digest:

@@ -52,7 +52,7 @@ def end_presence(session: Session, *, member: Member, sitting: str) -> None:
 def list_present(
     session: Session, edition: str, place: FilePlace, *, now: datetime, apart_from: Member
 ) -> list[str]:
-    """The names of the others who have this text open, in any number of pages."""
+    """Return the names of the others who have this text open, in any number of pages."""
     by_place = list_present_by_place(session, edition, now=now, apart_from=apart_from)
     return by_place.get(place, [])
 
@@ -60,7 +60,7 @@ def list_present(
 def list_present_by_place(
     session: Session, edition: str, *, now: datetime, apart_from: Member
 ) -> Mapping[FilePlace, list[str]]:
-    """The names of the others who have a text of the edition open, by text."""
+    """Return the names of the others who have a text of the edition open, by text."""
     query = (
         select(StoryPresence.story, StoryPresence.language, TeamMember.id, TeamMember.name)
         .where(TeamMember.id == StoryPresence.member_id, col(TeamMember.removed_at).is_(None))
@@ -78,7 +78,7 @@ def list_present_by_place(
 def list_present_by_edition(
     session: Session, editions: Collection[str], *, now: datetime, apart_from: Member
 ) -> Mapping[str, list[str]]:
-    """The names of the others who have any text of the ``editions`` open, by edition."""
+    """Return the names of the others who have any text of the ``editions`` open, by edition."""
     query = (
         select(StoryPresence.edition, TeamMember.id, TeamMember.name)
         .where(TeamMember.id == StoryPresence.member_id, col(TeamMember.removed_at).is_(None))

@@ -129,8 +129,8 @@ def restore_story(
 
 
 def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
-    """The texts that a story had when it was last seen: of its original, and of the translations that went
-    with it."""
+    """Return the texts that a story had when it was last seen: of its original, and of the translations that
+    went with it."""
     entries = {
         language: _list_entries(session, edition, FilePlace(story=story, language=language))
         for language in list_languages(session, edition, story)
@@ -151,7 +151,8 @@ def _list_entries(session: Session, edition: str, place: FilePlace) -> list[Hist
 
 
 def _went_with_story(latest: HistoryEntry, gone: int | None) -> bool:
-    """Whether a translation was there until the story went, and had not been removed before by itself."""
+    """Return whether a translation was there until the story went, and had not been removed before by
+    itself."""
     return latest.has_text or latest.revision == gone
 
 
@@ -160,8 +161,8 @@ def _read_number(name: str) -> str:
 
 
 def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
-    """The number for a story of which the files ``left`` are still there: a translation belongs to the story
-    that has its name and its number."""
+    """Return the number for a story of which the files ``left`` are still there: a translation belongs to the
+    story that has its name and its number."""
     numbers = sorted(map(_read_number, left))
     if not numbers:
         return _find_free_number(folder, wanted)

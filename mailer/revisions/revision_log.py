@@ -43,7 +43,7 @@ class LatestRevision:
 
 
 def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevision | None:
-    """The latest entry about the text ``place`` that was its file; None if there is none yet."""
+    """Return the latest entry about the text ``place`` that was its file; None if there is none yet."""
     found = session.exec(
         select(EditionRevision, RevisionFile)
         .where(EditionRevision.id == RevisionFile.revision_id)
@@ -57,7 +57,8 @@ def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevis
 
 
 def find_text(session: Session, edition: str, digest: str) -> str | None:
-    """The text with ``digest`` that a file of the edition once had; None if it is not known any more."""
+    """Return the text with ``digest`` that a file of the edition once had; None if it is not known any
+    more."""
     if not digest:
         return None
     found = select(RevisionText.text).where(RevisionText.edition == edition, RevisionText.digest == digest)
@@ -201,8 +202,8 @@ def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> No
 
 
 def continues_sitting(latest: LatestRevision | None, *, member: Member, sitting: str, now: datetime) -> bool:
-    """Whether what ``member`` writes goes into the latest entry: it is of this sitting, nobody came between,
-    and it has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
+    """Return whether what ``member`` writes goes into the latest entry: it is of this sitting, nobody came
+    between, and it has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
     if latest is None:
         return False
     revision = latest.revision
@@ -228,7 +229,7 @@ def _set_text(
 
 
 def _find_text_before(session: Session, row: RevisionFile) -> str:
-    """The text of the entry before; "" if there was none."""
+    """Return the text of the entry before; "" if there was none."""
     query = (
         select(RevisionText.text)
         .select_from(RevisionFile)

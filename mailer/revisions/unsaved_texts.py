@@ -99,13 +99,13 @@ def forget_unsaved(
 
 
 def find_unsaved(session: Session, edition: str, number: int) -> Unsaved | None:
-    """The unsaved text ``number``; None if it was settled, or is of another edition."""
+    """Return the unsaved text ``number``; None if it was settled, or is of another edition."""
     found = session.exec(_select().where(UnsavedText.id == number, UnsavedText.edition == edition)).first()
     return None if found is None else _as_unsaved(*found)
 
 
 def list_unsaved(session: Session, edition: str, place: FilePlace | None = None) -> Sequence[Unsaved]:
-    """The unsaved texts of an edition, or of one of its files, the oldest first."""
+    """Return the unsaved texts of an edition, or of one of its files, the oldest first."""
     query = _select().where(UnsavedText.edition == edition)
     if place is not None:
         query = query.where(UnsavedText.story == place.story, UnsavedText.language == place.language)
@@ -113,7 +113,6 @@ def list_unsaved(session: Session, edition: str, place: FilePlace | None = None)
 
 
 def delete_unsaved(session: Session, number: int) -> None:
-    """Delete an unsaved text that was settled. The caller commits."""
     row = session.get(UnsavedText, number)
     if row is not None:
         session.delete(row)

@@ -93,7 +93,8 @@ class DrawingReplacer:
         return lifted
 
     def _keep_image(self, found: etree._Element) -> etree._Element | None:
-        """The picture ``found`` in the form mammoth understands; None when its bytes are not in the file."""
+        """Return the picture ``found`` in the form mammoth understands; None when its bytes are not in the
+        file."""
         embedded = found.get(qualified_name("r:embed")) or found.get(qualified_name("r:id")) or ""
         relation = self._relations.get(embedded)
         alt = _read_alt(found)
@@ -111,8 +112,8 @@ class DrawingReplacer:
         self._omissions.add(advise(Phrase(what, kind=kind), advice) if kind else FORM_FIELD)
 
     def _find_link(self, drawing: etree._Element) -> str:
-        """The id of the link behind ``drawing``; empty when there is none, or where the text around it has
-        one."""
+        """Return the id of the link behind ``drawing``; empty when there is none, or where the text around it
+        has one."""
         if any(True for _ in ancestors(drawing, "w:hyperlink")):
             return ""
         for click in drawing.iter(qualified_name("a:hlinkClick")):
@@ -160,7 +161,7 @@ class DrawingReplacer:
 
 
 def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
-    """The elements of ``drawing`` that refer to a picture's bytes."""
+    """Return the elements of ``drawing`` that refer to a picture's bytes."""
     return [
         *drawing.findall(".//pic:pic/pic:blipFill/a:blip", NAMESPACES),
         *drawing.findall(".//v:imagedata", NAMESPACES),
@@ -168,7 +169,7 @@ def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
 
 
 def _read_alt(found: etree._Element) -> str:
-    """The alt text in Word of this picture or of what is around it; empty when there is none."""
+    """Return the alt text in Word of this picture or of what is around it; empty when there is none."""
     for ancestor in (found, *found.iterancestors()):
         properties = ancestor.find("wp:docPr", NAMESPACES)
         if properties is None:
@@ -205,7 +206,7 @@ def _add_link(image: etree._Element, identifier: str) -> None:
 
 
 def _link_element(identifier: str, words: str) -> etree._Element:
-    """A link with the text ``words``."""
+    """Return a link with the text ``words``."""
     link, run, text = new_element("w:hyperlink", r_id=identifier), new_element("w:r"), new_element("w:t")
     text.text = words
     run.append(text)

@@ -41,19 +41,19 @@ prefixed_name = _NAMES.prefixed_name
 
 
 def get_attribute(element: etree._Element | None, path: str = "", name: str = "w:val") -> str:
-    """The attribute ``name`` of the element at ``path`` below ``element``; empty when there is none."""
+    """Return the attribute ``name`` of the element at ``path`` below ``element``; empty when there is
+    none."""
     found = element if element is None or not path else element.find(path, NAMESPACES)
     return found.get(qualified_name(name), "") if found is not None else ""
 
 
 def is_enabled(properties: etree._Element | None, name: str) -> bool:
-    """Whether a switch such as ``w:b`` is set in ``properties``."""
     found = None if properties is None else properties.find(name, NAMESPACES)
     return found is not None and get_attribute(found) not in {"0", "false", "off", "none"}
 
 
 def plain_text(element: etree._Element, name: str = "w:t") -> str:
-    """The text below ``element`` on one line, with a space at the end of each paragraph."""
+    """Return the text below ``element`` on one line, with a space at the end of each paragraph."""
     ends = {qualified_name(end) for end in ("w:p", "w:br", "w:cr", "w:tab", "w:ptab", "a:p")}
     found = [
         " " if part.tag in ends else part.text or "" for part in element.iter(qualified_name(name), *ends)
@@ -62,7 +62,7 @@ def plain_text(element: etree._Element, name: str = "w:t") -> str:
 
 
 def new_element(name: str, **attributes: str) -> etree._Element:
-    """A new element; attributes are named ``w_val`` for ``w:val``."""
+    """Return a new element; attributes are named ``w_val`` for ``w:val``."""
     return etree.Element(
         qualified_name(name),
         {qualified_name(key.replace("_", ":", 1)): text for key, text in attributes.items()},
@@ -76,14 +76,12 @@ def remove_element(element: etree._Element) -> None:
 
 
 def unwrap_element(element: etree._Element) -> list[etree._Element]:
-    """Replace ``element`` with its children, and return them."""
     children = list(element)
     replace_element(element, children)
     return children
 
 
 def replace_element(element: etree._Element, others: Iterable[etree._Element]) -> None:
-    """Replace ``element`` with ``others``."""
     parent = element.getparent()
     if parent is None:
         return
@@ -92,12 +90,11 @@ def replace_element(element: etree._Element, others: Iterable[etree._Element]) -
 
 
 def ancestors(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    """The ancestors of ``element`` called ``name``, the nearest first."""
     return element.iterancestors(qualified_name(name))
 
 
 def to_transitional(root: etree._Element) -> etree._Element:
-    """``root`` with the transitional namespaces, where it has those of Strict Open XML."""
+    """Return ``root`` with the transitional namespaces, where it has those of Strict Open XML."""
     if not any(address in _STRICT_NAMESPACES for address in root.nsmap.values()):
         return root
     for element in root.iter():
@@ -119,12 +116,13 @@ _LINEAR = frozenset({"m:oMath", "m:oMathPara", "m:r", "m:t"})
 
 
 def is_linear(equation: etree._Element) -> bool:
-    """Whether ``equation`` has no fractions, roots or the like, without which its signs would be wrong."""
+    """Return whether ``equation`` has no fractions, roots or the like, without which its signs would be
+    wrong."""
     return all(prefixed_name(part) in _LINEAR for part in _equation_parts(equation))
 
 
 def _equation_parts(equation: etree._Element) -> list[etree._Element]:
-    """The parts of an equation that are not formatting."""
+    """Return the parts of an equation that are not formatting."""
     return [
         part
         for part in equation.iter()
@@ -141,7 +139,7 @@ _VALUED_SWITCHES = frozenset("lot")
 
 
 def read_link_address(instruction: str) -> str | None:
-    """The address in a field's instruction, with its fragment; None when it is no link.
+    """Return the address in a field's instruction, with its fragment; None when it is no link.
 
     >>> read_link_address('HYPERLINK "https://example.org/page" \\\\l "part"')
     'https://example.org/page#part'
@@ -164,7 +162,7 @@ def read_link_address(instruction: str) -> str | None:
 
 
 def add_fragment(address: str, fragment: str) -> str:
-    """``address`` with ``fragment``, unless it has one."""
+    """Return ``address`` with ``fragment``, unless it has one."""
     return f"{address}#{fragment}" if fragment and "#" not in address else address
 
 

@@ -59,7 +59,6 @@ class Comment:
 
 
 def read_comments(package: DocxPackage) -> dict[str, Comment]:
-    """The comments, by their ids."""
     root = package.parse_part(package.part_of_kind("comments"))
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):
@@ -71,7 +70,6 @@ def read_comments(package: DocxPackage) -> dict[str, Comment]:
 
 
 def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
-    """Log the headers and footers of ``package``, and its macros."""
     omissions.set_place(WHOLE_DOCUMENT)
     for relation in package.relationships(package.document).values():
         if relation.kind in {"header", "footer"} and not relation.external:
@@ -207,7 +205,6 @@ class _Simplifier:
         }
 
     def simplify_part(self) -> bytes:
-        """Simplify the part, and return its bytes."""
         self._walk(self._root)
         return etree.tostring(self._root)
 
@@ -247,7 +244,7 @@ class _Simplifier:
         self._lists.count(paragraph)
 
     def _words(self, element: etree._Element) -> str:
-        """The text of ``element``, which is left out, and the addresses of the links in it."""
+        """Return the text of ``element``, which is left out, and the addresses of the links in it."""
         instructions = [piece.text or "" for piece in element.iter(qualified_name("w:instrText"))]
         written = [
             get_attribute(each, name="w:instr") for each in element.iter(qualified_name("w:fldSimple"))
@@ -260,7 +257,7 @@ class _Simplifier:
         return " ".join([plain_text(element), *kept])
 
     def _cell_alignment(self, paragraph: etree._Element, properties: etree._Element | None) -> str:
-        """How ``paragraph`` is aligned in its cell, if not at the left."""
+        """Return how ``paragraph`` is aligned in its cell, if not at the left."""
         if next(ancestors(paragraph, "w:tc"), None) is None:
             return ""
         return _ALIGNMENTS.get(self._styles.alignment(properties), "")
@@ -359,7 +356,7 @@ class _Simplifier:
         self._walk(link)
 
     def _add_link(self, address: str) -> str:
-        """The id of a new relationship to ``address``."""
+        """Return the id of a new relationship to ``address``."""
         identifier = f"link{len(self.links)}"
         self.links[identifier] = Relationship(kind="hyperlink", target=address, external=True)
         return identifier
@@ -420,7 +417,8 @@ class _Simplifier:
 
 
 def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | None) -> etree._Element:
-    """The properties mammoth needs: the style's plain name, the list, and whether the end was deleted."""
+    """Return the properties mammoth needs: the style's plain name, the list, and whether the end was
+    deleted."""
     made = new_element("w:pPr")
     own = None if properties is None else properties.find(qualified_name("w:numPr"))
     numbering = style.numbering if own is None else own

@@ -26,8 +26,6 @@ class Relationship:
 
 
 class DocxPackage(ZipArchive):
-    """An open Word document."""
-
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         super().__init__(name, archive, program="Word")
         self.document = self._find_document()
@@ -37,7 +35,6 @@ class DocxPackage(ZipArchive):
         return None if root is None else to_transitional(root)
 
     def relationships(self, part: str) -> Mapping[str, Relationship]:
-        """The relationships of ``part``, by id; ``""`` is the package itself."""
         folder, _, name = part.rpartition("/")
         root = self.parse_part(posixpath.join(folder, "_rels", f"{name}.rels"))
         if root is None:
@@ -49,7 +46,7 @@ class DocxPackage(ZipArchive):
         }
 
     def part_of_kind(self, kind: str) -> str:
-        """The name of the document's part of this ``kind``; empty when there is none."""
+        """Return the name of the document's part of this ``kind``; empty when there is none."""
         found = (relation for relation in self.relationships(self.document).values() if relation.kind == kind)
         return next((relation.target for relation in found if not relation.external), "")
 
@@ -77,7 +74,7 @@ class DocxPackage(ZipArchive):
 
 @contextmanager
 def open_docx(path: Path) -> Iterator[DocxPackage]:
-    """The Word document at ``path``, which is a zip file.
+    """Return the Word document at ``path``, which is a zip file.
 
     Raises:
         DocumentError: it is not a Word document, or is damaged, protected or too large.
@@ -106,7 +103,7 @@ _RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relat
 def write_docx(
     parts: Mapping[str, bytes], links: Mapping[str, Mapping[str, Relationship]], images: int
 ) -> bytes:
-    """The ``parts`` (``document``, ``footnotes`` and so on) as a .docx, with the hyperlinks among the
+    """Return the ``parts`` (``document``, ``footnotes`` and so on) as a .docx, with the hyperlinks among the
     ``links`` of each; each picture is a part that contains its number."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

@@ -71,8 +71,8 @@ def _image_number(image: Any) -> dict[str, str]:
 
 
 def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:
-    """The document ``data``, made by :func:`~editions.imports.docx.ooxml_reduction.simplify_document`, as a
-    ``<body>``.
+    """Return the document ``data``, made by :func:`~editions.imports.docx.ooxml_reduction.simplify_document`,
+    as a ``<body>``.
 
     The ``src`` of a picture is its number. ``name`` is the file name, for errors. Symbols of picture fonts
     that Unicode does not have are logged in ``omissions``.
@@ -144,6 +144,6 @@ def _source_image(package: DocxPackage, image: EmbeddedImage) -> SourceImage:
 
 
 def _read_property(package: DocxPackage, name: str) -> str:
-    """A property of the document, such as its title."""
+    """Return a property of the document, such as its title."""
     root = package.parse_part("docProps/core.xml")
     return "" if root is None else root.findtext(name, "", NAMESPACES) or ""

@@ -25,20 +25,10 @@ class ParagraphRole(StrEnum):
     """The role of a paragraph; the value is the style name given to mammoth."""
 
     document_title = "Title"
-    """The document's title."""
-
     subtitle = "Subtitle"
-    """The line below the title."""
-
     heading = "Heading"
-    """A heading, of some level."""
-
     caption = "Caption"
-    """The text below a picture."""
-
     quote = "Quote"
-    """A quotation set apart."""
-
     bullet = "ListBullet"
     """An item of a bulleted list, by its style alone."""
 
@@ -49,7 +39,6 @@ class ParagraphRole(StrEnum):
     """A line of the table of contents; the email has its own."""
 
     body = ""
-    """An ordinary paragraph."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +102,6 @@ class Styles:
         )
 
     def paragraph_style(self, properties: etree._Element | None) -> ParagraphStyle:
-        """The style of a paragraph with these ``w:pPr``."""
         role, level = ParagraphRole.body, 0
         outline = get_attribute(properties, "w:outlineLvl")
         chain = [*self._inheritance(get_attribute(properties, "w:pStyle"))]
@@ -131,7 +119,6 @@ class Styles:
         )
 
     def run_style(self, properties: etree._Element | None) -> RunStyle:
-        """The character style of a run with these ``w:rPr``."""
         chain = [*self._inheritance(get_attribute(properties, "w:rStyle"))]
         own = [style.find("w:rPr", NAMESPACES) for style in chain]
         return RunStyle(
@@ -142,7 +129,7 @@ class Styles:
         )
 
     def paragraph_look(self, properties: etree._Element | None) -> RunStyle:
-        """How the style of a paragraph with these ``w:pPr`` sets its text."""
+        """Return how the style of a paragraph with these ``w:pPr`` sets its text."""
         identifier = get_attribute(properties, "w:pStyle") or self._default_paragraph
         if identifier not in self._looks:
             own = [style.find("w:rPr", NAMESPACES) for style in self._inheritance(identifier)]
@@ -152,7 +139,7 @@ class Styles:
         return self._looks[identifier]
 
     def alignment(self, properties: etree._Element | None) -> str:
-        """The alignment of a paragraph with these ``w:pPr``, such as ``right``."""
+        """Return the alignment of a paragraph with these ``w:pPr``, such as ``right``."""
         if own := get_attribute(properties, "w:jc"):
             return own
         chain = self._inheritance(get_attribute(properties, "w:pStyle") or self._default_paragraph)
@@ -164,7 +151,7 @@ class Styles:
         return "" if self._defaults is None else self._defaults.get(qualified_name(script), "")
 
     def _inheritance(self, style: str) -> Iterator[etree._Element]:
-        """The style with this id, the one it is based on, and so on."""
+        """Yield the style with this id, the one it is based on, and so on."""
         seen: set[str] = set()
         while style in self._styles and style not in seen:
             seen.add(style)
@@ -173,7 +160,7 @@ class Styles:
 
 
 def read_size(properties: etree._Element | None) -> int:
-    """The size of type in ``w:rPr``, in half points; 0 when there is none."""
+    """Return the size of type in ``w:rPr``, in half points; 0 when there is none."""
     written = get_attribute(properties, "w:sz")
     return int(written) if written.isdecimal() and 0 < int(written) < 4000 else 0
 
@@ -201,8 +188,6 @@ _MAX_LENGTH = 300
 
 
 class Typography:
-    """The type of the paragraphs of one part."""
-
     def __init__(self, root: etree._Element, styles: Styles) -> None:
         self._styles = styles
         sizes: Counter[int] = Counter()
@@ -212,7 +197,8 @@ class Typography:
         self._body_size = sizes.most_common(1)[0][0] if sizes else styles.default_size
 
     def facts(self, paragraph: etree._Element, role: ParagraphRole) -> list[str]:
-        """What is particular about a paragraph that may be a title: its size, and whether it is all bold."""
+        """Return what is particular about a paragraph that may be a title: its size, and whether it is all
+        bold."""
         if role not in {ParagraphRole.body, ParagraphRole.document_title}:
             return []
         runs = [*self._runs(paragraph)]
@@ -222,7 +208,7 @@ class Typography:
         return [*([f"size-{size}"] if size != 100 else []), *(["bold"] if all(b for _, b, _ in runs) else [])]
 
     def _runs(self, paragraph: etree._Element) -> Iterator[tuple[int, bool, int]]:
-        """The size, boldness and length of each run with visible text."""
+        """Yield the size, boldness and length of each run with visible text."""
         properties = paragraph.find(qualified_name("w:pPr"))
         look = self._styles.paragraph_look(properties)
         for run in paragraph.iter(qualified_name("w:r")):
@@ -246,7 +232,7 @@ _ABSTRACT = qualified_name("w:abstractNum")
 
 
 def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
-    """The parts that define lists: the numbering, and of the styles only those for numbering."""
+    """Return the parts that define lists: the numbering, and of the styles only those for numbering."""
     parts = {}
     for kind in ("styles", "numbering"):
         root = package.parse_part(package.part_of_kind(kind))
@@ -260,8 +246,8 @@ def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
 
 
 def read_list_starts(package: DocxPackage) -> dict[tuple[str, int], int]:
-    """The number at which each list begins at each level, by the list's id; lists that begin at 1 are left
-    out."""
+    """Return the number at which each list begins at each level, by the list's id; lists that begin at 1 are
+    left out."""
     root = package.parse_part(package.part_of_kind("numbering"))
     if root is None:
         return {}
@@ -290,7 +276,6 @@ class ListCounter:
         self._counts: dict[tuple[str, int], int] = {}
 
     def count(self, paragraph: etree._Element) -> None:
-        """Count ``paragraph`` if it is a list item."""
         numbering = paragraph.find(f"{qualified_name('w:pPr')}/{qualified_name('w:numPr')}")
         identifier, level = get_attribute(numbering, "w:numId"), int(get_attribute(numbering, "w:ilvl") or 0)
         if not identifier:

@@ -21,7 +21,7 @@ _LETTERS = re.compile(r"[^\w]+")
 def find_contents_lists(
     blocks: Sequence[etree._Element], titles: Collection[str], *, keep: Collection[int] = ()
 ) -> frozenset[int]:
-    """The indices of blocks that only list the stories with these ``titles``, or are links within the
+    """Return the indices of blocks that only list the stories with these ``titles``, or are links within the
     document; at least two of them. The short line above them is one too, unless it is among ``keep``."""
     known = {_key(title) for title in titles}
     found: set[int] = set()
@@ -44,7 +44,7 @@ def find_contents_lists(
 
 
 def _count_lines(block: etree._Element, titles: Collection[str]) -> int:
-    """How many lines of a list of contents ``block`` is; 0 when it is anything else."""
+    """Return how many lines of a list of contents ``block`` is; 0 when it is anything else."""
     if block.tag not in {"p", "ul", "ol"} or has_picture(block):
         return 0
     lines = [block] if block.tag == "p" else list(block.iter("li"))
@@ -193,7 +193,8 @@ class _Splitter:
         self._kickers = []
 
     def _take_title(self, block: etree._Element) -> str:
-        """The text of ``block``. What a title cannot hold goes to the chapter: pictures, links and notes."""
+        """Return the text of ``block``. What a title cannot hold goes to the chapter: pictures, links and
+        notes."""
         for mark in [mark for mark in block.iter("sup") if mark.find("a[@href]") is not None]:
             link = mark.find("a[@href]")
             note = self._document.notes.get("" if link is None else link.get("href", ""))
@@ -235,7 +236,6 @@ class _Splitter:
 
 
 def extract_notes(body: etree._Element) -> dict[str, etree._Element]:
-    """Remove and return the notes of ``body``, which are in a list at its end."""
     notes = {}
     for item in body.findall("ol/li[@id]"):
         notes[f"#{item.get('id')}"] = item
@@ -262,7 +262,7 @@ def _flatten_layout_tables(found: list[etree._Element], omissions: OmissionLog) 
 
 
 def _wrap_loose_text(around: etree._Element) -> list[etree._Element]:
-    """The blocks in ``around``; text outside them becomes paragraphs."""
+    """Return the blocks in ``around``; text outside them becomes paragraphs."""
     blocks: list[etree._Element] = []
     loose: etree._Element | None = None
 
@@ -294,7 +294,7 @@ def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
 
 
 def _is_layout_table(table: etree._Element) -> bool:
-    """Whether a table is only for layout: it has pictures or headings, only one row or column, or long
+    """Return whether a table is only for layout: it has pictures or headings, only one row or column, or long
     text."""
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     return (
@@ -306,7 +306,7 @@ def _is_layout_table(table: etree._Element) -> bool:
 
 
 def _is_prose(cell: etree._Element) -> bool:
-    """Whether ``cell`` holds running text: much of it, or more than a paragraph."""
+    """Return whether ``cell`` holds running text: much of it, or more than a paragraph."""
     lengths = [length for part in cell.iter("p", "li") if (length := len(text_content(part).strip()))]
     return sum(lengths) > _MAX_DATA_LENGTH or (len(lengths) > 1 and max(lengths) > _MAX_DATA_LINE)
 
@@ -319,7 +319,7 @@ def _without_note_marks(block: etree._Element) -> etree._Element:
 
 
 def _pictures_only(block: etree._Element) -> etree._Element:
-    """A paragraph of the pictures of ``block``, with their links."""
+    """Return a paragraph of the pictures of ``block``, with their links."""
     made = etree.Element("p")
     for picture in list(block.iter("img")):
         link = next((around for around in picture.iterancestors("a")), None)

@@ -32,7 +32,7 @@ _MAX_COLUMNS = 63
 
 
 def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Element | None:
-    """``table`` as a simple grid; None when it is empty. What the grid cannot show is logged."""
+    """Return ``table`` as a simple grid; None when it is empty. What the grid cannot show is logged."""
     rows = _expand_merged_cells(
         [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     )
@@ -59,7 +59,8 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
 
 
 def _column_alignments(rows: list[list[etree._Element | None]], width: int) -> list[str]:
-    """How each column is aligned: as most of its cells with text below the first row, or else as that."""
+    """Return how each column is aligned: as most of its cells with text below the first row, or else as
+    that."""
     alignments = []
     for column in range(width):
         cells = [row[column] for row in rows if column < len(row)]
@@ -71,7 +72,7 @@ def _column_alignments(rows: list[list[etree._Element | None]], width: int) -> l
 
 
 def _expand_merged_cells(rows: list[list[etree._Element]]) -> list[list[etree._Element | None]]:
-    """Every row with all its cells, and None where a cell spans others."""
+    """Return every row with all its cells, and None where a cell spans others."""
     spread: list[list[etree._Element | None]] = []
     reaching: dict[int, int] = {}
     for row in rows:
@@ -97,7 +98,7 @@ def _blocks(cell: etree._Element) -> list[etree._Element]:
 
 
 def _cell_spans(cell: etree._Element | None) -> list[InlineSpan]:
-    """The content of a cell on one line."""
+    """Return the content of a cell on one line."""
     return [] if cell is None else normalise_spans(_flatten_cell(cell))
 
 
@@ -137,7 +138,7 @@ class CleanChapter:
     published: date | None = None
 
     def plain_text(self) -> str:
-        """The text of the chapter on one line."""
+        """Return the text of the chapter on one line."""
         return " ".join(" ".join(text_content(block) for block in self.blocks).split())
 
 
@@ -160,7 +161,7 @@ def clean_chapter(
 def _settle_title_links(
     chapter: Chapter, omissions: OmissionLog
 ) -> tuple[TitleLink | None, list[etree._Element]]:
-    """The first link of a story's title as its “Read more”, and the others as paragraphs."""
+    """Return the first link of a story's title as its “Read more”, and the others as paragraphs."""
     read_more: TitleLink | None = None
     paragraphs: list[etree._Element] = []
     for link in chapter.links:
@@ -184,8 +185,8 @@ def _link_paragraph(text: str, address: str) -> etree._Element:
 
 
 def _read_address(written: str) -> str:
-    """The address of a link as a browser would read it: whole, and without what Word's fields may have after
-    it."""
+    """Return the address of a link as a browser would read it: whole, and without what Word's fields may have
+    after it."""
     address = written.partition(_FIELD_SWITCH)[0].strip()
     if address.lower().startswith("www."):
         address = f"https://{address}"
@@ -235,7 +236,7 @@ def _take_images(block: etree._Element) -> list[int]:
 
 
 def _match_captions(numbered_blocks: Sequence[tuple[list[int], etree._Element]]) -> dict[int, int]:
-    """The number of the picture that each caption belongs to, by the index of the caption's block."""
+    """Return the number of the picture that each caption belongs to, by the index of the caption's block."""
     captions: dict[int, int] = {}
     for offset in (-1, 1):
         for index, (_, block) in enumerate(numbered_blocks):
@@ -270,8 +271,8 @@ def _collect_notes(
 
 
 def _write_note(note: etree._Element, mark: str) -> etree._Element:
-    """``note`` as one paragraph after its ``mark``, without mammoth's link back. The lines of a note of
-    several paragraphs stay apart."""
+    """Return ``note`` as one paragraph after its ``mark``, without mammoth's link back. The lines of a note
+    of several paragraphs stay apart."""
     for arrow in [link for link in note.iter("a") if (link.get("href") or "").startswith("#")]:
         arrow.text = None
     parts = [part for part in note.iter(*_NOTE_LINES) if part.find("p") is None] or [note]
@@ -286,7 +287,7 @@ def _write_note(note: etree._Element, mark: str) -> etree._Element:
 
 
 def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Element | None:
-    """``block`` with simple inline content; None when it has no text."""
+    """Return ``block`` with simple inline content; None when it has no text."""
     if block.tag == "table":
         _check_links(block, omissions)
         return simplify_table(block, omissions)

@@ -45,21 +45,21 @@ class InlineSpan:
         return not (self.strong or self.em or self.strikethrough)
 
     def has_same_format(self, other: "InlineSpan") -> bool:
-        """Whether both can become one span."""
+        """Return whether both can become one span."""
         return replace(self, text="") == replace(other, text="") and LINE_BREAK not in {self.text, other.text}
 
     def without_format(self, text: str) -> "InlineSpan":
-        """``text`` in place of this span, without its format."""
+        """Return ``text`` in place of this span, without its format."""
         return InlineSpan(text=text, href=self.href)
 
 
 def split_double_at(text: str) -> str:
-    """``text`` with an invisible joiner between two ``@``, which would mark a place to fill in."""
+    """Return ``text`` with an invisible joiner between two ``@``, which would mark a place to fill in."""
     return re.sub("@(?=@)", f"@{_WORD_JOINER}", text)
 
 
 def read_spans(element: etree._Element, format: InlineSpan | None = None) -> Iterator[InlineSpan]:
-    """The inline content of ``element``, unchanged."""
+    """Yield the inline content of ``element``, unchanged."""
     format = format or InlineSpan(text="")
     if element.text:
         yield replace(format, text=element.text)
@@ -70,7 +70,7 @@ def read_spans(element: etree._Element, format: InlineSpan | None = None) -> Ite
 
 
 def read_own_spans(block: etree._Element) -> Iterator[InlineSpan]:
-    """The inline content of ``block`` without that of the lists within it."""
+    """Return the inline content of ``block`` without that of the lists within it."""
     inline = etree.Element("span")
     inline.text = block.text
     for child in block:
@@ -108,19 +108,18 @@ def _read_child(child: etree._Element, format: InlineSpan) -> Iterator[InlineSpa
 
 
 def normalise_spans(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
-    """``spans`` in a form that Markdown can express, with the same text."""
+    """Return ``spans`` in a form that Markdown can express, with the same text."""
     merged = _merge_adjacent(_clean_text(spans))
     touching = _merge_adjacent(_align_touching_formats(_merge_adjacent(_move_spaces_out(merged))))
     return _merge_adjacent(_move_punctuation_out(touching))
 
 
 def has_visible_text(text: str) -> bool:
-    """Whether ``text`` has a visible character: not only spaces, joiners and soft hyphens."""
+    """Return whether ``text`` has a visible character: not only spaces, joiners and soft hyphens."""
     return any(unicodedata.category(character)[0] not in "ZC" for character in text)
 
 
 def one_line_text(element: etree._Element) -> str:
-    """The text of ``element`` on one line, without formatting."""
     return "".join(
         " " if span.text == LINE_BREAK else span.text for span in normalise_spans(read_spans(element))
     )
@@ -186,7 +185,7 @@ def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
 
 
 def _is_space(character: str) -> bool:
-    """Whether this is a space of any width; at the end of a line none of them shows."""
+    """Return whether this is a space of any width; at the end of a line none of them shows."""
     return character != LINE_BREAK and character.isspace()
 
 
@@ -261,14 +260,14 @@ def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
 
 
 def _neighbour_text(spans: Sequence[InlineSpan], number: int, span: InlineSpan) -> str:
-    """The text of the neighbouring span, if both are in the same link or in none."""
+    """Return the text of the neighbouring span, if both are in the same link or in none."""
     if 0 <= number < len(spans) and spans[number].href == span.href:
         return spans[number].text
     return ""
 
 
 def _is_letter(character: str) -> bool:
-    """Whether this prevents punctuation next to it from opening or closing emphasis."""
+    """Return whether this prevents punctuation next to it from opening or closing emphasis."""
     return (
         bool(character)
         and not character.isspace()

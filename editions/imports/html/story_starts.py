@@ -35,17 +35,11 @@ class StartRule(StrEnum):
     """By what the beginning of a story is known."""
 
     heading = "heading"
-    """A heading of some level."""
-
     title_style = "title-style"
-    """The style Title, used more than once."""
-
     title_line = "title-line"
     """A short line in bold or larger type above ordinary text."""
 
     entry = "entry"
-    """An entry of a feed."""
-
     document = "document"
     """Nothing: the document is one story."""
 
@@ -98,12 +92,12 @@ class _Head:
 
 
 def used_levels(blocks: Sequence[etree._Element]) -> Mapping[int, int]:
-    """How often each level of headings is used."""
+    """Return how often each level of headings is used."""
     return Counter(int(str(block.tag)[1]) for block in blocks if _is_heading(block))
 
 
 def choose_starts(blocks: Sequence[etree._Element], *, level: int = 0) -> StartChoice:
-    """Where stories begin in ``blocks``; at headings of ``level``, unless it is 0."""
+    """Return where stories begin in ``blocks``; at headings of ``level``, unless it is 0."""
     name = _find_title_paragraphs(blocks)
     headings = _rank_heads(blocks, {i: int(str(b.tag)[1]) for i, b in enumerate(blocks) if _is_heading(b)})
     if level:
@@ -149,7 +143,7 @@ def _rank_heads(blocks: Sequence[etree._Element], ranks: Mapping[int, int]) -> l
 
 
 def _choose_rank(heads: Sequence[_Head], *, has_name: bool, blocks: Sequence[etree._Element]) -> int:
-    """The highest rank that gives at least two stories; 0 when none does.
+    """Return the highest rank that gives at least two stories; 0 when none does.
 
     Heads that all stand directly above other heads, and above many of them, are those of sections. A single
     head above several is the newsletter's name, unless the document has another name and few heads below it:
@@ -169,13 +163,13 @@ def _choose_rank(heads: Sequence[_Head], *, has_name: bool, blocks: Sequence[etr
 
 
 def _own_length(blocks: Sequence[etree._Element], heads: Sequence[_Head], head: _Head) -> int:
-    """How many characters stand between ``head`` and the next one."""
+    """Return how many characters stand between ``head`` and the next one."""
     end = next((other.index for other in heads if other.index > head.index), len(blocks))
     return sum(len(text_content(block).strip()) for block in blocks[head.index + 1 : end])
 
 
 def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple[int, ...]) -> StartChoice:
-    """The choice of all heads of ``rank``, and of higher ones with text of their own.
+    """Return the choice of all heads of ``rank``, and of higher ones with text of their own.
 
     A single one above the first of them is the document's name, if it has no other.
     """
@@ -198,7 +192,7 @@ def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple
 
 
 def _find_title_paragraphs(blocks: Sequence[etree._Element]) -> tuple[int, ...]:
-    """The paragraphs with the style Title that stand together before any other of that style."""
+    """Return the paragraphs with the style Title that stand together before any other of that style."""
     found: list[int] = []
     for index, block in enumerate(blocks):
         if block.get("class") == "title" and _has_text(block):
@@ -224,8 +218,8 @@ def _choose_title_style(
 
 
 def _is_masthead(blocks: Sequence[etree._Element], heads: Sequence[_Head], index: int) -> bool:
-    """Whether the first Title is the newsletter's name: it is larger than the others, or above a line or
-    two."""
+    """Return whether the first Title is the newsletter's name: it is larger than the others, or above a line
+    or two."""
     first = next(head for head in heads if head.index == index)
     others = [_size(blocks[head.index]) for head in heads if head.index > index]
     return (
@@ -263,7 +257,7 @@ def _choose_title_lines(
 
 
 def _find_title_lines(blocks: Sequence[etree._Element]) -> dict[int, int]:
-    """The lines that look like titles, with a rank for each look: larger type first, then bold."""
+    """Return the lines that look like titles, with a rank for each look: larger type first, then bold."""
     texts = Counter(_key(block) for block in blocks)
     # What is there twice is a button such as “Read more”.
     lines = [i for i, block in enumerate(blocks) if is_title_line(block) and texts[_key(block)] == 1]
@@ -272,7 +266,8 @@ def _find_title_lines(blocks: Sequence[etree._Element]) -> dict[int, int]:
 
 
 def is_title_line(block: etree._Element) -> bool:
-    """Whether ``block`` is a short paragraph in bold or larger type that does not end like a sentence."""
+    """Return whether ``block`` is a short paragraph in bold or larger type that does not end like a
+    sentence."""
     if block.tag != "p" or block.get("class") or not any(_look(block)):
         return False
     text = one_line_text(block).strip()
@@ -282,7 +277,7 @@ def is_title_line(block: etree._Element) -> bool:
 
 
 def _look(block: etree._Element) -> tuple[int, bool]:
-    """The size of ``block`` if it is large, else 0, and whether all of it is bold."""
+    """Return the size of ``block`` if it is large, else 0, and whether all of it is bold."""
     size = _size(block)
     return (size if size >= _LARGE else 0, block.get(BOLD_ATTRIBUTE) is not None or _is_all_bold(block))
 

@@ -14,7 +14,6 @@ _SPACED_AFTER = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "block
 
 
 def text_content(element: etree._Element) -> str:
-    """The text of ``element`` without note marks, with a space at the end of each block or line."""
     if element.tag == "sup" and element.find("a[@href]") is not None:
         return ""
     parts = [element.text or ""]
@@ -24,7 +23,6 @@ def text_content(element: etree._Element) -> str:
 
 
 def has_picture(element: etree._Element) -> bool:
-    """Whether there is a picture in ``element``."""
     return any(True for _ in element.iter("img"))
 
 
@@ -90,8 +88,8 @@ def append_image(into: etree._Element, number: int, *, href: str) -> None:
 
 
 def make_list_item(content: Sequence[etree._Element], first_number: int = 0) -> etree._Element:
-    """A list item: its paragraphs become lines, and the lists in it stay lists. ``first_number`` is where its
-    list begins, if it begins with this item and not at 1."""
+    """Return a list item: its paragraphs become lines, and the lists in it stay lists. ``first_number`` is
+    where its list begins, if it begins with this item and not at 1."""
     item = etree.Element("li")
     if first_number:
         etree.SubElement(item, "a", {"id": f"{ITEM_BOOKMARK}{first_number}"})
@@ -120,7 +118,6 @@ class TypeMeasure:
         self._is_bold = True
 
     def add(self, text: str, *, size: float, bold: bool) -> None:
-        """Add visible text of this size, in any unit."""
         self._sizes[size] += len(text)
         self._is_bold = self._is_bold and bold
 
@@ -133,7 +130,7 @@ class TypeMeasure:
 
 
 def is_possible_title(block: etree._Element, text: str) -> bool:
-    """Whether ``block``, which was measured, is a short paragraph all in bold."""
+    """Return whether ``block``, which was measured, is a short paragraph all in bold."""
     return block.get(BOLD_ATTRIBUTE) is not None and 0 < len(text) <= _MAX_TITLE_LENGTH
 
 

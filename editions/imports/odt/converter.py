@@ -44,7 +44,7 @@ _MAX_REPEATED_ROWS = 100
 
 
 def make_block(role: ParagraphRole, level: int) -> etree._Element:
-    """An empty block for a paragraph with this role; ``level`` is that of a heading."""
+    """Return an empty block for a paragraph with this role; ``level`` is that of a heading."""
     if role is ParagraphRole.heading:
         return etree.Element(f"h{min(level, 6)}")
     named = role in {ParagraphRole.document_title, ParagraphRole.subtitle, ParagraphRole.caption}
@@ -52,7 +52,6 @@ def make_block(role: ParagraphRole, level: int) -> etree._Element:
 
 
 def is_heading(block: etree._Element) -> bool:
-    """Whether ``block`` is a heading."""
     return block.tag in HEADINGS
 
 
@@ -69,7 +68,7 @@ def join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
 
 
 def part_caption(block: etree._Element) -> list[etree._Element]:
-    """A picture of a text box and the text next to it, which is its caption."""
+    """Return a picture of a text box and the text next to it, which is its caption."""
     pictures = list(block.iter("img"))
     if block.tag != "p" or not pictures or not text_content(block).strip():
         return [block]
@@ -90,7 +89,7 @@ def part_caption(block: etree._Element) -> list[etree._Element]:
 
 
 def rows_of(table: etree._Element) -> Iterator[etree._Element]:
-    """The rows of ``table``, also those in groups, but not those of tables in its cells."""
+    """Yield the rows of ``table``, also those in groups, but not those of tables in its cells."""
     for child in table:
         name = prefixed_name(child)
         if name == "table:table-row":
@@ -169,7 +168,6 @@ class OdtConverter:
         self._in_note = False
 
     def convert(self, text: etree._Element) -> etree._Element:
-        """The ``office:text`` of the document as a ``<body>``."""
         body = etree.Element("body")
         body.extend(join_quotations(self._blocks(text)))
         if self.notes:
@@ -267,7 +265,8 @@ class OdtConverter:
                 self._measure(child, format, measure)
 
     def _list(self, element: etree._Element) -> list[etree._Element]:
-        """A list; its headings, which LibreOffice numbers as list items, become blocks of their own."""
+        """Return a list; its headings, which LibreOffice numbers as list items, become blocks of their
+        own."""
         self._numbering.enter(element)
         blocks: list[etree._Element] = []
         items = [element] if prefixed_name(element) == "text:numbered-paragraph" else list(element)

@@ -43,7 +43,8 @@ class FrameReader:
         self._omissions = omissions
 
     def read_image(self, frame: etree._Element) -> int | None:
-        """The number of the picture in ``frame``; None when there is none in the file, which is logged."""
+        """Return the number of the picture in ``frame``; None when there is none in the file, which is
+        logged."""
         alt = _read_alt(frame)
         parts = [self._package.find_part(get_attribute(image, "xlink:href")) for image in _images(frame)]
         found = [part for part in parts if part and self._package.part_size(part)]
@@ -64,7 +65,7 @@ class FrameReader:
         return len(self.images) - 1
 
     def read_object(self, frame: etree._Element, element: etree._Element) -> str:
-        """The text of a simple equation in ``frame``; empty for other objects, which are logged."""
+        """Return the text of a simple equation in ``frame``; empty for other objects, which are logged."""
         kind = prefixed_name(element)
         part = self._package.find_part(f"{get_attribute(element, 'xlink:href')}/content.xml")
         root = self._package.parse_part(part) if part and kind == "draw:object" else None
@@ -99,7 +100,8 @@ class FrameReader:
         return ""
 
     def _read_crop(self, frame: etree._Element, part: str) -> tuple[float, float, float, float]:
-        """What ``fo:clip`` cuts off, which is written as lengths of the picture in its natural size."""
+        """Return what ``fo:clip`` cuts off, which is written as lengths of the picture in its natural
+        size."""
         found = _CLIP.fullmatch(
             self._styles.graphic_property(get_attribute(frame, "draw:style-name"), "fo:clip")
         )
@@ -128,6 +130,6 @@ def _images(frame: etree._Element) -> list[etree._Element]:
 
 
 def _read_alt(frame: etree._Element) -> str:
-    """The text a person gave the frame: its description, or else its title."""
+    """Return the text a person gave the frame: its description, or else its title."""
     texts = (" ".join(frame.findtext(name, "", NAMESPACES).split()) for name in ("svg:desc", "svg:title"))
     return next((text for text in texts if text), "")

@@ -46,18 +46,18 @@ prefixed_name = _NAMES.prefixed_name
 
 
 def get_attribute(element: etree._Element, name: str) -> str:
-    """The attribute ``name``, such as ``text:style-name``; empty when there is none."""
+    """Return the attribute ``name``, such as ``text:style-name``; empty when there is none."""
     return element.get(qualified_name(name), "")
 
 
 def get_count(element: etree._Element, name: str, *, most: int) -> int:
-    """A number of times something is repeated or spans, from 1 to ``most``."""
+    """Return a number of times something is repeated or spans, from 1 to ``most``."""
     written = get_attribute(element, name)
     return min(max(int(written), 1), most) if written.isascii() and written.isdecimal() else 1
 
 
 def plain_text(element: etree._Element) -> str:
-    """The text below ``element`` on one line, with a space at the end of each paragraph."""
+    """Return the text below ``element`` on one line, with a space at the end of each paragraph."""
     return " ".join("".join(_text_parts(element)).split())
 
 
@@ -111,10 +111,8 @@ _MAX_MANIFEST_BYTES = 4_000_000
 
 
 class OdtPackage(ZipArchive):
-    """An open OpenDocument text."""
-
     def parse_required(self, part: str) -> etree._Element:
-        """The root of ``part``.
+        """Return the root of ``part``.
 
         Raises:
             DocumentError: it is missing, too large or damaged.
@@ -132,7 +130,7 @@ class OdtPackage(ZipArchive):
         return root
 
     def find_part(self, address: str) -> str:
-        """The name of the part at the ``address`` of a picture or object; empty when it is not in the
+        """Return the name of the part at the ``address`` of a picture or object; empty when it is not in the
         file."""
         if ":" in address:
             return ""
@@ -164,7 +162,7 @@ class OdtPackage(ZipArchive):
 
 @contextmanager
 def open_odt(path: Path) -> Iterator[OdtPackage]:
-    """The OpenDocument text at ``path``.
+    """Return the OpenDocument text at ``path``.
 
     Raises:
         DocumentError: it is damaged, protected or too large.

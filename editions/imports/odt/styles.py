@@ -22,25 +22,14 @@ class ParagraphRole(StrEnum):
     """What a paragraph is for; the value is its class in the HTML, where it has one."""
 
     document_title = "title"
-    """The document's title."""
-
     subtitle = "subtitle"
-    """The line below the title."""
-
     caption = "caption"
-    """The text below a picture."""
-
     heading = "heading"
-    """A heading, of some level."""
-
     quote = "quote"
-    """A quotation set apart."""
-
     contents = "contents"
     """A line of a table of contents or an index."""
 
     body = ""
-    """An ordinary paragraph."""
 
 
 _ROLES_BY_NAME = (
@@ -70,8 +59,6 @@ _ROLES_BY_NAME = (
 
 
 class Styles:
-    """The styles of one document, from its ``content.xml`` and its ``styles.xml``."""
-
     def __init__(self, content: etree._Element, styles: etree._Element | None) -> None:
         roots = [root for root in (styles, content) if root is not None]
         self._styles: dict[tuple[str, str], etree._Element] = {}
@@ -89,7 +76,6 @@ class Styles:
         self._base = self._apply_chain("paragraph", "Standard", TextFormat(size=self._default_size()))
 
     def paragraph_role(self, style: str) -> tuple[ParagraphRole, int]:
-        """The role of paragraphs with this style; its level for a heading, otherwise 0."""
         for name in (*self._names("paragraph", style), style):
             role, level = _role_from_name(name)
             if role is not ParagraphRole.body:
@@ -97,7 +83,7 @@ class Styles:
         return ParagraphRole.body, 0
 
     def paragraph_format(self, style: str) -> TextFormat:
-        """The format of a paragraph's text, as far as it differs from the document's ordinary text."""
+        """Return the format of a paragraph's text, as far as it differs from the document's ordinary text."""
         if any(_plain_name(name) in _TABLE_HEADINGS for name in self._names("paragraph", style)):
             return replace(self._base, bold=False, italic=False)
         own = self._apply_chain("paragraph", style, TextFormat(size=self._default_size()))
@@ -106,24 +92,25 @@ class Styles:
         )
 
     def _names(self, family: str, style: str) -> Iterator[str]:
-        """The names of a style and of those it is based on, as people see them and as the file has them."""
+        """Yield the names of a style and of those it is based on, as people see them and as the file has
+        them."""
         for each in self._inheritance(family, style):
             yield get_attribute(each, "style:display-name")
             yield get_attribute(each, "style:name")
 
     def text_format(self, style: str, outer: TextFormat) -> TextFormat:
-        """The format of a span with this style within text of the format ``outer``."""
+        """Return the format of a span with this style within text of the format ``outer``."""
         return self._apply_chain("text", style, outer)
 
     def paragraph_list_style(self, style: str) -> str:
-        """The list style that comes with a paragraph style; empty when there is none."""
+        """Return the list style that comes with a paragraph style; empty when there is none."""
         found = (
             get_attribute(each, "style:list-style-name") for each in self._inheritance("paragraph", style)
         )
         return next((name for name in found if name), "")
 
     def list_level(self, style: str, level: int) -> tuple[bool, int]:
-        """Whether a list is numbered at this ``level``, which counts from 1, and its first number."""
+        """Return whether a list is numbered at this ``level``, which counts from 1, and its first number."""
         found = self._list_levels.get(style, {}).get(level)
         if found is None or prefixed_name(found) != "text:list-level-style-number":
             return False, 1
@@ -131,7 +118,7 @@ class Styles:
         return bool(get_attribute(found, "style:num-format")), int(start) if start.isdecimal() else 1
 
     def graphic_property(self, style: str, name: str) -> str:
-        """A property of a picture's style, such as ``fo:clip``; empty when there is none."""
+        """Return a property of a picture's style, such as ``fo:clip``; empty when there is none."""
         for each in self._inheritance("graphic", style):
             properties = each.find("style:graphic-properties", NAMESPACES)
             if properties is not None and (value := get_attribute(properties, name)):
@@ -139,7 +126,7 @@ class Styles:
         return ""
 
     def column_alignment(self, style: str) -> str:
-        """How a paragraph's text is aligned: ``right``, ``center`` or empty."""
+        """Return how a paragraph's text is aligned: ``right``, ``center`` or empty."""
         for each in self._inheritance("paragraph", style):
             properties = each.find("style:paragraph-properties", NAMESPACES)
             if properties is not None and (value := get_attribute(properties, "fo:text-align")):
@@ -147,8 +134,8 @@ class Styles:
         return ""
 
     def default_language(self, script: str = "") -> str:
-        """The language set for all text, such as ``en-GB``; with ``-asian`` that of Chinese, Japanese or
-        Korean text."""
+        """Return the language set for all text, such as ``en-GB``; with ``-asian`` that of Chinese, Japanese
+        or Korean text."""
         chain = [*self._inheritance("paragraph", "Standard")]
         if "paragraph" in self._defaults:
             chain.append(self._defaults["paragraph"])
@@ -176,7 +163,7 @@ class Styles:
         return outer
 
     def _inheritance(self, family: str, style: str) -> Iterator[etree._Element]:
-        """The style of this name, its parent, and so on."""
+        """Yield the style of this name, its parent, and so on."""
         seen: set[str] = set()
         while (family, style) in self._styles and style not in seen:
             seen.add(style)
@@ -194,7 +181,7 @@ def _read_list_levels(style: etree._Element) -> dict[int, etree._Element]:
 
 
 def _apply_properties(properties: etree._Element, outer: TextFormat) -> TextFormat:
-    """``outer`` with what these ``style:text-properties`` say; they may also take a format away."""
+    """Return ``outer`` with what these ``style:text-properties`` say; they may also take a format away."""
     weight = get_attribute(properties, "fo:font-weight")
     slant = get_attribute(properties, "fo:font-style")
     line = get_attribute(properties, "style:text-line-through-style") or get_attribute(
@@ -214,7 +201,7 @@ def _apply_properties(properties: etree._Element, outer: TextFormat) -> TextForm
 
 
 def _read_size(properties: etree._Element, outer: float) -> float:
-    """The size of type in points; a percentage is of that around it."""
+    """Return the size of type in points; a percentage is of that around it."""
     found = _SIZE.fullmatch(get_attribute(properties, "fo:font-size"))
     if not found:
         return outer
@@ -226,7 +213,7 @@ def _is_bold(weight: str) -> bool:
 
 
 def _read_shift(position: str) -> str:
-    """``super``, ``sub`` or a percentage, which is negative below the line."""
+    """Return ``super``, ``sub`` or a percentage, which is negative below the line."""
     if position in {"super", "sub"}:
         return "sup" if position == "super" else "sub"
     number = position.removesuffix("%")
@@ -262,8 +249,6 @@ class _OpenList:
 
 
 class ListNumbering:
-    """Counts the items of a document's lists; lists that are open are in each other."""
-
     def __init__(self, styles: Styles) -> None:
         self._styles = styles
         self._open: list[_OpenList] = []
@@ -271,7 +256,6 @@ class ListNumbering:
         self._by_name: dict[str, int] = {}
 
     def enter(self, element: etree._Element) -> None:
-        """Enter a list."""
         inherited = self._open[-1].style if self._open else ""
         style = get_attribute(element, "text:style-name") or inherited or self._style_of_paragraph(element)
         level = len(self._open) + 1
@@ -296,14 +280,13 @@ class ListNumbering:
         return listed.numbered, number, is_first
 
     def leave(self) -> None:
-        """Leave the list entered last."""
         listed = self._open.pop()
         self._by_style[listed.style, len(self._open) + 1] = listed.next_number
         if listed.name:
             self._by_name[listed.name] = listed.next_number
 
     def _style_of_paragraph(self, element: etree._Element) -> str:
-        """The list style of the first paragraph's style, for a list that names none."""
+        """Return the list style of the first paragraph's style, for a list that names none."""
         for part in element.iter():
             if prefixed_name(part) in {"text:p", "text:h"}:
                 return self._styles.paragraph_list_style(get_attribute(part, "text:style-name"))

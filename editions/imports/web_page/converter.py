@@ -36,7 +36,6 @@ class Flow:
         self._measure = TypeMeasure()
 
     def add_text(self, text: str, style: ShownStyle) -> None:
-        """Add ``text`` to the paragraph."""
         visible = text.strip(_SPACES)
         if not visible and self._line is None:
             return
@@ -66,7 +65,6 @@ class Flow:
             self._breaks += 1
 
     def add_block(self, block: etree._Element) -> None:
-        """End the paragraph, and add a block."""
         self.end_paragraph()
         if self._holder is None:
             self.blocks.append(block)
@@ -180,7 +178,6 @@ class PageConverter:
         }
 
     def convert(self, body: etree._Element) -> list[etree._Element]:
-        """The blocks of ``body``."""
         flow = Flow()
         self._walk(body, self._styles.compute(body, ShownStyle()), flow)
         flow.end_paragraph()
@@ -426,7 +423,7 @@ class PageConverter:
 
 
 def _find_notes(root: etree._Element) -> frozenset[str]:
-    """The ids of list items that are notes: all items of a numbered list, each referred to by a raised
+    """Return the ids of list items that are notes: all items of a numbered list, each referred to by a raised
     number."""
     referred = {
         (link.get("href") or "").removeprefix("#")
@@ -447,7 +444,7 @@ def _find_notes(root: etree._Element) -> frozenset[str]:
 
 
 def _is_article(content: list[etree._Element]) -> bool:
-    """Whether a list item is an article of its own: it has a heading, a picture or a table."""
+    """Return whether a list item is an article of its own: it has a heading, a picture or a table."""
     return any(block.tag in {*_HEADINGS, "table"} or block.find(".//img") is not None for block in content)
 
 

@@ -47,13 +47,11 @@ class LeftOutContent:
         }
 
     def name_hidden(self, element: etree._Element) -> None:
-        """Count the text of ``element`` as hidden."""
         words = visible_text(element)
         if any(character.isalnum() for character in words):
             self._omissions.count(OmissionKind.hidden, words)
 
     def name_button(self, element: etree._Element) -> None:
-        """Name a button that leads nowhere without a script."""
         words = visible_text(element)
         self._omissions.add(quote(FORM_FIELD, words), words=words)
 
@@ -65,7 +63,6 @@ class LeftOutContent:
             self._omissions.add(quote(DRAWING, words), words=words)
 
     def name_scripts(self) -> None:
-        """Name the scripts of the page, all at once."""
         if self._scripts:
             self._omissions.set_place(WHOLE_DOCUMENT)
             many = gettext_noop("%(number)s scripts, which were not run")
@@ -102,12 +99,12 @@ class LeftOutContent:
 
 
 def drawing_words(element: etree._Element) -> str:
-    """The words in an SVG drawing, or those that describe it."""
+    """Return the words in an SVG drawing, or those that describe it."""
     return visible_text(element) or (element.get("aria-label") or "").strip()
 
 
 def visible_text(element: etree._Element) -> str:
-    """The text in ``element`` on one line, without that of scripts and styles."""
+    """Return the text in ``element`` on one line, without that of scripts and styles."""
     return " ".join(" ".join(_text_parts(element)).translate(_FILLERS).split())
 
 
@@ -173,7 +170,7 @@ def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:
 
 
 def _is_about_mail(words: str, links: Sequence[etree._Element]) -> bool:
-    """Whether there is little text around the ``links``."""
+    """Return whether there is little text around the ``links``."""
     inside = sum(_width(text_content(link)) for link in links)
     return _width(words) - inside <= _MAX_WIDTH_AROUND
 

@@ -11,7 +11,8 @@ _MAX_CELL_LENGTH = 160
 
 
 def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool]) -> bool:
-    """Whether ``table`` is one that readers see as a table. ``borders`` tells which cells have a border."""
+    """Return whether ``table`` is one that readers see as a table. ``borders`` tells which cells have a
+    border."""
     if (table.get("role") or "").lower() in _LAYOUT_ROLES:
         return False
     if any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or _has_loose_text(table):
@@ -32,14 +33,14 @@ def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool])
 
 
 def _has_loose_text(table: etree._Element) -> bool:
-    """Whether there is text in none of the cells, which a table of data would lose."""
+    """Return whether there is text in none of the cells, which a table of data would lose."""
     around = [table, *(part for part in table if part.tag in {"thead", "tbody", "tfoot"}), *rows_of(table)]
     texts = [text for part in around for text in (part.text, *(child.tail for child in part))]
     return any(text.strip() for text in texts if text)
 
 
 def rows_of(table: etree._Element) -> Iterator[etree._Element]:
-    """The rows of ``table``, without those of tables within it."""
+    """Yield the rows of ``table``, without those of tables within it."""
     for child in table:
         if child.tag == "tr":
             yield child
@@ -48,7 +49,6 @@ def rows_of(table: etree._Element) -> Iterator[etree._Element]:
 
 
 def cells(row: etree._Element) -> Iterator[etree._Element]:
-    """The cells of ``row``."""
     return (cell for cell in row if cell.tag in {"td", "th"})
 
 

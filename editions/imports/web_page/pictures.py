@@ -46,7 +46,7 @@ class PictureFinder:
         self._numbers: dict[str, int] = {}
 
     def find(self, element: etree._Element, said: Declarations, *, linked: bool) -> PagePicture:
-        """The picture of an ``<img>``; ``linked`` is whether a click on it leads anywhere."""
+        """Return the picture of an ``<img>``; ``linked`` is whether a click on it leads anywhere."""
         alt = " ".join((element.get("alt") or "").split())
         source = next(
             (value.strip() for name in ("src", *_LAZY_SOURCES) if (value := element.get(name) or "").strip()),
@@ -89,7 +89,7 @@ class PictureFinder:
         )
 
     def _local_path(self, source: str) -> Path | None:
-        """The file of ``source``, if it is in the page's folder or below it."""
+        """Return the file of ``source``, if it is in the page's folder or below it."""
         if self._folder is None:
             return None
         if source.startswith("cid:"):
@@ -106,7 +106,7 @@ class PictureFinder:
 
 
 def _read_data(source: str, alt: str) -> SourceImage | None:
-    """The picture of a ``data:`` address (RFC 2397)."""
+    """Return the picture of a ``data:`` address (RFC 2397)."""
     found = _DATA.fullmatch(source)
     if not found:
         return None

@@ -47,8 +47,8 @@ _MAX_ELEMENTS = 200_000
 
 
 def decode_page(data: bytes, *, charset: str = "") -> str:
-    """The text of a page: by its byte order mark, the ``charset`` it was sent with, or what it says itself;
-    else UTF-8, if it is that, or what it looks like."""
+    """Return the text of a page: by its byte order mark, the ``charset`` it was sent with, or what it says
+    itself; else UTF-8, if it is that, or what it looks like."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace")
@@ -66,7 +66,7 @@ def decode_page(data: bytes, *, charset: str = "") -> str:
 
 
 def parse_page(text: str, *, name: str) -> etree._Element:
-    """The ``<html>`` of a page.
+    """Return the ``<html>`` of a page.
 
     Raises:
         DocumentError: it is too large, nested too deep, or has no elements.
@@ -166,7 +166,7 @@ def _find_body(root: etree._Element) -> etree._Element:
 
 
 def _find_base(root: etree._Element) -> str:
-    """The address that relative links belong to: what the page says, or where it was saved from."""
+    """Return the address that relative links belong to: what the page says, or where it was saved from."""
     base = root.find(".//base[@href]")
     if base is not None and (base.get("href") or "").startswith(("http://", "https://")):
         return base.get("href") or ""

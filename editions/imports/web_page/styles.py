@@ -50,7 +50,7 @@ class Compound:
     classes: frozenset[str]
 
     def matches(self, element: etree._Element) -> bool:
-        """Whether ``element`` has all of it."""
+        """Return whether ``element`` has all of it."""
         return (
             (not self.tag or element.tag == self.tag)
             and (not self.ids or element.get("id") in self.ids)
@@ -84,7 +84,6 @@ class Rule:
         )
 
     def matches(self, element: etree._Element) -> bool:
-        """Whether it applies to ``element``."""
         if not self.compounds[-1].matches(element):
             return False
         around: etree._Element | None = element.getparent()
@@ -106,7 +105,7 @@ class StyleSheet:
             self._rules.setdefault(rule.compounds[-1].key, []).append(rule)
 
     def declarations(self, element: etree._Element) -> Declarations:
-        """What the rules and the ``style`` of ``element`` say."""
+        """Return what the rules and the ``style`` of ``element`` say."""
         keys = [str(element.tag), "", f"#{element.get('id') or ''}"]
         keys += [f".{name}" for name in (element.get("class") or "").split()]
         rules = {id(rule): rule for key in keys for rule in self._rules.get(key, ()) if rule.matches(element)}
@@ -119,7 +118,6 @@ class StyleSheet:
 
 
 def parse_declarations(text: str) -> Declarations:
-    """The declarations of a rule or a ``style``, of the properties that count here."""
     found: Declarations = {}
     for declaration in _COMMENT.sub("", text).split(";"):
         name, colon, value = declaration.partition(":")
@@ -148,7 +146,7 @@ def _parse_rules(text: str) -> Iterator[Rule]:
 
 
 def _without_at_rules(text: str) -> str:
-    """``text`` without rules such as ``@media`` and what they hold."""
+    """Return ``text`` without rules such as ``@media`` and what they hold."""
     kept: list[str] = []
     position = 0
     while found := _AT_BLOCK.search(text, position):
@@ -223,17 +221,13 @@ class ShownStyle:
 
 
 class PageStyles:
-    """The styles of one page."""
-
     def __init__(self, root: etree._Element) -> None:
         self._sheet = StyleSheet("\n".join(style.text or "" for style in root.iter("style")))
 
     def declarations(self, element: etree._Element) -> Declarations:
-        """What the page says of ``element``."""
         return self._sheet.declarations(element)
 
     def compute(self, element: etree._Element, outer: ShownStyle) -> ShownStyle:
-        """The style of ``element`` within text of the style ``outer``."""
         said = {name: value for name, (value, _) in self._sheet.declarations(element).items()}
         tag = str(element.tag)
         align = said.get("text-align") or (element.get("align") or "").lower()
@@ -256,7 +250,7 @@ class PageStyles:
 
 
 def read_pixels(written: str) -> float | None:
-    """A length in pixels; None when it is none, or relative."""
+    """Return a length in pixels; None when it is none, or relative."""
     found = _LENGTH.fullmatch(written.strip())
     if not found or found[2] in {"em", "rem", "%"}:
         return None

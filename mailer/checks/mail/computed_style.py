@@ -18,7 +18,7 @@ _TOKENS = re.compile(r"[\w-]+\([^)]*\)|[^\s,]+")
 
 @lru_cache(maxsize=4096)
 def parse_colour(value: str, background: str = "#ffffff") -> str | None:
-    """``value`` as ``#rrggbb``, blended with ``background`` if it is translucent; None if it is fully
+    """Return ``value`` as ``#rrggbb``, blended with ``background`` if it is translucent; None if it is fully
     transparent or not a colour of its own (``transparent``, ``inherit``, ``none``)."""
     word = value.strip().lower()
     if found := _PARTS.fullmatch(word):
@@ -34,7 +34,7 @@ def parse_colour(value: str, background: str = "#ffffff") -> str | None:
 
 @lru_cache(maxsize=1024)
 def find_colour(value: str, background: str = "#ffffff") -> str | None:
-    """The colour in a shorthand such as ``background: #fff url(a.png)``."""
+    """Return the colour in a shorthand such as ``background: #fff url(a.png)``."""
     return next(filter(None, (parse_colour(token, background) for token in _TOKENS.findall(value))), None)
 
 
@@ -98,7 +98,6 @@ class ComputedStyle(NamedTuple):
 
 
 def compute_styles(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, ComputedStyle]:
-    """The computed style of every node; ``nodes`` must be in document order."""
     canvas = (
         ComputedStyle(colour="#e8e8e8", background="#121212")
         if appearance is Appearance.dark
@@ -146,7 +145,7 @@ class _StyleComputer:
         return _apply_colours(style, won, bgcolor, is_link=is_link)
 
     def _cascade(self, node: Node) -> dict[str, "_WinningValue"]:
-        """The winning declaration for each property."""
+        """Return the winning declaration for each property."""
         claims: list[tuple[tuple[object, ...], Declaration, bool]] = []
         if self.appearance is not Appearance.bare:
             for rule, specificity in node.matched_rules:
@@ -182,7 +181,7 @@ class _WinningValue(NamedTuple):
 
 
 def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str) -> str:
-    """Which of a property and its shorthand takes effect; empty if neither is declared."""
+    """Return which of a property and its shorthand takes effect; empty if neither is declared."""
     given = [name for name in (longhand, shorthand) if name in won]
     return max(given, key=lambda name: won[name].rank, default="")
 
@@ -190,7 +189,8 @@ def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str)
 def _apply_colours(
     style: ComputedStyle, won: dict[str, _WinningValue], bgcolor: str | None, *, is_link: bool
 ) -> ComputedStyle:
-    """``style`` with its background and colour; the background first, as the colour may blend with it."""
+    """Return ``style`` with its background and colour; the background first, as the colour may blend with
+    it."""
     name = _last_declared(won, "background-color", "background")
     painted = find_colour(won[name].value, style.background) if name else None
     if not name and bgcolor:
@@ -216,7 +216,7 @@ def _apply_colours(
 
 @lru_cache(maxsize=512)
 def is_light(colour: str) -> bool:
-    """Whether black is easier to read on ``colour`` than white."""
+    """Return whether black is easier to read on ``colour`` than white."""
     return measure_contrast(colour, "#000000") > measure_contrast(colour, "#ffffff")
 
 
@@ -233,7 +233,7 @@ def _read_size(won: dict[str, _WinningValue], own: float, above: float) -> float
 
 @lru_cache(maxsize=512)
 def _read_length(written: str, whole: float) -> float:
-    """A length in pixels; ``em`` and ``%`` are relative to ``whole``."""
+    """Return a length in pixels; ``em`` and ``%`` are relative to ``whole``."""
     found = _LENGTH.fullmatch(written)
     if not found:
         return whole

@@ -35,13 +35,12 @@ class Node:
         self.matched_rules: tuple[tuple[StyleRule, tuple[int, int, int]], ...] = ()
 
     def get(self, name: str) -> str | None:
-        """An attribute's value."""
+        """Return an attribute's value."""
         value: str | None = self.element.get(name)
         return value
 
     @property
     def text(self) -> str:
-        """All text inside, with single spaces."""
         return " ".join(self.element.text_content().split())
 
     def closest(self, *tags: str) -> "Node | None":
@@ -53,7 +52,7 @@ class Node:
 
 
 def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
-    """``root`` and every element below it, in document order."""
+    """Return ``root`` and every element below it, in document order."""
     nodes: list[Node] = []
     stack: list[tuple[lxml_html.HtmlElement, Node | None]] = [(root, None)]
     while stack:
@@ -162,7 +161,8 @@ def _matches_attribute(node: Node, name: str, operator: str, wanted: str) -> boo
 
 
 def _matches_pseudo(node: Node, name: str, argument: str) -> bool:
-    """Whether a pseudo-class applies to a static email; those that need a pointer or are unknown do not."""
+    """Return whether a pseudo-class applies to a static email; those that need a pointer or are unknown do
+    not."""
     if name == "root":
         return node.parent is None
     if name == "lang":

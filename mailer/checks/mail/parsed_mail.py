@@ -58,7 +58,7 @@ class Mail:
     preferences_url: str = MergeTag.preferences_url.placeholder
 
     def is_own(self, url: str) -> bool:
-        """Whether ``url`` is one of our own pages, or the placeholder for one."""
+        """Return whether ``url`` is one of our own pages, or the placeholder for one."""
         own = (*(tag.placeholder for tag in MergeTag), self.unsubscribe_url, self.preferences_url)
         return url in own or url == self.base_url or url.startswith(f"{self.base_url}/")
 
@@ -108,7 +108,7 @@ class ParsedMail:
         return found
 
     def place_of(self, node: Node, text: str = "") -> Place:
-        """Where ``node`` is, for a finding about it, or about the ``text`` in it."""
+        """Return where ``node`` is, for a finding about it, or about the ``text`` in it."""
         words = sorted((part.strip() for part in node.element.itertext()), key=len, reverse=True)
         written = (text, node.get("alt") or "", *words[:_MAX_TEXTS])
         return Place(
@@ -118,7 +118,7 @@ class ParsedMail:
         )
 
     def place_in(self, text: str, position: int, *, markup: bool) -> Place:
-        """Where ``text`` is, which was found at ``position`` of the HTML part or of the text part."""
+        """Return where ``text`` is, which was found at ``position`` of the HTML part or of the text part."""
         mail = self.source
         part, spans = (mail.html, mail.html_stories) if markup else (mail.text, mail.text_stories)
         story = next((span.slug for span in spans if span.start <= position < span.end), "")
@@ -128,7 +128,6 @@ class ParsedMail:
 
     @cached_property
     def nodes(self) -> list[Node]:
-        """Every element in document order."""
         nodes = list_nodes(self.root)
         self._match(nodes)
         return nodes
@@ -147,12 +146,10 @@ class ParsedMail:
 
     @cached_property
     def rules(self) -> tuple[StyleRule, ...]:
-        """The rules of all sheets in order."""
         return tuple(rule for sheet in self.sheets for rule in sheet.rules)
 
     @cached_property
     def light_styles(self) -> dict[Node, ComputedStyle]:
-        """The computed style of every element in light mode."""
         return compute_styles(self.nodes, Appearance.light)
 
     @cached_property
@@ -164,7 +161,6 @@ class ParsedMail:
         return compute_styles(self.nodes, Appearance.bare)
 
     def styles_in(self, appearance: Appearance) -> dict[Node, ComputedStyle]:
-        """The computed style of every element in ``appearance``."""
         return {Appearance.light: self.light_styles, Appearance.dark: self.dark_styles}.get(
             appearance
         ) or self.bare_styles
@@ -178,7 +174,7 @@ class ParsedMail:
         return found
 
     def find_all(self, *tags: str) -> list[Node]:
-        """The elements with one of ``tags``, in document order for a single tag."""
+        """Return the elements with one of ``tags``, in document order for a single tag."""
         return [node for tag in tags for node in self.by_tag.get(tag, ())]
 
     @cached_property
@@ -233,7 +229,7 @@ class ParsedMail:
 
 
 def _mark_stories(mail: Mail) -> str:
-    """The HTML of ``mail`` with a comment where each of its stories starts and ends."""
+    """Return the HTML of ``mail`` with a comment where each of its stories starts and ends."""
     pieces, end = [], 0
     for span in mail.html_stories:
         story = mail.html[span.start : span.end]

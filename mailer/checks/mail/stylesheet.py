@@ -153,7 +153,7 @@ class _SheetParser:
 
 
 def _split_blocks(text: str) -> Iterator[tuple[str, str | None]]:
-    """Head and body of every block of ``text``; the body is None if ``;`` or the end comes first."""
+    """Yield head and body of every block of ``text``; the body is None if ``;`` or the end comes first."""
     place = 0
     while place < len(text):
         opening, semicolon = text.find("{", place), text.find(";", place)
@@ -193,7 +193,8 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
 
 
 def _split_declarations(text: str) -> list[str]:
-    """``text`` split at semicolons, but not at those inside brackets or quotes, as in ``url(data:a;b)``."""
+    """Return ``text`` split at semicolons, but not at those inside brackets or quotes, as in
+    ``url(data:a;b)``."""
     if "(" not in text and '"' not in text and "'" not in text:
         return text.split(";")
     return re.findall(r"""(?:[^;"'(]|"[^"]*"|'[^']*'|\([^)]*\)|["'(])+""", text)
@@ -248,7 +249,8 @@ def _parse_compound(text: str) -> Compound | None:
 
 @lru_cache(maxsize=1024)
 def media_applies(condition: str, *, dark: bool, width: int) -> bool:
-    """Whether a media condition applies on a screen ``width`` CSS pixels wide; unknown conditions do not."""
+    """Return whether a media condition applies on a screen ``width`` CSS pixels wide; unknown conditions do
+    not."""
     return any(_query_applies(query, dark=dark, width=width) for query in condition.split(","))
 
 

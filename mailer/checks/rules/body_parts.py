@@ -88,7 +88,7 @@ def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
-    """The element with the preheader, if no other text comes before it."""
+    """Return the element with the preheader, if no other text comes before it."""
     first = next(
         (node for node in mail.nodes if (node.element.text or "").strip() and node.closest("body")), None
     )
@@ -213,7 +213,7 @@ def _list_html_pieces(mail: ParsedMail) -> Iterator[_Piece]:
 
 
 def _find_block(link: Node) -> Node:
-    """The paragraph or cell around ``link``, or the link alone in a larger block."""
+    """Return the paragraph or cell around ``link``, or the link alone in a larger block."""
     block = link.closest("p", "td", "li", "div", "body") or link
     return block if len(block.text) <= _MAX_BLOCK else link
 
@@ -229,7 +229,8 @@ def _list_text_pieces(mail: ParsedMail) -> Iterator[_Piece]:
 
 
 def _is_about_us(mail: ParsedMail, text: str, titles: Iterable[str]) -> bool:
-    """Whether ``text`` is the sender's name or address, or the title, which are the same every time."""
+    """Return whether ``text`` is the sender's name or address, or the title, which are the same every
+    time."""
     squeezed = "".join(text.split())
     same = (mail.source.organisation, mail.source.postal_address, *titles)
     return any(squeezed in "".join(words.split()) for words in same)

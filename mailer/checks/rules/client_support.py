@@ -102,7 +102,7 @@ def _list_style_features(style: str) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=1024)
 def _list_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, str], ...]:
-    """Kind and name of every feature used by ``declarations``."""
+    """Return kind and name of every feature used by ``declarations``."""
     used: dict[tuple[str, str], None] = {}
     for part in declarations:
         if part.name.startswith("--"):

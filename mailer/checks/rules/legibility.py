@@ -121,7 +121,7 @@ def _check_links(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _shows_by_colour_only(link: Node, style: ComputedStyle, mail: ParsedMail) -> bool:
-    """Whether only its colour shows that this is a link: it is neither underlined nor a button."""
+    """Return whether only its colour shows that this is a link: it is neither underlined nor a button."""
     around = mail.light_styles[link.parent].background if link.parent is not None else style.background
     return not (
         style.is_underlined or style.is_hidden or style.background != around or "border" in link.style

@@ -189,7 +189,7 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _list_utm_parameters(target: str) -> tuple[str, ...]:
-    """The ``utm_`` parameters that should be the same on every link of an email."""
+    """Return the ``utm_`` parameters that should be the same on every link of an email."""
     try:
         query = urlsplit(target.replace("&amp;", "&")).query
     except ValueError:
@@ -212,7 +212,7 @@ def _host(target: str) -> str:
 
 
 def list_links(mail: ParsedMail) -> list[str]:
-    """The web addresses in the email, each once, without our own pages, in document order."""
+    """Return the web addresses in the email, each once, without our own pages, in document order."""
     links: dict[str, Node] = {}
     for link in mail.find_all("a"):
         target = link.get("href") or ""

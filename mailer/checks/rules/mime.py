@@ -99,8 +99,8 @@ def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
 
 
 def _is_safe(target: str) -> bool:
-    """Whether one-click unsubscribe may use it: https, or this machine while the program is being tried
-    out."""
+    """Return whether one-click unsubscribe may use it: https, or this machine while the program is being
+    tried out."""
     try:
         parts = urlsplit(target)
     except ValueError:
@@ -188,7 +188,7 @@ def check_size(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _name_longest_story(mail: ParsedMail) -> str:
-    """A sentence about where to begin, if it is known where the stories are."""
+    """Return a sentence about where to begin, if it is known where the stories are."""
     spans = mail.source.html_stories
     if len(spans) < 2:
         return ""

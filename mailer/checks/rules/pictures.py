@@ -96,7 +96,7 @@ def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None
 
 
 def _is_fluid(picture: Node) -> bool:
-    """Whether its width depends on the screen."""
+    """Return whether its width depends on the screen."""
     style = {part.name: part.value for part in parse_declarations(picture.style)}
     return style.get("width", "").endswith("%") or "max-width" in style
 

@@ -104,7 +104,7 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _header_cells(table: Node) -> list[Node]:
-    """The ``<th>`` of ``table``, without those of nested tables."""
+    """Return the ``<th>`` of ``table``, without those of nested tables."""
     return [
         cell
         for row in table.children

@@ -119,7 +119,7 @@ def _name_language(tag: str) -> str:
 
 
 def _find_foreign_runs(run: TextRun) -> list[tuple[str, str]]:
-    """Language and text of every passage in ``run`` whose script its language does not use."""
+    """Return language and text of every passage in ``run`` whose script its language does not use."""
     if run.text.isascii():
         return []
     return _MARKED.findall(mark_languages_in_text(run.text, language=run.node.language or "en"))
@@ -170,7 +170,7 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _list_families(theme: Theme) -> frozenset[str]:
-    """The families that the theme names for languages, without the generic ones."""
+    """Return the families that the theme names for languages, without the generic ones."""
     stacks = theme.fonts.languages.values()
     return frozenset(name for stack in stacks for name in _split_families(stack)) - {"sans-serif", "serif"}
 
@@ -212,13 +212,14 @@ _TEMPLATE_CODE = _TRACES[0][2]
 
 
 def find_written_code(texts: Iterable[str]) -> frozenset[str]:
-    """How each ``{{`` and ``{%`` in ``texts`` goes on. In an author's text these are signs like any others:
-    a template never processes it."""
+    """Return how each ``{{`` and ``{%`` in ``texts`` goes on. In an author's text these are signs like any
+    others: a template never processes it."""
     return frozenset(_shorten(text, found) for text in texts for found in _TEMPLATE_CODE.finditer(text))
 
 
 def _shorten(content: str, found: re.Match[str]) -> str:
-    """The trace ``found`` with what follows it, without white space, so that it is the same in both parts."""
+    """Return the trace ``found`` with what follows it, without white space, so that it is the same in both
+    parts."""
     return "".join(content[found.start() : found.start() + 24].partition("<")[0].split())[:8]
 
 

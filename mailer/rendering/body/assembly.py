@@ -37,7 +37,7 @@ _UNQUOTED = bytes(byte for byte in range(32, 127) if byte != ord("=")) + b"\t\r\
 
 
 def prefers_base64(text: str) -> bool:
-    """Whether ``text`` is smaller in base64, as text that is mainly Chinese, Japanese or Korean is.
+    """Return whether ``text`` is smaller in base64, as text that is mainly Chinese, Japanese or Korean is.
 
     Quoted-printable takes three characters for an escaped byte, base64 four for any three bytes; where about
     one byte in six is escaped, they are equal.
@@ -47,7 +47,7 @@ def prefers_base64(text: str) -> bool:
 
 
 def encode_crlf(text: str) -> bytes:
-    """``text`` as UTF-8 with CRLF line ends.
+    """Return ``text`` as UTF-8 with CRLF line ends.
 
     Raises:
         ValueError: it contains a NUL, which is not allowed in email.
@@ -60,7 +60,7 @@ def encode_crlf(text: str) -> bytes:
 
 
 def encode_quoted_printable(data: bytes) -> bytes:
-    """``data`` (line ends CRLF) in quoted-printable, ending with a line end or a soft break."""
+    """Return ``data`` (line ends CRLF) in quoted-printable, ending with a line end or a soft break."""
     if not data:
         return b""
     if _PLAIN.fullmatch(data):
@@ -77,15 +77,15 @@ def encode_quoted_printable(data: bytes) -> bytes:
 
 
 def _escape_line_start(line: bytes) -> bytes:
-    """``line`` with its first character escaped where it must not begin a line."""
+    """Return ``line`` with its first character escaped where it must not begin a line."""
     if not _RISKY_START.match(line):
         return line
     return _break_line(b"=%02X" % line[0] + line[1:], MAX_LINE)
 
 
 def _break_line(line: bytes, longest: int) -> bytes:
-    """``line``, which may be slightly too long, with a soft break if it is: not inside an escape, and not
-    before something that must not start a line."""
+    """Return ``line``, which may be slightly too long, with a soft break if it is: not inside an escape, and
+    not before something that must not start a line."""
     if len(line) <= longest:
         return line
     cut = next(
@@ -97,7 +97,7 @@ def _break_line(line: bytes, longest: int) -> bytes:
 
 
 def encode_base64(data: bytes) -> bytes:
-    """``data`` in base64, in lines of 76 characters that each end with CRLF."""
+    """Return ``data`` in base64, in lines of 76 characters that each end with CRLF."""
     whole = binascii.b2a_base64(data, newline=False)
     return b"".join(whole[start : start + MAX_LINE] + b"\r\n" for start in range(0, len(whole), MAX_LINE))
 
@@ -111,8 +111,8 @@ class Base64Piece:
         self._shifted: list[tuple[bytes, bytes, bytes] | None] = [None, None, None]
 
     def encode_after(self, carried: int) -> tuple[bytes, bytes, bytes]:
-        """The bytes that complete a group of which ``carried`` bytes are there, the encoded middle, and the
-        rest."""
+        """Return the bytes that complete a group of which ``carried`` bytes are there, the encoded middle,
+        and the rest."""
         found = self._shifted[carried]
         if found is None:
             head = -carried % 3
@@ -123,7 +123,7 @@ class Base64Piece:
 
 
 def join_base64(pieces: Sequence[Base64Piece | bytes]) -> bytes:
-    """The base64 of all ``pieces`` together; those that are bytes are encoded here."""
+    """Return the base64 of all ``pieces`` together; those that are bytes are encoded here."""
     return b"".join(_join_base64(pieces))
 
 
@@ -161,7 +161,7 @@ class Selection:
     named: bool
 
     def arrange_fragments(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
-        """The ``fragments`` of a group that the variant contains, in its order."""
+        """Return the ``fragments`` of a group that the variant contains, in its order."""
         kind = fragments[0].kind
         if kind is FragmentKind.story:
             return _arrange(fragments, self.stories)
@@ -170,8 +170,8 @@ class Selection:
         return self._arrange_entries(fragments)
 
     def _arrange_entries(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
-        """The contents: entries without a section (the letter's) stay first, the column break goes in the
-        middle."""
+        """Return the contents: entries without a section (the letter's) stay first, the column break goes in
+        the middle."""
         middle = [one for one in fragments if one.kind is FragmentKind.middle]
         entries = [one for one in fragments if one.kind is FragmentKind.entry]
         fixed = [one for one in entries if one.key not in self.all_sections]
@@ -191,7 +191,8 @@ def _arrange(fragments: Sequence[Fragment[T]], places: Mapping[str, int]) -> lis
 def select_fragments(
     variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, many_stories: str
 ) -> Selection:
-    """The selection for ``variant`` from an edition with these stories; the phrases are for counting them."""
+    """Return the selection for ``variant`` from an edition with these stories; the phrases are for counting
+    them."""
     section_of = {story.slug: story.section for story in facts}
     found: dict[str, int] = {}
     for slug in variant.stories:
@@ -218,7 +219,7 @@ class CountText:
 def walk_selected(
     parts: Parts[T], selection: Selection, section: str = ""
 ) -> Iterator[T | MergeTag | LinkTag | CountText]:
-    """The texts and merge tags of ``parts`` that are in the selection, in its order."""
+    """Yield the texts and merge tags of ``parts`` that are in the selection, in its order."""
     for part in parts:
         if isinstance(part, FragmentGroup):
             for one in selection.arrange_fragments(part.fragments):
@@ -234,7 +235,7 @@ def walk_selected(
 
 
 def join_text(parts: Parts[str], selection: Selection, *, markup: bool, section: str = "") -> str:
-    """The email of the selection as text, with its merge tags as placeholders; ``parts`` are inside
+    """Return the email of the selection as text, with its merge tags as placeholders; ``parts`` are inside
     ``section``, if that is given."""
     return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection, section))
 
@@ -248,7 +249,7 @@ class StorySpan(NamedTuple):
 
 
 def locate_stories(parts: Parts[str], selection: Selection, *, markup: bool) -> tuple[StorySpan, ...]:
-    """Where each story is in what :func:`join_text` makes of the same arguments, in order."""
+    """Return where each story is in what :func:`join_text` makes of the same arguments, in order."""
     spans: list[StorySpan] = []
     _measure(parts, selection, "", 0, spans, markup=markup)
     return tuple(spans)
@@ -300,7 +301,6 @@ class EncodedBody:
 
     @property
     def encoding(self) -> str:
-        """The Content-Transfer-Encoding."""
         return "base64" if self._is_base64 else "quoted-printable"
 
     def _encode(self, text: str) -> bytes:
@@ -308,7 +308,7 @@ class EncodedBody:
         return data if self._is_base64 else encode_quoted_printable(data)
 
     def encode_value(self, value: str) -> bytes:
-        """A value for a merge tag, escaped for this part and encoded.
+        """Return a value for a merge tag, escaped for this part and encoded.
 
         Raises:
             ValueError: it contains a NUL.
@@ -318,8 +318,8 @@ class EncodedBody:
     def make_template(
         self, selection: Selection, fixed: Mapping[MergeTag, str], varying: Sequence[MergeTag | LinkTag]
     ) -> "BodyTemplate":
-        """The body of a variant. Merge tags in ``fixed`` are the same for all its readers and are filled in
-        now; those in ``varying`` are filled in for each reader, by values in this order."""
+        """Return the body of a variant. Merge tags in ``fixed`` are the same for all its readers and are
+        filled in now; those in ``varying`` are filled in for each reader, by values in this order."""
         pieces: list[list[bytes]] = [[]]
         places: list[int] = []
         for leaf in walk_selected(self._parts, selection):
@@ -351,7 +351,7 @@ class BodyTemplate:
         self._frame[::2] = pieces
 
     def fill(self, values: Sequence[bytes]) -> Sequence[bytes]:
-        """The encoded body for one reader, in pieces to be joined; ``values`` as made by
+        """Return the encoded body for one reader, in pieces to be joined; ``values`` as made by
         :meth:`EncodedBody.encode_value`."""
         filled = self._frame.copy()
         filled[1::2] = [values[place] for place in self._places]

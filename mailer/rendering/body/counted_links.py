@@ -77,7 +77,7 @@ class _Place(NamedTuple):
 
 
 def find_links(parts: Parts[str], base_url: str) -> Iterator[FoundLink]:
-    """The links of an HTML part to count, in order; the same link may come several times.
+    """Yield the links of an HTML part to count, in order; the same link may come several times.
 
     ``base_url`` is the address of our own pages.
     """
@@ -88,7 +88,7 @@ def find_links(parts: Parts[str], base_url: str) -> Iterator[FoundLink]:
 
 
 def measure_growth(html: str, base_url: str) -> int:
-    """How many bytes an HTML part grows by when its links are counted; negative if it shrinks."""
+    """Return how many bytes an HTML part grows by when its links are counted; negative if it shrinks."""
     token, number = "x" * TYPICAL_TOKEN, "00"
     counted = len(f"{base_url}/c/{token}/{number}")
     return sum(
@@ -99,8 +99,8 @@ def measure_growth(html: str, base_url: str) -> int:
 
 
 def replace_links(parts: Parts[str], numbers: Mapping[LinkKey, int]) -> Parts[str]:
-    """The HTML part with the addresses of the links in ``numbers`` replaced by :class:`LinkTag` and the
-    link's number. All others stay as they are."""
+    """Return the HTML part with the addresses of the links in ``numbers`` replaced by :class:`LinkTag` and
+    the link's number. All others stay as they are."""
     return _replace(parts, numbers, "")
 
 
@@ -112,7 +112,7 @@ def _is_counted(url: str, base_url: str) -> bool:
 
 
 def _walk_runs(parts: Parts[str], story: str) -> Iterator[tuple[Sequence[_Leaf], str]]:
-    """The texts and tags between fragments, with the story that they belong to."""
+    """Yield the texts and tags between fragments, with the story that they belong to."""
     run: list[_Leaf] = []
     for part in parts:
         inner = _list_fragments(part)
@@ -178,7 +178,7 @@ def _find_places(markup: str, story: str) -> Iterator[_Place]:
 
 
 def _read_label(markup: str) -> str:
-    """What a link says: its text, or else the description of its picture."""
+    """Return what a link says: its text, or else the description of its picture."""
     words = _squeeze(_MARKUP.sub(lambda tag: " " if _LINE_BREAK.match(tag[0]) else "", markup))
     if not words and (picture := _ALTERNATIVE.search(markup)):
         words = _squeeze(picture[1])

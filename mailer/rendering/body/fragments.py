@@ -166,7 +166,7 @@ Parts: TypeAlias = tuple[Part[T], ...]
 
 
 def mark_begin(kind: str, key: str = "") -> Markup:
-    """The mark that begins a fragment in markup.
+    """Return the mark that begins a fragment in markup.
 
     Raises:
         ValueError: there is no such kind, or the key contains a character that no slug has.
@@ -175,7 +175,7 @@ def mark_begin(kind: str, key: str = "") -> Markup:
 
 
 def mark_end(kind: str) -> Markup:
-    """The mark that ends the most recent fragment, which must be of ``kind``."""
+    """Return the mark that ends the most recent fragment, which must be of ``kind``."""
     return Markup(f"<!--@end {_check(kind)}-->")  # noqa: S704 - checked
 
 
@@ -215,7 +215,7 @@ def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
 
 
 def find_fragment(marked: str, kind: FragmentKind, key: str, *, markup: bool) -> tuple[int, int] | None:
-    """Where the content of a fragment starts and ends in ``marked``; None if it is missing or contains
+    """Return where the content of a fragment starts and ends in ``marked``; None if it is missing or contains
     another fragment."""
     begin, end, any_mark = (
         (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
@@ -314,7 +314,8 @@ class _FragmentParser:
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:
-    """``parts`` with reorderable fragments gathered in groups; white space between those is dropped."""
+    """Return ``parts`` with reorderable fragments gathered in groups; white space between those is
+    dropped."""
     gathered: list[Part[str]] = []
     for part in parts:
         if not isinstance(part, Fragment) or part.kind not in _GROUPS:
@@ -339,7 +340,6 @@ def _may_join(part: Part[str], new: Fragment[str]) -> bool:
 
 
 def walk_fragments(parts: Parts[T]) -> Iterator[Fragment[T]]:
-    """Every fragment in ``parts``, each before those inside it."""
     for part in parts:
         if isinstance(part, Fragment):
             yield part
@@ -349,7 +349,6 @@ def walk_fragments(parts: Parts[T]) -> Iterator[Fragment[T]]:
 
 
 def walk_texts(parts: Parts[T]) -> Iterator[T]:
-    """Every text in ``parts``, in order."""
     for part in parts:
         if isinstance(part, Fragment):
             yield from walk_texts(part.parts)
@@ -360,7 +359,7 @@ def walk_texts(parts: Parts[T]) -> Iterator[T]:
 
 
 def map_texts(parts: Parts[T], change: Callable[[T], U]) -> Parts[U]:
-    """``parts`` with ``change`` applied to every text."""
+    """Return ``parts`` with ``change`` applied to every text."""
     return tuple(_map_part(part, change) for part in parts)
 
 

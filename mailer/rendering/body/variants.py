@@ -42,7 +42,7 @@ class StoryFacts:
         return self.everyone or not (self.sector or self.countries)
 
     def concerns(self, interests: Interests) -> bool:
-        """Whether its sector or one of its countries is followed."""
+        """Return whether its sector or one of its countries is followed."""
         return self.sector in interests.sectors or not interests.countries.isdisjoint(self.countries)
 
 
@@ -67,7 +67,7 @@ class Variant:
 def choose_stories(
     stories: Sequence[StoryFacts], interests: Interests, personalisation: Personalisation
 ) -> tuple[str, ...]:
-    """The slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
+    """Return the slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
 
     ``order`` puts the sections of followed sectors first, after the feature, and within each section the
     stories about followed countries; ``filter`` also leaves out stories that concern neither a followed
@@ -90,7 +90,7 @@ def choose_stories(
 
 
 def encode_stories(stories: Sequence[StoryFacts], slugs: Collection[str]) -> str:
-    """The ``slugs`` of a message among the ``stories`` of its edition, as one word for the ledger.
+    """Return the ``slugs`` of a message among the ``stories`` of its edition, as one word for the ledger.
 
     A hexadecimal number: its lowest bit is the first story. So a million deliveries take a few megabytes.
     """
@@ -98,7 +98,7 @@ def encode_stories(stories: Sequence[StoryFacts], slugs: Collection[str]) -> str
 
 
 def decode_stories(stories: Sequence[StoryFacts], words: str) -> frozenset[str]:
-    """The slugs that :func:`encode_stories` wrote, of all messages in ``words``."""
+    """Return the slugs that :func:`encode_stories` wrote, of all messages in ``words``."""
     bits = 0
     for word in words.split():
         bits |= int(word, 16)
@@ -106,7 +106,7 @@ def decode_stories(stories: Sequence[StoryFacts], words: str) -> frozenset[str]:
 
 
 def choose_language(wanted: str | None, available: Sequence[str]) -> str:
-    """The language from ``available`` (the edition's own first) for a reader who asked for ``wanted``.
+    """Return the language from ``available`` (the edition's own first) for a reader who asked for ``wanted``.
 
     An exact match comes first, then the same language in another script or country (``zh`` and ``zh-Hans``),
     then the edition's own. Tags are compared without regard to case (BCP 47 §2.1.1).

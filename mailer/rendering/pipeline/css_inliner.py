@@ -64,7 +64,7 @@ class _InlinedSheet:
 
 
 def inline_styles(html: str, css: str) -> str:
-    """``html``, a whole document, with the simple rules of ``css`` written into ``style`` attributes.
+    """Return ``html``, a whole document, with the simple rules of ``css`` written into ``style`` attributes.
 
     The document's own ``<style>`` blocks are left alone: they hold what cannot be inlined (media queries,
     dark mode, rules for single email programs), and inlining them too would use up a quarter of the size that
@@ -128,7 +128,7 @@ def _style_key(element: etree._Element, names: frozenset[str]) -> StyleKey:
 
 
 def _style_samples(kinds: Sequence[StyleKey], css: str) -> list[str]:
-    """The ``style`` that premailer gives to a sample element for each of ``kinds``."""
+    """Return the ``style`` that premailer gives to a sample element for each of ``kinds``."""
     body = etree.SubElement(etree.Element("html"), "body")
     specimens = [
         etree.SubElement(body, name or "specimen", {"class": classes, "style": style})
@@ -281,7 +281,7 @@ def _serialise(root: etree._ElementTree | etree._Element) -> str:
 
 @lru_cache(maxsize=64)
 def _clean_outlook_tags(tags: str) -> str:
-    """``tags``, which are text here, with minified styles and without leftovers."""
+    """Return ``tags``, which are text here, with minified styles and without leftovers."""
     for name, values in _LEFTOVERS.items():
         for value in values:
             tags = tags.replace(f' {name}="{value}"', "")
@@ -290,6 +290,6 @@ def _clean_outlook_tags(tags: str) -> str:
 
 @lru_cache(maxsize=2048)
 def _minify_style(style: str) -> str:
-    """A style in the fewest bytes with the same meaning: one byte in fifty is redundant."""
+    """Return a style in the fewest bytes with the same meaning: one byte in fifty is redundant."""
     closed = _ZERO_PIXELS.sub("0", re.sub(r"([;:,]) ", r"\1", style)).rstrip(";")
     return _DUPLICATE_BACKGROUND.sub(r"background-color:\1", closed)

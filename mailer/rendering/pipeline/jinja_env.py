@@ -34,8 +34,8 @@ _PREFIX = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
 
 
 def wrap_text(text: str, width: int = WIDTH) -> str:
-    """``text`` with its long lines broken at spaces. The lines of a list item are indented to its first word,
-    and every line of a quotation has its ``> ``.
+    """Return ``text`` with its long lines broken at spaces. The lines of a list item are indented to its
+    first word, and every line of a quotation has its ``> ``.
 
     Web addresses and words longer than a line are never broken, so that they can still be copied.
     """
@@ -157,7 +157,6 @@ class _TemplateLoader(BaseLoader):
         return source, path, lambda: _find_file(places) == found
 
     def _list_paths(self, name: str) -> tuple[str, ...]:
-        """Where the template ``name`` may be, in order."""
         first, *rest = parts = split_template_path(name)
         folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
         # Only our email templates: web pages have their own environment.
@@ -169,7 +168,7 @@ class _TemplateLoader(BaseLoader):
 
 
 def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
-    """The first of ``places`` that is a file, and its stamp. Rendering an email looks up some twenty
+    """Return the first of ``places`` that is a file, and its stamp. Rendering an email looks up some twenty
     templates."""
     for place in places:
         try:
@@ -201,7 +200,7 @@ class _MailEnvironment(ImmutableSandboxedEnvironment):
 
 @cache
 def _fields_of(kind: type) -> frozenset[str]:
-    """The fields of a frozen dataclass; empty for anything else."""
+    """Return the fields of a frozen dataclass; empty for anything else."""
     if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return frozenset()
     return frozenset(field.name for field in fields(kind))
@@ -286,7 +285,8 @@ def compile_shipped_templates() -> None:
 
 
 def _locate(error: Exception, name: str) -> str:
-    """Where in the templates the error happened: Jinja puts template files and lines into the traceback."""
+    """Return where in the templates the error happened: Jinja puts template files and lines into the
+    traceback."""
     places = [
         f"{frame.filename}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)

@@ -35,7 +35,7 @@ _BARE_ZERO = re.compile(r"(?<![\w.#])0(?=\s|$)")
 
 
 def apply_workarounds(mjml: str) -> str:
-    """``mjml`` with everything that MRML would change written so that it does not."""
+    """Return ``mjml`` with everything that MRML would change written so that it does not."""
     return set_units(escape_attributes(flatten_lines(mjml)))
 
 
@@ -102,7 +102,7 @@ def _flatten_content(content: str) -> str:
 
 
 def _join_lines(text: str) -> str:
-    """``text`` on one line, with a space for each line end and the blanks around it."""
+    """Return ``text`` on one line, with a space for each line end and the blanks around it."""
     first, *others = text.split("\n")
     if not others:
         return text
@@ -160,7 +160,6 @@ class Component:
 
 @cache
 def known_components() -> tuple[dict[str, Component], dict[str, str]]:
-    """The components that a template may use, by name, and the forbidden ones with the reason."""
     data = tomllib.loads(_COMPONENTS_FILE.read_text(encoding="utf-8"))
     known = {
         name: Component(
@@ -175,13 +174,13 @@ def known_components() -> tuple[dict[str, Component], dict[str, str]]:
 
 
 def mark_origin(origin: str) -> Markup:
-    """A comment that states where the following lines come from; it starts a line of its own."""
+    """Return a comment that states where the following lines come from; it starts a line of its own."""
     # A value without "--" cannot end the comment.
     return Markup(f"\n<!--@ {origin.replace('--', '- -')} -->")  # noqa: S704
 
 
 def strip_origins(mjml: str) -> str:
-    """``mjml`` without the marks of :func:`mark_origin`."""
+    """Return ``mjml`` without the marks of :func:`mark_origin`."""
     return _ORIGIN.sub("", mjml.replace("\n<!--@ ", "<!--@ "))
 
 
@@ -219,22 +218,23 @@ def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
 
 
 def _mark_head(mjml: str) -> str:
-    """``mjml`` with a mark in its head. MRML ends the head with the content of each ``mj-raw`` in order, so
-    the mark comes after all that components need."""
+    """Return ``mjml`` with a mark in its head. MRML ends the head with the content of each ``mj-raw`` in
+    order, so the mark comes after all that components need."""
     found = _COMMENT_OR_HEAD.finditer(mjml)
     end = next((match.end() for match in found if match[0] == "<mj-head>"), None)
     return mjml if end is None else f"{mjml[:end]}<mj-raw>{_HEAD_MARK}</mj-raw>{mjml[end:]}"
 
 
 def split_head(html: str) -> tuple[str, str]:
-    """The beginning of a marked document, up to what templates wrote into its head, and the whole of it
-    without the mark. The beginning depends on the components used, those of stories too."""
+    """Return the beginning of a marked document, up to what templates wrote into its head, and the whole of
+    it without the mark. The beginning depends on the components used, those of stories too."""
     start, mark, rest = html.partition(_HEAD_MARK)
     return (start, start + rest) if mark else (html[: html.find("</head>")], html)
 
 
 def _wrap_in_main(html: str) -> str:
-    """``html`` with its whole body in ``<main>``, so that people who navigate by landmarks find the letter.
+    """Return ``html`` with its whole body in ``<main>``, so that people who navigate by landmarks find the
+    letter.
 
     The element is used, not the role: Gmail, Outlook.com and Yahoo remove the ``<main>`` tags and keep their
     content (caniemail.com/features/html-semantics); they would keep a role, as a second main landmark in
@@ -271,7 +271,7 @@ def check_mjml(mjml: str, *, template: str) -> None:
 
 
 def _describe_place(mjml: str, template: str, line: int) -> str:
-    """``template:line``, with the block or story whose mark comes last before that line."""
+    """Return ``template:line``, with the block or story whose mark comes last before that line."""
     before = "\n".join(mjml.splitlines()[:line])
     origins = _ORIGIN.findall(before)
     return f"{template}:{line} ({origins[-1]})" if origins else f"{template}:{line}"
@@ -286,7 +286,8 @@ def _find_unsupported_xml(mjml: str) -> Iterator[tuple[int, str]]:
 
 
 def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
-    """The first element that is nested too deep; reporting each would take as many lines as the email."""
+    """Yield the first element that is nested too deep; reporting each would take as many lines as the
+    email."""
     deep: list[etree._Element] = _BELOW_MAX_DEPTH(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
         yield _line_of(element), Phrase(_TOO_DEEP, name=element.tag, most=_MAX_DEPTH)
@@ -316,8 +317,8 @@ def _is_declarations(style: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
-    """The errors of a component ``name`` with these ``attributes`` inside ``above``. An email has hundreds of
-    components, few of them different."""
+    """Return the errors of a component ``name`` with these ``attributes`` inside ``above``. An email has
+    hundreds of components, few of them different."""
     return tuple(_find_component_faults(name, above, frozenset(attributes)))
 
 

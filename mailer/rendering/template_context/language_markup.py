@@ -17,7 +17,7 @@ def embed_text(text: str, language: str, surrounding: str) -> Markup:
 
 
 def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Markup:
-    """``text`` of the office about itself inside ``surrounding`` text, on a page that belongs to no
+    """Return ``text`` of the office about itself inside ``surrounding`` text, on a page that belongs to no
     edition."""
     own = sender.language or SOURCE_LANGUAGE
     # "zh" is as good as a page's "zh-Hans".
@@ -30,13 +30,14 @@ def mark_text(text: str, language: str) -> Markup:
 
 
 def embed_html(html: Markup, language: str, surrounding: str) -> Markup:
-    """``html`` in ``language``, marked if the ``surrounding`` text is in another."""
+    """Return ``html`` in ``language``, marked if the ``surrounding`` text is in another."""
     marks = language_attributes(language, surrounding)
     return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
 
 
 def language_attributes(language: str, surrounding: str) -> Markup:
-    """The attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the same."""
+    """Return the attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the
+    same."""
     if language == surrounding:
         return Markup()
     direction = text_direction(language)

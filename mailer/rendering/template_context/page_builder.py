@@ -79,7 +79,7 @@ class PageBuilder:
     images: dict[str, PreparedImage] = field(default_factory=dict)
 
     def build_page(self) -> Page:
-        """The page, with every text marked for its language. Fills ``images`` as a side effect."""
+        """Return the page, with every text marked for its language. Fills ``images`` as a side effect."""
         edition, sender, text_of_edition = self.edition, self.settings.sender, self._edition_text()
         address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
@@ -142,8 +142,8 @@ class PageBuilder:
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
-        """The name from the settings in this language, or in the edition's own if this is it; otherwise the
-        one from our phrases, if there is one."""
+        """Return the name from the settings in this language, or in the edition's own if this is it;
+        otherwise the one from our phrases, if there is one."""
         if translated := self.settings.find_sector_name(key, self.language):
             return translated, self._mark_text(translated)
         configured, phrase = self.settings.sectors.get(key), self.phrases.sections.get(key)
@@ -153,7 +153,7 @@ class PageBuilder:
         return name, self._embed_text(name) if configured else self._mark_text(name)
 
     def _build_story(self, story: Story, accent: Accent) -> StoryView:
-        """The view from last time, unless the story or something else it depends on has changed."""
+        """Return the view from last time, unless the story or something else it depends on has changed."""
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image, width) if story.image else None
@@ -236,7 +236,7 @@ class PageBuilder:
         )
 
     def _wraps(self, text: StoryText, links: Sequence[LinkView], picture: PictureView) -> bool:
-        """Whether the text is so much longer than the picture that it goes on below it."""
+        """Return whether the text is so much longer than the picture that it goes on below it."""
         labels = [link.label for link in links]
         return text.has_wide_table or is_longer_than_picture(text.text, labels, picture, self._columns)
 
@@ -286,8 +286,8 @@ class PageBuilder:
     def _build_picture(
         self, image: Image, words: ImageText, language: str, prepared: PreparedImage
     ) -> PictureView:
-        """The picture with its ``words`` in a text in ``language``; words that are the original's are marked
-        as being in the edition's own language."""
+        """Return the picture with its ``words`` in a text in ``language``; words that are the original's are
+        marked as being in the edition's own language."""
 
         def embed(word: str, original: str) -> Markup:
             return embed_text(word, self.edition.language if word == original else language, language)
@@ -384,20 +384,20 @@ class PageBuilder:
         return "" if direction == text_direction(self.language) else direction
 
     def _embed_phrase(self, phrase: Markup, surrounding: str | None = None) -> Markup:
-        """A ``phrase`` of ours, marked if the ``surrounding`` text (by default the page's) is in another
-        language: for most languages we have no phrases and use English."""
+        """Return a ``phrase`` of ours, marked if the ``surrounding`` text (by default the page's) is in
+        another language: for most languages we have no phrases and use English."""
         surrounding = surrounding or self.language
         return embed_html(phrase, self._phrase_language(surrounding), surrounding)
 
     def _phrase_language(self, surrounding: str) -> str:
-        """The language of our phrases in ``surrounding`` text: the same (``zh`` is good enough for
+        """Return the language of our phrases in ``surrounding`` text: the same (``zh`` is good enough for
         ``zh-Hans``), or another one if we have no phrases in it."""
         ours = self.phrases.language
         return surrounding if ours.partition("-")[0] == surrounding.partition("-")[0] else ours
 
     def _embed_text(self, text: str, language: str | None = None, surrounding: str | None = None) -> Markup:
-        """``text`` in ``language``, marked if the ``surrounding`` text (by default the page's) is in another.
-        What an office writes only once is in the edition's own language."""
+        """Return ``text`` in ``language``, marked if the ``surrounding`` text (by default the page's) is in
+        another. What an office writes only once is in the edition's own language."""
         return embed_text(text, language or self.edition.language, surrounding or self.language)
 
     def _mark_text(self, text: str, language: str | None = None) -> Markup:
@@ -405,5 +405,5 @@ class PageBuilder:
 
 
 def _trusted(html: str) -> Markup:
-    """``html`` as markup: only for what the editions package has sanitised or escaped."""
+    """Return ``html`` as markup: only for what the editions package has sanitised or escaped."""
     return Markup(html)  # noqa: S704

@@ -20,9 +20,6 @@ _SPARE_LINES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMeasures:
-    """The figures of a theme that decide how high a picture and the text beside it are: widths in pixels, and
-    the sizes of the text and of captions."""
-
     shown: int
     beside: int
     paragraph: int
@@ -31,7 +28,7 @@ class ColumnMeasures:
 
 
 def measure_columns(theme: Theme) -> ColumnMeasures:
-    """The figures of ``theme``."""
+    """Return the figures of ``theme``."""
     return ColumnMeasures(
         shown=theme.pictures.shown,
         beside=theme.beside,
@@ -44,7 +41,7 @@ def measure_columns(theme: Theme) -> ColumnMeasures:
 def is_longer_than_picture(
     text: str, labels: Iterable[str], picture: PictureView, columns: ColumnMeasures
 ) -> bool:
-    """Whether ``text`` and the links below it, beside ``picture``, would end well below it."""
+    """Return whether ``text`` and the links below it, beside ``picture``, would end well below it."""
     shown = min(columns.shown, picture.width)
     caption = " ".join(filter(None, (picture.caption, picture.credit)))
     picture_height = shown * picture.height / max(picture.width, 1) + _estimate_height(
@@ -59,8 +56,8 @@ def is_longer_than_picture(
 
 
 def _estimate_height(text: str, width: int, step: TypeStep) -> int:
-    """The height in pixels of ``text`` in a column of ``width`` pixels. A Latin letter is half as wide as the
-    type is high, measured on the sample in Arial and Georgia."""
+    """Return the height in pixels of ``text`` in a column of ``width`` pixels. A Latin letter is half as wide
+    as the type is high, measured on the sample in Arial and Georgia."""
     letters = len(text) + len(_WIDE.findall(text))
     in_a_line = max(width * 2 // step.size, 1)
     return -(-letters // in_a_line) * step.line
@@ -71,14 +68,15 @@ _PANORAMA = 2.2
 
 
 def gallery_width(picture: Image | PictureView, theme: Theme) -> int:
-    """The width in pixels at which ``picture`` is shown: that of the sheet's content, or of half of it."""
+    """Return the width in pixels at which ``picture`` is shown: that of the sheet's content, or of half of
+    it."""
     if picture.width >= _PANORAMA * picture.height:
         return theme.content
     return (theme.content - theme.spacing.column) // 2
 
 
 def arrange_gallery(pictures: Sequence[PictureView], theme: Theme) -> tuple[GalleryRow, ...]:
-    """``pictures`` in rows, in order: two of half width, or one."""
+    """Return ``pictures`` in rows, in order: two of half width, or one."""
     rows: list[GalleryRow] = []
     for picture in pictures:
         width = gallery_width(picture, theme)
@@ -95,7 +93,7 @@ _MARKED = {"table": ' class="tb', "wide-table": ' class="tb tw"', "notes": ' cla
 
 
 def find_parts(letter: LetterView | None, sections: Iterable[SectionView]) -> tuple[str, ...]:
-    """The names of the parts that ``letter`` and ``sections`` contain, as ``page.parts`` has them."""
+    """Return the names of the parts that ``letter`` and ``sections`` contain, as ``page.parts`` has them."""
     found = set(_parts_of_text(letter.body_html)) if letter else set()
     for section in sections:
         found.update(_parts_of_text(section.introduction_html))

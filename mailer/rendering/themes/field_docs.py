@@ -25,7 +25,7 @@ class FieldDoc:
 
 
 def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
-    """The fields of the dataclass ``holder`` in order, then its properties."""
+    """Return the fields of the dataclass ``holder`` in order, then its properties."""
     bare = get_type_hints(holder)
     full = get_type_hints(holder, include_extras=True)
     own = [
@@ -41,7 +41,8 @@ def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
 
 
 def walk_dataclasses(holder: type) -> Iterator[type]:
-    """``holder`` and every dataclass reachable through its fields, each once, in the order they are found."""
+    """Yield ``holder`` and every dataclass reachable through its fields, each once, in the order they are
+    found."""
     waiting, seen = [holder], set()
     while waiting:
         current = waiting.pop(0)
@@ -52,7 +53,7 @@ def walk_dataclasses(holder: type) -> Iterator[type]:
 
 
 def find_dataclasses(annotation: Any) -> Iterator[type]:
-    """The dataclasses in an annotation, also inside tuples, mappings and unions."""
+    """Yield the dataclasses in an annotation, also inside tuples, mappings and unions."""
     if isinstance(annotation, type) and is_dataclass(annotation):
         yield annotation
     for part in get_args(annotation):

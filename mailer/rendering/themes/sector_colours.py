@@ -29,7 +29,7 @@ _Pair = tuple[str, str]
 
 
 def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
-    """The theme with a light and a dark colour for each of ``sectors`` that it has none for.
+    """Return the theme with a light and a dark colour for each of ``sectors`` that it has none for.
 
     Each is as far as possible from the colours of the other sectors and of the sections that every edition
     has. The same sectors in the same order always have the same colours; one added at the end changes none.
@@ -44,8 +44,8 @@ def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
 
 
 def measure_distance(one: str, other: str) -> float:
-    """How different two colours written ``#rrggbb`` look: their distance in OKLab, where black and white are
-    1 apart and about 0.02 can just be seen."""
+    """Return how different two colours written ``#rrggbb`` look: their distance in OKLab, where black and
+    white are 1 apart and about 0.02 can just be seen."""
     return math.dist(_to_lab(one), _to_lab(other))
 
 
@@ -55,7 +55,7 @@ def _list_grounds(palette: Palette) -> _Pair:
 
 @lru_cache(maxsize=64)
 def _choose_colours(light: _Pair, dark: _Pair, taken: tuple[_Pair, ...], number: int) -> tuple[_Pair, ...]:
-    """``number`` pairs, each the candidate that is farthest from all before it."""
+    """Return ``number`` pairs, each the candidate that is farthest from all before it."""
     candidates = list(dict.fromkeys(_list_candidates(light, dark)))
     nearest = [min(_pair_distance(candidate, pair) for pair in taken) for candidate in candidates]
     chosen: list[_Pair] = []
@@ -70,7 +70,7 @@ def _choose_colours(light: _Pair, dark: _Pair, taken: tuple[_Pair, ...], number:
 
 
 def _pair_distance(one: _Pair, other: _Pair) -> float:
-    """The distance in the palette in which the two are nearer to each other."""
+    """Return the distance in the palette in which the two are nearer to each other."""
     return min(measure_distance(one[0], other[0]), measure_distance(one[1], other[1]))
 
 
@@ -81,8 +81,8 @@ def _list_candidates(light: _Pair, dark: _Pair) -> Iterator[_Pair]:
 
 
 def _find_readable(hue: int, step: int, grounds: _Pair) -> str:
-    """The colour of that hue which is readable on both grounds, as near as possible to the lightness of that
-    step."""
+    """Return the colour of that hue which is readable on both grounds, as near as possible to the lightness
+    of that step."""
     is_dark_text = _least_contrast("#000000", grounds) >= _least_contrast("#ffffff", grounds)
     lightness = (_DARK_TEXT if is_dark_text else _LIGHT_TEXT)[step]
     while True:
@@ -97,7 +97,7 @@ def _least_contrast(colour: str, grounds: _Pair) -> float:
 
 
 def _to_hex(lightness: float, hue: int) -> str:
-    """The colour of that lightness and hue, with less chroma where a screen could not show it."""
+    """Return the colour of that lightness and hue, with less chroma where a screen could not show it."""
     chroma = _CHROMA
     while True:
         angle = math.radians(hue)
@@ -136,7 +136,7 @@ def _to_lab(colour: str) -> _Lab:
 
 
 def _encode_channel(linear: float) -> int:
-    """A channel from 0 to 1, linear in light, as the byte of sRGB."""
+    """Return a channel from 0 to 1, linear in light, as the byte of sRGB."""
     linear = min(max(linear, 0.0), 1.0)
     encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
     return round(encoded * 255)
@@ -159,7 +159,8 @@ class ColourError(TemplateError):
 
 
 def find_own_colour(root: Path, theme: str, sector: str) -> ColourPair | None:
-    """The colours that the workspace in ``root`` gives a sector; None if it leaves that to the theme."""
+    """Return the colours that the workspace in ``root`` gives a sector; None if it leaves that to the
+    theme."""
     try:
         values = tomllib.loads(find_theme_file(root, theme).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -194,7 +195,8 @@ def change_sector_colour(
 
 
 def find_theme_file(root: Path, theme: str) -> Path:
-    """The file of the workspace in ``root`` for what it changes in a theme, whether or not there is one."""
+    """Return the file of the workspace in ``root`` for what it changes in a theme, whether or not there is
+    one."""
     return root / "templates" / "email" / f"{theme}.toml"
 
 

@@ -37,7 +37,7 @@ _TOO_DARK = gettext_noop(
 
 
 def find_low_contrast(theme: Theme) -> Iterator[str]:
-    """A message for every text colour that is hard to read on one of its backgrounds, light or dark."""
+    """Yield a message for every text colour that is hard to read on one of its backgrounds, light or dark."""
     if "other" not in theme.sections:
         yield gettext_noop("sections.other is missing: sections without a colour of their own use it.")
     for appearance, palette, which in (("light", theme.light, 0), ("dark", theme.dark, 1)):
@@ -59,7 +59,7 @@ def find_low_contrast(theme: Theme) -> Iterator[str]:
 
 
 def find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
-    """A message for every token that is valid by itself but does not fit the others."""
+    """Yield a message for every token that is valid by itself but does not fit the others."""
     for entry in fields(TypeScale):
         step: TypeStep = getattr(theme.type, entry.name)
         if not step.size * 1.1 <= step.line <= step.size * 2:
@@ -102,7 +102,7 @@ def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
 
 
 def explain_error(fault: ErrorDetails) -> str:
-    """A pydantic error as a message: which token, and what to write."""
+    """Return a pydantic error as a message: which token, and what to write."""
     *above, name = place = [str(part) for part in fault["loc"]]
     token = ".".join(place)
     match fault["type"]:
@@ -129,8 +129,8 @@ def explain_error(fault: ErrorDetails) -> str:
 
 
 def _suggest(above: list[str], name: str) -> str:
-    """What ``name`` was probably meant to be: a token of that name in another table, or the most similar one
-    in its own."""
+    """Return what ``name`` was probably meant to be: a token of that name in another table, or the most
+    similar one in its own."""
     table = "".join(f"{part}." for part in above)
     tokens = [token for token, _ in _walk_tokens(Theme, "")]
     elsewhere = [token for token in tokens if token.rpartition(".")[2] == name]
@@ -146,7 +146,7 @@ def _suggest(above: list[str], name: str) -> str:
 
 
 def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Every token below ``holder`` with its type, by its dotted name; tables before their content."""
+    """Yield every token below ``holder`` with its type, by its dotted name; tables before their content."""
     for field in describe_fields(holder):
         yield f"{prefix}{field.name}", field.type
         for table in find_dataclasses(field.type):
@@ -177,7 +177,7 @@ DIGEST_SINCE = 2
 
 
 def check_version(values: Mapping[str, Any], file: str) -> int:
-    """The version that the merged ``values`` of the theme ``file`` state.
+    """Return the version that the merged ``values`` of the theme ``file`` state.
 
     Raises:
         TemplateError: it is not a number, or is that of a newer program.
@@ -212,13 +212,13 @@ def check_version(values: Mapping[str, Any], file: str) -> int:
 
 
 def read_version(template: str, overrides: Path | None) -> int:
-    """The version of the theme ``template``. Raises the errors of :func:`check_version`."""
+    """Return the version of the theme ``template``. Raises the errors of :func:`check_version`."""
     file = f"email/{template}.toml"
     return check_version(read_toml(file, overrides), file)
 
 
 def explain_old_version(template: str, version: int) -> str:
-    """What has changed since ``version``, and what to do; empty if the theme is up to date."""
+    """Return what has changed since ``version``, and what to do; empty if the theme is up to date."""
     if version >= TEMPLATE_VERSION:
         return ""
     since = gettext_noop("Since version %(number)s, %(change)s")
@@ -269,7 +269,8 @@ def check_digest_support(template: str, overrides: Path | None, phrases: Phrases
 
 
 def explain_lost_link(story: str) -> str:
-    """The message about a block of a workspace that does not show the card of a ``story`` in a digest."""
+    """Return the message about a block of a workspace that does not show the card of a ``story`` in a
+    digest."""
     return Phrase(
         gettext_noop(
             "the story %(story)s has no link to its page, though the edition is a digest. A template of "
@@ -296,7 +297,7 @@ def _theme_schema() -> TypeAdapter[Theme]:
 
 
 def load_theme(name: str, overrides: Path | None = None) -> Theme:
-    """The theme ``name``, with the workspace's lines merged over ours.
+    """Return the theme ``name``, with the workspace's lines merged over ours.
 
     Raises:
         TemplateError: there is no such theme, it has an unknown or invalid token, or a text colour is hard to
@@ -328,7 +329,7 @@ def load_theme(name: str, overrides: Path | None = None) -> Theme:
 
 
 def theme_names(overrides: Path | None = None) -> tuple[str, ...]:
-    """The names an edition may set as its template."""
+    """Return the names an edition may set as its template."""
     folders = template_folders(overrides)
     layouts = {path.name for folder in folders for path in (folder / "email").glob("*.mjml.j2")}
     return tuple(sorted(name.removesuffix(".mjml.j2") for name in layouts))

@@ -45,7 +45,7 @@ class _ReadableFolder:
                 weakref.finalize(self, os.close, self._descriptor)
 
     def is_still(self, path: Path) -> bool:
-        """Whether ``path`` leads to this folder, or still to none."""
+        """Return whether ``path`` leads to this folder, or still to none."""
         if path != self.path:
             return False
         try:
@@ -84,7 +84,6 @@ class RenderWorker:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None if no process is running."""
         return self._process.process.pid if self._process else None
 
     def start(self) -> None:

@@ -30,7 +30,7 @@ _NO_NEW_PRIVILEGES = 38
 
 
 def read_version() -> int:
-    """The version of Landlock that this kernel offers; 0 if it offers none."""
+    """Return the version of Landlock that this kernel offers; 0 if it offers none."""
     if platform.system() != "Linux" or platform.machine().startswith(_EXCEPTIONS):
         return 0
     return max(
@@ -195,7 +195,7 @@ class _Program(ctypes.Structure):
 
 
 def is_available() -> bool:
-    """Whether this kernel filters system calls, and we know its numbers."""
+    """Return whether this kernel filters system calls, and we know its numbers."""
     return platform.machine() in _ARCHITECTURES and _ACTIONS.exists()
 
 
@@ -213,7 +213,8 @@ def forbid_system_calls() -> bool:
 
 
 def _build_filter(column: int, architecture: int, *, pid: int) -> Iterator[bytes]:
-    """The filter as the kernel's classic BPF: one comparison after another, each with its own answer."""
+    """Yield the filter as the kernel's classic BPF: one comparison after another, each with its own
+    answer."""
     yield _step(_LOAD, _ARCHITECTURE_OFFSET)
     yield _step(_EQUALS, architecture, then=1)
     yield _step(_RETURN, _KILL)
@@ -243,7 +244,7 @@ def _build_filter(column: int, architecture: int, *, pid: int) -> Iterator[bytes
 
 
 def _step(code: int, value: int, *, then: int = 0, otherwise: int = 0) -> bytes:
-    """One instruction: ``then`` and ``otherwise`` are how many to skip."""
+    """Return one instruction: ``then`` and ``otherwise`` are how many to skip."""
     return struct.pack("HBBI", code, then, otherwise, value)
 
 
@@ -257,9 +258,8 @@ def confine_to(folder: Path | None) -> None:
 
 
 def describe_confinement() -> tuple[bool, str]:
-    """What this kernel holds a template to beside limits on time and memory: whether it is all of it, and in
-    words.
-    """
+    """Return what this kernel holds a template to beside limits on time and memory: whether it is all of it,
+    and in words."""
     version, filters = read_version(), is_available()
     if version and filters:
         return True, (
@@ -300,7 +300,7 @@ def describe_confinement() -> tuple[bool, str]:
 
 
 def _list_program_folders() -> Iterator[Path]:
-    """The folders that Python still loads modules and shared libraries from.
+    """Yield the folders that Python still loads modules and shared libraries from.
 
     Not all of its import path, which may contain the workspace: only what belongs to Python's installation,
     and the packages that are loaded.

@@ -106,7 +106,7 @@ def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:
 
 
 def measure_address_space() -> int | None:
-    """Bytes of address space in use; None where the kernel does not report it (only Linux does)."""
+    """Return bytes of address space in use; None where the kernel does not report it (only Linux does)."""
     try:
         return int(_STATM.read_text().split()[0]) * resource.getpagesize()
     except OSError:

@@ -142,15 +142,15 @@ class RenderProcess:
             raise TemplateError(f"{template}: {explain_exit(code, limits)}") from None
 
     def _wait_for_exit(self) -> int | None:
-        """The exit code of a process that closed its connection, negative for a signal; None if it is still
-        running."""
+        """Return the exit code of a process that closed its connection, negative for a signal; None if it is
+        still running."""
         try:
             return self.process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return None
 
     def _read_startup_error(self) -> str:
-        """The last line written to standard error by a process that could not start."""
+        """Return the last line written to standard error by a process that could not start."""
         if self.process.stderr is None or self.process.poll() is None:
             return ""
         lines = self.process.stderr.read().decode(errors="replace").split("\n")
@@ -196,7 +196,7 @@ def start_process() -> RenderProcess:
 
 
 def find_python() -> str:
-    """The Python executable to start: the one running this program, also when it is embedded and
+    """Return the Python executable to start: the one running this program, also when it is embedded and
     ``sys.executable`` is empty.
 
     Raises:

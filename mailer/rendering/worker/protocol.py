@@ -100,7 +100,6 @@ class ProtocolError(Exception):
 
 
 def send_request(connection: socket.socket, pickled: bytes) -> None:
-    """Send a pickled :class:`RenderRequest`; the socket's own timeout applies to all of it."""
     connection.sendall(_encode_frame(pickled))
 
 
@@ -185,7 +184,7 @@ def _read_length(prefix: bytes, max_bytes: int) -> int:
 
 
 def _receive_bytes(connection: socket.socket, size: int) -> bytes:
-    """``size`` bytes, or fewer if the other side closed the connection."""
+    """Return ``size`` bytes, or fewer if the other side closed the connection."""
     pieces, missing = [], size
     while missing:
         piece = connection.recv(min(missing, _MEBIBYTE))
