@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, create_model
 
 from editions.checks.content import check_documents
 from editions.checks.translations import check_original
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.markdown.renderer import STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
 from editions.source.field_values import IsoDate, LanguageTag, SingleLine
@@ -120,7 +120,7 @@ def inspect_note(path: Path, *, language: str) -> NoteInspection:
     if original:
         for one in translations.values():
             problems += check_original(original, one, language=own)
-    if original is None or any(problem.level is Level.error for problem in problems):
+    if original is None or any(problem.level is ProblemLevel.error for problem in problems):
         return NoteInspection(note=None, problems=tuple(sorted(set(problems))))
     texts = {
         own: _make_text(own, original),
@@ -149,7 +149,7 @@ def _explain_language(found: Path) -> Problem:
     return Problem(
         path=found.name,
         line=1,
-        level=Level.error,
+        level=ProblemLevel.error,
         code="unknown-language",
         message=Phrase(
             gettext_noop(

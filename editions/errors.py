@@ -7,7 +7,7 @@ from enum import StrEnum
 from locales.phrase import Phrase, gettext_noop
 
 
-class Level(StrEnum):
+class ProblemLevel(StrEnum):
     """How serious a problem is."""
 
     error = "error"
@@ -27,7 +27,7 @@ class Problem:
 
     path: str
     line: int
-    level: Level
+    level: ProblemLevel
     code: str
     message: str
 
@@ -60,7 +60,7 @@ class ImageError(EditionError):
         self.code = code
         self.reason = reason
         super().__init__(
-            [Problem(path=f"images/{name}", line=1, level=Level.error, code=code, message=reason)]
+            [Problem(path=f"images/{name}", line=1, level=ProblemLevel.error, code=code, message=reason)]
         )
 
 
@@ -72,7 +72,7 @@ class DocumentError(EditionError):
         self.name = name
         self.code = code
         self.reason = reason
-        super().__init__([Problem(path=name, line=1, level=Level.error, code=code, message=reason)])
+        super().__init__([Problem(path=name, line=1, level=ProblemLevel.error, code=code, message=reason)])
 
     def __str__(self) -> str:
         # A document has no lines to count.
@@ -86,7 +86,7 @@ class NewEditionError(EditionError):
         self.slug = slug
         self.code = code
         self.reason = reason
-        super().__init__([Problem(path=slug, line=1, level=Level.error, code=code, message=reason)])
+        super().__init__([Problem(path=slug, line=1, level=ProblemLevel.error, code=code, message=reason)])
 
     def __str__(self) -> str:
         return f"{self.slug}: {self.reason}"
@@ -99,7 +99,7 @@ class FrontMatterError(EditionError):
         self.line = line
         self.code = code
         self.reason = reason
-        super().__init__([Problem(path="", line=line, level=Level.error, code=code, message=reason)])
+        super().__init__([Problem(path="", line=line, level=ProblemLevel.error, code=code, message=reason)])
 
     def __str__(self) -> str:
         return Phrase(_AT_LINE, line=self.line, reason=self.reason)
@@ -112,7 +112,9 @@ class StoryOrderError(EditionError):
         self.slug = slug
         self.code = code
         self.reason = reason
-        super().__init__([Problem(path="stories", line=1, level=Level.error, code=code, message=reason)])
+        super().__init__(
+            [Problem(path="stories", line=1, level=ProblemLevel.error, code=code, message=reason)]
+        )
 
     def __str__(self) -> str:
         return self.reason

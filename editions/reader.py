@@ -18,7 +18,7 @@ from editions.checks.registry import (
     read_disabled_checks,
 )
 from editions.checks.translations import check_translations
-from editions.errors import EditionError, Level, Problem
+from editions.errors import EditionError, Problem, ProblemLevel
 from editions.images.edition_images import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
@@ -67,7 +67,7 @@ def inspect_edition(
     ]
     disabled = read_disabled_checks(documents.edition.front_matter) if documents.edition else ()
     problems, disabled_results = apply_disabled_checks(sorted(set(problems)), disabled, SOURCE_CHECKS)
-    usable = not any(problem.level == Level.error for problem in problems)
+    usable = not any(problem.level == ProblemLevel.error for problem in problems)
     return Inspection(
         edition=assemble_edition(folder, contents.slug, documents, images) if usable else None,
         problems=tuple(problems),

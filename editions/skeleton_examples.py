@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.new_edition import guess_issue_number, guess_period
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
@@ -272,4 +272,4 @@ def _example_values() -> Mapping[tuple[str, ...], str]:
 
 
 def _problem(path: str, line: int, message: str) -> Problem:
-    return Problem(path=path, line=line, level=Level.error, code="example-text", message=message)
+    return Problem(path=path, line=line, level=ProblemLevel.error, code="example-text", message=message)

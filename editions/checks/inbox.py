@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.source.document import AnyDocument, make_warning
 from editions.source.folder import EDITION_FILE, is_slug
 from editions.source.front_matter import FrontMatter, read_front_matter
@@ -151,7 +151,7 @@ def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
         Problem(
             path=name,
             line=line,
-            level=Level.warning,
+            level=ProblemLevel.warning,
             code="repeated-subject",
             message=_MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.source.document import AnyDocument, make_error
 from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
@@ -23,7 +23,7 @@ class Check:
     """
 
     code: str
-    level: Level
+    level: ProblemLevel
     title: str
     why: str
     advice: str
@@ -56,7 +56,7 @@ def _to_check(
 ) -> Check:
     return Check(
         code=code,
-        level=Level(level),
+        level=ProblemLevel(level),
         title=title,
         why=why,
         advice=advice,
@@ -180,4 +180,6 @@ def merge_disabled_results(
 
 
 def _problem(disabled: DisabledCheck, code: str, message: str) -> Problem:
-    return Problem(path=EDITION_FILE, line=disabled.line, level=Level.error, code=code, message=message)
+    return Problem(
+        path=EDITION_FILE, line=disabled.line, level=ProblemLevel.error, code=code, message=message
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from editions.cache import LatestCache
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.markdown.cjk import split_cjk
 from editions.source.document import AnyDocument, EditionDocuments
 from editions.source.folder import EDITION_FILE
@@ -118,7 +118,7 @@ def check_original(original: AnyDocument, translation: AnyDocument, *, language:
                 "the two."
             )
             % {"language": language, "name": original.name},
-            Level.error,
+            ProblemLevel.error,
         )
     digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
     if recorded and recorded != digest:
@@ -194,7 +194,7 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
                 translated.line_of(*ours),
                 "image-without-original",
                 _NO_ORIGINAL[key] % {"name": original.name},
-                Level.error,
+                ProblemLevel.error,
             )
 
 
@@ -253,9 +253,11 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
                     "take it from. Add a line `url: …`."
                 )
                 % {"written": written, "name": original.name},
-                Level.error,
+                ProblemLevel.error,
             )
 
 
-def _problem(path: str, line: int, code: str, message: str, level: Level = Level.warning) -> Problem:
+def _problem(
+    path: str, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.warning
+) -> Problem:
     return Problem(path=path, line=line, level=level, code=code, message=message)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from anyascii import anyascii
 
 from editions.cache import BoundedCache, FileStamp
-from editions.errors import ImageError, Level, Problem
+from editions.errors import ImageError, Problem, ProblemLevel
 from editions.images.files import convert_image, locate_image
 from editions.images.prepared_images import ImageSize, decode_size, measure_image, recall_size
 from editions.model import AiOrigin
@@ -104,7 +104,7 @@ def _read_image(
     try:
         size = sizes.get(name) or _measure(folder, name, stamps.get(f"{IMAGES_FOLDER}/{name}"))
     except ImageError as error:
-        return [_problem(reference, error.code, error.reason, Level.error)]
+        return [_problem(reference, error.code, error.reason, ProblemLevel.error)]
     sizes[name] = size
     found = [*_check_ai_label(reference, size.ai)]
     if size.width >= reference.min_width:
@@ -118,7 +118,7 @@ def _read_image(
         "least": reference.min_width,
         "better": 2 * reference.min_width,
     }
-    return [*found, _problem(reference, "narrow-image", message, Level.warning)]
+    return [*found, _problem(reference, "narrow-image", message, ProblemLevel.warning)]
 
 
 def _check_ai_label(reference: _ImageReference, label: AiOrigin | None) -> Iterator[Problem]:
@@ -132,14 +132,14 @@ def _check_ai_label(reference: _ImageReference, label: AiOrigin | None) -> Itera
             "%(name)s has a label that says it was %(did)s, and readers are told so. Add "
             "`ai: %(label)s` below `file`, so that the edition says it too."
         ) % {"name": reference.name, "did": did, "label": label}
-        yield _problem(reference, "ai-unsaid", message, Level.warning)
+        yield _problem(reference, "ai-unsaid", message, ProblemLevel.warning)
         return
     message = gettext_noop(
         "`ai` says %(ai)s, but %(name)s has a label that says it was %(did)s, and "
         "readers are told that. Write `ai: %(label)s`, or take the picture from its "
         "source again if the label is wrong."
     ) % {"ai": reference.ai, "name": reference.name, "did": did, "label": label}
-    yield replace(_problem(reference, "ai-differs", message, Level.warning), line=reference.ai_line)
+    yield replace(_problem(reference, "ai-differs", message, ProblemLevel.warning), line=reference.ai_line)
 
 
 def _measure(folder: Path, name: str, stamp: FileStamp | None) -> ImageSize:
@@ -148,7 +148,7 @@ def _measure(folder: Path, name: str, stamp: FileStamp | None) -> ImageSize:
     return measure_image(locate_image(folder, name))
 
 
-def _problem(reference: _ImageReference, code: str, message: str, level: Level) -> Problem:
+def _problem(reference: _ImageReference, code: str, message: str, level: ProblemLevel) -> Problem:
     return Problem(path=reference.path, line=reference.line, level=level, code=code, message=message)
 
 
@@ -156,7 +156,7 @@ def _unused_image_problem(name: str) -> Problem:
     return Problem(
         path=f"{IMAGES_FOLDER}/{name}",
         line=1,
-        level=Level.warning,
+        level=ProblemLevel.warning,
         code="unused-image",
         message=gettext_noop(
             "no story uses this picture, so it will not be sent. Use it in a story, or delete it."

@@ -63,7 +63,7 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
+class ParsedFeed:
     """A feed, with its entries in its own order."""
 
     title: str
@@ -71,7 +71,7 @@ class Feed:
     entries: tuple[FeedEntry, ...]
 
 
-def parse_feed(data: bytes, *, address: str, charset: str = "") -> Feed | None:
+def parse_feed(data: bytes, *, address: str, charset: str = "") -> ParsedFeed | None:
     root = _parse_xml(data, charset)
     if root is None or _local(root) not in _ROOTS:
         return None
@@ -80,7 +80,7 @@ def parse_feed(data: bytes, *, address: str, charset: str = "") -> Feed | None:
     if channel is root:
         entries = [*_children(root, "item", "entry")]
     base = urljoin(address, root.get(f"{_XML}base") or "")
-    return Feed(
+    return ParsedFeed(
         title=_plain(_text_of(channel, "title")),
         language=(_text_of(channel, "language") or root.get(f"{_XML}lang") or "").strip(),
         entries=tuple(_read_entry(entry, base) for entry in entries),

@@ -12,7 +12,7 @@ from lxml import etree
 from editions.errors import DocumentError, ImageError
 from editions.images.files import open_image
 from editions.imports.document import DocumentContent, choose_alt, detect_language
-from editions.imports.feed_parser import Feed, FeedEntry, parse_feed
+from editions.imports.feed_parser import FeedEntry, ParsedFeed, parse_feed
 from editions.imports.html.chapters import Chapter, TitleLink, extract_notes
 from editions.imports.html.cleaner import CleanChapter, clean_chapter, keep_picture_links
 from editions.imports.html.inline_spans import one_line_text, split_double_at
@@ -94,7 +94,7 @@ MAX_ENTRIES = 100
 
 
 def read_feed(
-    feed: Feed, *, address: str, since: date | None, fetch: Fetch, omissions: OmissionLog
+    feed: ParsedFeed, *, address: str, since: date | None, fetch: Fetch, omissions: OmissionLog
 ) -> DocumentContent:
     """Return the entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
 
@@ -123,7 +123,7 @@ def read_feed(
 
 
 def _choose_entries(
-    feed: Feed, address: str, since: date | None, omissions: OmissionLog
+    feed: ParsedFeed, address: str, since: date | None, omissions: OmissionLog
 ) -> Sequence[FeedEntry]:
     """Return the entries since that day: newest first if all of them have dates, else in the feed's own
     order."""
@@ -230,7 +230,7 @@ _MAX_FEED_BYTES = 20_000_000
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 
 
-def find_feed(address: str, fetch: Fetch) -> Feed:
+def find_feed(address: str, fetch: Fetch) -> ParsedFeed:
     """Return the feed at ``address``, or the first one that the page there names.
 
     Raises:

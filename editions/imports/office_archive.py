@@ -30,7 +30,7 @@ ZIP_ERRORS = (
 """What zipfile raises about a damaged file."""
 
 
-class ZipArchive:
+class OfficeArchive:
     """An open document; ``name`` is its file name, ``program`` what people open it with."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile, *, program: str) -> None:

@@ -18,7 +18,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk
 from editions.markdown.dialect import (
     MAX_CHARACTERS,
@@ -185,7 +185,7 @@ class _TokenInspector:
                     "this table has more or longer words side by side than an email is wide. Leave out "
                     "columns, shorten the headings, or exchange rows and columns."
                 ),
-                Level.warning,
+                ProblemLevel.warning,
             )
 
     def _inspect_heading(self, line: int, token: Token, words: Token) -> None:
@@ -287,7 +287,7 @@ class _TokenInspector:
             ),
         )
 
-    def report(self, line: int, code: str, message: str, level: Level = Level.error) -> None:
+    def report(self, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.error) -> None:
         self.problems.append(Problem(path=self.path, line=line, level=level, code=code, message=message))
 
 

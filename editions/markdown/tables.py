@@ -43,7 +43,7 @@ class _Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Table:
+class _MarkdownTable:
     opening: Token
     rows: tuple[tuple[_Cell, ...], ...]
 
@@ -81,7 +81,7 @@ def find_oversized_tables(tokens: Sequence[Token]) -> Iterator[int]:
             yield table.opening.map[0] if table.opening.map else 0
 
 
-def _find_tables(tokens: Sequence[Token]) -> Iterator[_Table]:
+def _find_tables(tokens: Sequence[Token]) -> Iterator[_MarkdownTable]:
     opening: Token | None = None
     rows: list[list[_Cell]] = []
     for index, token in enumerate(tokens):
@@ -92,7 +92,7 @@ def _find_tables(tokens: Sequence[Token]) -> Iterator[_Table]:
         elif token.type in {"th_open", "td_open"}:
             rows[-1].append(_Cell(opening=token, inline=tokens[index + 1]))
         elif token.type == "table_close" and opening:
-            yield _Table(opening=opening, rows=tuple(map(tuple, rows)))
+            yield _MarkdownTable(opening=opening, rows=tuple(map(tuple, rows)))
 
 
 def _is_numeric(column: Sequence[_Cell]) -> bool:
@@ -101,7 +101,7 @@ def _is_numeric(column: Sequence[_Cell]) -> bool:
     return bool(numbers) and all(_NUMBER.fullmatch(text) or _NOTHING.fullmatch(text) for text in texts)
 
 
-def _measure(table: _Table) -> float:
+def _measure(table: _MarkdownTable) -> float:
     """Return the least width at which ``table`` reads well, in pixels: no word broken, and a sentence not in
     a column of one word."""
     return sum(
@@ -110,7 +110,7 @@ def _measure(table: _Table) -> float:
     )
 
 
-def _measure_words(table: _Table) -> float:
+def _measure_words(table: _MarkdownTable) -> float:
     return sum(_longest_word(column) + _PADDING for column in table.columns)
 
 
@@ -132,7 +132,7 @@ def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in {"W", "F"}
 
 
-def _label_cells(table: _Table, colon: str) -> None:
+def _label_cells(table: _MarkdownTable, colon: str) -> None:
     """Put the heading of its column before the text of each cell but the first, which names the row."""
     head, *rows = table.rows
     for row in rows:

@@ -151,7 +151,7 @@ class SourceBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceDocument:
+class MarkdownSource:
     """Markdown as blocks. Joined, the gaps and sources and the ``tail`` are what was read.
 
     ``references`` are the definitions of links, by which a part of it can be read alone.
@@ -162,7 +162,7 @@ class SourceDocument:
     references: dict[str, Any] = field(default_factory=dict)
 
 
-def read_blocks(markdown: str, references: dict[str, Any] | None = None) -> SourceDocument:
+def read_blocks(markdown: str, references: dict[str, Any] | None = None) -> MarkdownSource:
     """Read Markdown as blocks. What the editor has no block for is a raw one, whole with all that is in it.
 
     ``references`` are definitions of links that are elsewhere.
@@ -280,7 +280,7 @@ def _read_container(tokens: Sequence[Token], start: int, end: int) -> Block:
     return Block(kind, blocks=inner, tight=not loose, order=order)
 
 
-def _divide(lines: Sequence[str], spans: Sequence[_Span], references: dict[str, Any]) -> SourceDocument:
+def _divide(lines: Sequence[str], spans: Sequence[_Span], references: dict[str, Any]) -> MarkdownSource:
     blocks: list[SourceBlock] = []
     reached, carried = 0, ""
     for first, last, block in spans:
@@ -292,6 +292,6 @@ def _divide(lines: Sequence[str], spans: Sequence[_Span], references: dict[str, 
         gap = carried + "".join(lines[reached:first])
         blocks.append(SourceBlock(block=block, gap=gap, source=source, lines=(first, last)))
         reached, carried = last, end
-    return SourceDocument(
+    return MarkdownSource(
         blocks=tuple(blocks), tail=carried + "".join(lines[reached:]), references=references
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from editions.markdown.dialect import MAX_CHARACTERS
 from editions.rich_text.block_proof import FormerBlock, write_proved
-from editions.rich_text.block_reader import SourceDocument, find_line_end, normalise_line_ends, read_blocks
+from editions.rich_text.block_reader import MarkdownSource, find_line_end, normalise_line_ends, read_blocks
 from editions.rich_text.block_writer import Escapes, Style, detect_style, other_style
 from editions.rich_text.canonical_form import canonical_block, canonical_blocks, has_broken_heading
 from editions.rich_text.node_json import decode_document, encode_document
@@ -34,7 +34,7 @@ class Part:
 class Assembly:
     """The parts of a body between the gaps of the original, as far as they still fit."""
 
-    def __init__(self, original: str, source: SourceDocument, parts: Sequence[Part]) -> None:
+    def __init__(self, original: str, source: MarkdownSource, parts: Sequence[Part]) -> None:
         self._source = source
         self._line_end = find_line_end(original)
         self._parts = [*parts]
@@ -245,7 +245,7 @@ def write_document(original: str, document: Mapping[str, Any]) -> WrittenDocumen
     return WrittenDocument(markdown=markdown, adjusted=adjusted)
 
 
-def _write_parts(wanted: tuple[Block, ...], former: tuple[Block, ...], source: SourceDocument) -> list[Part]:
+def _write_parts(wanted: tuple[Block, ...], former: tuple[Block, ...], source: MarkdownSource) -> list[Part]:
     parts: list[Part] = []
     for place, (block, origin) in enumerate(zip(wanted, find_origins(wanted, former), strict=True)):
         if origin is not None and former[origin] == block:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from editions.cache import FileStamp, stamp_from_stat
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop
 
@@ -116,7 +116,7 @@ class _FolderScanner:
         self.problems: list[Problem] = []
         self.stamps: dict[str, FileStamp] = {}
 
-    def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
+    def report(self, path: str, code: str, message: str, level: ProblemLevel = ProblemLevel.error) -> None:
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
 
     def list_names(self, name: str) -> list[str]:
@@ -250,7 +250,7 @@ class _FolderScanner:
             name,
             "stray-file",
             message % {"folder": folder},
-            Level.warning,
+            ProblemLevel.warning,
         )
 
     def _report_misnamed(self, name: str) -> None:
@@ -260,7 +260,7 @@ class _FolderScanner:
                 path,
                 "stray-file",
                 gettext_noop("this file is not a story and will not be sent. Move it elsewhere."),
-                Level.warning,
+                ProblemLevel.warning,
             )
             return
         self.report(

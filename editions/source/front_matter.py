@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from editions.cache import BoundedCache
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
 from locales.phrase import gettext_noop
@@ -107,7 +107,7 @@ def _without_values(body: str, body_line: int) -> FrontMatter:
 
 
 def _problem(name: str, code: str, message: str) -> Problem:
-    return Problem(path=name, line=1, level=Level.error, code=code, message=message)
+    return Problem(path=name, line=1, level=ProblemLevel.error, code=code, message=message)
 
 
 H = TypeVar("H", bound=BaseModel)
@@ -166,7 +166,7 @@ def _to_problem(
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(
-        path=path, line=front_matter.line_of(*key_path), level=Level.error, code=code, message=message
+        path=path, line=front_matter.line_of(*key_path), level=ProblemLevel.error, code=code, message=message
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editions.cache import BoundedCache, FileStamp, is_settled, stamp_file
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
@@ -175,4 +175,4 @@ def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
 
 
 def _problem(name: str, line: int, code: str, message: str) -> Problem:
-    return Problem(path=name, line=line, level=Level.error, code=code, message=message)
+    return Problem(path=name, line=line, level=ProblemLevel.error, code=code, message=message)

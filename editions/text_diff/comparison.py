@@ -16,7 +16,7 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
 _FRONT_MATTER_FENCE = "---"
 
 
-class BlockKind(StrEnum):
+class TextBlockKind(StrEnum):
     header = "header"
     """A part of the front matter."""
 
@@ -26,11 +26,11 @@ class BlockKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class TextBlock:
     """A block with the blank lines after it. ``key`` is that of the front matter, "" for none."""
 
     text: str
-    kind: BlockKind = BlockKind.text
+    kind: TextBlockKind = TextBlockKind.text
     key: str = ""
 
     @property
@@ -39,7 +39,7 @@ class Block:
         return self.text.strip()
 
 
-def split_blocks(text: str) -> tuple[Block, ...]:
+def split_blocks(text: str) -> tuple[TextBlock, ...]:
     """Split a text with ``\\n`` line ends into its blocks."""
     lines = _LINE.findall(text)
     end = _find_end_of_front_matter(lines)
@@ -63,8 +63,8 @@ def _is_fence(line: str) -> bool:
     return line.rstrip() == _FRONT_MATTER_FENCE
 
 
-def _split_front_matter(lines: list[str]) -> list[Block]:
-    blocks: list[Block] = []
+def _split_front_matter(lines: list[str]) -> list[TextBlock]:
+    blocks: list[TextBlock] = []
     key = ""
     taken: list[str] = []
     for number, line in enumerate(lines):
@@ -72,18 +72,18 @@ def _split_front_matter(lines: list[str]) -> list[Block]:
         # The closing line stands for itself, and so does the opening one.
         begins = found is not None or number == 1 or (number > 1 and _is_fence(line))
         if begins and taken:
-            blocks.append(Block(text="".join(taken), kind=BlockKind.header, key=key))
+            blocks.append(TextBlock(text="".join(taken), kind=TextBlockKind.header, key=key))
             key, taken = "", []
         if found is not None:
             key = found["key"].strip("\"'")
         taken.append(line)
     if taken:
-        blocks.append(Block(text="".join(taken), kind=BlockKind.header, key=key))
+        blocks.append(TextBlock(text="".join(taken), kind=TextBlockKind.header, key=key))
     return blocks
 
 
-def _split_body(lines: list[str]) -> list[Block]:
-    blocks: list[Block] = []
+def _split_body(lines: list[str]) -> list[TextBlock]:
+    blocks: list[TextBlock] = []
     taken: list[str] = []
     fence = ""
     after_blank = False
@@ -126,9 +126,9 @@ def _closes(fence: str, line: str) -> bool:
     return len(bare) >= len(fence) and not bare.strip(fence[0])
 
 
-def _make_body_block(lines: list[str]) -> Block:
-    kind = BlockKind.list_item if _LIST_ITEM.match(lines[0]) else BlockKind.text
-    return Block(text="".join(lines), kind=kind)
+def _make_body_block(lines: list[str]) -> TextBlock:
+    kind = TextBlockKind.list_item if _LIST_ITEM.match(lines[0]) else TextBlockKind.text
+    return TextBlock(text="".join(lines), kind=kind)
 
 
 _ALIKE = 0.35
@@ -137,7 +137,7 @@ _ALIKE = 0.35
 _MAX_PAIRS = 900
 
 
-class ChangeKind(StrEnum):
+class BlockChangeKind(StrEnum):
     same = "same"
     changed = "changed"
     added = "added"
@@ -149,7 +149,7 @@ class BlockChange:
     """A block in both versions: all ``old``, joined, are the old text, and all ``new`` the new one. ``key``
     is that of the front matter, "" for the body. ``words`` are those of a changed block."""
 
-    kind: ChangeKind
+    kind: BlockChangeKind
     old: str = ""
     new: str = ""
     key: str = ""
@@ -168,8 +168,8 @@ class ChangeCount:
 class AlignedBlock:
     """A block of either version beside the one of the other that it was, or None."""
 
-    old: Block | None
-    new: Block | None
+    old: TextBlock | None
+    new: TextBlock | None
 
 
 def compare_texts(old: str, new: str) -> tuple[BlockChange, ...]:
@@ -187,17 +187,17 @@ def count_changed_words(old: str, new: str) -> ChangeCount:
 
 def list_words(change: BlockChange) -> tuple[WordChange, ...]:
     """The words of a block, whatever happened to it."""
-    if change.kind is ChangeKind.changed:
+    if change.kind is BlockChangeKind.changed:
         return change.words
     kind = {
-        ChangeKind.same: WordChangeKind.same,
-        ChangeKind.added: WordChangeKind.added,
-        ChangeKind.removed: WordChangeKind.deleted,
+        BlockChangeKind.same: WordChangeKind.same,
+        BlockChangeKind.added: WordChangeKind.added,
+        BlockChangeKind.removed: WordChangeKind.deleted,
     }[change.kind]
     return (WordChange(kind=kind, text=change.new or change.old),)
 
 
-def align_blocks(old: Sequence[Block], new: Sequence[Block]) -> list[AlignedBlock]:
+def align_blocks(old: Sequence[TextBlock], new: Sequence[TextBlock]) -> list[AlignedBlock]:
     """Lay two versions beside each other. Each block comes once, in the order of its version."""
     aligned: list[AlignedBlock] = []
     at, at_new = 0, 0
@@ -211,7 +211,7 @@ def align_blocks(old: Sequence[Block], new: Sequence[Block]) -> list[AlignedBloc
     return aligned
 
 
-def _align_changed(old: Sequence[Block], new: Sequence[Block]) -> Iterator[AlignedBlock]:
+def _align_changed(old: Sequence[TextBlock], new: Sequence[TextBlock]) -> Iterator[AlignedBlock]:
     """Lay blocks beside each other of which none has stayed as it was."""
     at, at_new = 0, 0
     for number, number_new in [*_pair_alike(old, new), (len(old), len(new))]:
@@ -222,7 +222,7 @@ def _align_changed(old: Sequence[Block], new: Sequence[Block]) -> Iterator[Align
         at, at_new = number + 1, number_new + 1
 
 
-def _pair_alike(old: Sequence[Block], new: Sequence[Block]) -> list[tuple[int, int]]:
+def _pair_alike(old: Sequence[TextBlock], new: Sequence[TextBlock]) -> list[tuple[int, int]]:
     """Return the blocks that are most alike, in order: the pairs with the largest sum of likeness."""
     if len(old) * len(new) > _MAX_PAIRS:
         # Of very many, only those with the same place are compared.
@@ -252,12 +252,12 @@ def _pair_alike(old: Sequence[Block], new: Sequence[Block]) -> list[tuple[int, i
     return pairs
 
 
-def _count_tokens(block: Block) -> Counter[str]:
+def _count_tokens(block: TextBlock) -> Counter[str]:
     return Counter(token for token in split_words(block.content) if not token.isspace())
 
 
-def _measure(old: Block, new: Block, words: Counter[str], words_new: Counter[str]) -> float:
-    if (old.kind is BlockKind.header) is not (new.kind is BlockKind.header):
+def _measure(old: TextBlock, new: TextBlock, words: Counter[str], words_new: Counter[str]) -> float:
+    if (old.kind is TextBlockKind.header) is not (new.kind is TextBlockKind.header):
         return 0.0
     if old.key or new.key:
         return float(old.key == new.key)
@@ -269,13 +269,13 @@ def _describe(pair: AlignedBlock) -> BlockChange:
     old, new = pair.old, pair.new
     if old is None:
         assert new is not None  # noqa: S101 - a pair has one of them
-        return BlockChange(kind=ChangeKind.added, new=new.text, key=new.key)
+        return BlockChange(kind=BlockChangeKind.added, new=new.text, key=new.key)
     if new is None:
-        return BlockChange(kind=ChangeKind.removed, old=old.text, key=old.key)
+        return BlockChange(kind=BlockChangeKind.removed, old=old.text, key=old.key)
     if old.content == new.content:
-        return BlockChange(kind=ChangeKind.same, old=old.text, new=new.text, key=new.key)
+        return BlockChange(kind=BlockChangeKind.same, old=old.text, new=new.text, key=new.key)
     return BlockChange(
-        kind=ChangeKind.changed,
+        kind=BlockChangeKind.changed,
         old=old.text,
         new=new.text,
         key=new.key,

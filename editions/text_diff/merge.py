@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from editions.text_diff.comparison import AlignedBlock, Block, BlockKind, align_blocks, split_blocks
+from editions.text_diff.comparison import AlignedBlock, TextBlock, TextBlockKind, align_blocks, split_blocks
 
 
 class MergeKind(StrEnum):
@@ -32,9 +32,9 @@ class MergePart:
     so are all ``theirs``."""
 
     kind: MergeKind
-    base: tuple[Block, ...] = ()
-    mine: tuple[Block, ...] = ()
-    theirs: tuple[Block, ...] = ()
+    base: tuple[TextBlock, ...] = ()
+    mine: tuple[TextBlock, ...] = ()
+    theirs: tuple[TextBlock, ...] = ()
 
     @property
     def key(self) -> str:
@@ -57,7 +57,7 @@ class MergePart:
 class _Piece:
     """Blocks as they stand in one of the texts, or in both (``side`` is None)."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[TextBlock, ...]
     side: MergeChoice | None = None
 
 
@@ -101,10 +101,12 @@ def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice])
     return text
 
 
-def _lay_out(bases: Sequence[Block], text: str) -> tuple[list[tuple[Block, ...]], list[tuple[Block, ...]]]:
+def _lay_out(
+    bases: Sequence[TextBlock], text: str
+) -> tuple[list[tuple[TextBlock, ...]], list[tuple[TextBlock, ...]]]:
     """Return what became of each block of the base, and what was inserted before each and at the end."""
-    kept: list[tuple[Block, ...]] = []
-    inserted: list[list[Block]] = [[] for _ in range(len(bases) + 1)]
+    kept: list[tuple[TextBlock, ...]] = []
+    inserted: list[list[TextBlock]] = [[] for _ in range(len(bases) + 1)]
     for pair in align_blocks(bases, split_blocks(text)):
         if pair.old is not None:
             kept.append(() if pair.new is None else (pair.new,))
@@ -113,7 +115,9 @@ def _lay_out(bases: Sequence[Block], text: str) -> tuple[list[tuple[Block, ...]]
     return kept, [tuple(blocks) for blocks in inserted]
 
 
-def _make_part(base: tuple[Block, ...], mine: tuple[Block, ...], theirs: tuple[Block, ...]) -> MergePart:
+def _make_part(
+    base: tuple[TextBlock, ...], mine: tuple[TextBlock, ...], theirs: tuple[TextBlock, ...]
+) -> MergePart:
     contents = [[block.content for block in blocks] for blocks in (base, mine, theirs)]
     before, my_content, their_content = contents
     if my_content == their_content:
@@ -128,8 +132,8 @@ def _make_part(base: tuple[Block, ...], mine: tuple[Block, ...], theirs: tuple[B
 
 
 def _compare_two(pair: AlignedBlock) -> MergePart:
-    theirs: tuple[Block, ...] = () if pair.old is None else (pair.old,)
-    mine: tuple[Block, ...] = () if pair.new is None else (pair.new,)
+    theirs: tuple[TextBlock, ...] = () if pair.old is None else (pair.old,)
+    mine: tuple[TextBlock, ...] = () if pair.new is None else (pair.new,)
     same = pair.old is not None and pair.new is not None and pair.old.content == pair.new.content
     return MergePart(
         kind=MergeKind.same if same else MergeKind.conflict,
@@ -158,7 +162,7 @@ def _join_conflicts(parts: list[MergePart]) -> tuple[MergePart, ...]:
 
 
 def _is_header(part: MergePart) -> bool:
-    return any(block.kind is BlockKind.header for block in (*part.base, *part.mine, *part.theirs))
+    return any(block.kind is TextBlockKind.header for block in (*part.base, *part.mine, *part.theirs))
 
 
 def _choose(part: MergePart, choice: MergeChoice | None) -> list[_Piece]:
@@ -186,10 +190,14 @@ def _append(text: str, before: _Piece, piece: _Piece) -> str:
     if before.blocks and before.side is not None and piece.side is not None and before.side is not piece.side:
         last, first = before.blocks[-1], piece.blocks[0]
         kinds = {last.kind, first.kind}
-        if BlockKind.header not in kinds and kinds != {BlockKind.list_item} and not text.endswith("\n\n"):
+        if (
+            TextBlockKind.header not in kinds
+            and kinds != {TextBlockKind.list_item}
+            and not text.endswith("\n\n")
+        ):
             text += "\n"
     return text + _join_text(piece.blocks)
 
 
-def _join_text(blocks: tuple[Block, ...]) -> str:
+def _join_text(blocks: tuple[TextBlock, ...]) -> str:
     return "".join(block.text for block in blocks)

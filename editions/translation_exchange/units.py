@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from editions.rich_text.block_reader import SourceDocument, read_blocks
+from editions.rich_text.block_reader import MarkdownSource, read_blocks
 from editions.rich_text.document import write_document
 from editions.rich_text.node_json import encode_document
 from editions.rich_text.nodes import TEXT_KINDS, Block, BlockKind, Text
@@ -151,7 +151,7 @@ def fill_body(original: str, translation: str, targets: dict[str, Texts]) -> str
 
 
 def _read(body: str) -> tuple[Block, ...]:
-    found: SourceDocument = read_blocks(body)
+    found: MarkdownSource = read_blocks(body)
     return tuple(
         one.block._replace(source=one.source) if one.block.kind is BlockKind.raw else one.block
         for one in found.blocks

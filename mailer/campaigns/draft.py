@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlmodel import col
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.corrections import store_correction
 from mailer.campaigns.plan import CountedLinks, Plan, digest_plan, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
@@ -48,7 +48,7 @@ def store_warnings(
     warnings = tuple(
         CheckWarning(code=problem.code, path=problem.path, line=problem.line, message=problem.message)
         for problem in problems
-        if problem.level is Level.warning
+        if problem.level is ProblemLevel.warning
     )
     connection.execute(delete(CampaignReportPart).where(*_is_part(campaign_id)))
     connection.execute(

@@ -17,7 +17,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from editions.checks.registry import DisabledCheckResult
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.corrections import CorrectionRecord
 from mailer.campaigns.delivery_history import vocabulary_of
@@ -204,7 +204,7 @@ class Plan:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """The problems that prevent a launch."""
-        return tuple(problem for problem in self.problems if problem.level is Level.error)
+        return tuple(problem for problem in self.problems if problem.level is ProblemLevel.error)
 
     @property
     def counts_clicks(self) -> bool:

@@ -13,7 +13,7 @@ from editions.checks.registry import (
     merge_disabled_results,
     validate_disabled_checks,
 )
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.model import Edition, arrange_sections
 from editions.reader import Inspection, inspect_edition
 from editions.skeleton_examples import find_example_remains
@@ -73,7 +73,7 @@ class PreflightReport:
 
     @property
     def has_errors(self) -> bool:
-        return any(problem.level is Level.error for problem in self.problems)
+        return any(problem.level is ProblemLevel.error for problem in self.problems)
 
 
 def run_preflight(
@@ -200,7 +200,7 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
             yield Problem(
                 path=EDITION_FILE,
                 line=1,
-                level=Level.warning,
+                level=ProblemLevel.warning,
                 code="untranslated-sector",
                 message=Phrase(
                     gettext_noop(
@@ -221,7 +221,9 @@ def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]
     edition, or it would not have been compiled."""
     version = read_version(edition.template, workspace.template_overrides)
     if message := explain_old_version(edition.template, version):
-        yield Problem(path=EDITION_FILE, line=1, level=Level.warning, code="old-theme", message=message)
+        yield Problem(
+            path=EDITION_FILE, line=1, level=ProblemLevel.warning, code="old-theme", message=message
+        )
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
@@ -362,4 +364,4 @@ def _template_problem(error: TemplateError) -> Problem:
 
 
 def _problem(code: str, message: str, *, path: str = EDITION_FILE) -> Problem:
-    return Problem(path=path, line=1, level=Level.error, code=code, message=message)
+    return Problem(path=path, line=1, level=ProblemLevel.error, code=code, message=message)

@@ -17,7 +17,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class MailFinding:
     """A problem in one email. The registry has the level of ``code``.
 
     ``message`` states what is wrong, why and what to do. Findings of several emails are merged if ``code``
@@ -34,10 +34,10 @@ class Finding:
 
 def finding(
     code: str, message: str, *, key: str | None = None, weight: float = 0, place: Place | None = None
-) -> Finding:
+) -> MailFinding:
     """Make a finding; give ``key`` and ``weight`` if the message contains a measurement that differs between
     emails, and its ``place`` if the writer can find it by that."""
-    return Finding(
+    return MailFinding(
         code=code,
         message=message,
         key=message if key is None else key,

@@ -14,7 +14,7 @@ from editions.errors import Problem
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop
-from mailer.checks.finding import Finding, Place
+from mailer.checks.finding import MailFinding, Place
 from mailer.checks.mail.parsed_mail import Mail, ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules import (
@@ -155,7 +155,7 @@ def _first(found: Iterable[SourceLine | None]) -> SourceLine | None:
     return next(filter(None, found), None)
 
 
-_RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
+_RULES: Sequence[Callable[[ParsedMail], Iterator[MailFinding]]] = (
     wording.check_language,
     structure.check_title,
     structure.check_tables,
@@ -208,7 +208,7 @@ def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> lis
     What several of them have in common is one problem, which states which ones or how many.
     """
     seen = list(mails)
-    merged: dict[tuple[str, str], list[tuple[Mail, Finding]]] = {}
+    merged: dict[tuple[str, str], list[tuple[Mail, MailFinding]]] = {}
     for mail in seen:
         for finding in run_checks(mail):
             if not (source and _is_written(finding, source)):
@@ -216,11 +216,11 @@ def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> lis
     return sorted(_merge_findings(occurrences, seen, source) for occurrences in merged.values())
 
 
-def run_checks(mail: Mail) -> list[Finding]:
+def run_checks(mail: Mail) -> list[MailFinding]:
     """Return every finding of every check for one email, without duplicates: the same in several places is
     one."""
     parsed = ParsedMail(mail)
-    faults: dict[tuple[str, str], Finding] = {}
+    faults: dict[tuple[str, str], MailFinding] = {}
     for question in _RULES:
         for finding in question(parsed):
             first = faults.setdefault((finding.code, finding.key), finding)
@@ -230,13 +230,13 @@ def run_checks(mail: Mail) -> list[Finding]:
     return list(faults.values())
 
 
-def _is_written(finding: Finding, source: SourceLines) -> bool:
+def _is_written(finding: MailFinding, source: SourceLines) -> bool:
     texts = (text for place in finding.places for text in place.texts)
     return finding.code in _THEME_CODES and any(map(source.contains, texts))
 
 
 def _merge_findings(
-    occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail], source: SourceLines | None
+    occurrences: Sequence[tuple[Mail, MailFinding]], mails: Sequence[Mail], source: SourceLines | None
 ) -> Problem:
     """Return one problem for the same finding in several emails, in the words of the heaviest."""
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
@@ -253,7 +253,7 @@ def _merge_findings(
     )
 
 
-def _list_lines(occurrences: Iterable[tuple[Mail, Finding]], source: SourceLines) -> list[SourceLine]:
+def _list_lines(occurrences: Iterable[tuple[Mail, MailFinding]], source: SourceLines) -> list[SourceLine]:
     """Return the lines that a finding comes from, in the order of ``occurrences``."""
     lines = dict.fromkeys(
         source.locate(place, mail.language) for mail, finding in occurrences for place in finding.places

@@ -130,7 +130,7 @@ def mark_read(session: Session, thread_id: int, member_id: int, *, now: datetime
     )
 
 
-def make_story_path(edition: str, story: str) -> str:
+def make_comments_path(edition: str, story: str) -> str:
     """Return the path of the comments on a story, or on the letter, below that of Studio."""
     part = f"stories/{quote(story, safe='')}" if story else "letter"
     return f"/editions/{quote(edition, safe='')}/{part}/comments"
@@ -148,7 +148,7 @@ _TEXT = MailText(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Mail:
+class _MentionMail:
     member: Member
     author: str
     title: str
@@ -172,7 +172,7 @@ def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: da
 def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
-    def build(claimed: ClaimedMail[_Mail], now: datetime) -> bytes:
+    def build(claimed: ClaimedMail[_MentionMail], now: datetime) -> bytes:
         mail = claimed.mail
         return build_letter(
             _TEXT,
@@ -190,7 +190,7 @@ def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     return _KIND.send_due(run, build)
 
 
-def _describe(session: Session, mail: CommentMail, now: datetime) -> _Mail | None:
+def _describe(session: Session, mail: CommentMail, now: datetime) -> _MentionMail | None:
     """Return what a mail says; None if nobody needs it any more."""
     if now - mail.asked_at > _KEPT:
         return None
@@ -206,12 +206,12 @@ def _describe(session: Session, mail: CommentMail, now: datetime) -> _Mail | Non
     is_over = mention.read_at or comment.deleted_at or thread.resolved_at
     if member is None or is_over:
         return None
-    return _Mail(
+    return _MentionMail(
         member=member,
         author=author.name,
         title=thread.title or thread.story or thread.edition,
         words=quote_words(comment.text),
-        path=f"{make_story_path(thread.edition, thread.story)}#thread-{thread.id}",
+        path=f"{make_comments_path(thread.edition, thread.story)}#thread-{thread.id}",
         asked_at=mail.asked_at,
     )
 

@@ -30,7 +30,7 @@ MAX_TEXT_LENGTH = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoryPlace:
+class DiscussedStory:
     """The story that a comment is about: ``story`` is its slug, "" for the letter, ``title`` its title, and
     ``language`` that of a translation, "" for the original."""
 
@@ -53,7 +53,7 @@ def begin_thread(
     member: Member,
     text: str,
     *,
-    place: StoryPlace,
+    place: DiscussedStory,
     anchor: Anchor | None = None,
     mentioned: Iterable[int] = (),
     request: str,

@@ -298,7 +298,7 @@ class FileChangedError(Exception):
     """The file is not what it was a moment ago, so it was left alone."""
 
 
-class FileNotWrittenError(EditionFileError):
+class TextNotWrittenError(EditionFileError):
     """The file could not be written, and is as it was; ``why`` is the system's reason."""
 
     def __init__(self, name: str, why: str) -> None:
@@ -316,7 +316,7 @@ def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None
     """
     try:
         if leads_outside(folder, name):
-            raise FileNotWrittenError(name, "a link that leads out of the edition")
+            raise TextNotWrittenError(name, "a link that leads out of the edition")
         path = (folder / name).resolve()
         remove_left_behind(path)
         if expected is None:
@@ -325,9 +325,9 @@ def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None
             _replace(path, data, expected)
         sync_folder(path.parent)
     except PermissionError as error:
-        raise FileNotWrittenError(name, error.strerror or "no permission") from error
+        raise TextNotWrittenError(name, error.strerror or "no permission") from error
     except (OSError, RuntimeError) as error:
-        raise FileNotWrittenError(name, getattr(error, "strerror", None) or str(error)) from error
+        raise TextNotWrittenError(name, getattr(error, "strerror", None) or str(error)) from error
 
 
 def _replace(path: Path, data: bytes, expected: bytes) -> None:

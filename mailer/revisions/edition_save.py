@@ -20,8 +20,8 @@ from mailer.revisions.edition_file import (
     EditionFileError,
     FileChangedError,
     FileMissingError,
-    FileNotWrittenError,
     FilePlace,
+    TextNotWrittenError,
     decode_text,
     digest_text,
     encode_text,
@@ -285,7 +285,7 @@ def _save_or_keep(save: _Save) -> Saved | Conflict | None:
         return _try_save(save)
     except FileChangedError:
         return None
-    except FileNotWrittenError as error:
+    except TextNotWrittenError as error:
         return _keep(save, UnsavedReason.not_written, detail=error.why)
     except EditionFileError as error:
         return _keep(save, UnsavedReason.not_written, detail=str(error))

@@ -13,7 +13,7 @@ from mailer.revisions.edition_file import EditionFile, FilePlace
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryEntry:
+class RevisionEntry:
     """What an entry of the history did to one file.
 
     ``number`` names the text it left, ``revision`` the whole entry. ``who`` is the member's name and
@@ -41,7 +41,7 @@ class HistoryEntry:
 
 def list_history(
     session: Session, edition: str, place: FilePlace, *, before: int | None = None, limit: int = 30
-) -> list[HistoryEntry]:
+) -> list[RevisionEntry]:
     """Return the entries about one text, the newest first; ``before`` the one with that number."""
     query = _select(edition).where(*_is_about(place))
     if before is not None:
@@ -52,7 +52,7 @@ def list_history(
 
 def list_edition_history(
     session: Session, edition: str, *, before: int | None = None, limit: int = 30
-) -> list[list[HistoryEntry]]:
+) -> list[list[RevisionEntry]]:
     """Return the entries of a whole edition, the newest first, each with all its files; ``before`` the entry
     with that number."""
     query = select(col(EditionRevision.id)).where(col(EditionRevision.edition) == edition)
@@ -64,14 +64,14 @@ def list_edition_history(
     return [[entry for entry in entries if entry.revision == number] for number in numbers]
 
 
-def find_entry(session: Session, edition: str, place: FilePlace, number: int) -> HistoryEntry | None:
+def find_entry(session: Session, edition: str, place: FilePlace, number: int) -> RevisionEntry | None:
     """Return the entry ``number`` about one text; None if it is about another."""
     query = _select(edition).where(*_is_about(place), col(RevisionFile.id) == number)
     row = session.execute(query).first()
     return None if row is None else _as_entry(*row)
 
 
-def find_entry_before(session: Session, edition: str, entry: HistoryEntry) -> HistoryEntry | None:
+def find_entry_before(session: Session, edition: str, entry: RevisionEntry) -> RevisionEntry | None:
     """Return the entry before another about the same text; None if it is the first."""
     query = _select(edition).where(*_is_about(entry.place), col(RevisionFile.id) < entry.number)
     query = query.where(col(EditionRevision.kind) != RevisionKind.set_aside)
@@ -79,7 +79,7 @@ def find_entry_before(session: Session, edition: str, entry: HistoryEntry) -> Hi
     return None if row is None else _as_entry(*row)
 
 
-def read_text(session: Session, edition: str, entry: HistoryEntry) -> str:
+def read_text(session: Session, edition: str, entry: RevisionEntry) -> str:
     """Return the text that an entry left; "" if the file was removed."""
     texts = col(RevisionText.text)
     query = select(texts).where(
@@ -88,7 +88,7 @@ def read_text(session: Session, edition: str, entry: HistoryEntry) -> str:
     return session.scalar(query) or "" if entry.digest else ""
 
 
-def list_removed_stories(session: Session, edition: str, existing: Sequence[str]) -> list[HistoryEntry]:
+def list_removed_stories(session: Session, edition: str, existing: Sequence[str]) -> list[RevisionEntry]:
     """Return the last entry with a text of each story that is not among ``existing``, the latest first."""
     query = (
         _select(edition)
@@ -97,7 +97,7 @@ def list_removed_stories(session: Session, edition: str, existing: Sequence[str]
         .where(col(EditionRevision.kind) != RevisionKind.set_aside)
         .order_by(col(RevisionFile.id).desc())
     )
-    latest: dict[str, HistoryEntry] = {}
+    latest: dict[str, RevisionEntry] = {}
     for row in session.execute(query):
         entry = _as_entry(*row)
         latest.setdefault(entry.place.story, entry)
@@ -125,8 +125,8 @@ def _select(edition: str) -> Select[EditionRevision, RevisionFile, str]:
     )
 
 
-def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -> HistoryEntry:
-    return HistoryEntry(
+def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -> RevisionEntry:
+    return RevisionEntry(
         number=file.id or 0,
         revision=revision.id or 0,
         kind=revision.kind,

@@ -13,8 +13,8 @@ from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
     FileChangedError,
-    FileNotWrittenError,
     FilePlace,
+    TextNotWrittenError,
     digest_text,
     encode_text,
     list_story_names,
@@ -24,9 +24,9 @@ from mailer.revisions.edition_file import (
     read_edition_file,
     replace_file,
 )
-from mailer.revisions.history import HistoryEntry, list_history, list_languages, read_text
+from mailer.revisions.history import RevisionEntry, list_history, list_languages, read_text
 from mailer.revisions.revision_log import (
-    ChangedFile,
+    FileChange,
     record_change,
     record_outside_change,
     record_outside_removal,
@@ -69,7 +69,7 @@ def remove_story(
             files = [read_edition_file(folder, name) for name in list_story_names(folder, story)]
             news = [record_outside_change(session, edition, file, now=now) for file in files]
             if not any(news):
-                removed = [ChangedFile(name=file.name, text=None) for file in files]
+                removed = [FileChange(name=file.name, text=None) for file in files]
                 if removed:
                     record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
                 # The original goes last: without it, a translation could not be read.
@@ -123,7 +123,7 @@ def restore_story(
             name = f"{STORIES_FOLDER}/{number}-{story}{end}"
             record_outside_removal(session, edition, name, now=now)
             _write_new(folder, name, text)
-            written.append(ChangedFile(name=name, text=text))
+            written.append(FileChange(name=name, text=text))
         record_change(session, edition, RevisionKind.restored, written, member=member, now=now)
     return written[0].name
 
@@ -145,12 +145,12 @@ def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
     return found
 
 
-def _list_entries(session: Session, edition: str, place: FilePlace) -> list[HistoryEntry]:
+def _list_entries(session: Session, edition: str, place: FilePlace) -> list[RevisionEntry]:
     entries = list_history(session, edition, place, limit=_LOOKED_BACK)
     return [entry for entry in entries if entry.kind is not RevisionKind.set_aside]
 
 
-def _went_with_story(latest: HistoryEntry, gone: int | None) -> bool:
+def _went_with_story(latest: RevisionEntry, gone: int | None) -> bool:
     """Return whether a translation was there until the story went, and had not been removed before by
     itself."""
     return latest.has_text or latest.revision == gone
@@ -191,4 +191,4 @@ def _unlink(folder: Path, name: str) -> None:
     try:
         (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise FileNotWrittenError(name, error.strerror or str(error)) from error
+        raise TextNotWrittenError(name, error.strerror or str(error)) from error

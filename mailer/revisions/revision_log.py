@@ -23,7 +23,7 @@ _UNKNOWN_AUTHOR = (RevisionKind.found, RevisionKind.outside)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangedFile:
+class FileChange:
     """A file that has changed: its name now, and its whole text, or None if it was removed."""
 
     name: str
@@ -72,7 +72,7 @@ def record_outside_change(session: Session, edition: str, file: EditionFile, *, 
     if latest is not None and latest.file.digest == file.digest:
         return False
     kind = RevisionKind.found if latest is None else RevisionKind.outside
-    record_change(session, edition, kind, [ChangedFile(name=file.name, text=file.text)], member=None, now=now)
+    record_change(session, edition, kind, [FileChange(name=file.name, text=file.text)], member=None, now=now)
     return True
 
 
@@ -82,7 +82,7 @@ def record_outside_removal(session: Session, edition: str, name: str, *, now: da
     latest = find_latest(session, edition, parse_file_name(name))
     if latest is None or not latest.file.digest:
         return False
-    removed = ChangedFile(name=latest.file.name, text=None)
+    removed = FileChange(name=latest.file.name, text=None)
     record_change(session, edition, RevisionKind.outside, [removed], member=None, now=now)
     return True
 
@@ -91,7 +91,7 @@ def record_change(
     session: Session,
     edition: str,
     kind: RevisionKind,
-    files: Iterable[ChangedFile],
+    files: Iterable[FileChange],
     *,
     member: Member | None,
     now: datetime,
@@ -119,7 +119,7 @@ def _record(
     session: Session,
     edition: str,
     kind: RevisionKind,
-    files: Iterable[ChangedFile],
+    files: Iterable[FileChange],
     *,
     member_id: int | None,
     now: datetime,
@@ -164,7 +164,7 @@ def record_sitting(
 ) -> None:
     """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
-    changed = ChangedFile(name=file.name, text=file.text)
+    changed = FileChange(name=file.name, text=file.text)
     latest = find_latest(session, edition, file.place)
     goes_on = kind is RevisionKind.written and continues_sitting(
         latest, member=member, sitting=sitting, now=now
@@ -188,7 +188,7 @@ def record_sitting(
 
 def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
     """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
-    file = ChangedFile(name=unsaved.name, text=unsaved.mine)
+    file = FileChange(name=unsaved.name, text=unsaved.mine)
     _record(
         session,
         unsaved.edition,
@@ -212,9 +212,7 @@ def continues_sitting(latest: LatestRevision | None, *, member: Member, sitting:
     return is_theirs and revision.began_at <= now <= revision.ended_at + SITTING_GAP
 
 
-def _set_text(
-    session: Session, row: RevisionFile, file: ChangedFile, *, sequence: int, now: datetime
-) -> None:
+def _set_text(session: Session, row: RevisionFile, file: FileChange, *, sequence: int, now: datetime) -> None:
     row.name, row.sequence = file.name, sequence
     before = _find_text_before(session, row)
     counted = count_changed_words(before, file.text or "")

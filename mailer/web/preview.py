@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app
@@ -160,7 +160,9 @@ _ROUTES: tuple[Route, ...] = (
 def group_problems(problems: Sequence[Problem]) -> list[tuple[str, list[Problem]]]:
     """Group the problems by file, files with errors first."""
     groups = [(path, list(found)) for path, found in groupby(problems, key=lambda problem: problem.path)]
-    return sorted(groups, key=lambda group: all(problem.level is not Level.error for problem in group[1]))
+    return sorted(
+        groups, key=lambda group: all(problem.level is not ProblemLevel.error for problem in group[1])
+    )
 
 
 def count_problems(compiled: CompiledPreview) -> str:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.reader import inspect_edition, read_edition
 from mailer.workspace import Workspace
 from tests.acceptance.studio_desk import Desk, add_story, begin_edition, make_the_first_account, opened_desk
@@ -195,7 +195,7 @@ def check_what_is_on_disk(studio: Studio, *, with_list: bool) -> None:
     folder = studio.workspace.editions / "2026-1"
     sectors = studio.workspace.settings.sectors
     problems = inspect_edition(folder, sectors=sectors).problems
-    assert [problem for problem in problems if problem.level is Level.error] == []
+    assert [problem for problem in problems if problem.level is ProblemLevel.error] == []
     edition = read_edition(folder, sectors=sectors)
     slugs = [story.slug for story in edition.stories]
     assert slugs.index("young-voices") < slugs.index("teachers-meet-in-ulaanbaatar")

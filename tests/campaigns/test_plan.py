@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
@@ -96,7 +96,7 @@ def test_an_edition_with_errors_has_a_plan_that_says_so(
     plan = make_plan(workspace, engine, now)
     assert plan.compiled == ()
     assert plan.errors
-    assert all(problem.level is Level.error for problem in plan.errors)
+    assert all(problem.level is ProblemLevel.error for problem in plan.errors)
     assert plan.as_dict()["problems"][0]["level"] == "error"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer
@@ -73,7 +73,7 @@ def test_the_sample_is_clean_in_every_theme(tmp_path: Path, template: str, now: 
 def test_a_small_edition_in_two_languages_is_without_errors(workspace: Workspace) -> None:
     write_edition(workspace.editions)
     examination = run_preflight(workspace, SLUG)
-    assert [str(problem) for problem in examination.problems if problem.level is Level.error] == []
+    assert [str(problem) for problem in examination.problems if problem.level is ProblemLevel.error] == []
     assert [mail.language for mail in examination.mails] == ["en", "zh"]
 
 
@@ -161,7 +161,12 @@ def test_a_line_that_switches_off_nothing_or_too_much_is_an_error_at_its_line(
 ) -> None:
     switch_off(edition, line)
     (problem,) = run_preflight(workspace, SLUG).problems
-    assert (problem.path, problem.line, problem.code, problem.level) == ("edition.md", 10, code, Level.error)
+    assert (problem.path, problem.line, problem.code, problem.level) == (
+        "edition.md",
+        10,
+        code,
+        ProblemLevel.error,
+    )
     assert words in problem.message
 
 
@@ -182,7 +187,7 @@ def test_a_sector_has_its_own_name_in_a_translation_and_its_first_one_where_that
     change(folder / "stories" / "010-teachers.md", "sector: education", "sector: water")
     told = run_preflight(name_sectors(workspace), SLUG)
     (problem,) = (problem for problem in told.problems if problem.path == "edition.md")
-    assert (problem.code, problem.level) == ("untranslated-sector", Level.warning)
+    assert (problem.code, problem.level) == ("untranslated-sector", ProblemLevel.warning)
     assert "zh: Water & Food has no name in Chinese" in problem.message
     assert '[sector_names.zh] water = "…"' in problem.message
     chinese = next(mail for mail in told.compiled if mail.language == "zh")

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from editions.checks.registry import SOURCE_CHECKS
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.campaigns.preflight import PreflightReport, locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant
@@ -83,7 +83,7 @@ def test_an_error_in_a_file_hides_no_problem_of_the_mail(
     report = run_preflight(workspace, SLUG)
     assert code in {problem.code for problem in report.problems}
     assert "escaped-twice" in {problem.code for problem in report.problems}
-    told = {problem.code for problem in report.problems if problem.level is Level.error}
+    told = {problem.code for problem in report.problems if problem.level is ProblemLevel.error}
     # What was left out of the mail is no fault of the mail.
     assert told <= set(SOURCE_CHECKS)
     # It may be checked, and never sent.

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.checks.link_checker import LinkStatus, check_links, probe_links
 from mailer.public_http import Address, is_public
 
@@ -154,5 +154,5 @@ def test_a_problem_names_the_file_and_line_the_link_was_written_on(site: Site) -
     links = {site.url("/gone"): ("stories/010-forum.md", 15), site.url("/a"): ("edition.md", 1)}
     (problem,) = check_links(links, is_allowed=is_loopback)
     assert (problem.path, problem.line, problem.code) == ("stories/010-forum.md", 15, "link-broken")
-    assert problem.level is Level.warning
+    assert problem.level is ProblemLevel.warning
     assert f"{site.url('/gone')} returns 404" in problem.message

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.images.prepared_images import PreparedImage
 from mailer.campaigns.preflight import run_preflight
 from mailer.checks.mail.parsed_mail import Mail
@@ -332,7 +332,7 @@ def test_phrases_in_another_language_are_one_warning_per_language() -> None:
     arabic, other = replace(GOOD, language="ar", words_language="en"), replace(GOOD, variant="another")
     found = [problem for problem in check_mails([other, arabic, arabic]) if problem.code == "no-words"]
     (problem,) = found
-    assert problem.level is Level.warning
+    assert problem.level is ProblemLevel.warning
     assert problem.message.startswith(
         "ar: phrases such as “Read more” and “Unsubscribe” are not available in Arabic"
     )
@@ -381,7 +381,7 @@ def test_problems_of_the_subject_are_reported_in_its_file(tmp_path: Path, subjec
 
 def errors(workspace: Workspace) -> set[str]:
     problems = run_preflight(workspace, SLUG).problems
-    return {problem.code for problem in problems if problem.level is Level.error}
+    return {problem.code for problem in problems if problem.level is ProblemLevel.error}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from editions.checks.registry import SOURCE_CHECKS, Check
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.checks.registry import CHECKS, MAIL_CHECKS, Use, describe_check, known_features, list_pages
 from tests.paths import ROOT
 
@@ -113,7 +113,7 @@ def test_every_check_has_a_page_and_a_row() -> None:
 )
 def test_checks_that_protect_readers_are_essential_errors(code: str) -> None:
     assert CHECKS[code].essential
-    assert CHECKS[code].level is Level.error
+    assert CHECKS[code].level is ProblemLevel.error
 
 
 def test_a_forbidden_feature_says_what_to_use_instead() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.checks.finding import excerpt
 from mailer.checks.mail.parsed_mail import Mail
 from mailer.checks.registry import CHECKS
@@ -25,10 +25,10 @@ def padded(size: int, variant: str = "the whole edition") -> Mail:
 def test_size_is_measured_in_bytes_against_gmails_limit() -> None:
     assert check_mails([padded(WARN_HTML_BYTES)]) == []
     (warning,) = check_mails([padded(WARN_HTML_BYTES + 1)])
-    assert (warning.code, warning.level) == ("mail-large", Level.warning)
+    assert (warning.code, warning.level) == ("mail-large", ProblemLevel.warning)
     assert [problem.code for problem in check_mails([padded(MAX_HTML_BYTES)])] == ["mail-large"]
     (error,) = check_mails([padded(MAX_HTML_BYTES + 1)])
-    assert (error.code, error.level) == ("mail-too-large", Level.error)
+    assert (error.code, error.level) == ("mail-too-large", ProblemLevel.error)
     assert "100,001 bytes" in error.message
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.comments.thread_list import Anchor, ShownThread, list_threads
-from mailer.comments.threads import StoryPlace, begin_thread, reply
+from mailer.comments.threads import DiscussedStory, begin_thread, reply
 from mailer.database.team_models import Role
 from mailer.team.members import Member, add_member
 
 EDITION = "2026-1"
-STORY = StoryPlace(edition=EDITION, story="water", title="Water for all")
+STORY = DiscussedStory(edition=EDITION, story="water", title="Water for all")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from mailer.comments.thread_list import Anchor, count_open_comments, list_commen
 from mailer.comments.threads import (
     CommentError,
     CommentGoneError,
-    StoryPlace,
+    DiscussedStory,
     begin_thread,
     delete_comment,
     edit_comment,
@@ -142,8 +142,8 @@ def test_a_thread_is_resolved_and_reopened_by_hand_and_by_a_reply(office: Office
 
 
 def test_open_threads_are_counted_by_story_and_those_of_removed_stories_stay(office: Office) -> None:
-    letter = StoryPlace(edition=EDITION, story="", title="Dear partners")
-    other = StoryPlace(edition="2026-2", story="water")
+    letter = DiscussedStory(edition=EDITION, story="", title="Dear partners")
+    other = DiscussedStory(edition="2026-2", story="water")
     office.comment(office.ann, "One.")
     done = office.comment(office.ann, "Two.")
     office.comment(office.ann, "Three.", place=letter)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from editions.errors import EditionError, Level, Problem
+from editions.errors import EditionError, Problem, ProblemLevel
 from editions.model import StoryKind
 from editions.reader import inspect_edition, read_edition
 from editions.source.text_file import text_digest
@@ -454,7 +454,9 @@ def test_a_wrong_key_is_named_with_its_line(
 ) -> None:
     draft.change(name, old, new)
     found = [problem for problem in draft.problems() if problem.code == code]
-    assert [(problem.path, problem.line, problem.level) for problem in found] == [(name, line, Level.error)]
+    assert [(problem.path, problem.line, problem.level) for problem in found] == [
+        (name, line, ProblemLevel.error)
+    ]
     with pytest.raises(EditionError, match=words):
         read_edition(draft.folder, sectors=SECTORS)
 
@@ -522,7 +524,9 @@ def test_a_wrong_key_is_named_with_its_line(
 def test_bad_yaml_is_named_with_its_line(draft: Draft, new: str, line: int, code: str, words: str) -> None:
     draft.write(FIRST, f"---\n{new}\n---\n\nWords.\n")
     found = [problem for problem in draft.problems() if problem.code == code]
-    assert [(problem.path, problem.line, problem.level) for problem in found] == [(FIRST, line, Level.error)]
+    assert [(problem.path, problem.line, problem.level) for problem in found] == [
+        (FIRST, line, ProblemLevel.error)
+    ]
     with pytest.raises(EditionError, match=words):
         read_edition(draft.folder, sectors=SECTORS)
 
@@ -590,7 +594,7 @@ def test_a_file_of_more_than_a_megabyte_is_refused(draft: Draft) -> None:
 
 def test_a_body_longer_than_any_mail_is_refused(draft: Draft) -> None:
     draft.write(FIRST, STORY + "word " * 50_000)
-    problem = next(problem for problem in draft.problems() if problem.level == Level.error)
+    problem = next(problem for problem in draft.problems() if problem.level == ProblemLevel.error)
     assert (problem.path, problem.line, problem.code) == (FIRST, 14, "body-too-long")
 
 
@@ -658,7 +662,7 @@ def test_every_problem_of_every_file_is_found_in_one_run_and_in_order(draft: Dra
 def test_an_error_leaves_no_edition_and_a_warning_leaves_one(draft: Draft) -> None:
     draft.write("notes.txt", "Call the printer.")
     inspection = draft.inspect()
-    assert [problem.level for problem in inspection.problems] == [Level.warning]
+    assert [problem.level for problem in inspection.problems] == [ProblemLevel.warning]
     assert inspection.edition is not None
     draft.change("edition.md", "2021-12-31", "soon")
     assert draft.inspect().edition is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.reader import Inspection, inspect_edition
 
 SECTORS = ("education", "culture", "natural-sciences")
@@ -120,6 +120,6 @@ class Draft:
         return problems[0]
 
 
-def place(problem: Problem) -> tuple[str, int, str, Level]:
+def place(problem: Problem) -> tuple[str, int, str, ProblemLevel]:
     """Where a problem is, and which it is."""
     return problem.path, problem.line, problem.code, problem.level

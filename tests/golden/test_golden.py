@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.model import StoryKind
 from editions.reader import inspect_edition, read_edition
 from tests.judges.golden import EXPECTED, list_golden, load_sample_settings, render_texts
@@ -16,7 +16,7 @@ SETTINGS = load_sample_settings()
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_an_edition_kept_here_has_no_errors(folder: Path) -> None:
     problems = inspect_edition(folder, sectors=SETTINGS.sectors).problems
-    assert [problem for problem in problems if problem.level is Level.error] == []
+    assert [problem for problem in problems if problem.level is ProblemLevel.error] == []
 
 
 def test_one_has_every_kind_at_once() -> None:

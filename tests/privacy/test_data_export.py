@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, select
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
-from mailer.comments.threads import StoryPlace, begin_thread
+from mailer.comments.threads import DiscussedStory, begin_thread
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.database.report_models import Click, ReaderClick
@@ -220,7 +220,7 @@ def test_what_the_log_of_the_team_says_of_the_person_is_told(
 def test_what_the_team_says_of_the_person_in_comments_is_told(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    place = StoryPlace(edition="2026-1", story="water", title="Water")
+    place = DiscussedStory(edition="2026-1", story="water", title="Water")
     with Session(engine) as session:
         ann = add_member(session, "ann@example.org", "Ann", Role.author, now=now)
         own = add_member(session, ADDRESS, "Mei", Role.guest, now=now)

@@ -12,7 +12,7 @@ from lxml.html import HtmlElement
 from playwright.sync_api import Browser
 
 import templates
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.model import Edition, EditionForm, Story
 from editions.reader import read_edition
 from mailer.campaigns.preflight import run_preflight
@@ -244,11 +244,11 @@ def test_an_edition_with_an_older_theme_gets_a_warning(workspace: Workspace) -> 
     draft.change("edition.md", "language: en\n", "language: en\ntemplate: gazette\n")
     report = run_preflight(workspace, "2021-2")
     (problem,) = (problem for problem in report.problems if problem.code == "old-theme")
-    assert problem.level is Level.warning
+    assert problem.level is ProblemLevel.warning
     assert report.compiled
     draft.change("edition.md", "language: en\n", "language: en\nform: digest\n")
     (refused,) = (
-        found for found in run_preflight(workspace, "2021-2").problems if found.level is Level.error
+        found for found in run_preflight(workspace, "2021-2").problems if found.level is ProblemLevel.error
     )
     assert "form: full" in refused.message
 

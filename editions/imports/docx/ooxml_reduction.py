@@ -25,10 +25,10 @@ from editions.imports.docx.ooxml import (
 from editions.imports.docx.package import DocxPackage, Relationship, write_docx
 from editions.imports.docx.styles import (
     ListCounter,
-    ParagraphRole,
     ParagraphStyle,
-    Styles,
     Typography,
+    WordParagraphRole,
+    WordStyles,
     add_facts,
     extract_list_parts,
     read_list_starts,
@@ -51,21 +51,21 @@ from locales.phrase import Phrase, gettext_noop
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comment:
+class WordComment:
     """A comment: how it is listed, and its text."""
 
     what: str
     words: str
 
 
-def read_comments(package: DocxPackage) -> dict[str, Comment]:
+def read_comments(package: DocxPackage) -> dict[str, WordComment]:
     root = package.parse_part(package.part_of_kind("comments"))
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):
         author = get_attribute(comment, name="w:author")
         text = plain_text(comment)
         number = get_attribute(comment, name="w:id")
-        found[number] = Comment(what=quote(name_comment(author), text), words=text)
+        found[number] = WordComment(what=quote(name_comment(author), text), words=text)
     return found
 
 
@@ -119,7 +119,7 @@ class SimplifiedDocument:
     images: tuple[EmbeddedImage, ...]
 
 
-def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionLog) -> SimplifiedDocument:
+def simplify_document(package: DocxPackage, styles: WordStyles, omissions: OmissionLog) -> SimplifiedDocument:
     """Remove what an email cannot carry from the document, and log it in ``omissions``.
 
     Raises:
@@ -147,7 +147,7 @@ class _Simplifier:
         self,
         package: DocxPackage,
         part: str,
-        styles: Styles,
+        styles: WordStyles,
         omissions: OmissionLog,
         images: list[EmbeddedImage],
     ) -> None:
@@ -223,15 +223,15 @@ class _Simplifier:
         properties = paragraph.find(qualified_name("w:pPr"))
         style = self._styles.paragraph_style(properties)
         text = plain_text(paragraph)
-        if style.role is ParagraphRole.contents and any(True for _ in paragraph.iter(*_MORE_THAN_TEXT)):
+        if style.role is WordParagraphRole.contents and any(True for _ in paragraph.iter(*_MORE_THAN_TEXT)):
             style = ParagraphStyle()
-        if style.role is ParagraphRole.contents:
+        if style.role is WordParagraphRole.contents:
             if text:
                 self._omissions.count(OmissionKind.contents, self._words(paragraph))
             remove_element(paragraph)
             return
         facts = self._typography.facts(paragraph, style.role)
-        if text and (facts or style.role in {ParagraphRole.heading, ParagraphRole.document_title}):
+        if text and (facts or style.role in {WordParagraphRole.heading, WordParagraphRole.document_title}):
             self._omissions.enter_possible_story(text)
         if alignment := self._cell_alignment(paragraph, properties):
             facts.append(f"align-{alignment}")
@@ -423,10 +423,10 @@ def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | No
     own = None if properties is None else properties.find(qualified_name("w:numPr"))
     numbering = style.numbering if own is None else own
     # Word's own list styles have the level in their name; other lists have it in the numbering.
-    listed = style.role in {ParagraphRole.bullet, ParagraphRole.number}
-    if style.role is not ParagraphRole.body and not (listed and own is not None):
+    listed = style.role in {WordParagraphRole.bullet, WordParagraphRole.number}
+    if style.role is not WordParagraphRole.body and not (listed and own is not None):
         made.append(new_element("w:pStyle", w_val=f"{style.role}{style.level or ''}"))
-    if numbering is not None and (style.role is ParagraphRole.body or (listed and own is not None)):
+    if numbering is not None and (style.role is WordParagraphRole.body or (listed and own is not None)):
         copied = new_element("w:numPr")
         level = get_attribute(numbering, "w:ilvl")
         copied.append(new_element("w:ilvl", w_val=level if level.isdecimal() else "0"))

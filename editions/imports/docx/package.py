@@ -11,7 +11,7 @@ from pathlib import Path
 from lxml import etree
 
 from editions.imports.docx.ooxml import to_transitional
-from editions.imports.office_archive import ZipArchive, open_zip
+from editions.imports.office_archive import OfficeArchive, open_zip
 from locales.phrase import gettext_noop
 
 
@@ -25,7 +25,7 @@ class Relationship:
     external: bool
 
 
-class DocxPackage(ZipArchive):
+class DocxPackage(OfficeArchive):
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         super().__init__(name, archive, program="Word")
         self.document = self._find_document()

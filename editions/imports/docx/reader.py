@@ -16,7 +16,7 @@ from editions.imports.docx.drawings import EmbeddedImage
 from editions.imports.docx.ooxml import NAMESPACES
 from editions.imports.docx.ooxml_reduction import simplify_document
 from editions.imports.docx.package import DocxPackage, open_docx
-from editions.imports.docx.styles import FACT_BOOKMARK, Styles
+from editions.imports.docx.styles import FACT_BOOKMARK, WordStyles
 from editions.imports.source_document import (
     BOLD_ATTRIBUTE,
     SIZE_ATTRIBUTE,
@@ -120,7 +120,7 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         OSError: the file cannot be read.
     """
     with open_docx(path) as package:
-        styles = Styles(package.parse_part(package.part_of_kind("styles")))
+        styles = WordStyles(package.parse_part(package.part_of_kind("styles")))
         simplified = simplify_document(package, styles, omissions)
         yield SourceDocument(
             name=package.name,

@@ -21,7 +21,7 @@ from editions.imports.docx.package import DocxPackage
 from editions.imports.source_document import ITEM_BOOKMARK
 
 
-class ParagraphRole(StrEnum):
+class WordParagraphRole(StrEnum):
     """The role of a paragraph; the value is the style name given to mammoth."""
 
     document_title = "Title"
@@ -46,7 +46,7 @@ class ParagraphStyle:
     """A paragraph's role. ``level`` counts from 1, or is 0 where there is none; ``numbering`` is its
     ``w:numPr``, if any."""
 
-    role: ParagraphRole = ParagraphRole.body
+    role: WordParagraphRole = WordParagraphRole.body
     level: int = 0
     numbering: etree._Element | None = None
 
@@ -63,14 +63,14 @@ class RunStyle:
 
 
 _ROLES_BY_NAME = (
-    (re.compile(r"title|book title"), ParagraphRole.document_title),
-    (re.compile(r"subtitle"), ParagraphRole.subtitle),
-    (re.compile(r"heading (?P<level>[1-9])"), ParagraphRole.heading),
-    (re.compile(r"caption"), ParagraphRole.caption),
-    (re.compile(r"(intense )?quote|quotations|block text"), ParagraphRole.quote),
-    (re.compile(r"toc .*|table of figures|contents .*|index .*|.* index"), ParagraphRole.contents),
-    (re.compile(r"list bullet( (?P<level>[1-5]))?"), ParagraphRole.bullet),
-    (re.compile(r"list number( (?P<level>[1-5]))?"), ParagraphRole.number),
+    (re.compile(r"title|book title"), WordParagraphRole.document_title),
+    (re.compile(r"subtitle"), WordParagraphRole.subtitle),
+    (re.compile(r"heading (?P<level>[1-9])"), WordParagraphRole.heading),
+    (re.compile(r"caption"), WordParagraphRole.caption),
+    (re.compile(r"(intense )?quote|quotations|block text"), WordParagraphRole.quote),
+    (re.compile(r"toc .*|table of figures|contents .*|index .*|.* index"), WordParagraphRole.contents),
+    (re.compile(r"list bullet( (?P<level>[1-5]))?"), WordParagraphRole.bullet),
+    (re.compile(r"list number( (?P<level>[1-5]))?"), WordParagraphRole.number),
 )
 
 
@@ -78,7 +78,7 @@ _BOLD = qualified_name("w:b")
 _DEFAULT_SIZE = 20  # Ten points, as the standard has it where a document does not say.
 
 
-class Styles:
+class WordStyles:
     """The styles of one document, by id. ``default_size`` is that of its type, in half points."""
 
     def __init__(self, root: etree._Element | None) -> None:
@@ -102,16 +102,16 @@ class Styles:
         )
 
     def paragraph_style(self, properties: etree._Element | None) -> ParagraphStyle:
-        role, level = ParagraphRole.body, 0
+        role, level = WordParagraphRole.body, 0
         outline = get_attribute(properties, "w:outlineLvl")
         chain = [*self._inheritance(get_attribute(properties, "w:pStyle"))]
         for style in chain:
             role, level = _role_from_name(get_attribute(style, "w:name").casefold())
-            if role is ParagraphRole.body:
+            if role is WordParagraphRole.body:
                 role, level = _role_from_outline(get_attribute(style, "w:pPr/w:outlineLvl"))
-            if role is not ParagraphRole.body:
+            if role is not WordParagraphRole.body:
                 break
-        if role is ParagraphRole.body and outline:
+        if role is WordParagraphRole.body and outline:
             role, level = _role_from_outline(outline)
         numbering = (style.find("w:pPr/w:numPr", NAMESPACES) for style in chain)
         return ParagraphStyle(
@@ -165,18 +165,20 @@ def read_size(properties: etree._Element | None) -> int:
     return int(written) if written.isdecimal() and 0 < int(written) < 4000 else 0
 
 
-def _role_from_name(name: str) -> tuple[ParagraphRole, int]:
+def _role_from_name(name: str) -> tuple[WordParagraphRole, int]:
     for pattern, role in _ROLES_BY_NAME:
         if found := pattern.fullmatch(name):
             return role, int(
-                found.groupdict().get("level") or role in {ParagraphRole.bullet, ParagraphRole.number}
+                found.groupdict().get("level") or role in {WordParagraphRole.bullet, WordParagraphRole.number}
             )
-    return ParagraphRole.body, 0
+    return WordParagraphRole.body, 0
 
 
-def _role_from_outline(level: str) -> tuple[ParagraphRole, int]:
+def _role_from_outline(level: str) -> tuple[WordParagraphRole, int]:
     return (
-        (ParagraphRole.heading, int(level) + 1) if re.fullmatch("[0-8]", level) else (ParagraphRole.body, 0)
+        (WordParagraphRole.heading, int(level) + 1)
+        if re.fullmatch("[0-8]", level)
+        else (WordParagraphRole.body, 0)
     )
 
 
@@ -188,7 +190,7 @@ _MAX_LENGTH = 300
 
 
 class Typography:
-    def __init__(self, root: etree._Element, styles: Styles) -> None:
+    def __init__(self, root: etree._Element, styles: WordStyles) -> None:
         self._styles = styles
         sizes: Counter[int] = Counter()
         for paragraph in root.iter(qualified_name("w:p")):
@@ -196,10 +198,10 @@ class Typography:
                 sizes[size] += length
         self._body_size = sizes.most_common(1)[0][0] if sizes else styles.default_size
 
-    def facts(self, paragraph: etree._Element, role: ParagraphRole) -> list[str]:
+    def facts(self, paragraph: etree._Element, role: WordParagraphRole) -> list[str]:
         """Return what is particular about a paragraph that may be a title: its size, and whether it is all
         bold."""
-        if role not in {ParagraphRole.body, ParagraphRole.document_title}:
+        if role not in {WordParagraphRole.body, WordParagraphRole.document_title}:
             return []
         runs = [*self._runs(paragraph)]
         if not runs or sum(length for _, _, length in runs) > _MAX_LENGTH:

@@ -27,7 +27,7 @@ from editions.imports.odt.odf import (
     prefixed_name,
     qualified_name,
 )
-from editions.imports.odt.styles import ListNumbering, ParagraphRole, Styles
+from editions.imports.odt.styles import ListNumbering, OdtParagraphRole, OdtStyles
 from editions.imports.source_document import (
     FORM_FIELD,
     LIFTED_BOX,
@@ -43,11 +43,11 @@ from locales.phrase import gettext_noop
 _MAX_REPEATED_ROWS = 100
 
 
-def make_block(role: ParagraphRole, level: int) -> etree._Element:
+def make_block(role: OdtParagraphRole, level: int) -> etree._Element:
     """Return an empty block for a paragraph with this role; ``level`` is that of a heading."""
-    if role is ParagraphRole.heading:
+    if role is OdtParagraphRole.heading:
         return etree.Element(f"h{min(level, 6)}")
-    named = role in {ParagraphRole.document_title, ParagraphRole.subtitle, ParagraphRole.caption}
+    named = role in {OdtParagraphRole.document_title, OdtParagraphRole.subtitle, OdtParagraphRole.caption}
     return etree.Element("p", {"class": role.value} if named else {})
 
 
@@ -59,8 +59,8 @@ def join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
     """Paragraphs of a quotation that follow each other as one quotation."""
     joined: list[etree._Element] = []
     for block in blocks:
-        is_quotation = block.tag == "blockquote" and block.get("class") == ParagraphRole.quote.value
-        if is_quotation and joined and joined[-1].get("class") == ParagraphRole.quote.value:
+        is_quotation = block.tag == "blockquote" and block.get("class") == OdtParagraphRole.quote.value
+        if is_quotation and joined and joined[-1].get("class") == OdtParagraphRole.quote.value:
             joined[-1].extend(list(block))
         else:
             joined.append(block)
@@ -84,7 +84,7 @@ def part_caption(block: etree._Element) -> list[etree._Element]:
                 around.text = (around.text or "") + tail
             around.remove(picture)
         shown.append(picture)
-    block.set("class", ParagraphRole.caption.value)
+    block.set("class", OdtParagraphRole.caption.value)
     return [shown, block]
 
 
@@ -148,14 +148,14 @@ class TrackedChanges:
 
 
 _MAX_COLUMNS = 63
-_TITLES = frozenset({ParagraphRole.heading, ParagraphRole.document_title})
+_TITLES = frozenset({OdtParagraphRole.heading, OdtParagraphRole.document_title})
 
 
 class OdtConverter:
     """Converts one document. ``notes`` are its footnotes and endnotes, as list items."""
 
     def __init__(
-        self, styles: Styles, frames: FrameReader, changes: TrackedChanges, omissions: OmissionLog
+        self, styles: OdtStyles, frames: FrameReader, changes: TrackedChanges, omissions: OmissionLog
     ) -> None:
         self.notes: list[etree._Element] = []
         self._styles = styles
@@ -223,33 +223,33 @@ class OdtConverter:
                 self._omissions.count(kind, text)
             return []
         block = make_block(role, level)
-        if role in {ParagraphRole.body, ParagraphRole.document_title}:
+        if role in {OdtParagraphRole.body, OdtParagraphRole.document_title}:
             measure = TypeMeasure()
             self._measure(paragraph, format, measure)
             measure.write(block)
         if text and (role in _TITLES or is_possible_title(block, text)):
             self._omissions.enter_possible_story(text)
-        if role is ParagraphRole.body and (alignment := self._styles.column_alignment(style)):
+        if role is OdtParagraphRole.body and (alignment := self._styles.column_alignment(style)):
             block.set("align", alignment)
         self._boxed.append([])
-        is_text = role in {ParagraphRole.body, ParagraphRole.quote}
+        is_text = role in {OdtParagraphRole.body, OdtParagraphRole.quote}
         self._inline(paragraph, block, format if is_text else TextFormat())
         boxed = self._boxed.pop()
-        if role is ParagraphRole.quote:
-            quoted = etree.Element("blockquote", {"class": ParagraphRole.quote.value})
+        if role is OdtParagraphRole.quote:
+            quoted = etree.Element("blockquote", {"class": OdtParagraphRole.quote.value})
             quoted.append(block)
             block = quoted
         return [block, *boxed]
 
-    def _role(self, paragraph: etree._Element, style: str) -> tuple[ParagraphRole, int]:
+    def _role(self, paragraph: etree._Element, style: str) -> tuple[OdtParagraphRole, int]:
         role, level = self._styles.paragraph_role(style)
         # A title that also has an outline level, as LibreOffice can give it, stays the title.
         if prefixed_name(paragraph) == "text:h" and role not in {
-            ParagraphRole.document_title,
-            ParagraphRole.subtitle,
+            OdtParagraphRole.document_title,
+            OdtParagraphRole.subtitle,
         }:
             written = get_attribute(paragraph, "text:outline-level")
-            return ParagraphRole.heading, int(written) if written.isdecimal() else level or 1
+            return OdtParagraphRole.heading, int(written) if written.isdecimal() else level or 1
         return role, level
 
     def _measure(self, element: etree._Element, format: TextFormat, measure: TypeMeasure) -> None:
@@ -471,12 +471,14 @@ class OdtConverter:
         self._boxed[-1].extend(blocks)
 
 
-def _kind_left_out(paragraph: etree._Element, role: ParagraphRole, format: TextFormat) -> OmissionKind | None:
+def _kind_left_out(
+    paragraph: etree._Element, role: OdtParagraphRole, format: TextFormat
+) -> OmissionKind | None:
     """As what a paragraph is left out; None if it stays."""
     condition = paragraph.find(".//text:hidden-paragraph[@text:is-hidden='true']", NAMESPACES)
     if format.hidden or condition is not None:
         return OmissionKind.hidden
-    return OmissionKind.contents if role is ParagraphRole.contents else None
+    return OmissionKind.contents if role is OdtParagraphRole.contents else None
 
 
 def _style_name(element: etree._Element) -> str:

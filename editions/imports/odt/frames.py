@@ -8,7 +8,7 @@ from lxml import etree
 from editions.errors import ImageError
 from editions.images.files import open_image
 from editions.imports.odt.odf import NAMESPACES, OdtPackage, get_attribute, plain_text, prefixed_name
-from editions.imports.odt.styles import Styles
+from editions.imports.odt.styles import OdtStyles
 from editions.imports.source_document import (
     AS_PICTURE,
     CHART,
@@ -36,7 +36,7 @@ _DEFAULT_DPI = 96.0
 class FrameReader:
     """Reads the frames of one document, and adds its pictures to ``images``."""
 
-    def __init__(self, package: OdtPackage, styles: Styles, omissions: OmissionLog) -> None:
+    def __init__(self, package: OdtPackage, styles: OdtStyles, omissions: OmissionLog) -> None:
         self.images: list[SourceImage] = []
         self._package = package
         self._styles = styles

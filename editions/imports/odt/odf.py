@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from editions.imports.office_archive import XmlNames, ZipArchive, open_zip
+from editions.imports.office_archive import OfficeArchive, XmlNames, open_zip
 from locales.phrase import Phrase, gettext_noop
 
 NAMESPACES = {
@@ -110,7 +110,7 @@ _MANIFEST = "META-INF/manifest.xml"
 _MAX_MANIFEST_BYTES = 4_000_000
 
 
-class OdtPackage(ZipArchive):
+class OdtPackage(OfficeArchive):
     def parse_required(self, part: str) -> etree._Element:
         """Return the root of ``part``.
 

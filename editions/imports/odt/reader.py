@@ -18,7 +18,7 @@ from editions.imports.odt.odf import (
     prefixed_name,
     qualified_name,
 )
-from editions.imports.odt.styles import Styles
+from editions.imports.odt.styles import OdtStyles
 from editions.imports.source_document import (
     BEFORE_HEADING,
     MACROS,
@@ -64,7 +64,7 @@ def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
             )
         _reject_too_long(package, text)
         style_root = package.parse_part("styles.xml")
-        styles = Styles(content, style_root)
+        styles = OdtStyles(content, style_root)
         frames = FrameReader(package, styles, omissions)
         converter = OdtConverter(styles, frames, TrackedChanges(text, omissions), omissions)
         body = converter.convert(text)

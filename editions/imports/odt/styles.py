@@ -18,7 +18,7 @@ _TABLE_HEADINGS = frozenset({"table heading", "table head"})
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(pt|%)")
 
 
-class ParagraphRole(StrEnum):
+class OdtParagraphRole(StrEnum):
     """What a paragraph is for; the value is its class in the HTML, where it has one."""
 
     document_title = "title"
@@ -35,30 +35,30 @@ class ParagraphRole(StrEnum):
 _ROLES_BY_NAME = (
     (
         re.compile(r"title|titel|titre|título|titolo|rubrik|заголовок документа|标题|表題|제목|гарчиг"),
-        ParagraphRole.document_title,
+        OdtParagraphRole.document_title,
     ),
     (
         re.compile(
             r"subtitle|untertitel|sous-titre|subtítulo|sottotitolo|underrubrik|подзаголовок|副标题|副題|부제"
         ),
-        ParagraphRole.subtitle,
+        OdtParagraphRole.subtitle,
     ),
-    (re.compile(r"heading ?(?P<level>[1-9]|10)"), ParagraphRole.heading),
+    (re.compile(r"heading ?(?P<level>[1-9]|10)"), OdtParagraphRole.heading),
     (
         re.compile(r"caption|illustration|figure|drawing|beschriftung|légende|题注|図表番号"),
-        ParagraphRole.caption,
+        OdtParagraphRole.caption,
     ),
-    (re.compile(r"(intense )?quote|quotations|block ?text|block quotation"), ParagraphRole.quote),
+    (re.compile(r"(intense )?quote|quotations|block ?text|block quotation"), OdtParagraphRole.quote),
     (
         re.compile(
             r"toc ?\d|contents (heading|\d+)|(illustration|table|object|user)? ?index .*|.* index \d+"
         ),
-        ParagraphRole.contents,
+        OdtParagraphRole.contents,
     ),
 )
 
 
-class Styles:
+class OdtStyles:
     def __init__(self, content: etree._Element, styles: etree._Element | None) -> None:
         roots = [root for root in (styles, content) if root is not None]
         self._styles: dict[tuple[str, str], etree._Element] = {}
@@ -75,12 +75,12 @@ class Styles:
                 self._list_levels[get_attribute(listed, "style:name")] = _read_list_levels(listed)
         self._base = self._apply_chain("paragraph", "Standard", TextFormat(size=self._default_size()))
 
-    def paragraph_role(self, style: str) -> tuple[ParagraphRole, int]:
+    def paragraph_role(self, style: str) -> tuple[OdtParagraphRole, int]:
         for name in (*self._names("paragraph", style), style):
             role, level = _role_from_name(name)
-            if role is not ParagraphRole.body:
+            if role is not OdtParagraphRole.body:
                 return role, level
-        return ParagraphRole.body, 0
+        return OdtParagraphRole.body, 0
 
     def paragraph_format(self, style: str) -> TextFormat:
         """Return the format of a paragraph's text, as far as it differs from the document's ordinary text."""
@@ -226,12 +226,12 @@ def _plain_name(name: str) -> str:
     return name.replace("_20_", " ").replace("_", " ").casefold().strip()
 
 
-def _role_from_name(name: str) -> tuple[ParagraphRole, int]:
+def _role_from_name(name: str) -> tuple[OdtParagraphRole, int]:
     plain = _plain_name(name)
     for pattern, role in _ROLES_BY_NAME:
         if found := pattern.fullmatch(plain):
             return role, int(found.groupdict().get("level") or 0)
-    return ParagraphRole.body, 0
+    return OdtParagraphRole.body, 0
 
 
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
@@ -249,7 +249,7 @@ class _OpenList:
 
 
 class ListNumbering:
-    def __init__(self, styles: Styles) -> None:
+    def __init__(self, styles: OdtStyles) -> None:
         self._styles = styles
         self._open: list[_OpenList] = []
         self._by_style: dict[tuple[str, int], int] = {}

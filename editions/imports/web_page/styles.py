@@ -42,7 +42,7 @@ Declarations = dict[str, tuple[str, bool]]
 
 
 @dataclass(frozen=True)
-class Compound:
+class PageSelector:
     """One part of a selector: a tag, ids and classes that an element must have."""
 
     tag: str
@@ -66,10 +66,10 @@ class Compound:
 
 
 @dataclass(frozen=True)
-class Rule:
+class PageRule:
     """A rule for elements that match the last of its compounds, within others that match the ones before."""
 
-    compounds: tuple[Compound, ...]
+    compounds: tuple[PageSelector, ...]
     declarations: Declarations
     order: int
 
@@ -96,11 +96,11 @@ class Rule:
         return True
 
 
-class StyleSheet:
+class PageStyleSheet:
     """The rules of a page, found by the elements they may apply to."""
 
     def __init__(self, text: str) -> None:
-        self._rules: dict[str, list[Rule]] = {}
+        self._rules: dict[str, list[PageRule]] = {}
         for rule in _parse_rules(text[:_MAX_CSS_LENGTH]):
             self._rules.setdefault(rule.compounds[-1].key, []).append(rule)
 
@@ -135,14 +135,14 @@ def _apply(declarations: Declarations, found: Declarations) -> None:
             found[name] = (value, important)
 
 
-def _parse_rules(text: str) -> Iterator[Rule]:
+def _parse_rules(text: str) -> Iterator[PageRule]:
     order = 0
     for rule in _RULE.finditer(_without_at_rules(_COMMENT.sub("", text))):
         declarations = parse_declarations(rule["body"])
         for selector in rule["selectors"].split(",") if declarations else ():
             if compounds := _parse_selector(selector.strip()):
                 order += 1
-                yield Rule(compounds=compounds, declarations=declarations, order=order)
+                yield PageRule(compounds=compounds, declarations=declarations, order=order)
 
 
 def _without_at_rules(text: str) -> str:
@@ -159,7 +159,7 @@ def _without_at_rules(text: str) -> str:
     return "".join([*kept, text[position:]])
 
 
-def _parse_selector(selector: str) -> tuple[Compound, ...]:
+def _parse_selector(selector: str) -> tuple[PageSelector, ...]:
     """Its compounds; none for a selector with anything else in it, such as ``:hover``."""
     compounds = []
     for part in selector.replace(">", " ").split():
@@ -168,7 +168,7 @@ def _parse_selector(selector: str) -> tuple[Compound, ...]:
             return ()
         marks = _MARK.findall(found["marks"])
         compounds.append(
-            Compound(
+            PageSelector(
                 tag="" if found["tag"] in {None, "*"} else found["tag"].lower(),
                 ids=frozenset(name for sign, name in marks if sign == "#"),
                 classes=frozenset(name for sign, name in marks if sign == "."),
@@ -222,7 +222,7 @@ class ShownStyle:
 
 class PageStyles:
     def __init__(self, root: etree._Element) -> None:
-        self._sheet = StyleSheet("\n".join(style.text or "" for style in root.iter("style")))
+        self._sheet = PageStyleSheet("\n".join(style.text or "" for style in root.iter("style")))
 
     def declarations(self, element: etree._Element) -> Declarations:
         return self._sheet.declarations(element)

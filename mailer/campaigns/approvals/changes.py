@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import templates
-from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
+from editions.text_diff.comparison import BlockChange, BlockChangeKind, compare_texts
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.content_versions import NEWER_PROGRAM, list_content_changes
 from mailer.campaigns.plan import digest_plan
@@ -187,6 +187,6 @@ def _find_frame(mail: CompiledEdition) -> str:
 
 def _keep_changes(blocks: Sequence[BlockChange]) -> tuple[BlockChange, ...]:
     """The blocks that changed, each with those directly before and after it."""
-    changed = {place for place, block in enumerate(blocks) if block.kind is not ChangeKind.same}
+    changed = {place for place, block in enumerate(blocks) if block.kind is not BlockChangeKind.same}
     kept = {near for place in changed for near in (place - 1, place, place + 1)}
     return tuple(block for place, block in enumerate(blocks) if place in kept)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlmodel import col
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
 from mailer.campaigns.approvals.steps import (
     ApprovalStep,
@@ -78,7 +78,9 @@ class RoundFacts:
     def list_problems(self) -> tuple[Problem, ...]:
         """The warnings as problems of the edition."""
         return tuple(
-            Problem(path=one.path, line=one.line, level=Level.warning, code=one.code, message=one.message)
+            Problem(
+                path=one.path, line=one.line, level=ProblemLevel.warning, code=one.code, message=one.message
+            )
             for one in self.warnings
         )
 
@@ -112,7 +114,7 @@ def gather_facts(plan: Plan) -> RoundFacts:
         warnings=tuple(
             CheckWarning(code=one.code, path=one.path, line=one.line, message=one.message)
             for one in plan.problems
-            if one.level is Level.warning
+            if one.level is ProblemLevel.warning
         ),
         authors=plan.authors,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -30,7 +30,7 @@ _HTML_LACKS = gettext_noop(
 )
 
 
-def check_text_part(mail: ParsedMail) -> Iterator[Finding]:
+def check_text_part(mail: ParsedMail) -> Iterator[MailFinding]:
     """31: there is a plain-text part, with the same content as the HTML."""
     if not mail.source.text.strip():
         yield finding(
@@ -61,7 +61,7 @@ def _words(text: str) -> set[str]:
     return set(_WORD.findall(_NO_SPACES.sub(r" \g<0> ", written)))
 
 
-def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
+def check_preheader(mail: ParsedMail) -> Iterator[MailFinding]:
     """29: the preheader is the first text, and is not hidden by its colour."""
     wanted = "".join(mail.source.preheader.split())
     if not wanted:
@@ -97,7 +97,7 @@ def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
     return first if begins else None
 
 
-def check_unsubscribe_links(mail: ParsedMail) -> Iterator[Finding]:
+def check_unsubscribe_links(mail: ParsedMail) -> Iterator[MailFinding]:
     """32: a visible unsubscribe link, a link to the preferences, and the name and address of the sender."""
     targets = (
         ("no-unsubscribe", mail.source.unsubscribe_url, gettext_noop("to unsubscribe")),
@@ -134,7 +134,7 @@ def _is_visible(link: Node, style: ComputedStyle) -> bool:
     return bool(link.text) and not style.is_hidden and style.font_size >= 9
 
 
-def _check_identity(mail: ParsedMail) -> Iterator[Finding]:
+def _check_identity(mail: ParsedMail) -> Iterator[MailFinding]:
     for part, content in (("HTML", mail.visible_text), ("text", mail.source.text)):
         squeezed = "".join(content.split())
         if not squeezed:
@@ -160,14 +160,14 @@ _LEAST = 60
 _MAX_BLOCK = 300
 
 
-class _Piece(NamedTuple):
+class _TextPiece(NamedTuple):
     """A piece of text, and whether it says what is in this edition."""
 
     text: str
     is_content: bool
 
 
-def check_first_words(mail: ParsedMail) -> Iterator[Finding]:
+def check_first_words(mail: ParsedMail) -> Iterator[MailFinding]:
     """The first characters of both parts are about what is in the email, not about the email itself."""
     for part, pieces in (("HTML", _list_html_pieces(mail)), ("text", _list_text_pieces(mail))):
         read = content = 0
@@ -198,7 +198,7 @@ def check_first_words(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def _list_html_pieces(mail: ParsedMail) -> Iterator[_Piece]:
+def _list_html_pieces(mail: ParsedMail) -> Iterator[_TextPiece]:
     service = {
         element
         for link in mail.find_all("a")
@@ -209,7 +209,7 @@ def _list_html_pieces(mail: ParsedMail) -> Iterator[_Piece]:
     for run in mail.text_runs:
         text = TAG_PATTERN.sub("", run.text)
         is_content = run.node.element not in service and not _is_about_us(mail, text, titles)
-        yield _Piece(text, is_content)
+        yield _TextPiece(text, is_content)
 
 
 def _find_block(link: Node) -> Node:
@@ -218,14 +218,14 @@ def _find_block(link: Node) -> Node:
     return block if len(block.text) <= _MAX_BLOCK else link
 
 
-def _list_text_pieces(mail: ParsedMail) -> Iterator[_Piece]:
+def _list_text_pieces(mail: ParsedMail) -> Iterator[_TextPiece]:
     own = [tag.placeholder for tag in MergeTag if tag is not MergeTag.greeting]
     own += [mail.source.unsubscribe_url, mail.source.preferences_url, f"{mail.source.base_url}/"]
     titles = [heading.text for heading in mail.find_all("h1")]
     for paragraph in mail.source.text.split("\n\n"):
         is_service = any(url in paragraph for url in own)
         for line in TAG_PATTERN.sub("", paragraph).splitlines():
-            yield _Piece(line, not is_service and not _is_about_us(mail, line, titles))
+            yield _TextPiece(line, not is_service and not _is_about_us(mail, line, titles))
 
 
 def _is_about_us(mail: ParsedMail, text: str, titles: Iterable[str]) -> bool:

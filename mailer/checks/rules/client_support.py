@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.computed_style import find_colour
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -28,7 +28,7 @@ class _Usage:
     is_carrier: bool
 
 
-def check_support(mail: ParsedMail) -> Iterator[Finding]:
+def check_support(mail: ParsedMail) -> Iterator[MailFinding]:
     """27: nothing that email programs remove, and no feature whose support is unknown."""
     usages = dict.fromkeys(_list_usages(mail))
     unlisted: dict[str, None] = {}
@@ -116,7 +116,7 @@ def _list_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, st
     return tuple(used)
 
 
-def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
+def check_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
     """24: background pictures have a background colour and a drawing for Outlook."""
     for node in mail.nodes:
         if (picture := _find_background(node)) and not (
@@ -182,7 +182,7 @@ _NAMESPACES = {
 }
 
 
-def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
+def check_resolution(mail: ParsedMail) -> Iterator[MailFinding]:
     """26: without these, Outlook enlarges everything on screens set to 120 dpi."""
     html = mail.nodes[0]
     missing = [name for name, value in _NAMESPACES.items() if html.get(name) != value]
@@ -201,7 +201,7 @@ def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
+def check_conditionals(mail: ParsedMail) -> Iterator[MailFinding]:
     """26: comments for Outlook are opened and closed in the form that HTML parsers ignore."""
     is_open = False
     for marker in _MARKERS.finditer(mail.source.html):
@@ -235,7 +235,7 @@ def _around(mail: ParsedMail, place: int) -> str:
     return excerpt(mail.source.html[max(place - 20, 0) : place + 40], 60)
 
 
-def check_tag_balance(mail: ParsedMail) -> Iterator[Finding]:
+def check_tag_balance(mail: ParsedMail) -> Iterator[MailFinding]:
     """26: elements are closed properly, for Outlook and for all other programs."""
     for view, html in (
         (gettext_noop("Outlook on Windows"), mail.outlook_view),
@@ -267,7 +267,7 @@ def _find_imbalance(html: str) -> str:
     return excerpt(html[stack[-1][1] : stack[-1][1] + 60], 60) if stack else ""
 
 
-def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
+def check_buttons(mail: ParsedMail) -> Iterator[MailFinding]:
     """25: buttons are links with text and padding; drawings for Outlook contain nothing to follow."""
     for link in mail.find_all("a"):
         pictures = list(link.element.iter("img"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, Place, excerpt, finding
+from mailer.checks.finding import MailFinding, Place, excerpt, finding
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
@@ -28,7 +28,7 @@ _JUSTIFIED = gettext_noop(
 )
 
 
-def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
+def check_legibility(mail: ParsedMail) -> Iterator[MailFinding]:
     """10: font sizes, line heights and alignment of paragraphs, and links that look like links."""
     for node in mail.find_all("p", "li", "blockquote"):
         words = node.text
@@ -57,7 +57,7 @@ def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
     yield from _check_links(mail)
 
 
-def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator[Finding]:
+def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator[MailFinding]:
     if _MIN_SIZE <= style.font_size < _MIN_PARAGRAPH_SIZE:
         yield finding(
             "small-text",
@@ -94,7 +94,7 @@ def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator
         )
 
 
-def _check_links(mail: ParsedMail) -> Iterator[Finding]:
+def _check_links(mail: ParsedMail) -> Iterator[MailFinding]:
     plain = [
         link
         for link in mail.find_all("a")
@@ -138,7 +138,7 @@ _KINDS = {
 }
 
 
-def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
+def check_contrast(mail: ParsedMail) -> Iterator[MailFinding]:
     """9 and 18, for all three ways to display an email."""
     told: set[tuple[str, str]] = set()
     for appearance in (Appearance.light, Appearance.dark, Appearance.bare):
@@ -181,7 +181,7 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
                 )
 
 
-def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
+def check_dark_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
     """18: where a dark mode rule makes text light, every light background behind it has a dark mode rule
     too."""
     styles = mail.styles_in(Appearance.dark)

@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl, urlsplit
 from editions.checks.links import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
 
 
-def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
+def check_link_texts(mail: ParsedMail) -> Iterator[MailFinding]:
     """8: every link has text, and the text is meaningful."""
     for link in mail.find_all("a"):
         target = link.get("href")
@@ -41,7 +41,7 @@ def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_targets(mail: ParsedMail) -> Iterator[Finding]:
+def check_targets(mail: ParsedMail) -> Iterator[MailFinding]:
     """28 and 35: targets inside the email exist, and links out of it are reachable for readers."""
     anchors = {node.get("id") for node in mail.nodes} | {node.get("name") for node in mail.find_all("a")}
     named = {node.get("name") for node in mail.find_all("a")}
@@ -78,7 +78,7 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
 
 def _check_anchor(
     mail: ParsedMail, link: Node, name: str, anchors: set[str | None], named: set[str | None]
-) -> Iterator[Finding]:
+) -> Iterator[MailFinding]:
     words = excerpt(link.text)
     if name not in anchors:
         yield finding(
@@ -107,7 +107,7 @@ def _check_anchor(
         )
 
 
-def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[Finding]:
+def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[MailFinding]:
     words, place = excerpt(link.text), mail.place_of(link)
     if target.lower().startswith("tel:"):
         return
@@ -141,7 +141,7 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[Findin
         )
 
 
-def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
+def check_tracking_parameters(mail: ParsedMail) -> Iterator[MailFinding]:
     """36: links to one site have the same ``utm_`` parameters, and personal links have none."""
     by_host: dict[str, dict[tuple[str, ...], list[Node]]] = defaultdict(lambda: defaultdict(list))
     for link in mail.find_all("a"):

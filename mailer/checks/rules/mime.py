@@ -7,7 +7,7 @@ from email.utils import parseaddr, parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, finding
+from mailer.checks.finding import MailFinding, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.rendering.body.counted_links import measure_growth
 from mailer.settings import LOOPBACK_HOSTS
@@ -26,7 +26,7 @@ _NONE = gettext_noop(
 )
 
 
-def check_headers(mail: ParsedMail) -> Iterator[Finding]:
+def check_headers(mail: ParsedMail) -> Iterator[MailFinding]:
     """33 and 34, if a message was built."""
     message = mail.source.message
     if message is None:
@@ -53,7 +53,7 @@ def check_headers(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
+def _check_list_headers(headers: dict[str, str]) -> Iterator[MailFinding]:
     targets = re.findall(r"<([^>]*)>", headers.get("list-unsubscribe", ""))
     if not any(map(_is_safe, targets)):
         yield finding(
@@ -108,7 +108,7 @@ def _is_safe(target: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
 
 
-def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Finding]:
+def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[MailFinding]:
     for name in ("From", "Date", "Message-ID"):
         number = names.count(name.lower())
         if number != 1 or not _is_valid(name, headers[name.lower()]):
@@ -154,7 +154,7 @@ WARN_HTML_BYTES = 85_000
 """Bytes of HTML above which the author is warned: a translation or two more stories would be too much."""
 
 
-def check_size(mail: ParsedMail) -> Iterator[Finding]:
+def check_size(mail: ParsedMail) -> Iterator[MailFinding]:
     """13: measured in bytes of this email, with the addresses that count clicks if they are counted."""
     size = len(mail.source.html.encode())
     if mail.source.counts_clicks:

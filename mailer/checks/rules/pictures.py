@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.mail.stylesheet import parse_declarations
@@ -27,7 +27,7 @@ _GENERIC = re.compile(
 )
 
 
-def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
+def check_alt_texts(mail: ParsedMail) -> Iterator[MailFinding]:
     """5 and 6: every picture has an alt text; a linked picture says where the link goes."""
     for picture in mail.find_all("img"):
         source, alt = picture.get("src") or "", picture.get("alt")
@@ -54,7 +54,7 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
+def check_sizes(mail: ParsedMail) -> Iterator[MailFinding]:
     """19 and 20: whole pixels for Outlook, and two pixels of the file for each."""
     for picture in mail.find_all("img"):
         name = _name(picture.get("src") or "")
@@ -77,7 +77,7 @@ def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
         yield from _check_density(mail, picture, name, int(width))
 
 
-def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None) -> Iterator[Finding]:
+def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None) -> Iterator[MailFinding]:
     if height is None:
         return
     if not height.isdecimal() or (_is_fluid(picture) and not _has_auto_height(picture)):
@@ -110,7 +110,7 @@ def _has_auto_height(picture: Node) -> bool:
     )
 
 
-def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> Iterator[Finding]:
+def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> Iterator[MailFinding]:
     image, (least, most) = mail.source.images.get(name), _DENSITY
     if image is None:
         return
@@ -142,7 +142,7 @@ def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> It
     )
 
 
-def check_formats(mail: ParsedMail) -> Iterator[Finding]:
+def check_formats(mail: ParsedMail) -> Iterator[MailFinding]:
     """21: formats that every program displays."""
     for picture in mail.find_all("img"):
         source = picture.get("src") or ""
@@ -171,7 +171,7 @@ def check_formats(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_weight(mail: ParsedMail) -> Iterator[Finding]:
+def check_weight(mail: ParsedMail) -> Iterator[MailFinding]:
     """22: how much a phone has to load."""
     used = {_name(picture.get("src") or ""): picture for picture in mail.find_all("img")}
     sizes = {name: len(image.data) for name, image in mail.source.images.items() if name in used}
@@ -204,7 +204,7 @@ def check_weight(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def check_text_ratio(mail: ParsedMail) -> Iterator[Finding]:
+def check_text_ratio(mail: ParsedMail) -> Iterator[MailFinding]:
     """23: there is enough text besides the pictures."""
     pictures = [picture for picture in mail.find_all("img") if (picture.get("width") or "").isdecimal()]
     if not pictures:

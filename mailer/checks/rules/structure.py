@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.mail.stylesheet import StyleRule
@@ -14,7 +14,7 @@ _OUTLOOK_TABLE = re.compile(r"<table\b[^>]*>", re.IGNORECASE)
 _HAS_ROLE = re.compile(r"\brole\s*=\s*[\"']?(?:presentation|none)\b", re.IGNORECASE)
 
 
-def check_title(mail: ParsedMail) -> Iterator[Finding]:
+def check_title(mail: ParsedMail) -> Iterator[MailFinding]:
     """3: a title, and the same title as the label of the article."""
     title = " ".join((mail.root.findtext("head/title") or "").split())
     if not title:
@@ -51,7 +51,7 @@ def check_title(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_tables(mail: ParsedMail) -> Iterator[Finding]:
+def check_tables(mail: ParsedMail) -> Iterator[MailFinding]:
     """4: layout tables are marked as layout, data tables have proper header cells."""
     silent = [
         table
@@ -114,7 +114,7 @@ def _header_cells(table: Node) -> list[Node]:
     ]
 
 
-def check_headings(mail: ParsedMail) -> Iterator[Finding]:
+def check_headings(mail: ParsedMail) -> Iterator[MailFinding]:
     """7: one level 1 heading, no level skipped, no empty heading."""
     headings = [node for node in mail.nodes if re.fullmatch("h[1-6]", node.tag)]
     levels = [int(heading.tag[1]) for heading in headings]
@@ -165,7 +165,7 @@ _PAINTED = frozenset({"color", "background-color", "background", "border-color"}
 _IMPORTANT = re.compile(r"(\s*)!(\s*)(important)\b", re.IGNORECASE)
 
 
-def check_doctype(mail: ParsedMail) -> Iterator[Finding]:
+def check_doctype(mail: ParsedMail) -> Iterator[MailFinding]:
     """15: the first bytes select between current layout rules and those of 1998."""
     if not mail.source.html.startswith(_DOCTYPE):
         yield finding(
@@ -180,7 +180,7 @@ def check_doctype(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def check_meta_tags(mail: ParsedMail) -> Iterator[Finding]:
+def check_meta_tags(mail: ParsedMail) -> Iterator[MailFinding]:
     """16 and 29: the declarations in the head."""
     metas = {(node.get("name") or "").lower(): node.get("content") for node in mail.find_all("meta")}
     for name, why in _METAS.items():
@@ -215,7 +215,7 @@ def check_meta_tags(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def check_style_sizes(mail: ParsedMail) -> Iterator[Finding]:
+def check_style_sizes(mail: ParsedMail) -> Iterator[MailFinding]:
     """14: Gmail drops any style block above 16 kB."""
     for sheet in mail.sheets:
         size = len(sheet.text.encode())
@@ -235,7 +235,7 @@ def check_style_sizes(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_dark_rules(mail: ParsedMail) -> Iterator[Finding]:
+def check_dark_rules(mail: ParsedMail) -> Iterator[MailFinding]:
     """17: there are dark mode rules, written so that every program applies them."""
     dark = [rule for rule in mail.rules if rule.is_dark]
     if not dark:

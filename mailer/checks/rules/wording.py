@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from editions.markdown.lang_spans import mark_languages_in_text
 from locales.languages import canonical_language, language_name
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
 from mailer.rendering.body.fragments import DELIMITER, TAG_PATTERN, MergeTag
 from mailer.rendering.themes.theme import Theme
@@ -23,7 +23,7 @@ _EAST_ASIAN_FAMILIES = (
 _FAMILY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
 
 
-def check_language(mail: ParsedMail) -> Iterator[Finding]:
+def check_language(mail: ParsedMail) -> Iterator[MailFinding]:
     """1 and 2: lang and dir, on html and on the element inside body that remains when html is stripped."""
     for node in [mail.nodes[0], *mail.articles]:
         language, direction = node.get("lang") or "", node.get("dir") or ""
@@ -76,7 +76,7 @@ def check_language(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
+def check_foreign_words(mail: ParsedMail) -> Iterator[MailFinding]:
     """11: text in another script is marked with its language."""
     for run in mail.text_runs:
         for language, words in _find_foreign_runs(run):
@@ -95,7 +95,7 @@ def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def check_phrases(mail: ParsedMail) -> Iterator[Finding]:
+def check_phrases(mail: ParsedMail) -> Iterator[MailFinding]:
     """11: the fixed phrases are in the reader's language too."""
     spoken, wanted = (tag.partition("-")[0] for tag in (mail.source.words_language, mail.source.language))
     if spoken and spoken != wanted:
@@ -125,7 +125,7 @@ def _find_foreign_runs(run: TextRun) -> list[tuple[str, str]]:
     return _MARKED.findall(mark_languages_in_text(run.text, language=run.node.language or "en"))
 
 
-def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
+def check_fonts(mail: ParsedMail) -> Iterator[MailFinding]:
     """12: East Asian text has a font with its characters, and no element lists a web font first."""
     known = _list_families(mail.source.theme)
     lacking: dict[str, TextRun] = {}
@@ -150,7 +150,7 @@ def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
     yield from _check_web_fonts(mail)
 
 
-def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
+def _check_web_fonts(mail: ParsedMail) -> Iterator[MailFinding]:
     faces = {name.lower() for sheet in mail.sheets for name in sheet.font_faces}
     if not faces:
         return
@@ -223,7 +223,7 @@ def _shorten(content: str, found: re.Match[str]) -> str:
     return "".join(content[found.start() : found.start() + 24].partition("<")[0].split())[:8]
 
 
-def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
+def check_unprocessed_markup(mail: ParsedMail) -> Iterator[MailFinding]:
     """37, in both parts."""
     for part, content in (("HTML", mail.source.html), ("text", mail.source.text)):
         for code, sign, trace, what in _TRACES:
@@ -246,7 +246,7 @@ def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
         yield from _check_merge_tags(part, content)
 
 
-def _check_merge_tags(part: str, content: str) -> Iterator[Finding]:
+def _check_merge_tags(part: str, content: str) -> Iterator[MailFinding]:
     if DELIMITER not in content:
         return
     known = {tag.placeholder for tag in MergeTag}

@@ -61,7 +61,7 @@ class LinkKey(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundLink:
+class LinkOccurrence:
     """A link to count: where it leads, as HTML escapes nothing of it; its story, ""; and what it says."""
 
     key: LinkKey
@@ -73,10 +73,10 @@ class _Place(NamedTuple):
 
     start: int
     end: int
-    link: FoundLink
+    link: LinkOccurrence
 
 
-def find_links(parts: Parts[str], base_url: str) -> Iterator[FoundLink]:
+def find_links(parts: Parts[str], base_url: str) -> Iterator[LinkOccurrence]:
     """Yield the links of an HTML part to count, in order; the same link may come several times.
 
     ``base_url`` is the address of our own pages.
@@ -174,7 +174,9 @@ def _find_places(markup: str, story: str) -> Iterator[_Place]:
             if _ADDRESS.fullmatch(label):
                 continue
         url = unescape(match["url"])
-        yield _Place(match.start("url"), match.end("url"), FoundLink(key=LinkKey(url, story), label=label))
+        yield _Place(
+            match.start("url"), match.end("url"), LinkOccurrence(key=LinkKey(url, story), label=label)
+        )
 
 
 def _read_label(markup: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editions.checks.registry import DisabledCheckResult
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, EditionForm
 from editions.reader import inspect_edition
@@ -44,7 +44,7 @@ class CompiledPreview:
 
     @property
     def errors(self) -> int:
-        return sum(problem.level is Level.error for problem in self.problems)
+        return sum(problem.level is ProblemLevel.error for problem in self.problems)
 
     @property
     def own_first(self) -> tuple[CompiledEdition, ...]:
@@ -179,7 +179,9 @@ class PreviewCompiler:
         try:
             examination = run_preflight(self.workspace, self.slug)
         except (ConfigurationError, MailerError) as error:
-            problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
+            problem = Problem(
+                path=".", line=1, level=ProblemLevel.error, code="unreadable", message=str(error)
+            )
             return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
         return CompiledPreview(
             version=version,
@@ -224,7 +226,9 @@ class CorrectionCompiler(PreviewCompiler):
             with self.workspace.use_database() as engine:
                 planned = plan_written_correction(self.workspace, engine, self.slug, now=self._clock())
         except (ConfigurationError, MailerError, SubscriberError) as error:
-            problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
+            problem = Problem(
+                path=".", line=1, level=ProblemLevel.error, code="unreadable", message=str(error)
+            )
             return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
         return CompiledPreview(
             version=version,

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from locales.languages import language_name
-from mailer.comments.mentions import list_mentions, make_story_path, mark_read
+from mailer.comments.mentions import list_mentions, make_comments_path, mark_read
 from mailer.comments.thread_list import (
     MAX_QUOTE_LENGTH,
     Anchor,
@@ -26,7 +26,7 @@ from mailer.comments.thread_list import (
 from mailer.comments.threads import (
     CommentError,
     CommentGoneError,
-    StoryPlace,
+    DiscussedStory,
     begin_thread,
     delete_comment,
     edit_comment,
@@ -55,7 +55,7 @@ class CommentedText:
     """A story with its threads. ``passages`` is its text in the language of ``place``, block by block, or
     None if the story was removed or cannot be read."""
 
-    place: StoryPlace
+    place: DiscussedStory
     threads: Sequence[ShownThread]
     passages: Sequence[str] | None
 
@@ -76,7 +76,7 @@ def find_story(page: StudioPage, edition: str, story: str, language: str = "") -
         raise HTTPException(404)
     title, passages = read if read is not None else (threads[-1].title or story or edition, None)
     return CommentedText(
-        place=StoryPlace(edition=edition, story=story, title=title, language=language),
+        place=DiscussedStory(edition=edition, story=story, title=title, language=language),
         threads=threads,
         passages=passages,
     )
@@ -160,7 +160,7 @@ def show_edition_comments(edition: str, page: PageDep) -> Response:
     find_edition_folder(page, edition)
     with page.state.read_session() as session:
         stories = list_commented_stories(session, edition)
-    listed = [(one, page.make_path(make_story_path(edition, one.story))) for one in stories]
+    listed = [(one, page.make_path(make_comments_path(edition, one.story))) for one in stories]
     return page.render("edition_comments.html", section="editions", edition=edition, stories=listed)
 
 
@@ -200,8 +200,8 @@ def render_comments(
         resolved_threads=[view for view in views if view.thread.resolved_at is not None],
         members=members,
         form=form if form.request else replace(form, request=new_request()),
-        here=page.make_path(make_story_path(place.edition, place.story)),
-        story_path=page.make_path(make_story_path(place.edition, place.story).removesuffix("/comments")),
+        here=page.make_path(make_comments_path(place.edition, place.story)),
+        story_path=page.make_path(make_comments_path(place.edition, place.story).removesuffix("/comments")),
         acts=page.make_path(f"/editions/{place.edition}/comments"),
         new_request=new_request,
     )
@@ -433,7 +433,7 @@ def _keep_text(
 
 
 def _go_back(page: StudioPage, edition: str, story: str, place: str, notice: Notice | None) -> Response:
-    path = page.make_path(make_story_path(edition, story), notice)
+    path = page.make_path(make_comments_path(edition, story), notice)
     return RedirectResponse(f"{path}#{place}", status_code=303)
 
 
@@ -453,7 +453,7 @@ def _list_mentions(page: StudioPage) -> Iterator[WaitingItem]:
             title=_shorten(one.text),
             words=translate(gettext_noop("%(name)s wrote to you"), name=one.author),
             act=translate(gettext_noop("Answer the comment")),
-            path=f"{make_story_path(one.edition, one.story)}#thread-{one.thread_id}",
+            path=f"{make_comments_path(one.edition, one.story)}#thread-{one.thread_id}",
             detail=f"{one.edition} · {one.story}" if one.story else one.edition,
         )
 

@@ -1,6 +1,6 @@
 """Checks that an edition switches off, each with a reason."""
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from tests.factories.draft_edition import BODY, FIRST, Draft, place
 
 
@@ -23,4 +23,4 @@ def test_what_makes_an_edition_unusable_cannot_be_switched_off(draft: Draft) -> 
 
 def test_a_check_without_a_reason_stays_on(draft: Draft) -> None:
     draft.change("edition.md", "letter:\n", "checks:\n  long-story:\nletter:\n")
-    assert place(draft.problem()) == ("edition.md", 10, "check-without-reason", Level.error)
+    assert place(draft.problem()) == ("edition.md", 10, "check-without-reason", ProblemLevel.error)

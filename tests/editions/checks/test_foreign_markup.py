@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from editions.checks.foreign_markup import EMOJI_BY_NAME
 from editions.checks.registry import SOURCE_CHECKS
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.markdown.dialect import mask_code
 from tests.factories.draft_edition import BODY, FIRST, STORY, Draft, place
 
@@ -46,7 +46,7 @@ from tests.factories.draft_edition import BODY, FIRST, STORY, Draft, place
 def test_a_merge_tag_of_another_program_is_a_warning_that_quotes_it(draft: Draft, tag: str) -> None:
     draft.change(FIRST, BODY, f"Dear readers,\nthis is for {tag}, who was there.")
     (problem,) = (problem for problem in draft.problems() if problem.code == "foreign-merge-tag")
-    assert place(problem) == (FIRST, 16, "foreign-merge-tag", Level.warning)
+    assert place(problem) == (FIRST, 16, "foreign-merge-tag", ProblemLevel.warning)
     assert f"`{tag}` looks like a merge tag of another program" in problem.message
 
 
@@ -54,8 +54,8 @@ def test_a_merge_tag_in_the_subject_or_the_letter_is_told_at_its_line(draft: Dra
     draft.change("edition.md", "What we did this autumn", '"*|FNAME|*, what we did this autumn"')
     draft.change("edition.md", "Dear colleagues,", "Dear %FIRSTNAME%,")
     assert [place(problem) for problem in draft.problems()] == [
-        ("edition.md", 7, "foreign-merge-tag", Level.warning),
-        ("edition.md", 15, "foreign-merge-tag", Level.warning),
+        ("edition.md", 7, "foreign-merge-tag", ProblemLevel.warning),
+        ("edition.md", 15, "foreign-merge-tag", ProblemLevel.warning),
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_merge_tag_that_yaml_refuses_is_explained_as_a_merge_tag_too(draft: Dr
 def test_a_box_to_tick_is_a_warning(draft: Draft, item: str) -> None:
     draft.change(FIRST, BODY, f"{BODY}\n\n{item}")
     problem = draft.problem()
-    assert place(problem) == (FIRST, 17, "task-list", Level.warning)
+    assert place(problem) == (FIRST, 17, "task-list", ProblemLevel.warning)
     assert "Delete the brackets" in problem.message
 
 
@@ -100,7 +100,7 @@ def test_every_emoji_has_a_name_that_can_stand_between_colons() -> None:
 def test_markdown_in_a_title_is_a_warning(draft: Draft, title: str) -> None:
     draft.change(FIRST, "A forum for youth", f"'{title}'")
     problem = draft.problem()
-    assert place(problem) == (FIRST, 2, "markup-in-title", Level.warning)
+    assert place(problem) == (FIRST, 2, "markup-in-title", ProblemLevel.warning)
     assert "`title` is sent as it is written" in problem.message
 
 
@@ -120,8 +120,8 @@ def test_a_mark_without_a_footnote_and_a_footnote_without_a_mark_are_warnings(dr
     notes = "[^A]: In November, in Seoul.[^3]\n\n    With *|FNAME|*.\n\n[^2]: Nobody asks.\n[^3]: Korea."
     draft.change(FIRST, BODY, f"It met.[^1] And again.[^a]\n\n{notes}")
     assert [place(problem) for problem in draft.problems() if problem.code.startswith("note-")] == [
-        (FIRST, 15, "note-missing", Level.warning),
-        (FIRST, 21, "note-unused", Level.warning),
+        (FIRST, 15, "note-missing", ProblemLevel.warning),
+        (FIRST, 21, "note-unused", ProblemLevel.warning),
     ]
     # What is indented below a footnote belongs to it, and is no code.
     assert (19, "foreign-merge-tag") in {(problem.line, problem.code) for problem in draft.problems()}
@@ -133,7 +133,7 @@ def test_a_mark_without_a_footnote_and_a_footnote_without_a_mark_are_warnings(dr
 def test_a_title_cannot_have_a_footnote(draft: Draft) -> None:
     draft.change(FIRST, "A forum for youth", "A forum for youth[^1]")
     problem = draft.problem()
-    assert place(problem) == (FIRST, 2, "note-missing", Level.warning)
+    assert place(problem) == (FIRST, 2, "note-missing", ProblemLevel.warning)
     assert "only the body has footnotes" in problem.message
 
 
@@ -235,4 +235,4 @@ def test_each_of_these_checks_can_be_switched_off_with_a_reason(draft: Draft, co
     inspection = draft.inspect()
     assert code not in {problem.code for problem in inspection.problems}
     assert [result.code for result in inspection.disabled_results] == [code]
-    assert SOURCE_CHECKS[code].level is Level.warning
+    assert SOURCE_CHECKS[code].level is ProblemLevel.warning

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from editions.checks.inbox import compare_subjects, find_repeated_subjects
-from editions.errors import Level
+from editions.errors import ProblemLevel
 
 EDITION = "---\ntitle: News\nnumber: {number}\ndate: {date}\nlanguage: {language}\nsubject: {subject}\n---\n"
 
@@ -52,7 +52,7 @@ def test_the_edition_before_is_found_by_date_and_then_by_number(tmp_path: Path) 
     told = {slug: find_repeated_subjects(tmp_path, slug) for slug in "abcd"}
     assert {slug: len(problems) for slug, problems in told.items()} == {"a": 0, "b": 0, "c": 0, "d": 1}
     (problem,) = told["d"]
-    assert (problem.path, problem.line, problem.level) == ("edition.md", 6, Level.warning)
+    assert (problem.path, problem.line, problem.level) == ("edition.md", 6, ProblemLevel.warning)
     assert "the subject is the same as that of the edition before, c: “News from Beijing”" in problem.message
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from tests.factories.draft_edition import BODY, FIRST, Draft, place
 
 
@@ -20,13 +20,13 @@ from tests.factories.draft_edition import BODY, FIRST, Draft, place
 def test_two_at_signs_are_an_error_wherever_they_stand(draft: Draft, old: str, new: str, line: int) -> None:
     draft.change(FIRST, old, new)
     problem = draft.problem()
-    assert place(problem) == (FIRST, line, "reserved-sign", Level.error)
+    assert place(problem) == (FIRST, line, "reserved-sign", ProblemLevel.error)
     assert "@@ marks a place that is filled in for each reader" in problem.message
 
 
 def test_two_at_signs_in_an_introduction_are_an_error(draft: Draft) -> None:
     draft.change("edition.md", "letter:", "introductions: {culture: '&#64;@'}\nletter:")
-    assert place(draft.problem()) == ("edition.md", 9, "reserved-sign", Level.error)
+    assert place(draft.problem()) == ("edition.md", 9, "reserved-sign", ProblemLevel.error)
 
 
 def test_one_at_sign_is_fine(draft: Draft) -> None:

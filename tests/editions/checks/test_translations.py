@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.reader import read_edition
 from editions.source.text_file import text_digest
 from tests.factories.draft_edition import SECTORS, STORY, STORY_ZH, Draft
@@ -40,7 +40,7 @@ def test_a_missing_translation_is_a_warning_and_holds_the_language_back(draft: D
         draft.write(f"stories/0{number}0-story-{number}.md", STORY)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("edition.zh.md", 1, "incomplete-translation")
-    assert problem.level == Level.warning
+    assert problem.level == ProblemLevel.warning
     assert (
         "not yet translated into zh: stories/020-story-2.zh.md, stories/030-story-3.zh.md" in problem.message
     )
@@ -70,7 +70,7 @@ def test_an_original_that_changed_since_is_a_warning(draft: Draft) -> None:
     draft.change(FIRST, "in October", "in November")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST_ZH, 3, "original-changed")
-    assert problem.level == Level.warning
+    assert problem.level == ProblemLevel.warning
     digest = text_digest((draft.folder / FIRST).read_text())
     assert f"{FIRST} has changed since it was translated" in problem.message
     assert f"then write `translated_from: {digest}" in problem.message
@@ -80,7 +80,7 @@ def test_a_translation_into_the_edition_s_own_language_is_refused(draft: Draft) 
     draft.write("stories/010-youth-forum.en.md", STORY_ZH.replace("西安论坛介绍", "the forum in English"))
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories/010-youth-forum.en.md", 1, "own-language")
-    assert problem.level == Level.error
+    assert problem.level == ProblemLevel.error
     assert "this is a translation into en, the language of stories/010-youth-forum.md" in problem.message
 
 
@@ -112,7 +112,7 @@ def test_what_was_not_translated_is_a_warning(
     draft.change(FIRST_ZH, line, "")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST_ZH, number, code)
-    assert problem.level == Level.warning
+    assert problem.level == ProblemLevel.warning
     assert words in problem.message
     text = read_edition(draft.folder, sectors=SECTORS).stories[0].texts["zh"]
     assert text.alt
@@ -125,7 +125,11 @@ def test_a_paragraph_that_is_still_the_original_s_is_a_warning(draft: Draft) -> 
     draft.change(FIRST, "The forum met in October.", f"The forum met in October.\n\n{said}")
     draft.change(FIRST_ZH, "论坛于十月举行。", f"论坛于十月举行。\n\n{said}")
     problem = draft.problem()
-    assert (problem.path, problem.code, problem.level) == (FIRST_ZH, "untranslated-text", Level.warning)
+    assert (problem.path, problem.code, problem.level) == (
+        FIRST_ZH,
+        "untranslated-text",
+        ProblemLevel.warning,
+    )
     assert f"a paragraph is still as in {FIRST} (“Forty young people" in problem.message
     draft.change(FIRST_ZH, said, "来自五个国家的四十名青年。")
     assert draft.problems() == ()
@@ -153,7 +157,7 @@ def test_a_translation_has_no_keys_of_the_original(draft: Draft) -> None:
 def test_an_empty_translation_is_an_error(draft: Draft) -> None:
     draft.change(FIRST_ZH, "论坛于十月举行。", "")
     problem = draft.problem()
-    assert (problem.path, problem.code, problem.level) == (FIRST_ZH, "empty-story", Level.error)
+    assert (problem.path, problem.code, problem.level) == (FIRST_ZH, "empty-story", ProblemLevel.error)
 
 
 def test_a_translation_s_dates_and_introductions_are_its_own(draft: Draft) -> None:

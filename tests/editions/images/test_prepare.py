@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from editions.errors import ImageError, Level
+from editions.errors import ImageError, ProblemLevel
 from editions.images.files import locate_image
 from editions.images.prepared_images import PreparedImage, measure_image, prepare_image
 from editions.model import Crop, Focus, ImageShape, PeopleShown
@@ -68,7 +68,7 @@ def test_a_name_that_is_more_than_a_name_is_refused(draft: Draft, name: str) -> 
 @pytest.mark.parametrize("name", ["../forum.jpg", "/etc/hostname", "'a\\b.jpg'"])
 def test_a_path_in_a_story_is_named_with_its_line(draft: Draft, name: str) -> None:
     draft.change(FIRST, "file: forum.jpg", f"file: {name}")
-    problem = next(problem for problem in draft.problems() if problem.level == Level.error)
+    problem = next(problem for problem in draft.problems() if problem.level == ProblemLevel.error)
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "image-path")
     assert "write the file's name alone" in problem.message
 
@@ -105,7 +105,7 @@ def test_a_link_within_the_edition_is_fine(draft: Draft) -> None:
 )
 def test_a_picture_that_is_not_there_is_named(draft: Draft, name: str, advice: str) -> None:
     draft.change(FIRST, "file: forum.jpg", f"file: {name}")
-    problem = next(problem for problem in draft.problems() if problem.level == Level.error)
+    problem = next(problem for problem in draft.problems() if problem.level == ProblemLevel.error)
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "missing-image")
     assert f"images/{name} does not exist. {advice}" in problem.message
 
@@ -187,7 +187,7 @@ def test_a_narrow_picture_is_a_warning(draft: Draft) -> None:
     draft.add_image("forum.jpg", 591, 300)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "narrow-image")
-    assert problem.level == Level.warning
+    assert problem.level == ProblemLevel.warning
     assert (
         "forum.jpg is 591 pixels wide and would look blurred. Use a picture at least 592 pixels wide"
         in problem.message
@@ -416,7 +416,7 @@ def test_the_front_matter_says_how_a_picture_is_cropped(draft: Draft) -> None:
 def test_a_crop_that_cannot_be_made_is_a_problem_with_a_line(draft: Draft, line: str, code: str) -> None:
     draft.change(FIRST, "  file: forum.jpg\n", f"  file: forum.jpg\n  {line}\n")
     problems = inspect_edition(draft.folder, sectors=SECTORS).problems
-    assert [(problem.path, problem.code) for problem in problems if problem.level is Level.error] == [
+    assert [(problem.path, problem.code) for problem in problems if problem.level is ProblemLevel.error] == [
         (FIRST, code)
     ]
 

@@ -12,7 +12,7 @@ from docx.oxml import parse_xml
 from docx.shared import Inches
 from PIL import Image
 
-from editions.errors import Level, NewEditionError
+from editions.errors import NewEditionError, ProblemLevel
 from editions.imports.document import choose_alt
 from editions.imports.importer import ImportedEdition, import_document
 from editions.model import Edition
@@ -129,7 +129,7 @@ def test_the_text_before_the_first_heading_is_the_letter(bring_in: Importer) -> 
 def test_check_complains_only_of_what_a_person_must_say_and_at_its_line(bring_in: Importer) -> None:
     imported = bring_in(write_newsletter())
     problems = inspect_edition(imported.folder, sectors=SECTORS).problems
-    errors = [problem for problem in problems if problem.level is Level.error]
+    errors = [problem for problem in problems if problem.level is ProblemLevel.error]
     assert {problem.code for problem in errors} == {"unknown-sector", "missing-key"}
     for problem in errors:
         line = (imported.folder / problem.path).read_text(encoding="utf-8").splitlines()[problem.line - 1]

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, RenderedMarkdown, render_markdown
 
 MARKUP = st.text(
@@ -235,7 +235,7 @@ def test_what_a_mail_cannot_carry_is_named_with_its_line(
 ) -> None:
     (problem,) = render(source).problems
     assert (problem.path, problem.line, problem.code) == ("stories/010-x.md", line, code)
-    assert problem.level == Level.error
+    assert problem.level == ProblemLevel.error
     assert re.search(words, problem.message)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from tests.factories.draft_edition import STORY, STORY_ZH, Draft
 
 
@@ -62,7 +62,7 @@ def test_a_story_with_another_name_would_be_left_out(draft: Draft, name: str, su
     draft.write(f"stories/{name}", STORY)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (f"stories/{name}", 1, "story-name")
-    assert problem.level == Level.error
+    assert problem.level == ProblemLevel.error
     assert f"Rename this file, for example to {suggested}." in problem.message
 
 
@@ -95,7 +95,12 @@ def test_two_stories_with_one_slug_are_refused(draft: Draft) -> None:
 def test_a_stray_file_is_a_warning(draft: Draft, name: str, advice: str) -> None:
     draft.write(name, b"x")
     problem = draft.problem()
-    assert (problem.path, problem.line, problem.code, problem.level) == (name, 1, "stray-file", Level.warning)
+    assert (problem.path, problem.line, problem.code, problem.level) == (
+        name,
+        1,
+        "stray-file",
+        ProblemLevel.warning,
+    )
     assert advice in problem.message
 
 
@@ -112,7 +117,7 @@ def test_a_picture_no_story_names_is_a_warning(draft: Draft) -> None:
     draft.add_image("spare.jpg")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("images/spare.jpg", 1, "unused-image")
-    assert problem.level == Level.warning
+    assert problem.level == ProblemLevel.warning
     assert "no story uses this picture" in problem.message
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from editions.text_diff.comparison import BlockKind, split_blocks
+from editions.text_diff.comparison import TextBlockKind, split_blocks
 from tests.editions.text_diff.text_strategies import TEXTS
 
 STORY = """\
@@ -44,14 +44,14 @@ def test_blocks_joined_are_the_text(text: str) -> None:
 
 def test_blocks_are_what_a_writer_takes_for_one() -> None:
     blocks = split_blocks(STORY)
-    assert [(block.key, block.content) for block in blocks if block.kind is BlockKind.header] == [
+    assert [(block.key, block.content) for block in blocks if block.kind is TextBlockKind.header] == [
         ("", "---"),
         ("title", "title: Water\n# a comment"),
         ("image", "image:\n  file: a.jpg"),
         ("countries", "countries:\n- MN"),
         ("", "---"),
     ]
-    assert [block.content for block in blocks if block.kind is not BlockKind.header] == [
+    assert [block.content for block in blocks if block.kind is not TextBlockKind.header] == [
         "The first\nparagraph.",
         "## Heading",
         "Right below.",
@@ -60,11 +60,11 @@ def test_blocks_are_what_a_writer_takes_for_one() -> None:
         "```\ncode\n\nmore code\n```",
         "After the code.\n> A quotation.\n> Its second line.",
     ]
-    assert [block.content for block in blocks if block.kind is BlockKind.list_item] == [
+    assert [block.content for block in blocks if block.kind is TextBlockKind.list_item] == [
         "- one",
         "- two\n  goes on",
     ]
 
 
 def test_a_front_matter_without_an_end_is_text() -> None:
-    assert {block.kind for block in split_blocks("---\ntitle: A\n\nText\n")} == {BlockKind.text}
+    assert {block.kind for block in split_blocks("---\ntitle: A\n\nText\n")} == {TextBlockKind.text}

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from editions.text_diff.comparison import ChangeKind, compare_texts, count_changed_words, list_words
+from editions.text_diff.comparison import BlockChangeKind, compare_texts, count_changed_words, list_words
 from editions.text_diff.words import WordChangeKind, compare_words, split_words
 from tests.editions.text_diff.text_strategies import TEXTS, versions
 
@@ -24,7 +24,7 @@ def test_applying_the_changes_gives_the_new_text(texts: tuple[str, str]) -> None
     assert "".join(change.old for change in changes) == old
     assert "".join(change.new for change in changes) == new
     for change in changes:
-        words = [word for word in change.words if change.kind is ChangeKind.changed]
+        words = [word for word in change.words if change.kind is BlockChangeKind.changed]
         if words:
             assert "".join(one.text for one in words if one.kind is not WordChangeKind.added) == change.old
             assert "".join(one.text for one in words if one.kind is not WordChangeKind.deleted) == change.new
@@ -32,7 +32,7 @@ def test_applying_the_changes_gives_the_new_text(texts: tuple[str, str]) -> None
 
 @given(TEXTS)
 def test_a_text_is_the_same_as_itself(text: str) -> None:
-    assert {change.kind for change in compare_texts(text, text)} <= {ChangeKind.same}
+    assert {change.kind for change in compare_texts(text, text)} <= {BlockChangeKind.same}
 
 
 @given(TEXTS)
@@ -54,7 +54,11 @@ def test_only_the_words_that_changed_are_marked() -> None:
 
 def test_a_paragraph_that_was_rewritten_is_another_one() -> None:
     changes = compare_texts("One thing.\n\nThe end.\n", "Something else entirely, at length.\n\nThe end.\n")
-    assert [change.kind for change in changes] == [ChangeKind.removed, ChangeKind.added, ChangeKind.same]
+    assert [change.kind for change in changes] == [
+        BlockChangeKind.removed,
+        BlockChangeKind.added,
+        BlockChangeKind.same,
+    ]
 
 
 def test_chinese_and_japanese_are_compared_by_characters_and_korean_by_words() -> None:
@@ -65,7 +69,7 @@ def test_chinese_and_japanese_are_compared_by_characters_and_korean_by_words() -
 
 def test_space_around_a_block_is_no_change() -> None:
     changes = compare_texts("One.\n\n\n\nTwo.", "One.\n\nTwo.\n")
-    assert {change.kind for change in changes} == {ChangeKind.same}
+    assert {change.kind for change in changes} == {BlockChangeKind.same}
 
 
 def test_words_are_counted_by_what_was_added_and_removed() -> None:

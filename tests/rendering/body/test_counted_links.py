@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mailer.rendering.body.counted_links import (
     TYPICAL_TOKEN,
-    FoundLink,
     LinkKey,
+    LinkOccurrence,
     find_links,
     measure_growth,
     replace_links,
@@ -33,7 +33,7 @@ def _parse(markup: str) -> Parts[str]:
     return parse_fragments(markup, what="x", markup=True)
 
 
-def _find(markup: str) -> list[FoundLink]:
+def _find(markup: str) -> list[LinkOccurrence]:
     return list(find_links(_parse(markup), BASE))
 
 
@@ -60,9 +60,9 @@ def test_links_to_elsewhere_are_found_with_their_story_and_their_words() -> None
         '<a href="https://c.example"><img src="c.png" alt="The &quot;C&quot;"></a>'
     )
     assert _find(marked) == [
-        FoundLink(key=LinkKey("https://a.example/x?a=1&b=2", ""), label="A bold word"),
-        FoundLink(key=LinkKey("http://b.example", "teachers"), label="More"),
-        FoundLink(key=LinkKey("https://c.example", ""), label='The "C"'),
+        LinkOccurrence(key=LinkKey("https://a.example/x?a=1&b=2", ""), label="A bold word"),
+        LinkOccurrence(key=LinkKey("http://b.example", "teachers"), label="More"),
+        LinkOccurrence(key=LinkKey("https://c.example", ""), label='The "C"'),
     ]
 
 

@@ -12,7 +12,7 @@ from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.comments.thread_list import anchor_passage, list_passages
-from mailer.comments.threads import StoryPlace, begin_thread, reply, resolve_thread
+from mailer.comments.threads import DiscussedStory, begin_thread, reply, resolve_thread
 from mailer.database.edition_models import TranslationBase
 from mailer.database.team_models import MemberPasskey, Role
 from mailer.revisions.edition_file import read_edition_file
@@ -159,7 +159,7 @@ class _Work:
         body = self.read(_FILE).partition("\n---\n\n")[2]
         quote = "Exactly 2918 delegates came to the city"
         anchor = anchor_passage(list_passages([TITLE], body), quote)
-        place = StoryPlace(edition=EDITION, story=STORY, title=TITLE)
+        place = DiscussedStory(edition=EDITION, story=STORY, title=TITLE)
         with Session(self.studio.engine) as session:
             one = begin_thread(
                 session,
@@ -185,7 +185,7 @@ class _Work:
                 session,
                 ben,
                 "Could the letter be a little shorter?",
-                place=StoryPlace(edition=EDITION, story="", title="The letter"),
+                place=DiscussedStory(edition=EDITION, story="", title="The letter"),
                 request="four",
                 now=self.at(50),
             )

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from editions.errors import Level
+from editions.errors import ProblemLevel
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.errors import MailerError
 from mailer.rendering.mail_merge import anonymous_reader
@@ -107,7 +107,7 @@ def plan_place(page: StudioPage, correction: CorrectionPlace) -> CorrectionPlan:
 
 def list_errors(planned: CorrectionPlan) -> list[str]:
     """What stands in the way of sending a planned correction."""
-    return [one.message for one in planned.plan.problems if one.level is Level.error]
+    return [one.message for one in planned.plan.problems if one.level is ProblemLevel.error]
 
 
 _PATH = "/corrections/{edition}/{story}/{number}"

@@ -20,7 +20,7 @@ from mailer.revisions.conflict_settlement import (
 )
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
-from mailer.revisions.history import HistoryEntry, list_history
+from mailer.revisions.history import RevisionEntry, list_history
 from mailer.revisions.unsaved_texts import Unsaved, find_unsaved
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.plain_number import read_number
@@ -205,7 +205,7 @@ def _render(
     )
 
 
-def _find_author(page: StudioPage, conflict: OpenConflict) -> HistoryEntry | None:
+def _find_author(page: StudioPage, conflict: OpenConflict) -> RevisionEntry | None:
     """The entry of the text that the file has now, if the history has it."""
     if conflict.theirs is None:
         return None

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from editions.source.folder import STORIES_FOLDER
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
-from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
+from editions.text_diff.comparison import BlockChange, BlockChangeKind, compare_texts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.database.edition_models import RevisionKind, UnsavedText
@@ -34,7 +34,7 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.edition_save import Conflict, record_pending_save, save_edition_file
 from mailer.revisions.history import (
-    HistoryEntry,
+    RevisionEntry,
     find_entry,
     find_entry_before,
     list_edition_history,
@@ -252,13 +252,13 @@ class ChangeGroup:
 class ComparedText:
     """One side of a comparison: an entry of the history, or the file as it is now (None)."""
 
-    entry: HistoryEntry | None
+    entry: RevisionEntry | None
     text: str
 
 
 def group_changes(changes: Iterable[BlockChange]) -> list[ChangeGroup]:
     """Put blocks that stayed into groups of their own, which a page can fold."""
-    grouped = groupby(changes, key=lambda change: change.kind is ChangeKind.same)
+    grouped = groupby(changes, key=lambda change: change.kind is BlockChangeKind.same)
     return [ChangeGroup(is_same=is_same, changes=tuple(group)) for is_same, group in grouped]
 
 
@@ -320,7 +320,7 @@ def _find_text(session: Session, place: TextPlace, number: str) -> ComparedText:
     return ComparedText(entry=entry, text=read_text(session, place.edition, entry))
 
 
-def _find_entry(session: Session, place: TextPlace, number: str) -> HistoryEntry:
+def _find_entry(session: Session, place: TextPlace, number: str) -> RevisionEntry:
     row = read_number(number)
     entry = find_entry(session, place.edition, place.place, row) if row is not None else None
     if entry is None or not entry.has_text:

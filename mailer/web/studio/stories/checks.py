@@ -6,7 +6,7 @@ from itertools import groupby
 
 from starlette.responses import Response
 
-from editions.errors import Level, Problem
+from editions.errors import Problem, ProblemLevel
 from editions.rich_text.block_reader import read_blocks
 from editions.source.document import read_document
 from editions.source.front_matter import FrontMatter, read_front_matter
@@ -29,7 +29,7 @@ class ListedProblem:
     """A problem, and where it leads. ``field`` is the id of the field it is about, "body" for the text, and
     ``block`` and ``line`` its place in the text, from 0 and from 1; ``href`` is the place on a page."""
 
-    level: Level
+    level: ProblemLevel
     code: str
     message: str
     href: str
@@ -40,7 +40,7 @@ class ListedProblem:
 
     @property
     def is_error(self) -> bool:
-        return self.level is Level.error
+        return self.level is ProblemLevel.error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +180,7 @@ def count_own_errors(page: StudioPage, place: StoryPlace, name: str) -> int:
     header = StoryHeader if place.story else EditionHeader
     sectors = tuple(page.settings.sectors)
     _, problems = read_document(place.folder, name, header, sectors=sectors, language=None)
-    return sum(problem.level is Level.error for problem in problems)
+    return sum(problem.level is ProblemLevel.error for problem in problems)
 
 
 def show_checks(page: PageDep, place: PlaceDep) -> Response:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.errors import DocumentError, EditionError
-from editions.text_diff.comparison import BlockChange, ChangeKind, compare_texts
+from editions.text_diff.comparison import BlockChange, BlockChangeKind, compare_texts
 from editions.translation_exchange.importer import read_translations
 from editions.translation_exchange.units import Exchange
 from locales.languages import canonical_language
@@ -260,7 +260,7 @@ def _compare(folder: Path, change: FileChange) -> ChangedFile:
         name=change.name,
         title=_read_original_title(folder, change.name),
         is_new=not change.base,
-        changes=[block for block in blocks if block.kind is not ChangeKind.same],
+        changes=[block for block in blocks if block.kind is not BlockChangeKind.same],
     )
 
 

@@ -17,7 +17,7 @@ from editions.rich_text.document import read_document
 from editions.rich_text.node_json import decode_document
 from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
 from editions.source.front_matter import FrontMatter
-from editions.text_diff.comparison import ChangeKind, compare_texts
+from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words
 from editions.translatable_texts import OpenText, TextForm, read_text
 from locales.phrase import read_error
@@ -122,7 +122,7 @@ def show_original(place: TranslationPlace, base: str | None) -> Sequence[Origina
     parts: list[OriginalPart] = []
     same = ""
     for change in compare_texts(split_text(base).body, body):
-        if change.kind is ChangeKind.same:
+        if change.kind is BlockChangeKind.same:
             same += change.new
             continue
         parts += [OriginalPart(html=_render_markdown(same, language))] if same.strip() else []
