@@ -20,6 +20,7 @@ from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
+    TextSave,
     list_story_names,
     locate_file,
     parse_file_name,
@@ -92,14 +93,16 @@ def keep_merged(
     done = save_edition_file(
         workspace,
         session,
-        unsaved.edition,
-        unsaved.name,
-        merged,
-        base=conflict.theirs.digest if conflict.theirs is not None else "",
-        member=member,
-        sitting=f"settled {unsaved.number}",
-        now=now,
-        kind=RevisionKind.merged,
+        TextSave(
+            edition=unsaved.edition,
+            name=unsaved.name,
+            text=merged,
+            base=conflict.theirs.digest if conflict.theirs is not None else "",
+            member=member,
+            sitting=f"settled {unsaved.number}",
+            now=now,
+            kind=RevisionKind.merged,
+        ),
     )
     if isinstance(done, Conflict):
         # The words are all in the unsaved text and in the file.
@@ -132,14 +135,16 @@ def put_back(
     done = save_edition_file(
         workspace,
         session,
-        unsaved.edition,
-        unsaved.name,
-        unsaved.mine,
-        base="",
-        member=member,
-        sitting=f"settled {unsaved.number}",
-        now=now,
-        kind=RevisionKind.restored,
+        TextSave(
+            edition=unsaved.edition,
+            name=unsaved.name,
+            text=unsaved.mine,
+            base="",
+            member=member,
+            sitting=f"settled {unsaved.number}",
+            now=now,
+            kind=RevisionKind.restored,
+        ),
     )
     if isinstance(done, Conflict):
         # The words are in the text that stays.

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import text
@@ -17,8 +18,10 @@ from sqlmodel import Session
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
 from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
+from mailer.database.revision_models import RevisionKind
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
+from mailer.team.members import Member
 from mailer.workspace import Workspace
 
 _TAG = r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}"
@@ -77,6 +80,31 @@ class EditionFile:
     name: str
     text: str
     digest: str
+
+    @property
+    def place(self) -> FilePlace:
+        return parse_file_name(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSave:
+    """A text that ``member`` sends, to be saved as the file ``name`` of ``edition``.
+
+    ``base`` is the digest of the text that they began from, "" for a file that is new. ``sitting`` is a
+    random word for each page that is opened. ``sequence`` counts its saves from 1; with it, a page whose
+    answer got lost does not meet itself as another writer, and a request that took long does not undo a later
+    one. ``kind`` is what the history calls it, if it is not writing.
+    """
+
+    edition: str
+    name: str
+    text: str
+    base: str
+    member: Member
+    sitting: str
+    now: datetime
+    sequence: int = 0
+    kind: RevisionKind = RevisionKind.written
 
     @property
     def place(self) -> FilePlace:

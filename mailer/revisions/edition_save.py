@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +20,8 @@ from mailer.revisions.edition_file import (
     EditionFileError,
     FileChangedError,
     FileMissingError,
-    FilePlace,
     TextNotWrittenError,
+    TextSave,
     decode_text,
     digest_text,
     encode_text,
@@ -44,7 +44,7 @@ from mailer.revisions.revision_log import (
     record_sitting,
 )
 from mailer.revisions.unsaved_texts import forget_unsaved, keep_unsaved
-from mailer.team.members import Member, find_member
+from mailer.team.members import find_member
 from mailer.workspace import Workspace
 
 _SUFFIX = ".save"
@@ -111,16 +111,18 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
     member = find_member(session, pending.member_id)
     if file is None or member is None:
         return False
-    record_sitting(
-        session,
-        edition,
-        file,
+    save = TextSave(
+        edition=edition,
+        name=file.name,
+        text=file.text,
+        base="",
         member=member,
         sitting=pending.sitting,
         sequence=pending.sequence,
         now=pending.at,
         kind=pending.kind,
     )
+    record_sitting(session, file, save)
     return True
 
 
@@ -202,230 +204,150 @@ class Conflict:
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Save:
-    """One request to save."""
+def save_edition_file(workspace: Workspace, session: Session, save: TextSave) -> Saved | Conflict:
+    """Save a text, if its file is still what the writer began from. The caller commits, in both cases.
 
-    workspace: Workspace
-    folder: Path
-    session: Session
-    edition: str
-    name: str
-    place: FilePlace
-    text: str
-    base: str
-    member: Member
-    sitting: str
-    sequence: int
-    kind: RevisionKind
-    now: datetime
-
-
-def save_edition_file(
-    workspace: Workspace,
-    session: Session,
-    edition: str,
-    name: str,
-    text: str,
-    *,
-    base: str,
-    member: Member,
-    sitting: str,
-    now: datetime,
-    sequence: int = 0,
-    kind: RevisionKind = RevisionKind.written,
-) -> Saved | Conflict:
-    """Save ``text`` as the file ``name`` of ``edition``, if that is still what the writer began from: the
-    text with the digest ``base``, "" for a file that is new. The caller commits, in both cases.
-
-    ``sitting`` is a random word for each page that is opened. ``sequence`` counts its saves from 1; with it,
-    a page whose answer got lost does not meet itself as another writer, and a request that took long does not
-    undo a later one. ``kind`` is what the history calls it, if it is not writing. ``session`` must be one
-    that writes; it holds a lock until it ends, so commit soon. What was changed outside Studio is committed
-    before.
+    ``session`` must be one that writes; it holds a lock until it ends, so commit soon. What was changed
+    outside Studio is committed before.
 
     Raises:
         ConfigurationError: there is no such edition.
-        FileNameError: ``name`` is no name of a text of an edition.
+        FileNameError: its name is no name of a text of an edition.
         TextRefusedError: no file can have this text; it is kept nowhere, so show it to the writer.
     """
-    place = parse_file_name(name)
-    encode_text(text)
-    save = _Save(
-        workspace=workspace,
-        folder=workspace.edition_folder(edition),
-        session=session,
-        edition=edition,
-        name=name,
-        place=place,
-        text=normalise_line_ends(text),
-        base=base,
-        member=member,
-        sitting=sitting,
-        sequence=sequence,
-        kind=kind,
-        now=now,
-    )
+    parse_file_name(save.name)
+    encode_text(save.text)
+    saver = _Saver(workspace, session, replace(save, text=normalise_line_ends(save.text)))
     for _ in range(_MAX_TRIES):
-        with lock_edition(workspace, session, edition):
-            is_entered = record_pending_save(workspace, session, edition)
-            done = None if is_entered else _save_or_keep(save)
+        with lock_edition(workspace, session, save.edition):
+            is_entered = record_pending_save(workspace, session, save.edition)
+            done = None if is_entered else saver.save_or_keep()
         if done is not None:
             return done
         # What was changed outside Studio, or by whom a kill interrupted: no program has that text but the
         # file, which is about to change.
         session.commit()
-    with lock_edition(workspace, session, edition):
-        return _keep(save, UnsavedReason.not_written, detail="another program changes the file all the time")
+    with lock_edition(workspace, session, save.edition):
+        return saver.keep(UnsavedReason.not_written, detail="another program changes the file all the time")
 
 
-def _save_or_keep(save: _Save) -> Saved | Conflict | None:
-    """Save, or keep what was written; None if the history has to be committed first."""
-    try:
-        return _try_save(save)
-    except FileChangedError:
-        return None
-    except TextNotWrittenError as error:
-        return _keep(save, UnsavedReason.not_written, detail=error.why)
-    except EditionFileError as error:
-        return _keep(save, UnsavedReason.not_written, detail=str(error))
+class _Saver:
+    """Saves one text under the lock of its edition."""
 
+    def __init__(self, workspace: Workspace, session: Session, save: TextSave) -> None:
+        self._workspace = workspace
+        self._folder = workspace.edition_folder(save.edition)
+        self._session = session
+        self._save = save
 
-def _try_save(save: _Save) -> Saved | Conflict | None:
-    name = locate_file(save.folder, save.name)
-    if name is None:
-        return _save_missing(save)
-    try:
-        before = read_file_bytes(save.folder, name)
-    except FileMissingError as error:
-        raise FileChangedError from error
-    text = decode_text(name, before)
-    current = EditionFile(name=name, text=text, digest=digest_text(text))
-    if record_outside_change(save.session, save.edition, current, now=save.now):
-        return None
-    latest = find_latest(save.session, save.edition, save.place)
-    if current.text == save.text or _is_overtaken(save, current, latest):
-        return _finish(save, current)
-    if save.base != current.digest and not _is_own(save, current, latest):
-        return _keep(save, UnsavedReason.changed, current=current, latest=latest)
-    _write(save, name, encode_text(save.text, like=before), expected=before, latest=latest)
-    return _finish_written(save, name)
+    def save_or_keep(self) -> Saved | Conflict | None:
+        """Save, or keep what was written; None if the history has to be committed first."""
+        try:
+            name = locate_file(self._folder, self._save.name)
+            return self._save_missing() if name is None else self._save_over(name)
+        except FileChangedError:
+            return None
+        except TextNotWrittenError as error:
+            return self.keep(UnsavedReason.not_written, detail=error.why)
+        except EditionFileError as error:
+            return self.keep(UnsavedReason.not_written, detail=str(error))
 
+    def _save_over(self, name: str) -> Saved | Conflict | None:
+        save = self._save
+        try:
+            before = read_file_bytes(self._folder, name)
+        except FileMissingError as error:
+            raise FileChangedError from error
+        text = decode_text(name, before)
+        current = EditionFile(name=name, text=text, digest=digest_text(text))
+        if record_outside_change(self._session, save.edition, current, now=save.now):
+            return None
+        latest = find_latest(self._session, save.edition, save.place)
+        is_own = self._is_own(current, latest)
+        is_overtaken = is_own and latest is not None and save.sequence <= latest.file.sequence
+        if current.text == save.text or is_overtaken:
+            return self._finish(current)
+        if save.base != current.digest and not is_own:
+            return self.keep(UnsavedReason.changed, current=current, latest=latest)
+        return self._write(name, encode_text(save.text, like=before), expected=before, latest=latest)
 
-def _save_missing(save: _Save) -> Saved | Conflict:
-    """Save a file that does not exist: create it if it is new, or else keep what was written."""
-    latest = find_latest(save.session, save.edition, save.place)
-    record_outside_removal(save.session, save.edition, save.name, now=save.now)
-    numbers = list_story_numbers(save.folder, save.place.story) if save.place.story else []
-    is_orphan = bool(save.place.story and save.place.language) and not numbers
-    if save.base or is_orphan:
-        return _keep(save, UnsavedReason.removed)
-    name = save.name
-    if numbers and save.place.language:
-        # The story may have been moved since the page was opened.
-        name = f"stories/{numbers[0]}-{save.place.story}.{save.place.language}.md"
-    _write(save, name, encode_text(save.text), expected=None, latest=latest)
-    return _finish_written(save, name)
+    def _save_missing(self) -> Saved | Conflict:
+        """Save a file that does not exist: create it if it is new, or else keep what was written."""
+        save, place = self._save, self._save.place
+        latest = find_latest(self._session, save.edition, place)
+        record_outside_removal(self._session, save.edition, save.name, now=save.now)
+        numbers = list_story_numbers(self._folder, place.story) if place.story else []
+        is_orphan = bool(place.story and place.language) and not numbers
+        if save.base or is_orphan:
+            return self.keep(UnsavedReason.removed)
+        name = save.name
+        if numbers and place.language:
+            # The story may have been moved since the page was opened.
+            name = f"stories/{numbers[0]}-{place.story}.{place.language}.md"
+        return self._write(name, encode_text(save.text), expected=None, latest=latest)
 
+    def _is_own(self, current: EditionFile, latest: LatestRevision | None) -> bool:
+        """Return whether the same page wrote what the file has now, and its answer got lost."""
+        save = self._save
+        return (
+            latest is not None
+            and bool(save.sequence and save.sitting)
+            and latest.revision.sitting == save.sitting
+            and latest.revision.member_id == save.member.id
+            and latest.file.digest == current.digest
+        )
 
-def _write(
-    save: _Save, name: str, data: bytes, *, expected: bytes | None, latest: LatestRevision | None
-) -> None:
-    """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
-    pending = PendingSave(
-        edition=save.edition,
-        name=name,
-        digest=digest_text(save.text),
-        latest=identify_latest(latest),
-        member_id=save.member.id,
-        sitting=save.sitting,
-        sequence=save.sequence,
-        kind=save.kind,
-        at=save.now,
-    )
-    note_pending_save(save.workspace, pending)
-    replace_file(save.folder, name, data, expected=expected)
+    def _write(
+        self, name: str, data: bytes, *, expected: bytes | None, latest: LatestRevision | None
+    ) -> Saved:
+        """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
+        save = self._save
+        file = EditionFile(name=name, text=save.text, digest=digest_text(save.text))
+        pending = PendingSave(
+            edition=save.edition,
+            name=name,
+            digest=file.digest,
+            latest=identify_latest(latest),
+            member_id=save.member.id,
+            sitting=save.sitting,
+            sequence=save.sequence,
+            kind=save.kind,
+            at=save.now,
+        )
+        note_pending_save(self._workspace, pending)
+        replace_file(self._folder, name, data, expected=expected)
+        record_sitting(self._session, file, save)
+        return self._finish(file)
 
+    def _finish(self, file: EditionFile) -> Saved:
+        forget_unsaved(self._session, self._save)
+        return Saved(name=file.name, digest=file.digest)
 
-def _is_own(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
-    """Return whether the same page wrote what the file has now, and does not know: the answer got lost."""
-    return (
-        latest is not None
-        and bool(save.sequence and save.sitting)
-        and latest.revision.sitting == save.sitting
-        and latest.revision.member_id == save.member.id
-        and latest.file.digest == current.digest
-    )
-
-
-def _is_overtaken(save: _Save, current: EditionFile, latest: LatestRevision | None) -> bool:
-    """Return whether the same page has saved something later, so that this request has no news."""
-    return latest is not None and _is_own(save, current, latest) and save.sequence <= latest.file.sequence
-
-
-def _finish_written(save: _Save, name: str) -> Saved:
-    file = EditionFile(name=name, text=save.text, digest=digest_text(save.text))
-    record_sitting(
-        save.session,
-        save.edition,
-        file,
-        kind=save.kind,
-        member=save.member,
-        sitting=save.sitting,
-        sequence=save.sequence,
-        now=save.now,
-    )
-    return _finish(save, file)
-
-
-def _finish(save: _Save, file: EditionFile) -> Saved:
-    forget_unsaved(
-        save.session,
-        save.edition,
-        save.place,
-        base_digest=save.base,
-        member=save.member,
-        sitting=save.sitting,
-        sequence=save.sequence,
-    )
-    return Saved(name=file.name, digest=file.digest)
-
-
-def _keep(
-    save: _Save,
-    reason: UnsavedReason,
-    *,
-    current: EditionFile | None = None,
-    latest: LatestRevision | None = None,
-    detail: str = "",
-) -> Conflict:
-    base = find_text(save.session, save.edition, save.base)
-    number = keep_unsaved(
-        save.session,
-        save.edition,
-        current.name if current is not None else save.name,
-        save.text,
-        reason=reason,
-        base_digest=save.base,
-        base=base,
-        member=save.member,
-        sitting=save.sitting,
-        sequence=save.sequence,
-        now=save.now,
-        detail=detail[:300],
-    )
-    author = _find_author(save.session, latest)
-    return Conflict(
-        number=number,
-        reason=reason,
-        name=current.name if current is not None else save.name,
-        base=base,
-        mine=save.text,
-        theirs=current.text if current is not None else None,
-        by=author,
-        changed_at=latest.revision.ended_at if latest is not None and author else None,
-        detail=detail,
-    )
+    def keep(
+        self,
+        reason: UnsavedReason,
+        *,
+        current: EditionFile | None = None,
+        latest: LatestRevision | None = None,
+        detail: str = "",
+    ) -> Conflict:
+        """Keep the text beside the file."""
+        save = self._save
+        name = current.name if current is not None else save.name
+        base = find_text(self._session, save.edition, save.base)
+        number = keep_unsaved(self._session, save, name, reason=reason, base=base, detail=detail[:300])
+        author = _find_author(self._session, latest)
+        return Conflict(
+            number=number,
+            reason=reason,
+            name=name,
+            base=base,
+            mine=save.text,
+            theirs=current.text if current is not None else None,
+            by=author,
+            changed_at=latest.revision.ended_at if latest is not None and author else None,
+            detail=detail,
+        )
 
 
 def _find_author(session: Session, latest: LatestRevision | None) -> str:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, delete, select
 
 from editions.text_diff.comparison import count_changed_words
 from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
-from mailer.revisions.edition_file import EditionFile, FilePlace, digest_text, parse_file_name
+from mailer.revisions.edition_file import EditionFile, FilePlace, TextSave, digest_text, parse_file_name
 from mailer.revisions.unsaved_texts import Unsaved
 from mailer.team.members import Member
 
@@ -151,39 +151,26 @@ def _record(
     return revision.id
 
 
-def record_sitting(
-    session: Session,
-    edition: str,
-    file: EditionFile,
-    *,
-    member: Member,
-    sitting: str,
-    sequence: int,
-    now: datetime,
-    kind: RevisionKind = RevisionKind.written,
-) -> None:
+def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
     """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
     changed = FileChange(name=file.name, text=file.text)
-    latest = find_latest(session, edition, file.place)
-    goes_on = kind is RevisionKind.written and continues_sitting(
-        latest, member=member, sitting=sitting, now=now
-    )
-    if latest is None or not goes_on:
+    latest = find_latest(session, save.edition, file.place)
+    if latest is None or save.kind is not RevisionKind.written or not continues_sitting(latest, save):
         record_change(
             session,
-            edition,
-            kind,
+            save.edition,
+            save.kind,
             [changed],
-            member=member,
-            now=now,
-            sitting=sitting,
-            sequence=sequence,
+            member=save.member,
+            now=save.now,
+            sitting=save.sitting,
+            sequence=save.sequence,
         )
         return
-    latest.revision.ended_at = now
+    latest.revision.ended_at = save.now
     session.add(latest.revision)
-    _set_text(session, latest.file, changed, sequence=sequence, now=now)
+    _set_text(session, latest.file, changed, sequence=save.sequence, now=save.now)
 
 
 def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
@@ -201,15 +188,15 @@ def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> No
     )
 
 
-def continues_sitting(latest: LatestRevision | None, *, member: Member, sitting: str, now: datetime) -> bool:
-    """Return whether what ``member`` writes goes into the latest entry: it is of this sitting, nobody came
-    between, and it has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
+def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
+    """Return whether a save goes into the latest entry: it is of this sitting, nobody came between, and it
+    has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
     if latest is None:
         return False
     revision = latest.revision
-    same = revision.kind is RevisionKind.written and revision.member_id == member.id
-    is_theirs = same and bool(sitting) and revision.sitting == sitting
-    return is_theirs and revision.began_at <= now <= revision.ended_at + SITTING_GAP
+    same = revision.kind is RevisionKind.written and revision.member_id == save.member.id
+    is_theirs = same and bool(save.sitting) and revision.sitting == save.sitting
+    return is_theirs and revision.began_at <= save.now <= revision.ended_at + SITTING_GAP
 
 
 def _set_text(session: Session, row: RevisionFile, file: FileChange, *, sequence: int, now: datetime) -> None:

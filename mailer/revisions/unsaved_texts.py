@@ -9,8 +9,7 @@ from sqlmodel.sql.expression import Select
 
 from mailer.database.edition_models import UnsavedReason, UnsavedText
 from mailer.database.team_models import TeamMember
-from mailer.revisions.edition_file import FilePlace, parse_file_name
-from mailer.team.members import Member
+from mailer.revisions.edition_file import FilePlace, TextSave
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,46 +32,31 @@ class Unsaved:
 
 
 def keep_unsaved(
-    session: Session,
-    edition: str,
-    name: str,
-    mine: str,
-    *,
-    reason: UnsavedReason,
-    base_digest: str,
-    base: str | None,
-    member: Member,
-    sitting: str,
-    sequence: int,
-    now: datetime,
-    detail: str = "",
+    session: Session, save: TextSave, name: str, *, reason: UnsavedReason, base: str | None, detail: str
 ) -> int:
     """Keep what a member wrote, in place of what the same page sent before, and return its number. A page
     that has begun from another text since has not the same words any more, and does not replace them. The
     caller commits, and holds the lock of the edition."""
-    row = _find_row(
-        session, edition, parse_file_name(name), member=member, sitting=sitting, base_digest=base_digest
-    )
+    row = _find_row(session, save)
     if row is None:
-        place = parse_file_name(name)
         row = UnsavedText(
-            edition=edition,
-            story=place.story,
-            language=place.language,
+            edition=save.edition,
+            story=save.place.story,
+            language=save.place.language,
             name=name,
-            member_id=member.id,
-            sitting=sitting,
+            member_id=save.member.id,
+            sitting=save.sitting,
             reason=reason,
-            base_digest=base_digest,
+            base_digest=save.base,
             base=base,
-            mine=mine,
-            sequence=sequence,
-            created_at=now,
-            updated_at=now,
+            mine=save.text,
+            sequence=save.sequence,
+            created_at=save.now,
+            updated_at=save.now,
         )
     # A request that was under way for long must not replace what the page has sent since.
-    if not sequence or sequence >= row.sequence:
-        row.mine, row.sequence, row.updated_at = mine, sequence, now
+    if not save.sequence or save.sequence >= row.sequence:
+        row.mine, row.sequence, row.updated_at = save.text, save.sequence, save.now
     row.reason, row.detail = reason, detail
     session.add(row)
     session.flush()
@@ -80,20 +64,11 @@ def keep_unsaved(
     return row.id
 
 
-def forget_unsaved(
-    session: Session,
-    edition: str,
-    place: FilePlace,
-    *,
-    base_digest: str,
-    member: Member,
-    sitting: str,
-    sequence: int,
-) -> None:
+def forget_unsaved(session: Session, save: TextSave) -> None:
     """Delete what this page could not save before, after it has saved something later that began from the
     same text. The caller commits."""
-    row = _find_row(session, edition, place, member=member, sitting=sitting, base_digest=base_digest)
-    if row is not None and (not sequence or sequence >= row.sequence):
+    row = _find_row(session, save)
+    if row is not None and (not save.sequence or save.sequence >= row.sequence):
         session.delete(row)
         session.flush()
 
@@ -123,17 +98,15 @@ def _select() -> Select[UnsavedText, str]:
     return select(UnsavedText, TeamMember.name).where(TeamMember.id == UnsavedText.member_id)
 
 
-def _find_row(
-    session: Session, edition: str, place: FilePlace, *, member: Member, sitting: str, base_digest: str
-) -> UnsavedText | None:
-    if not sitting:
+def _find_row(session: Session, save: TextSave) -> UnsavedText | None:
+    if not save.sitting:
         return None
     found = (
         select(UnsavedText)
-        .where(UnsavedText.edition == edition)
-        .where(UnsavedText.story == place.story, UnsavedText.language == place.language)
-        .where(UnsavedText.member_id == member.id, UnsavedText.sitting == sitting)
-        .where(UnsavedText.base_digest == base_digest)
+        .where(UnsavedText.edition == save.edition)
+        .where(UnsavedText.story == save.place.story, UnsavedText.language == save.place.language)
+        .where(UnsavedText.member_id == save.member.id, UnsavedText.sitting == save.sitting)
+        .where(UnsavedText.base_digest == save.base)
     )
     return session.exec(found).first()
 

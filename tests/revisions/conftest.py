@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.team_models import Role
-from mailer.revisions.edition_file import EditionFile, read_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.team.members import Member, add_member
 from mailer.workspace import Workspace
@@ -65,14 +65,16 @@ class Desk:
             done = save_edition_file(
                 self.workspace,
                 session,
-                EDITION,
-                name,
-                text,
-                base=base,
-                member=member,
-                sitting=sitting or f"page of {member.name}",
-                now=self.now,
-                sequence=sequence,
+                TextSave(
+                    edition=EDITION,
+                    name=name,
+                    text=text,
+                    base=base,
+                    member=member,
+                    sitting=sitting or f"page of {member.name}",
+                    now=self.now,
+                    sequence=sequence,
+                ),
             )
             session.commit()
             return done

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from mailer.revisions.edition_file import read_edition_file
+from mailer.revisions.edition_file import TextSave, read_edition_file
 from mailer.revisions.edition_save import Saved, save_edition_file
 from mailer.team.members import find_member
 from mailer.workspace import open_workspace
@@ -32,14 +32,16 @@ def main(words: Sequence[str]) -> None:
             done = save_edition_file(
                 workspace,
                 session,
-                EDITION,
-                STORY,
-                text,
-                base=read_edition_file(folder, STORY).digest,
-                member=member,
-                sitting=f"{os.getpid()}",
-                sequence=count,
-                now=datetime.now(UTC),
+                TextSave(
+                    edition=EDITION,
+                    name=STORY,
+                    text=text,
+                    base=read_edition_file(folder, STORY).digest,
+                    member=member,
+                    sitting=f"{os.getpid()}",
+                    sequence=count,
+                    now=datetime.now(UTC),
+                ),
             )
             session.commit()
         sys.stdout.write(f"{count if isinstance(done, Saved) else f'conflict {done.number}'}\n")

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from mailer.database.edition_models import EditionRevision, RevisionKind, UnsavedReason
 from mailer.errors import ConfigurationError
 from mailer.revisions import edition_save
-from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError
+from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError, TextSave
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.revision_log import TEXTS_KEPT, find_text
 from mailer.revisions.unsaved_texts import list_unsaved
@@ -121,7 +121,9 @@ def test_what_cannot_be_saved_at_all_changes_nothing(desk: Desk, ann: Member) ->
     assert desk.read().text == BEFORE
     with Session(desk.engine) as session, pytest.raises(ConfigurationError):
         edition_save.save_edition_file(
-            desk.workspace, session, "../x", STORY, MINE, base="", member=ann, sitting="", now=desk.now
+            desk.workspace,
+            session,
+            TextSave(edition="../x", name=STORY, text=MINE, base="", member=ann, sitting="", now=desk.now),
         )
 
 

@@ -15,7 +15,7 @@ FIRST, SECOND, THIRD = (f"{BEFORE}{word}.\n" for word in ("First", "Second", "Th
 
 
 def interrupt_save(
-    desk: Desk, member: Member, text: str, monkeypatch: pytest.MonkeyPatch, *, at: str = "_finish_written"
+    desk: Desk, member: Member, text: str, monkeypatch: pytest.MonkeyPatch, *, at: str = "record_sitting"
 ) -> None:
     """Save as if killed at one moment: the exception ends the transaction without a commit."""
 
@@ -111,7 +111,7 @@ def test_a_new_translation_that_was_interrupted_has_its_author(
 ) -> None:
     (desk.folder / TRANSLATION).unlink()
     with monkeypatch.context() as planted:
-        planted.setattr(edition_save, "_finish_written", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        planted.setattr(edition_save, "record_sitting", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             desk.save(ann, "水\n", base="", name=TRANSLATION)
     assert enter_all(desk) == 1

@@ -22,6 +22,7 @@ from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlValue
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
+from mailer.revisions.edition_file import TextSave
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
@@ -32,7 +33,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.story_place import StoryPlace, answer_with_image, find_place
-from mailer.web.studio.text_save import TextSave, open_save, save_text
+from mailer.web.studio.text_save import open_save, save_logged
 from mailer.web.upload import UploadedForm, read_uploaded_form
 
 MAX_FURTHER = 20
@@ -435,18 +436,17 @@ def _save_text(
     page: StudioPage, picture: StoryPicture, text: str, sitting: str, attempt: int
 ) -> Saved | Conflict:
     save = TextSave(
-        page=page,
-        folder=picture.story.folder,
         edition=picture.story.edition,
         name=picture.story.file.name,
         text=text,
         base=picture.story.file.digest,
+        member=page.member,
         sitting=sitting,
         sequence=attempt,
         now=page.state.clock(),
     )
-    with open_save(save) as session:
-        return save_text(session, save)
+    with open_save(page, picture.story.folder, save) as session:
+        return save_logged(page, session, save)
 
 
 def _render(

@@ -15,7 +15,7 @@ from mailer.comments.thread_list import anchor_passage, list_passages
 from mailer.comments.threads import DiscussedStory, begin_thread, reply, resolve_thread
 from mailer.database.edition_models import TranslationBase
 from mailer.database.team_models import MemberPasskey, Role
-from mailer.revisions.edition_file import read_edition_file
+from mailer.revisions.edition_file import TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.team.invitations import invite_member
 from mailer.team.members import Member
@@ -87,13 +87,15 @@ class _Work:
             done = save_edition_file(
                 self.studio.workspace,
                 session,
-                EDITION,
-                name,
-                text,
-                base=base,
-                member=member,
-                sitting=f"{member.name}, {minutes}",
-                now=self.at(minutes),
+                TextSave(
+                    edition=EDITION,
+                    name=name,
+                    text=text,
+                    base=base,
+                    member=member,
+                    sitting=f"{member.name}, {minutes}",
+                    now=self.at(minutes),
+                ),
             )
             session.commit()
         return done

@@ -22,7 +22,7 @@ from mailer.activity.record import record_line
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme_files import theme_names
-from mailer.revisions.edition_file import EditionFile, EditionFileError, read_edition_file
+from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.history import find_change_author
 from mailer.web.form_options import list_sectors
@@ -288,14 +288,16 @@ def _save(
         result = save_edition_file(
             page.state.workspace,
             session,
-            edition,
-            EDITION_FILE,
-            text,
-            base=file.digest,
-            member=page.member,
-            sitting=sitting[:64],
-            sequence=attempt,
-            now=line.at,
+            TextSave(
+                edition=edition,
+                name=EDITION_FILE,
+                text=text,
+                base=file.digest,
+                member=page.member,
+                sitting=sitting[:64],
+                sequence=attempt,
+                now=line.at,
+            ),
         )
         if isinstance(result, Saved) and text != file.text:
             record_line(session, line)

@@ -27,6 +27,7 @@ from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
     FilePlace,
+    TextSave,
     find_file_name,
     list_story_slugs,
     lock_edition,
@@ -295,14 +296,16 @@ def restore_text(page: PageDep, place: TextPlaceDep, form: OwnFormDep) -> Respon
         outcome = save_edition_file(
             page.state.workspace,
             session,
-            place.edition,
-            name,
-            read_text(session, place.edition, entry),
-            base=form.get("base") if place.file is not None else "",
-            member=page.member,
-            sitting=f"restored {entry.number}",
-            now=line.at,
-            kind=RevisionKind.restored,
+            TextSave(
+                edition=place.edition,
+                name=name,
+                text=read_text(session, place.edition, entry),
+                base=form.get("base") if place.file is not None else "",
+                member=page.member,
+                sitting=f"restored {entry.number}",
+                now=line.at,
+                kind=RevisionKind.restored,
+            ),
         )
         if not isinstance(outcome, Conflict):
             record_line(session, replace(line, subject=outcome.name))

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from editions.source.text_file import normalise_line_ends
+from mailer.revisions.edition_file import TextSave
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.revision_log import find_text
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import ComposedText, StoryDraft, compose_text
 from mailer.web.studio.story_place import StoryPlace
-from mailer.web.studio.text_save import TextSave, open_save, save_text
+from mailer.web.studio.text_save import open_save, save_logged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +52,15 @@ def save_draft(page: StudioPage, place: StoryPlace, draft: StoryDraft) -> SavedS
     """
     composed = compose_draft(page, place, draft)
     save = TextSave(
-        page=page,
-        folder=place.folder,
         edition=place.edition,
         name=place.file.name,
-        text=normalise_line_ends(composed.text),
+        text=composed.text,
         base=draft.base,
+        member=page.member,
         sitting=draft.sitting,
         sequence=draft.sequence,
         now=page.state.clock(),
     )
-    with open_save(save) as session:
-        outcome = save_text(session, save)
+    with open_save(page, place.folder, save) as session:
+        outcome = save_logged(page, session, save)
     return SavedStory(outcome=outcome, adjusted=composed.adjusted)

@@ -26,6 +26,7 @@ from mailer.revisions.edition_file import (
     EditionFileError,
     FileMissingError,
     FilePlace,
+    TextSave,
     find_file_name,
     parse_file_name,
     read_edition_file,
@@ -94,15 +95,17 @@ def _save_each(
             outcome = save_edition_file(
                 page.state.workspace,
                 session,
-                edition,
-                change.name,
-                change.text,
-                base=change.base,
-                member=page.member,
-                sitting=sitting,
-                sequence=1,
-                now=page.state.clock(),
-                kind=RevisionKind.imported,
+                TextSave(
+                    edition=edition,
+                    name=change.name,
+                    text=change.text,
+                    base=change.base,
+                    member=page.member,
+                    sitting=sitting,
+                    sequence=1,
+                    now=page.state.clock(),
+                    kind=RevisionKind.imported,
+                ),
             )
             if isinstance(outcome, Conflict):
                 kept.append((change.name, outcome.number))

@@ -9,6 +9,7 @@ from editions.source.document import read_document
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
+from mailer.revisions.edition_file import TextSave
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.revision_log import find_text
 from mailer.translations import (
@@ -22,7 +23,7 @@ from mailer.translations import (
     record_base,
 )
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.text_save import TextSave, open_save, save_text
+from mailer.web.studio.text_save import make_save_line, open_save, save_logged
 from mailer.web.studio.translations.translation import (
     NEW_FILE,
     TranslationDraft,
@@ -68,20 +69,20 @@ def save_draft(
         translated_from=translated_from,
     )
     save = TextSave(
-        page=page,
-        folder=place.original.folder,
         edition=place.edition,
         name=place.name,
         text=composed.text,
         base=draft.story.base,
+        member=page.member,
         sitting=draft.story.sitting,
         sequence=draft.story.sequence,
         now=page.state.clock(),
     )
-    with open_save(save, [Act.confirmed_translation] if is_confirmed else []) as session:
-        outcome = save_text(session, save)
+    further_acts = [Act.confirmed_translation] if is_confirmed else []
+    with open_save(page, place.original.folder, save, further_acts) as session:
+        outcome = save_logged(page, session, save)
         if isinstance(outcome, Saved):
-            _record(session, save, place, is_confirmed=is_confirmed)
+            _record(page, session, save, place, is_confirmed=is_confirmed)
     return SavedTranslation(outcome=outcome, adjusted=composed.adjusted, is_confirmed=is_confirmed)
 
 
@@ -97,7 +98,9 @@ def _find_before(page: StudioPage, place: TranslationPlace, draft: TranslationDr
         return find_text(session, place.edition, base) or place.file.text
 
 
-def _record(session: Session, save: TextSave, place: TranslationPlace, *, is_confirmed: bool) -> None:
+def _record(
+    page: StudioPage, session: Session, save: TextSave, place: TranslationPlace, *, is_confirmed: bool
+) -> None:
     """Keep what the original says, if the translation was made from that."""
     original = place.original.file.text
     if read_front(save.text).text(ORIGINAL_KEY) != digest_original(original):
@@ -106,7 +109,7 @@ def _record(session: Session, save: TextSave, place: TranslationPlace, *, is_con
     same = {found.digest for found in texts if not found.is_missing} if is_confirmed else None
     record_base(session, save.edition, place.file_place, original, now=save.now, same_texts=same)
     if is_confirmed:
-        record_line(session, save.make_line(Act.confirmed_translation))
+        record_line(session, make_save_line(page, save, Act.confirmed_translation))
 
 
 def assess(place: TranslationPlace, text: str, same_texts: Collection[str] = ()) -> TranslationStatus:

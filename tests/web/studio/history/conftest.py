@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.database.team_models import Role
-from mailer.revisions.edition_file import read_edition_file
+from mailer.revisions.edition_file import TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.team.members import Member
 from mailer.web.dependencies import utc_now
@@ -58,13 +58,15 @@ class Room:
             done = save_edition_file(
                 self.studio.workspace,
                 session,
-                EDITION,
-                name,
-                text,
-                base=base or read_edition_file(self.folder, name).digest,
-                member=member,
-                sitting=sitting or f"page of {member.name}",
-                now=utc_now(),
+                TextSave(
+                    edition=EDITION,
+                    name=name,
+                    text=text,
+                    base=base or read_edition_file(self.folder, name).digest,
+                    member=member,
+                    sitting=sitting or f"page of {member.name}",
+                    now=utc_now(),
+                ),
             )
             session.commit()
             return done
