@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from editions.cache import BoundedCache
@@ -251,16 +250,8 @@ def _list_texts(value: YamlValue) -> Iterator[str]:
         yield from _list_texts(part)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _CheckedDocument:
-    """The problems of one document, and its links, which are compared with those of others."""
-
-    problems: tuple[Problem, ...]
-    links: tuple[TextLink, ...]
-
-
 # Without it, compiling after a change to one story takes a fifth longer.
-_checked_documents: BoundedCache[_CheckedDocument] = BoundedCache(5000)
+_checked_documents: BoundedCache[tuple[list[Problem], tuple[TextLink, ...]]] = BoundedCache(5000)
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
@@ -274,15 +265,16 @@ def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
         )
         for document in documents
     ]
-    alone = [problem for _, checked in found for problem in checked.problems]
-    return [*alone, *check_duplicate_link_texts((document, checked.links) for document, checked in found)]
+    alone = [problem for _, (problems, _) in found for problem in problems]
+    return [*alone, *check_duplicate_link_texts((document, links) for document, (_, links) in found)]
 
 
-def _check_document(document: AnyDocument) -> _CheckedDocument:
+def _check_document(document: AnyDocument) -> tuple[list[Problem], tuple[TextLink, ...]]:
+    """Return the problems of one document, and its links, which are compared with those of others."""
     problems = [*check_reserved_sign(document), *check_alt_texts(document), *check_links(document)]
     problems += [*check_foreign_markup(document), *check_notes(document)]
     if document.name.startswith(f"{STORIES_FOLDER}/"):
         problems += check_story_body(document)
     elif document.name.startswith("edition."):
         problems += [*check_letter(document), *check_inbox(document), *check_disabled_reasons(document)]
-    return _CheckedDocument(problems=tuple(problems), links=list_text_links(document))
+    return problems, list_text_links(document)

@@ -157,14 +157,6 @@ class BlockChange:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangeCount:
-    """How many words a change has added and removed."""
-
-    added: int
-    removed: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class AlignedBlock:
     """A block of either version beside the one of the other that it was, or None."""
 
@@ -177,12 +169,10 @@ def compare_texts(old: str, new: str) -> tuple[BlockChange, ...]:
     return tuple(_describe(pair) for pair in align_blocks(split_blocks(old), split_blocks(new)))
 
 
-def count_changed_words(old: str, new: str) -> ChangeCount:
-    """Count the words that a change has added and removed."""
+def count_changed_words(old: str, new: str) -> tuple[int, int]:
+    """Count the words that a change has added, and those that it has removed."""
     changes = [word for block in compare_texts(old, new) for word in list_words(block)]
-    return ChangeCount(
-        added=_count(changes, WordChangeKind.added), removed=_count(changes, WordChangeKind.deleted)
-    )
+    return _count(changes, WordChangeKind.added), _count(changes, WordChangeKind.deleted)
 
 
 def list_words(change: BlockChange) -> tuple[WordChange, ...]:

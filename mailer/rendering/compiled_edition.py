@@ -42,8 +42,9 @@ class CompiledVersionError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssembledMail:
-    """The email of one variant as text. Its merge tags are still placeholders (``@@greeting@@``)."""
+class MailTexts:
+    """Both parts of an email as text: of one reader, or of a variant with placeholders (``@@greeting@@``) for
+    its merge tags."""
 
     html: str
     text: str
@@ -95,10 +96,10 @@ class CompiledEdition:
         stories = choose_stories(self.stories, interests, self.personalise)
         return Variant(language=self.language, stories=stories, named=named)
 
-    def assemble(self, variant: Variant) -> AssembledMail:
+    def assemble(self, variant: Variant) -> MailTexts:
         """Return the email of ``variant``, which must be of this language."""
         selection = self.select(variant)
-        return AssembledMail(
+        return MailTexts(
             html=join_text(self.html_parts, selection, markup=True),
             text=join_text(self.text_parts, selection, markup=False),
         )

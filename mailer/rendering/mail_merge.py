@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from typing import Final, NamedTuple, Protocol
@@ -11,7 +10,7 @@ from mailer.errors import BuildError
 from mailer.rendering.archive_urls import archive_url, verify_place, verify_url, version_query
 from mailer.rendering.body.fragments import TAG_PATTERN, LinkTag, MergeTag, TagContext
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, MailTexts
 from mailer.rendering.headers import plain_phrase
 from mailer.settings import Settings
 from subscribers.tokens import LinkPurpose, TokenSigner
@@ -179,17 +178,7 @@ def _ascii_domain(domain: str) -> str:
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PersonalisedMail:
-    """The two parts of one reader's email, complete."""
-
-    html: str
-    text: str
-
-
-def personalise(
-    compiled: CompiledEdition, reader: Reader, variant: Variant | None = None
-) -> PersonalisedMail:
+def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | None = None) -> MailTexts:
     """Return the email of ``reader``: the variant for their interests (or ``variant``), with its merge tags
     filled in.
 
@@ -202,7 +191,7 @@ def personalise(
     if variant is None:
         variant = compiled.variant_for(reader.interests, named=bool(values[MergeTag.greeting]))
     mail = compiled.assemble(variant)
-    return PersonalisedMail(
+    return MailTexts(
         html=fill_merge_tags(mail.html, values, escape), text=fill_merge_tags(mail.text, values, str)
     )
 

@@ -202,8 +202,7 @@ def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
 def _set_text(session: Session, row: RevisionFile, file: FileChange, *, sequence: int, now: datetime) -> None:
     row.name, row.sequence = file.name, sequence
     before = _find_text_before(session, row)
-    counted = count_changed_words(before, file.text or "")
-    row.words_added, row.words_removed = counted.added, counted.removed
+    row.words_added, row.words_removed = count_changed_words(before, file.text or "")
     if file.text is None:
         row.text_id, row.digest = None, ""
     else:

@@ -1,7 +1,6 @@
 """Reducing Word's XML to what an email can carry, before mammoth reads it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lxml import etree
 
@@ -50,22 +49,15 @@ from editions.imports.source_document import (
 from locales.phrase import Phrase, gettext_noop
 
 
-@dataclass(frozen=True, kw_only=True)
-class WordComment:
-    """A comment: how it is listed, and its text."""
-
-    what: str
-    words: str
-
-
-def read_comments(package: DocxPackage) -> dict[str, WordComment]:
+def read_comments(package: DocxPackage) -> dict[str, tuple[str, str]]:
+    """Return how each comment is listed, and its text, by the comment's id."""
     root = package.parse_part(package.part_of_kind("comments"))
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):
         author = get_attribute(comment, name="w:author")
         text = plain_text(comment)
         number = get_attribute(comment, name="w:id")
-        found[number] = WordComment(what=quote(name_comment(author), text), words=text)
+        found[number] = quote(name_comment(author), text), text
     return found
 
 
@@ -111,16 +103,11 @@ _ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
 _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SimplifiedDocument:
-    """A document ready for mammoth, in which each picture is replaced with its number in ``images``."""
-
-    data: bytes
-    images: tuple[EmbeddedImage, ...]
-
-
-def simplify_document(package: DocxPackage, styles: WordStyles, omissions: OmissionLog) -> SimplifiedDocument:
-    """Remove what an email cannot carry from the document, and log it in ``omissions``.
+def simplify_document(
+    package: DocxPackage, styles: WordStyles, omissions: OmissionLog
+) -> tuple[bytes, list[EmbeddedImage]]:
+    """Remove what an email cannot carry from the document, and log it in ``omissions``. Return a document
+    ready for mammoth, in which each picture is replaced with its number in a list, and that list.
 
     Raises:
         DocumentError: a part of the document is damaged or too large.
@@ -137,7 +124,7 @@ def simplify_document(package: DocxPackage, styles: WordStyles, omissions: Omiss
             notes = _Simplifier(package, part, styles, omissions, pictures)
             parts[kind], links[kind] = notes.simplify_part(), notes.links
     parts |= extract_list_parts(package)
-    return SimplifiedDocument(data=write_docx(parts, links, len(pictures)), images=tuple(pictures))
+    return write_docx(parts, links, len(pictures)), pictures
 
 
 class _Simplifier:
@@ -385,7 +372,8 @@ class _Simplifier:
 
     def _comment(self, reference: etree._Element) -> None:
         if comment := self._comments.get(get_attribute(reference, name="w:id")):
-            self._omissions.add(comment.what, words=comment.words)
+            what, words = comment
+            self._omissions.add(what, words=words)
         remove_element(reference)
 
     # --- equations, drawings, embedded documents --------------------------------------------------------

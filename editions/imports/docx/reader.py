@@ -121,11 +121,11 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
     """
     with open_docx(path) as package:
         styles = WordStyles(package.parse_part(package.part_of_kind("styles")))
-        simplified = simplify_document(package, styles, omissions)
+        data, images = simplify_document(package, styles, omissions)
         yield SourceDocument(
             name=package.name,
-            body=convert_to_html(simplified.data, name=package.name, omissions=omissions),
-            images=tuple(_source_image(package, image) for image in simplified.images),
+            body=convert_to_html(data, name=package.name, omissions=omissions),
+            images=tuple(_source_image(package, image) for image in images),
             title=_read_property(package, "dc:title"),
             language=styles.default_language(),
             east_asian_language=styles.default_language("w:eastAsia"),

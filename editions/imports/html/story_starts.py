@@ -283,23 +283,18 @@ def _look(block: etree._Element) -> tuple[int, bool]:
 
 
 def _is_all_bold(block: etree._Element) -> bool:
-    texts = [text for text in _texts(block) if has_visible_text(text.text)]
-    return bool(texts) and all(text.bold for text in texts)
+    visible = [bold for text, bold in _texts(block) if has_visible_text(text)]
+    return bool(visible) and all(visible)
 
 
-@dataclass(frozen=True)
-class _Text:
-    text: str
-    bold: bool
-
-
-def _texts(element: etree._Element, *, bold: bool = False) -> Iterable[_Text]:
+def _texts(element: etree._Element, *, bold: bool = False) -> Iterable[tuple[str, bool]]:
+    """Yield each text, and whether it is bold."""
     bold = bold or element.tag in {"strong", "b"}
-    yield _Text(element.text or "", bold)
+    yield element.text or "", bold
     for child in element:
         if child.tag != "sup":
             yield from _texts(child, bold=bold)
-        yield _Text(child.tail or "", bold)
+        yield child.tail or "", bold
 
 
 def _size(block: etree._Element) -> int:

@@ -14,9 +14,9 @@ from mailer.database.engine import open_session
 from mailer.errors import BuildError, TemplateError
 from mailer.i18n import Translator, gettext_noop
 from mailer.rendering.body.variants import Variant, choose_language
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, MailTexts
 from mailer.rendering.headers import plain_phrase
-from mailer.rendering.mail_merge import PersonalisedMail, Reader, personalise
+from mailer.rendering.mail_merge import Reader, personalise
 from mailer.web.mail_html import (
     force_colour_scheme,
     force_paper,
@@ -57,7 +57,7 @@ def choose_form(
 
 def personalise_mail(
     mail: CompiledEdition | None, reader: Reader, variant: Variant | None = None
-) -> PersonalisedMail | None:
+) -> MailTexts | None:
     """Personalise the email for the preview, without the reader's token, so that its links stay secret.
 
     Returns None if there is no email, or a merge tag in it cannot be filled; the problems say so.
