@@ -16,31 +16,9 @@ from editions.source.folder import is_slug
 from locales.languages import find_locale
 from locales.phrase import gettext_noop
 
-# A letter or digit first, then anything that does not end the value or begin a comment.
-_PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
-_FLOW_INDICATORS = re.compile(r"[,\[\]{}]")
-# What YAML reads as something other than text.
-_NON_TEXT_SCALAR = re.compile(
-    r"true|false|null|0[xo][\da-f]+|\d[\d.]*(e[-+]?\d+)?|\d{4}-\d\d?-\d\d?([Tt\s].*)?", re.IGNORECASE
-)
 _ISSUE_NUMBER = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
 _MAX_SLUG_LENGTH = 60
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-
-
-def quote_yaml(text: str, *, in_flow: bool = False) -> str:
-    """Return ``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
-
-    >>> quote_value("Teachers meet"), quote_value("Water: a right")
-    ('Teachers meet', '"Water: a right"')
-    """
-    if (
-        _PLAIN_SCALAR.fullmatch(text)
-        and not _NON_TEXT_SCALAR.fullmatch(text)
-        and not (in_flow and _FLOW_INDICATORS.search(text))
-    ):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def make_slug(text: str, *, fallback: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from editions.new_edition import create_edition_folder, quote_yaml
+from editions.changes.yaml_writer import quote_yaml
+from editions.new_edition import create_edition_folder
 from editions.skeleton_examples import IMAGE_NAME, Example, Values, edition_example, story_examples
 from editions.source.folder import IMAGES_FOLDER, STORIES_FOLDER
 from editions.source.front_matter import find_model

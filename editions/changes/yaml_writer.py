@@ -5,9 +5,15 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from editions.new_edition import quote_yaml
 from editions.source.yaml_parser import YamlValue
 
+# A letter or digit first, then anything that does not end the value or begin a comment.
+_PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
+_FLOW_INDICATORS = re.compile(r"[,\[\]{}]")
+# What YAML reads as something other than text.
+_NON_TEXT_SCALAR = re.compile(
+    r"true|false|null|0[xo][\da-f]+|\d[\d.]*(e[-+]?\d+)?|\d{4}-\d\d?-\d\d?([Tt\s].*)?", re.IGNORECASE
+)
 _INDENT = "  "
 _WIDTH = 110
 _MAX_FLOW_WIDTH = 90
@@ -15,6 +21,21 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # Not on a line as they are: tabs are indentation to YAML, and the byte order mark is dropped at a beginning.
 _ESCAPED = re.compile(r"[\\\"\t\n\x7f-\x9f\u2028\u2029\ufeff]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n"}
+
+
+def quote_yaml(text: str, *, in_flow: bool = False) -> str:
+    """Return ``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
+
+    >>> quote_value("Teachers meet"), quote_value("Water: a right")
+    ('Teachers meet', '"Water: a right"')
+    """
+    if (
+        _PLAIN_SCALAR.fullmatch(text)
+        and not _NON_TEXT_SCALAR.fullmatch(text)
+        and not (in_flow and _FLOW_INDICATORS.search(text))
+    ):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def write_scalar(text: str, *, style: str = "", in_flow: bool = False) -> str:

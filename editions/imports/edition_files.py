@@ -9,12 +9,12 @@ from unicodedata import east_asian_width
 from babel.dates import format_date
 from lxml import etree
 
+from editions.changes.yaml_writer import quote_yaml
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import LINE_BREAK, normalise_spans, read_spans
 from editions.imports.html.tree import text_content
 from editions.imports.markdown_writer import write_markdown
 from editions.imports.source_document import shorten_quotation
-from editions.new_edition import quote_yaml
 from locales.languages import find_locale
 
 _MIN_LENGTH = 80

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from editions.changes.yaml_writer import quote_yaml
 from editions.imports.html.chapters import Chapter
 from editions.imports.html.cleaner import clean_chapter
 from editions.imports.html.inline_spans import has_visible_text
@@ -20,7 +21,7 @@ from editions.imports.importer import import_document
 from editions.imports.markdown_writer import escape_text, write_markdown
 from editions.imports.source_document import OmissionLog
 from editions.markdown.renderer import render_markdown
-from editions.new_edition import make_slug, quote_yaml
+from editions.new_edition import make_slug
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from editions.unsafe_characters import remove_unsafe_characters
