@@ -26,7 +26,7 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n"}
 def quote_yaml(text: str, *, in_flow: bool = False) -> str:
     """Return ``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
 
-    >>> quote_value("Teachers meet"), quote_value("Water: a right")
+    >>> quote_yaml("Teachers meet"), quote_yaml("Water: a right")
     ('Teachers meet', '"Water: a right"')
     """
     if (
