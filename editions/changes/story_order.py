@@ -274,8 +274,8 @@ def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) ->
 
 
 def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> tuple[FileMove, ...]:
-    """Return renames that keep the order of ``stories`` after each of them: whoever goes up, the last first;
-    then whoever goes down, the first first."""
+    """Return renames that keep the order of ``stories`` after each of them: those that go up, the last first;
+    then those that go down, the first first."""
     pairs = list(zip(stories, numbers, strict=True))
     up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
     down = [pair for pair in pairs if pair[0].number > pair[1]]

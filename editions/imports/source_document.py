@@ -205,7 +205,7 @@ class OmissionLog:
 
 
 def name_comment(author: str) -> str:
-    """Return a comment of somebody, whose name may not be known."""
+    """Return the words for a comment, whose author may not be known."""
     if not author:
         return gettext_noop("a comment")
     return Phrase(gettext_noop("a comment by %(author)s"), author=author)

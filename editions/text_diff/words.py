@@ -117,7 +117,7 @@ def _compare(old: Sequence[Hashable], new: Sequence[Hashable], span: _Span) -> l
         None, old[span.old : span.old_end], new[span.new : span.new_end], autojunk=False
     )
     blocks = matcher.get_matching_blocks()
-    return [Match(span.old + one.a, span.new + one.b, one.size) for one in blocks if one.size]
+    return [Match(span.old + block.a, span.new + block.b, block.size) for block in blocks if block.size]
 
 
 def _join_runs(matches: list[Match]) -> list[Match]:

@@ -136,7 +136,7 @@ def make_comments_path(edition: str, story: str) -> str:
     return f"/editions/{quote(edition, safe='')}/{part}/comments"
 
 
-# Somebody who is writing a comment often mends it at once, or deletes it.
+# Writers often mend a comment at once, or delete it.
 _DELAY = timedelta(minutes=1)
 _KEPT = timedelta(days=2)
 _TEXT = MailText(

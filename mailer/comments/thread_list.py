@@ -18,7 +18,7 @@ MAX_QUOTE_LENGTH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """Where a passage was when somebody commented on it: its words on one line, the SHA-256 of the block in
+    """Where a passage was when it was commented on: its words on one line, the SHA-256 of the block in
     which it began, and the place of that block from zero."""
 
     quote: str

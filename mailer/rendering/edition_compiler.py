@@ -81,7 +81,7 @@ def compile_excerpt(
     Raises:
         TemplateError: as for :func:`compile_edition`, or there is no such story.
     """
-    stories = tuple(one for one in edition.stories if one.slug == story)
+    stories = tuple(found for found in edition.stories if found.slug == story)
     if story and not stories:
         missing = gettext_noop("%(edition)s: there is no story %(story)s.")
         raise TemplateError(Phrase(missing, edition=edition.slug, story=story))

@@ -135,7 +135,7 @@ def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str)
     for marked, ending in ((rendered.html, "mjml"), (rendered.text, "txt")):
         name = f"email/{template}.{ending}.j2"
         parts = parse_fragments(marked, what=name, markup=ending == "mjml")
-        lost = wanted - {(one.kind, one.key) for one in walk_fragments(parts)}
+        lost = wanted - {(fragment.kind, fragment.key) for fragment in walk_fragments(parts)}
         if lost:
             kind, key = min(lost)
             raise TemplateError(

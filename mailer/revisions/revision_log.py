@@ -66,7 +66,7 @@ def find_text(session: Session, edition: str, digest: str) -> str | None:
 
 
 def record_outside_change(session: Session, edition: str, file: EditionFile, *, now: datetime) -> bool:
-    """Enter what somebody did to a file outside Studio, if the history does not know its text as the latest;
+    """Enter what was done to a file outside Studio, if the history does not know its text as the latest;
     return whether it did not. The caller commits, and holds the lock of the edition."""
     latest = find_latest(session, edition, file.place)
     if latest is not None and latest.file.digest == file.digest:
@@ -77,7 +77,7 @@ def record_outside_change(session: Session, edition: str, file: EditionFile, *, 
 
 
 def record_outside_removal(session: Session, edition: str, name: str, *, now: datetime) -> bool:
-    """Enter that somebody removed a file outside Studio, if the history has it; return whether it had. The
+    """Enter that a file was removed outside Studio, if the history has it; return whether it had. The
     caller commits, and holds the lock of the edition."""
     latest = find_latest(session, edition, parse_file_name(name))
     if latest is None or not latest.file.digest:

@@ -1,4 +1,4 @@
-"""What members wrote that could not be saved: kept until somebody settles it."""
+"""What members wrote that could not be saved: kept until it is settled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

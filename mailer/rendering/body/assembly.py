@@ -172,9 +172,9 @@ class Selection:
     def _arrange_entries(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
         """Return the contents: entries without a section (the letter's) stay first, the column break goes in
         the middle."""
-        middle = [one for one in fragments if one.kind is FragmentKind.middle]
-        entries = [one for one in fragments if one.kind is FragmentKind.entry]
-        fixed = [one for one in entries if one.key not in self.all_sections]
+        middle = [fragment for fragment in fragments if fragment.kind is FragmentKind.middle]
+        entries = [fragment for fragment in fragments if fragment.kind is FragmentKind.entry]
+        fixed = [fragment for fragment in entries if fragment.key not in self.all_sections]
         shown = fixed + _arrange(entries, self.sections)
         half = (len(shown) + 1) // 2
         return shown[:half] + middle + shown[half:]
@@ -185,7 +185,10 @@ class Selection:
 
 
 def _arrange(fragments: Sequence[Fragment[T]], places: Mapping[str, int]) -> list[Fragment[T]]:
-    return sorted((one for one in fragments if one.key in places), key=lambda one: places[one.key])
+    return sorted(
+        (fragment for fragment in fragments if fragment.key in places),
+        key=lambda fragment: places[fragment.key],
+    )
 
 
 def select_fragments(
@@ -222,9 +225,9 @@ def walk_selected(
     """Yield the texts and merge tags of ``parts`` that are in the selection, in its order."""
     for part in parts:
         if isinstance(part, FragmentGroup):
-            for one in selection.arrange_fragments(part.fragments):
-                inner = section if one.kind is FragmentKind.story else one.key
-                yield from walk_selected(one.parts, selection, inner)
+            for fragment in selection.arrange_fragments(part.fragments):
+                inner = section if fragment.kind is FragmentKind.story else fragment.key
+                yield from walk_selected(fragment.parts, selection, inner)
         elif isinstance(part, Fragment):
             if selection.named:
                 yield from walk_selected(part.parts, selection, section)
@@ -267,12 +270,12 @@ def _measure(
     """Add the stories of ``parts``, which begin at ``place``, to ``spans``; return where they end."""
     for part in parts:
         if isinstance(part, FragmentGroup):
-            for one in selection.arrange_fragments(part.fragments):
+            for fragment in selection.arrange_fragments(part.fragments):
                 start = place
-                inner = section if one.kind is FragmentKind.story else one.key
-                place = _measure(one.parts, selection, inner, place, spans, markup=markup)
-                if one.kind is FragmentKind.story:
-                    spans.append(StorySpan(start, place, one.key))
+                inner = section if fragment.kind is FragmentKind.story else fragment.key
+                place = _measure(fragment.parts, selection, inner, place, spans, markup=markup)
+                if fragment.kind is FragmentKind.story:
+                    spans.append(StorySpan(start, place, fragment.key))
         else:
             place += len(join_text((part,), selection, markup=markup, section=section))
     return place

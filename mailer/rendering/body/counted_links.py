@@ -137,7 +137,10 @@ def _replace(parts: Parts[str], numbers: Mapping[LinkKey, int], story: str) -> P
         replaced += _replace_in_run(run, numbers, story)
         run = []
         changed = tuple(
-            Fragment(one.kind, one.key, _replace(one.parts, numbers, _story_in(one, story))) for one in inner
+            Fragment(
+                fragment.kind, fragment.key, _replace(fragment.parts, numbers, _story_in(fragment, story))
+            )
+            for fragment in inner
         )
         replaced.append(changed[0] if isinstance(part, Fragment) else FragmentGroup(changed))
     return (*replaced, *_replace_in_run(run, numbers, story))

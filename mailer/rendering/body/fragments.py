@@ -253,7 +253,7 @@ class _FragmentParser:
         if name in _MERGE_TAGS:
             return MergeTag(name)
         if name not in _COUNTS:
-            known = ", ".join(one.placeholder for one in (*MergeTag, *StoryCount))
+            known = ", ".join(tag.placeholder for tag in (*MergeTag, *StoryCount))
             unknown = gettext_noop("@@%(name)s@@ is an unknown merge tag. You can use: %(known)s.")
             raise self._error(Phrase(unknown, name=name, known=known))
         if not any(kind in {FragmentKind.section, FragmentKind.entry} for kind, _ in self.open):
@@ -368,6 +368,9 @@ def _map_part(part: Part[T], change: Callable[[T], U]) -> Part[U]:
         return Fragment(part.kind, part.key, map_texts(part.parts, change))
     if isinstance(part, FragmentGroup):
         return FragmentGroup(
-            tuple(Fragment(one.kind, one.key, map_texts(one.parts, change)) for one in part.fragments)
+            tuple(
+                Fragment(fragment.kind, fragment.key, map_texts(fragment.parts, change))
+                for fragment in part.fragments
+            )
         )
     return part if isinstance(part, ANY_TAG) else change(part)

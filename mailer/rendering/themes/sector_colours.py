@@ -201,7 +201,7 @@ def find_theme_file(root: Path, theme: str) -> Path:
 
 
 def _check(root: Path, theme: str, sector: str, colours: ColourPair) -> None:
-    if wrong := [one for one in colours if not _COLOUR.fullmatch(one)]:
+    if wrong := [colour for colour in colours if not _COLOUR.fullmatch(colour)]:
         raise ColourError(
             Phrase(
                 gettext_noop("%(text)s is not a colour. Write # and six digits or letters, such as #0b6a8f."),

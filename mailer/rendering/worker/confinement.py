@@ -1,4 +1,4 @@
-"""What the render process may still do, once it runs templates that somebody else may have written."""
+"""What the render process may still do, once it runs templates that others may have written."""
 
 import ctypes
 import errno
