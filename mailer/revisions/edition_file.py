@@ -18,7 +18,7 @@ from sqlmodel import Session
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
 from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
-from mailer.database.revision_models import RevisionKind
+from mailer.database.edition_models import RevisionKind
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Member
