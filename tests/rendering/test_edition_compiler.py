@@ -24,9 +24,9 @@ from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import TAG_PATTERN, MergeTag
 from mailer.rendering.compiled_edition import (
     FORMAT_VERSION,
-    AssembledMail,
     CompiledEdition,
     CompiledVersionError,
+    MailTexts,
 )
 from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.settings import Settings
@@ -65,7 +65,7 @@ def _reword(story: Story, **words: str) -> Story:
     return replace(story, texts={**story.texts, language: replace(text, **words)})
 
 
-def _whole(compiled: CompiledEdition) -> AssembledMail:
+def _whole(compiled: CompiledEdition) -> MailTexts:
     return compiled.assemble(compiled.full_variant)
 
 

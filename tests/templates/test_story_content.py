@@ -9,7 +9,7 @@ from lxml import html as lxml_html
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, MailTexts
 from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme_files import load_theme, theme_names
 from tests.rendering.html_balance import as_outlook_reads, find_imbalance
@@ -35,7 +35,7 @@ def theme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def make_mail(folder: Path, theme: str, keys: str, body: str = "The forum met.") -> AssembledMail:
+def make_mail(folder: Path, theme: str, keys: str, body: str = "The forum met.") -> MailTexts:
     draft = write_story(folder, keys, body)
     for name in ("one", "two", "three", "still"):
         draft.add_image(f"{name}.jpg")

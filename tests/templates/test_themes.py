@@ -15,7 +15,7 @@ import templates
 from editions.model import Edition, EditionText, FollowLink, ReadMore, StoryKind, StoryText
 from editions.reader import read_edition
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
-from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, MailTexts
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.themes.theme import MIN_FONT_SIZE
@@ -46,17 +46,17 @@ def compiled(settings: Settings, theme: str) -> CompiledEdition:
 
 
 @pytest.fixture(scope="module")
-def mail(compiled: CompiledEdition) -> AssembledMail:
+def mail(compiled: CompiledEdition) -> MailTexts:
     """The mail of somebody who gets all of it."""
     return compiled.assemble(compiled.full_variant)
 
 
 @pytest.fixture(scope="module")
-def document(mail: AssembledMail) -> lxml_html.HtmlElement:
+def document(mail: MailTexts) -> lxml_html.HtmlElement:
     return lxml_html.document_fromstring(mail.html)
 
 
-def test_every_tag_is_closed_for_browsers_and_for_outlook(mail: AssembledMail) -> None:
+def test_every_tag_is_closed_for_browsers_and_for_outlook(mail: MailTexts) -> None:
     outlook = as_outlook_reads(mail.html)
     assert find_imbalance(mail.html) == find_imbalance(outlook) == []
     assert "[if" not in outlook
@@ -78,7 +78,7 @@ def test_every_slice_is_whole_for_browsers_and_for_outlook(compiled: CompiledEdi
 
 
 def test_outlook_sets_a_long_text_around_its_picture_where_the_theme_has_columns(
-    mail: AssembledMail, theme: str
+    mail: MailTexts, theme: str
 ) -> None:
     tokens = load_theme(theme)
     shown, gap = tokens.pictures.shown, tokens.spacing.column
@@ -109,7 +109,7 @@ def test_outlook_sets_a_short_text_beside_its_picture_where_the_theme_has_column
     assert [row.xpath("string(td[2])") for row in rows] == ["So it was."] * (tokens.layout.columns - 1)
 
 
-def test_in_one_column_nothing_stands_beside_anything(mail: AssembledMail, theme: str) -> None:
+def test_in_one_column_nothing_stands_beside_anything(mail: MailTexts, theme: str) -> None:
     if load_theme(theme).layout.columns == 2:
         pytest.skip("this theme has two columns")
     assert "float" not in mail.html.partition("</head>")[2]
@@ -118,7 +118,7 @@ def test_in_one_column_nothing_stands_beside_anything(mail: AssembledMail, theme
     assert [len(row.xpath(".//img")) for row in rows] == [1]
 
 
-def test_outlook_is_told_about_pixels_and_lines(mail: AssembledMail) -> None:
+def test_outlook_is_told_about_pixels_and_lines(mail: MailTexts) -> None:
     assert "<o:PixelsPerInch>96</o:PixelsPerInch>" in mail.html
     assert 'xmlns:v="urn:schemas-microsoft-com:vml"' in mail.html
     assert 'xmlns:o="urn:schemas-microsoft-com:office:office"' in mail.html
@@ -150,7 +150,7 @@ def test_all_of_the_mail_is_inside_its_one_main_landmark(document: lxml_html.Htm
     assert len(document.findall(".//main")) == 1
 
 
-def test_tables_of_layout_say_so_in_every_view(mail: AssembledMail) -> None:
+def test_tables_of_layout_say_so_in_every_view(mail: MailTexts) -> None:
     for html in (mail.html, as_outlook_reads(mail.html)):
         tables = lxml_html.document_fromstring(html).xpath("//table")
         assert {table.get("role") for table in tables} == {"presentation"}
@@ -254,7 +254,7 @@ def test_what_a_token_says_is_written_nowhere_else(theme: str, ending: str) -> N
     assert "Arial" not in bare
 
 
-def test_links_are_underlined(mail: AssembledMail) -> None:
+def test_links_are_underlined(mail: MailTexts) -> None:
     assert re.search(r"\.pg a\{[^}]*text-decoration:underline", mail.html)
     assert "text-decoration:none" not in mail.html.partition("</head>")[2]
 
@@ -284,7 +284,7 @@ def _dark_rules(html: str, property_: str, prefix: str) -> list[str]:
     ],
 )
 def test_whatever_is_painted_light_is_painted_dark_in_the_dark(
-    mail: AssembledMail, property_: str, prefix: str
+    mail: MailTexts, property_: str, prefix: str
 ) -> None:
     # Browsers put a tbody where the sheet counts on one.
     document = lxml_html.document_fromstring(mail.html)
@@ -306,7 +306,7 @@ def test_whatever_is_painted_light_is_painted_dark_in_the_dark(
 
 
 def test_thunderbird_gets_the_rules_of_the_screen_and_of_the_dark_by_the_attribute_media(
-    mail: AssembledMail,
+    mail: MailTexts,
 ) -> None:
     """It deletes every @media block, and sets a message inside its own class."""
     for media, at_rule in (
@@ -322,7 +322,7 @@ def test_thunderbird_gets_the_rules_of_the_screen_and_of_the_dark_by_the_attribu
         assert re.sub(r"[^{}]*(\.moz-text-html)[^{}]*\{[^{}]*\}", "", copy) == ""
 
 
-def test_dark_mode_is_announced_and_marks_its_rules_important(mail: AssembledMail, theme: str) -> None:
+def test_dark_mode_is_announced_and_marks_its_rules_important(mail: MailTexts, theme: str) -> None:
     assert '<meta name="color-scheme" content="light dark">' in mail.html
     assert '<meta name="supported-color-schemes" content="light dark">' in mail.html
     assert ":root{color-scheme:light dark" in mail.html
@@ -332,13 +332,13 @@ def test_dark_mode_is_announced_and_marks_its_rules_important(mail: AssembledMai
         assert f"{colour}!important" not in mail.html
 
 
-def test_each_sheet_is_small_enough_for_gmail(mail: AssembledMail) -> None:
+def test_each_sheet_is_small_enough_for_gmail(mail: MailTexts) -> None:
     sheets = re.findall(r"<style[^>]*>(.*?)</style>", mail.html, flags=re.DOTALL)
     assert all(len(sheet.encode()) < 16_000 for sheet in sheets)
     assert not any("url(" in sheet or "@import" in sheet for sheet in sheets)
 
 
-def test_no_feature_is_used_that_mail_programs_lack(mail: AssembledMail) -> None:
+def test_no_feature_is_used_that_mail_programs_lack(mail: MailTexts) -> None:
     for feature in (
         "display:flex",
         "display:grid",
@@ -365,7 +365,7 @@ def test_a_theme_is_seven_files_of_its_name(theme: str, ending: str) -> None:
     assert (EMAIL / f"{theme}.{ending}").is_file()
 
 
-def test_a_theme_is_complete_in_its_weight(mail: AssembledMail, theme: str) -> None:
+def test_a_theme_is_complete_in_its_weight(mail: MailTexts, theme: str) -> None:
     """What the lead theme weighs is measured against a bar, and no other may weigh more."""
     assert len(mail.html.encode()) < 84_836
 

@@ -37,7 +37,7 @@ from editions.source.text_file import normalise_line_ends, remove_unsafe_charact
 from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
-from mailer.rendering.compiled_edition import AssembledMail, CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, MailTexts
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import Reader, personalise
 from mailer.rendering.message import MessageBuilder
@@ -87,7 +87,7 @@ def _list_variants(compiled: CompiledEdition) -> list[Variant]:
     return list(dict.fromkeys(compiled.variant_for(one) for one in _every_interest(compiled)))
 
 
-def _decode(data: bytes) -> AssembledMail:
+def _decode(data: bytes) -> MailTexts:
     message = message_from_bytes(data, policy=policy.default)
     assert isinstance(message, EmailMessage)
     assert list(message.keys()) == HEADERS
@@ -95,7 +95,7 @@ def _decode(data: bytes) -> AssembledMail:
     assert message.defects == plain.defects == html.defects == []
     assert isinstance(plain, EmailMessage)
     assert isinstance(html, EmailMessage)
-    return AssembledMail(
+    return MailTexts(
         html=html.get_content().replace("\r\n", "\n"), text=plain.get_content().replace("\r\n", "\n")
     )
 
