@@ -26,7 +26,7 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.history import RevisionEntry, list_history, list_languages, read_text
 from mailer.revisions.revision_log import (
-    FileChange,
+    RevisedFile,
     record_change,
     record_outside_change,
     record_outside_removal,
@@ -69,7 +69,7 @@ def remove_story(
             files = [read_edition_file(folder, name) for name in list_story_names(folder, story)]
             news = [record_outside_change(session, edition, file, now=now) for file in files]
             if not any(news):
-                removed = [FileChange(name=file.name, text=None) for file in files]
+                removed = [RevisedFile(name=file.name, text=None) for file in files]
                 if removed:
                     record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
                 # The original goes last: without it, a translation could not be read.
@@ -123,7 +123,7 @@ def restore_story(
             name = f"{STORIES_FOLDER}/{number}-{story}{end}"
             record_outside_removal(session, edition, name, now=now)
             _write_new(folder, name, text)
-            written.append(FileChange(name=name, text=text))
+            written.append(RevisedFile(name=name, text=text))
         record_change(session, edition, RevisionKind.restored, written, member=member, now=now)
     return written[0].name
 

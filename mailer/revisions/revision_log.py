@@ -23,7 +23,7 @@ _UNKNOWN_AUTHOR = (RevisionKind.found, RevisionKind.outside)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileChange:
+class RevisedFile:
     """A file that has changed: its name now, and its whole text, or None if it was removed."""
 
     name: str
@@ -72,7 +72,7 @@ def record_outside_change(session: Session, edition: str, file: EditionFile, *, 
     if latest is not None and latest.file.digest == file.digest:
         return False
     kind = RevisionKind.found if latest is None else RevisionKind.outside
-    record_change(session, edition, kind, [FileChange(name=file.name, text=file.text)], member=None, now=now)
+    record_change(session, edition, kind, [RevisedFile(name=file.name, text=file.text)], member=None, now=now)
     return True
 
 
@@ -82,7 +82,7 @@ def record_outside_removal(session: Session, edition: str, name: str, *, now: da
     latest = find_latest(session, edition, parse_file_name(name))
     if latest is None or not latest.file.digest:
         return False
-    removed = FileChange(name=latest.file.name, text=None)
+    removed = RevisedFile(name=latest.file.name, text=None)
     record_change(session, edition, RevisionKind.outside, [removed], member=None, now=now)
     return True
 
@@ -91,7 +91,7 @@ def record_change(
     session: Session,
     edition: str,
     kind: RevisionKind,
-    files: Iterable[FileChange],
+    files: Iterable[RevisedFile],
     *,
     member: Member | None,
     now: datetime,
@@ -119,7 +119,7 @@ def _record(
     session: Session,
     edition: str,
     kind: RevisionKind,
-    files: Iterable[FileChange],
+    files: Iterable[RevisedFile],
     *,
     member_id: int | None,
     now: datetime,
@@ -154,7 +154,7 @@ def _record(
 def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
     """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
-    changed = FileChange(name=file.name, text=file.text)
+    changed = RevisedFile(name=file.name, text=file.text)
     latest = find_latest(session, save.edition, file.place)
     if latest is None or save.kind is not RevisionKind.written or not continues_sitting(latest, save):
         record_change(
@@ -175,7 +175,7 @@ def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
 
 def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
     """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
-    file = FileChange(name=unsaved.name, text=unsaved.mine)
+    file = RevisedFile(name=unsaved.name, text=unsaved.mine)
     _record(
         session,
         unsaved.edition,
@@ -199,7 +199,9 @@ def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
     return is_theirs and revision.began_at <= save.now <= revision.ended_at + SITTING_GAP
 
 
-def _set_text(session: Session, row: RevisionFile, file: FileChange, *, sequence: int, now: datetime) -> None:
+def _set_text(
+    session: Session, row: RevisionFile, file: RevisedFile, *, sequence: int, now: datetime
+) -> None:
     row.name, row.sequence = file.name, sequence
     before = _find_text_before(session, row)
     row.words_added, row.words_removed = count_changed_words(before, file.text or "")

@@ -15,7 +15,7 @@ from mailer.revisions.history import (
     list_history,
     read_text,
 )
-from mailer.revisions.revision_log import FileChange, record_change, record_outside_change
+from mailer.revisions.revision_log import RevisedFile, record_change, record_outside_change
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 
@@ -88,7 +88,7 @@ def test_a_story_keeps_its_history_when_it_is_moved(desk: Desk, ann: Member, now
     moved = "stories/035-water.md"
     (desk.folder / STORY).rename(desk.folder / moved)
     with Session(desk.engine) as session, lock_edition(desk.workspace, session, EDITION):
-        files = [FileChange(name=moved, text=f"{BEFORE}1")]
+        files = [RevisedFile(name=moved, text=f"{BEFORE}1")]
         record_change(session, EDITION, RevisionKind.moved, files, member=ann, now=now)
         session.commit()
     desk.must_save(ann, f"{BEFORE}2", name=moved, sitting="later")
@@ -106,7 +106,7 @@ def test_a_change_of_several_files_is_one_entry_of_the_edition(
 ) -> None:
     names = (STORY, TRANSLATION, "edition.md")
     with Session(desk.engine) as session, lock_edition(desk.workspace, session, EDITION):
-        files = [FileChange(name=name, text=desk.read(name).text) for name in names]
+        files = [RevisedFile(name=name, text=desk.read(name).text) for name in names]
         record_change(session, EDITION, RevisionKind.imported, files, member=ann, now=now)
         session.commit()
     desk.must_save(ann, f"{BEFORE}2")

@@ -37,7 +37,7 @@ from mailer.revisions.edition_file import (
     replace_file,
 )
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
-from mailer.revisions.revision_log import FileChange, record_change
+from mailer.revisions.revision_log import RevisedFile, record_change
 from mailer.web.form_options import list_sectors
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.editions.edition_page import render_edition, view_edition
@@ -107,7 +107,7 @@ def add_story(page: StudioPage, edition: str, slug: str, title: str, *, sector: 
             replace_file(folder, name, encode_text(text), expected=None)
         except FileChangedError as error:
             raise StoryOrderError(slug, "taken-slug", f"there is a file {name} already.") from error
-        _record(page, session, edition, RevisionKind.added, [FileChange(name=name, text=text)])
+        _record(page, session, edition, RevisionKind.added, [RevisedFile(name=name, text=text)])
         record_line(session, line)
 
 
@@ -140,13 +140,13 @@ def _record_moves(
             file = read_edition_file(folder, name)
         except EditionFileError:
             continue
-        files.append(FileChange(name=name, text=file.text))
+        files.append(RevisedFile(name=name, text=file.text))
     if files:
         _record(page, session, edition, RevisionKind.moved, files)
 
 
 def _record(
-    page: StudioPage, session: Session, edition: str, kind: RevisionKind, files: Sequence[FileChange]
+    page: StudioPage, session: Session, edition: str, kind: RevisionKind, files: Sequence[RevisedFile]
 ) -> None:
     record_change(session, edition, kind, files, member=page.member, now=page.state.clock())
 
