@@ -243,7 +243,8 @@ def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]
 
 def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
     """Move punctuation out of formatted spans where a letter is outside: ``**Note:**it`` would not close,
-    ``**Note**:it`` does. Next to Chinese, Japanese and Korean both do (see :mod:`editions.markdown.cjk`)."""
+    ``**Note**:it`` does. Next to Chinese, Japanese and Korean both do: see
+    :mod:`editions.markdown.cjk`."""
     for number, span in enumerate(spans):
         if span.is_plain or span.text == LINE_BREAK:
             yield span

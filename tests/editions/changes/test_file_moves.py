@@ -19,7 +19,7 @@ MOVES = [
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from editions.changes import file_moves
+from editions.changes import story_order
 left = int(sys.argv[2])
 rename = Path.rename
 def rename_or_die(self, target):
@@ -30,9 +30,9 @@ def rename_or_die(self, target):
     return rename(self, target)
 Path.rename = rename_or_die
 names = ((10, "a"), (10, "a.mn"), (20, "b"))
-file_moves.apply_moves(
+story_order.apply_moves(
     Path(sys.argv[1]),
-    [file_moves.FileMove(f"stories/{n:03d}-{s}.md", f"stories/{n + 1:03d}-{s}.md") for n, s in names],
+    [story_order.FileMove(f"stories/{n:03d}-{s}.md", f"stories/{n + 1:03d}-{s}.md") for n, s in names],
 )
 """
 
