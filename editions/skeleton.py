@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from editions.changes.yaml_writer import quote_yaml
-from editions.new_edition import create_edition_folder
+from editions.new_editions import create_edition_folder
 from editions.skeleton_examples import IMAGE_NAME, Example, Values, edition_example, story_examples
 from editions.source.folder import IMAGES_FOLDER, STORIES_FOLDER
 from editions.source.front_matter import find_model

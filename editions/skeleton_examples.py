@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from editions.errors import Problem, ProblemLevel
-from editions.new_edition import guess_issue_number, guess_period
+from editions.new_editions import guess_issue_number, guess_period
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation

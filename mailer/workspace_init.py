@@ -14,7 +14,7 @@ from string import Template
 import editions
 import subscribers
 import templates
-from editions.new_edition import make_slug
+from editions.new_editions import make_slug
 from editions.skeleton import create_skeleton
 from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from editions.cache import LatestCache
 from editions.errors import Problem, ProblemLevel
-from editions.markdown.cjk import split_cjk
+from editions.markdown.writing_systems import split_cjk
 from editions.source.document import AnyDocument, EditionDocuments
 from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest

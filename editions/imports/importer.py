@@ -43,7 +43,7 @@ from editions.imports.source_document import (
     quote,
 )
 from editions.imports.web_page.reader import read_web_page
-from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
+from editions.new_editions import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
 from locales.phrase import AFTER_PLACE, FURTHER, Phrase, gettext_noop

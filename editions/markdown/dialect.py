@@ -13,7 +13,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from editions.markdown.cjk import use_cjk_rules
+from editions.markdown.writing_systems import use_cjk_rules
 
 # Two noncharacters, which no text contains: what is between them becomes a link after the rest was sanitised.
 _START, _END = "\ufdd2", "\ufdd3"

@@ -19,7 +19,6 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from editions.errors import Problem, ProblemLevel
-from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk
 from editions.markdown.dialect import (
     MAX_CHARACTERS,
     MAX_NESTING,
@@ -29,10 +28,10 @@ from editions.markdown.dialect import (
     prepare_notes,
     write_mark,
 )
-from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.links import find_link_fault
 from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
+from editions.markdown.writing_systems import is_cjk, join_soft_breaks, mark_languages_in_html, split_cjk
 from editions.unsafe_characters import remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
 

@@ -1,7 +1,8 @@
-"""Blocks written so that reading them again is proved to give the same nodes."""
+"""The canonical form of nodes, and blocks proved to read as it when they are read again."""
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import takewhile
@@ -9,9 +10,216 @@ from typing import Any
 
 from editions.rich_text.block_reader import read_blocks
 from editions.rich_text.block_writer import Style, detect_style, list_styles, write_block
-from editions.rich_text.canonical_form import canonical_block, draw_in_emphasis
-from editions.rich_text.nodes import Block, BlockKind, UnwritableError
+from editions.rich_text.nodes import (
+    BREAK,
+    EMPHASIS,
+    LIST_KINDS,
+    TEXT_KINDS,
+    Block,
+    BlockKind,
+    MarkKind,
+    Text,
+    UnwritableError,
+    merge_texts,
+    normalise_href,
+)
 from locales.phrase import gettext_noop
+
+
+def trim_emphasis(texts: Sequence[Text], is_edge: Callable[[str], bool]) -> list[Text]:
+    """Return ``texts`` with no emphasis on characters at its ends for which ``is_edge`` holds."""
+    trimmed = [*texts]
+    for kind in EMPHASIS:
+        if any(text.has(kind) for text in trimmed):
+            trimmed = _trim_kind(trimmed, kind, is_edge)
+    return trimmed
+
+
+def draw_in_emphasis(block: Block) -> Block:
+    """Return ``block`` with emphasis that neither begins nor ends with punctuation, which Markdown cannot
+    write everywhere: ``**“so”**called`` would show its asterisks."""
+    if block.kind in TEXT_KINDS:
+        return block._replace(texts=tuple(trim_emphasis(block.texts, _is_punctuation_or_space)))
+    return block._replace(blocks=tuple(map(draw_in_emphasis, block.blocks)))
+
+
+def _is_punctuation_or_space(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character)[0] in "PS"
+
+
+def _trim_kind(texts: Sequence[Text], kind: MarkKind, is_edge: Callable[[str], bool]) -> list[Text]:
+    done: list[Text] = []
+    run: list[Text] = []
+    for text in texts:
+        # A line break has no marks of its own, and emphasis may go over it.
+        if text.has(kind) or (text is BREAK and run):
+            run.append(text)
+        else:
+            done += _trim_run(run, kind, is_edge)
+            done.append(text)
+            run = []
+    return merge_texts([*done, *_trim_run(run, kind, is_edge)])
+
+
+def _trim_run(run: Sequence[Text], kind: MarkKind, is_edge: Callable[[str], bool]) -> list[Text]:
+    before, rest = _split_edge(run, kind, is_edge)
+    after, middle = _split_edge([_reverse(text) for text in reversed(rest)], kind, is_edge)
+    return [*before, *(_reverse(text) for text in reversed([*after, *middle]))]
+
+
+def _split_edge(
+    run: Sequence[Text], kind: MarkKind, is_edge: Callable[[str], bool]
+) -> tuple[list[Text], list[Text]]:
+    """Return the beginning of ``run`` without the mark, and the rest of it."""
+    edge: list[Text] = []
+    for place, text in enumerate(run):
+        if text is BREAK:
+            edge.append(text)
+            continue
+        length = 0 if text.is_code else _edge_length(text.text, is_edge)
+        plain = tuple(mark for mark in text.marks if mark.kind is not kind)
+        if length:
+            edge.append(Text(text.text[:length], plain))
+        if length < len(text.text):
+            return edge, [Text(text.text[length:], text.marks), *run[place + 1 :]]
+    return edge, []
+
+
+def _edge_length(text: str, is_edge: Callable[[str], bool]) -> int:
+    return next((place for place, character in enumerate(text) if not is_edge(character)), len(text))
+
+
+def _reverse(text: Text) -> Text:
+    return text if text is BREAK else Text(text.text[::-1], text.marks)
+
+
+# A paragraph that the other can follow without a blank line, and which is therefore in a tight list.
+_AFTER_PARAGRAPH = frozenset(
+    {BlockKind.bullet_list, BlockKind.heading, BlockKind.blockquote, BlockKind.horizontal_rule}
+)
+_ONE_LINE = frozenset({BlockKind.heading, BlockKind.horizontal_rule})
+
+
+def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Return the canonical form of blocks beside each other: empty paragraphs and empty raw blocks are left
+    out."""
+    return tuple(canonical for block in blocks if not _is_empty(canonical := canonical_block(block)))
+
+
+def canonical_block(block: Block) -> Block:
+    """Return the canonical form of a block.
+
+    Spaces at the ends of lines are not there, nor is emphasis on spaces at its ends. Links are as the parser
+    reads them. Lists are tight only if Markdown has such a tight list, and loose likewise.
+    """
+    kind = block.kind
+    if kind is BlockKind.raw:
+        return Block(kind, source=_strip_blank_lines(block.source))
+    if kind in TEXT_KINDS:
+        return Block(kind, _canonical_texts(_as_one_line(block).texts), level=block.level)
+    if kind is BlockKind.horizontal_rule:
+        return Block(kind)
+    if kind not in LIST_KINDS:
+        return Block(kind, blocks=canonical_blocks(block.blocks))
+    items = tuple(canonical_block(item) for item in block.blocks)
+    return Block(kind, blocks=items, tight=_is_tight(block.tight, items), order=block.order)
+
+
+def _is_empty(block: Block) -> bool:
+    return (block.kind is BlockKind.paragraph and not block.texts) or (
+        block.kind is BlockKind.raw and not block.source
+    )
+
+
+def _strip_blank_lines(source: str) -> str:
+    lines = source.split("\n")
+    while lines and not lines[0].strip():
+        del lines[0]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return "\n".join(lines)
+
+
+def _is_tight(wanted: bool, items: Sequence[Block]) -> bool:
+    if not any(inner.kind is BlockKind.paragraph for item in items for inner in item.blocks):
+        return True
+    if not wanted:
+        return len(items) < 2 and not any(len(item.blocks) > 1 for item in items)
+    return all(
+        _follows_closely(before, after)
+        for item in items
+        for before, after in zip(item.blocks, item.blocks[1:], strict=False)
+    )
+
+
+def _follows_closely(before: Block, after: Block) -> bool:
+    """Return whether Markdown needs no blank line between two blocks of an item."""
+    if before.kind in _ONE_LINE:
+        return True
+    if before.kind is not BlockKind.paragraph:
+        return False
+    if after.kind in LIST_KINDS and not (after.blocks and after.blocks[0].blocks):
+        return False
+    return after.kind in _AFTER_PARAGRAPH or (after.kind is BlockKind.ordered_list and after.order == 1)
+
+
+def has_broken_heading(block: Block) -> bool:
+    """Return whether there is a line break in a heading, which Markdown does not have."""
+    if block.kind is BlockKind.heading:
+        return BREAK in block.texts
+    return any(map(has_broken_heading, block.blocks))
+
+
+def _as_one_line(block: Block) -> Block:
+    if block.kind is not BlockKind.heading:
+        return block
+    return block._replace(texts=tuple(Text(" ") if text is BREAK else text for text in block.texts))
+
+
+def _canonical_texts(texts: Iterable[Text]) -> tuple[Text, ...]:
+    linked = [_normalise_links(text) for text in texts]
+    kept = trim_emphasis(merge_texts(_strip_lines(linked)), str.isspace)
+    while kept and kept[-1] is BREAK:
+        kept.pop()
+    return tuple(kept)
+
+
+def _normalise_links(text: Text) -> Text:
+    if not text.marks or text.marks[0].kind is not MarkKind.link:
+        return text
+    link = text.marks[0]
+    return text._replace(marks=(link._replace(href=normalise_href(link.href)), *text.marks[1:]))
+
+
+def _strip_lines(texts: Sequence[Text]) -> Iterator[Text]:
+    """Yield ``texts`` without spaces at the beginning and the end of each line."""
+    lines: list[list[Text]] = [[]]
+    for text in texts:
+        if text is BREAK:
+            lines.append([])
+        elif text.text:
+            lines[-1].append(text)
+    for number, line in enumerate(lines):
+        if number:
+            yield BREAK
+        yield from _strip_line(line)
+
+
+def _strip_line(line: list[Text]) -> list[Text]:
+    while line and not line[0].is_code:
+        rest = line[0].text.lstrip(" ")
+        line[0] = line[0]._replace(text=rest)
+        if rest:
+            break
+        del line[0]
+    while line and not line[-1].is_code:
+        rest = line[-1].text.rstrip(" ")
+        line[-1] = line[-1]._replace(text=rest)
+        if rest:
+            break
+        del line[-1]
+    return line
+
 
 # Longer blocks are written anew: to compare them takes too long.
 _MAX_LENGTH = 20_000

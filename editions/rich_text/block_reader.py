@@ -9,8 +9,8 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from editions.markdown.cjk import join_soft_breaks
 from editions.markdown.dialect import MAX_CHARACTERS, MAX_NESTING, create_parser
+from editions.markdown.writing_systems import join_soft_breaks
 from editions.rich_text.nodes import (
     BREAK,
     MARK_ORDER,

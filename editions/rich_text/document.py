@@ -7,10 +7,15 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from editions.markdown.dialect import MAX_CHARACTERS
-from editions.rich_text.block_proof import FormerBlock, write_proved
+from editions.rich_text.block_proof import (
+    FormerBlock,
+    canonical_block,
+    canonical_blocks,
+    has_broken_heading,
+    write_proved,
+)
 from editions.rich_text.block_reader import MarkdownSource, find_line_end, normalise_line_ends, read_blocks
 from editions.rich_text.block_writer import Escapes, Style, detect_style, other_style
-from editions.rich_text.canonical_form import canonical_block, canonical_blocks, has_broken_heading
 from editions.rich_text.node_json import decode_document, encode_document
 from editions.rich_text.nodes import LIST_KINDS, Block, BlockKind, UnwritableError
 from locales.phrase import Phrase, gettext_noop

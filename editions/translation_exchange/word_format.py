@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.docx.package import DocxPackage, Relationship
+from editions.imports.docx.ooxml import DocxPackage, Relationship
 from editions.imports.office_archive import ZIP_ERRORS
 from editions.rich_text.nodes import BREAK, Mark, MarkKind, Text
 from editions.translation_exchange.units import (

@@ -29,7 +29,7 @@ from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.template_context.language_markup import embed_html, mark_text
+from mailer.rendering.template_context.page_builder import embed_html, mark_text
 from mailer.rendering.themes.template_files import Phrases, load_phrases
 
 SEPARATOR = "~"

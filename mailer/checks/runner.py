@@ -14,8 +14,7 @@ from editions.errors import Problem
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop
-from mailer.checks.finding import MailFinding, Place
-from mailer.checks.mail.parsed_mail import Mail, ParsedMail
+from mailer.checks.mail.parsed_mail import Mail, MailFinding, ParsedMail, Place
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules import (
     body_parts,

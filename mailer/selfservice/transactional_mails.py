@@ -19,7 +19,7 @@ from mailer.database.models import TransactionalMailKind
 from mailer.i18n import Translator, gettext_noop
 from mailer.rendering.headers import format_mailbox, format_text, write_header, write_letter_id
 from mailer.rendering.message import sender_address
-from mailer.rendering.template_context.language_markup import embed_sender_text
+from mailer.rendering.template_context.page_builder import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 

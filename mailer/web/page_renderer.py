@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 
 from locales.languages import text_direction
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
-from mailer.rendering.template_context.language_markup import embed_sender_text
+from mailer.rendering.template_context.page_builder import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 

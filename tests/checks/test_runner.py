@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editions.errors import ProblemLevel
-from mailer.checks.finding import excerpt
-from mailer.checks.mail.parsed_mail import Mail
+from mailer.checks.mail.parsed_mail import Mail, excerpt
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.checks.runner import check_mails

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.checks.finding import Place
+from mailer.checks.mail.parsed_mail import Place
 from mailer.checks.runner import UNKNOWN_LINE, SourceLines
 
 STORY = """\

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from mailer.campaigns.due_launches import start_due_launches
 from mailer.rendering import edition_compiler, incremental
-from mailer.rendering.pipeline.renderer import render_page, warm_up
+from mailer.rendering.worker.main import render_page, warm_up
 from mailer.workspace import open_workspace
 from tests.factories.deliveries import START, FakeClock
 from tests.servers.fault_injection import DatabaseFault, inject_sqlite_fault

@@ -7,6 +7,8 @@ from lxml import etree
 
 from editions.imports.docx.ooxml import (
     NAMESPACES,
+    DocxPackage,
+    Relationship,
     ancestors,
     new_element,
     plain_text,
@@ -15,7 +17,6 @@ from editions.imports.docx.ooxml import (
     remove_element,
     replace_element,
 )
-from editions.imports.docx.package import DocxPackage, Relationship
 from editions.imports.source_document import (
     CHART,
     DRAWING,

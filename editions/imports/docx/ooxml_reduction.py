@@ -6,7 +6,9 @@ from lxml import etree
 
 from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
 from editions.imports.docx.ooxml import (
+    DocxPackage,
     FieldReader,
+    Relationship,
     add_fragment,
     ancestors,
     get_attribute,
@@ -20,8 +22,8 @@ from editions.imports.docx.ooxml import (
     remove_element,
     replace_element,
     unwrap_element,
+    write_docx,
 )
-from editions.imports.docx.package import DocxPackage, Relationship, write_docx
 from editions.imports.docx.styles import (
     ListCounter,
     ParagraphStyle,

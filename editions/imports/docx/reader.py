@@ -13,9 +13,8 @@ from lxml import etree
 
 from editions.errors import DocumentError
 from editions.imports.docx.drawings import EmbeddedImage
-from editions.imports.docx.ooxml import NAMESPACES
+from editions.imports.docx.ooxml import NAMESPACES, DocxPackage, open_docx
 from editions.imports.docx.ooxml_reduction import simplify_document
-from editions.imports.docx.package import DocxPackage, open_docx
 from editions.imports.docx.styles import FACT_BOOKMARK, WordStyles
 from editions.imports.source_document import (
     BOLD_ATTRIBUTE,

@@ -10,6 +10,7 @@ from lxml import etree
 
 from editions.imports.docx.ooxml import (
     NAMESPACES,
+    DocxPackage,
     ancestors,
     get_attribute,
     is_enabled,
@@ -17,7 +18,6 @@ from editions.imports.docx.ooxml import (
     qualified_name,
     remove_element,
 )
-from editions.imports.docx.package import DocxPackage
 from editions.imports.source_document import ITEM_BOOKMARK
 
 

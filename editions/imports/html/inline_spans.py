@@ -14,7 +14,7 @@ from itertools import groupby
 
 from lxml import etree
 
-from editions.markdown.cjk import is_cjk
+from editions.markdown.writing_systems import is_cjk
 from editions.unsafe_characters import remove_unsafe_characters
 
 LINE_BREAK = "\v"
@@ -244,7 +244,7 @@ def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]
 def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
     """Move punctuation out of formatted spans where a letter is outside: ``**Note:**it`` would not close,
     ``**Note**:it`` does. Next to Chinese, Japanese and Korean both do: see
-    :mod:`editions.markdown.cjk`."""
+    :mod:`editions.markdown.writing_systems`."""
     for number, span in enumerate(spans):
         if span.is_plain or span.text == LINE_BREAK:
             yield span

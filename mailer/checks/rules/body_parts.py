@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 from mailer.rendering.body.fragments import TAG_PATTERN, MergeTag
 
 # The text part writes out the addresses of links, which are attributes in the HTML part: in a short mail they

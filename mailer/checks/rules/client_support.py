@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.computed_style import find_colour
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 from mailer.checks.mail.stylesheet import Declaration, parse_declarations
 from mailer.checks.registry import Feature, Use, known_features
 

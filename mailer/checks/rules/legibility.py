@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, Place, excerpt, finding
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, Place, TextRun, excerpt, finding
 from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, measure_contrast
 
 _MIN_SIZE = 12

@@ -7,9 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 from editions.checks.links import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 
 
 def check_link_texts(mail: ParsedMail) -> Iterator[MailFinding]:

@@ -7,8 +7,7 @@ from email.utils import parseaddr, parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, finding
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, finding
 from mailer.rendering.body.counted_links import measure_growth
 from mailer.settings import LOOPBACK_HOSTS
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 from mailer.checks.mail.stylesheet import parse_declarations
 
 _MAX_WIDTH = 640

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
 from mailer.checks.mail.dom import Node
-from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 from mailer.checks.mail.stylesheet import StyleRule
 
 _LAYOUT_ROLES = frozenset({"presentation", "none"})

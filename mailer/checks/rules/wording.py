@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from editions.markdown.lang_spans import mark_languages_in_text
+from editions.markdown.writing_systems import mark_languages_in_text
 from locales.languages import canonical_language, language_name
 from locales.phrase import Phrase, gettext_noop
-from mailer.checks.finding import MailFinding, excerpt, finding
-from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
+from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, TextRun, excerpt, finding
 from mailer.rendering.body.fragments import DELIMITER, TAG_PATTERN, MergeTag
 from mailer.rendering.themes.theme import Theme
 

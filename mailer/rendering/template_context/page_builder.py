@@ -1,5 +1,4 @@
-"""Builds the :class:`~mailer.rendering.template_context.page.Page` for a template from an edition and the
-settings."""
+"""Builds the page for a template from an edition and the texts around it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from markupsafe import Markup, escape
 
 from editions.cache import LatestCache
 from editions.images.prepared_images import PreparedImage, prepare_image
+from editions.markdown.writing_systems import mark_languages_in_text
 from editions.model import (
     Edition,
     EditionForm,
@@ -28,14 +28,9 @@ from editions.model import (
 )
 from locales.countries import country_name
 from locales.languages import text_direction
+from mailer.i18n import SOURCE_LANGUAGE
 from mailer.rendering.archive_urls import story_url
 from mailer.rendering.body.fragments import MergeTag, StoryCount
-from mailer.rendering.template_context.language_markup import (
-    embed_html,
-    embed_text,
-    language_attributes,
-    mark_text,
-)
 from mailer.rendering.template_context.page import (
     FollowView,
     LetterView,
@@ -57,7 +52,42 @@ from mailer.rendering.template_context.page_layout import (
 )
 from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
-from mailer.settings import Settings
+from mailer.settings import SenderSettings, Settings
+
+
+def embed_text(text: str, language: str, surrounding: str) -> Markup:
+    """Plain ``text`` in ``language`` as markup, marked if the ``surrounding`` text is in another."""
+    return embed_html(mark_text(text, language), language, surrounding)
+
+
+def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Markup:
+    """Return ``text`` of the office about itself inside ``surrounding`` text, on a page that belongs to no
+    edition."""
+    own = sender.language or SOURCE_LANGUAGE
+    # "zh" is as good as a page's "zh-Hans".
+    return embed_text(text, surrounding if surrounding.partition("-")[0] == own else own, surrounding)
+
+
+def mark_text(text: str, language: str) -> Markup:
+    """Plain ``text`` in ``language`` as markup, with words in other scripts marked."""
+    return Markup(mark_languages_in_text(text, language=language))  # noqa: S704 - it escapes
+
+
+def embed_html(html: Markup, language: str, surrounding: str) -> Markup:
+    """Return ``html`` in ``language``, marked if the ``surrounding`` text is in another."""
+    marks = language_attributes(language, surrounding)
+    return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
+
+
+def language_attributes(language: str, surrounding: str) -> Markup:
+    """Return the attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the
+    same."""
+    if language == surrounding:
+        return Markup()
+    direction = text_direction(language)
+    turned = Markup(' dir="{}"').format(direction) if direction != text_direction(surrounding) else ""
+    return Markup(' lang="{}"{}').format(language, turned)
+
 
 # Most stories are unchanged since the edition was last laid out. Without it, compiling after a change to one
 # story takes a seventh longer.

@@ -103,7 +103,7 @@ class RenderWorker:
     def render(
         self, page: "Page", *, template: str, overrides: Path | None, inline_css: str | None = None
     ) -> RenderedPage:
-        """Like :func:`mailer.rendering.pipeline.renderer.render_page`, within the limits.
+        """Like :func:`mailer.rendering.worker.main.render_page`, within the limits.
 
         Raises:
             TemplateError: as there; or rendering took too much time or memory, or ended the process.

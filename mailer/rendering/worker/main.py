@@ -1,9 +1,4 @@
-"""The render process itself: load the libraries, drop privileges, render pages on request.
-
-:class:`mailer.rendering.worker.client.RenderWorker` starts it. It has no environment, none of our open files
-and a socket as its standard input, and it exits when that is closed. A template that escapes from Jinja's
-sandbox is still confined to this process, and where the kernel can hold it, to reading templates.
-"""
+"""The render process itself: load the libraries, drop privileges, render pages on request."""
 
 import gc
 import os
@@ -11,10 +6,19 @@ import pickle
 import resource
 import socket
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from mailer.errors import MjmlError, TemplateError
-from mailer.rendering.pipeline.renderer import render_page, warm_up
+from mailer.rendering.pipeline.css_inliner import inline_styles
+from mailer.rendering.pipeline.jinja_env import (
+    compile_shipped_templates,
+    make_environment,
+    render_template,
+    track_stories,
+)
+from mailer.rendering.pipeline.mjml import convert_mjml, split_head, strip_origins
+from mailer.rendering.template_context.page import Page, RenderedPage
 from mailer.rendering.worker.confinement import confine_to, forbid_system_calls
 from mailer.rendering.worker.protocol import (
     RenderLimits,
@@ -23,6 +27,61 @@ from mailer.rendering.worker.protocol import (
     receive_request,
     send_reply,
 )
+
+
+def _ignore(_name: str) -> None:
+    return None
+
+
+def render_page(
+    page: Page,
+    *,
+    template: str,
+    overrides: Path | None,
+    inline_css: str | None = None,
+    on_template: Callable[[str], None] = _ignore,
+) -> RenderedPage:
+    """Render ``page`` with the theme ``template``; templates in the folder ``overrides`` take precedence over
+    ours.
+
+    ``inline_css`` are the rules for ``style`` attributes, from the whole email of which ``page`` is a part;
+    without them, the theme's sheet is rendered.
+
+    ``on_template`` is called with the name of each template before it is rendered, so that the caller can
+    name it if the process ends there.
+
+    Raises:
+        TemplateError: a template or its output is wrong; with template, story and line.
+    """
+    layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
+    markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))
+    with track_stories() as trace:
+        on_template(layout)
+        mjml = render_template(markup, layout, page=page)
+        html = convert_mjml(mjml, template=layout, marks_head=True)
+        if inline_css is None:
+            on_template(sheet)
+            inline_css = render_template(plain, sheet, page=page)
+        html = inline_styles(html, inline_css).strip() + "\n"
+        on_template(twin)
+        # Not plain strip(): the separators that mark fragments count as white space.
+        text = render_template(plain, twin, page=page).strip(" \n") + "\n"
+    beginning, html = split_head(html)
+    return RenderedPage(
+        mjml=strip_origins(mjml),
+        html=html,
+        text=text,
+        beginning=beginning,
+        inline_css=inline_css,
+        stories_isolated=trace.stories_isolated,
+    )
+
+
+def warm_up() -> None:
+    """Do before the first page what the libraries do on first use."""
+    compile_shipped_templates()
+    inline_styles("<!doctype html><html><body><p class='a'>.</p></body></html>", ".a{margin:0}")
+
 
 _MAX_OPEN_FILES = 32
 # New objects before Python looks for cycles among them; its own number is 700, and an email makes thousands.

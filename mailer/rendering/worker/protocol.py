@@ -43,7 +43,7 @@ class RenderLimits:
 class RenderRequest:
     """A page to render, and the limits for it. ``readable`` is the only folder outside the program that the
     process may read from the first request on; ``overrides`` is in it. ``inline_css`` is as in
-    :func:`mailer.rendering.pipeline.renderer.render_page`.
+    :func:`mailer.rendering.worker.main.render_page`.
     """
 
     page: "Page"

@@ -21,7 +21,7 @@ from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_lang
 from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.template_context.language_markup import language_attributes
+from mailer.rendering.template_context.page_builder import language_attributes
 from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.web_edition import WebEdition, list_stories, restore_markup
 from mailer.web.archive_store import ArchivedContent

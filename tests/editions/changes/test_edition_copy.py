@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from editions.changes.edition_copy import CopyChoice, copy_edition, create_empty_edition
 from editions.changes.front_matter_change import read_fields
 from editions.errors import NewEditionError
-from editions.new_edition import guess_period
+from editions.new_editions import CopyChoice, copy_edition, create_empty_edition, guess_period
 from tests.factories.draft_edition import Draft
 
 TODAY = date(2027, 3, 1)

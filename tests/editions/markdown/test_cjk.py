@@ -5,8 +5,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from editions.markdown.cjk import use_cjk_rules
 from editions.markdown.renderer import render_markdown
+from editions.markdown.writing_systems import use_cjk_rules
 
 STOCK = MarkdownIt("commonmark").enable("strikethrough")
 OURS = MarkdownIt("commonmark").enable("strikethrough")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions.markdown import lang_spans
-from editions.markdown.lang_spans import mark_languages_in_html, mark_languages_in_text
+from editions.markdown import writing_systems
+from editions.markdown.writing_systems import mark_languages_in_html, mark_languages_in_text
 
 
 def show(html: str) -> str:
@@ -81,4 +81,4 @@ def test_marking_changes_no_word_and_leaves_the_other_scripts_inside(text: str, 
 
 
 def test_the_example_in_the_docstring_is_true() -> None:
-    assert doctest.testmod(lang_spans).failed == 0
+    assert doctest.testmod(writing_systems).failed == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import TemplateError
-from mailer.rendering.pipeline.renderer import render_page, warm_up
 from mailer.rendering.template_context.page import Page
+from mailer.rendering.worker.main import render_page, warm_up
 from tests.rendering.small_page import lay_out_page, write_theme
 
 

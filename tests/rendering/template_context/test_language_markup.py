@@ -11,7 +11,7 @@ from editions.reader import read_edition
 from mailer.database.models import TransactionalMailKind
 from mailer.i18n import load_translator
 from mailer.rendering.edition_compiler import compile_edition
-from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
+from mailer.rendering.template_context.page_builder import embed_sender_text, embed_text
 from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
 from mailer.settings import Settings
 from tests.factories.sample_edition import sample_settings

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError, TemplateError
-from mailer.rendering.pipeline.renderer import render_page
 from mailer.rendering.template_context.page import Page, RenderedPage
 from mailer.rendering.worker.client import RenderWorker, render_in_worker
+from mailer.rendering.worker.main import render_page
 from mailer.rendering.worker.process import explain_exit, find_python
 from mailer.rendering.worker.protocol import RenderLimits
 from tests.paths import ROOT

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editions.changes.edition_copy import CopyChoice, copy_edition, create_empty_edition
 from editions.imports.source_document import Fetch
+from editions.new_editions import CopyChoice, copy_edition, create_empty_edition
 from editions.unsafe_characters import remove_unsafe_characters
 from locales.phrase import Phrase, load_phrase
 from mailer.activity.act_journal import announce_acts

@@ -9,9 +9,9 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.changes.edition_copy import CopyChoice
 from editions.errors import DocumentError, NewEditionError
 from editions.imports.source_document import Fetch, FetchError, RemoteFile
+from editions.new_editions import CopyChoice
 from editions.source.folder import is_slug
 from locales.languages import canonical_language
 from mailer.i18n import gettext_noop

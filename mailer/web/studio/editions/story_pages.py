@@ -20,7 +20,7 @@ from editions.changes.story_order import (
 )
 from editions.errors import StoryOrderError
 from editions.model import StoryKind
-from editions.new_edition import make_slug
+from editions.new_editions import make_slug
 from editions.source.folder import STORIES_FOLDER
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.new_edition import make_slug
+from editions.new_editions import make_slug
 from editions.source.field_values import FIXED_SECTIONS
 from editions.source.schema import EditionHeader
 from mailer.activity.acts import Act

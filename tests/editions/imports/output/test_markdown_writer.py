@@ -21,7 +21,7 @@ from editions.imports.importer import import_document
 from editions.imports.markdown_writer import escape_text, write_markdown
 from editions.imports.source_document import OmissionLog
 from editions.markdown.renderer import render_markdown
-from editions.new_edition import make_slug
+from editions.new_editions import make_slug
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from editions.unsafe_characters import remove_unsafe_characters
