@@ -415,31 +415,62 @@ def test_beside_a_chromium_the_one_without_a_window_is_installed_or_not_spoken_o
 # --- what CI runs -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("tests", "newer", "judges", "found", "soak", "code"),
-    [
-        (0, 0, 0, 0, 0, 0),  # all well
-        (0, 0, 0, 5, 0, 0),  # there are no soak tests
-        (2, 0, 0, 0, 0, 2),  # make's own code where the tests failed
-        (0, 2, 0, 0, 0, 2),  # they failed on a newer Python
-        (0, 0, 2, 0, 0, 2),  # a judge complained
-        (0, 0, 0, 0, 2, 2),  # the soak tests failed
-        (0, 0, 0, 4, 0, 4),  # pytest could not even collect
-    ],
+STAGES = (
+    "setup",
+    "servers",
+    "check",
+    "editor",
+    "judges",
+    "tests",
+    "test-newer",
+    "judge-pages",
+    "judge-mails",
+    "soak",
 )
-def test_ci_ends_with_the_code_of_what_failed(
-    bare: Path, tests: int, newer: int, judges: int, found: int, soak: int, code: int
-) -> None:
-    pytest_ = bare / ".venv" / "bin" / "pytest"
-    pytest_.parent.mkdir(parents=True)
-    pytest_.write_text(f"#!/bin/sh\nexit {found}\n")
-    pytest_.chmod(0o755)
-    (bare / "Makefile").write_text(
-        f"test:\n\t@exit {tests}\ntest-newer:\n\t@exit {newer}\njudge:\n\t@exit {judges}\neditor:\n\t@true\n"
-        f"soak:\n\t@echo the soak tests; exit {soak}\n"
-    )
-    done = run_script(
-        bare, ".ci/run", CI="true", PATH=f"{bare.parent}/bin{os.pathsep}/usr/bin{os.pathsep}/bin"
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert ("the soak tests" in done.stdout) == (tests == newer == judges == found == 0)
+
+
+def run_ci(tree: Path, *, failing: str = "", turns: str = "") -> subprocess.CompletedProcess[str]:
+    """Run what CI runs with a Makefile whose targets only say their names, and one of which fails."""
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    if turns:
+        (tree / "scripts" / "turns.py").write_text(turns)
+    rules = [f"{stage}:\n\t@echo stage $@ $(FILES)$(ARGS); exit {2 * (stage == failing)}" for stage in STAGES]
+    (tree / "Makefile").write_text("\n".join([*rules, f".PHONY: {' '.join(STAGES)}", ""]))
+    path = f"{tree.parent}/bin{os.pathsep}/usr/bin{os.pathsep}/bin"
+    return run_script(tree, ".ci/run", CI="true", PATH=path)
+
+
+def list_stages(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("stage ")]
+
+
+def test_ci_runs_everything_where_git_cannot_tell_whose_turn_it_is(bare: Path) -> None:
+    done = run_ci(bare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(list_stages(done)) == sorted(STAGES)
+    assert "everything is due, because there is no history to ask" in done.stdout
+    assert "--deselect=tests/web/studio/test_every_page.py::test_every_page_fits_a_desk" in done.stdout
+    assert "tests/web/studio/test_hostile_input.py" in done.stdout
+
+
+def test_ci_asks_no_judge_whose_turn_it_is_not(bare: Path) -> None:
+    done = run_ci(bare, turns="import sys\nprint(*['tests/test_some.py'] * (sys.argv[1:] == ['soak']))\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {*STAGES} - {*list_stages(done)} == {"judges", "judge-pages", "judge-mails"}
+    assert "stage soak tests/test_some.py" in done.stdout
+    assert "--deselect" not in done.stdout
+
+
+@pytest.mark.parametrize("failing", STAGES)
+def test_ci_ends_with_the_code_of_what_failed(bare: Path, failing: str) -> None:
+    done = run_ci(bare, failing=failing)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert (failing == "soak") == ("soak" in list_stages(done))
+
+
+def test_ci_fails_if_it_cannot_ask_whose_turn_it_is(bare: Path) -> None:
+    done = run_ci(bare, turns="raise SystemExit(3)")
+    assert done.returncode == 3
+    assert list_stages(done) == ["setup"]
