@@ -13,7 +13,7 @@ from mailer.campaigns.approvals.people import make_link, name_reviewer
 from mailer.campaigns.approvals.rounds import Round, find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
-from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import find_member
@@ -71,7 +71,7 @@ class _Mail:
 def send_due_approval_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
-    def build(claimed: ClaimedMail[_Mail], now: datetime) -> bytes:
+    def build(claimed: MailClaim[_Mail], now: datetime) -> bytes:
         mail = claimed.mail
         return build_letter(
             mail.text,

@@ -18,7 +18,7 @@ from mailer.database import backup
 from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.ledger import CRASH_REASON
 from mailer.dispatch.rate_limiter import DailyLimitReached
-from mailer.dispatch.safeguards import CampaignProgress, Canary, CircuitBreaker, explain_trip
+from mailer.dispatch.safeguards import Canary, CanaryProgress, CircuitBreaker, explain_trip
 from mailer.errors import TemplateError
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.providers.provider_table import load_providers
@@ -53,7 +53,7 @@ def list_pause_reasons() -> Iterator[str]:
         breaker.record(number, REFUSED)
     yield breaker.reason
     counts = Counts(audience=500, sent=90, rejected=20, failed=1, in_doubt=2, deferred=3, queued=384)
-    progress = CampaignProgress(counts=counts)
+    progress = CanaryProgress(counts=counts)
     canary = Canary(campaign_id=7, size=100, minutes=30)
     yield canary.explain(progress, None, NOW)
     yield canary.explain(progress, NOW + timedelta(minutes=30), NOW)

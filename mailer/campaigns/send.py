@@ -17,11 +17,10 @@ from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen
 from mailer.campaigns.plan import CountedLinks, index_links, read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog, RunResult
-from mailer.dispatch.relays import Relays, open_relays
+from mailer.dispatch.relays import BackoffPolicy, Relays, open_relays
 from mailer.providers.domain_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -146,7 +145,6 @@ def _prepare(
 
 
 def _read_contents(session: Session, campaign_id: int, own_language: str) -> Sequence[CompiledEdition]:
-    """The campaign's frozen content in each language, its own first."""
     rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
     contents = [CompiledEdition.from_bytes(row.body) for row in rows]
     contents.sort(key=lambda mail: (mail.language != own_language, mail.language))

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select, update
 
 from mailer.database.edition_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
 from mailer.team.members import Member, find_member
@@ -172,7 +172,7 @@ def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: da
 def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
-    def build(claimed: ClaimedMail[_MentionMail], now: datetime) -> bytes:
+    def build(claimed: MailClaim[_MentionMail], now: datetime) -> bytes:
         mail = claimed.mail
         return build_letter(
             _TEXT,

@@ -85,7 +85,7 @@ _TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
 
 
 class Transition(NamedTuple):
-    """How one delivery ended, or that it goes back: the state it moves to and the columns to set.
+    """The end of one delivery, or its way back: the state it moves to and the columns to set.
 
     ``is_attempt`` says whether that counts as an attempt if none was counted when it started. ``attempt`` is
     the number of the attempt if its body was begun, else None: the transition is about no other.
@@ -100,7 +100,8 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What one transaction records: deliveries that were sent, how others ended, and those about to start.
+    """The changes that one transaction records: deliveries that were sent, how others ended, and those about
+    to start.
 
     Each of ``sent``, which are nearly all, has the delivery, the server's code and its text. ``stories`` has
     the encoded stories of the messages that start, where they differ from reader to reader.
@@ -114,7 +115,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What became of a batch: the deliveries that may start, and those that are no longer ours.
+    """The outcome of a batch: the deliveries that may start, and those that are no longer ours.
 
     ``late`` are those that were no longer ours either, but nobody else's, so that the reply settled them.
     """
@@ -165,8 +166,9 @@ def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWrit
 
 @lru_cache(maxsize=64)
 def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, is_reply: bool) -> str:
-    """The UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the driver
-    writes a parameter. With ``is_reply`` only if the attempt is still the one that the reply answers."""
+    """Return the UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the
+    driver writes a parameter. With ``is_reply`` only if the attempt is still the one that the reply
+    answers."""
     # What never began cannot have arrived: claimed becomes in doubt only by beginning.
     held = _HELD_STATES[1:] if state is DeliveryState.in_doubt else _HELD_STATES
     sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_TRANSITIONS[source])
@@ -260,7 +262,7 @@ class SqliteBatchWriter:
         return not begins or run(_START_SQL, begins).rowcount == len(begins)
 
     def _start_parameters(self, group: Batch, now: datetime, *, again: bool) -> list[tuple[Any, ...]]:
-        """What :data:`_START_SQL` is run with for each delivery that is about to begin."""
+        """Return what :data:`_START_SQL` is run with for each delivery that is about to begin."""
         at, today = self._encode_time(now), now.date().isoformat()
         owner, campaign = self._owner, self._campaign_id
         stories = group.stories.get

@@ -23,7 +23,7 @@ from mailer.database.models import RateBucket
 
 @dataclass(frozen=True, kw_only=True)
 class BucketState:
-    """How far a bucket is taken: ``next_at`` is its next free slot, ``used`` counts the slots of ``day``."""
+    """The state of a bucket: ``next_at`` is its next free slot, ``used`` counts the slots of ``day``."""
 
     name: str
     next_at: datetime | None = None
@@ -112,8 +112,8 @@ _NO_LIMIT = sys.maxsize
 
 
 class Slot(NamedTuple):
-    """When a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is postponed until
-    then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
+    """The time at which a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is
+    postponed until then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
 
     What may go now has :data:`NO_DELAY` itself.
     """
@@ -129,7 +129,7 @@ NO_DELAY = Slot()
 # Compared by identity: domains of one provider share one, and it is looked up for every message.
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BucketLimit:
-    """What one bucket allows: ``interval`` between two messages, ``daily`` messages per day; None for no
+    """The limits of one bucket: ``interval`` between two messages, ``daily`` messages per day; None for no
     limit. ``name`` is for people.
 
     With ``day_of``, the limit of the bucket, only the messages of its day count.
@@ -163,15 +163,13 @@ class BucketCursor:
 
     @property
     def slot(self) -> int | None:
-        """The next slot; None if it is beyond the horizon, or the day is used up."""
         return None if self._first > _HORIZON_MICROSECONDS or self._used >= self._daily else self._first
 
     def has_room(self, count: int) -> bool:
-        """Whether the next ``count`` slots are so soon that all of them may be used now."""
+        """Return whether the next ``count`` slots are so soon that all of them may be used now."""
         return self._first + (count - 1) * self._interval <= _EARLY and self._used + count <= self._daily
 
     def take(self, count: int = 1) -> None:
-        """Take the next slot, or several."""
         self._first += count * self._interval
         self._used += count
 
@@ -200,12 +198,10 @@ class BucketCursor:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether the day has no more messages."""
         return self._used >= self._daily
 
     @property
     def midnight(self) -> int:
-        """When the next day begins."""
         moment = datetime.combine(self._day + timedelta(days=1), time_of_day(), UTC)
         return (moment - self._now) // _MICROSECOND
 
@@ -215,11 +211,10 @@ class BucketCursor:
 
     @property
     def planned(self) -> float:
-        """Until when the bucket is busy with what was postponed, in seconds."""
+        """Return until when the bucket is busy with what was postponed, in seconds."""
         return self._planned / 1e6
 
     def state(self) -> BucketState:
-        """The bucket as it is now."""
         counts = self._limit.daily is not None
         return BucketState(
             name=self._limit.bucket,
@@ -242,7 +237,6 @@ class DayCursor:
         return None if self._whole.is_used_up else 0
 
     def take(self, count: int = 1) -> None:
-        """Take a message of the day, or several."""
         self._whole.count(count)
 
     def plan(self) -> int:

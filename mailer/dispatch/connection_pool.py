@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
-from mailer.dispatch.backoff import CongestionMonitor
 from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, mask_reader
+from mailer.dispatch.rate_limiter import CongestionMonitor
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.dispatch.write_ahead import WriteAhead
 from mailer.rendering.headers import split_address
 from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
@@ -67,6 +68,7 @@ class ConnectionPool:
     def __init__(
         self,
         queue: DeliveryQueue,
+        write_ahead: WriteAhead,
         relays: Relays,
         scheduler: SendScheduler,
         event_log: EventLog,
@@ -76,6 +78,7 @@ class ConnectionPool:
         stop: threading.Event,
     ) -> None:
         self.queue = queue
+        self.write_ahead = write_ahead
         self.scheduler = scheduler
         self.find_return_path = find_return_path
         self._relays = relays
@@ -84,7 +87,8 @@ class ConnectionPool:
         self._stop_requested = stop
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._on_loop_exception)
-        queue.on_change = self._on_queue_change
+        queue.on_ready = self._distribute
+        write_ahead.on_stop = self._on_stop
         self._connections: set[_PooledConnection] = set()
         self._congestion = {relay.name: CongestionMonitor(relay.throttle) for relay in relays}
         self._is_stopped = False
@@ -97,18 +101,21 @@ class ConnectionPool:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it takes no more work: it was asked not to, or the campaign is paused."""
+        """Return whether it takes no more work: it was asked not to, or the campaign is paused."""
         return self._is_stopped
 
     @property
     def is_taking(self) -> bool:
-        """Whether its connections may take another message."""
         return not (self._is_stopped or self._stop_requested.is_set())
 
     @property
     def is_idle(self) -> bool:
-        """Whether no message is being sent and none waits."""
-        return self.queue.is_empty and all(connection.is_idle for connection in self._connections)
+        """Return whether no message is being sent and none waits."""
+        return (
+            self.queue.is_empty
+            and self.write_ahead.is_empty
+            and all(connection.is_idle for connection in self._connections)
+        )
 
     def tick(self) -> None:
         """Look after everything that has no event of its own: new work, silent servers, idle connections."""
@@ -138,7 +145,7 @@ class ConnectionPool:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.check_timeout(self._loop.time())
-        self.queue.flush()
+        self.write_ahead.flush(self.queue.drain())
         if self._timer is not None:
             self._timer.cancel()
 
@@ -147,7 +154,7 @@ class ConnectionPool:
         if not self._is_stopped:
             self._is_stopped = True
             for connection in tuple(self._connections):
-                connection.close()
+                connection.hang_up()
 
     def abort(self) -> None:
         """Close every connection immediately."""
@@ -187,7 +194,7 @@ class ConnectionPool:
         self._loop.call_soon(self._open_connections)
 
     def wait_for_slot(self, relay: Relay) -> bool:
-        """Whether a message may go over ``relay`` now. If not, connections are woken when it may."""
+        """Return whether a message may go over ``relay`` now. If not, connections are woken when it may."""
         wait = self.scheduler.seconds_until_slot(relay)
         if wait is None:
             self._pause_relay(relay)
@@ -199,21 +206,18 @@ class ConnectionPool:
 
     # --- connections and work
 
-    def _on_queue_change(self) -> None:
-        if self.queue.failure is not None:
-            self._fail(self.queue.failure)
-        elif self.queue.is_stopped:
-            self.stop()
+    def _on_stop(self) -> None:
+        if self.write_ahead.failure is not None:
+            self._fail(self.write_ahead.failure)
         else:
-            self._distribute()
+            self.stop()
 
     def _distribute(self) -> None:
         self._open_connections()
         for connection in tuple(self._connections):
-            connection.wake()
+            connection.look_for_work()
 
     def _open_connections(self) -> None:
-        """Open as many connections as there is work for."""
         while (
             not self._is_stopped
             and len(self._connections) < self._max_connections
@@ -251,13 +255,13 @@ class ConnectionPool:
     def _close_connections_to(self, relay: Relay) -> None:
         for connection in tuple(self._connections):
             if connection.relay is relay:
-                self._loop.call_soon(connection.close)
+                self._loop.call_soon(connection.hang_up)
 
     def _pause_if_no_relay(self) -> bool:
         """Pause the campaign if no relay is left that could work; return whether that is so."""
         reason = self._relays.explain_exhaustion()
         if reason is not None and not self._is_stopped:
-            self.queue.pause_campaign(reason)
+            self.write_ahead.pause_campaign(reason)
         return reason is not None
 
     def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -283,6 +287,7 @@ class _PooledConnection:
         self.served_count = 0
         self._pool = pool
         self._queue = pool.queue
+        self._write_ahead = pool.write_ahead
         self._claims: dict[Hashable, Claim] = {}
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -290,7 +295,7 @@ class _PooledConnection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it could do with work; one that is being opened will be."""
+        """Return whether it could do with work; one that is being opened will be."""
         return not self._claims
 
     def open(self) -> None:
@@ -318,7 +323,7 @@ class _PooledConnection:
             else:
                 connection.wake()
 
-    def wake(self) -> None:
+    def look_for_work(self) -> None:
         if self._connection is not None:
             self._connection.wake()
 
@@ -329,7 +334,7 @@ class _PooledConnection:
         if now - self._idle_since > _IDLE_SECONDS:
             self._connection.close()
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
         if self._connection is not None:
             self._connection.close()
         elif self._task is not None:
@@ -361,13 +366,13 @@ class _PooledConnection:
             self._pool.connection_idle()
         return None
 
-    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
+    def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:
         def answer(may_send: bool) -> None:
             if not may_send:
                 del self._claims[message.key]
-            proceed(may_send)
+            send_message(may_send)
 
-        self._queue.request_send(self._claims[message.key], answer)
+        self._write_ahead.begin(self._claims[message.key], answer)
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         claim = self._claims.pop(message.key)
@@ -376,7 +381,7 @@ class _PooledConnection:
             # It is kept as what the relay said to all, but this reader may have been erased, or will be.
             answer = outcome._replace(text=mask_reader(outcome.text, claim))
         self._pool.relay_answered(self, answer)
-        self._queue.report(claim, outcome)
+        self._write_ahead.end(claim, outcome)
 
     def closed(self, outcome: Outcome | None) -> None:
         self._connection = None

@@ -42,7 +42,7 @@ class LostClaimError(MailerError):
 
 
 class ClaimedSubscriber(NamedTuple):
-    """What a message needs to know about its subscriber: columns of ``Subscriber`` by the same names."""
+    """The data of a subscriber that a message needs: columns of ``Subscriber`` by the same names."""
 
     id: int
     email: str
@@ -75,8 +75,7 @@ _SECTORS, _COUNTRIES = (
 
 class Claim(NamedTuple):
     """A delivery a dispatcher has claimed, with its subscriber, the ``sectors`` they follow and the
-    ``countries`` besides their own, read in the same transaction.
-    """
+    ``countries`` besides their own, read in the same transaction."""
 
     delivery_id: int
     campaign_id: int
@@ -104,7 +103,6 @@ def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
 
 
 def is_sending(campaign_id: int) -> ColumnElement[bool]:
-    """Return the condition that the campaign is sending."""
     return exists().where(col(Campaign.id) == campaign_id, col(Campaign.state) == CampaignState.sending)
 
 
@@ -155,7 +153,6 @@ def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
 
 
 def _split_row(row: Row[Any]) -> tuple[Any, ...]:
-    """Split a row into the delivery's columns and the subscriber's."""
     return *row[:_DELIVERY_COLUMN_COUNT], row[_DELIVERY_COLUMN_COUNT:]
 
 
@@ -240,8 +237,7 @@ def make_state_update(
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """The deliveries of one campaign by state. ``queued`` includes those a dispatcher has claimed but not
-    started to send.
-    """
+    started to send."""
 
     audience: int
     sent: int = 0
@@ -258,16 +254,16 @@ class Counts:
 
     @property
     def balances(self) -> bool:
-        """Whether the closing equation holds. If it does not, another program has changed the ledger."""
+        """Return whether the closing equation holds. If it does not, another program has changed the
+        ledger."""
         return self.audience == self.settled + self.still_to_do
 
     @property
     def settled(self) -> int:
-        """How many need no more work from a dispatcher."""
+        """Return how many need no more work from a dispatcher."""
         return self.sent + self.rejected + self.failed + self.suppressed + self.in_doubt
 
     def as_dict(self) -> dict[str, int]:
-        """Return the numbers by name, as JSON shows them."""
         return asdict(self)
 
     def equation(self) -> str:
@@ -280,7 +276,6 @@ class Counts:
 
 
 def count_deliveries(connection: Connection, campaign_id: int) -> Counts:
-    """Count the deliveries of a campaign by state."""
     audience = connection.scalar(select(col(Campaign.audience)).where(col(Campaign.id) == campaign_id)) or 0
     grouped = (
         select(col(Delivery.state), func.count())
@@ -306,11 +301,9 @@ class RunningCounts:
         self._added: Counter[DeliveryState] = Counter()
 
     def add(self, state: DeliveryState) -> None:
-        """Count a delivery that was queued and is in ``state`` now."""
         self._added[state] += 1
 
     def current(self) -> Counts:
-        """Return the counts as they are now."""
         added = {state.value: getattr(self._before, state) + n for state, n in self._added.items()}
         queued = max(0, self._before.queued - self._added.total())
         return replace(self._before, queued=queued, **added)

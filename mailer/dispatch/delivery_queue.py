@@ -1,9 +1,4 @@
-"""The deliveries of one run: claimed ahead, given out as messages, and recorded in the ledger.
-
-Everything that happens in one turn of the event loop is one commit. A commit that waits for the disk costs
-more than a message. All connections that became ready together share one: it carries how their last messages
-ended and which deliveries start next. No message body is sent before it.
-"""
+"""The deliveries of one run: claimed ahead, and given out as messages, built ahead if signing takes long."""
 
 import asyncio
 import time
@@ -11,17 +6,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.database.models import DeliveryState
-from mailer.dispatch.batch_writer import Transition
-from mailer.dispatch.deliveries import Claim, RunningCounts
-from mailer.dispatch.event_log import EventLog, mask_reader
+from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.safeguards import CircuitBreaker
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.dispatch.write_ahead import WriteAhead
 from mailer.errors import MailerError
 from mailer.smtp.dkim import DkimSigner
 from mailer.smtp.interfaces import SmtpError
@@ -64,7 +55,7 @@ class MessagePrefetcher:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether :meth:`prefetch` does anything."""
+        """Return whether :meth:`prefetch` does anything."""
         return self._pool is not None
 
     def prefetch(self, claim: Claim) -> None:
@@ -94,7 +85,6 @@ class MessagePrefetcher:
         return message.result()
 
     def discard(self, claim: Claim) -> None:
-        """Discard what was started for the delivery of ``claim``."""
         _, message = self._pending.pop(claim.delivery_id, (None, None))
         if message is not None:
             message.cancel()
@@ -134,42 +124,20 @@ are spread over all machines."""
 _PREFETCH_COUNT = 64
 """Messages built ahead where signing takes long: 4 MB of the largest."""
 
-_COUNTED_STATES = {
-    Verdict.sent: DeliveryState.sent,
-    Verdict.rejected: DeliveryState.rejected,
-    Verdict.failed: DeliveryState.failed,
-    Verdict.in_doubt: DeliveryState.in_doubt,
-    Verdict.deferred: DeliveryState.deferred,
-}
-
 
 class DeliveryQueue:
-    """The deliveries of one run, for the thread of its event loop.
+    """The deliveries that one run has claimed ahead, given out as messages. For the thread of its event loop.
 
-    ``on_change`` is called when there is more to send, and when the queue has stopped: because the campaign
-    was paused (``is_stopped``) or the ledger cannot be written (``failure``). ``on_refused`` is called when
-    the ledger did not take something as ours, which may mean that we were taken for dead. ``find_stories``
-    says which stories the message of a claim contains, encoded for the ledger; None if they are the same for
-    all readers.
+    ``on_ready`` is called when a delivery that had to wait can be sent.
     """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        scheduler: SendScheduler,
-        prefetcher: MessagePrefetcher,
-        breaker: CircuitBreaker,
-        counts: RunningCounts,
-        event_log: EventLog,
-        find_stories: Callable[[Claim], str] | None = None,
+        self, ledger: Ledger, scheduler: SendScheduler, prefetcher: MessagePrefetcher, write_ahead: WriteAhead
     ) -> None:
         self._ledger = ledger
         self._scheduler = scheduler
         self._prefetcher = prefetcher
-        self._breaker = breaker
-        self._counts = counts
-        self._event_log = event_log
-        self._find_stories = find_stories
+        self._write_ahead = write_ahead
         self._loop = asyncio.get_running_loop()
         # Not where a rate is set: a message built long ahead would carry the time it was built.
         self._prefetches = prefetcher.is_enabled and scheduler.is_unlimited
@@ -177,43 +145,30 @@ class DeliveryQueue:
         self._waiting: dict[int, tuple[Claim, asyncio.TimerHandle]] = {}
         self._limit = _MIN_CLAIM
         self._claimed_at = float("-inf")
-        self._ended: list[tuple[Claim, Outcome]] = []
-        self._starting: list[_Start] = []
-        # Where other dispatchers took us for dead, we may have claimed again what we are still sending.
-        self._in_flight: dict[int, Claim] = {}
-        self._returned: list[Transition] = []
-        self._is_commit_scheduled = False
-        self.on_change: Callable[[], None] = _ignore
-        self.on_refused: Callable[[], None] = _ignore
-        self.is_stopped = False
-        """Whether the campaign was paused by this run."""
-        self.failure: Exception | None = None
-        """Why nothing more can be recorded, if so. What is not on record stays as the ledger last had it."""
+        self.on_ready: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        """How many deliveries are ready to be sent."""
+        """Return how many deliveries are ready to be sent."""
         return len(self._ready)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is claimed and not given out, and nothing is still to be recorded."""
-        return not (self._ready or self._waiting or self._ended or self._starting or self._returned)
-
-    # --- out: what to send
+        """Return whether nothing is claimed and not given out."""
+        return not (self._ready or self._waiting)
 
     def refill(self) -> bool:
         """Claim more deliveries if none is ready; return whether some are ready now."""
-        if not self._ready and self.failure is None:
+        if not self._ready and self._write_ahead.failure is None:
             now = time.monotonic()
             quick = now - self._claimed_at < _CLAIM_SECONDS
             self._limit = min(2 * self._limit, _MAX_CLAIM) if quick else max(self._limit // 2, _MIN_CLAIM)
             self._claimed_at = now
             # Record pending outcomes before claiming more.
-            self._commit()
+            self._write_ahead.commit()
             try:
                 self._add_claims(self._ledger.claim(self._limit))
             except (SQLAlchemyError, LedgerUnreachableError) as error:
-                self._fail(error)
+                self._write_ahead.fail(error)
         return bool(self._ready)
 
     def pop(self) -> Claim:
@@ -224,12 +179,22 @@ class DeliveryQueue:
         return claim
 
     def build(self, claim: Claim) -> bytes | None:
-        """Build the message of ``claim``; None if it cannot be built, which is reported."""
+        """Build the message of ``claim``; None if it cannot be built, which is recorded."""
         try:
             return self._prefetcher.get(claim)
         except Exception as error:  # one message must not end the campaign for everybody
-            self.report(claim, Outcome(Verdict.failed, Stage.build, text=_describe_error(error)))
+            outcome = Outcome(Verdict.failed, Stage.build, text=_describe_error(error))
+            self._write_ahead.end(claim, outcome)
             return None
+
+    def drain(self) -> list[Claim]:
+        """Give up everything that is claimed and not given out, and return it."""
+        for _, handle in self._waiting.values():
+            handle.cancel()
+        claims = [*self._ready, *(claim for claim, _ in self._waiting.values())]
+        self._ready.clear()
+        self._waiting.clear()
+        return claims
 
     def _add_claims(self, claims: Sequence[Claim]) -> None:
         schedule = self._scheduler.schedule(claims, self._ledger.now())
@@ -246,130 +211,8 @@ class DeliveryQueue:
     def _make_ready(self, claim: Claim) -> None:
         del self._waiting[id(claim)]
         self._ready.append(claim)
-        self.on_change()
-
-    # --- in: what happened
-
-    def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
-        """Mark the delivery as in doubt with the next commit; ``proceed`` is then told whether to send it."""
-        if (started := self._in_flight.get(claim.delivery_id)) is not None:
-            self._return_second_claim(claim, started)
-            self._loop.call_soon(proceed, False)
-        else:
-            self._in_flight[claim.delivery_id] = claim
-            self._starting.append(_Start(claim, proceed))
-        self._schedule_commit()
-
-    def report(self, claim: Claim, outcome: Outcome) -> None:
-        """Record how the delivery ended with the next commit."""
-        started = self._in_flight.get(claim.delivery_id)
-        if started is not None and started is not claim:
-            # Of this claim nothing was sent.
-            self._return_second_claim(claim, started)
-        else:
-            self._in_flight.pop(claim.delivery_id, None)
-            self._ended.append((claim, outcome))
-        self._schedule_commit()
-
-    def _return_second_claim(self, claim: Claim, started: Claim) -> None:
-        """Give back what we claimed again while we were sending it, so that the reply we wait for finds it in
-        the queue."""
-        # With the same number it was claimed before the other started, which made it the same claim.
-        if claim.attempts != started.attempts:
-            back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)
-            self._returned.append(back)
-
-    def pause_campaign(self, reason: str) -> None:
-        """Pause the campaign for a reason that a person has to deal with, and stop."""
-        self._ledger.pause(reason)
-        self._stop(reason)
-
-    def flush(self) -> None:
-        """Record everything, and put what is left back in the queue of the ledger."""
-        for claim, handle in self._waiting.values():
-            handle.cancel()
-            self._ready.append(claim)
-        self._returned += [Transition(claim.delivery_id, DeliveryState.queued) for claim in self._ready]
-        self._ready.clear()
-        self._waiting.clear()
-        while self.failure is None and (self._ended or self._starting or self._returned):
-            self._commit()
-
-    def _schedule_commit(self) -> None:
-        if not self._is_commit_scheduled:
-            self._is_commit_scheduled = True
-            self._loop.call_soon(self._commit)
-
-    def _commit(self) -> None:
-        self._is_commit_scheduled = False
-        ended, starting, returned = self._ended, self._starting, self._returned
-        if self.failure is not None or not (ended or starting or returned):
-            return
-        self._ended, self._starting, self._returned = [], [], []
-        numbers = [start.claim.delivery_id for start in starting]
-        stories = self._list_stories(starting)
-        try:
-            batch = self._ledger.make_batch(ended, starting=numbers, stories=stories, returned=returned)
-            result = self._ledger.record(batch)
-        except LedgerUnreachableError as error:
-            self._fail(error)
-            return
-        if result.lost or result.late or len(result.started) < len(starting):
-            self._report_refusal()
-        for claim, proceed in starting:
-            may_send = claim.delivery_id in result.started
-            if not may_send:
-                # Paused, or the subscriber has left: the next claim checks both again.
-                del self._in_flight[claim.delivery_id]
-                self._returned.append(Transition(claim.delivery_id, DeliveryState.queued))
-                self._schedule_commit()
-            proceed(may_send)
-        for claim, outcome in ended:
-            if claim.delivery_id in result.late:
-                # The reader may have been erased: the ledger knows, and has the server's words if not.
-                self._on_recorded(claim, outcome._replace(text=""))
-            elif claim.delivery_id not in result.lost:
-                self._on_recorded(claim, outcome)
-
-    def _list_stories(self, starting: "Sequence[_Start]") -> dict[int, str]:
-        find = self._find_stories
-        return {} if find is None else {start.claim.delivery_id: find(start.claim) for start in starting}
-
-    def _report_refusal(self) -> None:
-        try:
-            self.on_refused()
-        except SQLAlchemyError as error:
-            self._fail(error)
-
-    def _on_recorded(self, claim: Claim, outcome: Outcome) -> None:
-        if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
-            self._counts.add(state)
-        if outcome.verdict is not Verdict.sent:
-            self._event_log.delivery_not_sent(claim, outcome)
-        if suspects := self._breaker.record(claim.delivery_id, outcome, attempts=claim.attempts):
-            reason = mask_reader(self._breaker.reason, claim)
-            self._ledger.pause_and_requeue(suspects, reason)
-            self._stop(reason)
-
-    def _stop(self, reason: str) -> None:
-        self._event_log.campaign_paused(self._ledger.campaign_id, reason)
-        self.is_stopped = True
-        self.on_change()
-
-    def _fail(self, error: Exception) -> None:
-        self.failure = error
-        self.on_change()
-
-
-class _Start(NamedTuple):
-    """A delivery that waits for leave to be sent."""
-
-    claim: Claim
-    proceed: Callable[[bool], None]
-
-
-def _ignore() -> None:
-    """What a queue calls that nobody listens to yet."""
+        if self.on_ready is not None:
+            self.on_ready()
 
 
 def _describe_error(error: Exception) -> str:

@@ -28,6 +28,7 @@ from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.safeguards import CircuitBreaker, mark_dead_addresses
 from mailer.dispatch.scheduler import SendingWindows, SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
+from mailer.dispatch.write_ahead import WriteAhead
 from mailer.oauth.sign_in import list_sign_ins
 from mailer.providers.provider_directory import ProviderDirectory, make_provider_limits
 from mailer.rendering.message import envelope_sender, sender_address
@@ -186,22 +187,14 @@ class _Run:
     async def run(
         self, on_progress: Callable[[Counts], None] | None, stop: threading.Event, *, wait: bool
     ) -> None:
-        """Work until there is a reason to end."""
         counts = RunningCounts(self.count())
         scheduler = self._make_scheduler()
-        queue = DeliveryQueue(
-            self.ledger,
-            scheduler,
-            self.prefetcher,
-            self._make_breaker(),
-            counts,
-            self.event_log,
-            self.find_stories,
-        )
+        write_ahead = WriteAhead(self.ledger, self._make_breaker(), counts, self.event_log, self.find_stories)
         # Not ten seconds later: until we are registered again, nothing is sent.
-        queue.on_refused = self.presence.send_heartbeat
+        write_ahead.on_refused = self.presence.send_heartbeat
         pool = ConnectionPool(
-            queue,
+            DeliveryQueue(self.ledger, scheduler, self.prefetcher, write_ahead),
+            write_ahead,
             self.relays,
             scheduler,
             self.event_log,
@@ -298,7 +291,6 @@ class _Run:
         )
 
     def rescue(self) -> None:
-        """Take over the deliveries of dead dispatchers."""
         if dead := self.presence.find_dead():
             try:
                 self.ledger.rescue(dead)
@@ -310,8 +302,8 @@ class _Run:
             self.presence.remove(dead)
 
     def has_work(self, pool: ConnectionPool, *, later: bool) -> bool:
-        """Whether the campaign is sending and some dispatcher, here or elsewhere, has something to do for it
-        now.
+        """Return whether the campaign is sending and some dispatcher, here or elsewhere, has something to do
+        for it now.
 
         With ``later``, a deferred delivery that is not yet due counts too.
         """
@@ -334,7 +326,6 @@ class _Run:
             return all(connection.execute(found).one())
 
     def count(self) -> Counts:
-        """Count the deliveries."""
         with self._reading() as connection:
             return count_deliveries(connection, self.campaign_id)
 

@@ -46,7 +46,7 @@ _Limits = tuple[BucketLimit, ...]
 
 
 class _LimitsByDomain(dict[str, _Limits]):
-    """What domains count with, as addresses spell them; each is found once."""
+    """The limits that domains count with, as addresses spell them; each is found once."""
 
     def __init__(self, find: Callable[[str], _Limits]) -> None:
         self._find = find
@@ -120,11 +120,12 @@ class DomainRateLimiter:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether neither a domain nor a provider has a rate."""
+        """Return whether neither a domain nor a provider has a rate."""
         return not self._rates and self._default_rate is None and self._directory is None
 
     def reserve(self, addresses: Sequence[str]) -> list[Slot]:
-        """When each of ``addresses`` may get its message, in the same order; at most one transaction."""
+        """Return when each of ``addresses`` may get its message, in the same order; at most one
+        transaction."""
         slots = [NO_DELAY] * len(addresses)
         if self.is_unlimited:
             return slots
@@ -178,7 +179,6 @@ class DomainRateLimiter:
         }
 
     def _find_all_limits(self, addresses: Sequence[str]) -> list[_Limits]:
-        """What each of the addresses counts with."""
         if self._directory is not None and self._directory.refresh():
             self._reset_limits()
         limits = self._limits
@@ -242,7 +242,7 @@ def _find_interval(rate: float) -> timedelta:
 
 
 def _count_by_bucket(groups: Mapping[_Limits, int]) -> Mapping[str, int]:
-    """How many messages of a batch want a slot of each bucket."""
+    """Return how many messages of a batch want a slot of each bucket."""
     wanted = Counter[str]()
     for group, count in groups.items():
         for each in group:

@@ -26,29 +26,19 @@ from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
 
 
 class RunOutcome(StrEnum):
-    """How a run ended."""
+    """Ends of a run."""
 
     finished = "finished"
-    """Nothing is left to do."""
-
     waiting = "waiting"
-    """Only deferred deliveries are left; ``next_try`` says when the first of them is due."""
-
     paused = "paused"
-    """A person, or a problem with the relay, paused the campaign; ``reason`` says which."""
-
     cancelled = "cancelled"
-    """A person cancelled it."""
-
     stopped = "stopped"
-    """This run was asked to stop; the campaign is still sending and can be continued."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """How a run ended: the outcome, the campaign's state and why, when a deferred delivery is due, and the
-    counts.
-    """
+    """The end of a run: the outcome, the campaign's state and why, when a deferred delivery is due, and the
+    counts."""
 
     outcome: RunOutcome
     state: CampaignState
@@ -58,7 +48,7 @@ class RunResult:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has to do something before the campaign can go on."""
+        """Return whether a person has to do something before the campaign can go on."""
         return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
 
 
@@ -165,7 +155,6 @@ class EventLog:
         self._write("info", "run_started", campaign=campaign_id, **counts.as_dict(), **facts)
 
     def run_ended(self, campaign_id: int, result: RunResult) -> None:
-        """Log that a dispatcher has ended its work on a campaign."""
         self._write(
             "info",
             "run_ended",
@@ -237,8 +226,7 @@ def mask_addresses(text: str) -> str:
 
 def mask_reader(text: str, claim: Claim) -> str:
     """Return ``text`` with ``<…>`` in place of the addresses and the name of the reader of ``claim``. Other
-    addresses stay: an operator needs to know which sender a relay refuses.
-    """
+    addresses stay: an operator needs to know which sender a relay refuses."""
     reader = claim.subscriber
     found = {word for word in (reader.email, reader.envelope, reader.name) if len(word) >= _MIN_LOCAL_PART}
     spellings = "|".join(re.escape(word) for word in sorted(found))
@@ -252,8 +240,7 @@ def _open_private(path: str, flags: int) -> int:
 
 def mask_recipient(text: str, *addresses: str) -> str:
     """``words`` with every address masked, and the local parts of ``addresses`` where they stand alone:
-    "mailbox mei.lin is full".
-    """
+    "mailbox mei.lin is full"."""
     masked = mask_addresses(text)
     for local in {address.rpartition("@")[0] for address in addresses}:
         if len(local) >= _MIN_LOCAL_PART:

@@ -74,7 +74,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobHandlers:
-    """What the job queue calls, from its own threads.
+    """The functions that the job queue calls, from its own threads.
 
     ``run_campaign`` sends a campaign until nothing is left to do now, or returns immediately if this process
     is not to. ``run_tick`` looks after what has no job, once a minute on one of all machines.
@@ -107,7 +107,7 @@ _ENQUEUE = text(
 
 
 def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
-    """Whether a job for the campaign waits or is being run."""
+    """Return whether a job for the campaign waits or is being run."""
     return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
 
 
@@ -119,8 +119,7 @@ _FIND = text(
 
 def prepare_job_queue(engine: Engine) -> bool:
     """Create the job queue's tables if they are missing; False if there can be none (SQLite, or the package
-    is not installed).
-    """
+    is not installed)."""
     with engine.begin() as connection:
         return create_job_tables(connection)
 

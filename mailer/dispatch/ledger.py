@@ -21,7 +21,6 @@ from sqlmodel import col
 from locales.phrase import gettext_noop
 from mailer.database.engine import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
-from mailer.dispatch.backoff import compute_backoff
 from mailer.dispatch.batch_writer import Batch, BatchResult, Transition, open_batch_writer
 from mailer.dispatch.deliveries import (
     Claim,
@@ -33,13 +32,16 @@ from mailer.dispatch.deliveries import (
     read_claims,
     select_due,
 )
-from mailer.dispatch.safeguards import CampaignProgress, read_canary
+from mailer.dispatch.safeguards import CanaryProgress, read_canary
 from mailer.errors import MailerError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.models import Status, Subscriber
 
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0)
+_MIN_DELAY = timedelta(seconds=30)
+_INITIAL_DELAY = timedelta(minutes=5)
+_MAX_DELAY = timedelta(hours=4)
 _BEGUN_STAGES = frozenset({Stage.body, Stage.dot})
 CRASH_REASON = gettext_noop("The dispatcher stopped before the server's reply was recorded.")
 """The reason of a delivery in doubt that a dead dispatcher left."""
@@ -80,7 +82,8 @@ _CLAIM = make_state_update(
 
 @dataclass(frozen=True, kw_only=True)
 class RescueResult:
-    """What dead dispatchers left: ``queued`` were never sent or are sent again, ``in_doubt`` are held."""
+    """The deliveries that dead dispatchers left: ``queued`` were never sent or are sent again, ``in_doubt``
+    are held."""
 
     queued: int = 0
     in_doubt: int = 0
@@ -117,11 +120,9 @@ class Ledger:
         self._select_due = select_due(campaign_id)
 
     def now(self) -> datetime:
-        """Return the database's time."""
         return self._now()
 
     def close(self) -> None:
-        """Release the connection it writes through."""
         self._writer.close()
 
     def claim(self, limit: int) -> list[Claim]:
@@ -153,21 +154,24 @@ class Ledger:
         A delivery that is not in ``started`` of the result must not be sent: the campaign is no longer
         sending, the subscriber has left, or the delivery is no longer ours. A database that is busy or
         restarting is waited for, because an outcome that is known but not recorded would leave the delivery
-        in doubt.
+        in doubt. That takes up to 3.6 seconds, in which the event loop stands still: what its connections
+        hear meanwhile could not be recorded either.
 
         Raises:
             LedgerUnreachableError: the database failed; how much of the batch was recorded is not known.
         """
-        for turn, pause in enumerate((*_RECORD_RETRY_DELAYS, None)):
+        failures = 0
+        while True:
             try:
-                written = self._writer.write(batch, self._now(), again=turn > 0)
-                # When written again, what was written the first time no longer counts as ours.
-                return written if turn == 0 else BatchResult(started=written.started)
+                written = self._writer.write(batch, self._now(), again=failures > 0)
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-                if pause is None or not _is_temporary(error):
+                if failures == len(_RECORD_RETRY_DELAYS) or not _is_temporary(error):
                     raise LedgerUnreachableError(error) from error
-                time.sleep(pause)
-        raise AssertionError  # the last turn raises
+                time.sleep(_RECORD_RETRY_DELAYS[failures])
+                failures += 1
+            else:
+                # When written again, what was written the first time no longer counts as ours.
+                return BatchResult(started=written.started) if failures else written
 
     def make_batch(
         self,
@@ -329,11 +333,11 @@ class Ledger:
         row = connection.execute(statement).one()
         return Campaign(**row._mapping)
 
-    def _read_progress(self, connection: Connection) -> CampaignProgress:
+    def _read_progress(self, connection: Connection) -> CanaryProgress:
         held = (col(Delivery.campaign_id) == self.campaign_id, col(Delivery.owner).is_not(None))
         by_state = select(col(Delivery.state), func.count()).where(*held).group_by(col(Delivery.state))
         in_hand: dict[DeliveryState, int] = {row[0]: row[1] for row in connection.execute(by_state)}
-        return CampaignProgress(
+        return CanaryProgress(
             counts=count_deliveries(connection, self.campaign_id),
             claimed=in_hand.get(DeliveryState.claimed, 0),
             in_flight=in_hand.get(DeliveryState.in_doubt, 0),
@@ -364,13 +368,23 @@ class Ledger:
         return Transition(claim.delivery_id, DeliveryState.deferred, True, tuple(values))
 
 
+def compute_backoff(deferrals: int, random_: random.Random) -> timedelta:
+    """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours.
+
+    Full jitter keeps recipients that were deferred together from being retried together.
+    """
+    doublings: int = 2 ** min(deferrals, 10)
+    ceiling = min(_INITIAL_DELAY * doublings, _MAX_DELAY)
+    return max(_MIN_DELAY, ceiling * random_.random())
+
+
 def is_deadlock(error: OperationalError) -> bool:
-    """Whether PostgreSQL ended this transaction because it and another waited for each other."""
+    """Return whether PostgreSQL ended this transaction because it and another waited for each other."""
     return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether waiting can help: a constraint that is violated stays so."""
+    """Return whether waiting can help: a constraint that is violated stays so."""
     return not isinstance(error, sqlite3.IntegrityError)
 
 

@@ -201,15 +201,15 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True)
 class MergedDeliveries:
-    """What becomes of deliveries that wait, by number: ``moved`` go to the one who is kept, ``dropped`` are
-    not sent, because that person has the edition or gets it by the other delivery."""
+    """The deliveries that wait, by number: ``moved`` go to the one who is kept, ``dropped`` are not sent,
+    because that person has the edition or gets it by the other delivery."""
 
     moved: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
 
 
 def plan_deliveries(connection: Connection, kept_id: int, merged_id: int) -> MergedDeliveries:
-    """What :func:`merge_deliveries` would do. Writes nothing."""
+    """Return what :func:`merge_deliveries` would do. Writes nothing."""
     rows = _read_rows(connection, (kept_id, merged_id))
     theirs = [row for row in rows if row.subscriber_id == merged_id]
     own = [row for row in rows if row.subscriber_id == kept_id]
@@ -290,8 +290,8 @@ def _read_rows(connection: Connection, subscribers: Sequence[int]) -> list[_Row]
 
 
 def _reaches(rows: Iterable[_Row], waiting: _Row) -> bool:
-    """Whether one of ``rows`` has brought the edition that is ``waiting``, or may yet bring it. A campaign
-    that goes to those who have it already asks about itself alone."""
+    """Return whether one of ``rows`` has brought the edition that is ``waiting``, or may yet bring it. A
+    campaign that goes to those who have it already asks about itself alone."""
     return any(
         (row.may_have_arrived or row.waits)
         and (row.campaign_id == waiting.campaign_id or (row.edition == waiting.edition and not waiting.again))

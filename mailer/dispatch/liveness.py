@@ -141,7 +141,7 @@ class Presence:
         return self._is_silent(name, now)
 
     def _is_lost(self, name: str, now: datetime) -> bool:
-        """Whether an owner without a row is dead. Its host is unknown: only a lock that is held proves
+        """Return whether an owner without a row is dead. Its host is unknown: only a lock that is held proves
         something."""
         with contextlib.suppress(FileNotFoundError):
             if not _is_unlocked(self._path_of(name)):
@@ -182,7 +182,7 @@ class Presence:
 
 
 def _is_unlocked(path: Path) -> bool:
-    """Whether no process holds the lock on ``path``."""
+    """Return whether no process holds the lock on ``path``."""
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -60,7 +60,7 @@ class PostfixLogError(MailerError):
 
 
 class RelayStatus(StrEnum):
-    """How far the relay got with a message, according to its log."""
+    """Stages that the relay reached with a message, according to its log."""
 
     began = "began"
     """Its header arrived. The log does not say yet whether the rest did."""
@@ -87,7 +87,7 @@ _STATUSES = {b"bounced": RelayStatus.bounced, b"sent": RelayStatus.delivered}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedMessage:
-    """What a log says about one message."""
+    """One message according to a log."""
 
     queue_id: str
     status: RelayStatus
@@ -95,7 +95,7 @@ class LoggedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class PostfixLog:
-    """What was found in a log: messages by Message-ID, and the times of its first and last line.
+    """The findings in a log: messages by Message-ID, and the times of its first and last line.
 
     ``open_since`` is the start of the oldest session that has not ended by the end of the log. Times are
     aware, and None if there are none.
@@ -108,8 +108,7 @@ class PostfixLog:
 
     def covers(self, start: datetime, end: datetime) -> bool:
         """Return whether a message sent between ``start`` and ``end`` must be in the log: the log begins by
-        ``start``, continues past ``end``, and the sessions of that time have ended.
-        """
+        ``start``, continues past ``end``, and the sessions of that time have ended."""
         if self.first is None or self.last is None:
             return False
         return self.first <= start and end <= self.last and (self.open_since is None or self.open_since > end)
@@ -284,7 +283,6 @@ class _LogParser:
                 self._parse_entry(moment, found["program"], found["process"], found["words"])
 
     def finish(self) -> PostfixLog:
-        """Return what was found."""
         open_since = min((session.since for session in self._sessions.values()), default=None)
         return PostfixLog(messages=self._messages, first=self._first, last=self._last, open_since=open_since)
 

@@ -1,10 +1,11 @@
-"""Rates that all machines share, and limits by the day.
+"""Rates that all machines share, limits by the day, and slowing down for a relay that asks for it.
 
 Each rate has a **bucket**, a row of the database that holds the next free slot. Taking a slot moves that time
 on for all machines. The database's clock decides; between two reads of it a dispatcher goes by its own
 monotonic clock. For one thread.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from mailer.database.engine import Clock, read_clock
 from mailer.database.models import RateBucket
 from mailer.dispatch.buckets import BucketState, lock_buckets, save_buckets
 from mailer.settings import WarmUpSettings
+from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
 from mailer.utc import format_utc
 
 # Slots are taken in blocks of this many seconds, so that a high rate costs ten transactions a second, not
@@ -39,25 +41,23 @@ _NO_LIMIT = 10**9
 
 
 def campaign_bucket(campaign_id: int) -> str:
-    """Return the name of the bucket of a campaign's rate."""
     return f"campaign:{campaign_id}"
 
 
 def relay_bucket(name: str) -> str:
-    """Return the name of the bucket of a relay's rate."""
     return f"relay:{name}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DailyLimitReached:
-    """Why there is no slot: ``limit`` messages were allowed today (UTC); the next come ``until`` (UTC)."""
+    """The reason for having no slot: ``limit`` messages were allowed today (UTC); the next come ``until``
+    (UTC)."""
 
     limit: int
     until: datetime
 
     @property
     def reason(self) -> str:
-        """The same, for people."""
         return gettext_noop(
             "The warm-up allows %(limit)s messages today; the rest are sent after midnight (%(time)s)."
         ) % {"limit": f"{self.limit:,}", "time": format_utc(self.until)}
@@ -110,7 +110,7 @@ class RateLimiter:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether this limiter never makes anything wait."""
+        """Return whether this limiter never makes anything wait."""
         return self._rate is None and self._day_limit is None
 
     def acquire(self) -> float | None:
@@ -167,7 +167,7 @@ class RateLimiter:
 
     @property
     def _max_ahead(self) -> timedelta:
-        """How far ahead a bucket may be taken and still be believed."""
+        """Return how far ahead a bucket may be taken and still be believed."""
         block = max(_BLOCK_SECONDS, self._interval)
         return timedelta(seconds=_CLOCK_SLACK + _MAX_BLOCKS_AHEAD * block)
 
@@ -195,3 +195,104 @@ class RateLimiter:
 
 def _midnight_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
+
+
+_INITIAL_INTERVAL = 0.05
+_MAX_INTERVAL = 10.0
+# Complaints within this many seconds are one complaint: they answer messages that were already on their way.
+_DEBOUNCE_SECONDS = 5.0
+# The brake loosens by a tenth a minute.
+_RECOVERY_PER_MINUTE = 0.9
+
+
+class AdaptiveThrottle:
+    """Spaces out the messages of this process: the interval doubles whenever a relay asks to slow down."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._interval = 0.0
+        self._slowed_at = float("-inf")
+        self._next = float("-inf")
+
+    @property
+    def interval(self) -> float:
+        return self._interval_at(self._monotonic()) if self._interval else 0.0
+
+    def slow_down(self, longest: float = _MAX_INTERVAL) -> None:
+        """Double the interval, once for requests that come together, up to ``longest`` seconds."""
+        now = self._monotonic()
+        if now - self._slowed_at < _DEBOUNCE_SECONDS:
+            return
+        loosened = self._interval_at(now)
+        self._interval = max(loosened, min(max(loosened * 2, _INITIAL_INTERVAL), longest))
+        self._slowed_at = now
+
+    def acquire(self) -> float:
+        """Take the next slot; return how many seconds from now it is."""
+        if self._interval == 0:
+            return 0.0
+        now = self._monotonic()
+        turn = max(now, self._next)
+        self._next = turn + self._interval_at(now)
+        return turn - now
+
+    def _interval_at(self, now: float) -> float:
+        if self._interval == 0:
+            return 0.0
+        distance: float = self._interval * _RECOVERY_PER_MINUTE ** ((now - self._slowed_at) / 60)
+        return distance if distance > _INITIAL_INTERVAL / 10 else 0.0
+
+
+# Some dozens of replies tell a trend from chance, and a tired relay is noticed within seconds.
+_CONGESTION_SAMPLE = 50
+# One in five: greylisting, full mailboxes and busy servers of some recipients make a few in a hundred.
+_CONGESTION_SHARE = 0.2
+# What a server defers without mentioning the rate may not be caused by it. Such a server still gets a message
+# a second, not one in ten seconds as when it asks for less.
+_CONGESTION_MAX_INTERVAL = 1.0
+_GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+
+
+class CongestionMonitor:
+    """Slows down when a relay defers more and more messages.
+
+    When it has deferred more than a fifth of the last 50, the interval doubles and counting starts again, so
+    only later replies can double it further. The interval shrinks by a tenth a minute. A relay that has
+    recovered is back at full rate within minutes, and one at its limit is tested once in several minutes, so
+    the rate does not oscillate.
+    """
+
+    def __init__(self, throttle: AdaptiveThrottle) -> None:
+        self._throttle = throttle
+        self._recent: deque[bool] = deque(maxlen=_CONGESTION_SAMPLE)
+        self._congested = 0
+
+    @property
+    def share(self) -> float:
+        """The share of deferrals among the replies that count now."""
+        return self._congested / _CONGESTION_SAMPLE
+
+    def record(self, outcome: Outcome) -> None:
+        """Record an outcome; slow down if it asks for that, or is one deferral too many."""
+        if outcome.slow_down:
+            self._throttle.slow_down()
+        is_congested = outcome.verdict is not Verdict.sent and _is_congested(outcome)
+        if len(self._recent) == _CONGESTION_SAMPLE:
+            self._congested -= self._recent[0]
+        self._recent.append(is_congested)
+        self._congested += is_congested
+        if self._congested > _CONGESTION_SHARE * _CONGESTION_SAMPLE:
+            self._throttle.slow_down(_CONGESTION_MAX_INTERVAL)
+            self._recent.clear()
+            self._congested = 0
+
+
+def _is_congested(outcome: Outcome) -> bool:
+    """Return whether the server deferred the message for reasons that may be its own."""
+    if outcome.code is None or not 400 <= outcome.code <= 499:
+        return False
+    # Not a full mailbox (x.2.x), and not a server that greylists or says when to retry: a lower rate would
+    # not help.
+    is_mailbox_full = find_enhanced_code(outcome.code, outcome.text).startswith("4.2.2")
+    has_time = outcome.retry_after is not None
+    return not (is_mailbox_full or has_time or _GREYLISTED.search(outcome.text))

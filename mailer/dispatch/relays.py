@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from locales.phrase import gettext_noop
-from mailer.dispatch.backoff import AdaptiveThrottle, BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.rate_limiter import AdaptiveThrottle
 from mailer.dispatch.sending_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
@@ -34,6 +34,62 @@ _FAILED = gettext_noop("relay %(relay)s failed %(times)s times in a row: %(reaso
 TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackoffPolicy:
+    """The policy of connecting again after failures. Times are in seconds.
+
+    The delay after the first failure is ``initial_delay``; it doubles up to ``max_delay``. After
+    ``max_failures`` in a row, with no message accepted in between, the relay is quarantined.
+    """
+
+    max_failures: int = 5
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
+
+
+class ConnectionBackoff:
+    """The failures of all connections of one dispatcher to a relay, taken together."""
+
+    def __init__(self, policy: BackoffPolicy, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
+        self._monotonic = monotonic
+        self._not_before = float("-inf")
+        self.failures = 0
+        self._counted = 0
+        self.epoch = 0
+        """Increases with every failure. A connection remembers the epoch it was opened in."""
+
+    def reset(self) -> None:
+        """Forget the failures: the server works."""
+        self.failures = self._counted = 0
+
+    def report_failure(
+        self, epoch: int, *, retry_after: timedelta | None = None, is_ours: bool = False
+    ) -> bool:
+        """Count the failure of a connection of ``epoch``; return whether it is one too many.
+
+        One that ``is_ours`` says nothing about the server: it makes us wait, and is never one too many.
+
+        Connections that were open at the same time and fail together count as one failure. If the server
+        asked for a longer delay in ``retry_after``, that is kept.
+        """
+        if epoch != self.epoch:
+            return False
+        self.epoch += 1
+        self.failures += 1
+        self._counted += not is_ours
+        doublings: int = 2 ** min(self.failures - 1, 30)
+        wait = min(self._policy.initial_delay * doublings, self._policy.max_delay)
+        if retry_after is not None:
+            wait = max(wait, retry_after.total_seconds())
+        self._not_before = self._monotonic() + wait
+        return not is_ours and self._counted >= self._policy.max_failures
+
+    def seconds_to_wait(self) -> float:
+        """Return how long not to connect; 0 or less if a connection may be opened now."""
+        return self._not_before - self._monotonic()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Relay:
     """A relay to connect to. ``settings`` are those of ``[smtp]`` merged with its own.
@@ -51,7 +107,7 @@ class Relay:
 
     @property
     def epoch(self) -> int:
-        """What a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
+        """Return what a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
         return self.backoff.epoch
 
     @property
@@ -70,7 +126,7 @@ class Relay:
 
 @dataclass(frozen=True, kw_only=True)
 class _Quarantine:
-    """Why and until when a relay is not used. ``next_try`` is by the monotonic clock."""
+    """The reason why a relay is not used, and until when. ``next_try`` is by the monotonic clock."""
 
     reason: str
     summary: str
@@ -264,7 +320,7 @@ def open_relays(
     settings: Settings,
     root: Path,
     *,
-    backoff: BackoffPolicy = BackoffPolicy(),  # noqa: B008 - frozen
+    backoff: BackoffPolicy = BackoffPolicy(),
     monotonic: Callable[[], float] = time.monotonic,
     factory: TransportFactory | None = None,
 ) -> Relays:

@@ -38,10 +38,9 @@ _HALT_AT_REJECTED = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignProgress:
-    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``in_flight``
-    of those in doubt.
-    """
+class CanaryProgress:
+    """The progress of a campaign. A dispatcher holds ``claimed`` of the queued deliveries and ``in_flight``
+    of those in doubt."""
 
     counts: Counts
     claimed: int = 0
@@ -49,14 +48,15 @@ class CampaignProgress:
 
     @property
     def attempted(self) -> int:
-        """How many deliveries have been attempted or are in progress; those suppressed since do not count."""
+        """Return how many deliveries have been attempted or are in progress; those suppressed since do not
+        count."""
         counts = self.counts
         decided = counts.sent + counts.rejected + counts.failed + counts.in_doubt + counts.deferred
         return decided + self.claimed
 
     @property
     def untouched(self) -> int:
-        """How many no dispatcher has claimed yet."""
+        """Return how many no dispatcher has claimed yet."""
         return self.counts.queued - self.claimed
 
 
@@ -75,34 +75,33 @@ class Canary:
     until: datetime | None = None
     halt_at_rejected: float = _HALT_AT_REJECTED
 
-    def allowance(self, numbers: CampaignProgress, now: datetime) -> int | None:
+    def allowance(self, numbers: CanaryProgress, now: datetime) -> int | None:
         """Return how many deliveries may be claimed now; None once the canary is over."""
         if self.is_over(now):
             return None
         return min(numbers.untouched, max(0, self.size - numbers.attempted))
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the rest may be sent."""
+        """Return whether the rest may be sent."""
         return self.until is not None and now >= self.until
 
-    def is_complete(self, numbers: CampaignProgress) -> bool:
-        """Whether the first are sent, every reply is in, and there are others to hold back."""
+    def is_complete(self, numbers: CanaryProgress) -> bool:
+        """Return whether the first are sent, every reply is in, and there are others to hold back."""
         has_answers = numbers.claimed == 0 and numbers.in_flight == 0
         return has_answers and numbers.attempted >= self.size and numbers.untouched > 0
 
-    def ends_at(self, numbers: CampaignProgress, now: datetime) -> datetime | None:
+    def ends_at(self, numbers: CanaryProgress, now: datetime) -> datetime | None:
         """Return when the campaign continues automatically if the canary is complete ``now``; None if a
-        person has to resume it.
-        """
+        person has to resume it."""
         if self.minutes is None or self.is_suspicious(numbers):
             return None
         return now + timedelta(minutes=self.minutes)
 
-    def is_suspicious(self, numbers: CampaignProgress) -> bool:
-        """Whether too many of the first were rejected."""
+    def is_suspicious(self, numbers: CanaryProgress) -> bool:
+        """Return whether too many of the first were rejected."""
         return numbers.counts.rejected > self.halt_at_rejected * numbers.attempted
 
-    def explain(self, numbers: CampaignProgress, until: datetime | None, now: datetime) -> str:
+    def explain(self, numbers: CanaryProgress, until: datetime | None, now: datetime) -> str:
         """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it
         does."""
         first = gettext_noop("The canary of %(number)s is complete: %(counts)s.") % {
@@ -129,7 +128,6 @@ class Canary:
 
 
 def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECTED) -> Canary | None:
-    """Return the canary of a campaign; None if it has none."""
     if campaign.canary is None:
         return None
     return Canary(
@@ -142,7 +140,7 @@ def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECT
 
 
 def _describe_counts(counts: Counts) -> str:
-    """The counts that are not zero, and always the number sent."""
+    """Return the counts that are not zero, and always the number sent."""
     others = (
         (gettext_noop("%(number)s rejected"), counts.rejected),
         (gettext_noop("%(number)s failed"), counts.failed),
@@ -283,7 +281,7 @@ _MAX_UNJUDGED: Final = 19
 _BATCH_SIZE: Final = 50
 
 
-class _Refusal(NamedTuple):
+class _DeadRefusal(NamedTuple):
     """A delivery rejected because the address is dead."""
 
     delivery_id: int
@@ -334,7 +332,7 @@ def _has_ended(connection: Connection, campaign_id: int) -> bool:
     return not row[1] and (not row[2] or row[0] is CampaignState.cancelled)
 
 
-def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[_Refusal]:
+def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[_DeadRefusal]:
     """Return the refusals that can be believed, of readers who have not left already.
 
     None, if the relay accepted no message at all. From 200 readers on, the circuit breaker has judged the
@@ -353,7 +351,7 @@ def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: 
     return [refusal for refusal in dead if not refusal.is_gone and (is_plausible or refusal.attempts > 1)]
 
 
-def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_Refusal]:
+def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_DeadRefusal]:
     columns: tuple[Any, ...] = (
         *(col(Delivery.id), col(Delivery.subscriber_id), col(Delivery.attempts), col(Delivery.code)),
         *(col(Delivery.reason), col(Delivery.updated_at), col(Subscriber.status).in_(GONE_STATUSES)),
@@ -365,7 +363,7 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_Refusal]:
         .where(col(Delivery.code).in_(_CODES))
         .order_by(col(Delivery.subscriber_id))
     )
-    found = (_Refusal(*row) for row in connection.execute(statement))
+    found = (_DeadRefusal(*row) for row in connection.execute(statement))
     # After the retention period the server's words are gone, and prove nothing.
     return [one for one in found if one.words and is_dead_refusal(one.code, one.words)]
 
@@ -382,7 +380,7 @@ def is_dead_refusal(code: int | None, words: str) -> bool:
 
 
 def _mark(
-    engine: Engine, campaign_id: int, refusals: Sequence[_Refusal], key: SuppressionKey, clock: Clock
+    engine: Engine, campaign_id: int, refusals: Sequence[_DeadRefusal], key: SuppressionKey, clock: Clock
 ) -> int:
     """Mark a batch in one transaction, each reader only if the delivery is still rejected."""
     ids = [refusal.delivery_id for refusal in refusals]

@@ -105,7 +105,7 @@ class SendingWindows:
 
     @property
     def is_always_open(self) -> bool:
-        """Whether the window never closes."""
+        """Return whether the window never closes."""
         return self._end - self._start == _WHOLE_DAY and len(self._days) == len(_DAYS)
 
     def zone_of(self, country: str | None) -> ZoneInfo:
@@ -128,7 +128,7 @@ class SendingWindows:
         return None if span.is_open else span.end
 
     def is_open_at(self, zone: ZoneInfo, moment: datetime) -> bool:
-        """Whether the window is open at ``moment`` in ``zone``."""
+        """Return whether the window is open at ``moment`` in ``zone``."""
         local = moment.astimezone(zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
         if self._start < self._end:
@@ -261,7 +261,7 @@ class SendScheduler:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether no rate is set."""
+        """Return whether no rate is set."""
         return self._is_unlimited
 
     def seconds_until_slot(self, relay: Relay) -> float | None:
@@ -280,7 +280,6 @@ class SendScheduler:
         return max(0.0, max(slots) - self._loop.time())
 
     def use_slot(self, relay: Relay) -> None:
-        """Use up the slot over ``relay``."""
         if not self._slots:
             return
         for name in ("", relay.name, f"{relay.name} throttled"):

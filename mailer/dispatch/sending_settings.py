@@ -191,7 +191,7 @@ def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = DEFAULT
 
 
 def _make_tokens(settings: SmtpSettings, root: Path, name: str) -> TokenSource | None:
-    """The tokens of the relay's sign-in; None if it has none."""
+    """Return the tokens of the relay's sign-in; None if it has none."""
     if settings.oauth is None:
         return None
     return RelayTokens(AccessTokens(make_relay_sign_in(name, settings.url, settings.oauth), root))

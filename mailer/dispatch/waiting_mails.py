@@ -31,7 +31,7 @@ accepted it."""
 
 
 class RelayOutcome(NamedTuple):
-    """How sending one mail ended, and the name of the last relay that was tried."""
+    """The outcome of sending one mail, and the name of the last relay that was tried."""
 
     relay: str
     outcome: Outcome
@@ -113,8 +113,8 @@ class WaitingMail(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptPolicy:
-    """When a mail is tried again: after ``first_wait``, which doubles up to ``max_wait``, or after ``lease``
-    if its sender died."""
+    """The policy of trying a mail again: after ``first_wait``, which doubles up to ``max_wait``, or after
+    ``lease`` if its sender died."""
 
     lease: timedelta
     first_wait: timedelta
@@ -128,7 +128,7 @@ class AttemptPolicy:
         mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
 
     def find_wait(self, attempts: int) -> timedelta:
-        """How long to wait after ``attempts`` attempts that failed."""
+        """Return how long to wait after ``attempts`` attempts that failed."""
         doublings: int = 2 ** min(attempts - 1, 10)
         return min(self.first_wait * doublings, self.max_wait)
 
@@ -152,17 +152,17 @@ class AttemptPolicy:
 
 
 def was_interrupted_twice(mail: WaitingMail) -> bool:
-    """Whether two senders died while sending this mail, so that it must not be tried again."""
+    """Return whether two senders died while sending this mail, so that it must not be tried again."""
     return mail.reason == _BEING_SENT_AGAIN
 
 
 def make_unsent_outcome(error: ConfigurationError) -> Outcome:
-    """The outcome if settings cannot be used: no relay was asked, so nothing is in doubt."""
+    """Return the outcome if settings cannot be used: no relay was asked, so nothing is in doubt."""
     return Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
 
 
 class AddressedMail(Protocol):
-    """What a mail says, in a form of its kind's own."""
+    """The content of a mail, in a form of its kind's own."""
 
     @property
     def envelope(self) -> str:
@@ -186,7 +186,7 @@ class QueueRun:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueRunResult:
-    """What became of the mails that were due. ``sent`` counts those that the relay has. ``problem`` says why
+    """The outcome of the mails that were due. ``sent`` counts those that the relay has. ``problem`` says why
     the last that was tried did not leave, "" if it did; None if none was tried."""
 
     sent: int = 0
@@ -194,7 +194,7 @@ class QueueRunResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimedMail(Generic[_MailT]):
+class MailClaim(Generic[_MailT]):
     """A claimed mail, ready to be sent: the number of its row, what it says, and which attempt this is."""
 
     number: int
@@ -224,7 +224,7 @@ class MailKind(Generic[_RowT, _MailT]):
     def send_due(
         self,
         run: QueueRun,
-        build: Callable[[ClaimedMail[_MailT], datetime], bytes],
+        build: Callable[[MailClaim[_MailT], datetime], bytes],
         *,
         on_nothing: Callable[[], str | None] = lambda: None,
     ) -> QueueRunResult:
@@ -244,7 +244,7 @@ class MailKind(Generic[_RowT, _MailT]):
             problem = outcome.reason if outcome.verdict in {Verdict.give_back, Verdict.stop} else ""
         return QueueRunResult(sent=sent, problem=problem)
 
-    def claim(self, engine: Engine, number: int, now: datetime) -> ClaimedMail[_MailT] | None:
+    def claim(self, engine: Engine, number: int, now: datetime) -> MailClaim[_MailT] | None:
         """Claim a mail that is due; None if it must not be sent, and is forgotten, or if another has it."""
         with open_session(engine) as session:
             due = select(self.table).where(self.number == number, col(self.table.not_before) <= now)
@@ -258,7 +258,7 @@ class MailKind(Generic[_RowT, _MailT]):
                 return None
             self.attempts.claim(row, now)
             session.add(row)
-            claimed = ClaimedMail(number=number, mail=mail, attempts=row.attempts)
+            claimed = MailClaim(number=number, mail=mail, attempts=row.attempts)
             session.commit()
             return claimed
 
@@ -271,8 +271,8 @@ class MailKind(Generic[_RowT, _MailT]):
     def _send(
         self,
         run: QueueRun,
-        claimed: ClaimedMail[_MailT],
-        build: Callable[[ClaimedMail[_MailT], datetime], bytes],
+        claimed: MailClaim[_MailT],
+        build: Callable[[MailClaim[_MailT], datetime], bytes],
     ) -> Outcome:
         settings, now = run.workspace.settings, run.clock()
         try:

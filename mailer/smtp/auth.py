@@ -33,20 +33,13 @@ class AuthMechanism(StrEnum):
     """An authentication mechanism; the value is its name in SMTP."""
 
     xoauth2 = "XOAUTH2"
-    """A token that is renewed regularly, in place of a password, as Google and Microsoft write it."""
-
     oauthbearer = "OAUTHBEARER"
-    """The same as a standard (RFC 7628)."""
-
     plain = "PLAIN"
-    """User and password in one response."""
-
     login = "LOGIN"
-    """User and password one after the other; older than the standard, and some servers offer nothing else."""
 
     @property
     def takes_token(self) -> bool:
-        """Whether it logs in with a token, not with a password."""
+        """Return whether it logs in with a token, not with a password."""
         return self in {AuthMechanism.xoauth2, AuthMechanism.oauthbearer}
 
 
@@ -219,7 +212,7 @@ class AuthExchange:
 
     @property
     def error_detail(self) -> str:
-        """What the server said about a rejected token besides its reply; empty if nothing."""
+        """Return what the server said about a rejected token besides its reply; empty if nothing."""
         return self._error_detail
 
     def initial_response(self) -> str:
@@ -271,12 +264,13 @@ def start_exchange(mechanism: AuthMechanism, credentials: Credentials, token: st
 
 
 def write_xoauth2(user: str, token: str) -> str:
-    """The response of XOAUTH2, as Google and Microsoft document it; the same in SMTP and IMAP."""
+    """Return the response of XOAUTH2, as Google and Microsoft document it; the same in SMTP and IMAP."""
     return f"user={user}\x01auth=Bearer {token}\x01\x01"
 
 
 def write_oauthbearer(user: str, token: str) -> str:
-    """The response of OAUTHBEARER (RFC 7628 §3.1, RFC 5801 §4 for the user); the same in SMTP and IMAP."""
+    """Return the response of OAUTHBEARER (RFC 7628 §3.1, RFC 5801 §4 for the user); the same in SMTP and
+    IMAP."""
     name = user.replace("=", "=3D").replace(",", "=2C")
     return f"n,a={name},\x01auth=Bearer {token}\x01\x01"
 
@@ -362,12 +356,12 @@ class SmtpOptions:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server runs on this machine."""
+        """Return whether the server runs on this machine."""
         return self.host in {"127.0.0.1", "localhost", "::1"}
 
     @property
     def needs_trusted_certificate(self) -> bool:
-        """Whether the server's certificate must be valid.
+        """Return whether the server's certificate must be valid.
 
         It must be for implicit TLS, for ``starttls = "require"`` and whenever a password is sent. Otherwise
         an unverified certificate is still better than clear text (RFC 7435).

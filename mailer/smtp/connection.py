@@ -75,7 +75,7 @@ class SmtpConnection:
         }
         self._offered: OutgoingMessage | None = None
         self._refusal: Outcome | None = None
-        self._is_send_requested = False
+        self._is_written_ahead = False
         self._unanswered: OutgoingMessage | None = None
         self._unsent_tail: tuple[bytes, ...] = ()
         self._is_write_paused = False
@@ -135,15 +135,13 @@ class SmtpConnection:
 
         Before the final dot nothing can have arrived; after it, it is not known.
         """
-        if not self._is_closed:
-            stage = (
-                self._pending_stages[0]
-                if self._pending_stages
-                else Stage.mail
-                if self._unanswered is None
-                else Stage.dot
-            )
-            self._terminate(_lost_outcome(stage, f"{CONNECTION_LOST} {stage.value}: {words}"))
+        if self._is_closed:
+            return
+        if self._pending_stages:
+            stage = self._pending_stages[0]
+        else:
+            stage = Stage.mail if self._unanswered is None else Stage.dot
+        self._terminate(_lost_outcome(stage, f"{CONNECTION_LOST} {stage.value}: {words}"))
 
     def connection_closed(self, words: str) -> None:
         if self._is_quitting:
@@ -192,7 +190,8 @@ class SmtpConnection:
             self._send_commands(b"DATA\r\n", (Stage.data,))
 
     def _classify_envelope(self, stage: Stage, reply: Reply) -> Outcome:
-        """What a refusal means. "Log in first", in a session opened with a token, says that it has ended."""
+        """Return what a refusal means. "Log in first", in a session opened with a token, says that it has
+        ended."""
         outcome = _classify(stage, reply)
         credentials = self._options.credentials
         if not self._token or outcome.code not in _LOGIN_CODES:
@@ -213,27 +212,31 @@ class SmtpConnection:
 
     def _on_data(self, reply: Reply) -> None:
         if self._refusal is not None:
-            if reply.code != 354:
-                self._report_refusal()
-            elif self._refusal.stage is Stage.rcpt and 400 <= (self._refusal.code or 0) <= 599:
-                # It wants a message despite the refusal, and gets an empty one (RFC 2920 §3.1). Any other
-                # reply, such as one that cannot be read, may have accepted the recipient.
-                self._send_commands(_FINAL_DOT, (Stage.dot,))
-            else:
-                # It may have accepted the recipient. Only closing the connection is sure to deliver nothing.
-                self._terminate(self._refusal)
+            self._end_refused_data(self._refusal, reply)
         elif reply.code != 354:
             self._refuse_offered(self._classify_envelope(Stage.data, reply))
         elif self._is_closing:
             self._abandon()
         else:
             assert self._offered is not None  # noqa: S101 - its DATA got a reply
-            self._is_send_requested = True
-            self._source.request_send(self._offered, self._proceed)
+            self._is_written_ahead = True
+            self._source.write_ahead(self._offered, self._send_message)
 
-    def _proceed(self, may_send: bool) -> None:
+    def _end_refused_data(self, refusal: Outcome, reply: Reply) -> None:
+        """Continue after a refusal that came before the reply to DATA, so that nothing is delivered."""
+        if reply.code != 354:
+            self._report_refusal()
+        elif refusal.stage is Stage.rcpt and 400 <= (refusal.code or 0) <= 599:
+            # It wants a message despite the refusal, and gets an empty one (RFC 2920 §3.1). Any other reply,
+            # such as one that cannot be read, may have accepted the recipient.
+            self._send_commands(_FINAL_DOT, (Stage.dot,))
+        else:
+            # It may have accepted the recipient. Only closing the connection is sure to deliver nothing.
+            self._terminate(refusal)
+
+    def _send_message(self, may_send: bool) -> None:
         """Send the message if its source allows it, now that this is recorded."""
-        message, self._offered, self._is_send_requested = self._offered, None, False
+        message, self._offered, self._is_written_ahead = self._offered, None, False
         assert message is not None  # noqa: S101 - it was offered and has not ended
         if self._is_closed:
             if may_send:
@@ -250,9 +253,9 @@ class SmtpConnection:
         self._unanswered = message
         self._pending_stages.append(Stage.dot)
         self._deadline = self._loop.time() + self._options.final_timeout
-        envelope, stages = (
-            self._next_envelope() if self._pipelines and self._can_take_next() else _NO_COMMANDS
-        )
+        envelope, stages = _NO_COMMANDS
+        if self._pipelines and self._can_take_next():
+            envelope, stages = self._next_envelope()
         self._pending_stages.extend(stages)
         if len(message.payload) < _LONG_MESSAGE:
             self._transport.write(message.payload + _FINAL_DOT + envelope)
@@ -378,14 +381,14 @@ class SmtpConnection:
     def _terminate(self, outcome: Outcome | None) -> None:
         self._is_closed, self._deadline = True, float("inf")
         self._transport.abort()
-        words = outcome.text if outcome else "not sent"
-        # The server was asked about a message behind another one, but did not get to reply.
-        is_behind = self._unanswered is not None or outcome is None or outcome.stage is Stage.dot
-        reached = Stage.mail if is_behind or outcome is None else outcome.stage
+        words, reached = ("not sent", Stage.mail) if outcome is None else (outcome.text, outcome.stage)
+        if self._unanswered is not None or reached is Stage.dot:
+            # The server was asked about a message behind another one, but did not get to reply.
+            reached = Stage.mail
         if self._unanswered is not None:
             message, self._unanswered = self._unanswered, None
             self._source.report(message, self._classify_loss(words))
-        if self._offered is not None and not self._is_send_requested:
+        if self._offered is not None and not self._is_written_ahead:
             message, self._offered = self._offered, None
             self._source.report(message, self._refusal or _lost_outcome(reached, words))
         self._source.closed(outcome)

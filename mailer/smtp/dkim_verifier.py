@@ -23,7 +23,7 @@ class KeyLookupError(Exception):
 
 
 class DkimVerdict(StrEnum):
-    """What became of one signature."""
+    """Verdicts on one signature."""
 
     valid = "valid"
     """The signed headers and the body are as they were signed."""
@@ -94,7 +94,7 @@ def verify_dkim(
 
 
 def is_aligned(domain: str, other: str) -> bool:
-    """Whether one of two domains is the other, or lies below it, as DMARC's relaxed mode allows."""
+    """Return whether one of two domains is the other, or lies below it, as DMARC's relaxed mode allows."""
     one, two = domain.lower().rstrip("."), other.lower().rstrip(".")
     return (
         bool(one and two)

@@ -62,14 +62,14 @@ class MessageSource(Protocol):
     def next_message(self) -> OutgoingMessage | None:
         """Return the next message; None if there is none now. The connection then waits for ``wake``."""
 
-    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
-        """Record durably that ``message`` may arrive, then call ``proceed`` with True.
+    def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:
+        """Record durably that ``message`` may arrive, then call ``send_message`` with True.
 
         Until then nothing of the message is sent. After False, or without a call, it never is.
         """
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
-        """Learn how a message ended. Called once for each, except those for which ``proceed`` got False."""
+        """Learn how a message ended: called once for each, except where ``send_message`` got False."""
 
     def closed(self, outcome: Outcome | None) -> None:
         """Learn that the connection is closed; ``outcome`` says why, None if it was used up or asked to."""
@@ -171,9 +171,9 @@ class ListSource:
     def next_message(self) -> OutgoingMessage | None:
         return self._waiting.popleft() if self._waiting else None
 
-    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:  # noqa: ARG002
+    def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:  # noqa: ARG002
         # The caller has decided to send; there is nothing to write down first.
-        asyncio.get_running_loop().call_soon(proceed, True)
+        asyncio.get_running_loop().call_soon(send_message, True)
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         self.outcomes[message.key] = outcome

@@ -133,9 +133,9 @@ class MaildirConnection:
             self._temporary.unlink(missing_ok=True)
             self._report(message, _failed_outcome(self._folder, error, Stage.body))
         else:
-            self._source.request_send(message, self._proceed)
+            self._source.write_ahead(message, self._send_message)
 
-    def _proceed(self, may_send: bool) -> None:
+    def _send_message(self, may_send: bool) -> None:
         message, self._current = self._current, None
         assert message is not None  # noqa: S101 - its sending was requested
         if self._is_closed:

@@ -15,7 +15,7 @@ from locales.phrase import gettext_noop
 
 
 class Stage(StrEnum):
-    """How far the delivery of a message had come."""
+    """Stages of the delivery of a message."""
 
     build = "build"
     """Building the message. No server was involved."""
@@ -52,7 +52,7 @@ class Stage(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of the delivery."""
+    """Verdicts on a delivery."""
 
     sent = "sent"
     """The server accepted the message."""
@@ -78,7 +78,7 @@ class Verdict(StrEnum):
 
 # A tuple, because every message creates one: a frozen dataclass takes three times as long.
 class Outcome(NamedTuple):
-    """How the delivery of one message ended.
+    """The outcome of the delivery of one message.
 
     ``words`` is the server's own text if ``code`` is set. ``retry_after`` is the wait the server asked for.
     ``slow_down`` asks for a lower rate; ``reconnect`` says that the connection cannot be used any more.
@@ -94,7 +94,8 @@ class Outcome(NamedTuple):
 
     @property
     def is_attempt(self) -> bool:
-        """Whether this counts as an attempt: the server was asked about the recipient, not only about us."""
+        """Return whether this counts as an attempt: the server was asked about the recipient, not only about
+        us."""
         return self.stage in _RECIPIENT_STAGES
 
     @property
@@ -104,7 +105,7 @@ class Outcome(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """Why a campaign must stop, as shown to people."""
+        """Return why a campaign must stop, as shown to people."""
         return _STAGE_SUMMARIES[self.stage] % {"reason": self.reason}
 
 
@@ -243,7 +244,7 @@ _SENDER_FAULT = re.compile(
 
 
 def is_dead_address(code: int | None, text: str) -> bool:
-    """Whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
+    """Return whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
 
     Without an enhanced status code the text decides: "550 Relaying denied" is about us.
     """

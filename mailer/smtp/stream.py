@@ -39,7 +39,6 @@ class ReplyParser:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no incomplete reply is buffered."""
         return not self._rest and not self._lines
 
     def feed(self, data: bytes) -> list[Reply]:
@@ -68,7 +67,7 @@ class ReplyParser:
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What a server offers in its reply to EHLO: keywords in capitals, each with its parameters."""
+    """The capabilities in a server's reply to EHLO: keywords in capitals, each with its parameters."""
 
     keywords: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -133,7 +132,6 @@ def write_mail_command(message: OutgoingMessage, offers: Capabilities) -> bytes:
 
 
 def write_rcpt_command(message: OutgoingMessage, offers: Capabilities) -> bytes:
-    """Return RCPT for a message without obstacle, with its CRLF."""
     options, address = b"", message.recipient
     if _asks_for_reports(message, offers):
         # Only of failures: there is nothing to do about a delay. Which address we wrote to, however often it
@@ -148,7 +146,8 @@ def _asks_for_reports(message: OutgoingMessage, offers: Capabilities) -> bool:
 
 
 def _needs_smtputf8(message: OutgoingMessage) -> bool:
-    """Whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels already."""
+    """Return whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels
+    already."""
     return not (message.sender.isascii() and message.recipient.isascii())
 
 
@@ -157,7 +156,7 @@ SEND_BUFFER = 256 * 1024
 
 
 class ReplyTaker(Protocol):
-    """What the stream tells a connection that was opened."""
+    """The calls by which a stream tells a connection what happened."""
 
     def take_replies(self, replies: Sequence[Reply]) -> None:
         """Learn of replies, in their order."""
@@ -193,11 +192,10 @@ class SmtpStream(asyncio.Protocol):
 
     @property
     def has_unread_data(self) -> bool:
-        """Whether the server has sent more than the replies that were read."""
+        """Return whether the server has sent more than the replies that were read."""
         return not self._parser.is_empty or not self._opening_replies.empty()
 
     def hand_over(self, taker: ReplyTaker) -> None:
-        """Give all further replies to ``taker``."""
         self._taker = taker
 
     def quit(self) -> None:

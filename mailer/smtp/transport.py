@@ -42,7 +42,7 @@ class CertificateError(ConnectionFailedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What was agreed with the server: its capabilities, and the mechanism we authenticated with, if any.
+    """The agreement with the server: its capabilities, and the mechanism we authenticated with, if any.
 
     ``token`` is the one that the server has taken, "" if there was none.
     """
@@ -272,7 +272,8 @@ class SmtpTransport:
 
 
 def _ehlo_name(stream: SmtpStream) -> bytes:
-    """What to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321 §4.1.3)."""
+    """Return what to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321
+    §4.1.3)."""
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name.encode()
@@ -295,7 +296,7 @@ class ProbeError(SmtpError):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """What a probe found.
+    """The findings of a probe.
 
     ``tls`` is the version in use, "" for clear text. ``certificate_expires_at`` is in UTC;
     ``certificate_error`` says why the certificate is not trusted, "" if it is.

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, delete
 from mailer.database.engine import open_session
 from mailer.database.team_models import SignInLink, SignInLinkPurpose, SignInMail
 from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.waiting_mails import AttemptPolicy, ClaimedMail, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
 from mailer.selfservice.transactional_mails import MailText, build_letter
@@ -142,7 +142,7 @@ def queue_link(
 def send_due_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     """Send every mail that is due. ``address`` is where people open Studio."""
 
-    def build(claimed: ClaimedMail[SignInLetter], now: datetime) -> bytes:
+    def build(claimed: MailClaim[SignInLetter], now: datetime) -> bytes:
         letter = claimed.mail
         return build_sign_in_letter(
             letter.purpose,
@@ -165,7 +165,7 @@ def send_due_mails(run: QueueRun, *, address: str) -> QueueRunResult:
     )
 
 
-def claim_mail(engine: Engine, mail_id: int, now: datetime) -> ClaimedMail[SignInLetter] | None:
+def claim_mail(engine: Engine, mail_id: int, now: datetime) -> MailClaim[SignInLetter] | None:
     """Claim a mail that is due and make its link; None if it must not be sent or another has it."""
     return _KIND.claim(engine, mail_id, now)
 

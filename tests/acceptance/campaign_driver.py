@@ -21,9 +21,9 @@ from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.event_log import RunResult
+from mailer.dispatch.relays import BackoffPolicy
 from mailer.rendering.mail_merge import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from mailer.cli import mailer
-from mailer.dispatch.backoff import BackoffPolicy
+from mailer.dispatch.relays import BackoffPolicy
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff, compute_backoff
+from mailer.dispatch.ledger import compute_backoff
+from mailer.dispatch.relays import BackoffPolicy, ConnectionBackoff
 from tests.factories.deliveries import FakeMonotonic
 
 

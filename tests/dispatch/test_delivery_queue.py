@@ -17,6 +17,7 @@ from mailer.dispatch.event_log import NullEventLog
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.safeguards import CircuitBreaker
 from mailer.dispatch.scheduler import Schedule, SendScheduler
+from mailer.dispatch.write_ahead import WriteAhead
 from mailer.errors import BuildError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Status
@@ -80,15 +81,21 @@ class QueueHarness:
         self.ledger = WatchedLedger(engine, campaign, "us")
         self.counts = RunningCounts(Counts(audience=3, queued=3))
         self.changes = 0
+        self.write_ahead = WriteAhead(self.ledger, CircuitBreaker(), self.counts, NullEventLog())
         self.queue = DeliveryQueue(
             self.ledger,
             cast("SendScheduler", FakeScheduler(plan)),
             MessagePrefetcher(build, None),
-            CircuitBreaker(),
-            self.counts,
-            NullEventLog(),
+            self.write_ahead,
         )
-        self.queue.on_change = self.change
+        self.queue.on_ready = self.write_ahead.on_stop = self.change
+
+    @property
+    def is_empty(self) -> bool:
+        return self.queue.is_empty and self.write_ahead.is_empty
+
+    def flush(self) -> None:
+        self.write_ahead.flush(self.queue.drain())
 
     def change(self) -> None:
         self.changes += 1
@@ -109,11 +116,11 @@ def test_everything_in_one_turn_of_the_loop_is_one_commit(engine: Engine, campai
         harness = QueueHarness(engine, campaign)
         first, second, third = (harness.take() for _ in range(3))
         answers: list[bool] = []
-        harness.queue.request_send(first, answers.append)
+        harness.write_ahead.begin(first, answers.append)
         await run_pending()
-        harness.queue.report(first, SENT)
-        harness.queue.request_send(second, answers.append)
-        harness.queue.request_send(third, answers.append)
+        harness.write_ahead.end(first, SENT)
+        harness.write_ahead.begin(second, answers.append)
+        harness.write_ahead.begin(third, answers.append)
         assert (answers, harness.counts.current().sent) == ([True], 0)
         await run_pending()
         assert answers == [True, True, True]
@@ -132,7 +139,7 @@ def test_permission_is_given_only_after_the_commit(engine: Engine, campaign: int
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         seen: list[DeliveryState] = []
-        harness.queue.request_send(
+        harness.write_ahead.begin(
             harness.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
         )
         assert seen == []
@@ -150,15 +157,15 @@ def test_a_delivery_refused_permission_goes_back_to_the_queue(engine: Engine, ca
         set_status(engine, second.subscriber.email, Status.unsubscribed)
         answers: dict[int, bool] = {}
         for claim in (first, second):
-            harness.queue.request_send(
+            harness.write_ahead.begin(
                 claim, lambda may, number=claim.delivery_id: answers.update({number: may})
             )
-        await await_condition(lambda: harness.queue.is_empty)
+        await await_condition(lambda: harness.is_empty)
         assert answers == {first.delivery_id: True, second.delivery_id: False}
         assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.claimed]
         set_campaign_state(engine, campaign, CampaignState.paused)
-        harness.queue.request_send(third, lambda may: answers.update({third.delivery_id: may}))
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.begin(third, lambda may: answers.update({third.delivery_id: may}))
+        await await_condition(lambda: harness.is_empty)
         assert not answers[third.delivery_id]
         harness.ledger.close()
 
@@ -171,12 +178,12 @@ def test_flushing_records_outcomes_and_gives_back_the_rest(engine: Engine, campa
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         first = harness.take()
-        harness.queue.request_send(first, lambda _: None)
+        harness.write_ahead.begin(first, lambda _: None)
         await run_pending()
-        harness.queue.report(first, SENT)
-        assert (len(harness.queue), harness.queue.is_empty) == (2, False)
-        harness.queue.flush()
-        assert (len(harness.queue), harness.queue.is_empty) == (0, True)
+        harness.write_ahead.end(first, SENT)
+        assert (len(harness.queue), harness.is_empty) == (2, False)
+        harness.flush()
+        assert (len(harness.queue), harness.is_empty) == (0, True)
         assert harness.counts.current() == Counts(audience=3, sent=1, queued=2)
         harness.ledger.close()
 
@@ -191,24 +198,24 @@ def test_what_was_taken_from_us_is_not_told_unless_its_reply_settles_it_and_we_s
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         shown: list[None] = []
-        harness.queue.on_refused = lambda: shown.append(None)
+        harness.write_ahead.on_refused = lambda: shown.append(None)
         first, second, third = (harness.take() for _ in range(3))
         for claim in (first, second):
-            harness.queue.request_send(claim, lambda _: None)
+            harness.write_ahead.begin(claim, lambda _: None)
         await run_pending()
         assert shown == []
         # Another dispatcher has taken us for dead, and over what we had in hand.
         with contextlib.closing(Ledger(engine, campaign, "them")) as them:
             them.rescue(["us"])
-        harness.queue.report(first, SENT)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.end(first, SENT)
+        await await_condition(lambda: harness.is_empty)
         assert (harness.counts.current().sent, len(shown)) == (1, 1)
-        harness.queue.report(second, REFUSED_BEFORE_THE_BODY)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.end(second, REFUSED_BEFORE_THE_BODY)
+        await await_condition(lambda: harness.is_empty)
         assert (harness.counts.current().rejected, len(shown)) == (0, 2)
         told: list[bool] = []
-        harness.queue.request_send(third, told.append)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.begin(third, told.append)
+        await await_condition(lambda: harness.is_empty)
         # Asked once more when it was put back, which was refused as well.
         assert (told, len(shown)) == ([False], 4)
         harness.ledger.close()
@@ -226,25 +233,25 @@ def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         first, stale, _ = (harness.take() for _ in range(3))
-        harness.queue.request_send(first, lambda _: None)
+        harness.write_ahead.begin(first, lambda _: None)
         await run_pending()
         with contextlib.closing(Ledger(engine, campaign, "them")) as them:
             them.rescue(["us"])
         again = {claim.delivery_id: claim for claim in (harness.take() for _ in range(3))}
         twin, other = again[first.delivery_id], again[stale.delivery_id]
         told: list[bool] = []
-        harness.queue.request_send(twin, told.append)
+        harness.write_ahead.begin(twin, told.append)
         for claim in (other, stale):
-            harness.queue.request_send(claim, told.append)
-        await await_condition(lambda: harness.queue.is_empty)
+            harness.write_ahead.begin(claim, told.append)
+        await await_condition(lambda: harness.is_empty)
         assert sorted(told) == [False, False, True]
         # The claim that was not started says nothing about the one that was.
-        harness.queue.report(stale, REFUSED_BEFORE_THE_BODY)
-        harness.queue.report(first, SENT)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.end(stale, REFUSED_BEFORE_THE_BODY)
+        harness.write_ahead.end(first, SENT)
+        await await_condition(lambda: harness.is_empty)
         assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.claimed]
-        harness.queue.report(other, SENT)
-        harness.queue.flush()
+        harness.write_ahead.end(other, SENT)
+        harness.flush()
         harness.ledger.close()
 
     run(work())
@@ -260,17 +267,17 @@ def test_a_second_claim_that_ends_before_the_first_goes_back_in_the_queue(
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         first, *_ = (harness.take() for _ in range(3))
-        harness.queue.request_send(first, lambda _: None)
+        harness.write_ahead.begin(first, lambda _: None)
         await run_pending()
         with contextlib.closing(Ledger(engine, campaign, "them")) as them:
             them.rescue(["us"])
         again = {claim.delivery_id: claim for claim in (harness.take() for _ in range(3))}
-        harness.queue.report(again[first.delivery_id], REFUSED_BEFORE_THE_BODY)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.end(again[first.delivery_id], REFUSED_BEFORE_THE_BODY)
+        await await_condition(lambda: harness.is_empty)
         # Nobody holds it, so nobody waits in vain for the one who does.
         assert list(read_states(engine).values()) == [S.queued, S.claimed, S.claimed]
-        harness.queue.report(first, SENT)
-        await await_condition(lambda: harness.queue.is_empty)
+        harness.write_ahead.end(first, SENT)
+        await await_condition(lambda: harness.is_empty)
         harness.ledger.close()
 
     run(work())
@@ -285,10 +292,10 @@ def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campa
         harness = QueueHarness(engine, campaign)
         claim = harness.take()
         set_campaign_state(engine, campaign, CampaignState.paused)
-        harness.queue.on_refused = fail
-        harness.queue.request_send(claim, lambda _: None)
+        harness.write_ahead.on_refused = fail
+        harness.write_ahead.begin(claim, lambda _: None)
         await run_pending()
-        assert isinstance(harness.queue.failure, OperationalError)
+        assert isinstance(harness.write_ahead.failure, OperationalError)
         harness.ledger.close()
 
     run(work())
@@ -307,7 +314,7 @@ def test_a_delivery_due_soon_is_announced_and_one_due_later_is_deferred(
 
         harness = QueueHarness(engine, campaign, plan)
         assert harness.take().subscriber.email == "reader0@example.org"
-        assert (len(harness.queue), harness.queue.is_empty, harness.changes) == (0, False, 0)
+        assert (len(harness.queue), harness.is_empty, harness.changes) == (0, False, 0)
         await await_condition(lambda: harness.changes == 1)
         assert harness.take().subscriber.email == "reader1@example.org"
         harness.ledger.close()
@@ -323,16 +330,16 @@ def test_nothing_is_sent_once_the_ledger_has_failed(engine: Engine, campaign: in
         first, second, _ = (harness.take() for _ in range(3))
         answers: list[bool] = []
         harness.ledger.is_broken = True
-        harness.queue.request_send(first, answers.append)
+        harness.write_ahead.begin(first, answers.append)
         await run_pending()
         harness.ledger.is_broken = False
-        harness.queue.request_send(second, answers.append)
-        harness.queue.report(first, SENT)
+        harness.write_ahead.begin(second, answers.append)
+        harness.write_ahead.end(first, SENT)
         await run_pending()
-        harness.queue.flush()
+        harness.flush()
         # Not even a refusal: what was committed is unknown, and a rescue will find out.
         assert (answers, harness.counts.current().sent, harness.ledger.batches) == ([], 0, [])
-        assert ("disk full" in str(harness.queue.failure), harness.changes) == (True, 1)
+        assert ("disk full" in str(harness.write_ahead.failure), harness.changes) == (True, 1)
         assert not harness.queue.refill()
         harness.ledger.close()
 
@@ -365,7 +372,7 @@ def test_a_message_that_cannot_be_built_fails_alone(engine: Engine, campaign: in
         assert harness.queue.build(harness.take()) is not None
         await run_pending()
         assert harness.counts.current() == Counts(audience=3, failed=1, queued=2)
-        harness.queue.flush()
+        harness.flush()
         harness.ledger.close()
 
     run(work())
@@ -379,11 +386,11 @@ def test_the_queue_stops_when_the_breaker_pauses_the_campaign(engine: Engine) ->
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
         for _ in range(20):
-            harness.queue.report(harness.take(), fault)
-        assert not harness.queue.is_stopped
+            harness.write_ahead.end(harness.take(), fault)
+        assert not harness.write_ahead.is_stopped
         await run_pending()
-        assert (harness.queue.is_stopped, harness.changes) == (True, 1)
-        harness.queue.flush()
+        assert (harness.write_ahead.is_stopped, harness.changes) == (True, 1)
+        harness.flush()
         harness.ledger.close()
 
     run(work())

@@ -14,13 +14,12 @@ from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy, RateBucket
 from mailer.dispatch import ledger as ledger_module
-from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import RunOutcome, RunResult
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.rate_limiter import campaign_bucket
-from mailer.dispatch.relays import open_relays
+from mailer.dispatch.relays import BackoffPolicy, open_relays
 from mailer.errors import BuildError
 from mailer.settings import CampaignSettings, SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import undo_dot_stuffing

@@ -12,10 +12,9 @@ from sqlmodel import col, select
 
 from mailer.database.backup import backup
 from mailer.database.models import CampaignState, Dispatcher
-from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog, RunOutcome, RunResult
-from mailer.dispatch.relays import open_relays
+from mailer.dispatch.relays import BackoffPolicy, open_relays
 from mailer.dispatch.sending_settings import make_smtp_options
 from mailer.oauth.grant_store import GrantStore
 from mailer.settings import CampaignSettings, LogSettings, SenderSettings, Settings, SmtpSettings

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.relays import Relay, Relays, open_relays
+from mailer.dispatch.relays import BackoffPolicy, ConnectionBackoff, Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Connection, MessageSource, Transport

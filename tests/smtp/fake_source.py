@@ -121,18 +121,18 @@ class FakeSource:
         self.taken.append(message)
         return message
 
-    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
+    def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:
         self.requested.append(message)
         loop = asyncio.get_running_loop()
         answer = self.answer if isinstance(self.answer, Answer) else self.answer(message)
         match answer:
             case Answer.yes | Answer.no:
                 # As a ledger does: with the next commit.
-                loop.call_soon(self._answer_request, message, proceed, answer is Answer.yes)
+                loop.call_soon(self._answer_request, message, send_message, answer is Answer.yes)
             case Answer.late:
-                loop.call_later(0.002, self._answer_request, message, proceed, True)
+                loop.call_later(0.002, self._answer_request, message, send_message, True)
             case Answer.never:
-                self.held.append((message, proceed))
+                self.held.append((message, send_message))
             case Answer.fails:
                 raise RuntimeError("disk full")
 
@@ -144,11 +144,11 @@ class FakeSource:
         self.closings.append(outcome)
 
     def _answer_request(
-        self, message: OutgoingMessage, proceed: Callable[[bool], None], may_send: bool
+        self, message: OutgoingMessage, send_message: Callable[[bool], None], may_send: bool
     ) -> None:
         if not may_send:
             self.refused.append(message)
-        proceed(may_send)
+        send_message(may_send)
 
     def _close_when_done(self) -> None:
         if not self.stays_open and self.connection is not None and not self.messages and not self.unfinished:

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from mailer.dispatch.deliveries import Counts
-from mailer.dispatch.safeguards import CampaignProgress, Canary, read_canary
+from mailer.dispatch.safeguards import Canary, CanaryProgress, read_canary
 from tests.factories.deliveries import START, add_campaign, read_campaign
 
 
 def make_progress(
     audience: int = 10_000, claimed: int = 0, in_flight: int = 0, **counts: int
-) -> CampaignProgress:
+) -> CanaryProgress:
     queued = audience - sum(counts.values())
-    return CampaignProgress(
+    return CanaryProgress(
         counts=Counts(audience=audience, queued=queued, **counts), claimed=claimed, in_flight=in_flight
     )
 
@@ -42,7 +42,7 @@ COMPLETE = make_progress(sent=48, rejected=2)
         (make_progress(audience=8, claimed=3), 5),
     ],
 )
-def test_no_more_than_the_canarys_size_may_be_claimed(progress: CampaignProgress, allowance: int) -> None:
+def test_no_more_than_the_canarys_size_may_be_claimed(progress: CanaryProgress, allowance: int) -> None:
     assert make_canary().allowance(progress, START) == allowance
 
 
@@ -73,7 +73,7 @@ def test_after_the_canary_the_rest_may_be_claimed() -> None:
     ],
 )
 def test_the_canary_is_complete_when_every_outcome_is_known(
-    progress: CampaignProgress, is_complete: bool
+    progress: CanaryProgress, is_complete: bool
 ) -> None:
     assert make_canary().is_complete(progress) is is_complete
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.dispatch.backoff import AdaptiveThrottle, CongestionMonitor
+from mailer.dispatch.rate_limiter import AdaptiveThrottle, CongestionMonitor
 from mailer.smtp.reply_classifier import Outcome, Stage, classify_reply
 from tests.factories.deliveries import FakeMonotonic
 

@@ -15,7 +15,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.backoff import BackoffPolicy
+from mailer.dispatch.relays import BackoffPolicy
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.intake import Disposition, Intake
 from mailer.feedback.lmtp_server import LmtpServer
