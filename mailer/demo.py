@@ -20,7 +20,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import render_sample, write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preflight import PreflightReport, run_preflight
-from mailer.campaigns.report import describe_counts
+from mailer.campaigns.report.summary import describe_counts
 from mailer.campaigns.send import send_campaign
 from mailer.database.feedback_models import ProposedSuccessor
 from mailer.database.models import Delivery, DeliveryState

@@ -66,7 +66,7 @@ class ComparedAudience:
 
 
 def read_audience(query: str, settings: Settings, connection: Connection, today: date) -> ComparedAudience:
-    """The audience that ``query`` describes: a segment, ``campaign:7`` or ``edition:2021-1``.
+    """Return the audience that ``query`` describes: a segment, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
         SegmentError: the segment is invalid.
@@ -134,9 +134,8 @@ def _read_sent_campaigns(
 
 
 def _parse_stored_segment(text: str, settings: Settings, connection: Connection) -> Segment | None:
-    """The segment a campaign was sent to; None if it is no longer valid, for example after a sector was
-    renamed.
-    """
+    """Return the segment a campaign was sent to; None if it is no longer valid, for example after a sector
+    was renamed."""
     try:
         return read_segment(text, settings, connection)
     except SegmentError:
@@ -165,24 +164,19 @@ _CHANGEABLE_KEYS = frozenset({TermKey.country, TermKey.sector, TermKey.language,
 _VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
-class ChangeKind(StrEnum):
+class AudienceChangeKind(StrEnum):
     """In which of the two audiences a subscriber is."""
 
     both = "both"
-    """In both audiences."""
-
     new = "new"
-    """Only in the second."""
-
     gone = "gone"
-    """Only in the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudienceChange:
     """A subscriber who is new or gone, and why."""
 
-    change: ChangeKind
+    change: AudienceChangeKind
     reason: str
     email: str
     name: str
@@ -209,7 +203,6 @@ class Difference:
         return self.both + sum(self.new.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """The difference in the form of the JSON output, without the people."""
         return {
             "before": {"audience": self.before.text, "count": self.before_count},
             "after": {"audience": self.after.text, "count": self.after_count},
@@ -224,7 +217,7 @@ class Difference:
         }
 
 
-class Comparison:
+class AudienceComparison:
     """Two audiences, ready to be counted or listed."""
 
     def __init__(
@@ -247,9 +240,9 @@ class Comparison:
         return Difference(
             before=self.before,
             after=self.after,
-            both=sum(counts[ChangeKind.both].values()),
-            new=_sort_by_count(counts[ChangeKind.new]),
-            gone=_sort_by_count(counts[ChangeKind.gone]),
+            both=sum(counts[AudienceChangeKind.both].values()),
+            new=_sort_by_count(counts[AudienceChangeKind.new]),
+            gone=_sort_by_count(counts[AudienceChangeKind.gone]),
         )
 
     def list_changes(self, session: Session) -> Iterator[AudienceChange]:
@@ -259,12 +252,12 @@ class Comparison:
         wanted = (
             select(people.c.change, people.c.reason, *details, col(Subscriber.country))
             .join(Subscriber, col(Subscriber.id) == people.c.id)
-            .where(people.c.change != ChangeKind.both)
+            .where(people.c.change != AudienceChangeKind.both)
             .order_by(people.c.change.desc(), people.c.reason, col(Subscriber.email))
         )
         for change, reason, email, name, organisation, country in session.connection().execute(wanted):
             yield AudienceChange(
-                change=ChangeKind(change),
+                change=AudienceChangeKind(change),
                 reason=self._describe_reason(change, reason),
                 email=email,
                 name=name,
@@ -275,18 +268,25 @@ class Comparison:
     def _select_people(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """One row for each person in either audience, with the kind of change and the index of its reason."""
         before, after = self.before.condition, self.after.condition
-        change = case((and_(before, after), ChangeKind.both), (after, ChangeKind.new), else_=ChangeKind.gone)
+        change = case(
+            (and_(before, after), AudienceChangeKind.both),
+            (after, AudienceChangeKind.new),
+            else_=AudienceChangeKind.gone,
+        )
         reason = case((and_(before, after), -1), (after, self._new.index), else_=self._gone.index)
         wanted: Select[Any] = select(change.label("change"), reason.label("reason"), *columns)
         return wanted.where(or_(before, after))
 
     def _describe_reason(self, change: str, number: int) -> str:
-        return "" if number < 0 else (self._new if change == ChangeKind.new else self._gone).reasons[number]
+        if number < 0:
+            return ""
+        side = self._new if change == AudienceChangeKind.new else self._gone
+        return side.reasons[number]
 
 
 def compare_audiences(
     session: Session, settings: Settings, before: str, after: str, *, today: date
-) -> Comparison:
+) -> AudienceComparison:
     """Compare two audiences, each a segment as it is ``today``, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
@@ -295,13 +295,12 @@ def compare_audiences(
     """
     connection = session.connection()
     sides = [read_audience(query, settings, connection, today) for query in (before, after)]
-    return Comparison(sides[0], sides[1], vocabulary_of(settings), today)
+    return AudienceComparison(sides[0], sides[1], vocabulary_of(settings), today)
 
 
 class _AbsenceReasons:
-    """Why a member of ``other`` is not in ``audience``: the reasons in ``reasons``, and in SQL the ``index``
-    of each.
-    """
+    """The reasons why a member of ``other`` is not in ``audience``: the reasons in ``reasons``, and in SQL
+    the ``index`` of each."""
 
     def __init__(
         self, audience: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date
@@ -331,9 +330,8 @@ class _AbsenceReasons:
             yield words, opposite.where(segment.deliveries if segment else None)
 
     def _held_before(self, part: Expression) -> bool:
-        """Whether ``part`` held for all readers when the other audience was mailed, and may have changed
-        since.
-        """
+        """Return whether ``part`` held for all readers when the other audience was mailed, and may have
+        changed since."""
         can_change = isinstance(part, Group) or part.key in _CHANGEABLE_KEYS
         asked = self._other.segment.terms if self._other.segment else ()
         return can_change and self._other.was_sent and part in asked

@@ -25,7 +25,7 @@ from mailer.workspace import Workspace
 
 
 def digest_content(edition: str, compiled: Iterable[CompiledEdition]) -> str:
-    """The SHA-256 in hex of an edition's name and its content, its own language first."""
+    """Return the SHA-256 in hex of an edition's name and its content, its own language first."""
     parts = [edition, *(f"{mail.language} {mail.digest}" for mail in compiled)]
     return sha256("\n".join(parts).encode()).hexdigest()
 
@@ -157,8 +157,6 @@ def _list_images(html: str) -> list[str]:
 
 
 def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:
-    """Return the HTML and the plain text of one story."""
-
     def find(marked: str, *, markup: bool) -> str:
         place = find_fragment(marked, FragmentKind.story, slug, markup=markup)
         return marked[slice(*place)] if place else ""
@@ -204,7 +202,6 @@ class ContentTest:
         return not self.changes
 
     def as_dict(self) -> dict[str, Any]:
-        """The test in the form of the JSON output."""
         lists = {"addresses": list(self.addresses), "changes": list(self.changes)}
         return {**asdict(self), "at": self.at.isoformat(), "holds": self.holds, **lists}
 
@@ -216,8 +213,8 @@ class ContentTest:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignTest:
-    """What is known about tests of a campaign: its ``state`` in that light, the last ``test`` if there is
-    one, and whether there is still a ``test_ahead``: it is not launched, and what it has was not tested."""
+    """The tests of a campaign: its ``state`` in their light, the last ``test`` if there is one, and whether
+    there is still a ``test_ahead``: it is not launched, and what it has was not tested."""
 
     state: CampaignState
     test: ContentTest | None

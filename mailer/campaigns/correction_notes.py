@@ -42,24 +42,22 @@ class NoteDraft:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is written in it."""
         return not any((self.was, self.right, self.explanation, self.subject, self.title))
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotePlace:
-    """Where a note is: the ``number``-th on ``story`` of ``edition``."""
+    """The place of a note: the ``number``-th on ``story`` of ``edition``."""
 
     edition: str
     story: str
     number: int
 
     def find_file(self, workspace: Workspace) -> Path:
-        """The file of the note in its own language."""
         return find_folder(workspace, self.edition, self.story) / f"{self.number}.md"
 
     def find_translation(self, workspace: Workspace, tag: str) -> Path:
-        """The file of the same note in the language ``tag``."""
+        """Return the file of the same note in the language ``tag``."""
         return self.find_file(workspace).with_name(f"{self.number}.{tag}.md")
 
 
@@ -72,7 +70,7 @@ class WrittenNote:
 
 
 def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
-    """The folder of the notes on a story, whether it exists or not.
+    """Return the folder of the notes on a story, whether it exists or not.
 
     Raises:
         NoteMissingError: one of the names is none that a file can have.
@@ -83,7 +81,6 @@ def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
 
 
 def list_notes(workspace: Workspace, edition: str, story: str) -> list[NotePlace]:
-    """The notes on a story, the first first."""
     try:
         names = [path.name for path in find_folder(workspace, edition, story).iterdir()]
     except OSError:
@@ -119,7 +116,7 @@ def _says_the_same(one: WrittenNote, other: WrittenNote) -> bool:
 
 
 def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:
-    """Where the next note on a story will be, if nobody else writes one meanwhile.
+    """Return where the next note on a story will be, if nobody else writes one meanwhile.
 
     Raises:
         NoteMissingError: one of the names is none that a file can have.

@@ -81,7 +81,6 @@ class CorrectionPlan:
     unfinished: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan in the form of the JSON output."""
         return {
             **self.plan.as_dict(),
             "correction_of": self.record.subject_name,
@@ -168,7 +167,7 @@ def _read_corrected(
 
 
 def read_contents(connection: Connection, campaign_id: int) -> dict[str, CompiledEdition]:
-    """What was frozen with a campaign, by language, its own first."""
+    """Return what was frozen with a campaign, by language, its own first."""
     bodies = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
     contents = [CompiledEdition.from_bytes(body) for body in connection.scalars(bodies)]
     own = _find_own_language(connection, campaign_id)
@@ -196,7 +195,7 @@ def _make_check(
     corrected: CorrectedEdition,
     folder: Path,
 ) -> Callable[..., PreflightReport]:
-    """What makes the mail of the correction and checks it; its problems are about the note's file."""
+    """Return what makes the mail of the correction and checks it; its problems are about the note's file."""
     assert found.note is not None  # noqa: S101 - the caller has checked it
     file = found.note.file
     edition = make_correction_edition(
@@ -246,7 +245,7 @@ def _count_by_campaign(
 def _count_in_doubt(
     session: Session, campaigns: tuple[StoryCampaign, ...], audience: ColumnElement[bool]
 ) -> int:
-    """How many of the audience have the story only if a message in doubt has arrived."""
+    """Return how many of the audience have the story only if a message in doubt has arrived."""
     certain = [and_(one.delivered, col(Delivery.state) == DeliveryState.sent) for one in campaigns]
     doubtful = [and_(one.delivered, col(Delivery.state) == DeliveryState.in_doubt) for one in campaigns]
     return _count(session, audience, has_delivery(or_(*doubtful)), ~has_delivery(or_(*certain)))
@@ -276,7 +275,6 @@ class SentStory:
 
     @property
     def language(self) -> str:
-        """The language of the edition."""
         return next(iter(self.texts))
 
     @property
@@ -285,7 +283,7 @@ class SentStory:
 
 
 def has_been_sent(connection: Connection, edition: str) -> bool:
-    """Whether a campaign of ``edition`` was launched, so that its stories can be corrected."""
+    """Return whether a campaign of ``edition`` was launched, so that its stories can be corrected."""
     launched = select(col(Campaign.id)).where(
         col(Campaign.edition) == edition, col(Campaign.launched_at).is_not(None)
     )
@@ -313,7 +311,7 @@ def find_sent_story(connection: Connection, edition: str, story: str) -> SentSto
 
 
 def _list_campaigns(connection: Connection, edition: str) -> Mapping[str, list[int]]:
-    """The campaigns that had each story, the oldest first, without a look at their deliveries."""
+    """Return the campaigns that had each story, the oldest first, without a look at their deliveries."""
     sent = list(read_sent_contents(connection, edition))
     found: dict[str, list[int]] = {
         facts.slug: [] for _, _, content in reversed(sent) for facts in content.stories

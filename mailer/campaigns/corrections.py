@@ -79,11 +79,12 @@ class CorrectionRecord:
 
     @property
     def subject_name(self) -> str:
-        """What it corrects, as people write it: ``2026-1/teachers``."""
+        """Return what it corrects, as people write it: ``2026-1/teachers``."""
         return f"{self.edition}/{self.story}"
 
     def choose_text(self, language: str) -> tuple[str, CorrectionText]:
-        """The text for readers of ``language`` with its language tag; its own if it was not translated."""
+        """Return the text for readers of ``language`` with its language tag; its own if it was not
+        translated."""
         tag = choose_language(language, tuple(self.texts))
         return tag, self.texts[tag]
 
@@ -97,7 +98,6 @@ class SentCorrection:
     campaigns: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The correction in the form of the JSON output."""
         record = self.record
         return {
             **{name: getattr(record, name) for name in ("edition", "story", "number", "language")},
@@ -112,12 +112,12 @@ class SentCorrection:
 
 
 def name_correction(edition: str, number: int) -> str:
-    """The name of a correction, which its campaigns have in the place of an edition's."""
+    """Return the name of a correction, which its campaigns have in the place of an edition's."""
     return f"{edition}{SEPARATOR}correction-{number}"
 
 
 def find_correction(connection: Connection, edition: str, story: str, digest: str) -> CorrectionRecord | None:
-    """The correction of a story with this ``digest`` of its note; None if it is new."""
+    """Return the correction of a story with this ``digest`` of its note; None if it is new."""
     statement = select(*_COLUMNS).where(
         col(Correction.edition) == edition,
         col(Correction.story) == story,
@@ -128,7 +128,6 @@ def find_correction(connection: Connection, edition: str, story: str, digest: st
 
 
 def find_next_number(connection: Connection, edition: str) -> int:
-    """The number of the next correction of ``edition``."""
     last = select(func.max(col(Correction.number))).where(col(Correction.edition) == edition)
     return (connection.scalar(last) or 0) + 1
 
@@ -155,7 +154,7 @@ def store_correction(connection: Connection, record: CorrectionRecord, now: date
 
 
 def find_corrections(connection: Connection, names: Sequence[str]) -> dict[str, CorrectionRecord]:
-    """Those of ``names``, which are editions' or corrections', that are corrections, by name."""
+    """Return those of ``names``, which are editions' or corrections', that are corrections, by name."""
     wanted = [name for name in names if SEPARATOR in name]
     if not wanted:
         return {}
@@ -164,7 +163,7 @@ def find_corrections(connection: Connection, names: Sequence[str]) -> dict[str, 
 
 
 def list_sent_corrections(connection: Connection, editions: Sequence[str]) -> list[SentCorrection]:
-    """The corrections of ``editions`` that were sent, oldest first."""
+    """Return the corrections of ``editions`` that were sent, oldest first."""
     columns: list[Any] = [*_COLUMNS, col(Campaign.id).label("campaign_id"), col(Campaign.launched_at)]
     statement = (
         select(*columns)
@@ -209,10 +208,10 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectedEdition:
-    """What is known of the edition whose story is corrected.
+    """The edition whose story is corrected.
 
-    ``contents`` is the newest frozen content with the story, by language, the edition's own first;
-    ``source`` is its folder's content, None if that no longer exists or cannot be read.
+    ``contents`` is the newest frozen content with the story, by language, the edition's own first; ``source``
+    is its folder's content, None if that no longer exists or cannot be read.
     """
 
     contents: dict[str, CompiledEdition]
@@ -223,7 +222,7 @@ class CorrectedEdition:
         return next(iter(self.contents))
 
     def content_for(self, language: str) -> CompiledEdition:
-        """The content that a reader of ``language`` got."""
+        """Return the content that a reader of ``language`` got."""
         return self.contents[choose_language(language, tuple(self.contents))]
 
 
@@ -238,7 +237,7 @@ def describe_correction(
     digest: str,
     today: date,
 ) -> CorrectionRecord:
-    """The correction that ``note`` makes of ``story``, dated ``today`` if the note does not say."""
+    """Return the correction that ``note`` makes of ``story``, dated ``today`` if the note does not say."""
     texts = {
         tag: CorrectionText(
             title=text.title or find_story_title(edition.content_for(tag), story),
@@ -262,7 +261,7 @@ def describe_correction(
 
 
 def find_story_title(content: CompiledEdition, story: str) -> str:
-    """The title of a story as it was sent: its first heading. Its name if it has none."""
+    """Return the title of a story as it was sent: its first heading. Its name if it has none."""
     place = find_fragment(content.html, FragmentKind.story, story, markup=True)
     heading = _HEADING.search(content.html[slice(*place)]) if place else None
     title = " ".join(unescape(_TAG.sub("", heading[2])).split()) if heading else ""
@@ -278,7 +277,7 @@ def make_correction_edition(
     base_url: str,
     overrides: Path | None,
 ) -> Edition:
-    """The edition that is sent: one story, without a letter, in every language of the note."""
+    """Return the edition that is sent: one story, without a letter, in every language of the note."""
     source, language = edition.source, note.language
     texts, stories = {}, {}
     for tag, text in note.texts.items():
@@ -363,14 +362,14 @@ def _make_story_text(
 
 
 def _find_page(content: CompiledEdition, story: str, base_url: str) -> str:
-    """The address of the story's page; that of the edition if it was sent before stories had pages."""
+    """Return the address of the story's page; that of the edition if it was sent before stories had pages."""
     if content.web is None:
         return archive_url(base_url, content.slug, content.language, content.digest)
     return story_url(base_url, content.slug, content.language, story, version_query(content.digest))
 
 
 def anchor_correction(record: CorrectionRecord) -> str:
-    """The anchor of a correction beside its story in the web edition."""
+    """Return the anchor of a correction beside its story in the web edition."""
     return f"correction-{record.number}"
 
 
@@ -401,7 +400,6 @@ def format_day(day: date, language: str) -> str:
 
 
 def _shorten(text: str) -> str:
-    """``text`` in at most as many characters as inboxes show, cut between words."""
     if len(text) <= _MAX_PREHEADER:
         return text
     cut = text[: _MAX_PREHEADER - 1]

@@ -67,12 +67,12 @@ class StoryCampaign:
 
 
 def find_story_campaigns(connection: Connection, edition: str, story: str) -> tuple[StoryCampaign, ...]:
-    """The launched campaigns of ``edition`` that had ``story``, oldest first."""
+    """Return the launched campaigns of ``edition`` that had ``story``, oldest first."""
     return read_story_campaigns(connection, edition).get(story, ())
 
 
 def read_story_campaigns(connection: Connection, edition: str) -> dict[str, tuple[StoryCampaign, ...]]:
-    """The launched campaigns of ``edition`` by story; of each story the oldest campaign first."""
+    """Return the launched campaigns of ``edition`` by story; of each story the oldest campaign first."""
     found: dict[str, list[StoryCampaign]] = {}
     contents = [*read_sent_contents(connection, edition)]
     for facts in (facts for _, _, content in reversed(contents) for facts in content.stories):
@@ -112,13 +112,13 @@ def read_sent_contents(
 
 
 def was_sent(campaigns: Sequence[StoryCampaign]) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they were sent the story in one of ``campaigns``."""
+    """Return the condition on ``Subscriber`` that they were sent the story in one of ``campaigns``."""
     mine = col(Delivery.subscriber_id) == col(Subscriber.id)
     return or_(false(), *(exists().where(mine, one.delivered).correlate(Subscriber) for one in campaigns))
 
 
 def _read_recorded(connection: Connection, number: int, content: CompiledEdition) -> frozenset[str | None]:
-    """The different stories that messages of a campaign contained, as the ledger has them."""
+    """Return the different stories that messages of a campaign contained, as the ledger has them."""
     if content.personalise is not Personalisation.filter:
         return frozenset()
     # A few hundred, whatever the number of readers.
@@ -146,7 +146,7 @@ def _make_campaign(
 
 
 def _is_chosen_today(story: str, stories: Sequence[StoryFacts]) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that ``filter`` would choose ``story`` for them today.
+    """Return the condition on ``Subscriber`` that ``filter`` would choose ``story`` for them today.
 
     It says in SQL what :func:`~mailer.rendering.body.variants.choose_stories` does; a test compares them.
     """
@@ -190,14 +190,14 @@ RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 
 class DeliveryHistory:
-    """What was sent to whom, according to the database."""
+    """The history of what was sent to whom, according to the database."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sent_stories: dict[str, Mapping[str, tuple[StoryCampaign, ...]]] = {}
 
     def editions(self) -> Sequence[str]:
-        """The editions of all campaigns, including those that have not started, newest first."""
+        """Return the editions of all campaigns, including those that have not started, newest first."""
         return self._editions
 
     @cached_property
@@ -206,7 +206,8 @@ class DeliveryHistory:
         return tuple(dict.fromkeys(found))
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """The condition on ``Subscriber`` that they received one of ``editions``, or a story of one."""
+        """Return the condition on ``Subscriber`` that they received one of ``editions``, or a story of
+        one."""
         whole = [name for name in editions if "/" not in name]
         conditions = [has_got(whole)] if whole else []
         for edition, _, story in (name.partition("/") for name in editions if "/" in name):
@@ -214,7 +215,7 @@ class DeliveryHistory:
         return or_(*conditions)
 
     def stories(self, edition: str) -> Sequence[str]:
-        """The stories of ``edition``, in the order they were last sent in."""
+        """Return the stories of ``edition``, in the order they were last sent in."""
         return tuple(self._read_story_campaigns(edition))
 
     def _read_story_campaigns(self, edition: str) -> Mapping[str, tuple[StoryCampaign, ...]]:
@@ -225,14 +226,14 @@ class DeliveryHistory:
 
 
 def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they received one of ``editions`` in any campaign."""
+    """Return the condition on ``Subscriber`` that they received one of ``editions`` in any campaign."""
     campaigns = select(col(Campaign.id)).where(col(Campaign.edition).in_(editions))
     return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(RECEIVED_STATES))
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they, or somebody who was merged into them, have a delivery for
-    which ``conditions`` hold."""
+    """Return the condition on ``Subscriber`` that they, or somebody who was merged into them, have a delivery
+    for which ``conditions`` hold."""
     mine = col(Delivery.subscriber_id) == col(Subscriber.id)
     # Apart from each other: joined inside, they would be looked up for each subscriber without an index.
     through_another = (
@@ -261,7 +262,7 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
 
 
 def vocabulary_of(settings: Settings) -> Vocabulary:
-    """The workspace's own names for sectors and countries, used to describe segments in words, in English
-    where it has English names."""
+    """Return the workspace's own names for sectors and countries, used to describe segments in words, in
+    English where it has English names."""
     sectors = {slug: settings.find_sector_name(slug, "en") or name for slug, name in settings.sectors.items()}
     return Vocabulary(sectors=sectors, countries=settings.countries | settings.country_names.get("en", {}))

@@ -72,7 +72,8 @@ class DoubtChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """What was settled: how many are now sent or queued, how many are still in doubt, and the first changes.
+    """The outcome of settling doubts: how many are now sent or queued, how many are still in doubt, and the
+    first changes.
 
     ``missing`` counts deliveries that are not in a log that covers the whole time. ``not_covered`` counts
     those that are not in the log but may have been missed, because the log does not cover the time from the
@@ -88,7 +89,6 @@ class Resolution:
     not_covered: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The resolution in the form of the JSON output."""
         return {
             "campaign": self.campaign_id,
             "sent": self.sent,
@@ -210,7 +210,6 @@ def resolve_chosen(
 
 
 def _decide(chosen: Iterable[InDoubtDelivery], *, arrived: bool) -> dict[int, DoubtChange]:
-    """The changes that a person decides on."""
     state = DeliveryState.sent if arrived else DeliveryState.queued
     reason = DECISIONS[arrived]
     return {doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=reason) for doubt in chosen}
@@ -227,7 +226,6 @@ def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Ca
 
 
 def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[str]:
-    """The dispatchers that died while they held deliveries of the campaign."""
     with Presence(engine, workspace.root, campaign_id) as presence:
         return presence.find_dead()
 

@@ -136,8 +136,8 @@ def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment
 
 
 def _find_draft(connection: Connection, edition: str, segment: str) -> tuple[int, str] | None:
-    """The id and the content digest of the edition's draft. For a ``segment``, a draft that the team prepares
-    for another one is left to them."""
+    """Return the id and the content digest of the edition's draft. For a ``segment``, a draft that the team
+    prepares for another one is left to them."""
     drafts = select(col(Campaign.id), col(Campaign.content_digest)).where(
         col(Campaign.edition) == edition, col(Campaign.state).in_(DRAFT_STATES)
     )

@@ -48,7 +48,7 @@ _PREPARED_OTHERWISE = gettext_noop(
 
 @dataclass(frozen=True, kw_only=True)
 class StartedLaunch:
-    """What has become of a launch: the campaign that it started or scheduled, or why it did not."""
+    """The outcome of a launch: the campaign that it started or scheduled, or why it did not."""
 
     number: int
     campaign_id: int
@@ -77,7 +77,7 @@ class _OtherCountError(MailerError):
 
 
 def has_due_launches(engine: Engine, *, clock: Clock = read_clock) -> bool:
-    """Whether there is a launch to start, or one to give up. Reads without a lock."""
+    """Return whether there is a launch to start, or one to give up. Reads without a lock."""
     row = PendingLaunchRecord
     with engine.connect().execution_options(read_only=True) as connection:
         now = clock(connection)
@@ -112,7 +112,6 @@ def start_due_launches(
 
 
 def _start_launch(engine: Engine, workspace: Workspace, number: int, clock: Clock) -> StartedLaunch | None:
-    """Start one launch; None if another worker has started it, or it was undone meanwhile."""
     with open_session(engine, read_only=True) as session:
         pending = read_pending_launch(session, number)
         now = clock(session.connection())
@@ -192,7 +191,7 @@ def _take(connection: Connection, number: int, now: datetime) -> bool:
 
 
 def _is_prepared_otherwise(connection: Connection, pending: PendingLaunch) -> bool:
-    """Whether the team has decided otherwise since the launch was asked for."""
+    """Return whether the team has decided otherwise since the launch was asked for."""
     wanted = pending.request.preparation_version
     own = col(CampaignPreparation.campaign_id) == pending.request.campaign_id
     version = connection.scalar(select(col(CampaignPreparation.version)).where(own))
@@ -200,11 +199,7 @@ def _is_prepared_otherwise(connection: Connection, pending: PendingLaunch) -> bo
 
 
 def _name_people(connection: Connection, pending: PendingLaunch) -> LaunchOptions:
-    """The options with who launches, by name.
-
-    Raises:
-        LaunchRefusedError: one of them does not belong to the team any more.
-    """
+    """Return the options with who launches, by name."""
     numbers = [pending.asked_by, *([pending.confirmed_by] if pending.confirmed_by else [])]
     columns = (col(TeamMember.id), col(TeamMember.name), col(TeamMember.removed_at))
     rows = {

@@ -29,7 +29,7 @@ _MAX_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is the same of many deliveries. ``is_held`` says that a dispatcher has them in hand."""
+    """Properties that many deliveries share. ``is_held`` says that a dispatcher has them in hand."""
 
     state: DeliveryState
     is_held: bool
@@ -38,7 +38,7 @@ class _Kind:
 
 
 @dataclass(kw_only=True)
-class _Block:
+class _IdBlock:
     """The deliveries of a range of ids, as they were counted last; ``serial`` says when."""
 
     first: int
@@ -48,12 +48,10 @@ class _Block:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether all of them were queued."""
         return all(kind.state is DeliveryState.queued for kind in self.found)
 
     @property
     def is_moving(self) -> bool:
-        """Whether some were in hand, or some were queued and others not."""
         states = {kind.state for kind in self.found}
         return any(kind.is_held for kind in self.found) or (
             DeliveryState.queued in states and len(states) > 1
@@ -63,8 +61,7 @@ class _Block:
 @dataclass(frozen=True, kw_only=True)
 class LedgerCount:
     """The deliveries of a campaign by state. ``on_way`` of those in doubt are being sent at this moment;
-    ``groups`` are the servers' words and our own reasons, the most frequent first.
-    """
+    ``groups`` are the servers' words and our own reasons, the most frequent first."""
 
     counts: Counts
     on_way: int
@@ -76,7 +73,7 @@ class LedgerCounter:
 
     def __init__(self, campaign_id: int) -> None:
         self._campaign_id = campaign_id
-        self._blocks: list[_Block] | None = None
+        self._blocks: list[_IdBlock] | None = None
         self._serial = 0
 
     def count_all(self, connection: Connection) -> LedgerCount:
@@ -88,8 +85,7 @@ class LedgerCounter:
 
     def count_changes(self, connection: Connection, *, seconds: float) -> LedgerCount:
         """Count those again that have probably changed, and then as many others as ``seconds`` allow, the
-        longest uncounted first.
-        """
+        longest uncounted first."""
         blocks = self._list_blocks(connection)
         if not self._serial:
             return self.count_all(connection)
@@ -109,7 +105,7 @@ class LedgerCounter:
                     queue.insert(0, following)
         return self._add_up()
 
-    def _list_blocks(self, connection: Connection) -> list[_Block]:
+    def _list_blocks(self, connection: Connection) -> list[_IdBlock]:
         if not self._blocks:
             numbers = select(func.min(col(Delivery.id)), func.max(col(Delivery.id)))
             first, last = connection.execute(
@@ -119,7 +115,7 @@ class LedgerCounter:
             self._serial = 0
         return self._blocks
 
-    def _count_block(self, connection: Connection, block: _Block) -> None:
+    def _count_block(self, connection: Connection, block: _IdBlock) -> None:
         # Nobody reads why a message was sent, and each would be a group of its own: ten thousand rows that
         # Python would read once a second, while every page of this process waits.
         is_told = col(Delivery.state).in_(sorted(_TOLD_STATES))
@@ -169,7 +165,6 @@ class LedgerCounter:
         )
 
 
-def _divide(first: int, last: int) -> list[_Block]:
-    """The blocks of a range of ids."""
+def _divide(first: int, last: int) -> list[_IdBlock]:
     starts = range(first, last + 1, _BLOCK)
-    return [_Block(first=start, last=min(start + _BLOCK - 1, last)) for start in starts]
+    return [_IdBlock(first=start, last=min(start + _BLOCK - 1, last)) for start in starts]

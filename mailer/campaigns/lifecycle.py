@@ -149,7 +149,7 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
 
 
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
-    """The campaign with this id, read from the database again.
+    """Return the campaign with this id, read from the database again.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
@@ -161,7 +161,6 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
 
 
 def count_in_doubt(session: Session, campaign_id: int) -> int:
-    """Count the deliveries of a campaign that are in doubt."""
     in_doubt = col(Delivery.state) == DeliveryState.in_doubt
     counted = (
         select(func.count()).select_from(Delivery).where(col(Delivery.campaign_id) == campaign_id, in_doubt)

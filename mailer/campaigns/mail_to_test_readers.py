@@ -65,7 +65,7 @@ class ShownMail:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderResult:
-    """What became of a test for one ``address``: the last ``relay`` that was asked, and how that ended."""
+    """The outcome of a test for one ``address``: the last ``relay`` that was asked, and how that ended."""
 
     address: str
     relay: str
@@ -78,11 +78,10 @@ class ReaderResult:
 
     @property
     def outcome(self) -> str:
-        """What became of it, in a word or two."""
+        """Return what became of it, in a word or two."""
         return _OUTCOMES.get(self.verdict, "not sent")
 
     def as_dict(self) -> dict[str, Any]:
-        """The result in the form of the JSON output."""
         return {"address": self.address, "result": self.outcome, "relay": self.relay, "reply": self.reply}
 
 
@@ -110,11 +109,10 @@ class SentTests:
 
     @property
     def is_deferred(self) -> bool:
-        """Whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
+        """Return whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
         return any(result.verdict is Verdict.deferred for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """The test in the form of the JSON output."""
         results = [result.as_dict() for result in self.results]
         return {"subject": self.subject, "language": self.language, "stories": self.stories, "tests": results}
 
@@ -231,7 +229,6 @@ def _refuse_suppressed(engine: Engine, workspace: Workspace, readers: Sequence[A
 
 
 def _choose_reader(engine: Engine, workspace: Workspace, plan: Plan, shows: ShownMail) -> Reader:
-    """The reader whose mail is shown."""
     if shows.address:
         with open_session(engine, read_only=True) as session:
             return load_reader(session, find_subscriber(session, shows.address), workspace)
@@ -281,7 +278,6 @@ def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
 def _build_mails(
     workspace: Workspace, plan: Plan, shown: Reader, to: Sequence[Address], now: datetime
 ) -> Iterator[OutgoingMessage]:
-    """Build the mail of ``shown`` for each of the mailboxes ``to``."""
     settings, signer = workspace.settings, load_signer(workspace.settings, workspace.root)
     # The builder puts the label of a country before the subject of its readers, and all are in this one.
     labels = {shown.country: _label_subject(settings, shown)}
@@ -313,19 +309,19 @@ def _build_mails(
 
 
 def _label_subject(settings: Settings, shown: Reader, subject: str = "") -> str:
-    """The mark of a test, the label that the law of the reader's country asks for, and the subject."""
     return " ".join(part for part in (MARK, settings.subject_labels.get(shown.country, ""), subject) if part)
 
 
 def _sign_token(workspace: Workspace, language: str) -> str:
-    """The token of the links, which say in which language their page is to answer."""
+    """Return the token of the links, which say in which language their page is to answer."""
     token = workspace.keys.tokens.sign_test()
     spoken = match_language([language])
     return f"{token}?lang={spoken}" if spoken else token
 
 
 def _without_name(message: bytes, reader: Reader) -> bytes:
-    """The message without the subscriber's name at a colleague's address: mail programs would learn it."""
+    """Return the message without the subscriber's name at a colleague's address: mail programs would learn
+    it."""
     named = f"To: {format_phrase(plain_phrase(reader.name), reader.envelope)}\r\n"
     return message.replace(named.encode(), f"To: {reader.envelope}\r\n".encode(), 1)
 
@@ -364,7 +360,7 @@ def _end(
 
 
 def _has_campaign(connection: Connection, plan: Plan) -> bool:
-    """Whether a campaign that is more than a draft has exactly this content."""
+    """Return whether a campaign that is more than a draft has exactly this content."""
     same = (
         *(col(Campaign.edition) == plan.edition, col(Campaign.content_digest) == plan.content_digest),
         col(Campaign.state).not_in([*DRAFT_STATES, CampaignState.cancelled]),

@@ -32,7 +32,7 @@ _MAX_BUCKETS = 50
 
 
 def export_metrics(engine: Engine) -> bytes:
-    """The metrics in Prometheus's text format (:data:`CONTENT_TYPE`)."""
+    """Return the metrics in Prometheus's text format (:data:`CONTENT_TYPE`)."""
     registry = CollectorRegistry()
     with engine.connect().execution_options(read_only=True) as connection:
         registry.register(_MetricsCollector(connection))
@@ -63,7 +63,7 @@ class _MetricsCollector(Collector):
 
 
 def _find_campaigns(connection: Connection) -> dict[int, str]:
-    """The campaigns whose deliveries are counted, with their editions."""
+    """Return the campaigns whose deliveries are counted, with their editions."""
     number, edition = col(Campaign.id), col(Campaign.edition)
     is_over = col(Campaign.state).in_(_ENDED_STATES)
     going = select(number, edition).where(~is_over, col(Campaign.launched_at).is_not(None))
@@ -91,7 +91,7 @@ def _subscribers(connection: Connection) -> GaugeMetricFamily:
 
 
 def _feedback(connection: Connection) -> Iterator[GaugeMetricFamily]:
-    """What came back, by kind; what waits for a person; and what servers said about us."""
+    """Return what came back, by kind; what waits for a person; and what servers said about us."""
     came = GaugeMetricFamily("mailer_feedback", "Messages that came back, by kind.", labels=["kind"])
     kind, state = col(FeedbackMessage.kind), col(FeedbackMessage.state)
     found = {row[0]: row[1] for row in connection.execute(select(kind, func.count()).group_by(kind))}
@@ -140,7 +140,7 @@ def _deliveries(connection: Connection, editions: dict[int, str]) -> Iterator[Ga
 
 
 def _queue_ages(connection: Connection, editions: dict[int, str], now: datetime) -> GaugeMetricFamily:
-    """How long the next delivery in the queue has waited (fewest attempts, then lowest id)."""
+    """Return how long the next delivery in the queue has waited (fewest attempts, then lowest id)."""
     family = GaugeMetricFamily(
         "mailer_oldest_queued_seconds",
         "How long the next delivery in the queue has waited.",

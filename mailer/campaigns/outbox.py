@@ -5,7 +5,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -17,7 +17,6 @@ from typing import TypeAlias
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from editions.model import Edition
 from editions.reader import read_edition
 from mailer.atomic_write import write_atomically
 from mailer.campaigns.plan import Plan
@@ -33,37 +32,6 @@ from mailer.rendering.message import MessageBuilder, build_message
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber
-
-
-@dataclass(frozen=True, kw_only=True)
-class _SampleMessage:
-    workspace: Workspace
-    edition: Edition
-    compiled: CompiledEdition
-    reader: Reader
-
-    def as_html(self) -> bytes:
-        return personalise(self.compiled, self.reader).html.encode()
-
-    def as_text(self) -> bytes:
-        return personalise(self.compiled, self.reader).text.encode()
-
-    def as_mjml(self) -> bytes:
-        settings, overrides = self.workspace.settings, self.workspace.template_overrides
-        return compile_mjml(
-            self.edition, settings, language=self.compiled.language, overrides=overrides
-        ).encode()
-
-    def as_eml(self) -> bytes:
-        return build_message(self.compiled, self.reader, self.workspace.settings, now=datetime.now(UTC))
-
-
-_FORMATS: Mapping[str, Callable[[_SampleMessage], bytes]] = {
-    "html": _SampleMessage.as_html,
-    "text": _SampleMessage.as_text,
-    "mjml": _SampleMessage.as_mjml,
-    "eml": _SampleMessage.as_eml,
-}
 
 
 def render_sample(
@@ -95,9 +63,16 @@ def render_sample(
         overrides=workspace.template_overrides,
     )
     write_media(compiled, workspace.media)
-    data = _FORMATS[output_format](
-        _SampleMessage(workspace=workspace, edition=edition, compiled=compiled, reader=reader)
-    )
+    match output_format:
+        case "mjml":
+            overrides = workspace.template_overrides
+            mjml = compile_mjml(edition, workspace.settings, language=compiled.language, overrides=overrides)
+            data = mjml.encode()
+        case "eml":
+            data = build_message(compiled, reader, workspace.settings, now=datetime.now(UTC))
+        case _:
+            mail = personalise(compiled, reader)
+            data = (mail.text if output_format == "text" else mail.html).encode()
     if local_media:
         base = f"{workspace.settings.web.base_url}/media/".encode()
         data = data.replace(base, f"..{os.sep}media{os.sep}".encode())
@@ -205,7 +180,6 @@ def _file_name(address: str) -> str:
 
 
 def _as_page(html: str, workspace: Workspace) -> bytes:
-    """The message as a page on disk, with its pictures from the media folder next to the outbox."""
     return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
 
 
@@ -265,7 +239,7 @@ class OutboxReader:
         self._names: list[str] = []
 
     def list_page(self, *, after: str = "", query: str = "", limit: int = 50) -> OutboxPage:
-        """The messages whose names come ``after`` a name, and that are about the address ``query``."""
+        """Return the messages whose names come ``after`` a name, and that are about the address ``query``."""
         names = self._list_names()
         total = len(names)
         start = bisect.bisect_right(names, after) if after else 0
@@ -295,7 +269,7 @@ class OutboxReader:
         )
 
     def read_source(self, name: str) -> bytes:
-        """The bytes of one message.
+        """Return the bytes of one message.
 
         Raises:
             NoMessageError: there is none with this name.
@@ -311,7 +285,7 @@ class OutboxReader:
             raise NoMessageError(f"There is no message {name} in the outbox.") from error
 
     def _list_names(self) -> list[str]:
-        """The names of the messages, sorted. The list is never changed, only replaced."""
+        """Return the names of the messages, sorted. The list is never changed, only replaced."""
         try:
             status = self._folder.stat()
         except OSError:

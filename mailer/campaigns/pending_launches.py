@@ -65,7 +65,7 @@ _OPTIONS = tuple(one.name for one in fields(LaunchOptions))
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """What a person asks to be launched: the draft ``campaign_id``, as it was shown.
+    """A launch that a person asks for: the draft ``campaign_id``, as it was shown.
 
     ``segment`` is the text of its query, ``digest`` that of the plan, ``count`` the number of readers that
     they typed. ``scheduled_at`` (aware) is when it is to start; None is now. ``preparation_version`` is that
@@ -103,12 +103,11 @@ class PendingLaunch:
 
     @property
     def campaign_id(self) -> int:
-        """The campaign that it launches, or has launched."""
         return self.launched_id or self.request.campaign_id
 
     @property
     def is_active(self) -> bool:
-        """Whether it may still start."""
+        """Return whether it may still start."""
         return self.state in _ACTIVE_STATES
 
     def seconds_left(self, now: datetime) -> int:
@@ -212,7 +211,7 @@ def expire_launches(connection: Connection, now: datetime) -> None:
 
 
 def find_pending_launch(session: Session, campaign_id: int, *, now: datetime) -> PendingLaunch | None:
-    """The last launch that was asked for on a campaign, or that launched it; None if there was none.
+    """Return the last launch that was asked for on a campaign, or that launched it; None if there was none.
 
     One that is past its time is given as expired, though its row may not say so yet.
     """
@@ -227,7 +226,7 @@ def find_pending_launch(session: Session, campaign_id: int, *, now: datetime) ->
 
 
 def list_unconfirmed(session: Session, *, now: datetime) -> list[PendingLaunch]:
-    """The launches that wait for a second person, the oldest first."""
+    """Return the launches that wait for a second person, the oldest first."""
     waits = (
         col(PendingLaunchRecord.state) == PendingLaunchState.unconfirmed,
         col(PendingLaunchRecord.expires_at) > now,
@@ -237,8 +236,8 @@ def list_unconfirmed(session: Session, *, now: datetime) -> list[PendingLaunch]:
 
 
 def list_not_started(session: Session, *, since: datetime, now: datetime) -> list[PendingLaunch]:
-    """The launches asked for ``since`` then that did not start although nobody undid them, as long as nobody
-    has launched or cancelled their campaigns, or asked again; the newest first."""
+    """Return the launches asked for ``since`` then that did not start although nobody undid them, as long as
+    nobody has launched or cancelled their campaigns, or asked again; the newest first."""
     newest = select(func.max(col(PendingLaunchRecord.id))).group_by(col(PendingLaunchRecord.campaign_id))
     ended = (PendingLaunchState.refused, PendingLaunchState.expired)
     is_over = or_(

@@ -84,7 +84,7 @@ def number_links(contents: Sequence[CompiledEdition], base_url: str, sectors: It
 def index_links(
     counted: CountedLinks, contents: Sequence[CompiledEdition], base_url: str
 ) -> Mapping[LinkKey, int]:
-    """The numbers of a campaign's links, by how its ``contents`` write them."""
+    """Return the numbers of a campaign's links, by how its ``contents`` write them."""
     numbers = {_Target(link.url, link.story): link.number for link in counted.links}
     return {key: numbers[target] for target, key, _ in _walk_links(contents, base_url) if target in numbers}
 
@@ -111,7 +111,8 @@ def store_counted_links(connection: Connection, campaign_id: int, counted: Count
 
 
 def read_counted_links(session: Session, campaign_id: int) -> CountedLinks | None:
-    """What :func:`store_counted_links` froze; None if the campaign counts no clicks or does not exist."""
+    """Return what :func:`store_counted_links` froze; None if the campaign counts no clicks or does not
+    exist."""
     connection = session.connection()
     columns = (col(Campaign.counts_clicks), col(Campaign.click_sectors))
     campaign = connection.execute(sa_select(*columns).where(col(Campaign.id) == campaign_id)).first()
@@ -130,8 +131,6 @@ def read_counted_links(session: Session, campaign_id: int) -> CountedLinks | Non
 
 
 class _Target(NamedTuple):
-    """A link's address without placeholders, and its story."""
-
     url: str
     story: str
 
@@ -180,7 +179,6 @@ class Plan:
     counted: CountedLinks | None = None
 
     def mail_in(self, language: str) -> CompiledEdition:
-        """The compiled edition in ``language``, which must be one of ``languages``."""
         return next(mail for mail in self.compiled if mail.language == language)
 
     @property
@@ -193,12 +191,10 @@ class Plan:
 
     @property
     def language(self) -> str:
-        """The edition's own language."""
         return self.compiled[0].language if self.compiled else ""
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages it would be sent in, starting with the edition's own."""
         return tuple(compiled.language for compiled in self.compiled)
 
     @property
@@ -208,19 +204,16 @@ class Plan:
 
     @property
     def counts_clicks(self) -> bool:
-        """Whether clicks on its links are counted."""
         return self.counted is not None
 
     @property
     def segment_label(self) -> str:
-        """The segment as shown to people."""
         return "everyone" if self.segment.text == EVERYONE else self.segment.text
 
     @property
     def digest(self) -> str:
         """SHA-256 of the edition's name, its content in every language, and the segment. An approval is for
-        this digest.
-        """
+        this digest."""
         return digest_plan(self.edition, self.segment.text, self.compiled)
 
     @property
@@ -229,7 +222,6 @@ class Plan:
         return digest_content(self.edition, self.compiled)
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan in the form of the JSON output."""
         return {
             "edition": self.edition,
             "title": self.title,
@@ -260,7 +252,7 @@ class Plan:
 
 
 def digest_plan(edition: str, segment: str, compiled: Iterable[CompiledEdition]) -> str:
-    """The digest of a plan: of ``compiled``, its own language first, for the text of a segment."""
+    """Return the digest of a plan: of ``compiled``, its own language first, for the text of a segment."""
     parts = [edition, segment, *(f"{mail.language} {mail.digest}" for mail in compiled)]
     return sha256("\n".join(parts).encode()).hexdigest()
 
@@ -346,7 +338,7 @@ def make_plan(
 
 
 def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
-    """The compiled edition, its own language first; empty if the edition could not be read."""
+    """Return the compiled edition, its own language first; empty if the edition could not be read."""
     if report.edition is None:
         return ()
     own = report.edition.language

@@ -56,10 +56,9 @@ class PreflightReport:
 
     ``edition`` is None and ``compiled`` is empty if its files contain errors. ``source`` are the files.
     ``mails`` are the mails that were checked: each variant in each language, or with errors what can be made
-    of the rest, which is never sent. ``switched_off`` are the
-    checks the edition has switched off, with the reason and the problems they would have reported.
-    ``launch_problems`` are not in ``problems``: they do not matter while an edition is written or previewed,
-    but with any of them no campaign is launched.
+    of the rest, which is never sent. ``switched_off`` are the checks the edition has switched off, with the
+    reason and the problems they would have reported. ``launch_problems`` are not in ``problems``: they do not
+    matter while an edition is written or previewed, but with any of them no campaign is launched.
     """
 
     slug: str
@@ -119,8 +118,7 @@ def check_inspection(
     count_clicks: bool | None = None,
 ) -> PreflightReport:
     """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
-    variants chosen. ``found`` are problems already known.
-    """
+    variants chosen. ``found`` are problems already known."""
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
@@ -146,8 +144,8 @@ def check_inspection(
 
 
 def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
-    """What must change before ``slug`` can be sent to anybody, though its mail is in order: a sender who is
-    not the workspace's own or has no postal address, and texts of the example edition.
+    """Return what must change before ``slug`` can be sent to anybody, though its mail is in order: a sender
+    who is not the workspace's own or has no postal address, and texts of the example edition.
 
     Raises:
         ConfigurationError: there is no such edition.
@@ -156,8 +154,8 @@ def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]
 
 
 def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
-    """Why nothing can be sent in the name of this sender: it is not the workspace's own, or has no postal
-    address."""
+    """Return why nothing can be sent in the name of this sender: it is not the workspace's own, or has no
+    postal address."""
     senders = {
         "no-postal-address": find_missing_identity(workspace.settings),
         "example-sender": find_example_sender(workspace.settings),
@@ -358,7 +356,7 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
 
 def _template_problem(error: TemplateError) -> Problem:
-    """The problem of a template, at the story it was met in, if its message names one."""
+    """Return the problem of a template, at the story it was met in, if its message names one."""
     code, story = "mjml" if isinstance(error, MjmlError) else "template", _STORY_FILE.search(str(error))
     return _problem(code, str(error), path=story[0] if story else EDITION_FILE)
 

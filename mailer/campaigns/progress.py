@@ -25,7 +25,7 @@ _LEAST_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignProgress:
-    """How far a campaign is.
+    """The progress of a campaign.
 
     ``counts`` are those of the ledger; of those in doubt, ``on_way`` are being sent at this moment.
     ``groups`` are why others did not get it. ``rate`` is how many messages a second were settled during the
@@ -57,17 +57,17 @@ class CampaignProgress:
 
     @property
     def in_doubt(self) -> int:
-        """How many may or may not have got it, and nobody is sending to them."""
+        """Return how many may or may not have got it, and nobody is sending to them."""
         return self.counts.in_doubt - self.on_way
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is sent unless a person says so."""
+        """Return whether nothing more is sent unless a person says so."""
         return self.state in {CampaignState.finished, CampaignState.cancelled}
 
     @property
     def seconds_left(self) -> int | None:
-        """How long the rest will take at this rate; None if that cannot be said."""
+        """Return how long the rest will take at this rate; None if that cannot be said."""
         waiting = self.counts.queued + self.on_way
         if self.state is not CampaignState.sending or not self.rate or not waiting:
             return None
@@ -75,7 +75,7 @@ class CampaignProgress:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the rest will have been sent at this rate."""
+        """Return when the rest will have been sent at this rate."""
         left = self.seconds_left
         return None if left is None else self.read_at + timedelta(seconds=left)
 
@@ -92,8 +92,8 @@ class CampaignProgress:
         yield "queued", counts.queued
 
 
-class RateMeter:
-    """How many messages a second are settled, from what was counted during the last minute."""
+class SettledRate:
+    """The messages settled a second, from what was counted during the last minute."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
@@ -114,9 +114,8 @@ class RateMeter:
 
 
 def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) -> CampaignProgress | None:
-    """How far a campaign is, whose deliveries were just counted; None if there is no such campaign. The rate
-    is not known yet.
-    """
+    """Return how far a campaign is, whose deliveries were just counted; None if there is no such campaign.
+    The rate is not known yet."""
     row = connection.execute(select(*_COLUMNS).where(col(Campaign.id) == campaign_id)).first()
     if row is None:
         return None
@@ -201,8 +200,8 @@ class ProgressReader:
             return not self._is_stopped
 
     def await_reading(self, seconds: float) -> CampaignProgress | None:
-        """The last reading; the first is waited for, for so long. None if there is none yet, or there is no
-        such campaign."""
+        """Return the last reading; the first is waited for, for so long. None if there is none yet, or there
+        is no such campaign."""
         with self._changed:
             self._changed.wait_for(lambda: self._readings or self._is_stopped, seconds)
             return self._latest
@@ -224,18 +223,16 @@ class ProgressReader:
             self._watched_at = time.monotonic()
 
     def abandon(self) -> None:
-        """Let the thread end."""
         with self._changed:
             self._is_stopped = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End the thread, and wait until it has ended."""
         self.abandon()
         self._thread.join()
 
     def _run(self) -> None:
-        counter, meter = LedgerCounter(self.campaign_id), RateMeter()
+        counter, meter = LedgerCounter(self.campaign_id), SettledRate()
         while not self._is_stopped:
             try:
                 reading = self._read(counter, meter)
@@ -249,7 +246,7 @@ class ProgressReader:
                 break
         self._forget(self)
 
-    def _read(self, counter: LedgerCounter, meter: RateMeter) -> CampaignProgress | None:
+    def _read(self, counter: LedgerCounter, meter: SettledRate) -> CampaignProgress | None:
         with self._changed:
             is_stale, self._is_stale = self._is_stale, False
         before = self._latest
@@ -297,7 +294,7 @@ class ProgressReaders:
         self._is_closed = False
 
     def watch(self, campaign_id: int) -> ProgressReader:
-        """The reader of a campaign, which must exist; it is started if nobody watches it yet."""
+        """Return the reader of a campaign, which must exist; it is started if nobody watches it yet."""
         with self._lock:
             found = self._readers.get(campaign_id)
             if found is not None and found.touch():
@@ -317,7 +314,6 @@ class ProgressReaders:
             reader.refresh(seconds)
 
     def close(self) -> None:
-        """End all threads."""
         with self._lock:
             self._is_closed = True
             readers = list(self._readers.values())

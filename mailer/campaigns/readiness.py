@@ -39,34 +39,17 @@ _NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
 
 
 class LaunchFaultKind(StrEnum):
-    """What stands in the way of a launch."""
+    """Kinds of obstacles to a launch."""
 
     segment = "segment"
-    """Nobody has chosen who gets it, or the choice is not valid any more."""
-
     content = "content"
-    """The edition has errors, or texts of the example."""
-
     sender = "sender"
-    """The settings do not say who sends it, or it is the example's sender."""
-
     address = "address"
-    """The readers' pages are not reached by https."""
-
     audience = "audience"
-    """Nobody would get it."""
-
     trial = "trial"
-    """The workspace is in trial mode, and others than test readers would get it."""
-
     approval = "approval"
-    """An approval is missing, or does not count."""
-
     test = "test"
-    """A test of exactly this is missing."""
-
     running = "running"
-    """A campaign sends this edition to this segment already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,8 +227,8 @@ class ReadinessChecker:
     def check(
         self, preparation: Preparation, launched_by: str, *, patience: float = 0.08
     ) -> LaunchReadiness | None:
-        """What is known of a campaign as it is prepared now, waiting ``patience`` seconds for it; None if it
-        is not known yet, and being checked."""
+        """Return what is known of a campaign as it is prepared now, waiting ``patience`` seconds for it; None
+        if it is not known yet, and being checked."""
         key = (preparation, launched_by)
         if (found := self._find_fresh(key)) is not None:
             return found

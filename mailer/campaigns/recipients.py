@@ -35,8 +35,8 @@ from subscribers.segments.segment import Segment, eligible
 _MAX_EXAMPLES = 3
 
 
-class Requirement(StrEnum):
-    """What a rule requires."""
+class LegalRequirement(StrEnum):
+    """Requirements of the law."""
 
     identity = "identity"
     """Every part of every mail contains the sender's name and postal address."""
@@ -52,7 +52,7 @@ class Requirement(StrEnum):
 
 
 class Enforcement(StrEnum):
-    """What happens if a rule is not met."""
+    """Ways to enforce a rule that is not met."""
 
     refuse = "refuse"
     """The launch is refused."""
@@ -68,7 +68,7 @@ class Enforcement(StrEnum):
 class LegalRule:
     """One requirement of one law. ``countries`` are ISO codes; empty if the rule applies to all readers."""
 
-    requirement: Requirement
+    requirement: LegalRequirement
     countries: tuple[str, ...]
     law: str
     source: str
@@ -77,42 +77,42 @@ class LegalRule:
 
 RULES: tuple[LegalRule, ...] = (
     LegalRule(
-        requirement=Requirement.identity,
+        requirement=LegalRequirement.identity,
         countries=(),
         law="CAN-SPAM Act (US), §5(a)(5); CASL (Canada), s. 6(2); Act No. 26 of 2002 (Japan), Art. 4",
         source="15 U.S.C. 7704(a)(5)(A)(iii); SOR/2012-36",
         enforcement=Enforcement.refuse,
     ),
     LegalRule(
-        requirement=Requirement.leaving,
+        requirement=LegalRequirement.leaving,
         countries=(),
         law="GDPR, Art. 7(3) and 21(2–3); CAN-SPAM Act (US), §5(a)(3); CASL (Canada), s. 11",
         source="RFC 8058; 16 CFR 316.5",
         enforcement=Enforcement.refuse,
     ),
     LegalRule(
-        requirement=Requirement.opt_in,
+        requirement=LegalRequirement.opt_in,
         countries=("JP",),
         law="Act on Regulation of Transmission of Specified Electronic Mail, as amended 2008, Art. 3",
         source="Act No. 26 of 2002; also for mail to Japan from abroad",
         enforcement=Enforcement.hold_back,
     ),
     LegalRule(
-        requirement=Requirement.opt_in,
+        requirement=LegalRequirement.opt_in,
         countries=("CN",),
         law="Personal Information Protection Law, Art. 13–16; MII Order 38, Art. 13",
         source="PIPL 2021; MII Order 38 of 2006",
         enforcement=Enforcement.by_setting,
     ),
     LegalRule(
-        requirement=Requirement.label,
+        requirement=LegalRequirement.label,
         countries=("CN",),
         law="Measures for the Administration of Internet E-mail Services, Art. 13–14: “广告” or “AD”",
         source="MII Order 38 of 2006",
         enforcement=Enforcement.by_setting,
     ),
     LegalRule(
-        requirement=Requirement.opt_in,
+        requirement=LegalRequirement.opt_in,
         countries=("CA",),
         law="CASL, s. 6(1): express or implied consent",
         source="S.C. 2010, c. 23",
@@ -141,7 +141,6 @@ class HeldBack:
         return f"{self.count} {self.reason}{law}: {', '.join(self.examples)}{more}"
 
     def as_dict(self) -> dict[str, object]:
-        """The readers held back, in the form of the JSON output."""
         return {
             "country": self.country,
             "reason": self.reason,
@@ -153,7 +152,7 @@ class HeldBack:
 
 
 def has_consent_on_record() -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they signed up, or were imported with a declared basis."""
+    """Return the condition on ``Subscriber`` that they signed up, or were imported with a declared basis."""
     return exists().where(
         col(ConsentRecord.subscriber_id) == col(Subscriber.id),
         or_(
@@ -164,7 +163,7 @@ def has_consent_on_record() -> ColumnElement[bool]:
 
 
 def may_be_mailed(law: LawSettings) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that the law of their country allows sending to them."""
+    """Return the condition on ``Subscriber`` that the law of their country allows sending to them."""
     country = col(Subscriber.country)
     # A reader whose country is unknown is not restricted. In this order, consent records are only read for
     # readers in the countries listed.
@@ -185,21 +184,21 @@ def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[b
         )
         yield HeldBack(
             country=code or "",
-            rule=find_rule(Requirement.opt_in, code or ""),
+            rule=find_rule(LegalRequirement.opt_in, code or ""),
             count=number,
             examples=tuple(session.exec(first)),
         )
 
 
-def find_rule(requirement: Requirement, country: str) -> LegalRule | None:
-    """The rule of a country's law; None if only the workspace's own setting applies."""
+def find_rule(requirement: LegalRequirement, country: str) -> LegalRule | None:
+    """Return the rule of a country's law; None if only the workspace's own setting applies."""
     return next(
         (rule for rule in RULES if rule.requirement is requirement and country in rule.countries), None
     )
 
 
 def find_missing_identity(settings: Settings) -> str:
-    """Why this sender must not send mail and what to do about it; empty if it may.
+    """Return why this sender must not send mail and what to do about it; empty if it may.
 
     Whether every part of the mail contains name and address is checked in the finished mail
     (`no-postal-address`); that check cannot be switched off.
@@ -222,8 +221,8 @@ def _has_text(words: str) -> bool:
     return any(character.isalnum() for character in words)
 
 
-def list_countries(requirement: Requirement, enforcements: Collection[Enforcement]) -> tuple[str, ...]:
-    """The countries whose law has this requirement with one of these ways of enforcement."""
+def list_countries(requirement: LegalRequirement, enforcements: Collection[Enforcement]) -> tuple[str, ...]:
+    """Return the countries whose law has this requirement with one of these ways of enforcement."""
     return tuple(
         country
         for rule in RULES
@@ -235,7 +234,7 @@ def list_countries(requirement: Requirement, enforcements: Collection[Enforcemen
 def is_in_audience(
     segment: Segment, edition: str, today: date, *, again: bool, law: LawSettings | None = None
 ) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they get ``edition``.
+    """Return the condition on ``Subscriber`` that they get ``edition``.
 
     They must be in the segment, accept mail ``today``, be allowed mail by the ``law`` of their country (None
     skips this), and, unless ``again``, not have the edition already.
@@ -249,9 +248,8 @@ def is_in_audience(
 
 
 def already_has(edition: str) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they received ``edition``, may have received it, or are waiting
-    for it.
-    """
+    """Return the condition on ``Subscriber`` that they received ``edition``, may have received it, or are
+    waiting for it."""
     has_it = col(Delivery.state).in_(RECEIVED_STATES)
     gets_it = and_(
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),
@@ -314,14 +312,14 @@ def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Co
 
 
 def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]) -> dict[Variant, Cohort]:
-    """The variants that the cohorts get, largest first; cohorts with the same variant are merged."""
+    """Return the variants that the cohorts get, largest first; cohorts with the same variant are merged."""
     return {variant: _merge(group) for variant, group in group_cohorts(cohorts, compiled).items()}
 
 
 def group_cohorts(
     cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]
 ) -> dict[Variant, tuple[Cohort, ...]]:
-    """The cohorts that get each variant; the variants of most readers come first."""
+    """Return the cohorts that get each variant; the variants of most readers come first."""
     mails = {mail.language: mail for mail in compiled}
     found: dict[Variant, list[Cohort]] = {}
     for cohort in cohorts if mails else ():
@@ -340,7 +338,7 @@ def _merge(group: Sequence[Cohort]) -> Cohort:
 
 
 def find_database_problem(engine: Engine) -> str:
-    """Why the list of subscribers cannot be read and what to do about it; empty if it can."""
+    """Return why the list of subscribers cannot be read and what to do about it; empty if it can."""
     url = engine.url
     # Connecting to a SQLite file that does not exist would create an empty one.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
@@ -357,7 +355,7 @@ def find_database_problem(engine: Engine) -> str:
 def load_reader(
     session: Session, subscriber: Subscriber, workspace: Workspace, *, campaign_id: int = 0
 ) -> Reader:
-    """The reader for ``subscriber``, with what they follow (campaign 0 for a preview)."""
+    """Return the reader for ``subscriber``, with what they follow (campaign 0 for a preview)."""
     sectors = read_sectors(session, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
     countries = read_countries(session, subscriber.id or 0)

@@ -54,9 +54,8 @@ _BUTTON = gettext_noop("Yes, keep sending it to me")
 
 
 def make_letter(settings: Settings, *, name: str, today: date, last_day: date, folder: Path) -> Edition:
-    """The letter as the edition ``name``, for answers until ``last_day``; its own language is the sender's,
-    if we know it, or else English. ``folder`` is only a name for what has no files.
-    """
+    """Return the letter as the edition ``name``, for answers until ``last_day``; its own language is the
+    sender's, if we know it, or else English. ``folder`` is only a name for what has no files."""
     own = match_language([settings.sender.language]) or SOURCE_LANGUAGE
     languages = (own, *(tag for tag in LANGUAGES if tag != own))
     translators = {tag: load_translator(tag) for tag in languages}
@@ -144,7 +143,7 @@ class ReconfirmationRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconfirmationStanding:
-    """How a re-confirmation stands: numbers of readers.
+    """The standing of a re-confirmation, in numbers of readers.
 
     ``asked`` are those whose letter was handed over. ``stay`` have said yes or changed their choices,
     ``left`` have unsubscribed or get no more mail, ``replied`` have written back and wait for a person,
@@ -160,7 +159,6 @@ class ReconfirmationStanding:
     waiting: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The standing in the form of the JSON output."""
         record = self.record
         closed = record.closed_at.isoformat() if record.closed_at else None
         return {
@@ -172,7 +170,7 @@ class ReconfirmationStanding:
 
 
 def find_open(connection: Connection, segment: str) -> ReconfirmationRecord | None:
-    """The re-confirmation of ``segment`` that is not closed, the newest; None if there is none."""
+    """Return the re-confirmation of ``segment`` that is not closed, the newest; None if there is none."""
     table = Reconfirmation.__table__  # type: ignore[attr-defined]
     statement = select(table).where(
         col(Reconfirmation.segment) == segment, col(Reconfirmation.closed_at).is_(None)
@@ -182,7 +180,7 @@ def find_open(connection: Connection, segment: str) -> ReconfirmationRecord | No
 
 
 def name_next(connection: Connection) -> str:
-    """The name of the next re-confirmation."""
+    """Return the name of the next re-confirmation."""
     last = connection.execute(select(func.max(col(Reconfirmation.id)))).scalar()
     return f"{RECONFIRMATION_PREFIX}{(last or 0) + 1}"
 
@@ -208,7 +206,8 @@ def list_standings(connection: Connection) -> list[ReconfirmationStanding]:
 
 
 def has_answered(launched_at: Any) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they have done something themselves since ``launched_at``."""
+    """Return the condition on ``Subscriber`` that they have done something themselves since
+    ``launched_at``."""
     return exists().where(
         col(ConsentRecord.subscriber_id) == col(Subscriber.id),
         col(ConsentRecord.at) >= launched_at,
@@ -220,7 +219,7 @@ def has_answered(launched_at: Any) -> ColumnElement[bool]:
 
 
 def has_replied(launched_at: Any) -> ColumnElement[bool]:
-    """The condition on ``Subscriber`` that they have written back since ``launched_at``."""
+    """Return the condition on ``Subscriber`` that they have written back since ``launched_at``."""
     return exists().where(
         col(FeedbackEvent.subscriber_id) == col(Subscriber.id),
         col(FeedbackMessage.id) == col(FeedbackEvent.message_id),
@@ -230,7 +229,8 @@ def has_replied(launched_at: Any) -> ColumnElement[bool]:
 
 
 def was_asked(name: str) -> ColumnElement[bool]:
-    """The condition on ``Delivery`` and ``Campaign``, joined, that the letter ``name`` was handed over."""
+    """Return the condition on ``Delivery`` and ``Campaign``, joined, that the letter ``name`` was handed
+    over."""
     return and_(col(Campaign.edition) == name, col(Delivery.state) == DeliveryState.sent)
 
 
@@ -393,7 +393,8 @@ def _close(engine: Engine, name: str, now: datetime) -> int:
 def _find_silent(
     session: Session, name: str, now: datetime, *further: ColumnElement[bool]
 ) -> list[tuple[int, datetime]]:
-    """The next readers who were asked in time and have not answered, with when their letter was sent."""
+    """Return the next readers who were asked in time and have not answered, with when their letter was
+    sent."""
     launched = col(Campaign.launched_at)
     statement = (
         select(col(Subscriber.id), col(Delivery.updated_at))

@@ -41,10 +41,9 @@ from subscribers.segments.segment import Segment
 
 
 class StartTimeFault(StrEnum):
-    """What is wrong with a start time."""
+    """Faults of a start time."""
 
     unreadable = "unreadable"
-    """It is not a date and time, or has no hour."""
 
     skipped = "skipped"
     """It does not exist, because the clocks are put forward over it."""
@@ -53,7 +52,6 @@ class StartTimeFault(StrEnum):
     """It occurs twice, because the clocks are put back over it."""
 
     past = "past"
-    """It is not in the future."""
 
 
 class ScheduleError(MailerError):
@@ -230,8 +228,6 @@ def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _ScheduledAudience:
-    """The audience of a scheduled campaign, as planned."""
-
     edition: str
     segment: Segment
     again: bool
@@ -294,7 +290,7 @@ def _insert_audience(
 
 
 def _find_obstacle(workspace: Workspace, campaign_id: int) -> str:
-    """Why a campaign whose time has come must wait for a person; "" if it need not."""
+    """Return why a campaign whose time has come must wait for a person; "" if it need not."""
     if not workspace.settings.web.supports_one_click:
         words = Phrase(
             gettext_noop("[web] base_url is %(base_url)s, but one-click unsubscribe requires https."),
@@ -322,7 +318,7 @@ _PLAN_COLUMNS = (
 def _find_void_approval(
     connection: Connection, row: Row[str, str, bool, bool, str, str, str], workspace: Workspace
 ) -> str:
-    """Why the approval does not hold; empty if it does, or none is needed."""
+    """Return why the approval does not hold; empty if it does, or none is needed."""
     by_default = workspace.settings.campaigns.count_clicks
     options = {"again": row.again, "counts_clicks": row.counts_clicks, "by_default": by_default}
     approve = f"`{approve_edition_command(row.edition, row.segment, **options)}`"

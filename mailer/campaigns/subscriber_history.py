@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Unpack
 
-from sqlalchemy import Engine, delete, func
+from sqlalchemy import Engine, Row, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, or_, select
-from sqlmodel import func as sa_func
+from sqlmodel import Session, col
 
 from mailer.database.engine import open_session
-from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind, FeedbackMessage
-from mailer.database.models import Campaign, Delivery, DeliveryState, QueuedTransactionalMail, SentTest
+from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
+from mailer.database.models import Campaign, Delivery, QueuedTransactionalMail, SentTest
 from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_deliveries
-from mailer.reasons.reason import Reason
 from subscribers.consent.merge import MergeDetail, MergePlan, merge_subscribers, plan_merge
 from subscribers.consent.status_changes import ConsentContext
 from subscribers.consent.suppression import SuppressionKey
@@ -23,99 +21,62 @@ from subscribers.imports.rollback import RollbackReport, plan_rollback, roll_bac
 from subscribers.models import Subscriber
 
 
-@dataclass(frozen=True, kw_only=True)
-class SentCampaign:
-    """A delivery of a campaign. ``code`` and ``words`` are the server's reply, or our own reason;
-    ``subscriber_id`` is whom it was for: perhaps somebody who was merged since."""
+def list_sent_campaigns(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[Row[Any]]:
+    """List the latest campaigns that went to subscribers with these ``numbers``, who are one person.
 
-    campaign_id: int
-    edition: str
-    title: str
-    subscriber_id: int
-    state: DeliveryState
-    code: int | None
-    words: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReturnedMessage:
-    """Something that came back: what it is, why (None if unknown), the server's or the program's words, and
-    what was done because of it."""
-
-    kind: FeedbackKind
-    reason: Reason | None
-    words: str
-    subject: str
-    consequence: Consequence
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class SentTestMessage:
-    """A test of an edition that went to their address."""
-
-    edition: str
-    sent_by: str
-    at: datetime
-
-
-def list_sent_campaigns(session: Session, numbers: Sequence[int], *, limit: int) -> list[SentCampaign]:
-    """List the latest campaigns that went to subscribers with these ``numbers``, who are one person."""
-    rows = session.exec(
-        select(Delivery, Campaign.edition, Campaign.title)
+    Each has ``campaign_id``, ``edition``, ``title``, ``state`` and ``at``. ``code`` and ``words`` are the
+    server's reply, or our own reason; ``subscriber_id`` is whom it was for: perhaps somebody who was merged
+    since.
+    """
+    columns = (
+        *(col(Delivery.campaign_id), col(Campaign.edition), col(Campaign.title)),
+        *(col(Delivery.subscriber_id), col(Delivery.state), col(Delivery.code)),
+        *(col(Delivery.reason).label("words"), col(Delivery.updated_at).label("at")),
+    )
+    statement = (
+        select(*columns)
+        .select_from(Delivery)
         .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
         .where(col(Delivery.subscriber_id).in_(numbers))
         .order_by(col(Delivery.campaign_id).desc(), col(Delivery.id))
         .limit(limit)
     )
-    return [
-        SentCampaign(
-            campaign_id=delivery.campaign_id,
-            edition=edition,
-            title=title,
-            subscriber_id=delivery.subscriber_id,
-            state=DeliveryState(delivery.state),
-            code=delivery.code,
-            words=delivery.reason,
-            at=delivery.updated_at,
-        )
-        for delivery, edition, title in rows
-    ]
+    return session.connection().execute(statement).all()
 
 
-def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: int) -> list[ReturnedMessage]:
-    """List what last came back by or about subscribers with these ``numbers``."""
-    rows = session.exec(
-        select(FeedbackEvent, FeedbackMessage.kind, FeedbackMessage.subject)
-        .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
-        .where(col(FeedbackEvent.subscriber_id).in_(numbers))
-        .order_by(col(FeedbackEvent.at).desc(), col(FeedbackEvent.id).desc())
+def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[Row[Any]]:
+    """List what last came back by or about subscribers with these ``numbers``.
+
+    Each has its ``kind``, ``subject`` and ``at``, the ``reason`` (None if unknown), the server's or the
+    program's ``words``, and the ``consequence``: what was done because of it.
+    """
+    event = FeedbackEvent
+    columns = (
+        *(col(FeedbackMessage.kind), col(FeedbackMessage.subject), col(event.reason), col(event.words)),
+        *(col(event.consequence), col(event.at)),
+    )
+    statement = (
+        select(*columns)
+        .select_from(event)
+        .join(FeedbackMessage, col(FeedbackMessage.id) == col(event.message_id))
+        .where(col(event.subscriber_id).in_(numbers))
+        .order_by(col(event.at).desc(), col(event.id).desc())
         .limit(limit)
     )
-    return [
-        ReturnedMessage(
-            kind=FeedbackKind(kind),
-            reason=event.reason,
-            words=event.words,
-            subject=subject,
-            consequence=Consequence(event.consequence),
-            at=event.at,
-        )
-        for event, kind, subject in rows
-    ]
+    return session.connection().execute(statement).all()
 
 
-def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -> list[SentTestMessage]:
-    """List the last tests that went to one of these ``addresses``, however they were written."""
-    lower = sa_func.lower(col(SentTest.address))
-    rows = session.exec(
-        select(SentTest)
+def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -> Sequence[Row[Any]]:
+    """List the last tests that went to one of these ``addresses``, however they were written: of each, the
+    ``edition``, by whom it was ``sent_by``, and ``at``."""
+    lower = func.lower(col(SentTest.address))
+    statement = (
+        select(col(SentTest.edition), col(SentTest.sent_by), col(SentTest.sent_at).label("at"))
         .where(or_(*(lower == address.lower() for address in addresses)))
         .order_by(col(SentTest.id).desc())
         .limit(limit)
     )
-    return [SentTestMessage(edition=row.edition, sent_by=row.sent_by, at=row.sent_at) for row in rows]
+    return session.connection().execute(statement).all()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +87,6 @@ class SubscriberMerge:
     deliveries: MergedDeliveries
 
     def as_dict(self) -> dict[str, Any]:
-        """The merge in the form of the JSON output."""
         return {
             **self.people.as_dict(),
             "deliveries": {"moved": len(self.deliveries.moved), "dropped": len(self.deliveries.dropped)},
@@ -141,7 +101,7 @@ def preview_merge(
     key: SuppressionKey,
     take: Collection[MergeDetail] | None = None,
 ) -> SubscriberMerge:
-    """What :func:`apply_merge` would do. Writes nothing. Raises as it does."""
+    """Return what :func:`apply_merge` would do. Writes nothing. Raises as it does."""
     people = plan_merge(session, keep, other, key=key, take=take)
     waiting = plan_deliveries(session.connection(), people.kept.id, people.other.id)
     return SubscriberMerge(people=people, deliveries=waiting)
@@ -225,7 +185,7 @@ def _count_mailed(session: Session, import_id: int) -> int:
         .join(Subscriber, col(Subscriber.id) == Delivery.subscriber_id)
         .where(was_added_by(import_id))
     )
-    return session.exec(wanted).one()
+    return session.connection().scalar(wanted) or 0
 
 
 def _make_refusal(import_id: int, mailed: int) -> RollbackError:

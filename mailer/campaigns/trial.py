@@ -1,8 +1,7 @@
 """Trial mode: until the set-up is proven and a person ends it, campaigns go to test readers alone.
 
-A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by
-name; GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the
-same.
+A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by name;
+GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the same.
 
 A set-up that is only for trying things out needs no trial mode: its relay is this machine or a folder, and
 the domain of its sender, or of its links, is reserved for examples.
@@ -39,7 +38,8 @@ _IDENTITY = ("name", "organisation", "postal_address")
 
 
 def find_example_sender(settings: Settings) -> str:
-    """Which settings of the sender are still those of the example, and what to do; empty if none is."""
+    """Return which settings of the sender are still those of the example, and what to do; empty if none
+    is."""
     sender, example = settings.sender, _read_example()
     keys = _ADDRESSES if sender.is_sample_body else (*_ADDRESSES, *_IDENTITY)
     same = [key for key in keys if key in example and _normalise(getattr(sender, key)) == example[key]]
@@ -61,14 +61,14 @@ def find_example_sender(settings: Settings) -> str:
 
 
 def shows_sample_body(settings: Settings) -> bool:
-    """Whether the sender's name, organisation or postal address is that of the body in the sample."""
+    """Return whether the sender's name, organisation or postal address is that of the body in the sample."""
     sender, example = settings.sender, _read_example()
     return any(key in example and _normalise(getattr(sender, key)) == example[key] for key in _IDENTITY)
 
 
 @cache
 def _read_example() -> Mapping[str, str]:
-    """The sender that `mailer init --sample` writes."""
+    """Return the sender that `mailer init --sample` writes."""
     values = tomllib.loads((templates.ROOT / "workspace" / "example.toml").read_text(encoding="utf-8"))
     return {key: _normalise(value) for key, value in values["sender"].items()}
 
@@ -86,7 +86,8 @@ class TrialError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Whether a workspace is in trial mode, and who decided that and when; "" and None if nobody has.
+    """The trial mode of a workspace: whether it is on, and who decided that and when; "" and None if nobody
+    has.
 
     ``is_rehearsal`` says that the set-up is only for trying things out, and needs no trial mode.
     """
@@ -100,7 +101,6 @@ class Trial:
         return str(self.describe())
 
     def describe(self) -> str:
-        """The state in words, as a phrase."""
         if self.is_rehearsal:
             return gettext_noop(
                 "trial mode is not needed: the relay is on this machine, and the sender or the links are "
@@ -123,7 +123,6 @@ class Trial:
         )
 
     def as_dict(self) -> dict[str, str | bool | None]:
-        """The state in the form of the JSON output."""
         return {
             "trial": self.is_on,
             "rehearsal": self.is_rehearsal,
@@ -133,7 +132,6 @@ class Trial:
 
 
 def read_trial(connection: Connection, settings: Settings) -> Trial:
-    """Whether the workspace is in trial mode."""
     columns = (col(TrialChange.ends), col(TrialChange.decided_by), col(TrialChange.decided_at))
     last = connection.execute(select(*columns).order_by(col(TrialChange.id).desc()).limit(1)).first()
     if last is not None:
@@ -143,7 +141,7 @@ def read_trial(connection: Connection, settings: Settings) -> Trial:
 
 
 def is_rehearsal(settings: Settings) -> bool:
-    """Whether a set-up is only for trying things out, since what it sends cannot be real."""
+    """Return whether a set-up is only for trying things out, since what it sends cannot be real."""
     relays = [urlsplit(relay.url) for relay in settings.smtp.relays] or [urlsplit(settings.smtp.url)]
     is_local = all(relay.scheme == "maildir" or relay.hostname in LOOPBACK_HOSTS for relay in relays)
     links = urlsplit(settings.web.base_url).hostname or ""
@@ -184,7 +182,8 @@ def begin_trial(connection: Connection, settings: Settings, *, by: str, now: dat
 def find_trial_fault(
     connection: Connection, settings: Settings, segment: Segment, edition: str, *, today: date, again: bool
 ) -> str:
-    """Why trial mode stops a campaign: how many of its readers are not test readers; "" if it does not."""
+    """Return why trial mode stops a campaign: how many of its readers are not test readers; "" if it does
+    not."""
     if not read_trial(connection, settings).is_on:
         return ""
     audience = is_in_audience(segment, edition, today, again=again, law=settings.law)

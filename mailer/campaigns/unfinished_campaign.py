@@ -26,7 +26,8 @@ class UnfinishedCampaign:
 
 
 def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
-    """The newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is none.
+    """Return the newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is
+    none.
 
     Raises:
         LaunchRefusedError: the campaign has an earlier version of the edition, or counts clicks where the
@@ -115,7 +116,7 @@ def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bo
 
 
 def explain_gone(campaign_id: int) -> str:
-    """Why a campaign is not launched that was approved when we looked, and is not now."""
+    """Return why a campaign is not launched that was approved when we looked, and is not now."""
     return Phrase(
         gettext_noop(
             "Campaign %(campaign_id)s was cancelled or launched at the same moment. `mailer "

@@ -47,7 +47,7 @@ class CampaignUse:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentUses:
-    """Where a saved segment is used.
+    """The uses of a saved segment.
 
     ``segments`` are the names of others that use it. ``drafts`` are being prepared, and name it, were given
     it, or mean the same; ``named_in`` are those of them that name it. ``campaigns`` are scheduled or were
@@ -62,12 +62,10 @@ class SegmentUses:
 
     @property
     def last_used(self) -> datetime | None:
-        """When a campaign was last launched for it; None if none was."""
         return max((use.at for use in self.campaigns if use.at and _was_launched(use)), default=None)
 
 
 def make_lookups(connection: Connection, settings: Settings) -> SegmentLookups:
-    """What segments of a workspace can ask about."""
     return SegmentLookups(
         sectors=settings.sectors,
         deliveries=DeliveryHistory(connection),
@@ -100,20 +98,15 @@ def find_segment_uses(
 
 
 class SavedMeaning(StrEnum):
-    """What became of a saved segment since a campaign was prepared for it."""
+    """The fate of a saved segment since a campaign was prepared for it."""
 
     same = "same"
-    """It means what it meant."""
-
     changed = "changed"
-    """It means something else now."""
-
     gone = "gone"
-    """No segment is saved under this name any more."""
 
 
 def find_segment_name(text: str, lookups: SegmentLookups) -> str:
-    """The name of the saved segment that a query is and nothing else; "" if it is anything else."""
+    """Return the name of the saved segment that a query is and nothing else; "" if it is anything else."""
     parsed = _parse(text, lookups)
     if parsed is None or len(parsed.parts) != 1 or len(parsed.names) != 1:
         return ""
@@ -169,13 +162,13 @@ def _parse(text: str, lookups: SegmentLookups) -> ParsedExpression | None:
 
 
 def _list_meanings(saved: NamedSegment, parsed: ParsedExpression | None) -> frozenset[str]:
-    """The texts that a campaign for this segment has: as written, or written out."""
     written_out = [] if parsed is None else [to_text(parsed.tree)]
     return frozenset([saved.text.strip(), *written_out])
 
 
 def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
-    """The campaigns that are being prepared for a segment, with the name it was chosen by and its text."""
+    """Return the campaigns that are being prepared for a segment, with the name it was chosen by and its
+    text."""
     wanted = (
         select(
             *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),
@@ -192,7 +185,7 @@ def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
 
 
 def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tuple[CampaignUse, str]]:
-    """The campaigns that are scheduled or were launched for one of ``segments``, with its text."""
+    """Return the campaigns that are scheduled or were launched for one of ``segments``, with its text."""
     at = (col(Campaign.launched_at), col(Campaign.scheduled_at))
     wanted = (
         select(*(col(Campaign.id), col(Campaign.edition), col(Campaign.state), col(Campaign.segment)), *at)
@@ -216,8 +209,9 @@ _FRONT_BYTES = 16 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class SectorUse:
-    """How many stories are about a sector, in how many editions, and how many subscribers follow it: at most
-    one more than :data:`MOST_COUNTED`. ``segments`` are the names of saved segments that ask for it."""
+    """The use of a sector: how many stories are about it, in how many editions, and how many subscribers
+    follow it: at most one more than :data:`MOST_COUNTED`. ``segments`` are the names of saved segments that
+    ask for it."""
 
     stories: int = 0
     editions: int = 0
@@ -240,7 +234,7 @@ def count_sector_use(session: Session, settings: Settings, editions: Path, secto
 
 
 def count_followers(session: Session, sector: str) -> int:
-    """How many subscribers follow ``sector``; :data:`MOST_COUNTED` and one for more."""
+    """Return how many subscribers follow ``sector``; :data:`MOST_COUNTED` and one for more."""
     some = select(col(SubscriberSector.subscriber_id)).where(col(SubscriberSector.sector) == sector)
     return int(
         session.execute(
@@ -254,8 +248,8 @@ def _list_stories(editions: Path) -> list[Path]:
 
 
 def _is_about(path: Path, sector: str) -> bool:
-    """Whether a story is about ``sector``. One that cannot be read counts if it mentions the word, so that
-    nothing is lost that somebody is in the middle of writing."""
+    """Return whether a story is about ``sector``. One that cannot be read counts if it mentions the word, so
+    that nothing is lost that somebody is in the middle of writing."""
     try:
         with path.open("rb") as file:
             text = file.read(_FRONT_BYTES).decode("utf-8", "replace")
@@ -297,15 +291,14 @@ _PROTECTED_DAYS = 60
 @dataclass(frozen=True, kw_only=True)
 class KeyUse:
     """The campaigns whose links a key may have signed: how many, their readers, and the day (UTC) on which
-    the last was launched, None without any.
-    """
+    the last was launched, None without any."""
 
     campaigns: int
     readers: int
     last_launch: date | None
 
     def is_protected(self, today: date) -> bool:
-        """Whether the law still asks for some of the links to work."""
+        """Return whether the law still asks for some of the links to work."""
         return self.last_launch is not None and today - self.last_launch <= timedelta(days=_PROTECTED_DAYS)
 
     def as_dict(self) -> dict[str, object]:

@@ -43,7 +43,7 @@ from mailer.workspace import Workspace
 WORKER_ID_PREFIX = "work-"
 """The prefix of a worker's id in the table of dispatchers."""
 
-_NO_CAMPAIGN_YET = 0
+_NO_CAMPAIGN = 0  # An idle worker belongs to no campaign.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +62,11 @@ class SendingProcess:
 
 
 def list_processes(workspace: Workspace, engine: Engine) -> list[SendingProcess]:
-    """The processes that are registered, workers first. Nothing is written.
+    """Return the processes that are registered, workers first. Nothing is written.
 
     A worker that sends a campaign is there twice, as a worker and as the campaign's dispatcher.
     """
-    dead = Presence(engine, workspace.root, _NO_CAMPAIGN_YET).find_dead()
+    dead = Presence(engine, workspace.root, _NO_CAMPAIGN).find_dead()
     is_worker = col(Dispatcher.id).startswith(WORKER_ID_PREFIX)
     columns = (
         *(col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.started_at)),
@@ -97,7 +97,6 @@ MAX_CAMPAIGNS = 4
 _POLL_SECONDS = 1.0
 _MAX_IDLE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
-_NO_CAMPAIGN = 0  # An idle worker belongs to no campaign.
 _log = logging.getLogger(__name__)
 
 
@@ -136,7 +135,7 @@ def run_worker(
 
 @dataclass
 class _IdleBackoff:
-    """How long to leave a campaign alone after a run without progress: longer each time, in seconds."""
+    """The time to leave a campaign alone after a run without progress: longer each time, in seconds."""
 
     settled: int = -1
     seconds: float = 0.0
@@ -151,22 +150,15 @@ class _IdleBackoff:
 
 
 class _RunStop(threading.Event):
-    """Stops one run of a campaign; set too when the whole worker stops."""
+    """Stops one run of a campaign, which began with ``settings``; set too when the whole worker stops."""
 
-    def __init__(self, worker_stop: threading.Event) -> None:
+    def __init__(self, worker_stop: threading.Event, settings: Settings) -> None:
         super().__init__()
         self._worker_stop = worker_stop
+        self.settings = settings
 
     def is_set(self) -> bool:
         return super().is_set() or self._worker_stop.is_set()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _CampaignRun:
-    """One run of a campaign: the settings it started with, and how to stop it."""
-
-    settings: Settings
-    stop: _RunStop
 
 
 @dataclass
@@ -188,7 +180,7 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: dict[int, threading.Thread] = field(default_factory=dict)
     _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
-    _runs: dict[int, _CampaignRun] = field(default_factory=dict)
+    _runs: dict[int, _RunStop] = field(default_factory=dict)
     _launching: threading.Thread | None = None
 
     def poll(self) -> None:
@@ -290,7 +282,6 @@ class Worker:
                     enqueue_jobs(connection, number, connection.execute(audience).scalar_one())
 
     def find_workable(self) -> list[int]:
-        """The campaigns with work to do now, oldest first."""
         dead = self.presence.find_dead()
         with self.engine.connect().execution_options(read_only=True) as connection:
             return find_workable(connection, dead, clock=self.clock)
@@ -312,14 +303,13 @@ class Worker:
             return campaign_id not in self._threads and (backoff is None or time.monotonic() >= backoff.until)
 
     def _refresh(self) -> Workspace | None:
-        """The workspace as it is on disk; None if it cannot be used now."""
         return self.workspace if self.live is None else self.live.refresh()
 
     def _stop_outdated_runs(self, settings: Settings) -> None:
         with self._lock:
             for run in self._runs.values():
                 if run.settings != settings:
-                    run.stop.set()
+                    run.set()
 
     def _send(self, campaign_id: int) -> None:
         settled = -1
@@ -328,10 +318,10 @@ class Worker:
             if workspace is None or campaign_id not in self.find_workable():
                 return
             self.say(f"Campaign {campaign_id}: sending.")
-            run = _CampaignRun(settings=workspace.settings, stop=_RunStop(self.stop))
+            run = _RunStop(self.stop, workspace.settings)
             with self._lock:
                 self._runs[campaign_id] = run
-            result = send_campaign(workspace, campaign_id, stop=run.stop, looks_up_providers=False)
+            result = send_campaign(workspace, campaign_id, stop=run, looks_up_providers=False)
             settled = result.counts.settled
             self.say(_describe_result(campaign_id, result))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:
@@ -340,7 +330,7 @@ class Worker:
             _log.exception("Campaign %s: the work on it failed.", campaign_id)
         with self._lock:
             run_before = self._runs.pop(campaign_id, None)
-            is_outdated = run_before is not None and run_before.stop.is_set()
+            is_outdated = run_before is not None and run_before.is_set()
             if not is_outdated:
                 self._backoffs.setdefault(campaign_id, _IdleBackoff()).record_run(settled)
 
@@ -357,7 +347,7 @@ def _describe_result(campaign_id: int, result: RunResult) -> str:
 def find_workable(
     connection: Connection, dead_ids: Collection[str], *, clock: Clock = read_clock
 ) -> list[int]:
-    """The campaigns with work for a worker, oldest first.
+    """Return the campaigns with work for a worker, oldest first.
 
     They are in the state sending, and have a delivery that is queued, due again, or held by a dispatcher that
     is dead or not in the table; or everything is settled and they only have to be marked as finished.

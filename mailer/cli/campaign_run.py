@@ -79,7 +79,7 @@ def leave_to_workers(
     context: CliContext, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
     """Print which processes will send the campaign, or that none is running yet."""
-    from mailer.campaigns.report import describe_counts, summarise_campaign
+    from mailer.campaigns.report.summary import describe_counts, summarise_campaign
     from mailer.campaigns.worker import count_workers
     from mailer.database.engine import open_session
 
@@ -164,7 +164,7 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
 def _print_result(
     context: CliContext, campaign_id: int, result: RunResult, canary_until: datetime | None
 ) -> None:
-    from mailer.campaigns.report import describe_counts
+    from mailer.campaigns.report.summary import describe_counts
 
     resume = context.command_line("campaigns", "resume", str(campaign_id))
     emit(f"Campaign {campaign_id}, {describe_counts(result.counts)}")

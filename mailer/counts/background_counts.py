@@ -125,14 +125,14 @@ Counters = Mapping[CountKind, Callable[[CountContext], Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
-    """Why a number could not be counted, when by the monotonic clock, and what the list was like."""
+    """The failure to count a number, when by the monotonic clock, and what the list was like."""
 
     problem: str
     at: float
     stamp: str
 
 
-class Counts:
+class BackgroundCounts:
     """The numbers of one workspace. Thread-safe; :meth:`close` ends its thread, whatever it counts.
 
     ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
@@ -166,7 +166,6 @@ class Counts:
         self._thread = threading.Thread(target=self._run, name="mailer-studio-counts", daemon=True)
 
     def start(self) -> None:
-        """Begin to count."""
         self._thread.start()
 
     def close(self) -> None:
@@ -182,11 +181,12 @@ class Counts:
             self._thread.join(0.1)
 
     def get(self, request: CountRequest, *, patience: float = PATIENCE) -> CountedNumber:
-        """What is known of ``request``; see :meth:`get_all`."""
+        """Return what is known of ``request``; see :meth:`get_all`."""
         return self.get_all([request], patience=patience)[0]
 
     def get_all(self, requests: Sequence[CountRequest], *, patience: float = PATIENCE) -> list[CountedNumber]:
-        """What is known of each of ``requests``; what is missing or out of date is counted in the background.
+        """Return what is known of each of ``requests``; what is missing or out of date is counted in the
+        background.
 
         Together they wait at most ``patience`` seconds, for numbers that are not known to take longer.
         """
@@ -207,7 +207,7 @@ class Counts:
         return [found[request.digest(self._basis)] for request in requests]
 
     def _choose(self, key: str, kept: StoredCount | None, stamp: str, now: datetime) -> StoredCount | None:
-        """The better of what this process counted, and what is in the database."""
+        """Return the better of what this process counted, and what is in the database."""
         found = [count for count in (self._known.get(key), kept) if count is not None]
         # A time in the future comes of a clock that was set back.
         return max(
@@ -342,5 +342,5 @@ class Counts:
 
 
 def _is_quick(last: StoredCount | None, patience: float) -> bool:
-    """Whether a number may be there within ``patience`` seconds, by what it took the last time."""
+    """Return whether a number may be there within ``patience`` seconds, by what it took the last time."""
     return last is None or last.cost < patience

@@ -39,7 +39,7 @@ _FLAG: Final = "1"
 
 
 class CountKind(StrEnum):
-    """What kind of number is asked for. The value is its name in an address."""
+    """Kinds of numbers that are asked for. The value is its name in an address."""
 
     segment = "segment"
     """How many subscribers are in a segment, and how many of them would get mail today."""
@@ -82,12 +82,11 @@ class CountRequest:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The values by their names."""
         return dict(zip(ARGUMENTS[self.kind], self.values, strict=True))
 
     @property
     def path(self) -> str:
-        """Where Studio answers with this number alone: "/counts/segment?segment=country%3AMN"."""
+        """Return where Studio answers with this number alone: "/counts/segment?segment=country%3AMN"."""
         given = {name: value for name, value in self.arguments.items() if value}
         return f"/counts/{self.kind.value}?{urlencode(given)}"
 
@@ -140,7 +139,7 @@ def count_difference(before: str, after: str) -> CountRequest:
 
 
 def read_request(kind: str, given: Mapping[str, str]) -> CountRequest | None:
-    """The request that :attr:`CountRequest.path` leads to; None if there is no such number."""
+    """Return the request that :attr:`CountRequest.path` leads to; None if there is no such number."""
     if kind not in list(CountKind):
         return None
     found = CountKind(kind)
@@ -167,7 +166,6 @@ class CountedNumber:
 
     @property
     def path(self) -> str:
-        """Where this number is answered alone."""
         return self.request.path
 
 
@@ -179,7 +177,7 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class CountContext:
-    """What a number is counted with: ``arguments`` by name, on the day ``today`` in UTC."""
+    """The context in which a number is counted: ``arguments`` by name, on the day ``today`` in UTC."""
 
     session: Session
     settings: Settings
@@ -219,7 +217,6 @@ def _write_row(row: CrossTableRow) -> list[int]:
 
 
 def read_cross_table(value: Any) -> CrossTable:
-    """The table in the value of :attr:`~mailer.counts.counters.CountKind.cross_table`."""
     return CrossTable(
         sectors=tuple(value["sectors"]),
         countries={code: _read_row(numbers) for code, numbers in value["countries"]},
@@ -260,7 +257,6 @@ def _write_cohort(cohort: Cohort) -> list[Any]:
 
 
 def read_cohorts(value: Any) -> tuple[Cohort, ...]:
-    """The groups in the value of :attr:`~mailer.counts.counters.CountKind.cohorts`."""
     return tuple(
         Cohort(
             language=language,

@@ -49,8 +49,7 @@ class ApprovalRound(SQLModel, table=True):
 
     ``digest`` covers the frozen content and the segment, as that of the campaign does; ``settings`` is JSON:
     the settings and the theme then, each as a hash. ``has_own_steps`` says that the ``steps`` were chosen for
-    it. They are JSON, read by
-    :mod:`mailer.campaigns.approvals.steps`, and ``facts`` is JSON, read by
+    it. They are JSON, read by :mod:`mailer.campaigns.approvals.steps`, and ``facts`` is JSON, read by
     :mod:`mailer.campaigns.approvals.rounds`: the audience then, its variants, and what the checks warned of.
     ``asked_by`` is the name of who asked, "" if a command approved without being asked.
     """

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
-from mailer.campaigns.report import read_time_line, report_campaign
+from mailer.campaigns.report.campaign_report import read_time_line, report_campaign
 from mailer.database.engine import open_session
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app

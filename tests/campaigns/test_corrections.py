@@ -15,7 +15,7 @@ from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CorrectionInArchiveError, set_archived
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.report import list_campaigns, summarise_campaign
+from mailer.campaigns.report.summary import list_campaigns, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Correction, Delivery, DeliveryState
 from mailer.dispatch.ledger_changes import erase_deliveries

@@ -24,7 +24,7 @@ from mailer.campaigns.plan import (
     number_links,
     read_counted_links,
 )
-from mailer.campaigns.report import summarise_campaign
+from mailer.campaigns.report.summary import summarise_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, CampaignState

@@ -12,7 +12,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.preflight import run_preflight_for_list
-from mailer.campaigns.report import report_campaign
+from mailer.campaigns.report.campaign_report import report_campaign
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError

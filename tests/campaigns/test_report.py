@@ -12,13 +12,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.report import (
-    CSV_COLUMNS,
-    ReasonGroup,
-    report_campaign,
-    summarise_campaign,
-    write_deliveries,
-)
+from mailer.campaigns.report.campaign_report import report_campaign
+from mailer.campaigns.report.csv_export import CSV_COLUMNS, write_deliveries
+from mailer.campaigns.report.reasons import ReasonGroup
+from mailer.campaigns.report.summary import summarise_campaign
 from mailer.cli import mailer
 from mailer.database.engine import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from mailer.campaigns.report import CampaignReport, LostOrganisation, report_campaign, write_deliveries
+from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
+from mailer.campaigns.report.csv_export import write_deliveries
+from mailer.campaigns.report.departures import LostOrganisation
 from mailer.cli import mailer
 from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.context import FeedbackContext

@@ -15,7 +15,8 @@ from sqlmodel import Session
 from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import CampaignStateError, UnknownCampaignError, cancel_campaign
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.report import list_campaigns, report_campaign, summarise_campaign
+from mailer.campaigns.report.campaign_report import report_campaign
+from mailer.campaigns.report.summary import list_campaigns, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries import Counts

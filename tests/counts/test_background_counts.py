@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from mailer.counts.background_counts import _MAX_WAITING, Counts, StoredCount, store_count
+from mailer.counts.background_counts import _MAX_WAITING, BackgroundCounts, StoredCount, store_count
 from mailer.counts.counters import COUNTERS, CountContext, CountedNumber, CountKind, count_segment
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -44,20 +44,22 @@ def configured(workspace: Workspace) -> Settings:
     return workspace.settings
 
 
-Open = Callable[..., Counts]
+Open = Callable[..., BackgroundCounts]
 
 
 @contextmanager
 def opening(engine: Engine, configured: Settings, clock: Clock) -> Iterator[Open]:
-    running: list[Counts] = []
+    running: list[BackgroundCounts] = []
 
     def open_counts(
         counter: Callable[[CountContext], Any] | None = None,
         monotonic: Callable[[], float] = STANDING,
         **options: Any,
-    ) -> Counts:
+    ) -> BackgroundCounts:
         counters = COUNTERS if counter is None else {CountKind.segment: counter}
-        counts = Counts(engine, configured, clock, counters=counters, monotonic=monotonic, **options)
+        counts = BackgroundCounts(
+            engine, configured, clock, counters=counters, monotonic=monotonic, **options
+        )
         running.append(counts)
         counts.start()
         return counts
@@ -87,12 +89,12 @@ def name_of(context: CountContext) -> str:
     return context.arguments["segment"]
 
 
-def finish(counts: Counts, name: str) -> CountedNumber:
+def finish(counts: BackgroundCounts, name: str) -> CountedNumber:
     """The number when it is no longer being counted."""
     return counts.get(count_segment(name), patience=WAIT)
 
 
-def wait_until_idle(counts: Counts) -> None:
+def wait_until_idle(counts: BackgroundCounts) -> None:
     with counts._changed:
         assert counts._changed.wait_for(lambda: not counts._in_hand and not counts._waiting, WAIT)
 
@@ -245,14 +247,14 @@ def test_another_process_finds_what_was_counted(
     counts = opened_on_each(name_of)
     finish(counts, "all")
     counts.close()
-    other = Counts(engine, configured, lambda: START)
+    other = BackgroundCounts(engine, configured, lambda: START)
     found = other.get(count_segment("all"), patience=0)
     assert (found.value, found.counted_at, found.is_counting) == ("all", START, False)
 
 
 def test_other_settings_are_another_number(sqlite_engine: Engine, opened: Open, configured: Settings) -> None:
     finish(opened(name_of), "all")
-    other = Counts(
+    other = BackgroundCounts(
         sqlite_engine,
         configured.model_copy(update={"sectors": {"water": "Water"}}),
         lambda: START,

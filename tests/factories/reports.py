@@ -5,28 +5,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp, sin
 
-from mailer.campaigns.report import (
-    Alarm,
-    Breakdown,
-    BreakdownRow,
+from mailer.campaigns.draft import CheckWarning
+from mailer.campaigns.report.acceptance_times import HandOver, PlaceHandOver
+from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
+from mailer.campaigns.report.campaign_report import (
+    CampaignComparison,
     CampaignFigures,
     CampaignReport,
-    CampaignSummary,
-    ChangedChoices,
-    CheckWarning,
-    Comparison,
-    HandOver,
-    InDoubtReader,
-    ListMonth,
-    LostOrganisation,
-    PlaceHandOver,
-    ReasonGroup,
-    Returned,
-    ReturnedGroup,
     TimeLine,
 )
-from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
-from mailer.campaigns.report.departures import Departures
+from mailer.campaigns.report.clicks import ChangedChoices, ClickCell, ClickReport, LinkClicks
+from mailer.campaigns.report.departures import Departures, ListMonth, LostOrganisation
+from mailer.campaigns.report.doubts import InDoubtReader
+from mailer.campaigns.report.reasons import Alarm, ReasonGroup, Returned, ReturnedGroup
+from mailer.campaigns.report.summary import CampaignSummary
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.report_models import ReportPart
@@ -265,9 +257,9 @@ def make_hand_over(scale: int = 1, words: str = "") -> HandOver:
     )
 
 
-def _make_comparison(scale: int, words: str) -> Comparison:
+def _make_comparison(scale: int, words: str) -> CampaignComparison:
     figures = make_figures(4, scale=scale, words=words)
-    return Comparison(segment=words or "all", this=replace(figures[0], id=7), earlier=figures[1:])
+    return CampaignComparison(segment=words or "all", this=replace(figures[0], id=7), earlier=figures[1:])
 
 
 def make_clicks(scale: int = 1, words: str = "") -> ClickReport:

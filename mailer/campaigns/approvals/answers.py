@@ -43,13 +43,10 @@ MAX_WORDS_LENGTH = 4000
 
 
 class AnswerFault(StrEnum):
-    """Why an answer was not written down."""
+    """A reason why an answer was not written down."""
 
     gone = "gone"
-    """There is no such request any more."""
-
     ended = "ended"
-    """The request has ended."""
 
     replaced = "replaced"
     """Something else was seen than what is asked for now."""
@@ -58,19 +55,10 @@ class AnswerFault(StrEnum):
     """What was asked for has changed since."""
 
     answered = "answered"
-    """The person has given another answer."""
-
     not_asked = "not_asked"
-    """The current step does not ask the person."""
-
     author = "author"
-    """The person wrote it, or asked for its approval."""
-
     no_author = "no_author"
-    """Nobody knows who wrote it, so nobody can say who did not."""
-
     no_words = "no_words"
-    """Changes were asked for without saying which."""
 
 
 class AnswerRefusedError(ApprovalRefusedError):
@@ -90,8 +78,8 @@ def list_round_changes(
     compiled: Sequence[CompiledEdition],
     options: SendingOptions,
 ) -> tuple[str, ...]:
-    """What has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it has
-    errors; in the ``options`` as they are now; and in the settings."""
+    """Return what has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it
+    has errors; in the ``options`` as they are now; and in the settings."""
     if not compiled:
         return (Phrase(GONE, edition=asked.edition),)
     changed = list_changed_options(asked.options, options)
@@ -102,8 +90,8 @@ def list_round_changes(
 def find_author_fault(
     settings: Settings, asked: Round, person: Person, writers: Writers
 ) -> AnswerFault | None:
-    """Why ``person`` may not approve, with ``[campaigns] approval_by = "another"``: they wrote it or asked
-    for it, or nobody knows who did; None if they may."""
+    """Return why ``person`` may not approve, with ``[campaigns] approval_by = "another"``: they wrote it or
+    asked for it, or nobody knows who did; None if they may."""
     if settings.campaigns.approval_by != "another":
         return None
     if writers.include(person) or (asked.member_id is not None and person.member_id == asked.member_id):
@@ -261,8 +249,8 @@ def add_comment(
 
 
 def list_asked(connection: Connection, settings: Settings, asked: Round) -> tuple[Person, ...]:
-    """Those whose answer the current step of a round waits for. Who wrote it and must not approve it is left
-    out."""
+    """Return those whose answer the current step of a round waits for. Who wrote it and must not approve it
+    is left out."""
     reviewers = [one.as_person() for one in list_reviewers(connection, asked.id)]
     colleagues = [one.as_person() for one in list_colleagues(connection)]
     writers = find_writers(connection, asked.edition, asked.facts.authors)
@@ -347,8 +335,8 @@ class WaitingApproval:
 def list_waiting_approvals(
     connection: Connection, settings: Settings, person: Person
 ) -> tuple[WaitingApproval, ...]:
-    """The rounds that wait for answers, the newest first. There are few at a time, whatever the size of the
-    list."""
+    """Return the rounds that wait for answers, the newest first. There are few at a time, whatever the size
+    of the list."""
     return tuple(_describe(connection, settings, asked, person) for asked in list_open_rounds(connection))
 
 

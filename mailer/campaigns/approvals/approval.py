@@ -69,7 +69,6 @@ class Approval:
         return not self.changes and not self.missing
 
     def as_dict(self) -> dict[str, Any]:
-        """The approval in the form of the JSON output."""
         return {
             "campaign_id": self.campaign_id,
             "by": self.by,
@@ -86,7 +85,6 @@ class Approval:
 
     @property
     def changes_as_text(self) -> str:
-        """The changes as text."""
         return "; ".join(self.changes)
 
 
@@ -181,8 +179,6 @@ def _read_settings(row: Any) -> dict[str, str]:
 
 
 def _freeze(connection: Connection, row: Any) -> FrozenState:
-    """What was approved with a campaign."""
-
     def read_content() -> list[CompiledEdition]:
         contents = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == row.id)
         return [CompiledEdition.from_bytes(body) for body in connection.scalars(contents)]
@@ -242,8 +238,8 @@ def find_approval_fault(
 
 
 def describe_round(connection: Connection, edition: str, digest: str, *, is_starting: bool = False) -> str:
-    """What the round that asks for exactly this content and segment waits for, or that somebody asked for
-    changes; "" if there is none. ``is_starting`` says that its campaign is being started."""
+    """Return what the round that asks for exactly this content and segment waits for, or that somebody asked
+    for changes; "" if there is none. ``is_starting`` says that its campaign is being started."""
     asked = find_round_of(connection, digest, is_starting=is_starting)
     if asked is None:
         return ""
@@ -275,7 +271,7 @@ def describe_round(connection: Connection, edition: str, digest: str, *, is_star
 def _find_same_person(
     settings: Settings, plan: Plan, approval: Approval, launched_by: str, command: str
 ) -> str:
-    """Why the approval is not that of another person, where it has to be; "" if it is."""
+    """Return why the approval is not that of another person, where it has to be; "" if it is."""
     if settings.campaigns.approval_by != "another":
         return ""
     values = {"edition": plan.edition, "by": approval.by, "command": command}
@@ -305,7 +301,6 @@ def _find_same_person(
 
 
 def approve_command(plan: Plan, settings: Settings) -> str:
-    """Return the command that approves ``plan``."""
     if plan.correction is not None:
         told = shlex.join(["mailer", "correct", plan.correction.edition, plan.correction.story])
         return f"{told} --note FILE --approve NAME"

@@ -60,8 +60,8 @@ def _hash(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class SendingOptions:
-    """What is approved beside the content: who gets it, whether also those who have it already, and whether
-    clicks on its links are counted."""
+    """The options approved beside the content: who gets it, whether also those who have it already, and
+    whether clicks on its links are counted."""
 
     segment: str
     again: bool = False
@@ -70,8 +70,9 @@ class SendingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenState:
-    """What was approved: the ``digest`` of content and segment, the ``options``, and the ``settings`` then,
-    each as a hash. ``read_content`` reads the content, and may raise CompiledVersionError."""
+    """The state that was approved: the ``digest`` of content and segment, the ``options``, and the
+    ``settings`` then, each as a hash. ``read_content`` reads the content, and may raise
+    CompiledVersionError."""
 
     edition: str
     options: SendingOptions
@@ -83,7 +84,7 @@ class FrozenState:
 def list_changed_settings(
     then: Mapping[str, str], now: Mapping[str, str], *, only: Iterable[str] = ()
 ) -> list[Phrase]:
-    """The settings that have another value than ``then``; all of them count, or those in ``only``."""
+    """Return the settings that have another value than ``then``; all of them count, or those in ``only``."""
     chosen = set(only) or set(now)
     return [
         Phrase(THEME) if name == THEME else Phrase(gettext_noop("the setting %(name)s"), name=name)
@@ -93,7 +94,6 @@ def list_changed_settings(
 
 
 def list_changed_options(then: SendingOptions, now: SendingOptions) -> Iterator[Phrase]:
-    """The options that are not what they were."""
     if then.segment != now.segment:
         words = gettext_noop("the segment, which was '%(then)s' and is '%(now)s'")
         yield Phrase(words, then=then.segment, now=now.segment)
@@ -108,7 +108,7 @@ def list_changed_options(then: SendingOptions, now: SendingOptions) -> Iterator[
 def list_changes(
     state: FrozenState, compiled: Sequence[CompiledEdition], hashes: Mapping[str, str]
 ) -> list[Phrase]:
-    """The differences between the frozen content and ``compiled``, and between the settings."""
+    """Return the differences between the frozen content and ``compiled``, and between the settings."""
     if state.digest == digest_plan(state.edition, state.options.segment, compiled):
         return list_changed_settings(state.settings, hashes, only=BINDING)
     settings = list_changed_settings(state.settings, hashes)
@@ -157,7 +157,7 @@ def _compare_mails(old: CompiledEdition | None, new: CompiledEdition) -> Iterato
 
 
 def _read_text(mail: CompiledEdition | None, slug: str) -> str:
-    """The plain text of a story, or of all that is around the stories."""
+    """Return the plain text of a story, or of all that is around the stories."""
     if mail is None:
         return ""
     text = _find_story(mail, slug) if slug else f"{mail.subject}\n\n{mail.preheader}\n\n{_find_frame(mail)}"
@@ -166,7 +166,7 @@ def _read_text(mail: CompiledEdition | None, slug: str) -> str:
 
 
 def name_stories(mail: CompiledEdition) -> dict[str, str]:
-    """How the text of each story begins, by its slug: with its title."""
+    """Return how the text of each story begins, by its slug: with its title."""
     texts = ((story.slug, _read_text(mail, story.slug)) for story in mail.stories)
     return {slug: next(iter(text.strip().splitlines()), slug) for slug, text in texts}
 
@@ -177,7 +177,7 @@ def _find_story(mail: CompiledEdition, slug: str) -> str:
 
 
 def _find_frame(mail: CompiledEdition) -> str:
-    """The text without the stories, and without the table of contents, which repeats their titles."""
+    """Return the text without the stories, and without the table of contents, which repeats their titles."""
     text = mail.text
     for story in mail.stories:
         if place := find_fragment(text, FragmentKind.story, story.slug, markup=False):
@@ -186,7 +186,7 @@ def _find_frame(mail: CompiledEdition) -> str:
 
 
 def _keep_changes(blocks: Sequence[BlockChange]) -> tuple[BlockChange, ...]:
-    """The blocks that changed, each with those directly before and after it."""
+    """Return the blocks that changed, each with those directly before and after it."""
     changed = {place for place, block in enumerate(blocks) if block.kind is not BlockChangeKind.same}
     kept = {near for place in changed for near in (place - 1, place, place + 1)}
     return tuple(block for place, block in enumerate(blocks) if place in kept)

@@ -16,13 +16,14 @@ from sqlmodel import col
 
 from locales.phrase import gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.rounds import Answer, Round, find_own_steps, find_round
+from mailer.campaigns.approvals.rounds import Round, find_own_steps, find_round
 from mailer.campaigns.approvals.steps import (
     ApprovalStep,
     Needs,
     Party,
     PartyKind,
     Person,
+    RoundAnswer,
     dump_steps,
     find_current_step,
     is_named,
@@ -47,13 +48,12 @@ class Colleague:
     role: Role
 
     def as_person(self) -> Person:
-        """The member as somebody who answers."""
         return Person(key=f"member:{self.id}", name=self.name, member_id=self.id, role=self.role)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writers:
-    """Who wrote an edition: the ``members`` who did in Studio, and the ``names`` of all."""
+    """The people who wrote an edition: the ``members`` who did in Studio, and the ``names`` of all."""
 
     members: frozenset[int] = frozenset()
     names: tuple[str, ...] = ()
@@ -62,12 +62,11 @@ class Writers:
         return bool(self.members or self.names)
 
     def include(self, person: Person) -> bool:
-        """Whether ``person`` is one of them."""
         return person.member_id in self.members or is_named(person.name, self.names)
 
 
 def list_colleagues(connection: Connection) -> tuple[Colleague, ...]:
-    """Who belongs to the team, by name."""
+    """Return who belongs to the team, by name."""
     columns = (col(TeamMember.id), col(TeamMember.name), col(TeamMember.email), col(TeamMember.role))
     found = select(*columns).where(col(TeamMember.removed_at).is_(None)).order_by(col(TeamMember.name))
     return tuple(
@@ -77,7 +76,7 @@ def list_colleagues(connection: Connection) -> tuple[Colleague, ...]:
 
 
 def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -> Writers:
-    """Who wrote ``edition``: whom it names as ``authors``, and who changed its texts in Studio."""
+    """Return who wrote ``edition``: whom it names as ``authors``, and who changed its texts in Studio."""
     wrote = (
         select(col(TeamMember.id), col(TeamMember.name))
         .where(col(TeamMember.id) == col(EditionRevision.member_id))
@@ -100,15 +99,16 @@ _SECRET_BYTES = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What the link of an outside reviewer leads to. ``answer`` is theirs, None until they have given it."""
+    """The request that an outside reviewer's link leads to. ``answer`` is theirs, None until they have given
+    it."""
 
     reviewer: Person
     asked: Round
-    answer: Answer | None
+    answer: RoundAnswer | None
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether they may answer now."""
+        """Return whether they may answer now."""
         return self.asked.is_asked(self.reviewer)
 
 
@@ -121,12 +121,11 @@ class Reviewer:
     email: str
 
     def as_person(self) -> Person:
-        """The reviewer as somebody who answers."""
         return name_reviewer(self.reviewer_id, self.name)
 
 
 def list_reviewers(connection: Connection, round_id: int) -> tuple[Reviewer, ...]:
-    """The people outside the team whom a round asks."""
+    """Return the people outside the team whom a round asks."""
     columns = (col(ApprovalReviewer.id), col(ApprovalReviewer.name), col(ApprovalReviewer.email))
     found = select(*columns).where(col(ApprovalReviewer.round_id) == round_id)
     return tuple(
@@ -136,8 +135,8 @@ def list_reviewers(connection: Connection, round_id: int) -> tuple[Reviewer, ...
 
 
 def find_review(connection: Connection, secret: str, *, now: datetime) -> Review | None:
-    """What the link with ``secret`` leads to; None if there is no such link, or it has ended. When the round
-    ends, so does the link of a reviewer who has not answered. Changes nothing."""
+    """Return what the link with ``secret`` leads to; None if there is no such link, or it has ended. When the
+    round ends, so does the link of a reviewer who has not answered. Changes nothing."""
     digest = digest_link(secret)
     columns = (
         *(col(ApprovalReviewer.id), col(ApprovalReviewer.round_id)),
@@ -164,12 +163,10 @@ def make_link(connection: Connection, reviewer_id: int, *, now: datetime) -> str
 
 
 def digest_link(secret: str) -> str:
-    """The SHA-256 of a link's secret, in hexadecimal."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def name_reviewer(reviewer_id: int, name: str) -> Person:
-    """An outside reviewer as somebody who answers."""
     return Person(key=f"reviewer:{reviewer_id}", name=name, reviewer_id=reviewer_id)
 
 
@@ -179,8 +176,6 @@ ANYBODY = (ApprovalStep(parties=(Party(kind=PartyKind.anybody),)),)
 
 @dataclass(frozen=True, kw_only=True)
 class WantedReviewer:
-    """A person outside the team who is to be asked."""
-
     name: str
     email: str
 
@@ -197,7 +192,7 @@ class WantedStep:
 
 
 def read_step_settings(connection: Connection, settings: Settings) -> tuple[WantedStep, ...]:
-    """The steps of the settings; nothing if there are none.
+    """Return the steps of the settings; nothing if there are none.
 
     Raises:
         ConfigurationError: a step asks somebody who does not belong to the team.
@@ -231,7 +226,7 @@ def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Colleague]) -> W
 
 
 def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tuple[WantedStep, ...]:
-    """The steps for ``plan``: those that were chosen for its edition and segment, or else those of the
+    """Return the steps for ``plan``: those that were chosen for its edition and segment, or else those of the
     settings; nothing if there are none.
 
     Raises:
@@ -283,7 +278,7 @@ def change_steps(connection: Connection, asked: Round, steps: Sequence[WantedSte
 
 
 def describe_steps(connection: Connection, asked: Round) -> tuple[WantedStep, ...]:
-    """The steps of a round as they were wanted; nothing for anybody who may approve."""
+    """Return the steps of a round as they were wanted; nothing for anybody who may approve."""
     reviewers = {
         one.reviewer_id: WantedReviewer(name=one.name, email=one.email)
         for one in list_reviewers(connection, asked.id)

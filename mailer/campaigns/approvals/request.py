@@ -49,7 +49,7 @@ MAX_NOTE_LENGTH = 4000
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Who asks. ``name`` is "" where a command approves without being asked."""
+    """The person who asks. ``name`` is "" where a command approves without being asked."""
 
     name: str = ""
     member_id: int | None = None
@@ -114,8 +114,8 @@ def ask_for_approval(
 def find_or_write_campaign(
     connection: Connection, plan: Plan, unfinished: UnfinishedCampaign | None, now: datetime
 ) -> int:
-    """The campaign that an approval of ``plan`` is for: the one that is scheduled or was approved with this
-    content, even if settings have changed since, or else the edition's draft; its number."""
+    """Return the campaign that an approval of ``plan`` is for: the one that is scheduled or was approved with
+    this content, even if settings have changed since, or else the edition's draft; its number."""
     if unfinished is not None:
         return unfinished.id
     same = select(func.max(col(Campaign.id))).where(
@@ -200,7 +200,7 @@ def withdraw_round(connection: Connection, asked: Round, *, now: datetime) -> bo
 
 
 def asks_for(asked: Round, plan: Plan, workspace: Workspace) -> bool:
-    """Whether a round asks for exactly ``plan``, under the settings as they are."""
+    """Return whether a round asks for exactly ``plan``, under the settings as they are."""
     options = SendingOptions(segment=plan.segment.text, again=plan.again, counts_clicks=plan.counts_clicks)
     same = (asked.digest, asked.options) == (plan.digest, options)
     return same and dict(asked.settings) == hash_settings(workspace)
@@ -221,7 +221,7 @@ _MAX_LENGTH = 200
 
 
 def restore_plan(connection: Connection, workspace: Workspace, asked: Round) -> Plan:
-    """The plan that a round asked for, of its frozen content and without counting anybody.
+    """Return the plan that a round asked for, of its frozen content and without counting anybody.
 
     Raises:
         CompiledVersionError: another version of the program compiled it.
@@ -277,7 +277,7 @@ def store_approval(connection: Connection, plan: Plan, asked: Round, *, now: dat
 
 
 def join_names(names: Sequence[str]) -> str:
-    """The names of those who approved, as they are stored and shown: "Mei Lin, Bat Erdene"."""
+    """Return the names of those who approved, as they are stored and shown: "Mei Lin, Bat Erdene"."""
     for length in range(len(names), 0, -1):
         others = len(names) - length
         text = ", ".join(names[:length]) + (f" and {others} more" if others else "")
@@ -293,7 +293,6 @@ def _write_campaign(
     values: dict[str, Any],
     now: datetime,
 ) -> int:
-    """Write the approval into the campaign that it is for; return its number."""
     number = find_or_write_campaign(connection, plan, unfinished, now)
     if change_campaign_state(connection, number, CampaignState.approved, **values):
         return number

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,9 +15,10 @@ from sqlmodel import col
 from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
 from mailer.campaigns.approvals.steps import (
+    AnswerComment,
     ApprovalStep,
-    GivenAnswer,
     Person,
+    RoundAnswer,
     StepProgress,
     evaluate_steps,
     find_current_step,
@@ -51,7 +52,7 @@ class AskedVariant:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundFacts:
-    """What was true when it was asked. ``languages`` begin with the edition's own, and ``slugs`` are the
+    """The facts at the time of a round. ``languages`` begin with the edition's own, and ``slugs`` are the
     stories that variants refer to."""
 
     title: str
@@ -68,7 +69,8 @@ class RoundFacts:
     authors: tuple[str, ...] = ()
 
     def find_variant(self, number: int) -> Variant | None:
-        """The variant with this number, from 1; None if there is none. Nobody is greeted by name in it."""
+        """Return the variant with this number, from 1; None if there is none. Nobody is greeted by name in
+        it."""
         if not 0 < number <= len(self.variants):
             return None
         asked = self.variants[number - 1]
@@ -76,7 +78,6 @@ class RoundFacts:
         return Variant(language=asked.language, stories=stories, named=False)
 
     def list_problems(self) -> tuple[Problem, ...]:
-        """The warnings as problems of the edition."""
         return tuple(
             Problem(
                 path=one.path, line=one.line, level=ProblemLevel.warning, code=one.code, message=one.message
@@ -85,7 +86,6 @@ class RoundFacts:
         )
 
     def to_json(self) -> str:
-        """The facts as JSON, for :func:`load_facts`."""
         return _FACTS.dump_json(self).decode()
 
 
@@ -93,12 +93,10 @@ _FACTS = TypeAdapter(RoundFacts)
 
 
 def load_facts(text: str) -> RoundFacts:
-    """Read what :meth:`RoundFacts.to_json` wrote."""
     return _FACTS.validate_json(text)
 
 
 def gather_facts(plan: Plan) -> RoundFacts:
-    """What is true of ``plan`` now."""
     slugs = tuple(dict.fromkeys(story.slug for mail in plan.compiled for story in mail.stories))
     return RoundFacts(
         title=plan.title,
@@ -121,8 +119,8 @@ def gather_facts(plan: Plan) -> RoundFacts:
 
 
 def _list_variants(plan: Plan, slugs: Sequence[str]) -> tuple[AskedVariant, ...]:
-    """The variants by their readers. How a reader is greeted makes no other mail; the whole edition is there
-    in each language that nobody reads it in yet."""
+    """Return the variants by their readers. How a reader is greeted makes no other mail; the whole edition is
+    there in each language that nobody reads it in yet."""
     places = {slug: place for place, slug in enumerate(slugs)}
     readers: dict[tuple[str, tuple[int, ...]], int] = {}
     for variant, cohort in plan.variants.items():
@@ -136,31 +134,6 @@ def _list_variants(plan: Plan, slugs: Sequence[str]) -> tuple[AskedVariant, ...]
         AskedVariant(language=language, stories=stories, readers=number)
         for (language, stories), number in readers.items()
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnswerComment:
-    """What a member says to an answer."""
-
-    name: str
-    text: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What one person answered: ``words`` are "" where they said nothing more."""
-
-    id: int
-    person: Person
-    verdict: ApprovalVerdict
-    words: str
-    at: datetime
-    comments: tuple[AnswerComment, ...] = ()
-
-    @property
-    def approves(self) -> bool:
-        return self.verdict is ApprovalVerdict.approved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +157,7 @@ class Round:
     member_id: int | None
     asked_at: datetime
     ended_at: datetime | None
-    answers: tuple[Answer, ...]
+    answers: tuple[RoundAnswer, ...]
 
     @property
     def is_open(self) -> bool:
@@ -192,8 +165,7 @@ class Round:
 
     @cached_property
     def progress(self) -> tuple[StepProgress, ...]:
-        """How far each step has come."""
-        return self._evaluate(self.steps, self.answers)
+        return evaluate_steps(self.steps, self.answers)
 
     @property
     def current_step(self) -> StepProgress | None:
@@ -202,36 +174,35 @@ class Round:
 
     @property
     def waits_since(self) -> datetime | None:
-        """Since when the current step waits: since the answer that fulfilled those before it, or since it was
-        asked for; None if there is no current step."""
+        """Return since when the current step waits: since the answer that fulfilled those before it, or since
+        it was asked for; None if there is no current step."""
         current, since = self.current_step, self.asked_at
         if current is None:
             return None
         earlier = self.steps[: current.number - 1]
         for count, answer in enumerate(self.answers):
-            if all(one.is_fulfilled for one in self._evaluate(earlier, self.answers[:count])):
+            if all(one.is_fulfilled for one in evaluate_steps(earlier, self.answers[:count])):
                 break
             since = answer.at
         return since
 
     @property
     def approver_names(self) -> tuple[str, ...]:
-        """Who approved, in the order of their answers."""
+        """Return who approved, in the order of their answers."""
         return tuple(dict.fromkeys(one.person.name for one in self.answers if one.approves))
 
-    def find_answer(self, person: Person) -> Answer | None:
-        """What ``person`` answered; None if they have not yet."""
+    def find_answer(self, person: Person) -> RoundAnswer | None:
         return next((one for one in self.answers if one.person.key == person.key), None)
 
     def is_asked(self, person: Person) -> bool:
-        """Whether the current step waits for ``person``, who has not answered."""
+        """Return whether the current step waits for ``person``, who has not answered."""
         step = self.current_step
         if step is None or self.find_answer(person) is not None:
             return False
         return any(party.admits(person) for party in step.waiting)
 
     def describe_missing(self) -> str:
-        """Whom it waits for, in words; "" if for nobody."""
+        """Return whom it waits for, in words; "" if for nobody."""
         step = self.current_step
         if step is None:
             return ""
@@ -239,11 +210,6 @@ class Round:
         people = joint.join(map(str, step.waiting))
         name = f" “{step.step.name}”" if step.step.name else ""
         return f"step {step.number} of {len(self.steps)}{name}: {people}" if len(self.steps) > 1 else people
-
-    @staticmethod
-    def _evaluate(steps: Sequence[ApprovalStep], answers: Iterable[Answer]) -> tuple[StepProgress, ...]:
-        given = (GivenAnswer(person=one.person, verdict=one.verdict) for one in answers)
-        return evaluate_steps(steps, given)
 
 
 _WAITING_STATES = (
@@ -254,23 +220,22 @@ _IS_OPEN = (col(ApprovalRound.state) == RoundState.open, col(Campaign.state).in_
 
 
 def find_round(connection: Connection, round_id: int) -> Round | None:
-    """The round with this number; None if there is none."""
     return _find_one(connection, col(ApprovalRound.id) == round_id)
 
 
 def find_last_round(connection: Connection, campaign_id: int) -> Round | None:
-    """The newest round of a campaign; None if its approval was never asked for."""
+    """Return the newest round of a campaign; None if its approval was never asked for."""
     return _find_one(connection, col(ApprovalRound.campaign_id) == campaign_id)
 
 
 def find_round_of(connection: Connection, digest: str, *, is_starting: bool = False) -> Round | None:
-    """The newest round that asked for this content and segment; None if there is none. ``is_starting`` says
-    that its campaign is being started in this transaction, so that it still waits for answers."""
+    """Return the newest round that asked for this content and segment; None if there is none. ``is_starting``
+    says that its campaign is being started in this transaction, so that it still waits for answers."""
     return _find_one(connection, col(ApprovalRound.digest) == digest, as_stored=is_starting)
 
 
 def find_open_round(connection: Connection, edition: str, segment: str) -> Round | None:
-    """The round of an edition for a segment that waits for answers; None if there is none."""
+    """Return the round of an edition for a segment that waits for answers; None if there is none."""
     return _find_one(
         connection,
         col(ApprovalRound.edition) == edition,
@@ -280,15 +245,15 @@ def find_open_round(connection: Connection, edition: str, segment: str) -> Round
 
 
 def find_own_steps(connection: Connection, edition: str, segment: str) -> Round | None:
-    """The last round of an edition and a segment, if steps were chosen for it; None if they were not, or if
-    it was approved."""
+    """Return the last round of an edition and a segment, if steps were chosen for it; None if they were not,
+    or if it was approved."""
     last = _find_one(connection, col(ApprovalRound.edition) == edition, col(ApprovalRound.segment) == segment)
     is_own = last is not None and last.has_own_steps and last.state is not RoundState.approved
     return last if is_own else None
 
 
 def find_former_approval(connection: Connection, edition: str, before: Round | None = None) -> Round | None:
-    """The round by which ``edition`` was last approved, before another round; None if it never was."""
+    """Return the round by which ``edition`` was last approved, before another round; None if it never was."""
     earlier = (col(ApprovalRound.id) < before.id,) if before is not None else ()
     return _find_one(
         connection,
@@ -299,18 +264,17 @@ def find_former_approval(connection: Connection, edition: str, before: Round | N
 
 
 def list_rounds(connection: Connection, campaign_id: int) -> tuple[Round, ...]:
-    """All rounds of a campaign, the newest first."""
     rows = _select_rounds(connection, col(ApprovalRound.campaign_id) == campaign_id)
     return _complete(connection, rows)
 
 
 def list_open_rounds(connection: Connection) -> tuple[Round, ...]:
-    """All rounds that wait for answers, the newest first."""
     return _complete(connection, _select_rounds(connection, *_IS_OPEN))
 
 
 def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, ...]:
-    """The rounds in which somebody asked for changes, and that were not asked for again, the newest first."""
+    """Return the rounds in which somebody asked for changes, and that were not asked for again, the newest
+    first."""
     newest = (
         select(func.max(col(ApprovalRound.id)))
         .where(col(ApprovalRound.campaign_id) == col(Campaign.id))
@@ -328,7 +292,7 @@ def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, 
 
 
 def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
-    """The content that was asked for, its own language first.
+    """Return the content that was asked for, its own language first.
 
     Raises:
         CompiledVersionError: it was compiled by another version of the program.
@@ -338,7 +302,7 @@ def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEd
 
 
 def read_variant_content(connection: Connection, round_id: int, language: str) -> CompiledEdition | None:
-    """The content that was asked for in one language; None if there is none.
+    """Return the content that was asked for in one language; None if there is none.
 
     Raises:
         CompiledVersionError: it was compiled by another version of the program.
@@ -352,7 +316,7 @@ def read_variant_content(connection: Connection, round_id: int, language: str) -
 
 
 def freeze_state(connection: Connection, asked: Round) -> FrozenState:
-    """What was asked for, to be compared with what is."""
+    """Return what was asked for, to be compared with what is."""
     return FrozenState(
         edition=asked.edition,
         options=asked.options,
@@ -363,7 +327,8 @@ def freeze_state(connection: Connection, asked: Round) -> FrozenState:
 
 
 def list_approvers(connection: Connection, campaign_id: int) -> tuple[str, ...]:
-    """The names of those by whose answers a campaign was last approved; nobody, if no round says so."""
+    """Return the names of those by whose answers a campaign was last approved; nobody, if no round says
+    so."""
     last = (
         select(func.max(col(ApprovalRound.id)))
         .where(col(ApprovalRound.campaign_id) == campaign_id)
@@ -399,8 +364,8 @@ def _select_rounds(
     limit: int | None = None,
     as_stored: bool = False,
 ) -> Sequence[ApprovalRound]:
-    """The rounds that meet ``conditions``, the newest first. What was asked of a campaign that has been
-    cancelled or launched since waits for nobody: it counts as withdrawn, but not ``as_stored``."""
+    """Return the rounds that meet ``conditions``, the newest first. What was asked of a campaign that has
+    been cancelled or launched since waits for nobody: it counts as withdrawn, but not ``as_stored``."""
     table = ApprovalRound.__table__  # type: ignore[attr-defined]
     is_over = col(Campaign.state).not_in(_WAITING_STATES).label("is_over")
     found = select(table, is_over).join(Campaign, col(Campaign.id) == table.c.campaign_id).where(*conditions)
@@ -420,7 +385,7 @@ def _complete(connection: Connection, rows: Sequence[ApprovalRound]) -> tuple[Ro
     return tuple(_as_round(row, answers.get(row.id or 0, ())) for row in rows)
 
 
-def _as_round(row: ApprovalRound, answers: Sequence[Answer]) -> Round:
+def _as_round(row: ApprovalRound, answers: Sequence[RoundAnswer]) -> Round:
     options = SendingOptions(segment=row.segment, again=row.again, counts_clicks=row.counts_clicks)
     return Round(
         id=row.id or 0,
@@ -442,14 +407,14 @@ def _as_round(row: ApprovalRound, answers: Sequence[Answer]) -> Round:
     )
 
 
-def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, list[Answer]]:
+def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, list[RoundAnswer]]:
     if not rounds:
         return {}
     table = ApprovalAnswer.__table__  # type: ignore[attr-defined]
     wanted = select(table).where(col(ApprovalAnswer.round_id).in_(rounds)).order_by(col(ApprovalAnswer.id))
     rows = [ApprovalAnswer(**row) for row in connection.execute(wanted).mappings()]
     comments = _read_comments(connection, [row.id or 0 for row in rows])
-    found: dict[int, list[Answer]] = {}
+    found: dict[int, list[RoundAnswer]] = {}
     for row in rows:
         person = Person(
             key=row.person,
@@ -459,7 +424,7 @@ def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, li
             role=Role(row.role) if row.role else None,
         )
         found.setdefault(row.round_id, []).append(
-            Answer(
+            RoundAnswer(
                 id=row.id or 0,
                 person=person,
                 verdict=row.verdict,

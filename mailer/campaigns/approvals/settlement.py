@@ -145,8 +145,8 @@ def _read_name(by: str) -> str:
 
 
 def _find_or_open_round(connection: Connection, workspace: Workspace, plan: Plan, now: datetime) -> Round:
-    """The round that waits for answers about exactly this plan; if there is none, a new one, which nobody
-    has asked for."""
+    """Return the round that waits for answers about exactly this plan; if there is none, a new one, which
+    nobody has asked for."""
     former = find_open_round(connection, plan.edition, plan.segment.text)
     if former is not None:
         if asks_for(former, plan, workspace):
@@ -159,11 +159,7 @@ def _find_or_open_round(connection: Connection, workspace: Workspace, plan: Plan
 
 
 def _find_person(connection: Connection, asked: Round, name: str) -> Person:
-    """Whom ``name`` means among those whom the current step asks: their name or their address.
-
-    Raises:
-        ApprovalRefusedError: it asks nobody of that name.
-    """
+    """Return whom ``name`` means among those whom the current step asks: their name or their address."""
     current = asked.current_step
     colleagues = list_colleagues(connection)
     reviewers = {one.reviewer_id: one for one in list_reviewers(connection, asked.id)}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from unicodedata import normalize
@@ -17,7 +18,7 @@ def is_named(name: str, others: Iterable[str]) -> bool:
 
 
 def fold_name(name: str) -> str:
-    """The form in which names are compared."""
+    """Return the form in which names are compared."""
     return " ".join(normalize("NFKC", name).casefold().split())
 
 
@@ -25,29 +26,24 @@ _RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 class PartyKind(StrEnum):
-    """Who is asked."""
+    """Kinds of people who are asked."""
 
     anybody = "anybody"
     """Anybody who may approve: approvers and managers of the team, and whoever runs the command."""
 
     member = "member"
-    """One member of the team."""
 
     role = "role"
     """One member with a role, or with a higher one."""
 
     reviewer = "reviewer"
-    """One person outside the team."""
 
 
 class Needs(StrEnum):
-    """How many of those who are asked have to approve."""
+    """The number of those asked who have to approve."""
 
     any = "any"
-    """One of them is enough."""
-
     all = "all"
-    """All of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +67,6 @@ class Party:
     name: str = ""
 
     def admits(self, person: Person) -> bool:
-        """Whether ``person`` may answer for it."""
         match self.kind:
             case PartyKind.anybody:
                 is_command = person.member_id is None and person.reviewer_id is None
@@ -122,26 +117,42 @@ class StepProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenAnswer:
-    """An answer as far as steps are concerned."""
+class AnswerComment:
+    """A member's comment on an answer."""
 
+    name: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundAnswer:
+    """One person's answer: ``words`` are "" where they said nothing more."""
+
+    id: int
     person: Person
     verdict: ApprovalVerdict
+    words: str
+    at: datetime
+    comments: tuple[AnswerComment, ...] = ()
+
+    @property
+    def approves(self) -> bool:
+        return self.verdict is ApprovalVerdict.approved
 
 
 def has_rank(role: Role | None, least: Role) -> bool:
-    """Whether ``role`` is ``least`` or a higher one."""
     return role is not None and _RANKS[role] >= _RANKS[least]
 
 
-def evaluate_steps(steps: Sequence[ApprovalStep], answers: Iterable[GivenAnswer]) -> tuple[StepProgress, ...]:
-    """How far each step has come. One person's approval counts in every step that asks them."""
-    approvers = [one.person for one in answers if one.verdict is ApprovalVerdict.approved]
+def evaluate_steps(steps: Sequence[ApprovalStep], answers: Iterable[RoundAnswer]) -> tuple[StepProgress, ...]:
+    """Return how far each step has come. One person's approval counts in every step that asks them."""
+    approvers = [one.person for one in answers if one.approves]
     return tuple(_evaluate(number, step, approvers) for number, step in enumerate(steps, start=1))
 
 
 def find_current_step(progress: Sequence[StepProgress]) -> StepProgress | None:
-    """The first step that is not fulfilled; None if all are."""
+    """Return the first step that is not fulfilled; None if all are."""
     return next((one for one in progress if not one.is_fulfilled), None)
 
 
@@ -153,12 +164,10 @@ def _evaluate(number: int, step: ApprovalStep, approvers: Sequence[Person]) -> S
 
 
 def dump_steps(steps: Iterable[ApprovalStep]) -> str:
-    """The steps as JSON, for :func:`load_steps`."""
     return json.dumps([_step_to_dict(step) for step in steps], ensure_ascii=False)
 
 
 def load_steps(text: str) -> tuple[ApprovalStep, ...]:
-    """Read what :func:`dump_steps` wrote."""
     return tuple(_step_from_dict(values) for values in json.loads(text))
 
 

@@ -75,7 +75,6 @@ class HandOver:
     places: tuple[PlaceHandOver, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The times in the form of the JSON output."""
         whole = {name: getattr(self, name) for name in ("sent", "first", "median", "most", "last")}
         curve = [{"seconds": seconds, "sent": sent} for seconds, sent in self.curve]
         return {**whole, "curve": curve, "places": [place.as_dict() for place in self.places]}
@@ -108,7 +107,7 @@ def measure_hand_over(connection: Connection, campaign_id: int) -> HandOver | No
 
 
 def _is_timed(campaign_id: int) -> Sequence[ColumnElement[bool]]:
-    """The messages whose row was last written when the relay accepted them."""
+    """Return the messages whose row was last written when the relay accepted them."""
     return (
         col(Delivery.campaign_id) == campaign_id,
         col(Delivery.state) == DeliveryState.sent,
@@ -117,7 +116,7 @@ def _is_timed(campaign_id: int) -> Sequence[ColumnElement[bool]]:
 
 
 def _truncate(connection: Connection) -> ColumnElement[str]:
-    """The second in which a delivery was last written, as text in UTC: ``2026-03-01 09:00:00``."""
+    """Return the second in which a delivery was last written, as text in UTC: ``2026-03-01 09:00:00``."""
     moment = col(Delivery.updated_at)
     if connection.dialect.name == "sqlite":
         # As text, as it is stored: SQLite has no type for times.
@@ -128,7 +127,7 @@ def _truncate(connection: Connection) -> ColumnElement[str]:
 
 
 class _Seconds:
-    """How many messages were accepted in each second, in order."""
+    """The messages accepted in each second, in order."""
 
     def __init__(self, launched_at: datetime, counted: Sequence[tuple[str, int]]) -> None:
         moments = [datetime.fromisoformat(second).replace(tzinfo=UTC) for second, _ in counted]
@@ -137,12 +136,11 @@ class _Seconds:
         self.sent = self._until[-1]
 
     def find_share(self, share: float) -> float:
-        """When this share of the messages was accepted, to the second."""
         wanted = max(1, round(share * self.sent))
         return self._seconds[bisect.bisect_left(self._until, wanted)]
 
     def draw_curve(self, end: float) -> tuple[tuple[float, int], ...]:
-        """How many were accepted until each of some moments from the launch to the ``end``."""
+        """Return how many were accepted until each of some moments from the launch to the ``end``."""
         moments = [end * step / _MAX_MOMENTS for step in range(1, _MAX_MOMENTS)]
         curve = [(round(moment, 1), self._count_until(moment)) for moment in moments] if end > 1 else []
         return (*curve, (end, self.sent))
@@ -175,7 +173,7 @@ def _measure_places(
 
 
 def _name_places(connection: Connection, domains: Iterable[str]) -> dict[str, str]:
-    """The provider that receives the mail of each domain, or the domain itself if none is known."""
+    """Return the provider that receives the mail of each domain, or the domain itself if none is known."""
     table, known = load_providers(), read_known_providers(connection)
     found = {
         domain: table.find_provider_of_domain(domain) or table.by_key.get(known.get(domain, ""))
@@ -196,7 +194,6 @@ def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
 
 
 def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
-    """How many messages went to each domain."""
     domain = _read_domain(connection)
     statement = (
         select(domain, func.count())
@@ -210,7 +207,6 @@ def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 
 def _stream_seconds(connection: Connection, campaign_id: int) -> Iterator[Row[str, str, int]]:
-    """How many messages to each domain were accepted in each second."""
     domain, second = _read_domain(connection), _truncate(connection)
     statement = (
         select(domain, second, func.count())
@@ -224,7 +220,6 @@ def _stream_seconds(connection: Connection, campaign_id: int) -> Iterator[Row[st
 
 
 def _read_domain(connection: Connection) -> ColumnElement[str]:
-    """The domain of a reader's address."""
     envelope = col(Subscriber.envelope)
     if connection.dialect.name == "sqlite":
         after = func.instr(envelope, literal_column("'@'")) + literal_column("1")

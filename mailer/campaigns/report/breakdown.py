@@ -48,14 +48,13 @@ class Breakdown:
 
     @property
     def hides(self) -> bool:
-        """Whether any figure is hidden."""
+        """Return whether any figure is hidden."""
         return any(None in (row.sent, row.not_sent, row.left, row.no_sector, *row.by_sector) for row in self)
 
     def __iter__(self) -> Iterator[BreakdownRow]:
         yield from (*self.rows, self.total)
 
     def as_dict(self) -> dict[str, Any]:
-        """The breakdown in the form of the JSON output; a hidden figure is null."""
         return {"countries": [self._row(row) for row in self.rows], "total": self._row(self.total)}
 
     def _row(self, row: BreakdownRow) -> dict[str, Any]:
@@ -169,8 +168,8 @@ def _list_groups(row: BreakdownRow) -> tuple[Figure, ...]:
 
 
 def _tells(shown: Sequence[BreakdownRow], place: int, numbers: Sequence[int]) -> bool:
-    """Whether the sum of the column at ``place`` tells that a hidden figure, or those in its row outside it,
-    are fewer than five.
+    """Return whether the sum of the column at ``place`` tells that a hidden figure, or those in its row
+    outside it, are fewer than five.
 
     By the sum, a figure is at most what is left when each other is as small as its row allows, and at least
     what is left when each other is as large. Nobody is in no group of a row, so what a row shows tells how
@@ -195,7 +194,7 @@ def _add_shown(row: BreakdownRow) -> int:
 
 
 def _find_outside(row: BreakdownRow, place: int) -> int:
-    """How many of a row are known to be in no sector, if the group at ``place`` is a sector."""
+    """Return how many of a row are known to be in no sector, if the group at ``place`` is a sector."""
     return (
         row.no_sector or 0
         if place < len(row.by_sector)

@@ -68,7 +68,6 @@ class CampaignFigures:
         return None if number is None or not self.audience else number / self.audience
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures in the form of the JSON output."""
         return {**asdict(self), "launched_at": self.launched_at.isoformat()}
 
 
@@ -148,7 +147,7 @@ _EARLIER: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class CampaignComparison:
     """A campaign and up to three before it, newest first, that went to the same ``segment``.
 
     Corrections are left out: their readers are chosen by a story. If ``is_chosen``, a person has chosen the
@@ -161,7 +160,6 @@ class Comparison:
     is_chosen: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison in the form of the JSON output."""
         return {
             "segment": self.segment,
             "this": self.this.as_dict(),
@@ -169,7 +167,9 @@ class Comparison:
         }
 
 
-def compare_campaign(session: Session, campaign: Campaign, other: int | None = None) -> Comparison | None:
+def compare_campaign(
+    session: Session, campaign: Campaign, other: int | None = None
+) -> CampaignComparison | None:
     """Compare a campaign with the last three before it to the same segment, or with the campaign ``other``;
     None if it was not launched. An ``other`` that does not exist or was not launched is passed over."""
     if campaign.launched_at is None:
@@ -177,7 +177,7 @@ def compare_campaign(session: Session, campaign: Campaign, other: int | None = N
     chosen = None if other in (None, campaign.id) else session.get(Campaign, other)
     if chosen is not None and chosen.launched_at is not None:
         this, beside = read_figures(session, [campaign, chosen])
-        return Comparison(segment=campaign.segment, this=this, earlier=(beside,), is_chosen=True)
+        return CampaignComparison(segment=campaign.segment, this=this, earlier=(beside,), is_chosen=True)
     # At the same moment, the later number is the later campaign.
     is_earlier = or_(
         col(Campaign.launched_at) < campaign.launched_at,
@@ -191,7 +191,7 @@ def compare_campaign(session: Session, campaign: Campaign, other: int | None = N
         .limit(_EARLIER)
     )
     this, *others = read_figures(session, [campaign, *session.exec(earlier).all()])
-    return Comparison(segment=campaign.segment, this=this, earlier=tuple(others))
+    return CampaignComparison(segment=campaign.segment, this=this, earlier=tuple(others))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +207,6 @@ class TimeLine:
     counted_at: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The time line in the form of the JSON output; a hidden figure is null."""
         return {
             "campaigns": [figures.as_dict() for figures in self.campaigns],
             "months": None if self.months is None else [month.as_dict() for month in self.months],
@@ -238,11 +237,10 @@ class CampaignReport:
     """A campaign with its problems, largest group first, and the first 1,000 readers in doubt.
 
     ``switched_off`` are the checks that were switched off when it was sent, by code, with the editors'
-    reason.
-    ``bounced`` is the number of readers whose address turned out to be dead while it was sent, ``left`` are
-    those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no reader left.
-    ``clicks`` are None if they were not counted.
-    ``warnings`` are what the checks had warned of; None if that was not yet recorded when it was sent.
+    reason. ``bounced`` is the number of readers whose address turned out to be dead while it was sent,
+    ``left`` are those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no
+    reader left. ``clicks`` are None if they were not counted. ``warnings`` are what the checks had warned of;
+    None if that was not yet recorded when it was sent.
 
     Of a large campaign, some parts cost too much to count for every look. ``counted_at`` says when those were
     counted (aware); a part that is not in it is of this moment. ``uncounted`` are the parts that nobody has
@@ -263,12 +261,11 @@ class CampaignReport:
     hand_over: HandOver | None = None
     choices: ChangedChoices | None = None
     clicks: ClickReport | None = None
-    comparison: Comparison | None = None
+    comparison: CampaignComparison | None = None
     counted_at: Mapping[ReportPart, datetime] = field(default_factory=dict)
     uncounted: frozenset[ReportPart] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
-        """The report in the form of the JSON output."""
         return {
             "campaign": self.summary.as_dict(),
             "equation": self.summary.counts.equation(),

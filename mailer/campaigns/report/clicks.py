@@ -22,7 +22,7 @@ from subscribers.models import ConsentEvent, ConsentRecord
 
 @dataclass(frozen=True, kw_only=True)
 class ClickCell:
-    """How many followed a link, of the readers of a country who follow a sector.
+    """The number who followed a link, of the readers of a country who follow a sector.
 
     ``country`` is alpha-2, or "" for readers without one; ``sector`` a slug, or "" for readers who follow
     none. None stands for all countries or all sectors. A reader of several sectors is in the cell of each.
@@ -76,7 +76,6 @@ class ClickReport:
     links: tuple[LinkClicks, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The report in the form of the JSON output."""
         return asdict(self) | {
             "cells": [cell.as_dict() for cell in self.cells],
             "links": [link.as_dict() for link in self.links],
@@ -84,7 +83,7 @@ class ClickReport:
 
 
 def read_clicks(connection: Connection, campaign_id: int) -> ClickReport | None:
-    """The clicks of a campaign; None if it was sent without counting them."""
+    """Return the clicks of a campaign; None if it was sent without counting them."""
     links = connection.execute(
         select(CampaignLink.__table__)  # type: ignore[attr-defined]
         .where(col(CampaignLink.campaign_id) == campaign_id)
@@ -105,7 +104,7 @@ def read_clicks(connection: Connection, campaign_id: int) -> ClickReport | None:
 
 
 def _read_figures(connection: Connection, campaign_id: int) -> dict[int, dict[Clicker, Counter[Cell]]]:
-    """The figures of each link, with all totals."""
+    """Return the figures of each link, with all totals."""
     columns = (
         *(col(ClickCount.link_number), col(ClickCount.country), col(ClickCount.sectors)),
         *(col(ClickCount.clicker), col(ClickCount.clicks)),
@@ -199,7 +198,6 @@ class ChangedChoices:
     leaving_reasons: Mapping[str, Figure] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The changes in the form of the JSON output; a hidden figure is null."""
         return {
             "people": self.people,
             "by_choice": dict(self.by_choice),
@@ -248,6 +246,6 @@ def _read_leaving_reason(evidence: str) -> str:
 
 
 def _hide(people: int, counted: Mapping[str, int]) -> dict[str, Figure]:
-    """The groups by size; those whose figure is hidden last, by name."""
+    """Return the groups by size; those whose figure is hidden last, by name."""
     figures = dict(zip(counted, hide_groups(people, list(counted.values())), strict=True))
     return dict(sorted(figures.items(), key=lambda item: (item[1] is None, -(item[1] or 0), item[0])))

@@ -51,8 +51,8 @@ def count_departures(connection: Connection, campaign_id: int) -> Departures:
 
 
 def select_departed(campaign_id: int) -> Select[int, int, int]:
-    """The statement that selects who has left since the campaign was launched: the ``subscriber_id`` of each,
-    and 1 or 0 for whether they ``complained`` and whether they left through this mail (``here``)."""
+    """Return the statement that selects who has left since the campaign was launched: the ``subscriber_id``
+    of each, and 1 or 0 for whether they ``complained`` and whether they left through this mail (``here``)."""
     here = col(ConsentRecord.source) == name_campaign(campaign_id)
     spam = col(ConsentRecord.event) == ConsentEvent.complained
     return (
@@ -94,8 +94,8 @@ class LostOrganisation:
 
 
 def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[LostOrganisation, ...]:
-    """The first 100 organisations, by name, whose readers of a campaign have all gone since, and that have no
-    other on the list.
+    """Return the first 100 organisations, by name, whose readers of a campaign have all gone since, and that
+    have no other on the list.
 
     Names are compared without regard to capitals and to spaces around them.
     """
@@ -167,7 +167,7 @@ def count_months(connection: Connection) -> tuple[ListMonth, ...]:
 
 
 def _select_changes(connection: Connection) -> Select[str, int, int]:
-    """The month, 1 for joining or 0 for leaving, and the number of people, for each change."""
+    """Return the month, 1 for joining or 0 for leaving, and the number of people, for each change."""
     event = col(ConsentRecord.event)
     is_on = case((event.in_(_JOINING), 1), else_=0)
     was_on = func.lag(is_on, 1, 0).over(
@@ -195,7 +195,6 @@ def _name_month(connection: Connection) -> ColumnElement[str]:
 
 
 def _accumulate(counted: Mapping[str, tuple[int, int]]) -> Iterator[ListMonth]:
-    """Each month between the first and the last, those without a change too."""
     people = 0
     for month in _list_months(min(counted), max(counted)) if counted else ():
         joined, left = counted.get(month, (0, 0))

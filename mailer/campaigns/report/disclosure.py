@@ -39,7 +39,7 @@ def format_figure(figure: Figure) -> str:
 
 
 def is_small(number: int) -> bool:
-    """Whether a figure is of so few people that it is not shown."""
+    """Return whether a figure is of so few people that it is not shown."""
     return 0 < number < SMALLEST_SHOWN
 
 
@@ -71,7 +71,7 @@ def hide_parts(numbers: Sequence[int]) -> tuple[Figure, ...]:
 
 
 def _are_protected(numbers: Sequence[int]) -> bool:
-    """Whether each of the hidden ``numbers``, none of them zero, may be five or more by their sum."""
+    """Return whether each of the hidden ``numbers``, none of them zero, may be five or more by their sum."""
     return len(numbers) >= 2 and sum(numbers) - (len(numbers) - 1) >= SMALLEST_SHOWN
 
 
@@ -85,7 +85,7 @@ _GRAND_TOTAL_COST = 10**6
 
 
 def choose_hidden_cells(figures: Mapping[Cell, int]) -> frozenset[Cell]:
-    """The cells above zero to leave out. Cells of nobody may be missing, and are never in the answer.
+    """Return the cells above zero to leave out. Cells of nobody may be missing, and are never in the answer.
 
     The totals have to be there. A reader may follow several sectors, so that a country has fewer people than
     its sectors together. Then nobody can subtract, and the answer is more careful than it need be.
@@ -126,13 +126,13 @@ class _Table:
         ]
 
     def cost(self, cell: Cell, hidden: Collection[Cell]) -> int:
-        """What leaving a figure out costs: its size, and more for totals, which people read first."""
+        """Return what leaving a figure out costs: its size, and more for totals, which people read first."""
         if cell in hidden:
             return 0
         return self.figures[cell] * (1, _TOTAL_COST, _GRAND_TOTAL_COST)[cell.count(None)]
 
     def find_exposed(self, hidden: Collection[Cell]) -> set[Cell]:
-        """The cells left out that are on no cycle of such cells: the bridges of the graph (Tarjan)."""
+        """Return the cells left out that are on no cycle of such cells: the bridges of the graph (Tarjan)."""
         edges = self._connect(hidden)
         order: dict[_Node, int] = {}
         exposed: set[Cell] = set()
@@ -156,7 +156,7 @@ class _Table:
         return exposed
 
     def find_cheapest_cycle(self, cell: Cell, hidden: Collection[Cell]) -> set[Cell]:
-        """The cells that make a cycle with ``cell`` and cost least to leave out (Dijkstra)."""
+        """Return the cells that make a cycle with ``cell`` and cost least to leave out (Dijkstra)."""
         start, goal = self._ends(cell)
         queue: list[tuple[int, int, _Node, tuple[Cell, ...]]] = [(0, 0, start, ())]
         done: set[_Node] = set()

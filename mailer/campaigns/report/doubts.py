@@ -42,7 +42,7 @@ class InDoubtReader:
 
 
 def list_in_doubt(connection: Connection, campaign_id: int) -> tuple[int, ...]:
-    """The numbers of the first 1,000 deliveries in doubt, in the order of the ledger."""
+    """Return the numbers of the first 1,000 deliveries in doubt, in the order of the ledger."""
     statement = (
         select_columns(col(Delivery.id))
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
@@ -55,7 +55,7 @@ def list_in_doubt(connection: Connection, campaign_id: int) -> tuple[int, ...]:
 def read_in_doubt(
     connection: Connection, campaign_id: int, workspace: Workspace, deliveries: Sequence[int]
 ) -> tuple[InDoubtReader, ...]:
-    """The readers of those ``deliveries`` that still are in doubt, by name."""
+    """Return the readers of those ``deliveries`` that still are in doubt, by name."""
     columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
     statement = (
         select_columns(*columns)
@@ -70,13 +70,12 @@ def read_in_doubt(
 
 
 def make_message_id(campaign_id: int, subscriber_id: int, workspace: Workspace) -> str:
-    """The Message-ID of a reader's message."""
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     return message_id(campaign_id, subscriber_id, domain, signer)
 
 
 class DoubtCause(StrEnum):
-    """How a delivery came to be in doubt."""
+    """Causes of doubt about a delivery."""
 
     silence = "silence"
     """The whole message was sent, and the server did not answer in time."""
@@ -95,13 +94,10 @@ class DoubtCause(StrEnum):
 
 
 class DoubtSettlement(StrEnum):
-    """What has settled a delivery that was in doubt."""
+    """Ways in which a delivery in doubt was settled."""
 
     person = "person"
-    """A person decided."""
-
     log = "log"
-    """The relay's log."""
 
     proof = "proof"
     """What the reader did, or what came back, proved that they have it."""
@@ -110,14 +106,12 @@ class DoubtSettlement(StrEnum):
     """The campaign's rule: it is sent again without asking."""
 
     reply = "reply"
-    """The server's reply: a late one, or that to another attempt."""
-
     other = "other"
-    """Something else, which the reason says."""
 
 
 def find_doubt_cause(code: int | None, reason: str) -> DoubtCause:
-    """How a delivery came to be in doubt, by the ``code`` and the ``reason`` that the ledger has for it."""
+    """Return how a delivery came to be in doubt, by the ``code`` and the ``reason`` that the ledger has for
+    it."""
     if code is not None:
         return DoubtCause.unclear
     # Whoever was killed left no reason.
@@ -129,7 +123,6 @@ def find_doubt_cause(code: int | None, reason: str) -> DoubtCause:
 
 
 def find_doubt_settlement(state: DeliveryState, code: int | None, reason: str) -> DoubtSettlement:
-    """What settled a delivery that was in doubt, by its ``state`` now and what the ledger has for it."""
     if code is not None:
         return DoubtSettlement.reply
     if reason in DECISIONS.values():
@@ -145,7 +138,7 @@ def find_doubt_settlement(state: DeliveryState, code: int | None, reason: str) -
 def find_held_messages(
     connection: Connection, campaign_id: int, subscribers: Collection[int]
 ) -> Mapping[int, int]:
-    """The newest message that came back from each of ``subscribers`` about a campaign and waits for a
+    """Return the newest message that came back from each of ``subscribers`` about a campaign and waits for a
     person's judgement, by the subscriber's number."""
     subscriber = col(FeedbackEvent.subscriber_id)
     found = (
@@ -198,7 +191,7 @@ class SettledGroup:
 
 
 def find_dead_dispatchers(workspace: Workspace, engine: Engine, campaign_id: int) -> set[str]:
-    """The dispatchers that died while they held deliveries of a campaign. Nothing is written."""
+    """Return the dispatchers that died while they held deliveries of a campaign. Nothing is written."""
     return Presence(engine, workspace.root, campaign_id).find_dead()
 
 
@@ -211,8 +204,8 @@ def list_doubts(
     after: int = 0,
     limit: int | None = None,
 ) -> list[ListedDoubt]:
-    """The deliveries in doubt that no dispatcher holds, or one in ``dead``, in the order of their numbers,
-    from the first ``after`` a number."""
+    """Return the deliveries in doubt that no dispatcher holds, or one in ``dead``, in the order of their
+    numbers, from the first ``after`` a number."""
     rows: list[Any] = []
     for condition in _list_conditions(campaign_id, dead):
         statement = (
@@ -241,7 +234,7 @@ def list_doubts(
 
 
 def group_doubts(connection: Connection, campaign_id: int, dead: Collection[str] = ()) -> list[DoubtGroup]:
-    """Those in doubt by how they came to be, the most frequent first."""
+    """Return those in doubt by how they came to be, the most frequent first."""
     code, reason = col(Delivery.code), col(Delivery.reason)
     found: defaultdict[DoubtCause, Counter[str]] = defaultdict(Counter)
     for condition in _list_conditions(campaign_id, dead):
@@ -256,7 +249,7 @@ def group_doubts(connection: Connection, campaign_id: int, dead: Collection[str]
 
 
 def group_settled(connection: Connection, campaign_id: int) -> list[SettledGroup]:
-    """Those that were in doubt by what has settled them, the most frequent first."""
+    """Return those that were in doubt by what has settled them, the most frequent first."""
     state, code, reason = col(Delivery.state), col(Delivery.code), col(Delivery.reason)
     statement = (
         select(state, code, reason, func.count())
@@ -276,7 +269,6 @@ def group_settled(connection: Connection, campaign_id: int) -> list[SettledGroup
 
 
 def _tell(code: int | None, reason: str) -> str:
-    """The ledger's words without what differs from reader to reader."""
     return " ".join(part for part in (str(code or ""), mask_words(reason)) if part)
 
 
@@ -285,8 +277,8 @@ def _list_reasons(counts: Counter[str]) -> tuple[str, ...]:
 
 
 def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[ColumnElement[bool], ...]]:
-    """The conditions of those that nobody holds and, each by its own index, of those that somebody dead
-    holds."""
+    """Return the conditions of those that nobody holds and, each by its own index, of those that somebody
+    dead holds."""
     ours = col(Delivery.campaign_id) == campaign_id
     in_doubt = col(Delivery.state) == DeliveryState.in_doubt
     owner = col(Delivery.owner)

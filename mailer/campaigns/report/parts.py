@@ -1,9 +1,8 @@
 """The parts of a campaign's report: of this moment if that is cheap, or as they were counted last.
 
-A part is out of date if its campaign has changed since: at once if its state has, otherwise after a while,
-so that counting never takes more than a small share of the time. Each part is counted and stored by itself,
-as JSON with its date; a process that is killed loses at most the one in hand, which is then still out of
-date.
+A part is out of date if its campaign has changed since: at once if its state has, otherwise after a while, so
+that counting never takes more than a small share of the time. Each part is counted and stored by itself, as
+JSON with its date; a process that is killed loses at most the one in hand, which is then still out of date.
 """
 
 import contextlib
@@ -50,8 +49,8 @@ PARTS_VERSION: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class DepartureFigures:
-    """Who has left since a campaign, whose address turned out to be dead while it was sent, and what was
-    changed through it."""
+    """The readers who have left since a campaign, whose address turned out to be dead while it was sent, and
+    what was changed through it."""
 
     left: Departures
     bounced: int
@@ -163,7 +162,7 @@ CAMPAIGN_PARTS: Final[Mapping[ReportPart, Count]] = MappingProxyType(
 
 
 def is_cheap(connection: Connection, audience: int) -> bool:
-    """Whether a campaign with this ``audience`` is counted for every look."""
+    """Return whether a campaign with this ``audience`` is counted for every look."""
     if audience > MAX_CHEAP_AUDIENCE:
         return False
     # The highest number is read from the index; counting would read the list.
@@ -176,7 +175,7 @@ def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, 
 
 
 class FigureSource(StrEnum):
-    """Where the figures of a campaign come from."""
+    """Sources of a campaign's figures."""
 
     rows = "rows"
     """They are counted at this moment."""
@@ -189,7 +188,8 @@ class FigureSource(StrEnum):
 
 
 def choose_source(connection: Connection, campaign: Campaign, *, fresh: bool) -> FigureSource:
-    """Where the figures of a campaign come from. ``fresh`` are those of this moment, whatever that costs."""
+    """Return where the figures of a campaign come from. ``fresh`` are those of this moment, whatever that
+    costs."""
     if fresh or is_cheap(connection, campaign.audience):
         return FigureSource.rows
     return FigureSource.nowhere if campaign.launched_at is None else FigureSource.store
@@ -212,7 +212,6 @@ class PartReader:
     _stored: Mapping[ReportPart, StoredPart] | None = None
 
     def read(self, part: ReportPart, missing: Any) -> Any:
-        """The value of ``part``, or ``missing`` if there is none yet."""
         match self.source:
             case FigureSource.rows:
                 return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
@@ -242,7 +241,7 @@ def _count_departures(connection: Connection, campaign_id: int) -> DepartureFigu
 
 
 def _count_bounced(connection: Connection, campaign_id: int) -> int:
-    """How many readers were given the status bounced because of their refusal in this campaign."""
+    """Return how many readers were given the status bounced because of their refusal in this campaign."""
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
     marked = (
         col(ConsentRecord.event) == ConsentEvent.bounced,
@@ -264,15 +263,6 @@ _KEPT_CURRENT: Final = timedelta(days=90)
 """For how long after its end a campaign's figures follow what happens to its readers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutdatedPart:
-    """A part to be counted; ``campaign_id`` is None for the whole list."""
-
-    campaign_id: int | None
-    part: ReportPart
-    fingerprint: str
-
-
 def count_outdated_parts(
     workspace: Workspace,
     engine: Engine,
@@ -289,18 +279,26 @@ def count_outdated_parts(
     with engine.connect().execution_options(read_only=True) as connection:
         outdated = list_outdated_parts(connection, clock(connection), only=only)
     counted = 0
-    for one in outdated:
+    for campaign_id, part, fingerprint in outdated:
         if stop is not None and stop.is_set():
             break
-        _count(engine, one, tuple(workspace.settings.sectors), clock, monotonic)
+        started = monotonic()
+        with engine.connect().execution_options(read_only=True) as connection:
+            now = clock(connection)
+            value = _count_part(connection, campaign_id, part, tuple(workspace.settings.sectors))
+        stored = StoredPart(value=value, counted_at=now, fingerprint=fingerprint, cost=monotonic() - started)
+        # Another machine may have stored the same part at this moment.
+        with contextlib.suppress(IntegrityError), engine.begin() as connection:
+            store_part(connection, campaign_id, part, stored)
         counted += 1
     return counted
 
 
 def list_outdated_parts(
     connection: Connection, now: datetime, *, only: int | None = None
-) -> list[OutdatedPart]:
-    """List the parts to be counted ``now``, the newest campaigns first and the list last."""
+) -> list[tuple[int | None, ReportPart, str]]:
+    """List the parts to be counted ``now`` with their new fingerprints, the newest campaigns first and the
+    whole list (None) last."""
     mark = _read_mark(connection)
     stored = _read_stored(connection)
     wanted = select(
@@ -308,20 +306,17 @@ def list_outdated_parts(
     ).where(col(Campaign.launched_at).is_not(None))
     if only is not None:
         wanted = wanted.where(col(Campaign.id) == only)
-    found: list[OutdatedPart] = []
+    found: list[tuple[int | None, ReportPart, str]] = []
     for number, state, audience, finished_at in connection.execute(wanted.order_by(col(Campaign.id).desc())):
         fingerprint = f"v{PARTS_VERSION} {state} {finished_at} {audience}; {mark}"
         for part in CAMPAIGN_PARTS:
             last = stored.get((number, part))
             if last is None or _is_outdated(last, fingerprint, state, finished_at, now):
-                found.append(OutdatedPart(campaign_id=number, part=part, fingerprint=fingerprint))
+                found.append((number, part, fingerprint))
     months = stored.get((None, ReportPart.months))
-    if only is None and (
-        months is None or _is_due(months, f"v{PARTS_VERSION}; {mark}", now, _WAIT_AFTERWARDS)
-    ):
-        found.append(
-            OutdatedPart(campaign_id=None, part=ReportPart.months, fingerprint=f"v{PARTS_VERSION}; {mark}")
-        )
+    fingerprint = f"v{PARTS_VERSION}; {mark}"
+    if only is None and (months is None or _is_due(months, fingerprint, now, _WAIT_AFTERWARDS)):
+        found.append((None, ReportPart.months, fingerprint))
     return found
 
 
@@ -339,7 +334,7 @@ def _is_outdated(
 
 
 def _is_due(last: StoredPart, fingerprint: str, now: datetime, wait: timedelta) -> bool:
-    """Whether a part of another ``fingerprint`` is old enough to be counted again."""
+    """Return whether a part of another ``fingerprint`` is old enough to be counted again."""
     age = now - last.counted_at
     waits = max(wait, timedelta(seconds=last.cost) * _SHARE_OF_TIME)
     # A date in the future comes of a clock that was set back.
@@ -347,13 +342,13 @@ def _is_due(last: StoredPart, fingerprint: str, now: datetime, wait: timedelta) 
 
 
 def _read_mark(connection: Connection) -> str:
-    """The last consent record, the last event that came back and the last click."""
+    """Return the last consent record, the last event that came back and the last click."""
     numbers = (select(func.max(col(table.id))) for table in (ConsentRecord, FeedbackEvent, Click))
     return " ".join(str(connection.scalar(number) or 0) for number in numbers)
 
 
 def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], StoredPart]:
-    """What is stored, without the figures."""
+    """Return what is stored, without the figures."""
     table = CampaignReportPart
     columns = (
         *(col(table.campaign_id), col(table.part), col(table.counted_at), col(table.fingerprint)),
@@ -365,25 +360,9 @@ def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], 
     }
 
 
-def _count(
-    engine: Engine,
-    outdated: OutdatedPart,
-    sectors: Sequence[str],
-    clock: Clock,
-    monotonic: Callable[[], float],
-) -> None:
-    started = monotonic()
-    with engine.connect().execution_options(read_only=True) as connection:
-        now = clock(connection)
-        value = _count_value(connection, outdated, sectors)
-    cost = monotonic() - started
-    stored = StoredPart(value=value, counted_at=now, fingerprint=outdated.fingerprint, cost=cost)
-    # Another machine has stored the same part at this moment.
-    with contextlib.suppress(IntegrityError), engine.begin() as connection:
-        store_part(connection, outdated.campaign_id, outdated.part, stored)
-
-
-def _count_value(connection: Connection, outdated: OutdatedPart, sectors: Sequence[str]) -> Any:
-    if outdated.campaign_id is None:
+def _count_part(
+    connection: Connection, campaign_id: int | None, part: ReportPart, sectors: Sequence[str]
+) -> Any:
+    if campaign_id is None:
         return count_months(connection)
-    return CAMPAIGN_PARTS[outdated.part](connection, outdated.campaign_id, sectors)
+    return CAMPAIGN_PARTS[part](connection, campaign_id, sectors)

@@ -61,7 +61,8 @@ class ReasonGroup:
 
     @property
     def cause(self) -> Reason | None:
-        """What the words of a server mean; None if they are not a server's, or say nothing we understand."""
+        """Return what the words of a server mean; None if they are not a server's, or say nothing we
+        understand."""
         told = self.explain()
         return None if told is None or told.reason is Reason.other else told.reason
 
@@ -72,13 +73,12 @@ class ReasonGroup:
         return told.fault if told else None
 
     def explain(self) -> Explanation | None:
-        """What a server's refusal means and what to do; None if it was no server that said it."""
+        """Return what a server's refusal means and what to do; None if it was no server that said it."""
         if self.state not in _STATES_WITH_REPLY or not self.reason[:3].isdecimal():
             return None
         return explain_refusal(self.reason, command="RCPT" if self.dead_address else "")
 
     def as_dict(self) -> dict[str, Any]:
-        """The group in the form of the JSON output."""
         told = {
             name: one.value if one else None for name, one in (("cause", self.cause), ("fault", self.fault))
         }
@@ -108,14 +108,14 @@ def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup
 
 
 def list_advice(groups: Iterable[ReasonGroup]) -> tuple[str, ...]:
-    """What the refusals of most readers mean and what to do, each once."""
+    """Return what the refusals of most readers mean and what to do, each once."""
     told = (group.explain() for group in groups)
     advice = (f"{each.means} {each.advice}" for each in told if each is not None)
     return tuple(islice(dict.fromkeys(advice), _MAX_ADVICE))
 
 
 def mask_details(connection: Connection, words: Any) -> Any:
-    """The SQL expression for a server's ``words`` without what differs from reader to reader."""
+    """Return the SQL expression for a server's ``words`` without what differs from reader to reader."""
     if connection.dialect.name == "sqlite":
         # The part of PostgreSQL's function that is used here.
         raw = connection.connection.driver_connection
@@ -136,7 +136,7 @@ def mask_words(words: str) -> str:
 
 
 def make_reason_group(state: DeliveryState, code: int | None, words: str, number: int) -> ReasonGroup:
-    """The group of ``number`` deliveries with these ``words``, in which nothing differs any more."""
+    """Return the group of ``number`` deliveries with these ``words``, in which nothing differs any more."""
     return ReasonGroup(
         state=state,
         number=number,
@@ -155,8 +155,8 @@ _MAX_LEFT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnedGroup:
-    """How many ``readers`` something of one ``kind`` came back from for one ``reason``; None if it has none,
-    as a reply."""
+    """The number of ``readers`` from whom something of one ``kind`` came back for one ``reason``; None if it
+    has none, as a reply."""
 
     kind: FeedbackKind
     reason: Reason | None
@@ -164,7 +164,7 @@ class ReturnedGroup:
 
     @property
     def label(self) -> str:
-        """What it is, as shown to people: ``bounce: no such user``."""
+        """Return what it is, as shown to people: ``bounce: no such user``."""
         if self.reason is None or self.kind is FeedbackKind.complaint:
             return self.kind.value
         return f"{self.kind.value}: {self.reason.label}"
@@ -188,7 +188,6 @@ class Alarm:
     last_at: datetime
 
     def explain(self) -> Explanation:
-        """What it means, and what to do."""
         return explain_refusal(self.words)
 
     def as_dict(self) -> dict[str, Any]:
@@ -206,7 +205,7 @@ class Alarm:
 
 @dataclass(frozen=True, kw_only=True)
 class Returned:
-    """What came back. ``left_by_mail`` are the addresses of the first 1,000 who left by mail, and
+    """Everything that came back. ``left_by_mail`` are the addresses of the first 1,000 who left by mail, and
     ``left_by_mail_count`` is the number of all."""
 
     groups: tuple[ReturnedGroup, ...] = ()
@@ -235,8 +234,8 @@ def read_returned(connection: Connection, campaign_id: int) -> Returned:
 
 
 def is_final() -> ColumnElement[bool]:
-    """The condition that an event, joined with its message, is no news of a message that is late or has
-    arrived."""
+    """Return the condition that an event, joined with its message, is no news of a message that is late or
+    has arrived."""
     return or_(
         col(FeedbackMessage.kind) != FeedbackKind.bounce, col(FeedbackEvent.action).in_(FAILED_ACTIONS)
     )

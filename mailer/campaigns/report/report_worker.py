@@ -209,17 +209,6 @@ class ReportMailError(MailerError):
     """A report could not be mailed to everybody it was for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClaimedReport:
-    """A claimed mail of a report: its row, its campaign and its address."""
-
-    mail_id: int
-    campaign_id: int
-    address: str
-    queued_at: datetime
-    attempts: int
-
-
 def run_report_worker(
     workspace: Workspace,
     *,
@@ -310,7 +299,7 @@ def send_due_reports(
     return sent
 
 
-def claim_report(engine: Engine, clock: Clock = read_clock) -> ClaimedReport | None:
+def claim_report(engine: Engine, clock: Clock = read_clock) -> QueuedReportMail | None:
     """Claim the next mail that is due; None if there is none.
 
     What was tried for two days, or was interrupted twice, is deleted.
@@ -329,18 +318,13 @@ def claim_report(engine: Engine, clock: Clock = read_clock) -> ClaimedReport | N
                 continue
             _ATTEMPTS.claim(mail, now)
             session.add(mail)
-            claimed = ClaimedReport(
-                mail_id=mail.id or 0,
-                campaign_id=mail.campaign_id,
-                address=mail.address,
-                queued_at=mail.queued_at,
-                attempts=mail.attempts,
-            )
             session.commit()
-            return claimed
+            session.refresh(mail)
+            session.expunge(mail)
+            return mail
 
 
-def _send_claimed(workspace: Workspace, engine: Engine, claimed: ClaimedReport, clock: Clock) -> bool:
+def _send_claimed(workspace: Workspace, engine: Engine, claimed: QueuedReportMail, clock: Clock) -> bool:
     count_outdated_parts(workspace, engine, only=claimed.campaign_id, clock=clock)
     try:
         outcome = _send(
@@ -353,9 +337,9 @@ def _send_claimed(workspace: Workspace, engine: Engine, claimed: ClaimedReport, 
     return outcome.verdict is Verdict.sent
 
 
-def _record_outcome(engine: Engine, claimed: ClaimedReport, outcome: Outcome, clock: Clock) -> None:
+def _record_outcome(engine: Engine, claimed: QueuedReportMail, outcome: Outcome, clock: Clock) -> None:
     """Delete the row of a mail that is finished, or set the time of the next attempt."""
-    this = col(QueuedReportMail.id) == claimed.mail_id
+    this = col(QueuedReportMail.id) == claimed.id
     with engine.begin() as connection:
         _ATTEMPTS.record_outcome(
             connection, QueuedReportMail, this, outcome, attempts=claimed.attempts, now=clock(connection)

@@ -42,7 +42,7 @@ class ReportTable:
 
     @property
     def hides(self) -> bool:
-        """Whether a figure is hidden or not known."""
+        """Return whether a figure is hidden or not known."""
         return any(cell is None for row in self.rows for cell in row)
 
 
@@ -58,7 +58,6 @@ class ReportSection:
 
 
 def format_cell(cell: Cell) -> str:
-    """A cell as shown to people."""
     return HIDDEN if cell is None else f"{cell:,}" if isinstance(cell, int) else cell
 
 
@@ -73,7 +72,7 @@ def format_share(number: int | None, of: int) -> str:
 
 
 def describe_moment(section: ReportSection) -> str:
-    """When the figures of a section were counted, "" if they are of this moment."""
+    """Return when the figures of a section were counted, "" if they are of this moment."""
     return "" if section.counted_at is None else f"Counted at {format_utc(section.counted_at)}."
 
 
@@ -93,7 +92,6 @@ _LEAVING_REASONS: Final = {
 
 
 def describe_report(report: CampaignReport, vocabulary: Vocabulary) -> tuple[ReportSection, ...]:
-    """Describe a report in sections; those with nothing to say are left out."""
     sections = (
         *_describe_numbers(report),
         *_describe_reasons(report),
@@ -209,7 +207,7 @@ def _name_rows(found: Breakdown, vocabulary: Vocabulary) -> Iterator[tuple[str, 
 
 
 def name_countries(row: BreakdownRow, vocabulary: Vocabulary) -> str:
-    """The name of a row's country, or how many countries it puts together."""
+    """Return the name of a row's country, or how many countries it puts together."""
     if len(row.countries) > 1:
         return f"{len(row.countries):,} others"
     code = row.countries[0] if row.countries else None

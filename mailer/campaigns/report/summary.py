@@ -26,7 +26,7 @@ from mailer.dispatch.liveness import DEAD_AFTER
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
+class DispatcherNotice:
     """A notice from a dispatcher running on ``host``, for example that a relay is quarantined."""
 
     host: str
@@ -38,7 +38,8 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """When a campaign continues, and how fast. Times are aware; a value that does not apply is None.
+    """The timing of a campaign: when it continues, and how fast. Times are aware; a value that does not apply
+    is None.
 
     ``rate`` is in messages per second over all machines; ``next_try`` is when the first deferred message is
     due. ``canary`` is the number of readers who go first, and ``canary_until`` the time until which the rest
@@ -83,7 +84,7 @@ class CampaignSummary:
     reason: str
     counts: Counts
     timing: Timing = field(default_factory=Timing)
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[DispatcherNotice, ...] = ()
     approval: Approval | None = None
     test: ContentTest | None = None
     test_ahead: bool = False
@@ -99,16 +100,14 @@ class CampaignSummary:
 
     @property
     def is_prepared(self) -> bool:
-        """Whether the team is preparing it."""
         return self.preparation is not None and self.preparation.is_open
 
     @property
     def edition_label(self) -> str:
-        """What it sends, as shown to people."""
+        """Return what it sends, as shown to people."""
         return f"correction of {self.correction_of}" if self.correction_of else self.edition
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary in the form of the JSON output."""
         words = {"edition": self.edition, "title": self.title, "subject": self.subject}
         words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
         corrects = {"correction_of": self.correction_of or None, "counts_clicks": self.counts_clicks}
@@ -131,7 +130,7 @@ class CampaignSummary:
 
 
 def count_readers(number: int) -> str:
-    """The number with its noun: "1 reader", "1,200 readers"."""
+    """Return the number with its noun: "1 reader", "1,200 readers"."""
     return f"{number:,} reader{'' if number == 1 else 's'}"
 
 
@@ -225,8 +224,8 @@ def _read_timing(connection: Connection, campaign: Campaign) -> Timing:
     )
 
 
-def _read_notices(connection: Connection) -> tuple[Notice, ...]:
-    """The notices of dispatchers with a recent heartbeat, whichever campaign they are working on."""
+def _read_notices(connection: Connection) -> tuple[DispatcherNotice, ...]:
+    """Return the notices of dispatchers with a recent heartbeat, whichever campaign they are working on."""
     alive = col(Dispatcher.heartbeat_at) > read_clock(connection) - DEAD_AFTER
     statement = (
         select_columns(col(Dispatcher.host), col(Dispatcher.notice))
@@ -235,7 +234,8 @@ def _read_notices(connection: Connection) -> tuple[Notice, ...]:
     )
     # The first word is the host name; the rest distinguishes folders and boots.
     return tuple(
-        Notice(host=host.partition(" ")[0], text=text) for host, text in connection.execute(statement)
+        DispatcherNotice(host=host.partition(" ")[0], text=text)
+        for host, text in connection.execute(statement)
     )
 
 
@@ -292,7 +292,8 @@ def list_open_doubts(connection: Connection) -> list[OpenDoubts]:
 
 
 def _leave_settled(connection: Connection, deliveries: Sequence[int]) -> Sequence[int]:
-    """Those of ``deliveries`` that are still in doubt: some may have been settled since they were counted."""
+    """Return those of ``deliveries`` that are still in doubt: some may have been settled since they were
+    counted."""
     number = col(Delivery.id)
     still = sa_select(number).where(number.in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt)
     return list(connection.scalars(still))

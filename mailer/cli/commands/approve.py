@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mailer.campaigns.content_versions import ContentTest
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
-    from mailer.campaigns.report import CampaignSummary
+    from mailer.campaigns.report.summary import CampaignSummary
     from mailer.workspace import Workspace
 
 
@@ -31,7 +31,7 @@ _MAX_VARIANTS_LISTED = 12
 
 def tell_plan(plan: Plan) -> None:
     """Print what a plan comes to."""
-    from mailer.campaigns.report import count_readers
+    from mailer.campaigns.report.summary import count_readers
 
     emit(f"{plan.title}: {plan.subject}")
     emit(f"To {plan.segment_label}: {count_readers(plan.audience)}.")
@@ -150,7 +150,7 @@ def approve(
     """
     from mailer.campaigns.approvals.settlement import approve as approve_plan
     from mailer.campaigns.plan import plan_campaign
-    from mailer.campaigns.report import summarise_campaign
+    from mailer.campaigns.report.summary import summarise_campaign
     from mailer.database.engine import open_session
 
     workspace, now = context.open_workspace(), datetime.now(UTC)

@@ -20,7 +20,7 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from mailer.campaigns.doubt_resolution import Resolution
     from mailer.campaigns.preparation.preparation import Preparation
-    from mailer.campaigns.report import CampaignSummary, Timing
+    from mailer.campaigns.report.summary import CampaignSummary, Timing
 
 
 _MAX_CHANGES = 20
@@ -176,7 +176,7 @@ def campaigns() -> None:
 @pass_context
 def list_(context: CliContext, as_json: bool) -> None:
     """List all campaigns, newest first: when, with which subject, to whom, and how far they are."""
-    from mailer.campaigns.report import list_campaigns
+    from mailer.campaigns.report.summary import list_campaigns
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
@@ -258,7 +258,7 @@ def archive(context: CliContext, campaign_id: int, off: bool) -> None:
 @pass_context
 def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     """Show the state of a campaign and its numbers."""
-    from mailer.campaigns.report import describe_counts, summarise_campaign
+    from mailer.campaigns.report.summary import describe_counts, summarise_campaign
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:

@@ -100,7 +100,7 @@ def correct(
 
 
 def _tell_audience(planned: CorrectionPlan) -> None:
-    from mailer.campaigns.report import count_readers
+    from mailer.campaigns.report.summary import count_readers
 
     record = planned.record
     emit(f"Correction {record.number} of {record.edition}, to those who were sent the story {record.story}.")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from mailer.campaigns.report import CampaignReport, ReportSection, TimeLine
+    from mailer.campaigns.report.campaign_report import CampaignReport, TimeLine
+    from mailer.campaigns.report.sections import ReportSection
     from mailer.workspace import Workspace
 
 
@@ -222,7 +223,7 @@ def _check_options(asked: ReportOptions) -> None:
 def _read_report(
     session: Session, campaign_id: int | None, workspace: Workspace, last: int | None
 ) -> CampaignReport | TimeLine:
-    from mailer.campaigns.report import read_time_line, report_campaign
+    from mailer.campaigns.report.campaign_report import read_time_line, report_campaign
 
     if campaign_id is None:
         return read_time_line(session, last=last, fresh=True)
@@ -231,7 +232,8 @@ def _read_report(
 
 def _describe(found: CampaignReport | TimeLine, workspace: Workspace) -> tuple[ReportSection, ...]:
     from mailer.campaigns.delivery_history import vocabulary_of
-    from mailer.campaigns.report import TimeLine, describe_report, describe_time_line
+    from mailer.campaigns.report.campaign_report import TimeLine
+    from mailer.campaigns.report.sections import describe_report, describe_time_line
 
     if isinstance(found, TimeLine):
         return describe_time_line(found)
@@ -239,7 +241,7 @@ def _describe(found: CampaignReport | TimeLine, workspace: Workspace) -> tuple[R
 
 
 def _show(context: CliContext, found: CampaignReport | TimeLine, sections: Sequence[ReportSection]) -> None:
-    from mailer.campaigns.report import TimeLine
+    from mailer.campaigns.report.campaign_report import TimeLine
     from mailer.campaigns.report.sections import tidy_words
     from mailer.cli.rich_tables import print_sections
 
@@ -253,7 +255,7 @@ def _show(context: CliContext, found: CampaignReport | TimeLine, sections: Seque
 
 
 def _print_names(context: CliContext, found: CampaignReport) -> None:
-    from mailer.campaigns.report import describe_counts
+    from mailer.campaigns.report.summary import describe_counts
 
     emit("")
     if found.returned.left_by_mail:
@@ -286,7 +288,7 @@ def _shorten(names: Sequence[str], number: int) -> str:
 def _write_csv(
     session: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
-    from mailer.campaigns.report import write_deliveries
+    from mailer.campaigns.report.csv_export import write_deliveries
     from mailer.database.models import DeliveryState
 
     chosen = [DeliveryState(name) for name in states]

@@ -302,7 +302,7 @@ def retire(context: CliContext, number: int, confirm: bool, as_json: bool) -> No
     A reader who opens one of them, or whose mail program uses one to unsubscribe, changes nothing; the page
     offers to mail a new link. DKIM keys and Message-IDs are not affected. Example: mailer keys retire 1
     """
-    from mailer.campaigns.report import count_readers
+    from mailer.campaigns.report.summary import count_readers
     from mailer.campaigns.uses import find_key_use
     from mailer.keys import KEYS_FILE, find_retirable_key, retire_key
 

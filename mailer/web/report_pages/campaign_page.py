@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.campaigns.report import CampaignReport, CampaignSummary
+from mailer.campaigns.report.campaign_report import CampaignReport
+from mailer.campaigns.report.summary import CampaignSummary
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart
 from mailer.i18n import gettext_noop

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from mailer.campaigns.report import CampaignFigures, ListMonth, TimeLine, format_figure
+from mailer.campaigns.report.campaign_report import CampaignFigures, TimeLine
+from mailer.campaigns.report.departures import ListMonth
+from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
 from mailer.web.report_pages.charts.svg import Tone, draw_line_sample

@@ -8,7 +8,7 @@ from typing import Final
 from babel.dates import format_skeleton
 from markupsafe import Markup
 
-from mailer.campaigns.report import HIDDEN, is_small
+from mailer.campaigns.report.disclosure import HIDDEN, is_small
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 
 COUNTED_LATE = gettext_noop(

@@ -19,7 +19,7 @@ from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
 from mailer.comments.mentions import send_due_comment_mails
-from mailer.counts.background_counts import Counts
+from mailer.counts.background_counts import BackgroundCounts
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
@@ -204,7 +204,7 @@ def _make_state(
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
         audience=CohortCache(engine, clock),
-        counts=Counts(engine, workspace.settings, clock),
+        counts=BackgroundCounts(engine, workspace.settings, clock),
         examination=Examination(workspace, clock),
         progress=ProgressReaders(engine),
         readiness=ReadinessChecker(workspace, engine, clock),

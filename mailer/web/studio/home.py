@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
-from mailer.campaigns.report import list_open_doubts
+from mailer.campaigns.report.summary import list_open_doubts
 from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import TeamMember
 from mailer.errors import MailerError

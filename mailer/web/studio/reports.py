@@ -14,15 +14,9 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.lifecycle import UnknownCampaignError
-from mailer.campaigns.report import (
-    CampaignReport,
-    ReportTable,
-    describe_report,
-    generate_deliveries,
-    read_time_line,
-    report_campaign,
-)
-from mailer.campaigns.report.csv_export import write_table
+from mailer.campaigns.report.campaign_report import CampaignReport, read_time_line, report_campaign
+from mailer.campaigns.report.csv_export import generate_deliveries, write_table
+from mailer.campaigns.report.sections import ReportTable, describe_report
 from mailer.database.models import Campaign, DeliveryState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission

@@ -14,7 +14,7 @@ from editions.cache import BoundedCache
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
-from mailer.counts.background_counts import Counts
+from mailer.counts.background_counts import BackgroundCounts
 from mailer.database.engine import open_session
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
@@ -69,7 +69,7 @@ class StudioState:
     summaries: EditionSummaries
     problem_counts: ProblemCounts
     audience: CohortCache
-    counts: Counts
+    counts: BackgroundCounts
     examination: Examination
     progress: ProgressReaders
     readiness: ReadinessChecker

@@ -1,15 +1,17 @@
 """The steps of an approval: whom they ask, how many of them, and in which order."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.campaigns.approvals.steps import (
     ApprovalStep,
-    GivenAnswer,
     Needs,
     Party,
     PartyKind,
     Person,
+    RoundAnswer,
     dump_steps,
     evaluate_steps,
     find_current_step,
@@ -22,6 +24,7 @@ APPROVES = ApprovalVerdict.approved
 MEI = Person(key="member:1", name="Mei", member_id=1, role=Role.author)
 BAT = Person(key="member:2", name="Bat", member_id=2, role=Role.manager)
 ANA = Person(key="reviewer:1", name="Ana", reviewer_id=1)
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 NAMED = Person(key="name:director", name="Director")
 
 
@@ -29,8 +32,8 @@ def ask_member(person: Person) -> Party:
     return Party(kind=PartyKind.member, number=person.member_id, name=person.name)
 
 
-def answer(*people: Person, verdict: ApprovalVerdict = APPROVES) -> list[GivenAnswer]:
-    return [GivenAnswer(person=person, verdict=verdict) for person in people]
+def answer(*people: Person, verdict: ApprovalVerdict = APPROVES) -> list[RoundAnswer]:
+    return [RoundAnswer(id=0, person=person, verdict=verdict, words="", at=AT) for person in people]
 
 
 parties = st.builds(

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, SQLModel, col
 
-from mailer.campaigns.audience_comparison import ChangeKind, Comparison, ComparisonError, compare_audiences
+from mailer.campaigns.audience_comparison import (
+    AudienceChangeKind,
+    AudienceComparison,
+    ComparisonError,
+    compare_audiences,
+)
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -77,10 +82,10 @@ def test_a_reader_in_only_one_of_two_audiences_is_named_once(
     now = {id_ for id_, person in numbered.items() if is_in(person, second)}
     named = {
         change: sorted(one.email for one in moved if one.change is change)
-        for change in (ChangeKind.new, ChangeKind.gone)
+        for change in (AudienceChangeKind.new, AudienceChangeKind.gone)
     }
-    assert named[ChangeKind.new] == sorted(f"p{id_}@example.org" for id_ in now - was)
-    assert named[ChangeKind.gone] == sorted(f"p{id_}@example.org" for id_ in was - now)
+    assert named[AudienceChangeKind.new] == sorted(f"p{id_}@example.org" for id_ in now - was)
+    assert named[AudienceChangeKind.gone] == sorted(f"p{id_}@example.org" for id_ in was - now)
     assert (difference.both, difference.before_count, difference.after_count) == (
         *(len(was & now), len(was)),
         len(now),
@@ -139,7 +144,7 @@ def desk(opened: Session) -> Desk:
     return Desk(opened.connection())
 
 
-def explain(comparison: Comparison, opened: Session) -> dict[str, str]:
+def explain(comparison: AudienceComparison, opened: Session) -> dict[str, str]:
     return {f"{one.email.split('@')[0]} {one.change}": one.reason for one in comparison.list_changes(opened)}
 
 

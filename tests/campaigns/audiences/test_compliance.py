@@ -15,7 +15,7 @@ import templates
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.recipients import RULES, Enforcement, Requirement, find_rule, list_countries
+from mailer.campaigns.recipients import RULES, Enforcement, LegalRequirement, find_rule, list_countries
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
@@ -248,10 +248,10 @@ def test_an_invalid_country_or_label_is_refused(
 
 def test_every_rule_names_its_law_and_its_source() -> None:
     assert all(rule.law and rule.source for rule in RULES)
-    assert {rule.requirement for rule in RULES} == set(Requirement)
-    assert LawSettings().opt_in == list_countries(Requirement.opt_in, [Enforcement.hold_back]) == ("JP",)
-    assert find_rule(Requirement.label, "CN") is not None
-    assert find_rule(Requirement.label, "JP") is None
+    assert {rule.requirement for rule in RULES} == set(LegalRequirement)
+    assert LawSettings().opt_in == list_countries(LegalRequirement.opt_in, [Enforcement.hold_back]) == ("JP",)
+    assert find_rule(LegalRequirement.label, "CN") is not None
+    assert find_rule(LegalRequirement.label, "JP") is None
 
 
 def test_the_page_on_consent_tells_of_every_rule() -> None:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from mailer.campaigns import ledger_counter
 from mailer.campaigns.ledger_counter import LedgerCounter
-from mailer.campaigns.progress import ProgressReaders, RateMeter, read_progress
+from mailer.campaigns.progress import ProgressReaders, SettledRate, read_progress
 from mailer.campaigns.report.reasons import group_reasons
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries import count_deliveries
@@ -145,7 +145,7 @@ def test_a_campaign_under_way_is_not_counted_from_its_beginning(
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
-    meter = RateMeter()
+    meter = SettledRate()
     assert meter.record(0, 0.0) is None
     assert meter.record(40, 4.0) is None
     assert meter.record(50, 5.0) == 10

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, event, func, select, text, update
 from sqlmodel import Session, col
 
 from mailer.campaigns.doubt_resolution import resolve_by_hand
-from mailer.campaigns.report import parts, read_time_line, report_campaign
+from mailer.campaigns.report import parts
+from mailer.campaigns.report.campaign_report import read_time_line, report_campaign
 from mailer.campaigns.report.parts import CAMPAIGN_PARTS, count_outdated_parts, read_parts
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, ReportPart

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
-from mailer.campaigns.report import list_open_doubts, parts
+from mailer.campaigns.report import parts
 from mailer.campaigns.report.parts import count_outdated_parts
+from mailer.campaigns.report.summary import list_open_doubts
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, FakeClock, add_campaign, set_campaign_state

@@ -149,7 +149,7 @@ def test_after_a_crash_a_mail_is_sent_once_more_and_no_more(
     clock.advance(minutes=31)
     again = claim_report(engine, clock)
     assert again is not None
-    assert (again.mail_id, again.queued_at) == (first.mail_id, first.queued_at)
+    assert (again.id, again.queued_at) == (first.id, first.queued_at)
     assert claim_report(engine, clock) is not None
     clock.advance(minutes=31)
     assert claim_report(engine, clock) is None

@@ -18,11 +18,11 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.draft import CheckWarning
-from mailer.campaigns.report import describe_report, report_campaign
 from mailer.campaigns.report.acceptance_times import format_duration
+from mailer.campaigns.report.campaign_report import report_campaign
 from mailer.campaigns.report.csv_export import write_table
 from mailer.campaigns.report.report_worker import build_report_mail
-from mailer.campaigns.report.sections import ReportTable
+from mailer.campaigns.report.sections import ReportTable, describe_report
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, ReportPart

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from mailer.campaigns.delivery_history import vocabulary_of
-from mailer.campaigns.report import CampaignReport, TimeLine
+from mailer.campaigns.report.campaign_report import CampaignReport, TimeLine
 from mailer.campaigns.report.departures import Departures
 from mailer.database.models import CampaignState
 from mailer.database.report_models import ReportPart

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.campaigns.report import ReasonGroup
+from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.models import DeliveryState
 from mailer.database.report_models import ReportPart
 from tests.factories.hostile_strings import HOSTILE

@@ -1,6 +1,6 @@
 """A campaign beside the three before it that went to the same segment."""
 
-from mailer.campaigns.report import CampaignFigures, CampaignReport, Comparison
+from mailer.campaigns.report.campaign_report import CampaignComparison, CampaignFigures, CampaignReport
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
@@ -45,7 +45,7 @@ def describe_comparison(report: CampaignReport, viewer: Viewer) -> PageSection |
     )
 
 
-def _compare_words(comparison: Comparison, viewer: Viewer) -> str:
+def _compare_words(comparison: CampaignComparison, viewer: Viewer) -> str:
     this, last = comparison.this, comparison.earlier[0]
     if this.rejected is None or last.rejected is None or not (this.audience and last.audience):
         return ""
@@ -63,7 +63,7 @@ def _compare_words(comparison: Comparison, viewer: Viewer) -> str:
     return viewer.gettext(words, share=now, before=before)
 
 
-def _make_chart(comparison: Comparison, viewer: Viewer) -> BarChart:
+def _make_chart(comparison: CampaignComparison, viewer: Viewer) -> BarChart:
     shown = (comparison.this, *comparison.earlier)
     return BarChart(
         name=_NAME,
@@ -95,7 +95,7 @@ def _make_key(viewer: Viewer) -> tuple[Key, ...]:
     )
 
 
-def _make_table(comparison: Comparison, viewer: Viewer) -> Table:
+def _make_table(comparison: CampaignComparison, viewer: Viewer) -> Table:
     shown = (comparison.this, *comparison.earlier)
     clicks = any(one.clicks is not None for one in shown)
     columns = (

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from mailer.campaigns.report import CampaignReport, HandOver
+from mailer.campaigns.report.acceptance_times import HandOver
+from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.dispatch.deliveries import Counts
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import StackedBar, draw_stacked_bar

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailer.campaigns.report import Figure as Count
-from mailer.campaigns.report import format_figure
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
+from mailer.campaigns.report.disclosure import Figure as Count
+from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
 from mailer.web.report_pages.charts.heat_map import HeatMapCell, HeatMapChart, draw_heat_map

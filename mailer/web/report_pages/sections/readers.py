@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mailer.campaigns.report import Breakdown, BreakdownRow, CampaignReport, format_figure
-from mailer.campaigns.report import Figure as Count
+from mailer.campaigns.report.breakdown import Breakdown, BreakdownRow
+from mailer.campaigns.report.campaign_report import CampaignReport
+from mailer.campaigns.report.disclosure import Figure as Count
+from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import REASON_LABELS
 from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars

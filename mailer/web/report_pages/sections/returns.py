@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mailer.campaigns.report import CampaignReport, ReasonGroup, Returned, ReturnedGroup, list_advice
+from mailer.campaigns.report.campaign_report import CampaignReport
+from mailer.campaigns.report.reasons import ReasonGroup, Returned, ReturnedGroup, list_advice
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import DeliveryState
 from mailer.i18n import gettext_noop
