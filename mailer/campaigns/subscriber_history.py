@@ -28,7 +28,7 @@ def list_sent_campaigns(session: Session, numbers: Sequence[int], *, limit: int)
     server's reply, or our own reason; ``subscriber_id`` is whom it was for: perhaps somebody who was merged
     since.
     """
-    columns = (
+    columns: tuple[Any, ...] = (
         *(col(Delivery.campaign_id), col(Campaign.edition), col(Campaign.title)),
         *(col(Delivery.subscriber_id), col(Delivery.state), col(Delivery.code)),
         *(col(Delivery.reason).label("words"), col(Delivery.updated_at).label("at")),
@@ -51,7 +51,7 @@ def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: i
     program's ``words``, and the ``consequence``: what was done because of it.
     """
     event = FeedbackEvent
-    columns = (
+    columns: tuple[Any, ...] = (
         *(col(FeedbackMessage.kind), col(FeedbackMessage.subject), col(event.reason), col(event.words)),
         *(col(event.consequence), col(event.at)),
     )
@@ -70,8 +70,12 @@ def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -
     """List the last tests that went to one of these ``addresses``, however they were written: of each, the
     ``edition``, by whom it was ``sent_by``, and ``at``."""
     lower = func.lower(col(SentTest.address))
+    columns: tuple[Any, ...] = (
+        *(col(SentTest.edition), col(SentTest.sent_by)),
+        col(SentTest.sent_at).label("at"),
+    )
     statement = (
-        select(col(SentTest.edition), col(SentTest.sent_by), col(SentTest.sent_at).label("at"))
+        select(*columns)
         .where(or_(*(lower == address.lower() for address in addresses)))
         .order_by(col(SentTest.id).desc())
         .limit(limit)
