@@ -99,7 +99,7 @@ def test_imports_only_point_down(copy: Path) -> None:
         ({"editions/planted.py": "click"}, "editions.planted -> click"),
         ({"mailer/cli/planted.py": "fastapi"}, "mailer.cli.planted -> fastapi"),
         ({"mailer/team/planted.py": "starlette"}, "mailer.team.planted -> starlette"),
-        ({"mailer/demo/planted.py": "uvicorn"}, "mailer.demo.planted -> uvicorn"),
+        ({"mailer/doctor/planted.py": "uvicorn"}, "mailer.doctor.planted -> uvicorn"),
         ({"mailer/smtp/planted.py": "mailer.errors"}, "mailer.smtp is not allowed to import mailer.errors"),
         ({"mailer/smtp/planted.py": "sqlalchemy"}, "mailer.smtp is not allowed to import sqlalchemy"),
         (
