@@ -306,5 +306,8 @@ def test_who_has_left_is_still_named_and_mentioned_no_more(
 
 
 def test_every_act_on_a_comment_is_a_route_of_its_own() -> None:
-    assert {route.permission for route in comments.ROUTES} == {"comment"}
-    assert all(list(route.methods) == ["POST"] for route in comments.ROUTES)
+    acts = [route for route in comments.ROUTES if route.permission == "comment"]
+    assert len(acts) == 8
+    assert all(list(route.methods) == ["POST"] for route in acts)
+    assert {route.permission for route in comments.ROUTES if route not in acts} == {"read"}
+    assert all(list(route.methods) == ["GET"] for route in comments.ROUTES if route not in acts)
