@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+from starlette.routing import compile_path
 
 from mailer.database.team_models import Role
 from mailer.team.members import is_allowed
@@ -392,6 +393,15 @@ def test_every_route_has_its_row() -> None:
         "These routes have no row in tests/web/studio/test_routes.py. Say who may, as in "
         f'"{missing[0]}": row(WRITERS). All: {missing}'
     )
+
+
+def test_every_route_is_the_first_that_its_own_path_leads_to() -> None:
+    """ "/imports/new" would never be answered if "/imports/{number}" came before it."""
+    for wanted in ROUTES:
+        path = re.sub(r"\{[^}]*\}", "7", wanted.path)
+        others = [route for route in ROUTES if {*route.methods} & {*wanted.methods}]
+        first = next(route for route in others if compile_path(route.path)[0].match(path))
+        assert first.path == wanted.path
 
 
 def test_every_permission_is_the_one_declared() -> None:
