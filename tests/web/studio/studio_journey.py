@@ -594,7 +594,7 @@ _CAMPAIGNS = (
     Stop(
         name="how it is sent, refused",
         path="/campaigns/{prepared}/options",
-        act=lambda page: _refuse(page, canary="many", minutes="few"),
+        act=lambda page: _refuse(page, canary="many", canary_minutes="few"),
     ),
     Stop(name="tests", path="/campaigns/{prepared}/tests"),
     Stop(
