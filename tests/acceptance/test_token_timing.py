@@ -30,20 +30,20 @@ from tests.web.site import (
 )
 
 SECRETS = {
-    "selfservice/form_token.py": {"check_form_token"},
+    "selfservice/confirmation.py": {"check_form_token"},
     "selfservice/rate_limit.py": set(),
-    "consent/ip_evidence.py": set(),
+    "consent/status_changes.py": set(),
     "consent/suppression.py": set(),
-    "clicks/visitor.py": set(),
+    "clicks/click_recorder.py": set(),
     "oauth/browser_sign_in.py": {"is_answered_by"},
     "subscribers/tokens.py": {"_check", "_fits_code", "verify_payload"},
-    "verification/marks.py": {"_read_message_id"},
-    "web/local_access.py": {"_is_token"},
+    "verification/submitted_mail.py": {"_read_message_id"},
+    "web/access.py": {"_is_token"},
     "feedback/identification.py": {"find_by_message_id"},
-    "webhooks/shared_secret.py": {"check_authorization", "is_hmac"},
+    "webhooks/request.py": {"check_authorization", "is_hmac"},
     "mailer/site_proof.py": {"is_question", "read_answer"},
     "team/passkeys.py": set(),
-    "team/tickets.py": {"read"},
+    "team/sessions.py": {"read"},
     "sign_in/by_organisation.py": {"come_back"},
 }
 """The modules that compute a keyed digest, and their functions that compare one. The others only write theirs
@@ -98,7 +98,7 @@ def test_no_digest_is_compared_with_an_operator(name: str) -> None:
         if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
             names = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
             names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-            is_column = bool({"col", "Suppression", "LiftedSuppression"} & names)
+            is_column = bool({"col", "Suppression", "LiftedSuppression", "TeamSession"} & names)
             assert is_column or not {"signature", "digest", "_sign"} & names, ast.unparse(node)
 
 
