@@ -29,7 +29,8 @@ from subscribers.segments.description import Vocabulary
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.segment import Segment, parse_segment
 
-_RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
+RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
+"""The states of a delivery whose reader has, or may have, the edition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class StoryCampaign:
     def delivered(self) -> ColumnElement[bool]:
         """The condition on ``Delivery`` and its ``Subscriber`` that the message had the story, and arrived or
         may have arrived."""
-        taken = and_(col(Delivery.campaign_id) == self.campaign_id, col(Delivery.state).in_(_RECEIVED_STATES))
+        taken = and_(col(Delivery.campaign_id) == self.campaign_id, col(Delivery.state).in_(RECEIVED_STATES))
         if self.to_all:
             return taken
         recorded = col(Delivery.stories).in_(self.words)
@@ -123,7 +124,7 @@ def _read_recorded(connection: Connection, number: int, content: CompiledEdition
         return frozenset()
     # A few hundred, whatever the number of readers.
     distinct = select(col(Delivery.stories)).where(
-        col(Delivery.campaign_id) == number, col(Delivery.state).in_(_RECEIVED_STATES)
+        col(Delivery.campaign_id) == number, col(Delivery.state).in_(RECEIVED_STATES)
     )
     return frozenset(connection.scalars(distinct.distinct()))
 
@@ -183,10 +184,6 @@ def _follows_sector(*which: ColumnElement[bool]) -> ColumnElement[bool]:
 def _follows_country_elsewhere(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     theirs = col(SubscriberCountry.subscriber_id) == col(Subscriber.id)
     return exists().where(theirs, *which).correlate(Subscriber)
-
-
-RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
-"""The states of a delivery whose reader has, or may have, the edition."""
 
 
 class DeliveryHistory:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, update
-from sqlalchemy import select as sa_select
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from editions.checks.registry import DisabledCheckResult
@@ -115,11 +115,11 @@ def read_counted_links(session: Session, campaign_id: int) -> CountedLinks | Non
     exist."""
     connection = session.connection()
     columns = (col(Campaign.counts_clicks), col(Campaign.click_sectors))
-    campaign = connection.execute(sa_select(*columns).where(col(Campaign.id) == campaign_id)).first()
+    campaign = connection.execute(select_columns(*columns).where(col(Campaign.id) == campaign_id)).first()
     if campaign is None or not campaign.counts_clicks:
         return None
     rows = connection.execute(
-        sa_select(
+        select_columns(
             *(col(CampaignLink.number), col(CampaignLink.url), col(CampaignLink.story)),
             col(CampaignLink.label),
         )

@@ -12,10 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_
-from sqlalchemy import select as sa_select
+from sqlalchemy import select as select_columns
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
-from sqlmodel import func as sa_func
 
 from locales.phrase import AND, Phrase, gettext_noop, join_phrases
 from mailer.campaigns.delivery_history import RECEIVED_STATES, has_delivery
@@ -174,7 +173,7 @@ def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[b
     """The readers in ``audience`` that the law of their country excludes, by country."""
     country = col(Subscriber.country)
     held_back = (audience, country.in_(law.opt_in), ~has_consent_on_record())
-    counted = select(country, sa_func.count()).where(*held_back).group_by(country).order_by(country)
+    counted = select(country, func.count()).where(*held_back).group_by(country).order_by(country)
     for code, number in session.exec(counted).all():
         first = (
             select(col(Subscriber.email))
@@ -278,17 +277,17 @@ class Cohort:
 def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Cohort]:
     """The cohorts of an audience, grouped by the database: a million readers become a few hundred rows."""
     followed = (
-        sa_select(func.aggregate_strings(col(SubscriberSector.sector), ","))
+        select_columns(func.aggregate_strings(col(SubscriberSector.sector), ","))
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))
         .scalar_subquery()
     )
     elsewhere = (
-        sa_select(func.aggregate_strings(col(SubscriberCountry.country), ","))
+        select_columns(func.aggregate_strings(col(SubscriberCountry.country), ","))
         .where(col(SubscriberCountry.subscriber_id) == col(Subscriber.id))
         .scalar_subquery()
     )
     readers = (
-        sa_select(
+        select_columns(
             col(Subscriber.id).label("id"),
             col(Subscriber.language).label("language"),
             col(Subscriber.country).label("country"),
@@ -299,7 +298,7 @@ def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Co
         .subquery()
     )
     kinds = (readers.c.language, readers.c.country, readers.c.sectors, readers.c.countries)
-    statement = sa_select(*kinds, func.count(), func.min(readers.c.id)).group_by(*kinds)
+    statement = select_columns(*kinds, func.count(), func.min(readers.c.id)).group_by(*kinds)
     for language, country, sectors, countries, number, first in session.connection().execute(statement):
         yield Cohort(
             language=language or "",

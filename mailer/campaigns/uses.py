@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
-from sqlmodel import Session, col
-from sqlmodel import select as sqlmodel_select
+from sqlalchemy import ColumnElement, Connection, func, update
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
 
 from editions.changes.front_matter_change import read_fields
 from editions.errors import FrontMatterError
@@ -170,7 +170,7 @@ def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
     """Return the campaigns that are being prepared for a segment, with the name it was chosen by and its
     text."""
     wanted = (
-        select(
+        select_columns(
             *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),
             *(col(CampaignPreparation.segment_name), col(CampaignPreparation.segment)),
         )
@@ -188,7 +188,9 @@ def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tup
     """Return the campaigns that are scheduled or were launched for one of ``segments``, with its text."""
     at = (col(Campaign.launched_at), col(Campaign.scheduled_at))
     wanted = (
-        select(*(col(Campaign.id), col(Campaign.edition), col(Campaign.state), col(Campaign.segment)), *at)
+        select_columns(
+            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state), col(Campaign.segment)), *at
+        )
         .where(
             col(Campaign.segment).in_(segments),
             col(Campaign.launched_at).is_not(None) | (col(Campaign.state) == CampaignState.scheduled),
@@ -235,10 +237,10 @@ def count_sector_use(session: Session, settings: Settings, editions: Path, secto
 
 def count_followers(session: Session, sector: str) -> int:
     """Return how many subscribers follow ``sector``; :data:`MOST_COUNTED` and one for more."""
-    some = select(col(SubscriberSector.subscriber_id)).where(col(SubscriberSector.sector) == sector)
+    some = select_columns(col(SubscriberSector.subscriber_id)).where(col(SubscriberSector.sector) == sector)
     return int(
         session.execute(
-            select(func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())
+            select_columns(func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())
         ).scalar_one()
     )
 
@@ -318,7 +320,7 @@ def find_key_use(session: Session, key: TokenKey) -> KeyUse:
         day_after = date.fromisoformat(key.last_day) + timedelta(days=1)
         conditions.append(col(Campaign.launched_at) < _start_of(day_after))
     number, readers, last = session.exec(
-        sqlmodel_select(
+        select(
             func.count(), func.coalesce(func.sum(Campaign.audience), 0), func.max(col(Campaign.launched_at))
         ).where(*conditions)
     ).one()

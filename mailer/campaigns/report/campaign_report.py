@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, func
-from sqlalchemy import select as sa_select
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, or_, select
 
 from mailer.campaigns.corrections import find_corrections
@@ -135,7 +135,7 @@ def _count_bounces(connection: Connection, campaigns: Sequence[int]) -> dict[int
     """Count the readers of each campaign from whom a bounce came back."""
     campaign = col(FeedbackEvent.campaign_id)
     statement = (
-        sa_select(campaign, func.count(func.distinct(col(FeedbackEvent.subscriber_id))))
+        select_columns(campaign, func.count(func.distinct(col(FeedbackEvent.subscriber_id))))
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
         .where(campaign.in_(campaigns), col(FeedbackMessage.kind) == FeedbackKind.bounce, is_final())
         .group_by(campaign)

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, func
-from sqlalchemy import select as sa_select
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -265,7 +264,7 @@ def list_open_doubts(connection: Connection) -> list[OpenDoubts]:
         *(col(Campaign.launched_at), col(Campaign.audience)),
     )
     newest = (
-        sa_select(*columns)
+        select_columns(*columns)
         .where(col(Campaign.launched_at).is_not(None), col(Campaign.state).in_(_OVER))
         .order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc())
         .limit(_CAMPAIGNS)
@@ -295,5 +294,7 @@ def _leave_settled(connection: Connection, deliveries: Sequence[int]) -> Sequenc
     """Return those of ``deliveries`` that are still in doubt: some may have been settled since they were
     counted."""
     number = col(Delivery.id)
-    still = sa_select(number).where(number.in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt)
+    still = select_columns(number).where(
+        number.in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt
+    )
     return list(connection.scalars(still))

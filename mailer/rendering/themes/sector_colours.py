@@ -11,7 +11,7 @@ from pathlib import Path
 from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import TemplateError
-from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, Palette, Theme, measure_contrast
+from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, ColourPair, Palette, Theme, measure_contrast
 from mailer.rendering.themes.theme_files import find_low_contrast, load_theme
 from mailer.settings.changes.toml_splicer import change_toml, find_value
 
@@ -149,9 +149,6 @@ def _decode_channel(byte: int) -> float:
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _FILE_MODE = 0o644
-
-ColourPair = tuple[str, str]
-"""A colour for light mode and one for dark mode, each ``#rrggbb``."""
 
 
 class ColourError(TemplateError):

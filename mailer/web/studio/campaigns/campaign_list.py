@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, get_day_names
 from sqlalchemy import and_, case, or_
-from sqlalchemy import select as sa_select
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -178,7 +178,7 @@ def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> 
     is_scheduled = col(Campaign.state) == CampaignState.scheduled
     is_wished = col(Campaign.state).in_(PREPARED_STATES)
     found = (
-        sa_select(
+        select_columns(
             *(col(Campaign.id), col(Campaign.title), col(Campaign.state), col(Campaign.launched_at)),
             *(col(Campaign.scheduled_at), col(CampaignPreparation.start_at)),
         )

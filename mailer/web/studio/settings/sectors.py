@@ -15,12 +15,12 @@ from mailer.campaigns.uses import MOST_COUNTED, SectorUse, count_followers, coun
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.sector_colours import (
-    ColourPair,
     change_sector_colour,
     color_sectors,
     find_own_colour,
     find_theme_file,
 )
+from mailer.rendering.themes.theme import ColourPair
 from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.setting import Setting, make_setting
 from mailer.settings.changes.settings_file import read_settings_file
