@@ -6,7 +6,7 @@ there, or whether the server was killed meanwhile. All times are the database's.
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
-from mailer.database.models import Campaign, CampaignState
+from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
 from mailer.errors import MailerError
 
 UNDO_FOR = timedelta(seconds=10)
@@ -127,6 +127,9 @@ def ask_launch(
         CampaignStateError: it was launched, scheduled or cancelled meanwhile.
         OtherLaunchError: another launch of this edition to this segment waits.
     """
+    # A preparation has options too, and more that is no part of a launch.
+    options = _write_options(request.options)
+    request = replace(request, options=_read_options(options))
     connection = session.connection()
     acquire_launch_lock(connection, request.edition)
     campaign = find_campaign(session, request.campaign_id)
@@ -147,7 +150,7 @@ def ask_launch(
         again=request.again,
         counts_clicks=request.counts_clicks,
         preparation_version=request.preparation_version,
-        options=json.dumps({name: getattr(request.options, name) for name in _OPTIONS}),
+        options=options,
         digest=request.digest,
         count=request.count,
         scheduled_at=request.scheduled_at,
@@ -287,6 +290,16 @@ def _change(connection: Connection, number: int, condition: ColumnElement[bool],
     return connection.execute(changed.values(values)).rowcount == 1
 
 
+def _write_options(options: LaunchOptions) -> str:
+    return json.dumps({name: getattr(options, name) for name in _OPTIONS})
+
+
+def _read_options(text: str) -> LaunchOptions:
+    values = json.loads(text)
+    policy = values["in_doubt"]
+    return LaunchOptions(**{**values, "in_doubt": policy and InDoubtPolicy(policy)})
+
+
 def _read(row: PendingLaunchRecord, now: datetime | None = None) -> PendingLaunch:
     state, reason = row.state, row.reason
     if now is not None and state in _ACTIVE_STATES and row.expires_at <= now:
@@ -301,7 +314,7 @@ def _read(row: PendingLaunchRecord, now: datetime | None = None) -> PendingLaunc
             segment=row.segment,
             again=row.again,
             counts_clicks=row.counts_clicks,
-            options=LaunchOptions(**json.loads(row.options)),
+            options=_read_options(row.options),
             digest=row.digest,
             count=row.count,
             scheduled_at=row.scheduled_at,

@@ -30,7 +30,7 @@ from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.preparation_store import begin_preparation, save_preparation
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.launch_models import PendingLaunchState
-from mailer.database.models import CampaignState
+from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.database.team_models import TeamMember
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.smtp import SmtpSettings
@@ -171,6 +171,17 @@ def test_a_second_click_asks_for_nothing_more_and_another_person_is_told(
     assert other.value.number == first.number
     with pytest.raises(OtherLaunchError):
         ask(list_engine, replace(request, count=5), cho)
+
+
+def test_a_second_click_on_what_a_team_has_decided_asks_for_nothing_more(
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int
+) -> None:
+    decided = Decisions(canary=1, in_doubt=InDoubtPolicy.hold, note="Looks good.", start_zone="Asia/Shanghai")
+    request = make_request(sqlite_workspace, list_engine, options=decided)
+    first = ask(list_engine, request, cho)
+    assert ask(list_engine, request, cho) == first
+    with pytest.raises(OtherLaunchError):
+        ask(list_engine, replace(request, options=replace(decided, canary=2)), cho)
 
 
 def test_of_two_tabs_at_the_same_moment_one_asks(
