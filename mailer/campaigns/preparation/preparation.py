@@ -31,7 +31,7 @@ class Decision(WordedEnum):
 BINDING_DECISIONS = frozenset({Decision.segment, Decision.again, Decision.clicks})
 """The decisions that an approval is about. With another one, what was approved is not what would be sent."""
 
-_FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
+DECIDED_FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
     {
         Decision.segment: ("segment", "segment_name"),
         Decision.again: ("again",),
@@ -43,6 +43,7 @@ _FIELDS: Mapping[Decision, tuple[str, ...]] = MappingProxyType(
         Decision.note: ("note",),
     }
 )
+"""The fields of :class:`Decisions` that each of them is, all of which are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class Decisions(LaunchOptions):
         """Return the decisions that are not the same in ``other``."""
         return frozenset(
             decision
-            for decision, names in _FIELDS.items()
+            for decision, names in DECIDED_FIELDS.items()
             if any(getattr(self, name) != getattr(other, name) for name in names)
         )
 
@@ -85,7 +86,7 @@ class Decisions(LaunchOptions):
 
     def take(self, other: "Decisions", decisions: frozenset[Decision]) -> "Decisions":
         """These, with ``decisions`` as ``other`` has them."""
-        names = [name for decision in decisions for name in _FIELDS[decision]]
+        names = [name for decision in decisions for name in DECIDED_FIELDS[decision]]
         return replace(self, **{name: getattr(other, name) for name in names})
 
     def describe(self, changed: frozenset[Decision]) -> str:
@@ -95,7 +96,7 @@ class Decisions(LaunchOptions):
             if decision is Decision.note:
                 parts.append("note")
                 continue
-            value = values[_FIELDS[decision][0]]
+            value = values[DECIDED_FIELDS[decision][0]]
             if decision is Decision.segment and self.segment_name:
                 value = f"{value} (saved as {self.segment_name})"
             parts.append(f"{decision}: {'as usual' if value is None else value}")

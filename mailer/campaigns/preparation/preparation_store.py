@@ -10,11 +10,7 @@ from sqlmodel import Session, col
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.edition_lock import acquire_launch_lock
-from mailer.campaigns.preparation.preparation import (
-    Decision,
-    Decisions,
-    Preparation,
-)
+from mailer.campaigns.preparation.preparation import DECIDED_FIELDS, Decision, Decisions, Preparation
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
 from mailer.database.team_models import TeamMember
@@ -22,11 +18,8 @@ from mailer.dispatch.deliveries import change_campaign_state
 from mailer.errors import MailerError
 
 _DRAFTS = (CampaignState.draft, CampaignState.tested)
-_STORED = (
-    *("segment", "segment_name", "again", "count_clicks", "start_at", "start_zone"),
-    *("canary", "canary_minutes", "archived", "note"),
-)
-"""The decisions whose columns are called as they are."""
+_STORED = tuple(name for names in DECIDED_FIELDS.values() for name in names if name != "in_doubt")
+"""The fields whose columns are called as they are."""
 _PREPARED_BY, _CHANGED_BY = aliased(TeamMember), aliased(TeamMember)
 
 

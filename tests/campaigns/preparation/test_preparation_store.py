@@ -1,8 +1,9 @@
 """Preparing a campaign: begun once, changed by several people at once, and found by a launch."""
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,13 @@ from mailer.campaigns.draft import write_draft, write_tested_draft
 from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
-from mailer.campaigns.preparation.preparation import BINDING_DECISIONS, Decision, Decisions, Preparation
+from mailer.campaigns.preparation.preparation import (
+    BINDING_DECISIONS,
+    DECIDED_FIELDS,
+    Decision,
+    Decisions,
+    Preparation,
+)
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
     PreparationConflictError,
@@ -71,6 +78,14 @@ def save(
         )
         session.commit()
         return saved
+
+
+def test_every_field_is_of_one_decision_but_for_what_a_launch_itself_says() -> None:
+    """One that were of none would be shown, and never saved."""
+    of_a_launch = {"rate", "by", "confirmed_by"}
+    decided = Counter(name for names in DECIDED_FIELDS.values() for name in names)
+    assert decided == Counter({one.name for one in fields(Decisions)} - of_a_launch)
+    assert set(DECIDED_FIELDS) == set(Decision)
 
 
 def test_a_campaign_is_prepared_before_its_edition_has_any_content(
