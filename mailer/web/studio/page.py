@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.team.members import Member, Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
+from mailer.web.form_options import list_sectors, own_country_names, own_language_name
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice
@@ -56,7 +58,7 @@ class Visit:
     def settings(self) -> Settings:
         return self.state.workspace.settings
 
-    @property
+    @cached_property
     def translator(self) -> Translator:
         """The language of the page: the address's, the member's own, or the browser's."""
         own = self.signed_in.member.language if self.signed_in is not None else ""
@@ -93,6 +95,9 @@ class Visit:
             "may": self._make_may(),
             "may_open": self.may_open,
             "name_edition": self.name_edition,
+            "name_country": self.name_country,
+            "name_sector": self.name_sector,
+            "name_language": own_language_name,
             "notice": notice,
             "is_here_alone": self.state.is_here_alone,
             "section": "",
@@ -101,6 +106,18 @@ class Visit:
             f"studio/{template}", self.translator, status=status, **{**shared, **values}
         )
         return compress_own_page(self.request, page)
+
+    def translate(self, message: str, **values: object) -> str:
+        """Return ``message`` in the language of the page."""
+        return self.translator.translate(message, **values)
+
+    def name_country(self, code: str | None) -> str:
+        """Return a country's name in the language of the page; "" without one."""
+        return self.translator.name_country(code, own_country_names(self.settings)) if code else ""
+
+    def name_sector(self, slug: str) -> str:
+        """Return a sector's name in the language of the page; ``slug`` if the settings have none with it."""
+        return dict(list_sectors(self.translator, self.settings)).get(slug, slug)
 
     def name_edition(self, slug: str) -> str:
         """What an edition is called, with its number; ``slug`` if it says neither or does not exist."""

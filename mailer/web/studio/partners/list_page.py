@@ -14,7 +14,6 @@ from mailer.team.members import Permission
 from mailer.web.form_options import list_sectors
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.partner_page import name_country
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.segment_query import (
     FILTER_NAMES,
@@ -149,7 +148,7 @@ def _describe_row(page: StudioPage, row: Any) -> Mapping[str, Any]:
         "email": row.email,
         "name": row.name,
         "organisation": row.organisation,
-        "country": name_country(page.translator, page.settings, row.country),
+        "country": page.name_country(row.country),
         "sectors": [(slug, names.get(slug, slug)) for slug in row.sectors],
         "status": words,
         "tone": tone,
@@ -214,7 +213,7 @@ def show_organisation(page: PageDep, organisation: str) -> Response:
             {
                 "partner": one,
                 "status": STATUS_WORDS[Status(one.status)],
-                "country": name_country(page.translator, page.settings, one.country),
+                "country": page.name_country(one.country),
                 "sectors": [(slug, names.get(slug, slug)) for slug in sorted(sectors[one.id or 0])],
                 "latest": _describe_latest(latest.get(one.id or 0)),
             }

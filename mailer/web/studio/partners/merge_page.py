@@ -16,7 +16,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context, name_country
+from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.status_words import STATUS_WORDS
@@ -190,15 +190,13 @@ def _differs(one: MergeSide, another: MergeSide, detail: MergeDetail) -> bool:
 def _describe(page: StudioPage, side: MergeSide, detail: MergeDetail) -> str:
     match detail:
         case MergeDetail.country:
-            return name_country(page.translator, page.settings, side.country)
+            return page.name_country(side.country)
         case MergeDetail.language:
             return own_language_name(side.language) if side.language else ""
         case MergeDetail.choices:
             names = dict(list_sectors(page.translator, page.settings))
             sectors = [names.get(slug, slug) for slug in sorted(side.sectors)]
-            countries = [
-                name_country(page.translator, page.settings, code) for code in sorted(side.countries)
-            ]
+            countries = [page.name_country(code) for code in sorted(side.countries)]
             return ", ".join([*sectors, *countries])
         case _:
             return str(getattr(side, detail.value))

@@ -17,7 +17,7 @@ from mailer.web.forms import Form, OwnFormDep
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context, name_country
+from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context
 from mailer.web.studio.routing import StudioRoute
 from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
 from subscribers.errors import (
@@ -164,7 +164,7 @@ def _fill(page: StudioPage, session: Session, partner: Subscriber) -> _Filled:
     texts = {
         "name": partner.name,
         "organisation": partner.organisation,
-        "country": name_country(page.translator, page.settings, partner.country),
+        "country": page.name_country(partner.country),
         "language": partner.language or "",
         "tags": ", ".join(tags),
         "reason": "",

@@ -16,11 +16,10 @@ from mailer.campaigns.subscriber_history import (
     list_sent_tests,
 )
 from mailer.database.feedback_models import Consequence, FeedbackKind
-from mailer.i18n import Translator, gettext_noop
+from mailer.i18n import gettext_noop
 from mailer.privacy.erasure import list_out_of_reach
-from mailer.settings import Settings
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_country_names, own_language_name
+from mailer.web.form_options import list_sectors, own_language_name
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
@@ -67,11 +66,6 @@ SUPPRESSION_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
     }
 )
 """Why an address must not get mail."""
-
-
-def name_country(translator: Translator, settings: Settings, code: str | None) -> str:
-    """A country's name in the language of the page; "" without one."""
-    return translator.name_country(code, own_country_names(settings)) if code else ""
 
 
 PartnerNumber = Annotated[int, depend_on_number("subscriber")]
@@ -172,10 +166,10 @@ def _describe_details(page: StudioPage, session: Session, subscriber: Subscriber
     followed = sorted(read_sectors(session, [subscriber])[number])
     countries = sorted(read_countries(session, number))
     return {
-        "country": name_country(translator, page.settings, subscriber.country),
+        "country": page.name_country(subscriber.country),
         "language": own_language_name(subscriber.language) if subscriber.language else "",
         "sectors": [(slug, names.get(slug, slug)) for slug in followed],
-        "countries": [name_country(translator, page.settings, code) for code in countries],
+        "countries": [page.name_country(code) for code in countries],
         "tags": sorted(read_tags(session, [subscriber])[number]),
     }
 
