@@ -79,7 +79,6 @@ LONGEST = {
 
 MANY_SOAKS = 50
 
-
 SPARED = 8
 """Of the tests in those files, `make quick` takes every eighth case."""
 
