@@ -153,8 +153,15 @@ class StudioPage(Visit):
     _reading: list[Session] = field(default_factory=list, repr=False, compare=False)
 
     def about(self, kind: type[_Page], **loaded: Any) -> _Page:
-        """Return this request as one about what was loaded for it: the further fields of ``kind``."""
-        return kind(state=self.state, request=self.request, signed_in=self.signed_in, **loaded)
+        """Return this request as one about what was loaded for it: the further fields of ``kind``. Both read
+        in one session."""
+        return kind(
+            state=self.state,
+            request=self.request,
+            signed_in=self.signed_in,
+            _reading=self._reading,
+            **loaded,
+        )
 
     @property
     def session(self) -> Session:

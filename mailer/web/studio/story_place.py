@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from editions.images.files import locate_image
 from editions.images.prepared_images import prepare_image
 from editions.model import Crop, StoryKind
 from editions.source.folder import EDITION_FILE
+from mailer.activity.acts import Act
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
@@ -26,6 +28,7 @@ from mailer.revisions.edition_file import (
     read_edition_file,
 )
 from mailer.web.page_renderer import IMAGE_TYPES
+from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
 
 
@@ -43,6 +46,45 @@ def find_edition_folder(page: StudioPage, edition: str) -> Path:
     except (ConfigurationError, OSError, ValueError) as error:
         # The system refuses a name that is too long, and Python one with a NUL.
         raise HTTPException(404) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionPage(StudioPage):
+    """A request about an edition, in its ``folder``."""
+
+    edition: str
+    folder: Path
+
+    @property
+    def edition_path(self) -> str:
+        """The page of the edition, below /studio."""
+        return f"/editions/{self.edition}"
+
+    @property
+    def path(self) -> str:
+        """The page of what the request is about, below /studio."""
+        return self.edition_path
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+        shared = {"section": "editions", "edition": self.edition, "place": self}
+        return super().render(template, status=status, **{**shared, **values})
+
+    def go_back(self, notice: Notice | None = None, **query: str) -> Response:
+        """Go on to the page of what the request is about."""
+        return self.redirect(self.path, notice, **query)
+
+    def log(self, session: Session, act: Act, *, subject: str = "", detail: str = "") -> None:
+        """Write down that the member does ``act`` to the edition."""
+        self.record(session, act, edition=self.edition, subject=subject, detail=detail)
+
+
+def open_edition(page: PageDep, edition: str) -> EditionPage:
+    """Return this request as one about the edition that its path names, or answer 404."""
+    return page.about(EditionPage, edition=edition, folder=find_edition_folder(page, edition))
+
+
+EditionPageDep = Annotated[EditionPage, Depends(open_edition)]
+"""A request about the edition that its path names."""
 
 
 class StoryMissingError(Exception):
@@ -86,6 +128,42 @@ class StoryPlace:
     @property
     def is_letter(self) -> bool:
         return not self.story
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryPage(EditionPage):
+    """A request about a story of an edition, or its letter: ``story`` is the slug, "" for the letter.
+    ``file`` is what the story's file says now."""
+
+    story: str
+    file: EditionFile
+
+    @property
+    def path(self) -> str:
+        return make_story_path(self.edition, self.story)
+
+    @property
+    def is_letter(self) -> bool:
+        return not self.story
+
+
+def open_story(page: EditionPage, story: str) -> StoryPage:
+    """Return this request as one about the story with this slug, or the letter if that is empty.
+
+    Raises:
+        StoryMissingError: the edition has no such story.
+        StoryUnreadableError: its file cannot be read.
+    """
+    place = find_place(page, page.edition, story)
+    return page.about(StoryPage, edition=page.edition, folder=page.folder, story=story, file=place.file)
+
+
+def _open_named_story(page: EditionPageDep) -> StoryPage:
+    return open_story(page, page.request.path_params.get("story", ""))
+
+
+StoryPageDep = Annotated[StoryPage, Depends(_open_named_story)]
+"""A request about the story, or the letter, that its path names."""
 
 
 def make_story_path(edition: str, story: str) -> str:
