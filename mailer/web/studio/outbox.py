@@ -1,4 +1,4 @@
-"""The list of the messages that previews have written, and one of them."""
+"""The outbox of previews as an inbox that one can read."""
 
 from pathlib import PurePosixPath
 
