@@ -3,8 +3,7 @@
 from mailer.team.members import Permission
 from mailer.web.routing import GET, POST
 from mailer.web.studio.editions.details_page import save_details, show_details
-from mailer.web.studio.editions.edition_page import show_edition, show_problems, show_thumb
-from mailer.web.studio.editions.list_page import list_editions
+from mailer.web.studio.editions.edition_page import list_editions, show_edition, show_problems, show_thumb
 from mailer.web.studio.editions.new_edition import (
     create_edition,
     show_new_edition,
