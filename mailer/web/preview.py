@@ -15,7 +15,7 @@ from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import LocalApp, assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
-from mailer.web.form_options import own_language_name
+from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.compiler import CompiledPreview, PreviewCompiler
 from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, parse_query
 from mailer.web.mail_preview.shown_mail import (

@@ -17,7 +17,7 @@ from mailer.i18n import load_translator
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.themes.theme_files import theme_names
-from mailer.web.form_options import list_sectors
+from mailer.web.forms import list_sectors
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from tests.factories.small_edition import SLUG, write_edition

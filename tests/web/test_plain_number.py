@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.web.plain_number import read_number
+from mailer.web.forms import read_number
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("999999999", 999_999_999)])

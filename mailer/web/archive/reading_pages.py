@@ -26,7 +26,7 @@ from mailer.rendering.themes.template_files import load_phrases
 from mailer.rendering.web_edition import WebEdition, list_stories, restore_markup
 from mailer.web.archive_store import ArchivedContent
 from mailer.web.dependencies import Site
-from mailer.web.form_options import own_language_name
+from mailer.web.forms import own_language_name
 from mailer.web.mail_html import rewrite_media_urls
 from mailer.web.security import READING_POLICY
 

@@ -21,7 +21,7 @@ from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, ArchiveFeed, write_at
 from mailer.web.archive.reading_pages import ReadingPage, annotate_edition, answer_page
 from mailer.web.archive_store import ArchivedContent, ArchivedEdition, find_content, list_editions
 from mailer.web.dependencies import Site, SiteDep
-from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
+from mailer.web.forms import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.page_context import PageDep
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES

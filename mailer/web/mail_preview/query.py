@@ -15,7 +15,7 @@ from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.recipients import find_database_problem, load_reader
 from mailer.database.engine import open_session
 from mailer.rendering.mail_merge import Reader, anonymous_reader
-from mailer.web.plain_number import read_number
+from mailer.web.forms import read_number
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import Subscriber

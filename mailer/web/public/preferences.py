@@ -37,14 +37,16 @@ from mailer.selfservice.unsubscribe import (
     unsubscribe_by_link,
 )
 from mailer.web.dependencies import BodyDep, CampaignLinks, Site
-from mailer.web.form_options import (
+from mailer.web.forms import (
+    FormDep,
+    OwnFormDep,
     list_countries,
     list_languages,
     list_sectors,
     own_country_names,
+    parse_form,
     render_country_options,
 )
-from mailer.web.forms import FormDep, OwnFormDep, parse_form
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.page_context import FormPageDep, OwnFormPageDep, PageContext, PageDep
 from mailer.web.routing import GET, POST, Route

@@ -19,7 +19,7 @@ from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
-from mailer.web.form_options import own_language_name
+from mailer.web.forms import own_language_name
 from mailer.web.routing import GET
 from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
 from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS

@@ -20,7 +20,7 @@ from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.team.members import Member, Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
-from mailer.web.form_options import list_sectors, own_country_names, own_language_name
+from mailer.web.forms import list_sectors, own_country_names, own_language_name
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice

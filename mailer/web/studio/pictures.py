@@ -27,7 +27,7 @@ from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

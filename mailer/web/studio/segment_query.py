@@ -12,7 +12,7 @@ from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.uses import make_lookups
 from mailer.counts.counters import count_cross_table, read_cross_table
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop
-from mailer.web.form_options import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
+from mailer.web.forms import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage, Visit
 from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.errors import CountryError, SegmentError, SubscriberError

@@ -20,8 +20,7 @@ from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.database.approval_models import RoundState
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.members import Permission
-from mailer.web.forms import OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.routing import POST
 from mailer.web.studio.approvals.approval_page import render_approval
 from mailer.web.studio.approvals.approval_place import (

@@ -23,7 +23,7 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.team.members import Member
-from mailer.web.plain_number import read_number
+from mailer.web.forms import read_number
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage, Visit
 from mailer.web.studio.segment_query import say_segment

@@ -9,10 +9,10 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from mailer.campaigns.approvals.rounds import Round, read_variant_content
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.rendering.mail_merge import anonymous_reader
+from mailer.web.forms import read_number
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.plain_number import read_number
 from mailer.web.security import make_mail_policy
 from mailer.web.studio.page import Visit
 

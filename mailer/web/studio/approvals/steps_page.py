@@ -23,8 +23,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.settings.campaigns import MAX_APPROVAL_STEPS
 from mailer.team.members import ROLE_NAMES, Permission, list_members
-from mailer.web.forms import Form, OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.approvals.acts import ask, lock_campaign, record
 from mailer.web.studio.approvals.approval_place import ApprovalPlace, ApprovalPlaceDep

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from locales.languages import language_name
 from mailer.campaigns.approvals.rounds import Round
-from mailer.web.plain_number import read_number
+from mailer.web.forms import read_number
 
 PAGE_SIZE = 12
 """Frames on one page: each is a mail of up to 100 kB, loaded as it comes into sight."""

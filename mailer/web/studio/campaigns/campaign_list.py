@@ -31,8 +31,7 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.database.team_models import ActivityRecord
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
-from mailer.web.forms import OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.campaigns.place import name_campaign
 from mailer.web.studio.campaigns.team_clock import (
     describe_hours,

@@ -34,8 +34,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_country_names, own_language_name
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import OwnFormDep, list_sectors, own_country_names, own_language_name, read_number
 from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import (
@@ -45,7 +44,6 @@ from mailer.web.mail_preview.shown_mail import (
     personalise_mail,
     tag_variant,
 )
-from mailer.web.plain_number import read_number
 from mailer.web.studio.campaigns.place import PreparedPage, PreparedPageDep
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice

@@ -8,7 +8,7 @@ from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNot
 from mailer.errors import MailerError
 from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.members import Permission
-from mailer.web.form_options import own_language_name
+from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.query import PreviewQuery
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.routing import GET

@@ -8,8 +8,7 @@ from locales.languages import canonical_language
 from mailer.campaigns.correction_notes import NoteDraft, WrittenNote
 from mailer.campaigns.correction_plan import SentStory, SentText
 from mailer.i18n import Translator, gettext_noop
-from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
-from mailer.web.forms import Form
+from mailer.web.forms import MAIL_LANGUAGES, Form, own_language_name
 
 _MAX_LINE = 1000
 _MAX_TEXT = 20_000

@@ -25,8 +25,7 @@ from mailer.rendering.themes.theme_files import theme_names
 from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.history import find_change_author
-from mailer.web.form_options import list_sectors
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import Form, OwnFormDep, list_sectors
 from mailer.web.studio.editions.edition_page import FIXED_SECTION_NAMES
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.overtaken_field import describe_overtaken_field

@@ -34,8 +34,7 @@ from mailer.revisions.edition_file import lock_edition
 from mailer.revisions.presence import list_present_by_edition, list_present_by_place
 from mailer.settings import Settings
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_country_names, own_language_name
-from mailer.web.plain_number import read_number
+from mailer.web.forms import list_sectors, own_country_names, own_language_name, read_number
 from mailer.web.studio.edition_summaries import EditionSummary
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.story_place import answer_with_image, find_edition_folder

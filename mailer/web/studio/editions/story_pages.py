@@ -38,8 +38,7 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.removed_stories import remove_story as remove_all_texts
 from mailer.revisions.revision_log import RevisedFile, record_change
-from mailer.web.form_options import list_sectors
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import Form, OwnFormDep, list_sectors
 from mailer.web.studio.editions.edition_page import render_edition, view_edition
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

@@ -19,8 +19,7 @@ from mailer.feedback.successors import (
 )
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_country_names, render_country_options
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import Form, OwnFormDep, list_sectors, own_country_names, render_country_options
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

@@ -22,8 +22,7 @@ from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
 from mailer.revisions.history import RevisionEntry, list_history
 from mailer.revisions.unsaved_texts import Unsaved, find_unsaved
-from mailer.web.forms import Form, OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.studio.history.history_pages import find_text_place, make_text_path
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

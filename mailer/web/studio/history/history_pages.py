@@ -48,8 +48,7 @@ from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.revision_log import record_outside_change
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Permission
-from mailer.web.forms import OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.story_place import find_edition_folder

@@ -28,8 +28,7 @@ from mailer.list_imports.import_files import (
     find_import_file,
 )
 from mailer.team.members import Permission
-from mailer.web.form_options import own_language_name
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import Form, OwnFormDep, own_language_name
 from mailer.web.routing import GET, POST
 from mailer.web.studio.imports.choice_form import (
     DELIMITERS,

@@ -26,8 +26,7 @@ from mailer.dispatch.postfix_log import PostfixLogError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
-from mailer.web.forms import OwnFormDep
-from mailer.web.plain_number import read_number
+from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.routing import GET, POST
 from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS

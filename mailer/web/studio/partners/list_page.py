@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mailer.campaigns.subscriber_history import list_sent_campaigns
 from mailer.counts.counters import count_segment
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors
+from mailer.web.forms import list_sectors
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

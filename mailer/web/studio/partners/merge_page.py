@@ -11,8 +11,7 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.subscriber_history import SubscriberMerge, apply_merge, preview_merge
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_language_name
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import OwnFormDep, list_sectors, own_language_name
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

@@ -12,8 +12,7 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_activity
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.form_options import list_countries, list_languages, list_sectors, own_country_names
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import Form, OwnFormDep, list_countries, list_languages, list_sectors, own_country_names
 from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage

@@ -19,7 +19,7 @@ from mailer.database.feedback_models import Consequence, FeedbackKind
 from mailer.i18n import gettext_noop
 from mailer.privacy.erasure import list_out_of_reach
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_language_name
+from mailer.web.forms import list_sectors, own_language_name
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

@@ -23,7 +23,7 @@ from mailer.counts.counters import (
 from mailer.database.models import Campaign, Correction
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.form_options import list_sectors, own_country_names
+from mailer.web.forms import list_sectors, own_country_names
 from mailer.web.routing import GET
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute

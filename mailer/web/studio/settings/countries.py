@@ -10,13 +10,13 @@ from locales.countries import is_country
 from mailer.i18n import gettext_noop
 from mailer.settings import Settings
 from mailer.settings.changes.setting import make_setting
-from mailer.web.form_options import (
+from mailer.web.forms import (
     MAIL_LANGUAGES,
+    OwnFormDep,
     own_country_names,
     own_language_name,
     render_country_options,
 )
-from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.fields import Errors, Field, FieldForm, find_fault, find_workspace
 from mailer.web.studio.settings.words import Words

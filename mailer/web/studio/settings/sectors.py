@@ -24,8 +24,7 @@ from mailer.rendering.themes.theme import ColourPair
 from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.setting import Setting, make_setting
 from mailer.settings.changes.settings_file import read_settings_file
-from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.settings.fields import (

@@ -14,7 +14,7 @@ from editions.source.schema import EditionHeader, StoryHeader
 from editions.source.text_file import TextFile
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.revisions.edition_file import EditionFileError, parse_file_name
-from mailer.web.form_options import own_language_name
+from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.mail_preview.query import RecipientFinder
 from mailer.web.mail_preview.shown_mail import list_versions

@@ -15,8 +15,7 @@ from editions.rich_text.document import write_document
 from editions.rich_text.nodes import DocumentSchemaError
 from editions.source.text_file import normalise_line_ends
 from editions.source.yaml_parser import YamlValue
-from mailer.web.forms import Form
-from mailer.web.plain_number import read_number
+from mailer.web.forms import Form, read_number
 
 Link: TypeAlias = tuple[str, str]
 """What a page is, and its address."""

@@ -18,7 +18,7 @@ from locales.countries import is_country
 from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError, parse_file_name, read_edition_file
-from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
+from mailer.web.forms import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import (

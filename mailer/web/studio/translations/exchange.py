@@ -41,8 +41,7 @@ from mailer.translations import (
     record_base,
 )
 from mailer.web.dependencies import BodyDep
-from mailer.web.form_options import own_language_name
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.story_place import find_edition_folder

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from locales.languages import canonical_language
 from mailer.i18n import gettext_noop
 from mailer.translations import EditionTranslations, TranslationState, list_translation_states
-from mailer.web.form_options import MAIL_LANGUAGES, own_language_name
+from mailer.web.forms import MAIL_LANGUAGES, own_language_name
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.translations.translation import STATE_WORDS

@@ -26,8 +26,7 @@ from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
 from mailer.team.members import Permission
 from mailer.translations import TranslationState, digest_original
-from mailer.web.form_options import own_language_name
-from mailer.web.forms import OwnFormDep
+from mailer.web.forms import OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.stories.composition import parse_document, split_text
