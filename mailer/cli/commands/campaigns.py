@@ -14,7 +14,7 @@ from mailer.cli.activity_log import note_act
 from mailer.cli.commands import approve, campaign_clicks, report, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
-from mailer.cli.prepared_send import describe_decisions
+from mailer.cli.send_options import describe_decisions
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:

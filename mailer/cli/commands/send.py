@@ -21,9 +21,14 @@ from mailer.cli.commands.send_to_test_readers import check_test_options, send_te
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit_json, json_option, say
-from mailer.cli.prepared_send import fill_decisions
-from mailer.cli.send_arguments import SendArguments, send_arguments
-from mailer.cli.send_options import RunOptions, detach_option, wait_option
+from mailer.cli.send_options import (
+    RunOptions,
+    SendArguments,
+    detach_option,
+    fill_decisions,
+    send_arguments,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from mailer.campaigns.plan import Plan

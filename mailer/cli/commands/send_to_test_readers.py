@@ -17,7 +17,7 @@ from mailer.cli.output import columns, emit, emit_json, say
 if TYPE_CHECKING:
     from mailer.campaigns.mail_to_test_readers import SentTests
     from mailer.campaigns.plan import Plan
-    from mailer.cli.send_arguments import SendArguments
+    from mailer.cli.send_options import SendArguments
     from mailer.workspace import Workspace
 
 
