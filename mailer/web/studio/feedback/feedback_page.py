@@ -113,7 +113,7 @@ def _read_place(text: str) -> int:
     return int(text) if _NUMBER.fullmatch(text) else 0
 
 
-ROUTES = (StudioRoute("/feedback", show_feedback, GET, Permission.see_partners),)
+PAGE_ROUTES = (StudioRoute("/feedback", show_feedback, GET, Permission.see_partners),)
 
 
 def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:

@@ -308,7 +308,7 @@ def _refuse(page: StudioPage, number: int, form: JudgementForm, error: ReviewErr
     return render_message(page, number, form=form, errors=errors)
 
 
-ROUTES = (
+MESSAGE_ROUTES = (
     StudioRoute("/feedback/messages", show_messages, GET, Permission.see_partners),
     StudioRoute("/feedback/messages/{number}", show_message, GET, Permission.see_partners),
     StudioRoute("/feedback/messages/{number}/file", send_message_file, GET, Permission.see_partners),

@@ -179,7 +179,7 @@ def _render(
     )
 
 
-ROUTES = (
+SUCCESSOR_ROUTES = (
     StudioRoute("/feedback/successors/{number}", show_successor, GET, Permission.see_partners),
     StudioRoute("/feedback/successors/{number}", accept, POST, Permission.change_partners),
     StudioRoute("/feedback/successors/{number}/refuse", refuse, POST, Permission.change_partners),

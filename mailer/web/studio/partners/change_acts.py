@@ -168,7 +168,7 @@ def _explain(error: SubscriberError) -> str:
 
 
 _PATH = "/partners/{subscriber}"
-ROUTES = (
+CHANGE_ROUTES = (
     StudioRoute(f"{_PATH}/tags", save_tags, POST, Permission.change_partners),
     StudioRoute(f"{_PATH}/pause", pause, POST, Permission.change_partners),
     StudioRoute(f"{_PATH}/resume", resume, POST, Permission.change_partners),

@@ -133,7 +133,7 @@ def _render(
     )
 
 
-ROUTES = (
+DATA_ROUTES = (
     StudioRoute("/partners/{subscriber}/data", send_data, POST, Permission.manage),
     StudioRoute("/partners/{subscriber}/erase", show_erasure, GET, Permission.manage),
     StudioRoute("/partners/{subscriber}/erase", erase, POST, Permission.manage),

@@ -13,7 +13,7 @@ ROUTES = (
     *list_page.ROUTES,
     *partner_form.ROUTES,
     *partner_page.ROUTES,
-    *change_acts.ROUTES,
+    *change_acts.CHANGE_ROUTES,
     *merge_page.ROUTES,
-    *personal_data.ROUTES,
+    *personal_data.DATA_ROUTES,
 )
