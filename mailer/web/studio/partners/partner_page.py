@@ -1,8 +1,9 @@
-"""The page of a partner, and how partners are named and found."""
+"""The page of a partner, the changes made on it, and what they can ask for by law."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -10,27 +11,48 @@ from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
 from mailer.campaigns.subscriber_history import (
     list_returned_messages,
     list_sent_campaigns,
     list_sent_tests,
 )
 from mailer.database.feedback_models import Consequence, FeedbackKind
+from mailer.database.secure_delete import IncompleteErasureError
 from mailer.i18n import gettext_noop
-from mailer.privacy.erasure import list_out_of_reach
+from mailer.privacy.address_search import FileAction
+from mailer.privacy.data_export import export_personal_data
+from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach, plan_erasure
 from mailer.team.members import Permission
-from mailer.web.forms import list_sectors, own_language_name
-from mailer.web.routing import GET
+from mailer.web.forms import OwnFormDep, list_sectors, own_language_name
+from mailer.web.routing import GET, POST
+from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.row_number import depend_on_number
+from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.consent.preferences import read_countries
-from subscribers.consent.status_changes import ConsentContext
+from subscribers.consent.status_changes import ConsentContext, suppress
 from subscribers.consent.suppression import read_suppression
+from subscribers.consent.team_changes import (
+    DetailChanges,
+    edit_subscriber,
+    pause_subscriber,
+    unsubscribe_address,
+    unsuppress,
+)
+from subscribers.errors import (
+    DetailError,
+    StatusError,
+    SubscriberError,
+    SuppressionError,
+    UnknownSubscriberError,
+)
 from subscribers.models import ConsentEvent, ConsentRecord, ImportBatch, Status, Subscriber
 from subscribers.queries import find_kept_subscriber, list_merged_subscribers, read_sectors, read_tags
-from subscribers.validation import clean_line
+from subscribers.validation import clean_line, clean_tags
 
 EVENT_WORDS: Mapping[ConsentEvent, str] = MappingProxyType(
     {
@@ -268,3 +290,262 @@ def make_context(page: StudioPage, *, reason: str = "", basis: str = "") -> Cons
         "evidence": clean_line(reason, "reason"),
         "basis": clean_line(basis, "basis"),
     }
+
+
+_BAD_DAY = gettext_noop("Write the day on which mail resumes as year, month and day, such as 2026-12-31.")
+_PAST_DAY = gettext_noop("Choose a day that has not come yet.")
+_NO_MAIL = gettext_noop("They get no mail that could be paused.")
+_NO_REASON = gettext_noop("Write a few words: they are kept on record.")
+_ONLY_OWNER = gettext_noop("Only the owner of the address can undo that.")
+_GONE = gettext_noop("This partner was erased in the meantime.")
+_BAD_TEXT = gettext_noop("This text cannot be stored. Shorten it, or type it again.")
+
+_Change = Callable[[Session, str], bool]
+"""Changes the partner with an address; returns whether anything changed."""
+
+
+def save_tags(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Add and remove the tags that the form has changed. Those that others change meanwhile stay so."""
+    text, was = form.get("tags"), form.get("was")
+
+    def change(session: Session, address: str) -> bool:
+        wanted, before = _split_tags(text), _split_tags(was)
+        changes = DetailChanges(add_tags=wanted - before, remove_tags=before - wanted)
+        sectors = page.settings.sectors
+        changed = edit_subscriber(session, address, changes, sectors=sectors, **make_context(page))
+        return _note(page, session, Act.edited_subscriber, address, "tags") if changed else False
+
+    return _apply(page, subscriber, change, Notice.partner_saved, field="tags", tags=text)
+
+
+def _split_tags(text: str) -> frozenset[str]:
+    return clean_tags(text.replace(";", ",").split(","))
+
+
+def pause(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Pause a partner's mail until a day."""
+    typed, reason = form.get("until").strip(), form.get("pause-reason")
+    try:
+        until = date.fromisoformat(typed)
+    except ValueError:
+        return _refuse(page, subscriber, "until", _BAD_DAY, until=typed, reason=reason)
+
+    def change(session: Session, address: str) -> bool:
+        done = pause_subscriber(session, address, until, **make_context(page, reason=reason))
+        if not done.changed:
+            return False
+        return _note(page, session, Act.paused_subscriber, address, f"until {until.isoformat()}")
+
+    return _apply(page, subscriber, change, Notice.partner_paused, field="until", until=typed, reason=reason)
+
+
+def resume(page: PageDep, subscriber: PartnerNumber) -> Response:
+    """End a partner's pause."""
+
+    def change(session: Session, address: str) -> bool:
+        done = pause_subscriber(session, address, None, **make_context(page))
+        return _note(page, session, Act.paused_subscriber, address, "ended") if done.changed else False
+
+    return _apply(page, subscriber, change, Notice.partner_resumed)
+
+
+def unsubscribe(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Unsubscribe a partner who asked the team for it."""
+    reason = form.get("leave-reason")
+
+    def change(session: Session, address: str) -> bool:
+        done = unsubscribe_address(session, address, **make_context(page, reason=reason))
+        return _note(page, session, Act.unsubscribed_subscriber, address) if done.changed else False
+
+    return _apply(page, subscriber, change, Notice.partner_unsubscribed, field="leave-reason", reason=reason)
+
+
+def block(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Block a partner's address."""
+    reason = form.get("block-reason")
+    key = page.state.workspace.keys.suppression
+
+    def change(session: Session, address: str) -> bool:
+        done = suppress(session, address, key=key, **make_context(page, reason=reason))
+        return _note(page, session, Act.suppressed_address, address) if done.changed else False
+
+    return _apply(page, subscriber, change, Notice.partner_blocked, field="block-reason", reason=reason)
+
+
+def lift(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Lift the block of a partner's address."""
+    reason = form.get("lift-reason")
+    key = page.state.workspace.keys.suppression
+    if not reason.strip():
+        return _refuse(page, subscriber, "lift-reason", _NO_REASON)
+
+    def change(session: Session, address: str) -> bool:
+        context = make_context(page)
+        del context["evidence"]
+        unsuppress(session, address, key=key, by=page.member.name, why=reason, **context)
+        return _note(page, session, Act.unsuppressed_address, address)
+
+    return _apply(page, subscriber, change, Notice.partner_unblocked, field="lift-reason", reason=reason)
+
+
+def _apply(
+    page: StudioPage, number: int, change: _Change, notice: Notice, *, field: str = "", **typed: object
+) -> Response:
+    """Change a partner with a record and a line in the log; without a change, say so."""
+    try:
+        with page.state.write_session() as session:
+            changed = change(session, find_partner(session, number).email)
+    except SubscriberError as error:
+        return _refuse(page, number, field, _explain(error), **typed)
+    return page.redirect(f"/partners/{number}", notice if changed else Notice.nothing_changed)
+
+
+def _note(page: StudioPage, session: Session, act: Act, address: str, detail: str = "") -> bool:
+    record_activity(session, page.actor, act, subject=address, detail=detail, now=page.state.clock())
+    return True
+
+
+def _refuse(page: StudioPage, number: int, field: str, words: str, **typed: object) -> Response:
+    return render_partner(page, number, [(field, page.translator.translate(words))], **typed)
+
+
+def _explain(error: SubscriberError) -> str:
+    """Why a change was refused, in words of ours where there are."""
+    match error:
+        case StatusError():
+            return _NO_MAIL
+        case SuppressionError():
+            return _ONLY_OWNER
+        case UnknownSubscriberError():
+            return _GONE
+        case DetailError(field="until"):
+            return _PAST_DAY
+        case DetailError(field="tags"):
+            return error.reason
+        case _:
+            return _BAD_TEXT
+
+
+_PATH = "/partners/{subscriber}"
+CHANGE_ROUTES = (
+    StudioRoute(f"{_PATH}/tags", save_tags, POST, Permission.change_partners),
+    StudioRoute(f"{_PATH}/pause", pause, POST, Permission.change_partners),
+    StudioRoute(f"{_PATH}/resume", resume, POST, Permission.change_partners),
+    StudioRoute(f"{_PATH}/unsubscribe", unsubscribe, POST, Permission.change_partners),
+    StudioRoute(f"{_PATH}/block", block, POST, Permission.change_partners),
+    StudioRoute(f"{_PATH}/lift", lift, POST, Permission.change_partners),
+)
+
+_NOT_CLEANED = gettext_noop(
+    "A file that names them could not be cleaned, so nothing is erased yet. Make it writable and press the "
+    "button again."
+)
+_INCOMPLETE = gettext_noop(
+    "They are off the list, but traces are left in freed pages of the database, because another program kept "
+    "it busy or the disk is full. Press the button again in a moment to finish."
+)
+_ACTIONS = {
+    FileAction.delete: gettext_noop("is deleted"),
+    FileAction.shorten: gettext_noop("loses the rows about them"),
+    FileAction.mask: gettext_noop("has their address masked"),
+    FileAction.leave: gettext_noop("has to be edited by you"),
+}
+
+
+def send_data(page: PageDep, subscriber: PartnerNumber) -> Response:
+    """Send everything that is kept about a partner as a file of JSON, and write down that it was taken."""
+    require_confirmed(page)
+    key, now = page.state.workspace.keys.suppression, page.state.clock()
+    with page.state.write_session() as session:
+        partner = _find_somebody(session, subscriber)
+        known = export_personal_data(session, partner.email, key=key, now=now)
+        record_activity(session, page.actor, Act.exported_person, subject=partner.email, now=now)
+    headers = {"content-disposition": f'attachment; filename="partner-{subscriber}.json"'}
+    body = json.dumps(known, ensure_ascii=False, indent=2)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def show_erasure(page: PageDep, subscriber: PartnerNumber) -> Response:
+    """Show what erasing a partner does, and what it cannot reach. The files that name them come late, by a
+    second request, for all files of the workspace are read for them."""
+    with page.state.read_session() as session:
+        address = _find_somebody(session, subscriber).email
+    return _render_erasure(page, subscriber, address, [], is_searched="files" in page.request.query_params)
+
+
+def erase(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
+    """Erase a partner; asked again, finish what could not be finished."""
+    require_confirmed(page)
+    with page.state.read_session() as session:
+        partner = find_partner(session, subscriber)
+        is_gone = partner.status is Status.erased
+        # An erasure that was interrupted is finished by the address, which only the form still has.
+        address = form.get("address") if is_gone else _find_somebody(session, subscriber).email
+    state, translate = page.state, page.translator.translate
+    if is_gone and not address:
+        return page.redirect(f"/partners/{subscriber}", Notice.nothing_changed)
+    try:
+        erase_person(
+            state.workspace,
+            state.engine,
+            address,
+            method=METHOD,
+            now=state.clock(),
+            source=f"by {page.member.name}",
+            on_erased=lambda session: _note_erasure(page, session),
+        )
+    except UnknownSubscriberError:
+        return page.redirect(f"/partners/{subscriber}", Notice.nothing_changed)
+    except ErasureError:
+        return _render_erasure(page, subscriber, address, [("", translate(_NOT_CLEANED))])
+    except IncompleteErasureError:
+        return _render_erasure(page, subscriber, address, [("", translate(_INCOMPLETE))])
+    return page.redirect(f"/partners/{subscriber}", Notice.partner_erased)
+
+
+def _note_erasure(page: StudioPage, session: Session) -> None:
+    # Without the address: it is to be nowhere.
+    record_activity(session, page.actor, Act.erased_person, now=page.state.clock())
+
+
+def _find_somebody(session: Session, number: int) -> Subscriber:
+    partner = find_partner(session, number)
+    if partner.status in {Status.erased, Status.merged}:
+        raise HTTPException(404)
+    return partner
+
+
+def _render_erasure(
+    page: StudioPage, number: int, address: str, errors: list[tuple[str, str]], *, is_searched: bool = True
+) -> Response:
+    with page.state.read_session() as session:
+        partner = find_partner(session, number)
+        merged = [one.email for one in list_merged_subscribers(session, number)]
+    workspace, engine = page.state.workspace, page.state.engine
+    files = plan_erasure(workspace, engine, address).files if is_searched else ()
+    root = workspace.root
+    return page.render(
+        "partner_erase.html",
+        status=422 if errors else 200,
+        section="partners",
+        partner=partner,
+        address=address,
+        merged=merged,
+        errors=errors,
+        is_searched=is_searched,
+        files=[
+            (
+                match.path.relative_to(root) if match.path.is_relative_to(root) else match.path,
+                _ACTIONS[match.action],
+            )
+            for match in files
+        ],
+        out_of_reach=list_out_of_reach(engine),
+    )
+
+
+DATA_ROUTES = (
+    StudioRoute("/partners/{subscriber}/data", send_data, POST, Permission.manage),
+    StudioRoute("/partners/{subscriber}/erase", show_erasure, GET, Permission.manage),
+    StudioRoute("/partners/{subscriber}/erase", erase, POST, Permission.manage),
+)
