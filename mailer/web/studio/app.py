@@ -41,6 +41,7 @@ from mailer.web.studio import (
     comments,
     corrections,
     doctor,
+    feedback,
     home,
     outbox,
     partners,
@@ -57,7 +58,6 @@ from mailer.web.studio.edition_summaries import EditionSummaries, Examination, P
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.edition_page import finish_interrupted_moves
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
-from mailer.web.studio.feedback import feedback_page, message_pages, successor_pages
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
@@ -95,9 +95,9 @@ ROUTES: tuple[StudioRoute, ...] = (
     *pictures.ROUTES,
     *corrections.ROUTES,
     *doctor.ROUTES,
-    *feedback_page.PAGE_ROUTES,
-    *message_pages.MESSAGE_ROUTES,
-    *successor_pages.SUCCESSOR_ROUTES,
+    *feedback.PAGE_ROUTES,
+    *feedback.MESSAGE_ROUTES,
+    *feedback.SUCCESSOR_ROUTES,
     *reports.ROUTES,
     *settings.ROUTES,
     *sign_in.ROUTES,

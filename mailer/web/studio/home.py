@@ -27,7 +27,7 @@ from mailer.web.studio.comments import WAITING_MENTIONS
 from mailer.web.studio.doctor import WAITING_FINDINGS
 from mailer.web.studio.edition_summaries import EditionSummary, ProblemCount
 from mailer.web.studio.editions.edition_page import STATE_WORDS, EditionState, find_edition_states
-from mailer.web.studio.feedback.feedback_page import WAITING_FEEDBACK
+from mailer.web.studio.feedback import WAITING_FEEDBACK
 from mailer.web.studio.history.history_pages import WAITING_TEXTS
 from mailer.web.studio.imports.upload_page import WAITING_FILES
 from mailer.web.studio.launches.waiting_launches import WAITING_LAUNCHES

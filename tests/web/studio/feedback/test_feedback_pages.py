@@ -13,7 +13,7 @@ from mailer.database.feedback_models import FeedbackMessage, FeedbackState, Prop
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.feedback.review import JUDGEMENTS
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.feedback.message_pages import OTHER_BOUNCE, REASON_WORDS, JudgementForm
+from mailer.web.studio.feedback import OTHER_BOUNCE, REASON_WORDS, JudgementForm
 from subscribers.models import ConsentRecord, Status, Subscriber
 from tests.factories.small_edition import SLUG
 from tests.web.report_pages.test_campaign_page import read_words
