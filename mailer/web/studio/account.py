@@ -39,8 +39,8 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.sign_in.arrival import delete_session_cookie, open_member_session, set_session_cookie
-from mailer.web.studio.sign_in.by_passkey import answer_options, find_relying_party, take_challenge
 from mailer.web.studio.sign_in.confirmation import require_confirmed
+from mailer.web.studio.sign_in.ways import answer_options, find_relying_party, take_challenge
 
 _BROWSERS = (
     # Each calls itself by the names of others, so the most particular comes first.

@@ -37,7 +37,6 @@ from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (
     account,
-    approvals,
     comments,
     corrections,
     doctor,
@@ -48,11 +47,20 @@ from mailer.web.studio import (
     pictures,
     reports,
     segments,
-    sign_in,
     sign_ups,
     team,
 )
-from mailer.web.studio.campaigns import campaign_list, campaign_page, decisions, versions
+from mailer.web.studio.approvals import approval_page, asked, review_pages, steps_page
+from mailer.web.studio.campaigns import (
+    campaign_list,
+    campaign_page,
+    decisions,
+    doubts,
+    launch,
+    live,
+    trial,
+    versions,
+)
 from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
@@ -61,13 +69,11 @@ from mailer.web.studio.error_pages import render_error_page, show_not_allowed, s
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
-from mailer.web.studio.launches import routes as launches
-from mailer.web.studio.live import routes as live_pages
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings import routes as settings
-from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError
-from mailer.web.studio.sign_in.sign_out import ask_to_confirm, ask_to_sign_in
+from mailer.web.studio.sign_in import confirmation, ways
+from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError, ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.state import PATH, StudioState
 from mailer.web.studio.stories import routes as stories
 from mailer.web.studio.story_place import (
@@ -83,7 +89,10 @@ _log = logging.getLogger(__name__)
 
 ROUTES: tuple[StudioRoute, ...] = (
     *account.ROUTES,
-    *approvals.ROUTES,
+    *approval_page.ROUTES,
+    *steps_page.ROUTES,
+    *asked.ROUTES,
+    *review_pages.ROUTES,
     *home.ROUTES,
     *editions.ROUTES,
     *history.ROUTES,
@@ -100,7 +109,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     *feedback.SUCCESSOR_ROUTES,
     *reports.ROUTES,
     *settings.ROUTES,
-    *sign_in.ROUTES,
+    *ways.ROUTES,
+    *confirmation.ROUTES,
     *sign_ups.ROUTES,
     *imports.ROUTES,
     *stories.ROUTES,
@@ -108,8 +118,10 @@ ROUTES: tuple[StudioRoute, ...] = (
     *team.ROUTES,
     *partners.ROUTES,
     *segments.ROUTES,
-    *live_pages.ROUTES,
-    *launches.ROUTES,
+    *live.ROUTES,
+    *doubts.ROUTES,
+    *launch.ROUTES,
+    *trial.ROUTES,
     *outbox.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""

@@ -21,8 +21,9 @@ from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
 from mailer.web.routing import GET
-from mailer.web.studio.approvals.waiting_approvals import WAITING_APPROVALS
+from mailer.web.studio.approvals.approval_page import WAITING_APPROVALS
 from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
+from mailer.web.studio.campaigns.launch import WAITING_LAUNCHES
 from mailer.web.studio.comments import WAITING_MENTIONS
 from mailer.web.studio.doctor import WAITING_FINDINGS
 from mailer.web.studio.edition_summaries import EditionSummary, ProblemCount
@@ -30,7 +31,6 @@ from mailer.web.studio.editions.edition_page import STATE_WORDS, EditionState, f
 from mailer.web.studio.feedback import WAITING_FEEDBACK
 from mailer.web.studio.history.history_pages import WAITING_TEXTS
 from mailer.web.studio.imports.upload_page import WAITING_FILES
-from mailer.web.studio.launches.waiting_launches import WAITING_LAUNCHES
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.settings.sections import WAITING_FAULT

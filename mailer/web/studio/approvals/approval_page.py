@@ -1,38 +1,70 @@
-"""The page of an approval: exactly what is asked for, how far it has come, and what may be done about it."""
+"""The page of an approval: what is asked for, asking, answering, and what waits for a member."""
 
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 from sqlmodel import Session, col
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
 
-from mailer.campaigns.approvals.answers import AnswerFault, find_author_fault, list_asked
-from mailer.campaigns.approvals.approval import Approval, check_approval
+from locales.phrase import Phrase, gettext_noop, read_error
+from mailer.activity.acts import Act
+from mailer.activity.record import record_activity
+from mailer.campaigns.approvals.answers import (
+    AnswerFault,
+    AnswerRefusedError,
+    add_comment,
+    find_author_fault,
+    list_asked,
+    list_waiting_approvals,
+    queue_asked,
+    queue_outcome,
+)
+from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval
 from mailer.campaigns.approvals.changes import TextChange, compare_contents
 from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_writers, read_step_settings
-from mailer.campaigns.approvals.rounds import Round, find_former_approval, list_rounds, read_round_content
+from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
+from mailer.campaigns.approvals.rounds import (
+    Round,
+    find_former_approval,
+    list_returned_rounds,
+    list_rounds,
+    read_round_content,
+)
+from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.counts.counters import CountedNumber, count_audience, count_difference
-from mailer.database.approval_models import RoundState
+from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import Campaign, CampaignState
-from mailer.errors import ConfigurationError
+from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.team.members import ROLE_NAMES, Permission, list_members
-from mailer.web.routing import GET
-from mailer.web.studio.approvals.approval_place import (
+from mailer.web.forms import OwnFormDep, read_number
+from mailer.web.studio.approvals.asked import (
+    FAULT_WORDS,
+    ROUND_WORDS,
     ApprovalPlace,
     ApprovalPlaceDep,
+    VariantPage,
     as_person,
+    describe_differences,
+    find_round_of_place,
     list_changes_since,
+    list_variants,
+    plan_place,
     say_round,
 )
-from mailer.web.studio.approvals.fault_words import FAULT_WORDS
-from mailer.web.studio.approvals.state_words import ROUND_WORDS
-from mailer.web.studio.approvals.variant_list import VariantPage, list_variants
-from mailer.web.studio.approvals.variant_words import describe_differences
+from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from subscribers.errors import SubscriberError
+
+ROUTES = Routes()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +88,7 @@ class ShownApproval:
     difference: CountedNumber | None = None
 
 
+@ROUTES.get_route("/campaigns/{campaign}/approval", Permission.read)
 def show_approval(page: PageDep, place: ApprovalPlaceDep) -> Response:
     """Show the approval of a campaign."""
     return render_approval(page, place)
@@ -198,4 +231,223 @@ def _list_steps(page: StudioPage, connection: Connection, asked: Round | None) -
         return ()
 
 
-ROUTES = (StudioRoute("/campaigns/{campaign}/approval", show_approval, GET, Permission.read),)
+@ROUTES.post_route("/campaigns/{campaign}/approval", Permission.prepare)
+def post_request(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
+    """Ask for the approval of the campaign as it is now. A second click finds the request of the first."""
+    note = form.get("note")
+    try:
+        asked = ask(page, place, note=note)
+    except (MailerError, ConfigurationError, SubscriberError) as error:
+        return render_approval(page, place, status=422, errors=(("", read_error(error)),), note=note)
+    return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
+
+
+def ask(
+    page: StudioPage, place: ApprovalPlace, *, note: str, steps: Sequence[WantedStep] | None = None
+) -> Round:
+    """Ask for the approval of a campaign, and have those who are asked told. ``steps`` are those that were
+    chosen for it, None for the usual ones.
+
+    Raises:
+        MailerError: it has errors, nobody has chosen who gets it, or it is approved or being sent.
+        ConfigurationError: its edition is not there, or the steps of the settings ask nobody.
+        SubscriberError: its segment is not valid.
+    """
+    if not place.is_askable:
+        raise ApprovalRefusedError(
+            Phrase(gettext_noop("Campaign %(number)s is not being prepared any more."), number=place.number)
+        )
+    state, now = page.state, page.state.clock()
+    plan = plan_place(page, place)
+    with launch_lock(state.engine, state.workspace, plan) as connection:
+        asked = ask_for_approval(
+            connection,
+            state.workspace,
+            plan,
+            asker=Asker(name=page.member.name, member_id=page.member.id),
+            steps=steps,
+            note=note,
+            campaign_id=place.number if place.preparation is not None else None,
+            now=now,
+        )
+        if asked.asked_at == now:
+            queue_asked(connection, page.settings, asked, now=now)
+            record(page, connection, Act.asked_for_approval, asked)
+    state.sign_in_mailer.wake()
+    return asked
+
+
+@ROUTES.post_route("/campaigns/{campaign}/approval/withdraw", Permission.prepare)
+def post_withdrawal(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
+    """Take the request back: nobody is waited for any more. A second click changes nothing."""
+    with lock_campaign(page, place) as connection:
+        asked = find_round_of_place(connection, place, form.get("round"))
+        is_withdrawn = withdraw_round(connection, asked, now=page.state.clock())
+        if is_withdrawn:
+            queue_outcome(connection, asked, by=as_person(page.member), now=page.state.clock())
+            record(page, connection, Act.withdrew_request, asked)
+    # Meanwhile it may have been approved, which a second click of one's own must not hide.
+    is_over = is_withdrawn or asked.state is RoundState.withdrawn
+    return page.redirect(place.path, Notice.approval_withdrawn if is_over else Notice.campaign_changed)
+
+
+@ROUTES.post_route("/campaigns/{campaign}/approval/comments", Permission.comment)
+def post_comment(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
+    """Comment on somebody's answer."""
+    text, number = form.get("text"), form.get("answer")
+    answer = read_number(number)
+    try:
+        with page.state.engine.begin() as connection:
+            asked = find_round_of_place(connection, place, form.get("round"))
+            is_there = answer is not None and add_comment(
+                connection,
+                asked,
+                answer,
+                as_person(page.member),
+                text,
+                request=form.get("request")[:64],
+                now=page.state.clock(),
+            )
+            if is_there:
+                record(page, connection, Act.commented_on_answer, asked)
+    except ApprovalRefusedError as error:
+        words = page.translator.translate(str(error))
+        return render_approval(page, place, status=422, errors=((f"comment-{number}", words),))
+    if not is_there:
+        raise HTTPException(404)
+    path = page.make_path(place.path, Notice.commented)
+    return RedirectResponse(f"{path}#answer-{int(number)}", status_code=303)
+
+
+@contextmanager
+def lock_campaign(page: StudioPage, place: ApprovalPlace) -> Iterator[Connection]:
+    """A transaction in which nobody else asks, answers or launches this edition; commits at its end."""
+    with page.state.engine.begin() as connection:
+        acquire_launch_lock(connection, place.edition)
+        yield connection
+
+
+def record(page: StudioPage, connection: Connection, act: Act, asked: Round, detail: str = "") -> None:
+    """Write down what a member did, in the transaction of the act."""
+    with Session(connection) as session:
+        record_activity(
+            session,
+            page.actor,
+            act,
+            edition=asked.edition,
+            subject=str(asked.campaign_id),
+            detail=detail,
+            now=page.state.clock(),
+        )
+        session.flush()
+
+
+_APPROVAL = "/campaigns/{campaign}/approval"
+
+_FIELDS = {AnswerFault.no_words: "words"}
+
+
+@ROUTES.post_route("/campaigns/{campaign}/approval/answer", Permission.read)
+def post_answer(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
+    """Answer a request. Whoever is not asked may not, whatever their role."""
+    wanted, words = form.get("verdict"), form.get("words")
+    if wanted not in list(ApprovalVerdict):
+        errors = (("", page.translator.translate(FAULT_WORDS[AnswerFault.gone])),)
+        return render_approval(page, place, status=422, errors=errors, words=words)
+    verdict, person, now = ApprovalVerdict(wanted), as_person(page.member), page.state.clock()
+    with page.state.read_session() as session:
+        seen = find_round_of_place(session.connection(), place, form.get("round"))
+        changes = list_changes_since(page, place, seen, session.connection()) if seen.is_open else ()
+    try:
+        with lock_campaign(page, place) as connection:
+            given = settle_answer(
+                connection,
+                page.state.workspace,
+                seen.id,
+                person,
+                verdict,
+                seen=form.get("seen"),
+                words=words,
+                changes=changes,
+                now=now,
+            )
+            if given.is_new:
+                act = Act.approved_campaign if verdict is ApprovalVerdict.approved else Act.requested_changes
+                record(page, connection, act, given.asked)
+    except AnswerRefusedError as error:
+        status = 403 if error.fault in {AnswerFault.not_asked, AnswerFault.author} else 422
+        errors = ((_FIELDS.get(error.fault, ""), page.translator.translate(FAULT_WORDS[error.fault])),)
+        return render_approval(page, place, status=status, errors=errors, changes=error.changes, words=words)
+    except (MailerError, ConfigurationError, SubscriberError) as error:
+        return render_approval(page, place, status=422, errors=(("", read_error(error)),), words=words)
+    page.state.sign_in_mailer.wake()
+    return page.redirect(place.path, find_notice_of(given.asked.state, verdict))
+
+
+def find_notice_of(state: RoundState, verdict: ApprovalVerdict) -> Notice:
+    """What is said about an answer: that it was the last one, where it was."""
+    if verdict is ApprovalVerdict.changes_requested:
+        return Notice.changes_requested
+    return Notice.approval_complete if state is RoundState.approved else Notice.approval_given
+
+
+_MAX_SHOWN = 20
+
+
+def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
+    yield from _list_open(page)
+    if page.may(Permission.prepare):
+        with page.state.read_session() as session:
+            returned = list_returned_rounds(session.connection(), limit=_MAX_SHOWN)
+        for asked in returned:
+            yield _describe_returned(page, asked)
+
+
+def _describe_returned(page: StudioPage, asked: Round) -> WaitingItem:
+    """What somebody wants changed waits for whoever asked for the approval."""
+    translate = page.translator.translate
+    is_own = asked.member_id in {page.member.id, None}
+    names = ", ".join(dict.fromkeys(one.person.name for one in asked.answers if not one.approves))
+    return WaitingItem(
+        title=asked.facts.title,
+        words=translate(gettext_noop("Changes are asked for")),
+        act=translate(gettext_noop("See what they say")),
+        path=f"/campaigns/{asked.campaign_id}/approval",
+        tone="wrong",
+        detail=translate(gettext_noop("asked for by %(name)s")) % {"name": names} if names else "",
+        waits_for="" if is_own else asked.asked_by,
+    )
+
+
+def _list_open(page: StudioPage) -> Iterator[WaitingItem]:
+    translate = page.translator.translate
+    with page.state.read_session() as session:
+        connection = session.connection()
+        waiting = list_waiting_approvals(connection, page.settings, as_person(page.member))[:_MAX_SHOWN]
+        people = {one.asked.id: list_asked(connection, page.settings, one.asked) for one in waiting}
+    for one in waiting:
+        if not (one.is_for_me or page.may(Permission.prepare)):
+            continue
+        names = ", ".join(person.name for person in people[one.asked.id])
+        asker = one.asked.asked_by
+        yield WaitingItem(
+            title=one.asked.facts.title,
+            words=(
+                translate(gettext_noop("Your approval is asked for"))
+                if one.is_for_me
+                else translate(gettext_noop("Waits to be approved"))
+            ),
+            act=(
+                translate(gettext_noop("Read and answer"))
+                if one.is_for_me
+                else translate(gettext_noop("Open the approval"))
+            ),
+            path=f"/campaigns/{one.asked.campaign_id}/approval",
+            detail=translate(gettext_noop("asked for by %(name)s")) % {"name": asker} if asker else "",
+            waits_for="" if one.is_for_me else names or translate(gettext_noop("somebody who may approve")),
+        )
+
+
+WAITING_APPROVALS = WaitingSource(
+    name=gettext_noop("Approvals"), permission=Permission.read, list_items=_list_approvals
+)

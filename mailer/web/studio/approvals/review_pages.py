@@ -23,26 +23,36 @@ from mailer.i18n import gettext_noop
 from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.team.attempt_limits import AttemptLimiter, TooManyAttemptsError
 from mailer.web.forms import OwnFormDep
-from mailer.web.routing import GET, POST
-from mailer.web.studio.approvals.approval_place import find_place, list_changes_since, say_round
-from mailer.web.studio.approvals.fault_words import FAULT_WORDS
-from mailer.web.studio.approvals.frozen_mail import read_variant_number, show_frozen_image, show_frozen_mail
-from mailer.web.studio.approvals.variant_list import describe_variant, list_variants
-from mailer.web.studio.approvals.variant_words import describe_differences
+from mailer.web.studio.approvals.asked import (
+    FAULT_WORDS,
+    describe_differences,
+    describe_variant,
+    find_place,
+    list_changes_since,
+    list_variants,
+    read_variant_number,
+    say_round,
+    show_frozen_image,
+    show_frozen_mail,
+)
 from mailer.web.studio.page import Visit, VisitDep
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from subscribers.errors import SubscriberError
+
+ROUTES = Routes()
 
 _BUSY = gettext_noop("There were too many attempts from your network. Try again in an hour.")
 _FAILED = gettext_noop("Your answer could not be taken at the moment. Try again, or tell whoever asked you.")
 
 
+@ROUTES.get_route("/review/{token}", None)
 def show_review(visit: VisitDep, token: str) -> Response:
     """Show what a reviewer is asked about, with the form to answer; afterwards, what they answered."""
     review = _look_up(visit, token)
     return _render_over(visit) if review is None else _render(visit, token, review)
 
 
+@ROUTES.post_route("/review/{token}", None)
 def post_review(visit: VisitDep, token: str, form: OwnFormDep) -> Response:
     """Take a reviewer's answer."""
     wanted, words = form.get("verdict"), form.get("words")
@@ -126,6 +136,7 @@ def _count_attempt(visit: Visit, session: Session) -> None:
         session.commit()
 
 
+@ROUTES.get_route("/review/{token}/variants/{variant}", None)
 def show_review_variant(visit: VisitDep, token: str, variant: str) -> Response:
     """Show one variant at full size."""
     review = _look_up(visit, token)
@@ -146,12 +157,14 @@ def show_review_variant(visit: VisitDep, token: str, variant: str) -> Response:
     )
 
 
+@ROUTES.get_route("/review/{token}/frame/{variant}", None)
 def show_review_frame(visit: VisitDep, token: str, variant: str) -> Response:
     """Show the mail of a variant."""
     asked = _require_open(visit, token)
     return show_frozen_mail(visit, asked, variant, visit.make_path(f"/review/{token}"))
 
 
+@ROUTES.get_route("/review/{token}/media/{name}", None)
 def show_review_image(visit: VisitDep, token: str, name: str) -> Response:
     """Show a picture of a variant."""
     _require_open(visit, token)
@@ -231,10 +244,3 @@ def _render_over(visit: Visit) -> Response:
 
 
 _REVIEW = "/review/{token}"
-ROUTES = (
-    StudioRoute(_REVIEW, show_review, GET, None),
-    StudioRoute(_REVIEW, post_review, POST, None),
-    StudioRoute(f"{_REVIEW}/variants/{{variant}}", show_review_variant, GET, None),
-    StudioRoute(f"{_REVIEW}/frame/{{variant}}", show_review_frame, GET, None),
-    StudioRoute(f"{_REVIEW}/media/{{name}}", show_review_image, GET, None),
-)

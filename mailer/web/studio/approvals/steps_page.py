@@ -24,13 +24,14 @@ from mailer.i18n import gettext_noop
 from mailer.settings.campaigns import MAX_APPROVAL_STEPS
 from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import Form, OwnFormDep, read_number
-from mailer.web.routing import GET, POST
-from mailer.web.studio.approvals.acts import ask, lock_campaign, record
-from mailer.web.studio.approvals.approval_place import ApprovalPlace, ApprovalPlaceDep
+from mailer.web.studio.approvals.approval_page import ask, lock_campaign, record
+from mailer.web.studio.approvals.asked import ApprovalPlace, ApprovalPlaceDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from subscribers.errors import SubscriberError
+
+ROUTES = Routes()
 
 _MAX_REVIEWERS = 20
 _ROLES = (Role.author, Role.approver, Role.manager)
@@ -56,11 +57,13 @@ class StepForm:
         return bool(self.members or self.roles or self.reviewers.strip())
 
 
+@ROUTES.get_route("/campaigns/{campaign}/approval/steps", Permission.approve)
 def show_steps(page: PageDep, place: ApprovalPlaceDep) -> Response:
     """Show the steps of a campaign's approval, to be changed."""
     return _render(page, place, _begin_forms(page, place), note="")
 
 
+@ROUTES.post_route("/campaigns/{campaign}/approval/steps", Permission.approve)
 def post_steps(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
     """Change the steps of the request that waits for answers; without one, ask with these."""
     forms = tuple(_read_form(form, number) for number in range(1, MAX_APPROVAL_STEPS + 1))
@@ -212,7 +215,3 @@ def _render(
 
 
 _STEPS = "/campaigns/{campaign}/approval/steps"
-ROUTES = (
-    StudioRoute(_STEPS, show_steps, GET, Permission.approve),
-    StudioRoute(_STEPS, post_steps, POST, Permission.approve),
-)

@@ -5,17 +5,41 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlmodel import Session
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.models import Campaign
-from mailer.web.studio.campaign_number import CampaignNumber
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
-from mailer.web.studio.stored_campaign import read_campaign
+from mailer.web.studio.row_number import depend_on_number
+
+CampaignNumber = Annotated[int, depend_on_number("campaign")]
+"""The path's ``campaign``, if it can be the number of one; otherwise the answer is 404."""
+
+
+def read_campaign(session: Session, number: int) -> Campaign:
+    """The campaign with this number.
+
+    Raises:
+        HTTPException: 404, there is no such campaign.
+    """
+    try:
+        return find_campaign(session, number)
+    except UnknownCampaignError as error:
+        raise HTTPException(404) from error
+
+
+def load_campaign(page: StudioPage, number: int) -> Campaign:
+    """As :func:`read_campaign`, in a session of its own."""
+    with page.state.read_session() as session:
+        campaign = read_campaign(session, number)
+        session.expunge(campaign)
+        return campaign
 
 
 class PreparationClosedError(Exception):

@@ -1,8 +1,13 @@
-"""Proving again who one is, before what nobody should do at somebody else's open screen."""
+"""Proving again who one is, signing out, and what a page says whose session has ended."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
-from starlette.responses import Response
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from mailer.database.engine import open_session
 from mailer.database.team_models import SignInMethod
@@ -11,22 +16,28 @@ from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import Permission
 from mailer.team.passkeys import PasskeyError, list_passkeys
 from mailer.team.passwords import find_password
+from mailer.team.sessions import TicketPurpose, end_team_session
 from mailer.team.sign_in_mails import queue_link
-from mailer.web.forms import OwnFormDep
-from mailer.web.routing import GET, POST
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.forms import OwnFormDep, parse_form
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import PageDep, StudioPage, Visit, VisitDep
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.arrival import (
     check_next_path,
+    delete_session_cookie,
     describe_wait,
     keep_browser_secret,
     make_limiter,
     open_member_session,
+    read_ticket_cookie,
     set_browser_cookie,
     welcome_member,
 )
-from mailer.web.studio.sign_in.by_passkey import PASSKEY_REFUSED, check_passkey
-from mailer.web.studio.sign_in.by_password import try_password
+from mailer.web.studio.sign_in.ways import PASSKEY_REFUSED, check_passkey, try_password
+from mailer.web.studio.state import PATH, get_state
+from mailer.web.upload import read_uploaded_form
+
+ROUTES = Routes()
 
 CONFIRMED_FOR = timedelta(minutes=10)
 """How long a proof of who one is counts for such acts."""
@@ -49,11 +60,13 @@ def require_confirmed(page: StudioPage) -> None:
         raise ConfirmationRequiredError
 
 
+@ROUTES.get_route("/confirm", Permission.read)
 def show_confirmation(page: PageDep) -> Response:
     """Ask the member to prove who they are, in one of the ways they have."""
     return _render(page, check_next_path(page.request.query_params.get("next", "")))
 
 
+@ROUTES.post_route("/confirm", Permission.read)
 def confirm_with_password(page: PageDep, form: OwnFormDep) -> Response:
     """Prove it with the password."""
     next_path = check_next_path(form.get("next"))
@@ -72,6 +85,7 @@ def confirm_with_password(page: PageDep, form: OwnFormDep) -> Response:
     return welcome_member(page, page.member, secret, next_path)
 
 
+@ROUTES.post_route("/confirm/passkey", Permission.read)
 def confirm_with_passkey(page: PageDep, form: OwnFormDep) -> Response:
     """Prove it with a passkey of the same member."""
     next_path = check_next_path(form.get("next"))
@@ -87,6 +101,7 @@ def confirm_with_passkey(page: PageDep, form: OwnFormDep) -> Response:
     return welcome_member(page, page.member, secret, next_path)
 
 
+@ROUTES.post_route("/confirm/link", Permission.read)
 def mail_confirmation_link(page: PageDep, form: OwnFormDep) -> Response:
     """Mail the member a link: it signs them in anew."""
     secret, browser_digest = keep_browser_secret(page)
@@ -123,9 +138,138 @@ def _render(
     )
 
 
-ROUTES = (
-    StudioRoute("/confirm", show_confirmation, GET, Permission.read),
-    StudioRoute("/confirm", confirm_with_password, POST, Permission.read),
-    StudioRoute("/confirm/passkey", confirm_with_passkey, POST, Permission.read),
-    StudioRoute("/confirm/link", mail_confirmation_link, POST, Permission.read),
-)
+@ROUTES.post_route("/sign-out", None)
+def sign_out(visit: VisitDep) -> Response:
+    """End the session of this browser."""
+    if visit.signed_in is not None:
+        with visit.state.write_session() as session:
+            end_team_session(session, visit.signed_in.session_id)
+    response = visit.redirect("/sign-in", Notice.signed_out)
+    delete_session_cookie(response, visit.state)
+    return response
+
+
+@ROUTES.get_route("/signed-in", None)
+def show_signed_in(visit: VisitDep) -> Response:
+    """Tell who signed in beside a page with unsaved words that they can go back to it."""
+    if visit.signed_in is None:
+        return visit.redirect("/sign-in", next="/signed-in")
+    return visit.render("signed_in.html")
+
+
+_BESIDE = "/signed-in"
+"""Where a sign-in in another tab ends."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+# Secrets are not sent back into a page.
+_SECRET_FIELDS = ("password", "credential")
+_LONG = 80
+_MOST_BYTES = 41 * 1024 * 1024
+"""More than any form but that of a list to import, of which nothing could be kept in a page."""
+
+_MOST_BYTES_OF_STRANGERS = 256 * 1024
+"""More than anybody types. Every form is held in memory, and strangers may send any number at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentForm:
+    """What a form has sent: its fields in their order, and whether files were among them, which a page cannot
+    keep."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+    has_files: bool = False
+    is_multipart: bool = False
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The values that somebody has written, as far as one can tell by their length."""
+        return tuple(value for _, value in self.fields if len(value) > _LONG or "\n" in value)
+
+
+async def ask_to_sign_in(request: Request, _: Exception) -> Response:
+    """Answer a request for a member's page by somebody who is not signed in."""
+    return await _answer(request, "sign-in", 401, "sign_in")
+
+
+async def ask_to_confirm(request: Request, _: Exception) -> Response:
+    """Answer a request for which a member has to prove again who they are."""
+    return await _answer(request, "confirm", 403, "confirm")
+
+
+async def _answer(request: Request, page: str, status: int, key: str) -> Response:
+    visit = Visit(state=get_state(request), request=request)
+    beside = visit.make_path(f"/{page}", next=_BESIDE)
+    if _wants_json(request):
+        return JSONResponse({key: beside}, status_code=status)
+    if visit.is_fragment:
+        response = visit.render("session_notice.html", status=status, page=page, beside=beside)
+        response.headers["hx-retarget"] = response.headers["hx-reselect"] = "#session-notice"
+        response.headers["hx-reswap"] = "outerHTML"
+        return response
+    if request.method in _SAFE_METHODS:
+        prefix = visit.state.renderer.prefix
+        return RedirectResponse(f"{prefix}/{page}?next={quote(find_here(request), safe='')}", status_code=303)
+    return visit.render(
+        "session_ended.html",
+        status=status,
+        page=page,
+        beside=beside,
+        action=visit.make_path(find_here(request)),
+        sent=await _read_form(request, _MOST_BYTES if _is_known(visit) else _MOST_BYTES_OF_STRANGERS),
+    )
+
+
+def find_here(request: Request) -> str:
+    """The path of the page that was asked for, below Studio, with its query."""
+    path = quote(request.scope["path"].removeprefix(PATH)) or "/"
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def _wants_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def _is_known(visit: Visit) -> bool:
+    """Whether somebody is or was signed in with this browser."""
+    return visit.signed_in is not None or read_ticket_cookie(visit, TicketPurpose.known) is not None
+
+
+async def _read_form(request: Request, most_bytes: int) -> SentForm:
+    content_type = request.headers.get("content-type", "")
+    try:
+        body = await _read_body(request, most_bytes)
+        uploaded = read_uploaded_form(body, content_type)
+        if uploaded is None:
+            fields = parse_form(body).fields
+            return SentForm(fields=tuple(field for field in fields if not _is_secret(field[0])))
+    except (HTTPException, ClientDisconnect):
+        return SentForm()
+    return SentForm(
+        fields=tuple(
+            (name, value.decode("utf-8", "replace"))
+            for name, value in uploaded.values.items()
+            if name not in uploaded.file_names and not _is_secret(name)
+        ),
+        has_files=bool(uploaded.file_names),
+        is_multipart=True,
+    )
+
+
+async def _read_body(request: Request, most_bytes: int) -> bytes:
+    """Read what was sent, but not a file so large that it would fill the memory.
+
+    Raises:
+        HTTPException: it is larger than ``most_bytes``.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most_bytes:
+            raise HTTPException(413)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name for word in _SECRET_FIELDS)

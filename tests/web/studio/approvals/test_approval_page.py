@@ -10,8 +10,7 @@ from mailer.campaigns.approvals.answers import AnswerFault
 from mailer.campaigns.approvals.rounds import list_rounds
 from mailer.database.approval_models import ApprovalAnswer, ApprovalMail, ApprovalMailKind, RoundState
 from mailer.database.models import CampaignState
-from mailer.web.studio.approvals.fault_words import FAULT_WORDS
-from mailer.web.studio.approvals.state_words import ROUND_WORDS
+from mailer.web.studio.approvals.asked import FAULT_WORDS, ROUND_WORDS
 from subscribers.models import Subscriber
 from tests.factories.small_edition import SLUG, add_people
 from tests.web.studio.approvals.conftest import Desk, read_words

@@ -23,7 +23,7 @@ from mailer.database.team_models import ActivityRecord, Role
 from mailer.doctor.diagnosis import Health, read_diagnosis
 from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.launches.fault_words import FAULT_PATHS
+from mailer.web.studio.campaigns.launch import FAULT_PATHS
 from mailer.workspace import Workspace, open_workspace
 from tests.factories.deliveries import add_subscribers, read_campaign, read_states
 from tests.factories.small_edition import add_people, write_edition

@@ -30,7 +30,7 @@ from mailer.database.feedback_models import (
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.dispatch.ledger import CRASH_REASON
-from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
+from mailer.web.studio.campaigns.doubts import CAUSE_WORDS, SETTLEMENT_WORDS
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign, read_campaign, read_states
 from tests.factories.postfix_log import Relay

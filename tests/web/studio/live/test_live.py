@@ -16,7 +16,7 @@ from mailer.database.models import Campaign, CampaignState, Delivery, DeliverySt
 from mailer.database.team_models import ActivityRecord, Role, TeamSession
 from mailer.dispatch.liveness import Presence
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.live import event_stream
+from mailer.web.studio.campaigns import live
 from mailer.workspace import Workspace
 from tests.factories.deliveries import add_campaign, read_campaign
 from tests.servers.process import wait_until
@@ -146,7 +146,7 @@ def test_the_stream_tells_each_change_and_nothing_twice(house: House, campaign: 
 def test_whose_session_has_ended_is_told_and_gets_no_more(
     house: House, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "_HEARTBEAT", 0.1)
+    monkeypatch.setattr(live, "_HEARTBEAT", 0.1)
     with reading_stream(house, campaign, Role.guest) as answer:
         assert read_event(answer)[0] == "progress"
         with house.studio.engine.begin() as connection:

@@ -1,7 +1,9 @@
-"""Who may or may not have got a campaign, by name, and the acts that settle it."""
+"""The words for how deliveries came to be in doubt, and for what has settled them."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +16,8 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
 from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.campaigns.report.doubts import (
+    DoubtCause,
+    DoubtSettlement,
     ListedDoubt,
     find_dead_dispatchers,
     find_held_messages,
@@ -27,15 +31,43 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep, read_number
-from mailer.web.routing import GET, POST
-from mailer.web.studio.campaign_number import CampaignNumber
-from mailer.web.studio.live.doubt_words import CAUSE_WORDS, SETTLEMENT_WORDS
+from mailer.web.studio.campaigns.place import CampaignNumber, load_campaign, read_campaign
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.status_words import DELIVERY_WORDS
-from mailer.web.studio.stored_campaign import load_campaign, read_campaign
 from mailer.web.upload import UploadedForm, read_uploaded_form
+
+ROUTES = Routes()
+
+CAUSE_WORDS: Mapping[DoubtCause, str] = MappingProxyType(
+    {
+        DoubtCause.silence: gettext_noop(
+            "The whole message was sent. The mail server did not answer in time."
+        ),
+        DoubtCause.lost: gettext_noop(
+            "The whole message was sent. The connection broke before the mail server answered."
+        ),
+        DoubtCause.unclear: gettext_noop(
+            "The whole message was sent. The mail server’s answer says neither yes nor no."
+        ),
+        DoubtCause.interrupted: gettext_noop(
+            "Our program stopped while it was sending the message. All of it may have been sent, or nothing."
+        ),
+        DoubtCause.unknown: gettext_noop("Whether the whole message was sent is not known."),
+    }
+)
+SETTLEMENT_WORDS: Mapping[DoubtSettlement, str] = MappingProxyType(
+    {
+        DoubtSettlement.person: gettext_noop("Somebody of the team decided."),
+        DoubtSettlement.log: gettext_noop("The relay’s log says so."),
+        DoubtSettlement.proof: gettext_noop("What they did, or what came back, proves that they have it."),
+        DoubtSettlement.rule: gettext_noop("The campaign’s settings say to send it again."),
+        DoubtSettlement.reply: gettext_noop("The mail server answered later."),
+        DoubtSettlement.other: "",
+    }
+)
+"""A test demands that each has words; what is settled otherwise has only its technical details."""
 
 _PAGE = 50
 _MAX_DIGITS = 18
@@ -43,11 +75,13 @@ _NO_LOG = gettext_noop("Choose a log of your Postfix relay.")
 _ACTS = {"arrived": True, "again": False}
 
 
+@ROUTES.get_route("/campaigns/{campaign}/doubts", Permission.see_partners)
 def show_doubts(page: PageDep, campaign: CampaignNumber) -> Response:
     """Show who is in doubt, fifty to a page."""
     return _render(page, campaign, [])
 
 
+@ROUTES.post_route("/campaigns/{campaign}/doubts", Permission.launch)
 def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
     """Settle one, all from the same cause, or all. Who is not in doubt any more stays as they are."""
     arrived = _ACTS.get(form.get("act"))
@@ -124,6 +158,7 @@ def _read_form(request: Request, body: BodyDep) -> UploadedForm:
     return form or UploadedForm(values={}, file_names={})
 
 
+@ROUTES.post_route("/campaigns/{campaign}/doubts/log", Permission.launch)
 def settle_by_log(
     page: PageDep, campaign: CampaignNumber, form: Annotated[UploadedForm, Depends(_read_form)]
 ) -> Response:
@@ -187,10 +222,3 @@ def _render(
         errors=errors,
         told=told,
     )
-
-
-ROUTES = (
-    StudioRoute("/campaigns/{campaign}/doubts", show_doubts, GET, Permission.see_partners),
-    StudioRoute("/campaigns/{campaign}/doubts", settle, POST, Permission.launch),
-    StudioRoute("/campaigns/{campaign}/doubts/log", settle_by_log, POST, Permission.launch),
-)

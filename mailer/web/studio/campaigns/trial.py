@@ -11,18 +11,21 @@ from mailer.database.engine import read_clock
 from mailer.doctor import Health, diagnose_workspace
 from mailer.doctor.diagnosis import keep_diagnosis
 from mailer.team.members import Permission
-from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
+ROUTES = Routes()
 
+
+@ROUTES.get_route("/trial", Permission.read)
 def show_trial(page: PageDep) -> Response:
     """Show whether the workspace is in trial mode, and who decided that."""
     return _render(page, [])
 
 
+@ROUTES.post_route("/trial/end", Permission.manage)
 def end(page: PageDep) -> Response:
     """End trial mode, if the doctor finds nothing bad: it looks now, which takes some seconds."""
     require_confirmed(page)
@@ -34,6 +37,7 @@ def end(page: PageDep) -> Response:
     return _decide(page, ends=True, faults=faults)
 
 
+@ROUTES.post_route("/trial/begin", Permission.manage)
 def begin(page: PageDep) -> Response:
     """Begin trial mode again."""
     require_confirmed(page)
@@ -65,10 +69,3 @@ def _render(page: StudioPage, faults: list[str]) -> Response:
     return page.render(
         "trial.html", status=422 if faults else 200, section="campaigns", trial=trial, faults=faults
     )
-
-
-ROUTES = (
-    StudioRoute("/trial", show_trial, GET, Permission.read),
-    StudioRoute("/trial/end", end, POST, Permission.manage),
-    StudioRoute("/trial/begin", begin, POST, Permission.manage),
-)

@@ -1,0 +1,445 @@
+"""The ways of signing in: by a link, at the organisation, by a passkey, by a password; the first account."""
+
+import hmac
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
+from mailer.database.engine import open_session
+from mailer.database.team_models import SignInMethod
+from mailer.i18n import gettext_noop
+from mailer.team.attempt_limits import TooManyAttemptsError
+from mailer.team.members import Member, find_member_by_address, list_members
+from mailer.team.openid_provider import (
+    Identity,
+    IdentityRefusedError,
+    OpenIdProvider,
+    OtherIdentityError,
+    ProviderDownError,
+    UnknownIdentityError,
+    find_identity_member,
+)
+from mailer.team.passkeys import (
+    PasskeyError,
+    PasskeyRequest,
+    RelyingParty,
+    ask_for_passkey,
+    find_passkey_member,
+)
+from mailer.team.passwords import find_password, is_outdated, store_password
+from mailer.team.sessions import Ticket, TicketPurpose
+from mailer.team.sign_in_links import (
+    LinkLookup,
+    LinkState,
+    RedeemableLink,
+    create_first_member,
+    find_link,
+    use_link,
+)
+from mailer.team.sign_in_mails import queue_link
+from mailer.web.forms import OwnFormDep
+from mailer.web.studio.page import Visit, VisitDep
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.sign_in.arrival import (
+    check_next_path,
+    find_browser_digest,
+    keep_browser_secret,
+    make_limiter,
+    open_member_session,
+    read_ticket_cookie,
+    refuse_address,
+    refuse_too_many,
+    render_sign_in,
+    set_browser_cookie,
+    set_ticket_cookie,
+    welcome_member,
+)
+from mailer.web.studio.state import StudioState
+from subscribers.address import normalise_address
+from subscribers.errors import AddressError
+
+ROUTES = Routes()
+
+_ASKED_LIFETIME = timedelta(minutes=15)
+_EMAIL = "email"
+
+
+@ROUTES.get_route("/sign-in", None)
+def show_sign_in(visit: VisitDep) -> Response:
+    """Show the page of signing in; who is signed in goes on to where they were going."""
+    next_path = check_next_path(visit.request.query_params.get("next", ""))
+    if visit.signed_in is not None:
+        return visit.redirect(next_path or "/")
+    with visit.state.read_session() as session:
+        is_empty = not list_members(session)
+    return render_sign_in(visit, next_path=next_path, is_empty=is_empty)
+
+
+@ROUTES.post_route("/sign-in", None)
+def ask_for_link(visit: VisitDep, form: OwnFormDep) -> Response:
+    """Have a link mailed, if there is a member with the address."""
+    typed, next_path = form.get("email").strip(), check_next_path(form.get("next"))
+    try:
+        email = normalise_address(typed).email
+    except AddressError:
+        return refuse_address(visit, "sign_in.html", email=typed, next_path=next_path)
+    secret, browser_digest = keep_browser_secret(visit)
+    try:
+        with visit.state.write_session() as session:
+            limiter = make_limiter(visit, session, email)
+            try:
+                limiter.count_network()
+                if limiter.may_mail_link(email):
+                    queue_link(
+                        session,
+                        email,
+                        browser_digest=browser_digest,
+                        next_path=next_path,
+                        language=visit.translator.tag,
+                        now=visit.state.clock(),
+                    )
+            finally:
+                session.commit()
+    except TooManyAttemptsError as error:
+        return refuse_too_many(visit, "sign_in.html", error, email=typed, next_path=next_path)
+    visit.state.sign_in_mailer.wake()
+    response = visit.redirect("/sign-in/sent")
+    set_browser_cookie(response, visit.state, secret)
+    set_ticket_cookie(
+        response, visit, TicketPurpose.asked, {_EMAIL: email, "next": next_path}, lifetime=_ASKED_LIFETIME
+    )
+    return response
+
+
+@ROUTES.get_route("/sign-in/sent", None)
+def show_sent(visit: VisitDep) -> Response:
+    """Say that a link is on its way, if the address is a member's; and if no mail leaves, that."""
+    asked = read_ticket_cookie(visit, TicketPurpose.asked)
+    values = asked.values if asked is not None else {}
+    return visit.render(
+        "sign_in_sent.html",
+        email=values.get(_EMAIL, ""),
+        next_path=values.get("next", ""),
+        is_mail_stuck=bool(visit.state.sign_in_mailer.problem),
+    )
+
+
+@ROUTES.get_route("/link/{token}", None)
+def show_link(visit: VisitDep, token: str) -> Response:
+    """Show what a link is for, with the button that uses it."""
+    digest = find_browser_digest(visit)
+    with visit.state.read_session() as session:
+        lookup = find_link(session, token, browser_digest=digest, now=visit.state.clock())
+    if lookup.found is None or lookup.found.member is None:
+        return _show_dead_link(visit, lookup)
+    secret, _ = keep_browser_secret(visit)
+    response = visit.render("sign_in_link.html", link=lookup.found, person=lookup.found.member)
+    set_browser_cookie(response, visit.state, secret)
+    return response
+
+
+@ROUTES.post_route("/link/{token}", None)
+def follow_link(visit: VisitDep, token: str) -> Response:
+    """Sign in with a link, and use it up."""
+    digest, now = find_browser_digest(visit), visit.state.clock()
+    found: RedeemableLink | None = None
+    with visit.state.write_session() as session:
+        if digest:
+            found = use_link(session, token, browser_digest=digest, now=now)
+        if found is not None and found.member is not None:
+            opened = open_member_session(visit, session, found.member, SignInMethod.link)
+            return welcome_member(visit, found.member, opened, found.next_path)
+        lookup = find_link(session, token, browser_digest=digest, now=now)
+    return _show_dead_link(visit, lookup)
+
+
+def _show_dead_link(visit: Visit, lookup: LinkLookup) -> Response:
+    """Say why a link does not work here, with the form that mails another."""
+    asked = read_ticket_cookie(visit, TicketPurpose.asked)
+    return visit.render(
+        "sign_in_dead_link.html",
+        status=410 if lookup.state is LinkState.gone else 403,
+        is_other_browser=lookup.state is not LinkState.gone,
+        email=asked.values[_EMAIL] if asked is not None else "",
+    )
+
+
+_ORGANISATION_LIFETIME = timedelta(minutes=20)
+_DOWN = gettext_noop(
+    "The organisation's sign-in does not answer at the moment. Have a link mailed instead, or try again "
+    "later."
+)
+_REFUSED = gettext_noop("The organisation's sign-in did not work. Try again, or have a link mailed.")
+_UNKNOWN = gettext_noop(
+    "You have signed in at the organisation, but its account belongs to nobody of the team. Ask a manager to "
+    "invite the address of that account."
+)
+_OTHER = gettext_noop(
+    "Somebody with this address has signed in with another account before. Have a link mailed, and forget "
+    "the old account on your account page."
+)
+
+
+@ROUTES.get_route("/sign-in/organisation", None)
+def go_to_organisation(visit: VisitDep) -> Response:
+    """Send the browser to the organisation's sign-in. A link and no form: the policy of our pages lets forms
+    lead to our own site only, redirects included."""
+    provider = _find_provider(visit)
+    next_path = check_next_path(visit.request.query_params.get("next", ""))
+    try:
+        asked = provider.begin(_make_redirect_uri(visit))
+    except ProviderDownError:
+        return _refuse(visit, _DOWN, status=503, next_path=next_path)
+    response = RedirectResponse(asked.url, status_code=303)
+    values = {"state": asked.state, "nonce": asked.nonce, "verifier": asked.verifier, "next": next_path}
+    set_ticket_cookie(response, visit, TicketPurpose.organisation, values, lifetime=_ORGANISATION_LIFETIME)
+    return response
+
+
+@ROUTES.get_route("/sign-in/organisation/back", None)
+def come_back(visit: VisitDep) -> Response:
+    """Sign in who comes back from the organisation."""
+    provider, query = _find_provider(visit), visit.request.query_params
+    ticket = read_ticket_cookie(visit, TicketPurpose.organisation)
+    if ticket is None or not hmac.compare_digest(
+        query.get("state", "").encode(), ticket.values["state"].encode()
+    ):
+        return _refuse(visit, _REFUSED)
+    next_path = ticket.values["next"]
+    try:
+        if not _use(visit, ticket) or not query.get("code"):
+            return _refuse(visit, _REFUSED, next_path=next_path)
+        identity = provider.redeem(
+            query["code"],
+            redirect_uri=_make_redirect_uri(visit),
+            verifier=ticket.values["verifier"],
+            nonce=ticket.values["nonce"],
+            now=visit.state.clock(),
+        )
+        return _sign_in(visit, identity, next_path)
+    except ProviderDownError:
+        return _refuse(visit, _DOWN, status=503, next_path=next_path)
+    except IdentityRefusedError:
+        return _refuse(visit, _REFUSED, next_path=next_path)
+    except UnknownIdentityError:
+        return _refuse(visit, _UNKNOWN, status=403, next_path=next_path)
+    except OtherIdentityError:
+        return _refuse(visit, _OTHER, status=403, next_path=next_path)
+
+
+def _sign_in(visit: Visit, identity: Identity, next_path: str) -> Response:
+    settings = visit.settings.studio.oidc
+    domains = settings.domains if settings is not None else ()
+    with visit.state.write_session() as session:
+        member = find_identity_member(session, identity, domains=domains, now=visit.state.clock())
+        secret = open_member_session(visit, session, member, SignInMethod.organisation)
+    return welcome_member(visit, member, secret, next_path)
+
+
+def _use(visit: Visit, ticket: Ticket) -> bool:
+    with visit.state.write_session() as session:
+        return make_limiter(visit, session).use_ticket(ticket.ticket_id)
+
+
+def _find_provider(visit: Visit) -> OpenIdProvider:
+    if visit.state.openid_provider is None:
+        raise HTTPException(404)
+    return visit.state.openid_provider
+
+
+def _make_redirect_uri(visit: Visit) -> str:
+    return f"{visit.state.address}/sign-in/organisation/back"
+
+
+def _refuse(visit: Visit, words: str, *, status: int = 422, next_path: str = "") -> Response:
+    errors = [("", visit.translator.translate(words))]
+    return render_sign_in(visit, status=status, errors=errors, next_path=next_path)
+
+
+# The question is there while the page is open, for browsers that offer passkeys in the address field.
+_PASSKEY_LIFETIME = timedelta(hours=1)
+_CHALLENGE = "challenge"
+
+
+def find_relying_party(state: StudioState) -> RelyingParty:
+    """Who asks: the host that people open Studio at."""
+    parts = urlsplit(state.address)
+    return RelyingParty(
+        host=parts.hostname or "",
+        origin=f"{parts.scheme}://{parts.netloc}",
+        name=state.workspace.settings.sender.name,
+    )
+
+
+def answer_options(visit: Visit, purpose: TicketPurpose, asked: PasskeyRequest) -> Response:
+    """Give the script what it asks the browser, and the browser a ticket with the challenge."""
+    response = Response(asked.options, media_type="application/json")
+    set_ticket_cookie(response, visit, purpose, {_CHALLENGE: asked.challenge}, lifetime=_PASSKEY_LIFETIME)
+    return response
+
+
+def take_challenge(visit: Visit, session: Session, purpose: TicketPurpose) -> str:
+    """The challenge that the browser's answer is for; it is used up. The caller commits.
+
+    Raises:
+        PasskeyError: there is none, or it was answered before.
+    """
+    ticket = read_ticket_cookie(visit, purpose)
+    if ticket is None or not make_limiter(visit, session).use_ticket(ticket.ticket_id):
+        raise PasskeyError
+    return ticket.values[_CHALLENGE]
+
+
+def check_passkey(visit: Visit, session: Session, credential: str) -> Member:
+    """Find out whose passkey has answered. The caller commits.
+
+    Raises:
+        PasskeyError: nobody's.
+    """
+    challenge = take_challenge(visit, session, TicketPurpose.passkey)
+    return find_passkey_member(
+        session,
+        credential,
+        challenge,
+        find_relying_party(visit.state),
+        visit.state.workspace.keys.suppression,
+        now=visit.state.clock(),
+    )
+
+
+PASSKEY_REFUSED = gettext_noop("This passkey was not accepted. Try again, or have a link mailed.")
+"""What is said of a passkey that was not accepted."""
+
+
+@ROUTES.post_route("/sign-in/passkey/options", None)
+def give_passkey_options(visit: VisitDep) -> Response:
+    """Tell the script what to ask the browser for."""
+    return answer_options(visit, TicketPurpose.passkey, ask_for_passkey(find_relying_party(visit.state)))
+
+
+@ROUTES.post_route("/sign-in/passkey", None)
+def sign_in_with_passkey(visit: VisitDep, form: OwnFormDep) -> Response:
+    """Sign in with a passkey."""
+    next_path = check_next_path(form.get("next"))
+    try:
+        with visit.state.write_session() as session:
+            member = check_passkey(visit, session, form.get("credential"))
+            secret = open_member_session(visit, session, member, SignInMethod.passkey)
+    except PasskeyError:
+        errors = [("", visit.translator.translate(PASSKEY_REFUSED))]
+        return render_sign_in(visit, status=422, errors=errors, next_path=next_path)
+    return welcome_member(visit, member, secret, next_path)
+
+
+def try_password(visit: Visit, email: str, password: str) -> Member | None:
+    """Return the member with a normalised address if ``password`` is theirs; None if it is not, if they have
+    none, and if there is nobody with the address, all in the same time.
+
+    Raises:
+        TooManyAttemptsError: it was not tried.
+    """
+    state = visit.state
+    with open_session(state.engine) as session:
+        limiter = make_limiter(visit, session, email)
+        try:
+            limiter.count_network()
+            limiter.count_password(email)
+        finally:
+            # A refused attempt counts, too.
+            session.commit()
+    with state.read_session() as session:
+        member = find_member_by_address(session, email)
+        stored = find_password(session, member.id) if member is not None else None
+    if not state.passwords.check(password, stored) or member is None or stored is None:
+        return None
+    hashed = state.passwords.hash(password) if is_outdated(stored) else ""
+    with state.write_session() as session:
+        make_limiter(visit, session, email).forget_passwords(email)
+        if hashed:
+            store_password(session, member.id, hashed, now=state.clock())
+    return member
+
+
+_BY_PASSWORD = "sign_in_password.html"  # noqa: S105 - a template
+_WRONG = gettext_noop(
+    "The address or the password is not right. If you have no password, or not any more, have a link mailed."
+)
+
+
+@ROUTES.get_route("/sign-in/password", None)
+def show_password_form(visit: VisitDep) -> Response:
+    """Ask for the address and the password."""
+    next_path = check_next_path(visit.request.query_params.get("next", ""))
+    return render_sign_in(visit, _BY_PASSWORD, next_path=next_path)
+
+
+@ROUTES.post_route("/sign-in/password", None)
+def sign_in_with_password(visit: VisitDep, form: OwnFormDep) -> Response:
+    """Sign in with a password."""
+    typed, next_path = form.get("email").strip(), check_next_path(form.get("next"))
+    try:
+        email = normalise_address(typed).email
+        member = try_password(visit, email, form.get("password"))
+    except AddressError:
+        return refuse_address(visit, _BY_PASSWORD, email=typed, next_path=next_path)
+    except TooManyAttemptsError as error:
+        return refuse_too_many(visit, _BY_PASSWORD, error, email=typed, next_path=next_path)
+    if member is None:
+        errors = [("password", visit.translator.translate(_WRONG))]
+        return render_sign_in(
+            visit, _BY_PASSWORD, status=422, errors=errors, email=typed, next_path=next_path
+        )
+    with visit.state.write_session() as session:
+        secret = open_member_session(visit, session, member, SignInMethod.password)
+    return welcome_member(visit, member, secret, next_path)
+
+
+_FIRST_TEMPLATE = "first_account.html"
+_NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
+
+
+@ROUTES.get_route("/first/{token}", None)
+def show_first_account(visit: VisitDep, token: str) -> Response:
+    """Ask for the name and the address of the first manager."""
+    with visit.state.read_session() as session:
+        lookup = find_link(session, token, browser_digest=find_browser_digest(visit), now=visit.state.clock())
+    if lookup.found is not None and lookup.found.member is not None:
+        return visit.redirect(f"/link/{token}")
+    if lookup.state is not LinkState.valid:
+        return visit.render("first_account_closed.html", status=410)
+    secret, _ = keep_browser_secret(visit)
+    response = visit.render(_FIRST_TEMPLATE, name="", email="", errors=[])
+    set_browser_cookie(response, visit.state, secret)
+    return response
+
+
+@ROUTES.post_route("/first/{token}", None)
+def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Response:
+    """Make the first account, and sign it in."""
+    name, typed = " ".join(form.get("name").split()), form.get("email").strip()
+    try:
+        email = normalise_address(typed).email
+    except AddressError:
+        return refuse_address(visit, _FIRST_TEMPLATE, name=name, email=typed)
+    if not name:
+        return _ask_for_name(visit, typed)
+    digest, now = find_browser_digest(visit), visit.state.clock()
+    with visit.state.write_session() as session:
+        link = use_link(session, token, browser_digest=digest, now=now) if digest else None
+        if link is not None:
+            member = create_first_member(session, link, email=email, name=name, now=now)
+            if link.member is None:
+                record_activity(session, Actor.from_member(member), Act.joined_team, now=now)
+            opened = open_member_session(visit, session, member, SignInMethod.link)
+            return welcome_member(visit, member, opened, "/")
+    return visit.render("first_account_closed.html", status=410)
+
+
+def _ask_for_name(visit: Visit, email: str) -> Response:
+    errors = [("name", visit.translator.translate(_NAME_MISSING))]
+    return visit.render(_FIRST_TEMPLATE, status=422, name="", email=email, errors=errors)
