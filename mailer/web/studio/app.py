@@ -51,6 +51,7 @@ from mailer.web.studio import (
     team,
 )
 from mailer.web.studio.approvals import approval_page, asked, review_pages, steps_page
+from mailer.web.studio.campaign_place import PreparationClosedError, show_closed
 from mailer.web.studio.campaigns import (
     campaign_list,
     campaign_page,
@@ -61,7 +62,6 @@ from mailer.web.studio.campaigns import (
     trial,
     versions,
 )
-from mailer.web.studio.campaigns.place import PreparationClosedError, show_closed
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import routes as editions
 from mailer.web.studio.editions.edition_page import finish_interrupted_moves

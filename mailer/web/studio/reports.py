@@ -25,7 +25,7 @@ from mailer.web.report_pages.campaign_page import CampaignPage, describe_campaig
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.section import Viewer
 from mailer.web.routing import GET, POST
-from mailer.web.studio.campaigns.place import CampaignNumber, read_campaign
+from mailer.web.studio.campaign_place import CampaignNumber, read_campaign
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.row_number import read_row_number

@@ -47,7 +47,7 @@ from mailer.web.mail_preview.shown_mail import (
 )
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.security import make_mail_policy
-from mailer.web.studio.campaigns.place import CampaignNumber
+from mailer.web.studio.campaign_place import CampaignNumber
 from mailer.web.studio.page import PageDep, StudioPage, Visit
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment

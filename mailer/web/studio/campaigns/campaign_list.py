@@ -32,7 +32,7 @@ from mailer.database.team_models import ActivityRecord
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep, read_number
-from mailer.web.studio.campaigns.place import name_campaign
+from mailer.web.studio.campaign_place import name_campaign
 from mailer.web.studio.campaigns.team_clock import (
     describe_hours,
     find_team_zone,

@@ -35,7 +35,7 @@ from mailer.i18n import gettext_noop
 from mailer.settings import Settings
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.campaigns.place import CampaignPage, CampaignPageDep, PreparedPage
+from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep, PreparedPage
 from mailer.web.studio.campaigns.team_clock import describe_hours, find_team_zone, find_zone, say_moment
 from mailer.web.studio.campaigns.versions import PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice

@@ -30,7 +30,7 @@ from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.campaigns.place import (
+from mailer.web.studio.campaign_place import (
     CampaignPage,
     CampaignPageDep,
     PreparationClosedError,

@@ -31,7 +31,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep, read_number
-from mailer.web.studio.campaigns.place import CampaignNumber, load_campaign, read_campaign
+from mailer.web.studio.campaign_place import CampaignNumber, load_campaign, read_campaign
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes

@@ -40,7 +40,7 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 from mailer.team.members import Permission, find_member
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.studio.campaigns.place import CampaignNumber, read_campaign
+from mailer.web.studio.campaign_place import CampaignNumber, read_campaign
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes

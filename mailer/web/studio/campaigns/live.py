@@ -31,7 +31,7 @@ from mailer.team.members import Permission
 from mailer.team.sessions import find_signed_in
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.server import find_stop_event
-from mailer.web.studio.campaigns.place import CampaignNumber, load_campaign, read_campaign
+from mailer.web.studio.campaign_place import CampaignNumber, load_campaign, read_campaign
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
