@@ -44,12 +44,7 @@ from mailer.web.mail_preview.shown_mail import (
     personalise_mail,
     tag_variant,
 )
-<<<<<<< HEAD
 from mailer.web.studio.campaign_place import PreparedPage, PreparedPageDep
-=======
-from mailer.web.plain_number import read_number
-from mailer.web.studio.campaign_place import PreparedPage, PreparedPageDep
->>>>>>> 6cbe0b96 (Share the campaign of a request between sections)
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
