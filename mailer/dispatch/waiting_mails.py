@@ -21,8 +21,9 @@ from mailer.dispatch.sending_settings import list_relays, load_signer, make_tran
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings, SmtpSettings
-from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing, send_messages
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.transport import send_messages
 from mailer.workspace import Workspace
 
 _FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})

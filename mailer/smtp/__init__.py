@@ -3,10 +3,9 @@
 It speaks SMTP (RFC 5321) with pipelining (RFC 2920), STARTTLS, authentication and DKIM, writes Maildir
 folders, and knows nothing of who sends with it::
 
+    from mailer.smtp.connection import SmtpOptions
     from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
-    from mailer.smtp.auth import SmtpOptions
-    from mailer.smtp.interfaces import send_messages
-    from mailer.smtp.transport import SmtpTransport
+    from mailer.smtp.transport import SmtpTransport, send_messages
 
     transport = SmtpTransport(SmtpOptions.from_url("smtp://127.0.0.1:2525"))
     payload = apply_dot_stuffing(b"Subject: Hello\\r\\n\\r\\nHello, Mei.\\r\\n")

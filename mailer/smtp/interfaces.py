@@ -4,12 +4,10 @@ A connection pulls. It takes the next message from its source, asks for permissi
 how it ended. So the next envelope can be on its way while the server still reads the message before.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple, Protocol
 
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
+from mailer.smtp.reply_classifier import Outcome
 
 
 class SmtpError(Exception):
@@ -120,68 +118,3 @@ def undo_dot_stuffing(payload: bytes) -> bytes:
     """Undo :func:`apply_dot_stuffing`, as a server does."""
     undoubled = payload.replace(b"\r\n..", b"\r\n.")
     return undoubled[1:] if undoubled.startswith(b"..") else undoubled
-
-
-_POLL_SECONDS = 1.0
-
-
-def send_messages(transport: Transport, messages: Iterable[OutgoingMessage]) -> dict[Hashable, Outcome]:
-    """Send ``messages`` over one connection; return how each ended, by its key, which must be unique.
-
-    A message that was not sent because the connection failed or was used up has the outcome of the
-    connection.
-    """
-    return asyncio.run(_send(transport, list(messages)))
-
-
-async def _send(transport: Transport, messages: list[OutgoingMessage]) -> dict[Hashable, Outcome]:
-    loop = asyncio.get_running_loop()
-    source = ListSource(messages)
-    try:
-        connection = await transport.connect(source)
-    except ConnectionFailedError as error:
-        return {message.key: error.outcome for message in messages}
-    connection.wake()
-    for finished, then in ((source.finished, connection.close), (source.is_closed, None)):
-        while not finished.is_set():
-            try:
-                async with asyncio.timeout(_POLL_SECONDS):
-                    await finished.wait()
-            except TimeoutError:
-                connection.check_timeout(loop.time())
-        if then is not None:
-            then()
-    return {message.key: source.outcomes.get(message.key, source.closing) for message in messages}
-
-
-class ListSource:
-    """Feeds a connection from a list.
-
-    ``finished`` is set when every message has an outcome or none can follow.
-    """
-
-    def __init__(self, messages: Iterable[OutgoingMessage]) -> None:
-        self._waiting = deque(messages)
-        self._unfinished = len(self._waiting)
-        self.outcomes: dict[Hashable, Outcome] = {}
-        self.closing = Outcome(Verdict.give_back, Stage.connect, text="the connection was closed")
-        self.finished = asyncio.Event()
-        self.is_closed = asyncio.Event()
-
-    def next_message(self) -> OutgoingMessage | None:
-        return self._waiting.popleft() if self._waiting else None
-
-    def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:  # noqa: ARG002
-        # The caller has decided to send; there is nothing to write down first.
-        asyncio.get_running_loop().call_soon(send_message, True)
-
-    def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
-        self.outcomes[message.key] = outcome
-        self._unfinished -= 1
-        if self._unfinished == 0:
-            self.finished.set()
-
-    def closed(self, outcome: Outcome | None) -> None:
-        self.closing = outcome or self.closing
-        self.finished.set()
-        self.is_closed.set()

@@ -26,7 +26,8 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.headers import plain_phrase
 from mailer.rendering.mail_merge import Reader
 from mailer.rendering.message import MessageBuilder
-from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing, send_messages
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
+from mailer.smtp.transport import send_messages
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.csv_format import COLUMNS, unescape_formula

@@ -6,10 +6,9 @@ from textwrap import dedent
 import pytest
 
 import mailer.smtp
-from mailer.smtp.auth import SmtpOptions
-from mailer.smtp.interfaces import send_messages
+from mailer.smtp.connection import SmtpOptions
 from mailer.smtp.reply_classifier import Verdict
-from mailer.smtp.transport import SmtpTransport
+from mailer.smtp.transport import SmtpTransport, send_messages
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import free_port
 from tests.smtp.fake_source import make_messages

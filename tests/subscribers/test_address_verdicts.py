@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing, send_messages
+from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.smtp.transport import send_messages
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 from tests.servers.scripted_smtp import EXTENSIONS, ScriptedServer
