@@ -96,18 +96,18 @@ class CountRequest:
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def count_segment(segment: str) -> CountRequest:
+def request_segment(segment: str) -> CountRequest:
     """Ask how many are in a segment, and for the ids of a few: ``{"on_list": 1204, "get_mail": 1180, "first":
     [3, 7]}``."""
     return CountRequest(kind=CountKind.segment, values=(segment,))
 
 
-def count_cross_table(segment: str) -> CountRequest:
+def request_cross_table(segment: str) -> CountRequest:
     """Ask for a segment by country and sector; :func:`~mailer.counts.counters.read_cross_table` reads it."""
     return CountRequest(kind=CountKind.cross_table, values=(segment,))
 
 
-def count_audience(edition: str, segment: str, *, again: bool = False) -> CountRequest:
+def request_audience(edition: str, segment: str, *, again: bool = False) -> CountRequest:
     """Ask how many would get an edition: ``{"audience": 1180, "left_out": {"unsubscribed": 24}}``.
 
     With ``again``, those who have the edition already get it once more.
@@ -115,7 +115,7 @@ def count_audience(edition: str, segment: str, *, again: bool = False) -> CountR
     return CountRequest(kind=CountKind.audience, values=(edition, segment, _FLAG if again else ""))
 
 
-def count_cohorts(edition: str, segment: str, *, again: bool = False) -> CountRequest:
+def request_cohorts(edition: str, segment: str, *, again: bool = False) -> CountRequest:
     """Ask for that audience in groups; :func:`~mailer.counts.counters.read_cohorts` reads them."""
     return CountRequest(kind=CountKind.cohorts, values=(edition, segment, _FLAG if again else ""))
 
@@ -129,7 +129,7 @@ def request_deliveries(campaign: int, state: str) -> CountRequest:
     return CountRequest(kind=CountKind.deliveries, values=(str(campaign), state))
 
 
-def count_difference(before: str, after: str) -> CountRequest:
+def request_difference(before: str, after: str) -> CountRequest:
     """Ask for the difference of two audiences, each a segment, ``campaign:7`` or ``edition:2021-1``.
 
     The answer is ``{"both": 9, "before": 10, "after": 12, "new": {"joined since": 3}, "gone": {"bounced":

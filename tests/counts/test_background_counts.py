@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from mailer.counts.background_counts import _MAX_WAITING, BackgroundCounts, StoredCount, store_count
-from mailer.counts.counters import COUNTERS, CountContext, CountedNumber, CountKind, count_segment
+from mailer.counts.counters import COUNTERS, CountContext, CountedNumber, CountKind, request_segment
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import add_consent_record
@@ -91,7 +91,7 @@ def name_of(context: CountContext) -> str:
 
 def finish(counts: BackgroundCounts, name: str) -> CountedNumber:
     """The number when it is no longer being counted."""
-    return counts.get(count_segment(name), patience=WAIT)
+    return counts.get(request_segment(name), patience=WAIT)
 
 
 def wait_until_idle(counts: BackgroundCounts) -> None:
@@ -135,7 +135,7 @@ def test_a_number_that_is_quick_is_in_the_same_answer(engine: Engine, opened_on_
 def test_a_number_that_takes_long_is_not_waited_for(opened: Open) -> None:
     with held() as (count, go, _):
         counts = opened(count)
-        first = counts.get(count_segment("a"), patience=0.001)
+        first = counts.get(request_segment("a"), patience=0.001)
         assert (first.value, first.counted_at, first.is_counting) == (None, None, True)
         go.set()
         assert finish(counts, "a").value == "a"
@@ -145,7 +145,7 @@ def test_what_many_ask_for_at_once_is_counted_once(opened: Open) -> None:
     with held() as (count, go, asked):
         counts = opened(count)
         for _ in range(5):
-            counts.get(count_segment("a"), patience=0)
+            counts.get(request_segment("a"), patience=0)
         go.set()
         assert finish(counts, "a").value == "a"
         assert finish(counts, "a").value == "a"
@@ -155,11 +155,11 @@ def test_what_many_ask_for_at_once_is_counted_once(opened: Open) -> None:
 def test_what_was_asked_for_last_is_counted_first(opened: Open) -> None:
     with held() as (count, go, asked):
         counts = opened(count)
-        counts.get(count_segment("first"), patience=0.001)
+        counts.get(request_segment("first"), patience=0.001)
         while not asked:
-            counts.get(count_segment("first"), patience=0.001)
+            counts.get(request_segment("first"), patience=0.001)
         for name in ("old", "new", "old", "newest"):
-            counts.get(count_segment(name), patience=0)
+            counts.get(request_segment(name), patience=0)
         go.set()
         wait_until_idle(counts)
     assert asked == ["first", "newest", "old", "new"]
@@ -169,8 +169,8 @@ def test_the_first_of_a_page_is_counted_first(opened: Open) -> None:
     with held() as (count, go, asked):
         counts = opened(count)
         while not asked:
-            counts.get(count_segment("before"), patience=0.001)
-        counts.get_all([count_segment(name) for name in ("top", "middle", "foot")], patience=0)
+            counts.get(request_segment("before"), patience=0.001)
+        counts.get_all([request_segment(name) for name in ("top", "middle", "foot")], patience=0)
         go.set()
         wait_until_idle(counts)
     assert asked == ["before", "top", "middle", "foot"]
@@ -180,8 +180,8 @@ def test_what_waits_is_bounded_and_the_oldest_gives_way(opened: Open) -> None:
     with held() as (count, _, asked):
         counts = opened(count)
         while not asked:
-            counts.get(count_segment("before"), patience=0.001)
-        requests = [count_segment(str(number)) for number in range(_MAX_WAITING + 1)]
+            counts.get(request_segment("before"), patience=0.001)
+        requests = [request_segment(str(number)) for number in range(_MAX_WAITING + 1)]
         for request in requests:
             counts.get(request, patience=0)
         assert len(counts._waiting) == _MAX_WAITING
@@ -211,7 +211,7 @@ def test_a_number_that_is_old_is_counted_again_and_shown_meanwhile(opened: Open,
         finish(counts, "all")
         go.clear()
         clock.now += timedelta(minutes=11)
-        late = counts.get(count_segment("all"), patience=0.001)
+        late = counts.get(request_segment("all"), patience=0.001)
         assert (late.value, late.counted_at, late.is_counting) == ("all", START, True)
         go.set()
         assert finish(counts, "all").counted_at == clock.now
@@ -231,12 +231,12 @@ def test_a_costly_number_is_not_counted_all_the_time(
     add_subscribers(sqlite_engine, ["a@example.org"])
     counts = opened(name_of)
     costly = StoredCount(value="kept", counted_at=START, stamp="another list", cost=60)
-    store_count(sqlite_engine, count_segment("all").digest(counts._basis), costly)
+    store_count(sqlite_engine, request_segment("all").digest(counts._basis), costly)
     clock.now += timedelta(minutes=29)
     kept = finish(counts, "all")
     assert (kept.value, kept.counted_at, kept.is_counting) == ("kept", START, False)
     clock.now += timedelta(minutes=2)
-    assert counts.get(count_segment("all"), patience=0.001).value == "kept"
+    assert counts.get(request_segment("all"), patience=0.001).value == "kept"
     wait_until_idle(counts)
     assert finish(counts, "all").value == "all"
 
@@ -248,7 +248,7 @@ def test_another_process_finds_what_was_counted(
     finish(counts, "all")
     counts.close()
     other = BackgroundCounts(engine, configured, lambda: START)
-    found = other.get(count_segment("all"), patience=0)
+    found = other.get(request_segment("all"), patience=0)
     assert (found.value, found.counted_at, found.is_counting) == ("all", START, False)
 
 
@@ -260,7 +260,7 @@ def test_other_settings_are_another_number(sqlite_engine: Engine, opened: Open, 
         lambda: START,
         counters={},
     )
-    assert other.get(count_segment("all"), patience=0).value is None
+    assert other.get(request_segment("all"), patience=0).value is None
 
 
 def test_an_error_says_why_and_holds_up_nobody(sqlite_engine: Engine, opened: Open, caplog: Any) -> None:
@@ -306,11 +306,11 @@ def test_closing_ends_a_statement_that_would_run_for_ever(engine: Engine, opened
         return context.session.connection().scalar(text(endless))
 
     counts = opened_on_each(count)
-    counts.get(count_segment("all"), patience=0)
+    counts.get(request_segment("all"), patience=0)
     assert begun.wait(WAIT)
     counts.close()
     assert not counts._thread.is_alive()
-    assert counts.get(count_segment("all"), patience=0).is_counting is False
+    assert counts.get(request_segment("all"), patience=0).is_counting is False
 
 
 def test_what_takes_too_long_is_given_up(engine: Engine, opened_on_each: Open) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from locales.countries import is_country
 from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.uses import make_lookups
-from mailer.counts.counters import count_cross_table, read_cross_table
+from mailer.counts.counters import read_cross_table, request_cross_table
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop
 from mailer.web.forms import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage, Visit
@@ -203,7 +203,7 @@ def _make_choices(named: Iterable[tuple[str, str]], chosen: Sequence[str]) -> tu
 def _list_countries(page: StudioPage, chosen: Sequence[str]) -> list[str]:
     """The codes that have a box: the organisation's own countries, those of most partners as far as they were
     counted, and the chosen ones."""
-    known = page.state.counts.get(count_cross_table(EVERYONE), patience=0)
+    known = page.state.counts.get(request_cross_table(EVERYONE), patience=0)
     counted = [code for code in read_cross_table(known.value).countries if code] if known.value else []
     codes = dict.fromkeys((*page.settings.countries, *counted))
     shown = [*list(codes)[:_MOST_COUNTRIES], *chosen]

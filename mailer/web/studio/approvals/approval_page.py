@@ -37,7 +37,7 @@ from mailer.campaigns.approvals.rounds import (
 from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
-from mailer.counts.counters import CountedNumber, count_audience, count_difference
+from mailer.counts.counters import CountedNumber, request_audience, request_difference
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError, MailerError
@@ -203,7 +203,7 @@ def _count_audience(page: StudioPage, asked: Round) -> CountedNumber | None:
     asked."""
     if not page.may(Permission.see_partners):
         return None
-    request = count_audience(asked.edition, asked.options.segment, again=asked.options.again)
+    request = request_audience(asked.edition, asked.options.segment, again=asked.options.again)
     return page.state.counts.get(request)
 
 
@@ -217,7 +217,7 @@ def _count_difference(page: StudioPage, asked: Round, connection: Connection) ->
     )
     if last is None or not page.may(Permission.see_partners):
         return None
-    return page.state.counts.get(count_difference(f"campaign:{last}", asked.options.segment))
+    return page.state.counts.get(request_difference(f"campaign:{last}", asked.options.segment))
 
 
 def _list_steps(page: StudioPage, connection: Connection, asked: Round | None) -> tuple[WantedStep, ...]:

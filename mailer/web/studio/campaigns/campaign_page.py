@@ -27,7 +27,7 @@ from mailer.campaigns.preparation.checklist import (
     make_checklist,
 )
 from mailer.campaigns.uses import SavedMeaning, compare_saved_segment
-from mailer.counts.counters import CountedNumber, count_audience, count_difference, request_deliveries
+from mailer.counts.counters import CountedNumber, request_audience, request_deliveries, request_difference
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState, SentTest
 from mailer.database.team_models import ActivityRecord
@@ -263,9 +263,9 @@ def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> CampaignFacts:
     approval = _find_approval_status(page, mail)
     audience, difference = None, None
     if decided.segment is not None and not fault:
-        asked = [count_audience(edition, decided.segment, again=decided.again)]
+        asked = [request_audience(edition, decided.segment, again=decided.again)]
         if last is not None:
-            asked.append(count_difference(f"campaign:{last.number}", decided.segment))
+            asked.append(request_difference(f"campaign:{last.number}", decided.segment))
         audience, difference = [*page.state.counts.get_all(asked), None][:2]
     facts = ChecklistFacts(
         errors=mail.errors,

@@ -24,7 +24,7 @@ from mailer.campaigns.preparation.preparation_store import (
 )
 from mailer.campaigns.schedule import ScheduleError, StartTimeFault, parse_start_time
 from mailer.campaigns.uses import find_segment_name, make_lookups
-from mailer.counts.counters import count_audience
+from mailer.counts.counters import request_audience
 from mailer.database.engine import read_clock
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
@@ -231,7 +231,7 @@ def _render_segment(
     query, number = _understand(page, written), None
     # A part of the page whose filters are wrong has no number: that of the line would be another one.
     if query.segment is not None and not (written.errors and page.is_fragment):
-        asked = count_audience(page.campaign.edition, query.segment.text, again=again)
+        asked = request_audience(page.campaign.edition, query.segment.text, again=again)
         number = page.state.counts.get(asked)
     return page.render(
         "segment_words.html" if page.is_fragment else "campaign_segment.html",

@@ -25,7 +25,7 @@ from mailer.campaigns.mail_to_test_readers import (
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
 from mailer.campaigns.recipients import Cohort, group_cohorts
-from mailer.counts.counters import CountedNumber, count_cohorts, read_cohorts
+from mailer.counts.counters import CountedNumber, read_cohorts, request_cohorts
 from mailer.database.models import SentTest
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
@@ -144,7 +144,7 @@ def look_at_mail(page: PreparedPage, *, compiles: bool = True) -> PreparedMail:
         return PreparedMail(compiled=None, cohorts=None, gone=True)
     cohorts = None
     if decided.segment is not None:
-        cohorts = page.state.counts.get(count_cohorts(edition, decided.segment, again=decided.again))
+        cohorts = page.state.counts.get(request_cohorts(edition, decided.segment, again=decided.again))
     if compiled is None or not compiled.mails:
         return PreparedMail(compiled=compiled, cohorts=cohorts)
     is_known = cohorts is not None and cohorts.value is not None

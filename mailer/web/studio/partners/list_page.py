@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.subscriber_history import list_sent_campaigns
-from mailer.counts.counters import count_segment
+from mailer.counts.counters import request_segment
 from mailer.team.members import Permission
 from mailer.web.forms import list_sectors
 from mailer.web.routing import GET
@@ -111,7 +111,7 @@ def _has_nobody(session: Session) -> bool:
 
 def _render(page: StudioPage, asked: _Asked, found: ListPage | None, *, is_empty: bool) -> Response:
     is_counted = not asked.faults and not asked.search
-    number = count_segment(asked.query.text.strip() or EVERYONE)
+    number = request_segment(asked.query.text.strip() or EVERYONE)
     rows = [] if found is None else [_describe_row(page, row) for row in found.rows]
     return page.render(
         "partners.html",

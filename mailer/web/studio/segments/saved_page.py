@@ -20,7 +20,7 @@ from mailer.campaigns.uses import (
     refuse_if_named_in_drafts,
     rename_in_drafts,
 )
-from mailer.counts.counters import CountedNumber, count_segment
+from mailer.counts.counters import CountedNumber, request_segment
 from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
@@ -305,7 +305,7 @@ def _make_rows(
     uses = find_segment_uses(session.connection(), page.settings, shown, saved)
     queries = {one.name: read_query(page, session, one.text) for one in shown}
     understood = [one for one in shown if queries[one.name].segment is not None]
-    numbers = page.state.counts.get_all([count_segment(one.text.strip()) for one in understood])
+    numbers = page.state.counts.get_all([request_segment(one.text.strip()) for one in understood])
     by_name = dict(zip((one.name for one in understood), numbers, strict=True))
     return [
         SegmentRow(

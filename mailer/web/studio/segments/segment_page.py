@@ -14,11 +14,11 @@ from starlette.responses import Response
 from mailer.counts.counters import (
     CountedNumber,
     CountKind,
-    count_cross_table,
-    count_difference,
-    count_segment,
     read_cross_table,
     read_request,
+    request_cross_table,
+    request_difference,
+    request_segment,
 )
 from mailer.database.models import Campaign, Correction
 from mailer.i18n import gettext_noop
@@ -231,8 +231,8 @@ def find_numbers(page: StudioPage, session: Session, query: SegmentQuery, compar
     editions = list_sent_editions(session)
     known = {edition.value for edition in editions}
     chosen = compared if compared in known else (editions[0].value if editions else "")
-    requests = [count_segment(text), count_cross_table(text)]
-    requests += [count_difference(chosen, text)] if chosen else []
+    requests = [request_segment(text), request_cross_table(text)]
+    requests += [request_difference(chosen, text)] if chosen else []
     size, table, *others = page.state.counts.get_all(requests)
     difference = others[0] if others else None
     slug = chosen.removeprefix(_EDITION)
@@ -396,7 +396,7 @@ def show_words(page: PageDep, request: Request) -> Response:
             return _go_to_query(page, "/segments/query", written.text, dict(given))
         query = read_query(page, session, written.text[:_MOST_LETTERS])
         is_understood = query.segment is not None and not written.errors
-        asked = count_segment(query.text.strip() or EVERYONE)
+        asked = request_segment(query.text.strip() or EVERYONE)
         return page.render(
             "segment_words.html",
             query=query,

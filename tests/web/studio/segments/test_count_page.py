@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.counts.counters import count_audience, count_segment
+from mailer.counts.counters import request_audience, request_segment
 from mailer.database.team_models import Role
 from tests.factories.deliveries import add_subscribers
 from tests.web.studio.house import House, open_house
@@ -36,23 +36,23 @@ def ask_until_counted(house: House, path: str) -> str:
 
 
 def test_a_number_comes_with_its_time(house: House) -> None:
-    said = ask_until_counted(house, count_segment("country:MN").path)
+    said = ask_until_counted(house, request_segment("country:MN").path)
     assert re.fullmatch(r"1,204 partners at \d+ \w+ \d{4}, \d\d:\d\d UTC", said)
 
 
 def test_an_audience_is_who_would_get_the_edition(house: House) -> None:
-    assert ask_until_counted(house, count_audience("2026-1", "all").path).startswith("1,204 partners at")
+    assert ask_until_counted(house, request_audience("2026-1", "all").path).startswith("1,204 partners at")
 
 
 def test_without_script_the_number_is_a_page(house: House) -> None:
-    ask_until_counted(house, count_segment("country:MN").path)
-    page = read(house, count_segment("country:MN").path)
+    ask_until_counted(house, request_segment("country:MN").path)
+    page = read(house, request_segment("country:MN").path)
     assert "1,204 partners at" in page
     assert "country:MN" in page
 
 
 def test_a_segment_that_makes_no_sense_says_so_and_is_not_asked_for_again(house: House) -> None:
-    assert "There is no key" in ask_until_counted(house, count_segment("contry:MN").path)
+    assert "There is no key" in ask_until_counted(house, request_segment("contry:MN").path)
 
 
 def test_tables_are_not_shown_alone(house: House) -> None:
@@ -61,4 +61,4 @@ def test_tables_are_not_shown_alone(house: House) -> None:
 
 def test_looking_writes_nothing_that_anybody_did(house: House) -> None:
     with house.unchanged("a look at a number"):
-        ask_until_counted(house, count_segment("country:CN").path)
+        ask_until_counted(house, request_segment("country:CN").path)
