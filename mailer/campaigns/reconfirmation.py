@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup, escape
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, insert, or_, select, update
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, update
+from sqlmodel import Session, col, select
 
 from editions.model import Edition, EditionText, ReadMore, Story, StoryKind, StoryText
 from editions.reader import Inspection
@@ -22,7 +22,7 @@ from editions.source.schema import EditionHeader
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
 from mailer.checks.runner import SourceLines
-from mailer.database.engine import Clock, read_clock
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage
 from mailer.database.launch_models import RECONFIRMATION_PREFIX, Reconfirmation
 from mailer.database.models import Campaign, Delivery, DeliveryState
@@ -34,8 +34,15 @@ from subscribers.consent.status_changes import change_status, lock_subscriber
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from subscribers.segments.segment import Segment
 
-STORY = "reconfirmation"
-"""The slug of its only story."""
+_SHORTEST = timedelta(days=7)
+"""People are on leave: nobody is paused who had less time to answer."""
+
+_LONGEST = timedelta(days=365)
+_USUAL = timedelta(days=30)
+_CHUNK = 500
+_METHOD = "reconfirmation"
+_OWN_METHODS = ("page", "html", "one-click", "mail")
+"""How readers change something themselves; anything of it is a sign of life."""
 
 _SUBJECT = gettext_noop("Do you still want our newsletter?")
 _PREHEADER = gettext_noop("Tell us if you would like to keep it. Without an answer, we pause it.")
@@ -53,7 +60,274 @@ _PARAGRAPHS = (
 _BUTTON = gettext_noop("Yes, keep sending it to me")
 
 
-def make_letter(settings: Settings, *, name: str, today: date, last_day: date, folder: Path) -> Edition:
+class ReconfirmationError(MailerError):
+    """The re-confirmation cannot be made in this way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconfirmationPlan:
+    """A re-confirmation, worked out in advance: its ``plan`` as a campaign, and until when people may answer.
+
+    ``is_known`` says that it was begun before, and goes on.
+    """
+
+    plan: Plan
+    answer_by: datetime
+    is_known: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconfirmationStanding:
+    """The standing of a re-confirmation, in numbers of readers.
+
+    ``asked`` are those whose letter was handed over. ``stay`` have said yes or changed their choices,
+    ``left`` have unsubscribed or get no more mail, ``replied`` have written back and wait for a person,
+    ``paused`` were paused when the time was over, and ``waiting`` have not answered.
+    """
+
+    record: Reconfirmation
+    asked: int
+    stay: int
+    left: int
+    replied: int
+    paused: int
+    waiting: int
+
+    def as_dict(self) -> dict[str, Any]:
+        record = self.record
+        closed = record.closed_at.isoformat() if record.closed_at else None
+        return {
+            **{"id": record.id, "name": record.name, "segment": record.segment, "asked_by": record.asked_by},
+            **{"asked_at": record.created_at.isoformat(), "answer_by": record.answer_by.isoformat()},
+            **{"closed_at": closed, "asked": self.asked, "stay": self.stay, "left": self.left},
+            **{"replied": self.replied, "paused": self.paused, "waiting": self.waiting},
+        }
+
+
+def plan_reconfirmation(
+    workspace: Workspace, engine: Engine, segment: Segment, *, until: datetime | None, now: datetime
+) -> ReconfirmationPlan:
+    """Plan asking the readers of ``segment``; ``until`` is when the time for an answer ends, 30 days from
+    ``now`` by default. One of the same segment that is not closed goes on, with its own time.
+
+    Raises:
+        ReconfirmationError: there is too little or too much time, or another time than that it has.
+    """
+    with open_session(engine, read_only=True) as session:
+        known = _find_open(session, segment.text)
+        name = known.name if known else _name_next(session)
+    if known and until is not None and until.astimezone(UTC).date() != known.answer_by.date():
+        raise ReconfirmationError(
+            f"Readers of this segment were asked until {known.answer_by:%Y-%m-%d}, and their letter says so. "
+            "Leave out --until to go on with it."
+        )
+    answer_by = known.answer_by if known else until or now + _USUAL
+    if not known and not _SHORTEST <= answer_by - now <= _LONGEST:
+        raise ReconfirmationError(
+            f"{answer_by:%Y-%m-%d} gives readers too {'little' if answer_by - now < _SHORTEST else 'much'} "
+            f"time to answer. Choose a day {_SHORTEST.days} to {_LONGEST.days} days from now."
+        )
+    check = _make_check(workspace, name, today=known.created_at if known else now, answer_by=answer_by)
+    plan = make_plan(workspace, engine, name, segment, check=check, now=now)
+    return ReconfirmationPlan(plan=plan, answer_by=answer_by, is_known=known is not None)
+
+
+def store_reconfirmation(engine: Engine, planned: ReconfirmationPlan, *, by: str, now: datetime) -> None:
+    """Store what was planned, before its campaign is launched; nothing if it is stored already.
+
+    Raises:
+        ReconfirmationError: another one was stored at the same moment.
+    """
+    plan = planned.plan
+    if planned.is_known:
+        return
+    with Session(engine) as session:
+        if _find_open(session, plan.segment.text) or _name_next(session) != plan.edition:
+            raise ReconfirmationError(
+                "Another re-confirmation began at the same moment, and nothing was sent of this one. Run the "
+                "command again."
+            )
+        session.add(
+            Reconfirmation(
+                name=plan.edition,
+                segment=plan.segment.text,
+                asked_by=by[:200],
+                created_at=now,
+                answer_by=planned.answer_by.astimezone(UTC),
+            )
+        )
+        session.commit()
+
+
+def close_due_reconfirmations(engine: Engine, *, clock: Clock = read_clock) -> dict[str, int]:
+    """Close every re-confirmation whose time is over; return how many readers each paused, by its name.
+
+    Paused are active readers whose letter was handed over at least seven days before, and who have neither
+    done anything on their page nor written back since. A few hundred at a time are one transaction, so a
+    process that is killed leaves nothing half done, and the next one goes on.
+    """
+    with engine.connect().execution_options(read_only=True) as connection:
+        now = clock(connection)
+        due = select(col(Reconfirmation.name)).where(
+            col(Reconfirmation.closed_at).is_(None), col(Reconfirmation.answer_by) <= now
+        )
+        names = list(connection.scalars(due.order_by(col(Reconfirmation.id))))
+    return {name: _close(engine, name, now) for name in names}
+
+
+def list_standings(session: Session) -> list[ReconfirmationStanding]:
+    """Return every re-confirmation whose letter was sent, newest first."""
+    records = session.exec(select(Reconfirmation).order_by(col(Reconfirmation.id).desc())).all()
+    return [standing for record in records if (standing := _count(session, record)).asked]
+
+
+def _close(engine: Engine, name: str, now: datetime) -> int:
+    paused = 0
+    while True:
+        with Session(engine) as session:
+            silent = _find_silent(session, name, now)
+            paused += sum(_pause(session, number, name, asked_at, now) for number, asked_at in silent)
+            if len(silent) < _CHUNK:
+                record = (col(Reconfirmation.name) == name, col(Reconfirmation.closed_at).is_(None))
+                session.exec(update(Reconfirmation).where(*record).values(closed_at=now))
+            session.commit()
+        if len(silent) < _CHUNK:
+            return paused
+
+
+def _find_silent(
+    session: Session, name: str, now: datetime, *further: ColumnElement[bool]
+) -> list[tuple[int, datetime]]:
+    """Return the next readers who were asked in time and have not answered, with when their letter was
+    sent."""
+    launched = col(Campaign.launched_at)
+    statement = (
+        select(col(Subscriber.id), col(Delivery.updated_at))
+        .select_from(Delivery)
+        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(
+            _was_asked(name),
+            col(Delivery.updated_at) <= now - _SHORTEST,
+            col(Subscriber.status) == Status.active,
+            ~_has_answered(launched),
+            ~_has_replied(launched),
+            *further,
+        )
+        .order_by(col(Subscriber.id))
+        .limit(_CHUNK)
+    )
+    return [(number, asked_at) for number, asked_at in session.connection().execute(statement) if number]
+
+
+def _pause(session: Session, subscriber_id: int, name: str, asked_at: datetime, now: datetime) -> bool:
+    subscriber = lock_subscriber(session, subscriber_id)
+    # They may have answered since we looked; now that the row is locked, nothing else can happen.
+    if not _find_silent(session, name, now, col(Subscriber.id) == subscriber_id):
+        return False
+    change_status(
+        session,
+        subscriber,
+        Status.paused,
+        event=ConsentEvent.paused,
+        method=_METHOD,
+        source=name,
+        now=now,
+        evidence=f"asked on {asked_at:%Y-%m-%d} whether they still want the newsletter; no answer by "
+        f"{now:%Y-%m-%d}",
+    )
+    return True
+
+
+def _count(session: Session, record: Reconfirmation) -> ReconfirmationStanding:
+    launched = col(Campaign.launched_at)
+    is_gone = col(Subscriber.status).not_in((Status.active, Status.paused))
+    paused_by_us = exists().where(
+        col(ConsentRecord.subscriber_id) == col(Subscriber.id),
+        col(ConsentRecord.event) == ConsentEvent.paused,
+        col(ConsentRecord.source) == record.name,
+    )
+    kinds = {
+        "left": is_gone,
+        "paused": and_(~is_gone, paused_by_us),
+        "stay": and_(~is_gone, ~paused_by_us, _has_answered(launched)),
+        "replied": and_(~is_gone, ~paused_by_us, ~_has_answered(launched), _has_replied(launched)),
+    }
+    people = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(_was_asked(record.name))
+    )
+    asked = session.exec(people).one()
+    counts = {name: session.exec(people.where(kind)).one() for name, kind in kinds.items()}
+    return ReconfirmationStanding(record=record, asked=asked, waiting=asked - sum(counts.values()), **counts)
+
+
+def _has_answered(launched_at: Any) -> ColumnElement[bool]:
+    """Return the condition on ``Subscriber`` that they have done something themselves since
+    ``launched_at``."""
+    return exists().where(
+        col(ConsentRecord.subscriber_id) == col(Subscriber.id),
+        col(ConsentRecord.at) >= launched_at,
+        or_(
+            col(ConsentRecord.method).in_(_OWN_METHODS),
+            col(ConsentRecord.event) == ConsentEvent.reconfirmed,
+        ),
+    )
+
+
+def _has_replied(launched_at: Any) -> ColumnElement[bool]:
+    """Return the condition on ``Subscriber`` that they have written back since ``launched_at``."""
+    return exists().where(
+        col(FeedbackEvent.subscriber_id) == col(Subscriber.id),
+        col(FeedbackMessage.id) == col(FeedbackEvent.message_id),
+        col(FeedbackMessage.kind) == FeedbackKind.reply,
+        col(FeedbackEvent.at) >= launched_at,
+    )
+
+
+def _was_asked(name: str) -> ColumnElement[bool]:
+    """Return the condition on ``Delivery`` and ``Campaign``, joined, that the letter ``name`` was handed
+    over."""
+    return and_(col(Campaign.edition) == name, col(Delivery.state) == DeliveryState.sent)
+
+
+def _find_open(session: Session, segment: str) -> Reconfirmation | None:
+    """Return the newest re-confirmation of ``segment`` that is not closed."""
+    statement = select(Reconfirmation).where(
+        col(Reconfirmation.segment) == segment, col(Reconfirmation.closed_at).is_(None)
+    )
+    return session.exec(statement.order_by(col(Reconfirmation.id).desc()).limit(1)).first()
+
+
+def _name_next(session: Session) -> str:
+    last = session.exec(select(func.max(col(Reconfirmation.id)))).one()
+    return f"{RECONFIRMATION_PREFIX}{(last or 0) + 1}"
+
+
+def _make_check(
+    workspace: Workspace, name: str, *, today: datetime, answer_by: datetime
+) -> Callable[..., PreflightReport]:
+    letter = _make_letter(
+        workspace.settings,
+        name=name,
+        today=today.date(),
+        last_day=answer_by.date(),
+        folder=workspace.root / name,
+    )
+    inspection = Inspection(edition=letter, problems=())
+
+    def check(**options: Any) -> PreflightReport:
+        source = SourceLines(letter.folder)
+        report = check_inspection(workspace, name, inspection, source=source, **options)
+        return replace(report, launch_problems=find_sender_problems(workspace))
+
+    return check
+
+
+def _make_letter(settings: Settings, *, name: str, today: date, last_day: date, folder: Path) -> Edition:
     """Return the letter as the edition ``name``, for answers until ``last_day``; its own language is the
     sender's, if we know it, or else English. ``folder`` is only a name for what has no files."""
     own = match_language([settings.sender.language]) or SOURCE_LANGUAGE
@@ -61,7 +335,7 @@ def make_letter(settings: Settings, *, name: str, today: date, last_day: date, f
     translators = {tag: load_translator(tag) for tag in languages}
     texts = {tag: _write_edition_text(settings, translators[tag]) for tag in languages}
     story = Story(
-        slug=STORY,
+        slug=_METHOD,
         source="letter",
         kind=StoryKind.feature,
         sector=None,
@@ -122,313 +396,3 @@ def _write_story_text(settings: Settings, translator: Translator, last_day: date
         button=ReadMore(what=translator.translate(_BUTTON), url=f"{settings.web.base_url}/link"),
         leads_to_preferences=True,
     )
-
-
-_OWN_METHODS = ("page", "html", "one-click", "mail")
-"""How readers change something themselves; anything of it is a sign of life."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconfirmationRecord:
-    """One re-confirmation: its number, its name among campaigns, whom it asks, and until when."""
-
-    id: int
-    name: str
-    segment: str
-    asked_by: str
-    created_at: datetime
-    answer_by: datetime
-    closed_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconfirmationStanding:
-    """The standing of a re-confirmation, in numbers of readers.
-
-    ``asked`` are those whose letter was handed over. ``stay`` have said yes or changed their choices,
-    ``left`` have unsubscribed or get no more mail, ``replied`` have written back and wait for a person,
-    ``paused`` were paused when the time was over, and ``waiting`` have not answered.
-    """
-
-    record: ReconfirmationRecord
-    asked: int
-    stay: int
-    left: int
-    replied: int
-    paused: int
-    waiting: int
-
-    def as_dict(self) -> dict[str, Any]:
-        record = self.record
-        closed = record.closed_at.isoformat() if record.closed_at else None
-        return {
-            **{"id": record.id, "name": record.name, "segment": record.segment, "asked_by": record.asked_by},
-            **{"asked_at": record.created_at.isoformat(), "answer_by": record.answer_by.isoformat()},
-            **{"closed_at": closed, "asked": self.asked, "stay": self.stay, "left": self.left},
-            **{"replied": self.replied, "paused": self.paused, "waiting": self.waiting},
-        }
-
-
-def find_open(connection: Connection, segment: str) -> ReconfirmationRecord | None:
-    """Return the re-confirmation of ``segment`` that is not closed, the newest; None if there is none."""
-    table = Reconfirmation.__table__  # type: ignore[attr-defined]
-    statement = select(table).where(
-        col(Reconfirmation.segment) == segment, col(Reconfirmation.closed_at).is_(None)
-    )
-    row = connection.execute(statement.order_by(col(Reconfirmation.id).desc()).limit(1)).first()
-    return None if row is None else ReconfirmationRecord(**row._asdict())
-
-
-def name_next(connection: Connection) -> str:
-    """Return the name of the next re-confirmation."""
-    last = connection.execute(select(func.max(col(Reconfirmation.id)))).scalar()
-    return f"{RECONFIRMATION_PREFIX}{(last or 0) + 1}"
-
-
-def store(
-    connection: Connection, *, name: str, segment: str, by: str, now: datetime, until: datetime
-) -> None:
-    """Store a new re-confirmation. It asks nobody before its campaign is launched."""
-    connection.execute(
-        insert(Reconfirmation).values(
-            **{"name": name, "segment": segment, "asked_by": by[:200]},
-            **{"created_at": now, "answer_by": until.astimezone(UTC)},
-        )
-    )
-
-
-def list_standings(connection: Connection) -> list[ReconfirmationStanding]:
-    """Every re-confirmation whose letter was sent, newest first."""
-    table = Reconfirmation.__table__  # type: ignore[attr-defined]
-    rows = connection.execute(select(table).order_by(col(Reconfirmation.id).desc()))
-    records = [ReconfirmationRecord(**row._asdict()) for row in rows]
-    return [standing for record in records if (standing := _count(connection, record)).asked]
-
-
-def has_answered(launched_at: Any) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they have done something themselves since
-    ``launched_at``."""
-    return exists().where(
-        col(ConsentRecord.subscriber_id) == col(Subscriber.id),
-        col(ConsentRecord.at) >= launched_at,
-        or_(
-            col(ConsentRecord.method).in_(_OWN_METHODS),
-            col(ConsentRecord.event) == ConsentEvent.reconfirmed,
-        ),
-    )
-
-
-def has_replied(launched_at: Any) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they have written back since ``launched_at``."""
-    return exists().where(
-        col(FeedbackEvent.subscriber_id) == col(Subscriber.id),
-        col(FeedbackMessage.id) == col(FeedbackEvent.message_id),
-        col(FeedbackMessage.kind) == FeedbackKind.reply,
-        col(FeedbackEvent.at) >= launched_at,
-    )
-
-
-def was_asked(name: str) -> ColumnElement[bool]:
-    """Return the condition on ``Delivery`` and ``Campaign``, joined, that the letter ``name`` was handed
-    over."""
-    return and_(col(Campaign.edition) == name, col(Delivery.state) == DeliveryState.sent)
-
-
-def _count(connection: Connection, record: ReconfirmationRecord) -> ReconfirmationStanding:
-    launched = col(Campaign.launched_at)
-    is_gone = col(Subscriber.status).not_in((Status.active, Status.paused))
-    paused_by_us = exists().where(
-        col(ConsentRecord.subscriber_id) == col(Subscriber.id),
-        col(ConsentRecord.event) == ConsentEvent.paused,
-        col(ConsentRecord.source) == record.name,
-    )
-    kinds = {
-        "left": is_gone,
-        "paused": and_(~is_gone, paused_by_us),
-        "stay": and_(~is_gone, ~paused_by_us, has_answered(launched)),
-        "replied": and_(~is_gone, ~paused_by_us, ~has_answered(launched), has_replied(launched)),
-    }
-    people = (
-        select(func.count())
-        .select_from(Delivery)
-        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
-        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(was_asked(record.name))
-    )
-    asked = connection.execute(people).scalar_one()
-    counts = {name: connection.execute(people.where(kind)).scalar_one() for name, kind in kinds.items()}
-    return ReconfirmationStanding(record=record, asked=asked, waiting=asked - sum(counts.values()), **counts)
-
-
-SHORTEST = timedelta(days=7)
-"""People are on leave: nobody is paused who had less time to answer."""
-
-LONGEST = timedelta(days=365)
-_USUAL = timedelta(days=30)
-
-
-class ReconfirmationError(MailerError):
-    """The re-confirmation cannot be made in this way."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconfirmationPlan:
-    """A re-confirmation, worked out in advance: its ``plan`` as a campaign, and until when people may answer.
-
-    ``is_known`` says that it was begun before, and goes on.
-    """
-
-    plan: Plan
-    answer_by: datetime
-    is_known: bool
-
-
-def plan_reconfirmation(
-    workspace: Workspace, engine: Engine, segment: Segment, *, until: datetime | None, now: datetime
-) -> ReconfirmationPlan:
-    """Plan asking the readers of ``segment``; ``until`` is when the time for an answer ends, 30 days from
-    ``now`` by default. One of the same segment that is not closed goes on, with its own time.
-
-    Raises:
-        ReconfirmationError: there is too little or too much time, or another time than that it has.
-    """
-    with engine.connect().execution_options(read_only=True) as connection:
-        known = find_open(connection, segment.text)
-        name = known.name if known else name_next(connection)
-    if known and until is not None and until.astimezone(UTC).date() != known.answer_by.date():
-        raise ReconfirmationError(
-            f"Readers of this segment were asked until {known.answer_by:%Y-%m-%d}, and their letter says so. "
-            "Leave out --until to go on with it."
-        )
-    answer_by = known.answer_by if known else until or now + _USUAL
-    if not known and not SHORTEST <= answer_by - now <= LONGEST:
-        raise ReconfirmationError(
-            f"{answer_by:%Y-%m-%d} gives readers too {'little' if answer_by - now < SHORTEST else 'much'} "
-            f"time to answer. Choose a day {SHORTEST.days} to {LONGEST.days} days from now."
-        )
-    check = _make_check(workspace, name, today=known.created_at if known else now, answer_by=answer_by)
-    plan = make_plan(workspace, engine, name, segment, check=check, now=now)
-    return ReconfirmationPlan(plan=plan, answer_by=answer_by, is_known=known is not None)
-
-
-def store_reconfirmation(engine: Engine, planned: ReconfirmationPlan, *, by: str, now: datetime) -> None:
-    """Store what was planned, before its campaign is launched; nothing if it is stored already.
-
-    Raises:
-        ReconfirmationError: another one was stored at the same moment.
-    """
-    plan = planned.plan
-    if planned.is_known:
-        return
-    with engine.begin() as connection:
-        if find_open(connection, plan.segment.text) or name_next(connection) != plan.edition:
-            raise ReconfirmationError(
-                "Another re-confirmation began at the same moment, and nothing was sent of this one. Run the "
-                "command again."
-            )
-        store(
-            connection,
-            name=plan.edition,
-            segment=plan.segment.text,
-            by=by,
-            now=now,
-            until=planned.answer_by,
-        )
-
-
-def _make_check(
-    workspace: Workspace, name: str, *, today: datetime, answer_by: datetime
-) -> Callable[..., PreflightReport]:
-    letter = make_letter(
-        workspace.settings,
-        name=name,
-        today=today.date(),
-        last_day=answer_by.date(),
-        folder=workspace.root / name,
-    )
-    inspection = Inspection(edition=letter, problems=())
-
-    def check(**options: Any) -> PreflightReport:
-        source = SourceLines(letter.folder)
-        report = check_inspection(workspace, name, inspection, source=source, **options)
-        return replace(report, launch_problems=find_sender_problems(workspace))
-
-    return check
-
-
-_CHUNK = 500
-_METHOD = "reconfirmation"
-
-
-def close_due_reconfirmations(engine: Engine, *, clock: Clock = read_clock) -> dict[str, int]:
-    """Close every re-confirmation whose time is over; return how many readers each paused, by its name.
-
-    Paused are active readers whose letter was handed over at least seven days before, and who have neither
-    done anything on their page nor written back since. A few hundred at a time are one transaction, so a
-    process that is killed leaves nothing half done, and the next one goes on.
-    """
-    with engine.connect().execution_options(read_only=True) as connection:
-        now = clock(connection)
-        due = select(col(Reconfirmation.name)).where(
-            col(Reconfirmation.closed_at).is_(None), col(Reconfirmation.answer_by) <= now
-        )
-        names = list(connection.scalars(due.order_by(col(Reconfirmation.id))))
-    return {name: _close(engine, name, now) for name in names}
-
-
-def _close(engine: Engine, name: str, now: datetime) -> int:
-    paused = 0
-    while True:
-        with Session(engine) as session:
-            silent = _find_silent(session, name, now)
-            paused += sum(_pause(session, number, name, asked_at, now) for number, asked_at in silent)
-            if len(silent) < _CHUNK:
-                record = (col(Reconfirmation.name) == name, col(Reconfirmation.closed_at).is_(None))
-                session.exec(update(Reconfirmation).where(*record).values(closed_at=now))
-            session.commit()
-        if len(silent) < _CHUNK:
-            return paused
-
-
-def _find_silent(
-    session: Session, name: str, now: datetime, *further: ColumnElement[bool]
-) -> list[tuple[int, datetime]]:
-    """Return the next readers who were asked in time and have not answered, with when their letter was
-    sent."""
-    launched = col(Campaign.launched_at)
-    statement = (
-        select(col(Subscriber.id), col(Delivery.updated_at))
-        .select_from(Delivery)
-        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
-        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(
-            was_asked(name),
-            col(Delivery.updated_at) <= now - SHORTEST,
-            col(Subscriber.status) == Status.active,
-            ~has_answered(launched),
-            ~has_replied(launched),
-            *further,
-        )
-        .order_by(col(Subscriber.id))
-        .limit(_CHUNK)
-    )
-    return [(number, asked_at) for number, asked_at in session.connection().execute(statement) if number]
-
-
-def _pause(session: Session, subscriber_id: int, name: str, asked_at: datetime, now: datetime) -> bool:
-    subscriber = lock_subscriber(session, subscriber_id)
-    # They may have answered since we looked; now that the row is locked, nothing else can happen.
-    if not _find_silent(session, name, now, col(Subscriber.id) == subscriber_id):
-        return False
-    change_status(
-        session,
-        subscriber,
-        Status.paused,
-        event=ConsentEvent.paused,
-        method=_METHOD,
-        source=name,
-        now=now,
-        evidence=f"asked on {asked_at:%Y-%m-%d} whether they still want the newsletter; no answer by "
-        f"{now:%Y-%m-%d}",
-    )
-    return True

@@ -104,8 +104,8 @@ def read_records(engine: Engine, address: str) -> list[ConsentRecord]:
 
 
 def stand(engine: Engine) -> ReconfirmationStanding:
-    with engine.connect() as connection:
-        (standing,) = list_standings(connection)
+    with Session(engine) as session:
+        (standing,) = list_standings(session)
     return standing
 
 

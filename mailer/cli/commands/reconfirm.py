@@ -115,7 +115,7 @@ def reconfirmations(context: CliContext, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        found = list_standings(session.connection())
+        found = list_standings(session)
     if as_json:
         emit_json([standing.as_dict() for standing in found])
         return
