@@ -12,9 +12,10 @@ from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
 from mailer.oauth.provider import OAuthError, ProviderUnavailableError
-from mailer.oauth.sign_in import MAIN, find_relay_oauth, make_relay_sign_in
-from mailer.settings import RelaySettings, Settings, SmtpSettings
-from mailer.smtp.auth import Credentials, SmtpOptions, TokenFile, TokenSource, read_first_line
+from mailer.oauth.sign_in import find_relay_oauth, make_relay_sign_in
+from mailer.settings import MAIN_RELAY, RelaySettings, Settings, SmtpSettings
+from mailer.smtp.auth import Credentials, TokenFile, TokenSource, read_first_line
+from mailer.smtp.connection import SmtpOptions
 from mailer.smtp.dkim import DkimSigner, SigningKey, load_ed25519_key, load_rsa_key
 from mailer.smtp.interfaces import ConnectionFailedError, DkimKeyError, Transport
 from mailer.smtp.maildir import MaildirTransport
@@ -86,9 +87,6 @@ def _fail(
     )
 
 
-DEFAULT_NAME = MAIN
-"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
-
 _OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
 
 
@@ -99,7 +97,7 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
         ConfigurationError: two have the same name, or one of several is a folder.
     """
     if not smtp.relays:
-        return (RelaySettings(name=DEFAULT_NAME, url=smtp.url),)
+        return (RelaySettings(name=MAIN_RELAY, url=smtp.url),)
     names = [relay.name for relay in smtp.relays]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
@@ -138,7 +136,7 @@ def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettin
     return smtp.model_copy(update={"url": relay.url, "relays": (), **own})
 
 
-def make_transport(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NAME) -> Transport:
+def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> Transport:
     """Return the transport for ``settings.url``; relative paths are under ``root``. Nothing is connected yet.
 
     ``name`` is the relay's, whose sign-in is used if it has one.
@@ -164,7 +162,7 @@ def make_transport(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NA
     )
 
 
-def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = DEFAULT_NAME) -> SmtpOptions:
+def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> SmtpOptions:
     """Return the options for ``settings``; relative paths are under ``root``. ``name`` is the relay's.
 
     Raises:

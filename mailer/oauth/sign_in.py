@@ -8,10 +8,7 @@ from urllib.parse import unquote, urlsplit
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.provider import Protocol, Provider, find_provider
-from mailer.settings import OAuthSettings, RelaySettings, Settings, SmtpSettings
-
-MAIN = "main"
-"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
+from mailer.settings import MAIN_RELAY, OAuthSettings, RelaySettings, Settings, SmtpSettings
 
 FEEDBACK = "feedback"
 """The name of the mailbox of ``[feedback] imap``."""
@@ -123,7 +120,7 @@ def make_mailbox_sign_in(settings: Settings) -> SignIn | None:
 
 def _walk_sign_ins(settings: Settings) -> Iterator[SignIn]:
     smtp = settings.smtp
-    for relay in smtp.relays or (RelaySettings(name=MAIN, url=smtp.url),):
+    for relay in smtp.relays or (RelaySettings(name=MAIN_RELAY, url=smtp.url),):
         oauth = find_relay_oauth(smtp, relay)
         if oauth is not None:
             yield make_relay_sign_in(relay.name, relay.url, oauth)

@@ -19,7 +19,14 @@ from mailer.settings.mailer_toml import (
 )
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings, SingleLineText
-from mailer.settings.smtp import DkimSettings, RelaySettings, SenderSettings, SmtpSettings, WarmUpSettings
+from mailer.settings.smtp import (
+    MAIN_RELAY,
+    DkimSettings,
+    RelaySettings,
+    SenderSettings,
+    SmtpSettings,
+    WarmUpSettings,
+)
 from mailer.settings.web import (
     LOOPBACK_HOSTS,
     ConsentSettings,
@@ -32,6 +39,7 @@ from mailer.settings.web import (
 
 __all__ = [
     "LOOPBACK_HOSTS",
+    "MAIN_RELAY",
     "SETTINGS_FILE",
     "ApprovalStepSettings",
     "CampaignSettings",

@@ -83,6 +83,10 @@ class WarmUpSettings(Section):
     growth: float = Field(default=1.5, ge=1, description="The factor by which the number grows each day.")
 
 
+MAIN_RELAY = "main"
+"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
+
+
 class RelaySettings(Section):
     """One of several mail relays. A key that is left out has its value from ``[smtp]``."""
 

@@ -5,9 +5,7 @@ from typing import Any
 from mailer.settings.changes.settings_file import SettingsFile
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.changes.toml_writer import TomlValue
-
-MAIN = "main"
-"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
+from mailer.settings.smtp import MAIN_RELAY
 
 _SMTP: TomlPath = ("smtp",)
 _LIST: TomlPath = ("smtp", "relays")
@@ -21,7 +19,7 @@ def find_relay_path(file: SettingsFile, name: str) -> TomlPath | None:
     """Where the file has the relay ``name``: ``("smtp",)`` for the one in ``[smtp]``; None if nowhere."""
     listed = _list_names(file)
     if not listed:
-        return _SMTP if name == MAIN else None
+        return _SMTP if name == MAIN_RELAY else None
     return (*_LIST, listed.index(name)) if name in listed else None
 
 
@@ -40,7 +38,7 @@ def add_relay(file: SettingsFile, name: str, url: str) -> tuple[RelayChanges, di
         own = {key: smtp[key] for key in _OWN if key in smtp}
         if "url" in own:
             changes |= {(*_SMTP, key): None for key in own}
-            changes[(*_LIST, 0)] = {"name": MAIN, **own}
+            changes[(*_LIST, 0)] = {"name": MAIN_RELAY, **own}
             number = 1
     # Behind the others, so that the list begins with what was there.
     changes[(*_LIST, number)] = {"name": name, "url": url}

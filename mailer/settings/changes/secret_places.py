@@ -6,11 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.settings.changes.relay_changes import MAIN
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.mailer_toml import Settings
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.smtp import RelaySettings, SmtpSettings
+from mailer.settings.smtp import MAIN_RELAY, RelaySettings, SmtpSettings
 
 
 class SecretUse(StrEnum):
@@ -66,7 +65,7 @@ def _list_relays(settings: Settings) -> Iterator[SecretPlace]:
     relays: list[tuple[TomlPath, str, str, RelaySettings | SmtpSettings]] = [
         ((*shared, "relays", number), one.name, one.url, one) for number, one in enumerate(smtp.relays)
     ]
-    for path, name, url, holder in relays or [(shared, MAIN, smtp.url, smtp)]:
+    for path, name, url, holder in relays or [(shared, MAIN_RELAY, smtp.url, smtp)]:
         if holder.oauth is None and urlsplit(url).username:
             yield SecretPlace(
                 name=f"relay-{name}",
