@@ -145,7 +145,7 @@ class DeliveryQueue:
         self._waiting: dict[int, tuple[Claim, asyncio.TimerHandle]] = {}
         self._limit = _MIN_CLAIM
         self._claimed_at = float("-inf")
-        self.on_ready: Callable[[], None] | None = None
+        self.on_ready: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         """Return how many deliveries are ready to be sent."""
@@ -211,8 +211,7 @@ class DeliveryQueue:
     def _make_ready(self, claim: Claim) -> None:
         del self._waiting[id(claim)]
         self._ready.append(claim)
-        if self.on_ready is not None:
-            self.on_ready()
+        self.on_ready()
 
 
 def _describe_error(error: Exception) -> str:

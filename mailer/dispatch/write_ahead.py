@@ -44,8 +44,8 @@ class WriteAhead:
     event loop.
 
     ``find_stories`` says which stories the message of a claim contains, encoded for the ledger; None if they
-    are the same for all readers. ``on_stop`` is called when the campaign was paused (``is_stopped``) or the
-    ledger cannot be written (``failure``), ``on_refused`` when the ledger did not take something as ours,
+    are the same for all readers. ``on_stop`` is called when this run paused the campaign or the ledger cannot
+    be written (``failure``), ``on_refused`` when the ledger did not take something as ours,
     which may mean that we were taken for dead.
     """
 
@@ -69,10 +69,8 @@ class WriteAhead:
         # Where other dispatchers took us for dead, we may have claimed again what we are still sending.
         self._in_flight: dict[int, Claim] = {}
         self._is_commit_scheduled = False
-        self.on_stop: Callable[[], None] = _ignore
-        self.on_refused: Callable[[], None] = _ignore
-        self.is_stopped = False
-        """Whether the campaign was paused by this run."""
+        self.on_stop: Callable[[], None] = lambda: None
+        self.on_refused: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
         """Why nothing more can be recorded, if so. What is not on record stays as the ledger last had it."""
 
@@ -185,7 +183,6 @@ class WriteAhead:
 
     def _stop(self, reason: str) -> None:
         self._event_log.campaign_paused(self._ledger.campaign_id, reason)
-        self.is_stopped = True
         self.on_stop()
 
 
@@ -194,7 +191,3 @@ class _Start(NamedTuple):
 
     claim: Claim
     send_message: Callable[[bool], None]
-
-
-def _ignore() -> None:
-    """Do nothing: nobody listens yet."""
