@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
 from mailer.database.models import Campaign, Delivery, QueuedTransactionalMail, SentTest
-from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_deliveries
+from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_merged_deliveries
 from subscribers.consent.merge import MergeDetail, MergePlan, merge_subscribers, plan_merge
 from subscribers.consent.status_changes import ConsentContext
 from subscribers.consent.suppression import SuppressionKey
@@ -107,7 +107,7 @@ def preview_merge(
 ) -> SubscriberMerge:
     """Return what :func:`apply_merge` would do. Writes nothing. Raises as it does."""
     people = plan_merge(session, keep, other, key=key, take=take)
-    waiting = plan_deliveries(session.connection(), people.kept.id, people.other.id)
+    waiting = plan_merged_deliveries(session.connection(), people.kept.id, people.other.id)
     return SubscriberMerge(people=people, deliveries=waiting)
 
 

@@ -25,7 +25,7 @@ from mailer.dispatch.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.rate_limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
 from mailer.dispatch.relays import Relay, Relays
-from mailer.dispatch.safeguards import CircuitBreaker, mark_dead_addresses
+from mailer.dispatch.safeguards import FIRST_MESSAGES, CircuitBreaker, mark_dead_addresses
 from mailer.dispatch.scheduler import SendingWindows, SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
 from mailer.dispatch.write_ahead import WriteAhead
@@ -51,9 +51,6 @@ def check_usable(settings: Settings) -> None:
     check_domain_rates(settings.domain_rates)
     make_provider_limits(settings)
 
-
-_FIRST_MESSAGES = 200
-"""How many messages decide whether a list is good."""
 
 _POLL_SECONDS = 0.05
 _STATE_SECONDS = 0.5
@@ -256,13 +253,13 @@ class _Run:
         out = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.rejected, DeliveryState.in_doubt])
         first = select(col(Delivery.id), col(Delivery.state), col(Delivery.code), col(Delivery.reason))
         with self._reading() as connection:
-            rows = connection.execute(first.where(ours, out).limit(_FIRST_MESSAGES)).all()
+            rows = connection.execute(first.where(ours, out).limit(FIRST_MESSAGES)).all()
         dead = [
             number or 0
             for number, state, code, reason in rows
             if state is DeliveryState.rejected and is_dead_address(code, reason)
         ]
-        return CircuitBreaker(share, first=_FIRST_MESSAGES, handed_over=len(rows), dead=dead)
+        return CircuitBreaker(share, first=FIRST_MESSAGES, handed_over=len(rows), dead=dead)
 
     def _make_scheduler(self) -> SendScheduler:
         windows = SendingWindows(self.settings)

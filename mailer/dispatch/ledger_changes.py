@@ -1,8 +1,8 @@
 """Changes of the ledger outside a run: doubts that are settled, subscribers who are erased or merged.
 
-Besides :mod:`mailer.dispatch.ledger`, this is the only module that changes deliveries, by the same
-conditional updates. ``doubted`` stays true, so it can still be told what was once in doubt, and ``reason``
-says what resolved it.
+The updates are conditional, as those of a run are in :mod:`mailer.dispatch.ledger` and
+:mod:`mailer.dispatch.batch_writer`. ``doubted`` stays true, so it can still be told what was once in doubt,
+and ``reason`` says what resolved it.
 
 A live dispatcher soon resolves the deliveries it holds by itself. So a person, and a relay's log that a
 person reads, decide only about deliveries that no live dispatcher holds. A subscriber who uses the link in
@@ -56,6 +56,11 @@ class InDoubtDelivery:
     subscriber_id: int
     email: str
     since: datetime
+
+
+def name_consent_source(campaign_id: int) -> str:
+    """Return the source of a consent record that comes from a campaign."""
+    return f"campaign {campaign_id}"
 
 
 def mark_sent_by_evidence(
@@ -169,7 +174,7 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
     connection.execute(update(Delivery).where(theirs).values(reason="", stories=None, updated_at=now))
 
 
-REASON = "merged"
+_MERGED = "merged"
 """The reason of a delivery that is not sent because its reader has the edition by another address."""
 
 _WAITING = (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)
@@ -208,7 +213,7 @@ class MergedDeliveries:
     dropped: tuple[int, ...] = ()
 
 
-def plan_deliveries(connection: Connection, kept_id: int, merged_id: int) -> MergedDeliveries:
+def plan_merged_deliveries(connection: Connection, kept_id: int, merged_id: int) -> MergedDeliveries:
     """Return what :func:`merge_deliveries` would do. Writes nothing."""
     rows = _read_rows(connection, (kept_id, merged_id))
     theirs = [row for row in rows if row.subscriber_id == merged_id]
@@ -235,7 +240,7 @@ def merge_deliveries(connection: Connection, kept_id: int, merged_id: int, now: 
     theirs = col(Delivery.subscriber_id).in_((kept_id, merged_id))
     # Locked in one order before they are read, so that none is claimed or sent in between.
     connection.execute(select(col(Delivery.id)).where(theirs).order_by(col(Delivery.id)).with_for_update())
-    plan = plan_deliveries(connection, kept_id, merged_id)
+    plan = plan_merged_deliveries(connection, kept_id, merged_id)
     touched = (*plan.moved, *plan.dropped)
     _take_back(connection, touched, now)
     connection.execute(
@@ -248,7 +253,7 @@ def merge_deliveries(connection: Connection, kept_id: int, merged_id: int, now: 
             [DeliveryState.queued],
             DeliveryState.suppressed,
             col(Delivery.id).in_(plan.dropped),
-            reason=REASON,
+            reason=_MERGED,
             updated_at=now,
         )
     )

@@ -20,6 +20,7 @@ from locales.phrase import gettext_noop
 from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries import Counts, count_deliveries, is_in_state
+from mailer.dispatch.ledger_changes import name_consent_source
 from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import (
     Outcome,
@@ -35,6 +36,15 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Subscriber
 
 _HALT_AT_REJECTED = 0.1
+
+FIRST_MESSAGES: Final = 200
+"""The number of messages after which the circuit breaker judges the share of dead addresses."""
+
+_WINDOW_SIZE = 25
+_TRIP_THRESHOLD = 20
+
+MAX_UNJUDGED: Final = _TRIP_THRESHOLD - 1
+"""As many dead addresses of a small campaign are believed, as long as they are not more than half of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +161,6 @@ def _describe_counts(counts: Counts) -> str:
     return ", ".join(words % {"number": f"{number:,}"} for words, number in told)
 
 
-_WINDOW_SIZE = 25
-_TRIP_THRESHOLD = 20
-_FIRST_MESSAGES = 200
 # Failures with the same key are alike: it is our fault, or (any other key) the address is dead, in these
 # words.
 _SENDER_FAULT: Final = "ours"
@@ -180,9 +187,9 @@ class CircuitBreaker:
 
     def __init__(
         self,
-        halt_at_rejected: float = 0.1,
+        halt_at_rejected: float = _HALT_AT_REJECTED,
         *,
-        first: int = _FIRST_MESSAGES,
+        first: int = FIRST_MESSAGES,
         handed_over: int = 0,
         dead: Collection[int] = (),
     ) -> None:
@@ -270,14 +277,10 @@ def _classify_failure(outcome: Outcome, attempts: int) -> str:
 
 _VARIABLE_PARTS = re.compile(r"\S*[@\d]\S*")
 
-METHOD: Final = "sending"
+DEAD_ADDRESS_METHOD: Final = "sending"
 """The method given in the consent record."""
 
-_CODES: Final = (550, 551, 553)
-_BREAKER_SAMPLE: Final = 200
-"""From this many readers on, the circuit breaker has judged the share of dead addresses."""
-_MAX_UNJUDGED: Final = 19
-"""One less than the number of similar refusals that trip the circuit breaker."""
+_DEAD_CODES: Final = (550, 551, 553)
 _BATCH_SIZE: Final = 50
 
 
@@ -291,11 +294,6 @@ class _DeadRefusal(NamedTuple):
     words: str
     at: datetime
     is_gone: bool
-
-
-def name_campaign(campaign_id: int) -> str:
-    """Return the source for a consent record."""
-    return f"campaign {campaign_id}"
 
 
 def mark_dead_addresses(
@@ -346,8 +344,8 @@ def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: 
     dead = list(_find_dead(connection, campaign_id))
     handed_over = counts.sent + counts.rejected + counts.in_doubt
     at_first = sum(refusal.attempts <= 1 for refusal in dead)
-    allowed = max(halt_at_rejected * handed_over, min(_MAX_UNJUDGED, handed_over // 2))
-    is_plausible = handed_over >= _BREAKER_SAMPLE or at_first <= allowed
+    allowed = max(halt_at_rejected * handed_over, min(MAX_UNJUDGED, handed_over // 2))
+    is_plausible = handed_over >= FIRST_MESSAGES or at_first <= allowed
     return [refusal for refusal in dead if not refusal.is_gone and (is_plausible or refusal.attempts > 1)]
 
 
@@ -360,7 +358,7 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_DeadRefusa
         select(*columns)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(col(Delivery.campaign_id) == campaign_id, is_in_state(DeliveryState.rejected))
-        .where(col(Delivery.code).in_(_CODES))
+        .where(col(Delivery.code).in_(_DEAD_CODES))
         .order_by(col(Delivery.subscriber_id))
     )
     found = (_DeadRefusal(*row) for row in connection.execute(statement))
@@ -399,8 +397,8 @@ def _mark(
                 refusal.subscriber_id,
                 refused_at=refusal.at,
                 key=key,
-                method=METHOD,
-                source=name_campaign(campaign_id),
+                method=DEAD_ADDRESS_METHOD,
+                source=name_consent_source(campaign_id),
                 # Not the server's words, because they quote the address.
                 evidence=f"{refusal.code} {find_enhanced_code(refusal.code, refusal.words)}".strip(),
                 now=now,

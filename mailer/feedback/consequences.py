@@ -26,7 +26,8 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
 )
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.ledger_changes import mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import mark_sent_by_evidence, name_consent_source
+from mailer.dispatch.safeguards import MAX_UNJUDGED
 from mailer.feedback.identification import FoundReader, ReaderMatch
 from mailer.reasons.reason import Reason
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider
@@ -133,10 +134,6 @@ COMPLAINT_METHOD: Final = "complaint"
 _SHARE_OF_LIMIT: Final = 1.5
 """How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
 addresses."""
-
-_MAX_UNJUDGED: Final = 19
-"""As many dead addresses of a small campaign are believed, as with refusals
-(:mod:`mailer.dispatch.safeguards`), as long as they are not more than half of it."""
 
 _EVIDENCE_WORDS: Final = {
     FeedbackKind.bounce: "a bounce of it",
@@ -364,7 +361,7 @@ def _is_plausible(case: FeedbackCase, person: FoundReader) -> bool:
     campaign = case.session.get(Campaign, person.campaign_id)
     audience = campaign.audience if campaign else 0
     share = _SHARE_OF_LIMIT * case.workspace.settings.campaigns.halt_at_rejected
-    allowed = max(share * audience, min(_MAX_UNJUDGED, audience // 2), 1)
+    allowed = max(share * audience, min(MAX_UNJUDGED, audience // 2), 1)
     others = select(func.count(func.distinct(col(FeedbackEvent.subscriber_id)))).where(
         col(FeedbackEvent.campaign_id) == person.campaign_id,
         col(FeedbackEvent.subscriber_id) != person.subscriber_id,
@@ -395,4 +392,4 @@ def _describe_judge(case: FeedbackCase) -> str:
 
 
 def _name_source(person: FoundReader) -> str:
-    return "" if person.campaign_id is None else f"campaign {person.campaign_id}"
+    return "" if person.campaign_id is None else name_consent_source(person.campaign_id)

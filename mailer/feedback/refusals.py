@@ -23,7 +23,8 @@ from mailer.database.feedback_models import (
     FeedbackState,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.safeguards import METHOD, is_dead_refusal, name_campaign
+from mailer.dispatch.ledger_changes import name_consent_source
+from mailer.dispatch.safeguards import DEAD_ADDRESS_METHOD, is_dead_refusal
 from mailer.feedback.consequences import CaseOutcome, FeedbackCase, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import FoundReader, ReaderMatch
@@ -248,8 +249,8 @@ def _concerns_us(finding: ReaderMatch) -> bool:
 def _list_buried(session: Session, campaign_id: int) -> set[int]:
     statement = select(ConsentRecord.subscriber_id).where(
         col(ConsentRecord.event) == ConsentEvent.bounced,
-        col(ConsentRecord.method) == METHOD,
-        col(ConsentRecord.source) == name_campaign(campaign_id),
+        col(ConsentRecord.method) == DEAD_ADDRESS_METHOD,
+        col(ConsentRecord.source) == name_consent_source(campaign_id),
     )
     return set(session.exec(statement))
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from mailer.database.engine import open_session, read_clock
 from mailer.database.models import Campaign, CampaignContent
-from mailer.dispatch.ledger_changes import mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import mark_sent_by_evidence, name_consent_source
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import GONE_STATUSES
@@ -62,7 +62,7 @@ class LinkedSubscriber:
     @property
     def source(self) -> str:
         """Where the link came from, for consent records."""
-        return f"campaign {self.campaign_id}"
+        return name_consent_source(self.campaign_id)
 
     def summarise(self) -> SubscriptionSummary:
         """Summarise the subscription as it is in this session."""

@@ -9,7 +9,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
-from mailer.dispatch.ledger_changes import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
+from mailer.dispatch.ledger_changes import (
+    RETURN_EVIDENCE,
+    UNSUBSCRIBE_EVIDENCE,
+    mark_sent_by_evidence,
+    name_consent_source,
+)
 from mailer.i18n import gettext_noop
 from mailer.selfservice.subscription import (
     SubscriptionSummary,
@@ -127,7 +132,7 @@ def _unsubscribe(
     session: Session, payload: TokenPayload, *, method: str, evidence: str, now: datetime
 ) -> bool:
     """Unsubscribe without a page of ours, and so without its words; return whether anything changed."""
-    source = f"campaign {payload.campaign_id}" if payload.campaign_id else ""
+    source = name_consent_source(payload.campaign_id) if payload.campaign_id else ""
     try:
         change = unsubscribe(
             session, payload.subscriber_id, method=method, source=source, now=now, evidence=evidence

@@ -16,7 +16,7 @@ from sqlmodel import col
 from mailer.campaigns.report.disclosure import Cell, Figure, choose_hidden_cells, hide_groups
 from mailer.database.models import Campaign
 from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
-from mailer.dispatch.safeguards import name_campaign
+from mailer.dispatch.ledger_changes import name_consent_source
 from subscribers.models import ConsentEvent, ConsentRecord
 
 
@@ -212,7 +212,7 @@ def read_choices(connection: Connection, campaign_id: int) -> ChangedChoices:
         select(*record)
         .join(Campaign, col(Campaign.id) == campaign_id)
         .where(
-            col(ConsentRecord.source) == name_campaign(campaign_id),
+            col(ConsentRecord.source) == name_consent_source(campaign_id),
             col(ConsentRecord.event).in_((ConsentEvent.updated, *_STATUS_CHOICES)),
             col(ConsentRecord.at) >= col(Campaign.launched_at),
         )

@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, select
-from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.campaigns.delivery_history import RECEIVED_STATES
 from mailer.campaigns.report.disclosure import Figure, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.safeguards import name_campaign
+from mailer.dispatch.ledger_changes import name_consent_source
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
@@ -53,7 +52,7 @@ def count_departures(connection: Connection, campaign_id: int) -> Departures:
 def select_departed(campaign_id: int) -> Select[int, int, int]:
     """Return the statement that selects who has left since the campaign was launched: the ``subscriber_id``
     of each, and 1 or 0 for whether they ``complained`` and whether they left through this mail (``here``)."""
-    here = col(ConsentRecord.source) == name_campaign(campaign_id)
+    here = col(ConsentRecord.source) == name_consent_source(campaign_id)
     spam = col(ConsentRecord.event) == ConsentEvent.complained
     return (
         select(
@@ -102,7 +101,7 @@ def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[L
     name = func.lower(func.trim(col(Subscriber.organisation)))
     spelling = func.min(func.trim(col(Subscriber.organisation)))
     here = (
-        select_columns(name.label("name"), func.count().label("readers"), spelling.label("spelling"))
+        select(name.label("name"), func.count().label("readers"), spelling.label("spelling"))
         .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
         .where(
             col(Delivery.campaign_id) == campaign_id,
@@ -114,9 +113,9 @@ def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[L
         .group_by(name)
         .cte("gone")
     )
-    still_read = select_columns(name).where(name != "", col(Subscriber.status).in_(_READERS))
+    still_read = select(name).where(name != "", col(Subscriber.status).in_(_READERS))
     lost = (
-        select_columns(here.c.spelling, here.c.readers)
+        select(here.c.spelling, here.c.readers)
         .where(here.c.name.not_in(still_read))
         .order_by(here.c.name)
         .limit(_MAX_ORGANISATIONS)

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
-from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from mailer.campaigns.doubt_resolution import DECISIONS, RELAY_LOG
@@ -44,7 +43,7 @@ class InDoubtReader:
 def list_in_doubt(connection: Connection, campaign_id: int) -> tuple[int, ...]:
     """Return the numbers of the first 1,000 deliveries in doubt, in the order of the ledger."""
     statement = (
-        select_columns(col(Delivery.id))
+        select(col(Delivery.id))
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
         .order_by(col(Delivery.id))
         .limit(_MAX_IN_DOUBT)
@@ -58,7 +57,7 @@ def read_in_doubt(
     """Return the readers of those ``deliveries`` that still are in doubt, by name."""
     columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
     statement = (
-        select_columns(*columns)
+        select(*columns)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(col(Delivery.id).in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt)
         .order_by(col(Delivery.id))

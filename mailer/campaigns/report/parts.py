@@ -39,7 +39,8 @@ from mailer.database.feedback_models import FeedbackEvent
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, Click, ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries
-from mailer.dispatch.safeguards import METHOD, name_campaign
+from mailer.dispatch.ledger_changes import name_consent_source
+from mailer.dispatch.safeguards import DEAD_ADDRESS_METHOD
 from mailer.workspace import Workspace
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
@@ -245,7 +246,10 @@ def _count_bounced(connection: Connection, campaign_id: int) -> int:
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
     marked = (
         col(ConsentRecord.event) == ConsentEvent.bounced,
-        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
+        *(
+            col(ConsentRecord.method) == DEAD_ADDRESS_METHOD,
+            col(ConsentRecord.source) == name_consent_source(campaign_id),
+        ),
     )
     refused = select(col(Delivery.subscriber_id)).where(*ours)
     counted = select(func.count(col(ConsentRecord.subscriber_id).distinct()))
