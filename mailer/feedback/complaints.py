@@ -1,7 +1,7 @@
 """Complaints: a provider says that a reader reported a message as spam (RFC 5965, XARF, Microsoft's form).
 
-We ask for ARF, but a provider may know only this form. Versions 1 to 3 keep the message that was reported in
-``Samples``, version 4 in ``evidence``.
+We ask for ARF (RFC 5965), but a provider may know only XARF. Its versions 1 to 3 keep the message that was
+reported in ``Samples``, version 4 in ``evidence``.
 """
 
 import binascii
@@ -21,56 +21,6 @@ _JSON_TYPES = frozenset({"application/json", "application/xarf+json", "text/json
 _MESSAGE_TYPES = ("message/rfc822", "text/rfc822", "message/global")
 _ADDRESS_FIELDS = ("SmtpRcptToAddress", "smtp_to", "recipient")
 _SPAM_TYPES = frozenset({"spam", "bulk_messaging", "bulk-messaging", "complaint"})
-
-
-def _find_xarf(message: MimePart) -> Mapping[str, object] | None:
-    """Find a report of spam in ``message``; None if it has none, or one of something else."""
-    for part in message.walk():
-        if part.content_type in _JSON_TYPES and (fields := _read_object(part.text)):
-            report = fields.get("Report")
-            body = report if isinstance(report, dict) else fields
-            if _is_xarf(fields) and _read_text(body, ("ReportType", "type")).lower() in _SPAM_TYPES:
-                return body
-    return None
-
-
-def _is_xarf(fields: Mapping[str, object]) -> bool:
-    return "xarf_version" in fields or ("Version" in fields and isinstance(fields.get("Report"), dict))
-
-
-def _read_object(text: str) -> Mapping[str, object] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _read_text(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
-    return next((str(value) for name in names if isinstance(value := fields.get(name), str)), "")
-
-
-def _list_samples(body: Mapping[str, object]) -> Iterator[MimePart]:
-    for name in ("Samples", "evidence"):
-        entries = body.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            if not isinstance(entry, dict):
-                continue
-            kind = _read_text(entry, ("ContentType", "content_type")).lower()
-            payload = _read_text(entry, ("Payload", "payload"))
-            if kind.startswith(_MESSAGE_TYPES) and payload:
-                # Version 4 always encodes; earlier ones say so.
-                is_encoded = name == "evidence" or entry.get("Base64Encoded") is True
-                yield parse_message(_decode(payload) if is_encoded else payload.encode("utf-8", "replace"))
-
-
-def _decode(payload: str) -> bytes:
-    try:
-        return b64decode(payload)
-    except (binascii.Error, ValueError):
-        return payload.encode("utf-8", "replace")
-
-
 _REPORT_TYPES = frozenset({"message/feedback-report", "text/feedback-report"})
 # RFC 5965, section 7.3, and RFC 6591. What a report without a type says is taken for the worst.
 _REASONS: dict[str, Reason | None] = {
@@ -164,6 +114,54 @@ def _read_xarf_complaint(message: MimePart) -> Complaint | None:
         original=describe_original(sample),
         text=message.readable_text.strip(),
     )
+
+
+def _find_xarf(message: MimePart) -> Mapping[str, object] | None:
+    """Find a report of spam in ``message``; None if it has none, or one of something else."""
+    for part in message.walk():
+        if part.content_type in _JSON_TYPES and (fields := _read_object(part.text)):
+            report = fields.get("Report")
+            body = report if isinstance(report, dict) else fields
+            if _is_xarf(fields) and _read_text(body, ("ReportType", "type")).lower() in _SPAM_TYPES:
+                return body
+    return None
+
+
+def _is_xarf(fields: Mapping[str, object]) -> bool:
+    return "xarf_version" in fields or ("Version" in fields and isinstance(fields.get("Report"), dict))
+
+
+def _read_object(text: str) -> Mapping[str, object] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _read_text(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
+    return next((str(value) for name in names if isinstance(value := fields.get(name), str)), "")
+
+
+def _list_samples(body: Mapping[str, object]) -> Iterator[MimePart]:
+    for name in ("Samples", "evidence"):
+        entries = body.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict):
+                continue
+            kind = _read_text(entry, ("ContentType", "content_type")).lower()
+            payload = _read_text(entry, ("Payload", "payload"))
+            if kind.startswith(_MESSAGE_TYPES) and payload:
+                # Version 4 always encodes; earlier ones say so.
+                is_encoded = name == "evidence" or entry.get("Base64Encoded") is True
+                yield parse_message(_decode(payload) if is_encoded else payload.encode("utf-8", "replace"))
+
+
+def _decode(payload: str) -> bytes:
+    try:
+        return b64decode(payload)
+    except (binascii.Error, ValueError):
+        return payload.encode("utf-8", "replace")
 
 
 def _read_amazon_complaint(message: MimePart) -> Complaint | None:

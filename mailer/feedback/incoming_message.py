@@ -45,15 +45,6 @@ class AggregateReport:
     sources: tuple[ReportedSource, ...]
 
 
-def concerns_domain(report: AggregateReport, domain: str) -> bool:
-    """Return whether ``report`` is about ``domain``, one below it, or one above whose policy may apply."""
-    ours, theirs = f".{domain.lower()}", f".{report.domain}"
-    return "." in report.domain and (ours.endswith(theirs) or theirs.endswith(ours))
-
-
-__all__ = ["FeedbackKind", "IncomingMessage", "OriginalMessage", "ReportedRecipient"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReportedRecipient:
     """One recipient that a bounce or a complaint speaks of.
@@ -138,3 +129,9 @@ class ProviderEvent:
         """What makes the event the same when it comes again: a sha256 in hexadecimal, as a mail has."""
         named = f"{self.provider}\0{self.event_id}".encode("utf-8", "surrogatepass")
         return hashlib.sha256(named).hexdigest()
+
+
+def concerns_domain(report: AggregateReport, domain: str) -> bool:
+    """Return whether ``report`` is about ``domain``, one below it, or one above whose policy may apply."""
+    ours, theirs = f".{domain.lower()}", f".{report.domain}"
+    return "." in report.domain and (ours.endswith(theirs) or theirs.endswith(ours))

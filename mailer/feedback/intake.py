@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.engine import Clock, open_session, read_clock
+from mailer.database.feedback_models import FeedbackKind
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.auto_replies.detector import is_auto_reply
 from mailer.feedback.bounces.bounce_reader import read_bounce
@@ -20,7 +21,7 @@ from mailer.feedback.consequences import PROVIDER_SOURCE
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.dmarc_reports import read_aggregate_report
 from mailer.feedback.identification import identify, names_leaver
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage, ProviderEvent, concerns_domain
+from mailer.feedback.incoming_message import IncomingMessage, ProviderEvent, concerns_domain
 from mailer.feedback.mime_headers import list_addresses
 from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.feedback.recorder import Arrival, Receipt, record

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.bounces.server_rules import load_server_rules
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.intake import read_message
 from mailer.feedback.mime_part import split_mailbox
 

@@ -5,7 +5,8 @@ from base64 import b64encode
 
 import pytest
 
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
+from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.intake import read_message
 from mailer.reasons.reason import Reason
 

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from sqlmodel import Session, select
 
 from mailer.cli import mailer
-from mailer.database.feedback_models import Consequence, Evidence, FeedbackState, QueuedReply
+from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState, QueuedReply
 from mailer.doctor import diagnose_workspace
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.incoming_message import FeedbackKind, IncomingMessage
+from mailer.feedback.incoming_message import IncomingMessage
 from mailer.feedback.overview import FeedbackFilter, group_feedback, list_alarms, list_held
 from mailer.feedback.review import ReviewError, judge
 from mailer.reasons.reason import Reason

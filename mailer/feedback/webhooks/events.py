@@ -5,8 +5,8 @@ import json
 import re
 from datetime import datetime
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.incoming_message import (
-    FeedbackKind,
     IncomingMessage,
     OriginalMessage,
     ProviderEvent,

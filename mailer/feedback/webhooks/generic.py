@@ -14,7 +14,8 @@ from typing import Annotated
 from pydantic import Field
 
 from locales.phrase import gettext_noop
-from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
+from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
 from mailer.feedback.webhooks.request import (
     AsObject,

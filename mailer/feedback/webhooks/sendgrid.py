@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import Field
 
-from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
+from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
 from mailer.feedback.webhooks.request import ForgedRequestError, Line, Moment, ProviderFields, WebhookRequest
 from mailer.reasons.reason import Reason

@@ -13,7 +13,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mailer.feedback.incoming_message import FeedbackKind, OriginalMessage, ProviderEvent
+from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.incoming_message import OriginalMessage, ProviderEvent
 from mailer.feedback.webhooks.events import judge_reason, make_event, make_original
 from mailer.feedback.webhooks.request import (
     AsObject,

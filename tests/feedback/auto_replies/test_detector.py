@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.auto_replies.detector import is_auto_reply
-from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.intake import read_message
 from mailer.feedback.mime_part import parse_message
 

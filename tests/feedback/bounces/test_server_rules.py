@@ -2,8 +2,8 @@
 
 import pytest
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.bounces.server_rules import ServerRule, load_server_rules, read_server_text
-from mailer.feedback.incoming_message import FeedbackKind
 from mailer.feedback.intake import read_message
 
 RULES = load_server_rules()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.feedback.incoming_message import FeedbackKind, ProviderEvent
+from mailer.database.feedback_models import FeedbackKind
+from mailer.feedback.incoming_message import ProviderEvent
 from mailer.feedback.webhooks import brevo, generic, mailgun, mailjet, postmark, sendgrid, ses
 from mailer.feedback.webhooks.request import (
     MalformedRequestError,
