@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 
 
-def acquire_launch_lock(connection: Connection, edition: str) -> None:
+def acquire_edition_lock(connection: Connection, edition: str) -> None:
     """Wait until no other transaction prepares, approves or launches ``edition``. On SQLite, writers wait for
     each other anyway."""
     if connection.dialect.name == "postgresql":

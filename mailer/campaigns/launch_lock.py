@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine
 
 from locales.phrase import Phrase, gettext_noop
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.errors import MailerError
 from mailer.rendering.compiled_edition import write_media
 from mailer.settings import Settings
 from mailer.workspace import Workspace
-
-__all__ = ["LaunchRefusedError", "acquire_launch_lock", "check_launchable", "launch_lock"]
 
 
 class LaunchRefusedError(MailerError):
@@ -77,5 +75,5 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with engine.begin() as connection:
-        acquire_launch_lock(connection, plan.edition)
+        acquire_edition_lock(connection, plan.edition)
         yield connection

@@ -17,13 +17,14 @@ from sqlmodel import col
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.launch import (
     find_or_create_campaign,
     insert_deliveries,
     refuse_in_trial,
     refuse_one_person,
 )
-from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
+from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
@@ -141,7 +142,7 @@ def schedule_plan(
     options: LaunchOptions,
     now: datetime,
 ) -> ScheduleResult:
-    """Schedule a campaign within a transaction of :func:`mailer.campaigns.launch.launch_lock`.
+    """Schedule a campaign within a transaction of :func:`mailer.campaigns.launch_lock.launch_lock`.
 
     Raises:
         LaunchRefusedError: as for :func:`schedule_campaign`.
@@ -239,7 +240,7 @@ def _start_campaign(
     """Start one campaign; None if another worker has started it or it is no longer due."""
     with engine.begin() as connection:
         edition = select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)
-        acquire_launch_lock(connection, connection.execute(edition).scalar_one())
+        acquire_edition_lock(connection, connection.execute(edition).scalar_one())
         now = clock(connection)
         waits = (col(Campaign.state) == CampaignState.scheduled, col(Campaign.scheduled_at) <= now)
         if not change_campaign_state(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):

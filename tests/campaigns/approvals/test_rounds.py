@@ -24,8 +24,9 @@ from mailer.campaigns.approvals.rounds import Round, find_last_round, read_round
 from mailer.campaigns.approvals.settlement import SettledAnswer, settle_answer
 from mailer.campaigns.approvals.steps import Needs, Person
 from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError, acquire_launch_lock, launch_lock
+from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.approval_models import ApprovalVerdict, RoundState
@@ -105,7 +106,7 @@ def answer(
 ) -> SettledAnswer:
     person = find_person(engine, who) if isinstance(who, str) else who
     with engine.begin() as connection:
-        acquire_launch_lock(connection, SLUG)
+        acquire_edition_lock(connection, SLUG)
         return settle_answer(
             connection,
             workspace,

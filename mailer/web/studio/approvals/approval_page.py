@@ -36,7 +36,8 @@ from mailer.campaigns.approvals.rounds import (
 )
 from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.corrections import SEPARATOR
-from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
+from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.launch_lock import launch_lock
 from mailer.counts.counters import CountedNumber, request_audience, request_difference
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import Campaign, CampaignState
@@ -323,7 +324,7 @@ def post_comment(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Re
 def lock_campaign(page: StudioPage, place: ApprovalPlace) -> Iterator[Connection]:
     """A transaction in which nobody else asks, answers or launches this edition; commits at its end."""
     with page.state.engine.begin() as connection:
-        acquire_launch_lock(connection, place.edition)
+        acquire_edition_lock(connection, place.edition)
         yield connection
 
 

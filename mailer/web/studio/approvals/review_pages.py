@@ -16,7 +16,7 @@ from mailer.campaigns.approvals.changes import TextChange, compare_contents
 from mailer.campaigns.approvals.people import Review, find_review
 from mailer.campaigns.approvals.rounds import Round, find_former_approval, read_round_content
 from mailer.campaigns.approvals.settlement import settle_answer
-from mailer.campaigns.launch_lock import acquire_launch_lock
+from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
@@ -80,7 +80,7 @@ def _settle(visit: Visit, review: Review, verdict: ApprovalVerdict, *, seen: str
     with visit.state.read_session() as session:
         changes = _list_changes(visit, asked, session.connection()) if asked.is_open else ()
     with visit.state.engine.begin() as connection:
-        acquire_launch_lock(connection, asked.edition)
+        acquire_edition_lock(connection, asked.edition)
         given = settle_answer(
             connection,
             visit.state.workspace,
