@@ -1,4 +1,4 @@
-"""The names of people as they type them: who approves, who wrote, who launches."""
+"""The steps of an approval: who is asked, who has answered, and how far each step has come."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,6 @@ from unicodedata import normalize
 
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.database.team_models import Role
-
-
-def is_named(name: str, others: Iterable[str]) -> bool:
-    """Return whether ``name`` is one of ``others``, ignoring case and spaces."""
-    return fold_name(name) in {fold_name(other) for other in others}
-
-
-def fold_name(name: str) -> str:
-    """Return the form in which names are compared."""
-    return " ".join(normalize("NFKC", name).casefold().split())
-
-
-_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 class PartyKind(StrEnum):
@@ -141,6 +128,9 @@ class RoundAnswer:
         return self.verdict is ApprovalVerdict.approved
 
 
+_RANKS = {role: rank for rank, role in enumerate(Role)}
+
+
 def has_rank(role: Role | None, least: Role) -> bool:
     return role is not None and _RANKS[role] >= _RANKS[least]
 
@@ -190,3 +180,13 @@ def _step_from_dict(values: dict[str, Any]) -> ApprovalStep:
         for party in values["parties"]
     )
     return ApprovalStep(name=values["name"], needs=Needs(values["needs"]), parties=parties)
+
+
+def is_named(name: str, others: Iterable[str]) -> bool:
+    """Return whether ``name`` is one of ``others``, ignoring case and spaces."""
+    return fold_name(name) in {fold_name(other) for other in others}
+
+
+def fold_name(name: str) -> str:
+    """Return the form in which names are compared."""
+    return " ".join(normalize("NFKC", name).casefold().split())
