@@ -25,6 +25,7 @@ from mailer.campaigns.delivery_history import (
     read_segment,
     vocabulary_of,
 )
+from mailer.campaigns.plan import sort_by_count
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.errors import MailerError
 from mailer.settings import Settings
@@ -241,8 +242,8 @@ class AudienceComparison:
             before=self.before,
             after=self.after,
             both=sum(counts[AudienceChangeKind.both].values()),
-            new=_sort_by_count(counts[AudienceChangeKind.new]),
-            gone=_sort_by_count(counts[AudienceChangeKind.gone]),
+            new=sort_by_count(counts[AudienceChangeKind.new]),
+            gone=sort_by_count(counts[AudienceChangeKind.gone]),
         )
 
     def list_changes(self, session: Session) -> Iterator[AudienceChange]:
@@ -362,7 +363,3 @@ def _phrase_as_change(reason: str) -> str:
     if match.group(1):
         return f"{'are ' if match.group(1) == 'are' else ''}no longer {rest}"
     return f"{match.group()}now {rest}"
-
-
-def _sort_by_count(counts: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

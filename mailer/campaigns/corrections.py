@@ -198,7 +198,7 @@ def _read_record(row: Any) -> CorrectionRecord:
     )
 
 
-SECTION = "correction"
+_SECTION = "correction"
 """The key of its section, whose heading is a phrase."""
 
 _MAX_PREHEADER = 130
@@ -290,7 +290,7 @@ def make_correction_edition(
         slug=record.story,
         source=note.file,
         kind=StoryKind.story,
-        sector=SECTION,
+        sector=_SECTION,
         countries=(),
         date="",
         texts=MappingProxyType(stories),

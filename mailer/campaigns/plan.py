@@ -348,7 +348,7 @@ def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
 def _count_by_country(session: Session, audience: ColumnElement[bool]) -> dict[str, int]:
     country = col(Subscriber.country)
     counted = select(country, func.count()).where(audience).group_by(country)
-    return _largest_first({name or "": number for name, number in session.exec(counted)})
+    return sort_by_count({name or "": number for name, number in session.exec(counted)})
 
 
 def _count_by_sector(
@@ -376,8 +376,8 @@ def _count_by_language(
     total: Counter[str] = Counter()
     for wanted, number in session.exec(counted):
         total[choose_language(wanted, languages)] += number
-    return _largest_first(total)
+    return sort_by_count(total)
 
 
-def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
+def sort_by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
