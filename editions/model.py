@@ -364,7 +364,7 @@ def _list_texts(value: object) -> Iterator[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class EditionSection:
     """A group of stories. ``key`` is a sector's slug, or ``feature``, ``centres-and-chairs``, ``campaigns``
     or ``office``."""
 
@@ -381,7 +381,7 @@ _SECTION_BY_KIND = {
 }
 
 
-def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Section, ...]:
+def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[EditionSection, ...]:
     """Return the stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
     chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
 
@@ -391,7 +391,7 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Secti
     for story in edition.stories:
         stories.setdefault(find_section(story.kind, story.sector), []).append(story)
     order = order_sections(stories, sectors=sectors)
-    return tuple(Section(key=key, stories=tuple(stories[key])) for key in order)
+    return tuple(EditionSection(key=key, stories=tuple(stories[key])) for key in order)
 
 
 def order_sections(keys: Collection[str], *, sectors: Sequence[str]) -> list[str]:

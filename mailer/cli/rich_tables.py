@@ -14,7 +14,7 @@ from locales.countries import country_name
 from mailer.campaigns.report.sections import ReportSection, ReportTable, describe_moment, format_cell
 from mailer.doctor import Diagnosis, Health
 from mailer.doctor.diagnosis import split_record
-from mailer.doctor.provider_checks import Demand, Mark
+from mailer.doctor.provider_checks import Demand, DemandState
 from mailer.providers.provider_table import Level, Requirement
 from subscribers.cross_table import CrossTable, CrossTableRow
 from subscribers.segments.description import Vocabulary
@@ -83,7 +83,11 @@ _COLUMNS = {
     Requirement.one_click: "click",
     Requirement.unsubscribe_mailto: "mailto",
 }
-_DEMAND_MARKS = {Mark.met: ("✓", "green"), Mark.missing: ("✗", "red"), Mark.unknown: ("?", "yellow")}
+_DEMAND_MARKS = {
+    DemandState.met: ("✓", "green"),
+    DemandState.missing: ("✗", "red"),
+    DemandState.unknown: ("?", "yellow"),
+}
 _MOST = 15
 
 

@@ -329,7 +329,7 @@ class FakeMail(SQLModel, table=True):
     """A mail that claimed to be from us and was not, or was changed.
 
     ``digest`` is a SHA-256 of sender, subject, links and verdict: the same fake, submitted by several people,
-    is one row, counted in ``times``. ``verdict`` is that of :class:`mailer.verification.answer.Verdict`.
+    is one row, counted in ``times``. ``verdict`` is that of :class:`mailer.verification.answer.MailVerdict`.
     ``headers`` are those of the mail without anything that names its readers. ``hosts`` are the places that
     its links lead to, sorted and separated by spaces. ``campaign`` names the edition whose code or links it
     has, "" for none. Nothing says who submitted it.

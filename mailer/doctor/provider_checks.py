@@ -34,7 +34,7 @@ _MISSING = {
 }
 
 
-class Mark(StrEnum):
+class DemandState(StrEnum):
     """Whether a provider gets what it asks for."""
 
     met = "met"
@@ -52,11 +52,11 @@ class Demand:
     """What one provider asks for: each requirement with its level and whether it is met."""
 
     audience: ProviderAudience
-    marks: Mapping[Requirement, tuple[Level, Mark]]
+    marks: Mapping[Requirement, tuple[Level, DemandState]]
 
     def list_missing(self, level: Level) -> list[Requirement]:
         """Return what it asks for on this level and does not get."""
-        return [each for each, found in self.marks.items() if found == (level, Mark.missing)]
+        return [each for each, found in self.marks.items() if found == (level, DemandState.missing)]
 
 
 def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iterator[Diagnosis]:
@@ -106,7 +106,7 @@ def read_demands(workspace: Workspace, findings: Sequence[Diagnosis]) -> tuple[D
 
 def compare_demands(audience: Audience, met: Mapping[Requirement, bool]) -> tuple[Demand, ...]:
     """Compare what providers ask for with what is ``met``; a requirement that is not in it is unknown."""
-    marks = {True: Mark.met, False: Mark.missing, None: Mark.unknown}
+    marks = {True: DemandState.met, False: DemandState.missing, None: DemandState.unknown}
     return tuple(
         Demand(
             audience=each,

@@ -25,7 +25,7 @@ class UnreachableError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class PageAnswer:
     """What was answered, and to where it leads, "" if nowhere. ``is_ours`` says that our pages answered, and
     ``certificate_ends`` until when the certificate is valid; None without one."""
 
@@ -46,7 +46,7 @@ def request_page(
     path: str,
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
-) -> Answer:
+) -> PageAnswer:
     """Request ``path`` below ``base``, without following where the answer leads.
 
     Raises:
@@ -74,11 +74,11 @@ def _exchange(
     path: str,
     headers: dict[str, str],
     body: bytes | None,
-) -> Answer:
+) -> PageAnswer:
     connection.request(method, path, body=body, headers={**headers, "User-Agent": "partner-mailer-doctor"})
     ends = _read_certificate_end(connection.sock)
     response = connection.getresponse()
-    return Answer(
+    return PageAnswer(
         status=response.status,
         location=response.getheader("location", "") or "",
         # A header that all of our pages have, and no error page of a proxy.
@@ -95,7 +95,7 @@ def _read_certificate_end(connected: socket.socket | ssl.SSLSocket) -> datetime 
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
 
-def _explain_failures(host: str, port: int, exchange: Callable[[], Answer]) -> Answer:
+def _explain_failures(host: str, port: int, exchange: Callable[[], PageAnswer]) -> PageAnswer:
     """Run ``exchange``, and turn what goes wrong into words."""
     try:
         return exchange()
@@ -241,7 +241,7 @@ def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterato
     yield from _judge_plain_http(base, http_port)
 
 
-def _explain_health(base: SplitResult, health: Answer) -> str:
+def _explain_health(base: SplitResult, health: PageAnswer) -> str:
     """Return what is wrong with the answer to the first question; empty if nothing is."""
     place = base.geturl()
     if health.is_redirect:
@@ -275,7 +275,7 @@ def _explain_health(base: SplitResult, health: Answer) -> str:
     return ""
 
 
-def _judge_certificate(answer: Answer) -> Iterator[Diagnosis]:
+def _judge_certificate(answer: PageAnswer) -> Iterator[Diagnosis]:
     if answer.certificate_ends is None:
         return
     ends = answer.certificate_ends

@@ -17,8 +17,8 @@ from mailer.oauth.grant_store import Grant, GrantStore, Stamp, make_grant
 from mailer.oauth.provider import (
     ApplicationRefusedError,
     GrantRefusedError,
+    OAuthSignInRequiredError,
     ProviderUnavailableError,
-    SignInRequiredError,
 )
 from mailer.oauth.sign_in import SignIn, read_client_secret
 from mailer.oauth.token_client import TokenClient, TokenResponse
@@ -29,7 +29,7 @@ class AccessTokens:
 
     Every method that renews may take as long as a request, and raises
 
-    - :class:`SignInRequiredError` if a person must run ``mailer login``,
+    - :class:`OAuthSignInRequiredError` if a person must run ``mailer login``,
     - :class:`ApplicationRefusedError` or ``ConfigurationError`` if the settings must change,
     - :class:`ProviderUnavailableError` if the provider does not answer now.
     """
@@ -142,7 +142,7 @@ class AccessTokens:
             now = self._clock()
             return make_grant(self.sign_in, response, now) if grant is None else grant.renewed(response, now)
         if grant is None:
-            raise SignInRequiredError(
+            raise OAuthSignInRequiredError(
                 Phrase(
                     gettext_noop("Nobody has signed in yet. Run `%(command)s`."), command=self.sign_in.command
                 )
@@ -184,8 +184,8 @@ class AccessTokens:
                 )
             ) from error
 
-    def _explain_end(self, reason: str) -> SignInRequiredError:
-        return SignInRequiredError(
+    def _explain_end(self, reason: str) -> OAuthSignInRequiredError:
+        return OAuthSignInRequiredError(
             Phrase(
                 gettext_noop("%(provider)s has ended the sign-in: %(reason)s. Run `%(command)s`."),
                 provider=self.sign_in.provider.name,

@@ -18,7 +18,7 @@ from typing import Any, Self
 from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import write_atomically
 from mailer.keys import KEYS_FILE, read_keys
-from mailer.oauth.provider import ProviderUnavailableError, SignInRequiredError
+from mailer.oauth.provider import OAuthSignInRequiredError, ProviderUnavailableError
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import TokenResponse
 
@@ -174,7 +174,7 @@ class GrantStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SignInRequiredError(
+            raise OAuthSignInRequiredError(
                 Phrase(
                     gettext_noop(
                         "%(path)s cannot be read (%(error)s). Make it readable for the user who runs this "
@@ -188,7 +188,7 @@ class GrantStore:
         try:
             return Grant.from_json(self.unseal(name, header, sealed))
         except ValueError as error:
-            raise SignInRequiredError(
+            raise OAuthSignInRequiredError(
                 Phrase(
                     gettext_noop(
                         "%(path)s cannot be decrypted with the keys of this workspace. Run `mailer login "

@@ -9,7 +9,7 @@ from pathlib import Path
 from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.errors import ConfigurationError
 from mailer.oauth.grant_store import Grant, GrantStore
-from mailer.oauth.provider import SignInRequiredError
+from mailer.oauth.provider import OAuthSignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins, read_client_secret
 from mailer.settings import Settings
 
@@ -131,7 +131,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
     run = Phrase(gettext_noop("Run `%(command)s`."), command=sign_in.command)
     try:
         grant = GrantStore(root=root).read(sign_in.name)
-    except SignInRequiredError as error:
+    except OAuthSignInRequiredError as error:
         return find(SignInState.missing, read_error(error))
     provider = sign_in.provider
     if grant is None:

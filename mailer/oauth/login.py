@@ -12,7 +12,7 @@ from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import make_token_client
 from mailer.oauth.browser_sign_in import AuthorizationRequest, make_authorization_request, redeem_address
 from mailer.oauth.grant_store import Grant, GrantStore, make_grant
-from mailer.oauth.provider import OAuthError, SignInFailedError, SignInRequiredError
+from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError, SignInFailedError
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import DeviceCode, DeviceEndedError, DevicePendingError, TokenResponse
 
@@ -82,7 +82,7 @@ def end_sign_in(sign_in: SignIn, root: Path) -> Logout:
     store = GrantStore(root=root)
     try:
         grant = store.read(sign_in.name)
-    except SignInRequiredError:
+    except OAuthSignInRequiredError:
         # It cannot be decrypted, and so not be revoked.
         grant = None
     token = grant.refresh_token if grant is not None and grant.belongs_to(sign_in) else ""

@@ -18,7 +18,7 @@ class OAuthError(MailerError):
     """A token cannot be had."""
 
 
-class SignInRequiredError(OAuthError):
+class OAuthSignInRequiredError(OAuthError):
     """A person must sign in: nobody has, or the provider has ended the sign-in."""
 
 
@@ -61,7 +61,7 @@ class Protocol(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provider:
+class SignInProvider:
     """A provider as the settings name it.
 
     ``redirect_host`` is the name of this machine that it accepts in a redirect (RFC 8252 §7.3).
@@ -88,7 +88,7 @@ class Provider:
         return urlsplit(self.token_url).netloc
 
 
-def find_provider(settings: OAuthSettings) -> Provider:
+def find_provider(settings: OAuthSettings) -> SignInProvider:
     """Return the provider that ``settings`` name, with the addresses they set in place of the usual ones."""
     match settings.provider:
         case "microsoft":
@@ -96,7 +96,7 @@ def find_provider(settings: OAuthSettings) -> Provider:
         case "google":
             return _make_google(settings)
         case _:
-            return Provider(
+            return SignInProvider(
                 name=urlsplit(settings.token_url).hostname or "the provider",
                 authorization_url=settings.authorization_url,
                 device_url=settings.device_url,
@@ -107,11 +107,11 @@ def find_provider(settings: OAuthSettings) -> Provider:
             )
 
 
-def _make_microsoft(settings: OAuthSettings) -> Provider:
+def _make_microsoft(settings: OAuthSettings) -> SignInProvider:
     base = f"{_MICROSOFT}/{settings.tenant or _ANY_TENANT}/oauth2/v2.0"
     # Without offline_access it gives no refresh token.
     always = ("offline_access", *_IDENTITY)
-    return Provider(
+    return SignInProvider(
         name="Microsoft",
         authorization_url=settings.authorization_url or f"{base}/authorize",
         device_url=settings.device_url or f"{base}/devicecode",
@@ -135,9 +135,9 @@ def _make_microsoft(settings: OAuthSettings) -> Provider:
     )
 
 
-def _make_google(settings: OAuthSettings) -> Provider:
+def _make_google(settings: OAuthSettings) -> SignInProvider:
     scopes = settings.scopes or ("https://mail.google.com/", "openid", "email")
-    return Provider(
+    return SignInProvider(
         name="Google",
         authorization_url=settings.authorization_url or "https://accounts.google.com/o/oauth2/v2/auth",
         device_url=settings.device_url or "https://oauth2.googleapis.com/device/code",

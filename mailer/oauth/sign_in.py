@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
-from mailer.oauth.provider import Protocol, Provider, find_provider
+from mailer.oauth.provider import Protocol, SignInProvider, find_provider
 from mailer.settings import MAIN_RELAY, OAuthSettings, RelaySettings, Settings, SmtpSettings
 
 FEEDBACK = "feedback"
@@ -24,7 +24,7 @@ class SignIn:
     settings: OAuthSettings
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> SignInProvider:
         return find_provider(self.settings)
 
     @property

@@ -17,9 +17,9 @@ from mailer.oauth.provider import (
     ApplicationRefusedError,
     GrantRefusedError,
     OAuthError,
-    Provider,
     ProviderUnavailableError,
     SignInFailedError,
+    SignInProvider,
     clean_words,
     explain_end,
     explain_refusal,
@@ -83,7 +83,7 @@ class TokenClient:
     sign in again. No text contains a token.
     """
 
-    provider: Provider
+    provider: SignInProvider
     client_id: str
     client_secret: str = field(default="", repr=False)
     timeout: float = _TIMEOUT_SECONDS

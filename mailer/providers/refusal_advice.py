@@ -118,7 +118,7 @@ _BY_FAULT: dict[tuple[Reason, Fault], tuple[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class RefusalExplanation:
     """What a refusal means: ``provider`` is its name, or "" if the words do not tell."""
 
     provider: str
@@ -136,14 +136,14 @@ def explain_refusal(
     host: str = "",
     command: str = "",
     table: ProviderTable | None = None,
-) -> Explanation:
+) -> RefusalExplanation:
     """Explain a server's ``words``; the arguments are those of :func:`classify_refusal`. Never raises."""
     table = table or load_providers()
     refusal = classify_refusal(words, code=code, status=status, host=host, command=command)
     provider = _find_provider(words, host, table)
     known = _find_known(words, provider) if provider else None
     means, advice = (known.means, known.advice) if known else _explain_generally(refusal, provider)
-    return Explanation(
+    return RefusalExplanation(
         provider=provider.name if provider else "",
         reason=refusal.reason,
         fault=refusal.fault,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mailer.reasons.reason import USUAL_FAULTS, Fault, Reason
-from mailer.reasons.rule_table import Evidence, Rule, load_rules
+from mailer.reasons.rule_table import RefusalEvidence, Rule, load_rules
 
 # Servers say why in their first lines; what follows is help text, or a copy of the message.
 _MAX_LENGTH = 4000
@@ -144,7 +144,7 @@ def classify_refusal(
     status = status.strip()
     # The words' own code is the refusing server's; a report's may be a translation of it.
     statuses = tuple(dict.fromkeys((*told, status))) if status else told
-    evidence = Evidence(
+    evidence = RefusalEvidence(
         words=tidy,
         statuses=statuses,
         code=code.strip() or find_reply_code(words),
@@ -168,13 +168,13 @@ def classify_refusal(
     return Refusal(reason=rule.reason, fault=fault)
 
 
-def _is_about_us(told: tuple[str, ...], evidence: Evidence) -> bool:
+def _is_about_us(told: tuple[str, ...], evidence: RefusalEvidence) -> bool:
     """Return whether a server that misses a domain means ours: it looks up names for security (5.7.x)."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
     return deciding.startswith("5.7.")
 
 
-def _is_certain(rule: Rule, evidence: Evidence, told: tuple[str, ...], action: str) -> bool:
+def _is_certain(rule: Rule, evidence: RefusalEvidence, told: tuple[str, ...], action: str) -> bool:
     """Return whether the refusal is final, and is about the recipient."""
     deciding = told[0] if told else next(iter(evidence.statuses), "")
     is_temporary = deciding.startswith("4.") or (not told and evidence.code.startswith("4"))

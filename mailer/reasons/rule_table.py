@@ -3,7 +3,7 @@
 A rule gives a reason and conditions that must all hold:
 
 ``words``
-    phrases (see :class:`Phrase`), one of which the tidied words contain;
+    phrases (see :class:`RulePhrase`), one of which the tidied words contain;
 ``status``, ``code``, ``command``, ``host``
     enhanced codes (``5.7.*``), reply codes, SMTP commands, ends of host names: one of each must be there.
 
@@ -38,7 +38,7 @@ def list_words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-class Phrase:
+class RulePhrase:
     """A phrase of a rule: words, ``(a|b)`` for either, ``(a |b )*`` for any number of them, ``*`` for a gap.
 
     It is in small letters, and its alternatives are whole words: "(mail |)box", but not "mail(box|er)".
@@ -91,7 +91,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class RefusalEvidence:
     """What is known of one refusal: the tidied words, and the codes, the most telling first."""
 
     words: str
@@ -107,7 +107,7 @@ class Rule:
 
     reason: Reason
     family: str
-    words: tuple[Phrase, ...] = ()
+    words: tuple[RulePhrase, ...] = ()
     status: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class Rule:
     fault: Fault | None = None
     samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
 
-    def fits(self, evidence: Evidence) -> bool:
+    def fits(self, evidence: RefusalEvidence) -> bool:
         """Return whether every condition but ``words`` holds."""
         return (
             (not self.code or evidence.code in self.code)
@@ -131,7 +131,7 @@ def _fits_status(patterns: tuple[str, ...], status: str) -> bool:
 
 
 # The place of a rule in the table, and one of its phrases; None for a rule that has none.
-_Candidate = tuple[int, Phrase | None]
+_Candidate = tuple[int, RulePhrase | None]
 
 
 def _is_named(domain: str, text: str) -> bool:
@@ -164,7 +164,7 @@ class RuleTable:
             if not key_words:
                 self._not_ascii.append((number, phrase))
 
-    def find_rule(self, evidence: Evidence) -> Rule | None:
+    def find_rule(self, evidence: RefusalEvidence) -> Rule | None:
         """Return the first rule that matches ``evidence``, or None."""
         candidates = list(self._without_words)
         words = set(list_words(evidence.words))
@@ -211,7 +211,7 @@ def _read_rule(family: str, row: dict[str, Any]) -> Rule:
     return Rule(
         reason=Reason(row["reason"]),
         family=family,
-        words=tuple(Phrase(words) for words in row.get("words", ())),
+        words=tuple(RulePhrase(words) for words in row.get("words", ())),
         status=tuple(row.get("status", ())),
         code=tuple(row.get("code", ())),
         command=tuple(row.get("command", ())),

@@ -28,7 +28,7 @@ _KEY_DIGITS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class AttemptLimit:
     """At most ``maximum`` attempts per ``window``. The keys of its counters begin with ``name``."""
 
     name: str
@@ -36,7 +36,7 @@ class Limit:
     window: timedelta
 
 
-def count_attempt(connection: Connection, key: str, limit: Limit, *, now: datetime) -> int:
+def count_attempt(connection: Connection, key: str, limit: AttemptLimit, *, now: datetime) -> int:
     """Count an attempt for ``key`` and return how many there were in its window, with this one.
 
     A single statement, so that concurrent attempts are all counted. The caller commits.
@@ -55,7 +55,7 @@ def count_attempt(connection: Connection, key: str, limit: Limit, *, now: dateti
 
 
 def find_next_window(
-    connection: Connection, key: str, limit: Limit, *, now: datetime, maximum: int | None = None
+    connection: Connection, key: str, limit: AttemptLimit, *, now: datetime, maximum: int | None = None
 ) -> datetime | None:
     """Return when ``key`` has attempts again if none are left, otherwise None. Counts nothing.
 
@@ -79,7 +79,7 @@ def forget_key(connection: Connection, key: str) -> None:
     connection.execute(delete(_TABLE).where(_TABLE.c.key == key))
 
 
-def forget_attempts(connection: Connection, limits: Iterable[Limit], *, now: datetime) -> None:
+def forget_attempts(connection: Connection, limits: Iterable[AttemptLimit], *, now: datetime) -> None:
     """Delete the counters of ``limits`` whose window is over: they have no effect. The caller commits."""
     is_over = [
         and_(_TABLE.c.key.startswith(f"{limit.name}:", autoescape=True), _TABLE.c.since <= now - limit.window)
@@ -88,7 +88,7 @@ def forget_attempts(connection: Connection, limits: Iterable[Limit], *, now: dat
     connection.execute(delete(_TABLE).where(or_(*is_over)))
 
 
-def make_address_key(key: SuppressionKey, limit: Limit, email: str) -> str:
+def make_address_key(key: SuppressionKey, limit: AttemptLimit, email: str) -> str:
     """Make the key that counts by email address.
 
     Only here are spellings of the same mailbox treated as one: ``+word`` is dropped, and so are the dots at
@@ -102,7 +102,7 @@ def make_address_key(key: SuppressionKey, limit: Limit, email: str) -> str:
 
 
 def make_network_key(
-    key: SuppressionKey, limit: Limit, address: str, *, ipv4_bits: int, ipv6_bits: int
+    key: SuppressionKey, limit: AttemptLimit, address: str, *, ipv4_bits: int, ipv6_bits: int
 ) -> str:
     """Make the key that counts by network: the first bits of an IPv4 or an IPv6 address."""
     try:
@@ -115,7 +115,7 @@ def make_network_key(
     return make_key(key, limit, f"{origin.version}/{int(origin) >> (origin.max_prefixlen - bits):x}")
 
 
-def make_key(key: SuppressionKey, limit: Limit, value: str) -> str:
+def make_key(key: SuppressionKey, limit: AttemptLimit, value: str) -> str:
     """Make the key that counts by any other ``value``."""
     digest = hmac.digest(key.key, f"throttle\0{limit.name}\0{value}".encode("utf-8", "replace"), "sha256")
     return f"{limit.name}:{digest.hex()[:_KEY_DIGITS]}"
@@ -126,33 +126,33 @@ MAIL_WINDOW = timedelta(days=1)
 """An address gets one mail of each kind in this time, however often it is requested. A mail that cannot be
 sent is retried for as long."""
 
-NETWORK = Limit(name="network", maximum=20, window=_HOUR)
+NETWORK = AttemptLimit(name="network", maximum=20, window=_HOUR)
 """Requests from an IPv4 address or an IPv6 /64, which is one home or one office. A meeting that signs up
 together behind one address fits; a program is through in seconds."""
 
-WIDER_NETWORK = Limit(name="wider-network", maximum=60, window=_HOUR)
+WIDER_NETWORK = AttemptLimit(name="wider-network", maximum=60, window=_HOUR)
 """Requests from an IPv4 /24 or an IPv6 /48. A /48 is what one customer gets (RFC 6177): 65,536 networks of
 the limit above. A /24 is the least that is routed on its own; three busy offices in one still fit."""
 
-ALL_REQUESTS = Limit(name="requests", maximum=5000, window=_HOUR)
+ALL_REQUESTS = AttemptLimit(name="requests", maximum=5000, window=_HOUR)
 """Requests from everywhere. To reach it takes 84 wider networks; it keeps the queue's table small."""
 
-DOMAIN = Limit(name="domain", maximum=60, window=_HOUR)
+DOMAIN = AttemptLimit(name="domain", maximum=60, window=_HOUR)
 """Mails to addresses of one domain: one a minute. A whole office signs up in an hour, and a domain whose
 addresses a stranger invents or lists gets a trickle and no flood."""
 
-ALL_MAILS = Limit(name="mails", maximum=1000, window=_HOUR)
+ALL_MAILS = AttemptLimit(name="mails", maximum=1000, window=_HOUR)
 """Mails in all. More unrequested mail would cost the relay, and the newsletter, their reputation."""
 
-FORM = Limit(name="form", maximum=1, window=MAIL_WINDOW)
+FORM = AttemptLimit(name="form", maximum=1, window=MAIL_WINDOW)
 """Requests with one copy of a form; a form is valid for as long."""
 
-_SIGN_UP = Limit(name="join", maximum=1, window=MAIL_WINDOW)
-_LINK = Limit(name="link", maximum=1, window=MAIL_WINDOW)
-_NEW_ADDRESS = Limit(name="new_address", maximum=1, window=MAIL_WINDOW)
+_SIGN_UP = AttemptLimit(name="join", maximum=1, window=MAIL_WINDOW)
+_LINK = AttemptLimit(name="link", maximum=1, window=MAIL_WINDOW)
+_NEW_ADDRESS = AttemptLimit(name="new_address", maximum=1, window=MAIL_WINDOW)
 # To ask for these takes the link of a newsletter, and each works for an hour: a reader may need another.
 _DATA = tuple(
-    Limit(name=kind.value, maximum=3, window=MAIL_WINDOW)
+    AttemptLimit(name=kind.value, maximum=3, window=MAIL_WINDOW)
     for kind in (TransactionalMailKind.export, TransactionalMailKind.erase, TransactionalMailKind.address)
 )
 _ADDRESS_LIMITS = MappingProxyType(
@@ -255,12 +255,12 @@ class MailLimiter:
         """Delete every counter that has no effect any more."""
         forget_attempts(self.connection, LIMITS, now=self.now)
 
-    def _count(self, key: str, limit: Limit) -> int:
+    def _count(self, key: str, limit: AttemptLimit) -> int:
         used = count_attempt(self.connection, key, limit, now=self.now)
         if used > limit.maximum:
             raise TooManyRequestsError
         return used
 
-    def _list_mail_limits(self, email: str) -> tuple[tuple[str, Limit], ...]:
+    def _list_mail_limits(self, email: str) -> tuple[tuple[str, AttemptLimit], ...]:
         domain = email.rpartition("@")[2]
         return (make_key(self.key, DOMAIN, domain), DOMAIN), (make_key(self.key, ALL_MAILS, ""), ALL_MAILS)

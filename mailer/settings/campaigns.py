@@ -6,13 +6,13 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from locales.phrase import gettext_noop
-from mailer.settings.section import Section, SingleLineText
+from mailer.settings.section import SettingsSection, SingleLineText
 
 MAX_APPROVAL_STEPS = 5
 """More steps than that are an organisation chart."""
 
 
-class ApprovalStepSettings(Section):
+class ApprovalStepSettings(SettingsSection):
     """One step of an approval: who is asked, and how many of them have to approve."""
 
     name: SingleLineText = Field(
@@ -52,7 +52,7 @@ class ApprovalStepSettings(Section):
         return self
 
 
-class CampaignSettings(Section):
+class CampaignSettings(SettingsSection):
     """How campaigns are sent."""
 
     approval: Literal["required", "optional"] = Field(

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.section import Section
+from mailer.settings.section import SettingsSection
 from mailer.settings.web import LOOPBACK_HOSTS
 from subscribers.tokens import MAIL_TOKEN_LENGTH
 
@@ -22,7 +22,7 @@ TOPIC_ARN = re.compile(
 """The name of a topic of Amazon SNS."""
 
 
-class SesWebhookSettings(Section):
+class SesWebhookSettings(SettingsSection):
     """Amazon SES, over SNS, at ``/hooks/ses``. Amazon signs its messages, so there is no secret."""
 
     topics: tuple[str, ...] = Field(
@@ -45,7 +45,7 @@ class SesWebhookSettings(Section):
         return topics
 
 
-class SendGridWebhookSettings(Section):
+class SendGridWebhookSettings(SettingsSection):
     """SendGrid, at ``/hooks/sendgrid``. SendGrid signs with a key of its own, so there is no secret."""
 
     verification_key: str = Field(
@@ -70,7 +70,7 @@ class SendGridWebhookSettings(Section):
         return text
 
 
-class SecretWebhookSettings(Section):
+class SecretWebhookSettings(SettingsSection):
     """A webhook whose requests show our secret, or are signed with it."""
 
     secret_file: Path = Field(
@@ -98,7 +98,7 @@ class GenericWebhookSettings(SecretWebhookSettings):
     """Any other tool, at ``/hooks/generic``. The secret is the key that both sign with, in base64."""
 
 
-class WebhooksSettings(Section):
+class WebhooksSettings(SettingsSection):
     """The webhooks of mail providers, at ``/hooks/NAME``. See [webhooks](webhooks.md)."""
 
     ses: SesWebhookSettings | None = Field(default=None, description="Amazon SES, over SNS.")
@@ -127,7 +127,7 @@ _MAX_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 includes its angle brackets
 
 
-class FeedbackSettings(Section):
+class FeedbackSettings(SettingsSection):
     """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
 
     bounce_address: str = Field(

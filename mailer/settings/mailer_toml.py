@@ -12,7 +12,13 @@ from locales.languages import canonical_language
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.feedback import FeedbackSettings
-from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings, Section, SingleLineText
+from mailer.settings.section import (
+    DatabaseSettings,
+    DnsSettings,
+    LogSettings,
+    SettingsSection,
+    SingleLineText,
+)
 from mailer.settings.smtp import DkimSettings, SenderSettings, SmtpSettings
 from mailer.settings.web import ConsentSettings, LawSettings, RetentionSettings, StudioSettings, WebSettings
 
@@ -43,7 +49,7 @@ class InvalidSettingsError(ConfigurationError):
         super().__init__(message)
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     """All settings in ``mailer.toml``.
 
     ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from locales.phrase import gettext_noop
-from mailer.settings.section import Section
+from mailer.settings.section import SettingsSection
 from mailer.settings.web import LOOPBACK_HOSTS
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _NOT_ONE_TENANT = frozenset({"", "common", "organizations", "consumers"})
 
 
-class OAuthSettings(Section):
+class OAuthSettings(SettingsSection):
     """Signing in by OAuth 2.0, in place of a password. ``mailer login`` uses it; see docs/sign-in.md."""
 
     provider: Literal["microsoft", "google", "other"] = Field(

@@ -9,7 +9,7 @@ from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """One section: unknown keys are errors, and nothing in it changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +26,7 @@ SingleLineText = Annotated[
 ]
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(SettingsSection):
     """Where the subscribers and the ledger are stored."""
 
     url: str = Field(
@@ -35,7 +35,7 @@ class DatabaseSettings(Section):
     )
 
 
-class DnsSettings(Section):
+class DnsSettings(SettingsSection):
     """How the mailer asks the DNS: for our own records (`mailer doctor`) and for who receives mail (MX)."""
 
     resolver: str = Field(
@@ -70,7 +70,7 @@ class DnsSettings(Section):
         return value
 
 
-class LogSettings(Section):
+class LogSettings(SettingsSection):
     """The log of sending, in addition to the ledger."""
 
     format: Literal["text", "json"] = Field(

@@ -9,10 +9,10 @@ from pydantic import Field, IPvAnyAddress, field_validator
 
 from locales.phrase import gettext_noop
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.section import Section, SingleLineText
+from mailer.settings.section import SettingsSection, SingleLineText
 
 
-class SenderSettings(Section):
+class SenderSettings(SettingsSection):
     """Who the mail is from."""
 
     name: SingleLineText = Field(description="The sender's name, as readers see it.")
@@ -54,7 +54,7 @@ class SenderSettings(Section):
         return self.address.rpartition("@")[2]
 
 
-class DkimSettings(Section):
+class DkimSettings(SettingsSection):
     """DKIM signatures, for a relay that does not sign (RFC 6376, RFC 8463). Off without a key."""
 
     domain: str = Field(
@@ -75,7 +75,7 @@ class DkimSettings(Section):
     )
 
 
-class WarmUpSettings(Section):
+class WarmUpSettings(SettingsSection):
     """Warming up a new relay or IP address: few messages on the first day, more every day after it."""
 
     since: date = Field(description="The first day, in UTC.")
@@ -87,7 +87,7 @@ MAIN_RELAY = "main"
 """The name of the relay that ``[smtp] url`` sets when no others are listed."""
 
 
-class RelaySettings(Section):
+class RelaySettings(SettingsSection):
     """One of several mail relays. A key that is left out has its value from ``[smtp]``."""
 
     name: str = Field(
@@ -132,7 +132,7 @@ class RelaySettings(Section):
     )
 
 
-class SmtpSettings(Section):
+class SmtpSettings(SettingsSection):
     """The mail relay."""
 
     url: str = Field(

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from locales.phrase import gettext_noop
 from mailer.network import parse_listen_address, parse_network
-from mailer.settings.section import Section, SingleLineText
+from mailer.settings.section import SettingsSection, SingleLineText
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, which need neither TLS nor https."""
 _CONTACT = re.compile(r"https://[^\s\"<>]+|[^\s@<>\":/]+@[^\s@<>\":/]+")
 
 
-class WebSettings(Section):
+class WebSettings(SettingsSection):
     """The web pages for readers."""
 
     base_url: str = Field(
@@ -112,7 +112,7 @@ class WebSettings(Section):
         return self.is_loopback or urlsplit(self.base_url).scheme == "https"
 
 
-class OpenIdSettings(Section):
+class OpenIdSettings(SettingsSection):
     """Signing in to Studio at the organisation, by OpenID Connect. See docs/studio.md."""
 
     issuer: str = Field(
@@ -170,7 +170,7 @@ def _check_zone(name: str) -> str:
         ) from error
 
 
-class StudioSettings(Section):
+class StudioSettings(SettingsSection):
     """Studio, the team's own pages in the browser."""
 
     enabled: bool = Field(
@@ -194,7 +194,7 @@ class StudioSettings(Section):
     )
 
 
-class LawSettings(Section):
+class LawSettings(SettingsSection):
     """Legal requirements by the reader's country; see consent.md. This is not legal advice."""
 
     opt_in: tuple[str, ...] = Field(
@@ -213,7 +213,7 @@ class LawSettings(Section):
         return codes
 
 
-class ConsentSettings(Section):
+class ConsentSettings(SettingsSection):
     """The evidence kept of a reader's choice."""
 
     origin: Literal["hashed", "plain", "nothing"] = Field(
@@ -223,7 +223,7 @@ class ConsentSettings(Section):
     )
 
 
-class RetentionSettings(Section):
+class RetentionSettings(SettingsSection):
     """How long personal data is kept. `mailer subscribers prune` deletes it; single clicks
     go by themselves. None means for ever."""
 

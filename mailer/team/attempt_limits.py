@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from mailer.errors import MailerError
 from mailer.selfservice.rate_limit import (
-    Limit,
+    AttemptLimit,
     count_attempt,
     find_next_window,
     forget_attempts,
@@ -26,25 +26,25 @@ from subscribers.consent.suppression import SuppressionKey
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
 
-NETWORK = Limit(name="studio-network", maximum=100, window=_HOUR)
+NETWORK = AttemptLimit(name="studio-network", maximum=100, window=_HOUR)
 """Attempts of every kind from one office: an IPv4 address, or an IPv6 /64."""
 
-WIDER_NETWORK = Limit(name="studio-wider-network", maximum=300, window=_HOUR)
+WIDER_NETWORK = AttemptLimit(name="studio-wider-network", maximum=300, window=_HOUR)
 """Attempts from an IPv4 /24 or an IPv6 /48, which one customer may have."""
 
-LINK = Limit(name="studio-link", maximum=5, window=_QUARTER)
+LINK = AttemptLimit(name="studio-link", maximum=5, window=_QUARTER)
 """Links to one address that one network asks for."""
 
-ALL_LINKS = Limit(name="studio-all-links", maximum=30, window=_HOUR)
+ALL_LINKS = AttemptLimit(name="studio-all-links", maximum=30, window=_HOUR)
 """Links to one address that unknown browsers everywhere ask for: nobody's mailbox is flooded."""
 
-PASSWORD = Limit(name="studio-password", maximum=10, window=_QUARTER)
+PASSWORD = AttemptLimit(name="studio-password", maximum=10, window=_QUARTER)
 """Passwords tried for one address from one network, since the last that was right."""
 
-ALL_PASSWORDS = Limit(name="studio-all-passwords", maximum=100, window=_HOUR)
+ALL_PASSWORDS = AttemptLimit(name="studio-all-passwords", maximum=100, window=_HOUR)
 """Passwords tried for one address by unknown browsers everywhere."""
 
-USED_TICKET = Limit(name="studio-ticket", maximum=1, window=_HOUR)
+USED_TICKET = AttemptLimit(name="studio-ticket", maximum=1, window=_HOUR)
 """Uses of one ticket; none is valid for longer."""
 
 _LIMITS = (NETWORK, WIDER_NETWORK, LINK, ALL_LINKS, PASSWORD, ALL_PASSWORDS, USED_TICKET)
@@ -111,7 +111,7 @@ class AttemptLimiter:
             return self.known_browser
         return make_network_key(self.key, NETWORK, self.network, ipv4_bits=32, ipv6_bits=64)
 
-    def _may_try(self, email: str, *, here: Limit, everywhere: Limit) -> bool:
+    def _may_try(self, email: str, *, here: AttemptLimit, everywhere: AttemptLimit) -> bool:
         try:
             self._count(here, self._make_key(here, email, self._place))
             if not self.known_browser:
@@ -120,12 +120,12 @@ class AttemptLimiter:
             return False
         return True
 
-    def _count(self, limit: Limit, key: str) -> None:
+    def _count(self, limit: AttemptLimit, key: str) -> None:
         if count_attempt(self.connection, key, limit, now=self.now) > limit.maximum:
             end = find_next_window(self.connection, key, limit, now=self.now)
             raise TooManyAttemptsError(until=end or self.now + limit.window)
 
-    def _make_key(self, limit: Limit, email: str, place: str = "") -> str:
+    def _make_key(self, limit: AttemptLimit, email: str, place: str = "") -> str:
         return make_key(self.key, limit, f"{email}\0{place}")
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class MailVerdict(StrEnum):
     """The answer."""
 
     genuine = "genuine"
@@ -77,7 +77,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentEdition:
+class VerifiedEdition:
     """An edition that was sent: what a reader can compare with the mail before them.
 
     ``subjects`` are those of its languages, its own first. ``first_day`` and ``last_day`` are in UTC.
@@ -96,8 +96,8 @@ class SentEdition:
 class Answer:
     """The answer, with what it rests on. ``hosts`` are the places that changed links lead to."""
 
-    verdict: Verdict
-    edition: SentEdition | None = None
+    verdict: MailVerdict
+    edition: VerifiedEdition | None = None
     changes: tuple[Change, ...] = ()
     hosts: tuple[str, ...] = ()
     obstacle: Obstacle | None = None
@@ -105,4 +105,4 @@ class Answer:
 
     @property
     def is_warning(self) -> bool:
-        return self.verdict in (Verdict.altered, Verdict.copied, Verdict.foreign)
+        return self.verdict in (MailVerdict.altered, MailVerdict.copied, MailVerdict.foreign)

@@ -16,11 +16,17 @@ from mailer.errors import MailerError
 from mailer.keys import Keys
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.rendering.mail_merge import PREVIEW_CODE
-from mailer.selfservice.rate_limit import Limit, count_attempt, forget_attempts, make_key, make_network_key
+from mailer.selfservice.rate_limit import (
+    AttemptLimit,
+    count_attempt,
+    forget_attempts,
+    make_key,
+    make_network_key,
+)
 from mailer.selfservice.subscription import verify_campaign
 from mailer.settings import Settings
 from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, is_aligned, verify_dkim
-from mailer.verification.answer import Answer, Change, Obstacle, SentEdition, Verdict
+from mailer.verification.answer import Answer, Change, MailVerdict, Obstacle, VerifiedEdition
 from mailer.verification.content_comparison import Comparison, EditionWords, is_comparable
 from mailer.verification.submitted_mail import (
     Marks,
@@ -44,7 +50,9 @@ _SENT_STATES = (
 _PUBLIC_STATES = frozenset({CampaignState.sending, CampaignState.paused, CampaignState.finished})
 
 
-def find_sent_edition(session: Session, campaign_id: int) -> tuple[SentEdition | None, list[CompiledEdition]]:
+def find_sent_edition(
+    session: Session, campaign_id: int
+) -> tuple[VerifiedEdition | None, list[CompiledEdition]]:
     """Find the edition of a campaign that was launched, and its content in each language, its own first.
 
     A content that another version of the program wrote is left out.
@@ -57,7 +65,7 @@ def find_sent_edition(session: Session, campaign_id: int) -> tuple[SentEdition |
     first = campaign.launched_at.astimezone(UTC).date()
     last = campaign.finished_at.astimezone(UTC).date() if campaign.finished_at else first
     is_public = campaign.archived and campaign.state in _PUBLIC_STATES
-    found = SentEdition(
+    found = VerifiedEdition(
         slug=campaign.edition,
         title=campaign.title,
         subjects=tuple(filter(None, subjects)),
@@ -87,33 +95,33 @@ def check_code(session: Session, keys: Keys, text: str) -> Answer:
     """
     data = read_code(text)
     if data is None:
-        return Answer(verdict=Verdict.mistyped)
+        return Answer(verdict=MailVerdict.mistyped)
     if data == read_code(PREVIEW_CODE):
-        return Answer(verdict=Verdict.preview)
+        return Answer(verdict=MailVerdict.preview)
     try:
         payload = keys.tokens.read_code(text)
         verify_campaign(session, payload)
     except RetiredKeyError:
-        return Answer(verdict=Verdict.unknown, obstacle=Obstacle.retired)
+        return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.retired)
     except TokenError:
-        return Answer(verdict=Verdict.foreign)
+        return Answer(verdict=MailVerdict.foreign)
     if payload.campaign_id == 0:
-        return Answer(verdict=Verdict.test)
+        return Answer(verdict=MailVerdict.test)
     edition, _ = find_sent_edition(session, payload.campaign_id)
     if edition is None:
-        return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_edition)
-    return Answer(verdict=Verdict.code_known, edition=edition)
+        return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.no_edition)
+    return Answer(verdict=MailVerdict.code_known, edition=edition)
 
 
 _HOUR = timedelta(hours=1)
 
-NETWORK = Limit(name="verify-network", maximum=60, window=_HOUR)
+NETWORK = AttemptLimit(name="verify-network", maximum=60, window=_HOUR)
 """Checks from an IPv4 address or an IPv6 /64. A ministry in which a fake went round fits."""
 
-WIDER_NETWORK = Limit(name="verify-wider-network", maximum=240, window=_HOUR)
+WIDER_NETWORK = AttemptLimit(name="verify-wider-network", maximum=240, window=_HOUR)
 """Checks from an IPv4 /24 or an IPv6 /48."""
 
-ALL_CHECKS = Limit(name="verify", maximum=10_000, window=_HOUR)
+ALL_CHECKS = AttemptLimit(name="verify", maximum=10_000, window=_HOUR)
 """Checks from everywhere. At this rate it would take half a century to guess one code."""
 
 LIMITS = (NETWORK, WIDER_NETWORK, ALL_CHECKS)
@@ -152,15 +160,15 @@ _ENOUGH_PASSED_ON = 0.3
 
 # Which of several mails in a submission is answered for: the one to be warned of most.
 _URGENCY = (
-    Verdict.copied,
-    Verdict.altered,
-    Verdict.foreign,
-    Verdict.genuine,
-    Verdict.same_content,
-    Verdict.letter,
-    Verdict.test,
-    Verdict.preview,
-    Verdict.unknown,
+    MailVerdict.copied,
+    MailVerdict.altered,
+    MailVerdict.foreign,
+    MailVerdict.genuine,
+    MailVerdict.same_content,
+    MailVerdict.letter,
+    MailVerdict.test,
+    MailVerdict.preview,
+    MailVerdict.unknown,
 )
 
 
@@ -187,7 +195,7 @@ class MailChecker:
         """Answer for the mail in ``source``, or for the one in it that claims to be ours."""
         mails = read_submission(source)
         if isinstance(mails, Obstacle):
-            return MailAnswer(answer=Answer(verdict=Verdict.unknown, obstacle=mails))
+            return MailAnswer(answer=Answer(verdict=MailVerdict.unknown, obstacle=mails))
         answers = [self._check_one(mail) for mail in mails]
         claiming = [one for one in answers if one.claims_us] or answers[:1]
         chosen = min(claiming, key=lambda one: _URGENCY.index(one.answer.verdict))
@@ -215,19 +223,21 @@ class MailChecker:
         if not marks:
             return self._judge_unmarked(mail, marks, results, is_signed=is_signed, claims_us=claims_us)
         if marks.is_test and not marks.campaign_ids:
-            return Answer(verdict=Verdict.test) if is_signed or not results else _altered(Change.signature)
+            return (
+                Answer(verdict=MailVerdict.test) if is_signed or not results else _altered(Change.signature)
+            )
         for campaign_id in marks.campaign_ids:
             edition, contents = find_sent_edition(self.session, campaign_id)
             if edition is not None:
                 break
         else:
-            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_edition)
+            return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.no_edition)
         if is_signed:
             # One of us may have answered from the newsletter's address, below our own words.
-            verdict = Verdict.genuine if marks.are_in_headers else Verdict.letter
+            verdict = MailVerdict.genuine if marks.are_in_headers else MailVerdict.letter
             return Answer(verdict=verdict, edition=edition if marks.are_in_headers else None)
         if mail.obstacle is not None:
-            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=mail.obstacle)
+            return Answer(verdict=MailVerdict.unknown, edition=edition, obstacle=mail.obstacle)
         return self._judge_content(mail, edition, contents, results)
 
     def _judge_unmarked(
@@ -240,38 +250,40 @@ class MailChecker:
         claims_us: bool,
     ) -> Answer:
         if is_signed:
-            return Answer(verdict=Verdict.letter)
+            return Answer(verdict=MailVerdict.letter)
         if marks.is_preview:
-            return Answer(verdict=Verdict.preview)
+            return Answer(verdict=MailVerdict.preview)
         if marks.is_retired:
-            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.retired)
+            return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.retired)
         if mail.obstacle is not None:
-            return Answer(verdict=Verdict.unknown, obstacle=mail.obstacle)
+            return Answer(verdict=MailVerdict.unknown, obstacle=mail.obstacle)
         if any(result.verdict is DkimVerdict.unreachable for result in results):
-            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.busy)
+            return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.busy)
         if self._was_passed_on_without_marks(mail, claims_us=claims_us):
-            return Answer(verdict=Verdict.unknown, obstacle=Obstacle.no_marks)
-        return Answer(verdict=Verdict.foreign)
+            return Answer(verdict=MailVerdict.unknown, obstacle=Obstacle.no_marks)
+        return Answer(verdict=MailVerdict.foreign)
 
     def _judge_content(
         self,
         mail: SubmittedMail,
-        edition: SentEdition,
+        edition: VerifiedEdition,
         contents: list[CompiledEdition],
         results: tuple[DkimResult, ...],
     ) -> Answer:
         """Compare a mail without a signature that counts with the edition that its marks name."""
         if not contents:
-            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=Obstacle.no_edition)
+            return Answer(verdict=MailVerdict.unknown, edition=edition, obstacle=Obstacle.no_edition)
         if mail.is_too_long:
-            return Answer(verdict=Verdict.unknown, edition=edition, obstacle=Obstacle.too_long)
+            return Answer(verdict=MailVerdict.unknown, edition=edition, obstacle=Obstacle.too_long)
         is_passed_on = not self._is_from_us(mail)
         found = self._compare(mail, contents, is_passed_on=is_passed_on)
         if not found or min(one.share for one in found) < (
             _ENOUGH_PASSED_ON if is_passed_on else _ENOUGH_OURS
         ):
             hosts = tuple(dict.fromkeys(host for one in found for host in one.hosts))
-            return Answer(verdict=Verdict.copied, edition=edition, hosts=hosts, was_passed_on=is_passed_on)
+            return Answer(
+                verdict=MailVerdict.copied, edition=edition, hosts=hosts, was_passed_on=is_passed_on
+            )
         changes = list(_list_changes(found))
         if not is_passed_on:
             changes += self._list_changed_headers(mail, edition)
@@ -280,7 +292,7 @@ class MailChecker:
         if changes and any(result.verdict is not DkimVerdict.no_key for result in results):
             changes.append(Change.signature)
         return Answer(
-            verdict=Verdict.altered if changes else Verdict.same_content,
+            verdict=MailVerdict.altered if changes else MailVerdict.same_content,
             edition=edition,
             changes=tuple(changes),
             hosts=tuple(dict.fromkeys(host for one in found for host in one.hosts)),
@@ -302,7 +314,7 @@ class MailChecker:
                 break
         return best
 
-    def _list_changed_headers(self, mail: SubmittedMail, edition: SentEdition) -> Iterable[Change]:
+    def _list_changed_headers(self, mail: SubmittedMail, edition: VerifiedEdition) -> Iterable[Change]:
         sender = self.settings.sender
         ours = {sender.address.lower(), sender.reply_to.lower()} - {""}
         answers = set(mail.reply_addresses)
@@ -362,7 +374,7 @@ def _sum_shares(found: Iterable[Comparison]) -> float:
 
 
 def _altered(change: Change) -> Answer:
-    return Answer(verdict=Verdict.altered, changes=(change,))
+    return Answer(verdict=MailVerdict.altered, changes=(change,))
 
 
 def _squeeze(text: str) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mailer.cli.rich_tables import print_demands
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
-from mailer.doctor.provider_checks import Mark, check_providers, read_demands
+from mailer.doctor.provider_checks import DemandState, check_providers, read_demands
 from mailer.providers.provider_table import Level, Requirement
 from mailer.workspace import Workspace
 from tests.factories.deliveries import add_subscribers
@@ -32,9 +32,9 @@ def test_all_that_is_met_is_ticked_and_what_no_check_can_tell_is_open(listed: Wo
     google, naver = read_demands(listed, _GOOD)
     assert (google.audience.provider.key, google.audience.readers) == ("google", 7)
     assert naver.audience.provider.key == "naver"
-    assert google.marks[Requirement.dkim] == (Level.required, Mark.met)
-    assert google.marks[Requirement.tls] == (Level.required, Mark.unknown)
-    assert google.marks[Requirement.few_complaints] == (Level.required, Mark.unknown)
+    assert google.marks[Requirement.dkim] == (Level.required, DemandState.met)
+    assert google.marks[Requirement.tls] == (Level.required, DemandState.unknown)
+    assert google.marks[Requirement.few_complaints] == (Level.required, DemandState.unknown)
     (finding,) = check_providers(listed, _GOOD)
     assert finding.verdict == "good"
 
@@ -55,7 +55,7 @@ def test_what_is_missing_is_named_with_the_provider_that_requires_it(
 ) -> None:
     findings = without(finding.subject, finding)
     google = read_demands(listed, findings)[0]
-    assert google.marks[requirement] == (Level.required, Mark.missing)
+    assert google.marks[requirement] == (Level.required, DemandState.missing)
     told = [each for each in check_providers(listed, findings) if "Gmail" in each.message]
     assert [each.code for each in told] == ["provider-asks"]
     assert "7 of your readers" in told[0].message
@@ -66,7 +66,7 @@ def test_a_policy_that_only_watches_is_a_record(listed: Workspace) -> None:
     findings = without(
         "dmarc", find_good("dmarc", "there"), find_doubtful("dmarc", "dmarc-policy-none", "p=none")
     )
-    assert read_demands(listed, findings)[0].marks[Requirement.dmarc] == (Level.required, Mark.met)
+    assert read_demands(listed, findings)[0].marks[Requirement.dmarc] == (Level.required, DemandState.met)
 
 
 def test_nothing_is_said_without_a_list_or_without_a_database(workspace: Workspace) -> None:

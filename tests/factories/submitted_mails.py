@@ -27,7 +27,7 @@ from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import MessageBuilder
 from mailer.settings import DkimSettings, DnsSettings, load_settings
 from mailer.smtp.dkim import DkimSigner
-from mailer.verification.answer import Verdict
+from mailer.verification.answer import MailVerdict
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.conftest import SETTINGS
@@ -37,7 +37,7 @@ from tests.web.site import add_sent
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SUBJECT = "What we did this autumn"
-OURS = frozenset({Verdict.genuine, Verdict.same_content})
+OURS = frozenset({MailVerdict.genuine, MailVerdict.same_content})
 NAMES = (
     *("", "Li Wei", "Ms Bat-Erdene", "Prof. Dr. Wolfgang Müller-Lüdenscheidt", "李伟", "Aigerim K."),
     *("Jean-François d’Alembert", "김민준", "O’Neill, Sinéad (Ministry of Education)"),
@@ -83,7 +83,7 @@ class Submission:
 
     kind: str
     source: bytes
-    right: frozenset[Verdict]
+    right: frozenset[MailVerdict]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,14 +413,14 @@ def list_submissions(sender: Sender, readers: range) -> Iterator[Submission]:
     """Every kind of mail for each of ``readers``: 1,000 of them for 33 readers."""
     for number in readers:
         message = sender.build(number)
-        yield Submission(kind="as received", source=receive(message), right=frozenset({Verdict.genuine}))
+        yield Submission(kind="as received", source=receive(message), right=frozenset({MailVerdict.genuine}))
         yield Submission(kind="with other line ends", source=message.replace(b"\r\n", b"\n"), right=OURS)
         yield Submission(kind="without signature", source=lose_signature(message), right=OURS)
         for forward in PASSED_ON:
             yield Submission(kind=forward.__name__, source=forward(message), right=OURS)
         for place, change in enumerate(ALTERED):
             kind = f"changed {place} {change.__name__}"
-            yield Submission(kind=kind, source=change(message), right=frozenset({Verdict.altered}))
+            yield Submission(kind=kind, source=change(message), right=frozenset({MailVerdict.altered}))
         for name, source in list_fakes(sender, number):
-            right = frozenset({Verdict.copied, Verdict.foreign})
+            right = frozenset({MailVerdict.copied, MailVerdict.foreign})
             yield Submission(kind=f"fake: {name}", source=source, right=right)

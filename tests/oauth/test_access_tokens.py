@@ -12,7 +12,7 @@ import pytest
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
 from mailer.oauth.grant_store import GrantStore
-from mailer.oauth.provider import ApplicationRefusedError, ProviderUnavailableError, SignInRequiredError
+from mailer.oauth.provider import ApplicationRefusedError, OAuthSignInRequiredError, ProviderUnavailableError
 from mailer.oauth.sign_in import SignIn
 from tests.factories.oauth import make_keys, make_sign_in, sign_in_person, write_secret
 from tests.servers.oauth_provider import OAuthProvider, find_secrets
@@ -161,7 +161,7 @@ def test_a_new_refresh_token_replaces_the_old_one_and_an_old_one_stays(
 
 
 def test_nobody_has_signed_in_yet(provider: OAuthProvider, root: Path) -> None:
-    with pytest.raises(SignInRequiredError, match=r"Nobody has signed in yet\. Run `mailer login main`"):
+    with pytest.raises(OAuthSignInRequiredError, match=r"Nobody has signed in yet\. Run `mailer login main`"):
         AccessTokens(make_sign_in(provider), root).read()
 
 
@@ -170,7 +170,9 @@ def test_an_ended_sign_in_is_not_asked_for_again(provider: OAuthProvider, root: 
     sign_in_person(provider, sign_in, root, age=2 * HOUR)
     provider.end_sign_in()
     for _ in range(3):
-        with pytest.raises(SignInRequiredError, match=r"has ended the sign-in: .*\. Run `mailer login main`"):
+        with pytest.raises(
+            OAuthSignInRequiredError, match=r"has ended the sign-in: .*\. Run `mailer login main`"
+        ):
             AccessTokens(sign_in, root).read()
     assert provider.renewals == 1
     # Until somebody signs in.
@@ -230,7 +232,7 @@ def _fail(*_: object, **__: object) -> None:
 def test_a_grant_of_another_application_is_not_shown_to_this_one(provider: OAuthProvider, root: Path) -> None:
     sign_in_person(provider, make_sign_in(provider), root, age=2 * HOUR)
     for changes in ({"client_id": "another"}, {"token_url": f"{provider.url}/elsewhere"}):
-        with pytest.raises(SignInRequiredError, match="Nobody has signed in"):
+        with pytest.raises(OAuthSignInRequiredError, match="Nobody has signed in"):
             AccessTokens(make_sign_in(provider, **changes), root).read()
     assert provider.requests == []
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailer.keys import KEYS_FILE, retire_key, rotate_keys, write_keys
 from mailer.oauth.grant_store import Grant, GrantStore
-from mailer.oauth.provider import ProviderUnavailableError, SignInRequiredError
+from mailer.oauth.provider import OAuthSignInRequiredError, ProviderUnavailableError
 from tests.factories.oauth import make_keys
 
 NOW = datetime(2026, 11, 27, 2, 0, tzinfo=UTC)
@@ -77,14 +77,14 @@ def test_with_other_keys_a_person_must_sign_in_again(store: GrantStore) -> None:
     store.write("main", make_grant())
     (store.root / KEYS_FILE).unlink()
     write_keys(store.root / KEYS_FILE)
-    with pytest.raises(SignInRequiredError, match="Run `mailer login main`"):
+    with pytest.raises(OAuthSignInRequiredError, match="Run `mailer login main`"):
         store.read("main")
 
 
 def test_one_grant_cannot_stand_in_for_another(store: GrantStore) -> None:
     store.write("main", make_grant())
     store.find_path("main").rename(store.find_path("other"))
-    with pytest.raises(SignInRequiredError):
+    with pytest.raises(OAuthSignInRequiredError):
         store.read("other")
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_never_taken_for_a_grant(
     damaged = bytearray(path.read_bytes())
     damaged[position % (len(damaged) - 1)] ^= change
     path.write_bytes(bytes(damaged))
-    with contextlib.suppress(SignInRequiredError):
+    with contextlib.suppress(OAuthSignInRequiredError):
         # A change that base64 does not notice.
         assert store.read("main") == make_grant()
 
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_never_taken_for_a_grant(
 def test_an_empty_or_foreign_file_asks_to_sign_in(store: GrantStore, content: bytes) -> None:
     store.write("main", make_grant())
     store.find_path("main").write_bytes(content)
-    with pytest.raises(SignInRequiredError):
+    with pytest.raises(OAuthSignInRequiredError):
         store.read("main")
 
 

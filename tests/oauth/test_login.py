@@ -9,7 +9,7 @@ import pytest
 from mailer.oauth.access_tokens import AccessTokens
 from mailer.oauth.grant_store import GrantStore
 from mailer.oauth.login import end_sign_in, keep_sign_in
-from mailer.oauth.provider import SignInFailedError, SignInRequiredError
+from mailer.oauth.provider import OAuthSignInRequiredError, SignInFailedError
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import TokenResponse
 from tests.factories.oauth import make_keys, make_sign_in, sign_in_person
@@ -45,7 +45,7 @@ def test_a_new_sign_in_replaces_one_that_has_ended(provider: OAuthProvider, root
     sign_in = make_sign_in(provider)
     store = GrantStore(root=root)
     store.write("main", sign_in_person(provider, sign_in, root).ended("revoked"))
-    with pytest.raises(SignInRequiredError):
+    with pytest.raises(OAuthSignInRequiredError):
         AccessTokens(sign_in, root).read()
     keep_sign_in(sign_in, root, make_response(provider, sign_in), now=NOW)
     assert AccessTokens(sign_in, root).read() in provider.valid
@@ -90,7 +90,7 @@ def test_ending_a_sign_in_revokes_and_forgets_it(provider: OAuthProvider, root: 
     assert (done.was_there, done.is_revoked, done.fault) == (True, True, "")
     assert provider.revoked == [token]
     assert not end_sign_in(sign_in, root).was_there
-    with pytest.raises(SignInRequiredError, match="Nobody has signed in yet"):
+    with pytest.raises(OAuthSignInRequiredError, match="Nobody has signed in yet"):
         AccessTokens(sign_in, root).read()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mailer.reasons import reason_classifier
 from mailer.reasons.reason import USUAL_FAULTS, Fault, Reason
 from mailer.reasons.reason_classifier import classify_reason, classify_refusal, tidy_words
-from mailer.reasons.rule_table import PHRASE_PARTS, Phrase, RuleTable, load_rules
+from mailer.reasons.rule_table import PHRASE_PARTS, RulePhrase, RuleTable, load_rules
 
 _RULES = load_rules().rules
 _REFUSALS = [
@@ -189,7 +189,7 @@ def test_long_words_do_not_take_long(words):
 
 
 def test_a_gap_of_a_phrase_ends_with_the_sentence():
-    phrase = Phrase("mailbox * full")
+    phrase = RulePhrase("mailbox * full")
     assert phrase.is_in(" mailbox is full")
     assert phrase.is_in(" mailbox full")
     assert not phrase.is_in(" no such mailbox. the disk is full")

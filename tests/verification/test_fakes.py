@@ -17,7 +17,7 @@ from mailer.doctor.feedback_checks import check_fakes
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import plan_pruning, prune
 from mailer.verification import fakes
-from mailer.verification.answer import Answer, Verdict
+from mailer.verification.answer import Answer, MailVerdict
 from mailer.verification.fakes import keep_fake, list_fakes, mask_headers
 from mailer.verification.mail_check import MailAnswer
 from mailer.verification.submitted_mail import read_submission
@@ -44,7 +44,7 @@ def engine(either_workspace: Workspace) -> Iterator[Engine]:
 
 
 def submit(
-    engine: Engine, now: datetime, source: bytes = FAKE, *, verdict: Verdict = Verdict.foreign
+    engine: Engine, now: datetime, source: bytes = FAKE, *, verdict: MailVerdict = MailVerdict.foreign
 ) -> bool:
     mails = read_submission(source)
     assert isinstance(mails, tuple)
@@ -85,8 +85,8 @@ def test_the_same_fake_again_is_one_more_of_it(engine: Engine, now: datetime) ->
     assert found == {"Your password": (2, now, later), "Your account": (1, later, later)}
 
 
-@pytest.mark.parametrize("verdict", [one for one in Verdict if not Answer(verdict=one).is_warning])
-def test_what_is_no_fake_is_not_kept(engine: Engine, now: datetime, verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", [one for one in MailVerdict if not Answer(verdict=one).is_warning])
+def test_what_is_no_fake_is_not_kept(engine: Engine, now: datetime, verdict: MailVerdict) -> None:
     assert not submit(engine, now, verdict=verdict)
     assert read(engine) == []
 

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from mailer.database.models import CampaignContent
 from mailer.keys import retire_key, rotate_keys
 from mailer.smtp.dkim import DkimSigner, load_rsa_key
-from mailer.verification.answer import Obstacle, Verdict
+from mailer.verification.answer import MailVerdict, Obstacle
 from mailer.verification.mail_check import MailAnswer, MailChecker
 from mailer.workspace import Workspace
 from tests.factories.dkim import NOW, write_keys
@@ -99,10 +99,10 @@ def test_a_mail_that_was_signed_by_the_relay_is_proved_by_the_key_in_the_dns(
         server.publish({record.name: [f'TXT "{record.text[:200]}" "{record.text[200:]}"']})
         settings = sender.workspace.settings.model_copy(update={"dns": server.settings})
         asking = replace(sender, workspace=replace(sender.workspace, settings=settings))
-        assert check(asking, mail).answer.verdict is Verdict.genuine
+        assert check(asking, mail).answer.verdict is MailVerdict.genuine
         assert server.questions == [f"{record.name} TXT"]
     # When the DNS is silent, words and links still tell.
-    assert check(sender, mail).answer.verdict is Verdict.same_content
+    assert check(sender, mail).answer.verdict is MailVerdict.same_content
 
 
 def test_the_answer_for_an_old_key_and_for_an_edition_that_is_gone(sender: Sender) -> None:
@@ -111,10 +111,10 @@ def test_the_answer_for_an_old_key_and_for_an_edition_that_is_gone(sender: Sende
         session.execute(delete(CampaignContent))
         session.commit()
     answer = check(sender, mail).answer
-    assert (answer.verdict, answer.obstacle) == (Verdict.unknown, Obstacle.no_edition)
+    assert (answer.verdict, answer.obstacle) == (MailVerdict.unknown, Obstacle.no_edition)
     retire_all(sender)
     answer = check(sender, mail).answer
-    assert (answer.verdict, answer.obstacle) == (Verdict.unknown, Obstacle.retired)
+    assert (answer.verdict, answer.obstacle) == (MailVerdict.unknown, Obstacle.retired)
 
 
 def test_a_text_longer_than_any_edition_is_not_half_compared(sender: Sender) -> None:
@@ -122,7 +122,7 @@ def test_a_text_longer_than_any_edition_is_not_half_compared(sender: Sender) -> 
     padded = mail.replace(b"</body>", b"<p>" + b"word " * 120_000 + b"</p></body>", 1)
     assert padded != mail
     answer = check(sender, padded).answer
-    assert (answer.verdict, answer.obstacle) == (Verdict.unknown, Obstacle.too_long)
+    assert (answer.verdict, answer.obstacle) == (MailVerdict.unknown, Obstacle.too_long)
 
 
 @given(st.binary(max_size=600), st.integers(0, 30_000))
@@ -137,11 +137,11 @@ def test_an_answer_of_our_own_that_quotes_an_edition_is_a_letter(sender: Sender)
     quoted = forward_as_text(sender.build(5)).replace(
         b"From: A Colleague <colleague@ministry.example.com>", b"From: UNESCO Beijing <news@example.org>"
     )
-    assert check(sender, sender.signer.sign(quoted, now=NOW)).answer.verdict is Verdict.letter
+    assert check(sender, sender.signer.sign(quoted, now=NOW)).answer.verdict is MailVerdict.letter
 
 
 def test_a_mail_from_a_domain_in_another_script_is_recognised(workspace: Workspace, engine: Engine) -> None:
     own = workspace.settings.sender.model_copy(update={"address": "news@пример.example"})
     settings = workspace.settings.model_copy(update={"sender": own})
     foreign = make_sender(replace(workspace, settings=settings), engine)
-    assert check(foreign, foreign.build(5)).answer.verdict is Verdict.genuine
+    assert check(foreign, foreign.build(5)).answer.verdict is MailVerdict.genuine

@@ -22,7 +22,7 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
 )
 from mailer.database.models import Delivery, DeliveryState
-from mailer.providers.refusal_advice import Explanation, explain_refusal
+from mailer.providers.refusal_advice import RefusalExplanation, explain_refusal
 from mailer.reasons.reason import Fault, Reason
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.models import Subscriber
@@ -72,7 +72,7 @@ class ReasonGroup:
         told = self.explain()
         return told.fault if told else None
 
-    def explain(self) -> Explanation | None:
+    def explain(self) -> RefusalExplanation | None:
         """Return what a server's refusal means and what to do; None if it was no server that said it."""
         if self.state not in _STATES_WITH_REPLY or not self.reason[:3].isdecimal():
             return None
@@ -187,7 +187,7 @@ class Alarm:
     readers: int
     last_at: datetime
 
-    def explain(self) -> Explanation:
+    def explain(self) -> RefusalExplanation:
         return explain_refusal(self.words)
 
     def as_dict(self) -> dict[str, Any]:

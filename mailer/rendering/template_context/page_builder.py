@@ -13,13 +13,13 @@ from editions.markdown.writing_systems import mark_languages_in_text
 from editions.model import (
     Edition,
     EditionForm,
+    EditionSection,
     EditionText,
     FollowLink,
     Image,
     ImageText,
     Letter,
     ReadMore,
-    Section,
     Story,
     StoryKind,
     StoryText,
@@ -155,7 +155,7 @@ class PageBuilder:
             whole=True,
         )
 
-    def _build_section(self, section: Section, accent: Accent) -> SectionView:
+    def _build_section(self, section: EditionSection, accent: Accent) -> SectionView:
         title, title_html = self._name_section(section.key)
         introduction = self._edition_text().introductions.get(section.key)
         return SectionView(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
-from mailer.verification.answer import Answer, Change, Obstacle, Verdict
+from mailer.verification.answer import Answer, Change, MailVerdict, Obstacle
 from mailer.verification.fakes import keep_fake
 from mailer.verification.mail_check import MailChecker, TooManyChecksError, check_code, count_check
 from mailer.web.dependencies import BodyDep
@@ -31,14 +31,14 @@ class AnswerWords:
 
 _DO_NOT_TRUST = gettext_noop("Do not open its links or attachments, and do not answer it.")
 
-OF_MAIL: Mapping[Verdict, AnswerWords] = MappingProxyType(
+OF_MAIL: Mapping[MailVerdict, AnswerWords] = MappingProxyType(
     {
-        Verdict.genuine: AnswerWords(
+        MailVerdict.genuine: AnswerWords(
             heading=gettext_noop("Yes, this is from us"),
             text=gettext_noop("It is exactly the email that we sent: our signature on it is right."),
             tone="right",
         ),
-        Verdict.same_content: AnswerWords(
+        MailVerdict.same_content: AnswerWords(
             heading=gettext_noop("Yes, these are our words"),
             text=gettext_noop(
                 "Its words and links are those of our edition. An email loses its signature when somebody "
@@ -46,7 +46,7 @@ OF_MAIL: Mapping[Verdict, AnswerWords] = MappingProxyType(
             ),
             tone="right",
         ),
-        Verdict.letter: AnswerWords(
+        MailVerdict.letter: AnswerWords(
             heading=gettext_noop("Yes, our signature is on it"),
             text=gettext_noop(
                 "It is no edition of the newsletter, but a letter from us, such as one that somebody asked "
@@ -54,40 +54,40 @@ OF_MAIL: Mapping[Verdict, AnswerWords] = MappingProxyType(
             ),
             tone="right",
         ),
-        Verdict.test: AnswerWords(
+        MailVerdict.test: AnswerWords(
             heading=gettext_noop("This is a test"),
             text=gettext_noop(
                 "Our team sends tests to colleagues. If you are not one of them, do not trust this email."
             ),
         ),
-        Verdict.preview: AnswerWords(
+        MailVerdict.preview: AnswerWords(
             heading=gettext_noop("This code is only a sample"),
             text=gettext_noop("No email that we send has it. Do not trust an email with this code."),
             tone="wrong",
         ),
-        Verdict.altered: AnswerWords(
+        MailVerdict.altered: AnswerWords(
             heading=gettext_noop("Careful: this email was changed"),
             text=gettext_noop("It began as an email of ours, but it is not what we sent."),
             tone="wrong",
         ),
-        Verdict.copied: AnswerWords(
+        MailVerdict.copied: AnswerWords(
             heading=gettext_noop("No, this email is not from us"),
             text=gettext_noop("It has a code or a link of ours, but the rest is not what we sent with it."),
             tone="wrong",
         ),
-        Verdict.foreign: AnswerWords(
+        MailVerdict.foreign: AnswerWords(
             heading=gettext_noop("No, this is none of our newsletters"),
             text=gettext_noop("It has none of the marks that all of them have."),
             tone="wrong",
         ),
-        Verdict.unknown: AnswerWords(heading=gettext_noop("We cannot tell"), text=""),
+        MailVerdict.unknown: AnswerWords(heading=gettext_noop("We cannot tell"), text=""),
     }
 )
 
-OF_CODE: Mapping[Verdict, AnswerWords] = MappingProxyType(
+OF_CODE: Mapping[MailVerdict, AnswerWords] = MappingProxyType(
     {
         **OF_MAIL,
-        Verdict.code_known: AnswerWords(
+        MailVerdict.code_known: AnswerWords(
             heading=gettext_noop("This code is ours"),
             text=gettext_noop(
                 "It belongs to the email below. Compare the subject and the sender: somebody may have copied "
@@ -95,12 +95,12 @@ OF_CODE: Mapping[Verdict, AnswerWords] = MappingProxyType(
             ),
             tone="right",
         ),
-        Verdict.foreign: AnswerWords(
+        MailVerdict.foreign: AnswerWords(
             heading=gettext_noop("No, this is none of our codes"),
             text=gettext_noop("We have sent no email with it."),
             tone="wrong",
         ),
-        Verdict.mistyped: AnswerWords(
+        MailVerdict.mistyped: AnswerWords(
             heading=gettext_noop("This is not a whole code"),
             text=gettext_noop(
                 "A code has 16 letters and digits. Please compare what you typed with the foot of the email."

@@ -17,7 +17,7 @@ from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.oauth.grant_store import Grant, GrantStore
 from mailer.oauth.login import PendingSignIns, choose_way, end_sign_in
-from mailer.oauth.provider import OAuthError, SignInRequiredError
+from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.settings.changes.secret_files import (
     find_secret_time,
@@ -246,7 +246,7 @@ def _render_sign_in(
     unreadable, grant = "", None
     try:
         grant = GrantStore(root=find_workspace(page).root).read(found.name)
-    except (SignInRequiredError, ConfigurationError) as error:
+    except (OAuthSignInRequiredError, ConfigurationError) as error:
         unreadable = read_error(error)
     return page.render(
         "settings_sign_in.html",

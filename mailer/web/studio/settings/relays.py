@@ -18,7 +18,7 @@ from mailer.dispatch.waiting_mails import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.oauth.grant_store import GrantStore
-from mailer.oauth.provider import SignInRequiredError
+from mailer.oauth.provider import OAuthSignInRequiredError
 from mailer.oauth.sign_in import find_relay_oauth
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings, Settings
@@ -121,7 +121,7 @@ def hide_password(url: str) -> str:
 def _find_sign_in_time(root: Path, name: str) -> datetime | None:
     try:
         grant = GrantStore(root=root).read(name)
-    except (SignInRequiredError, ConfigurationError):
+    except (OAuthSignInRequiredError, ConfigurationError):
         return None
     return grant.signed_in_at if grant is not None and not grant.refused else None
 
