@@ -1,7 +1,7 @@
 """Settling what could not be saved: merged, put back, or set aside; nothing that was written is lost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -16,10 +16,12 @@ from editions.text_diff.merge import (
     merge_texts,
     settle_merge,
 )
-from mailer.database.edition_models import RevisionKind
+from mailer.database.edition_models import RevisionKind, UnsavedText
+from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import (
     EditionFile,
     EditionFileError,
+    FilePlace,
     TextSave,
     list_story_names,
     locate_file,
@@ -27,24 +29,33 @@ from mailer.revisions.edition_file import (
     read_edition_file,
 )
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.history import RevisionEntry, list_history
 from mailer.revisions.removed_stories import restore_story
 from mailer.revisions.revision_log import record_set_aside
-from mailer.revisions.unsaved_texts import Unsaved, delete_unsaved
+from mailer.revisions.unsaved_texts import delete_unsaved, find_unsaved
 from mailer.team.members import Member
 from mailer.workspace import Workspace
 
+_LOOKED_BACK = 5
 _MAX_CONFLICTS = 100
 """More would be neither a form that a server reads nor a page that a person does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenConflict:
-    """An unsaved text beside the file as it is now: ``theirs`` is None if there is none, ``problem`` says why
-    it cannot be read."""
+    """An unsaved text that ``writer`` wrote, beside the file as it is now: ``theirs`` is None if there is
+    none, ``problem`` says why it cannot be read, and ``by`` is the entry of the history with that text, if a
+    member is known to have written it."""
 
-    unsaved: Unsaved
+    unsaved: UnsavedText
+    writer: str
     theirs: EditionFile | None = None
     problem: EditionFileError | None = None
+    by: RevisionEntry | None = None
+
+    @property
+    def place(self) -> FilePlace:
+        return FilePlace(story=self.unsaved.story, language=self.unsaved.language)
 
     @cached_property
     def parts(self) -> tuple[MergePart, ...]:
@@ -57,20 +68,29 @@ class OpenConflict:
         return (MergePart(kind=MergeKind.conflict, mine=whole[0], theirs=whole[1]),)
 
 
-def open_conflict(workspace: Workspace, unsaved: Unsaved) -> OpenConflict:
-    """Look at the file that an unsaved text is for.
+def find_conflict(workspace: Workspace, session: Session, edition: str, number: int) -> OpenConflict | None:
+    """Find the unsaved text ``number``, and look at the file that it is for; None if it was settled, or is of
+    another edition.
 
     Raises:
         ConfigurationError: the edition is gone.
     """
-    folder = workspace.edition_folder(unsaved.edition)
+    unsaved = find_unsaved(session, edition, number)
+    if unsaved is None:
+        return None
+    member = session.get(TeamMember, unsaved.member_id)
+    found = OpenConflict(unsaved=unsaved, writer=member.name if member is not None else "")
+    folder = workspace.edition_folder(edition)
     name = locate_file(folder, unsaved.name)
     if name is None:
-        return OpenConflict(unsaved=unsaved)
+        return found
     try:
-        return OpenConflict(unsaved=unsaved, theirs=read_edition_file(folder, name))
+        theirs = read_edition_file(folder, name)
     except EditionFileError as error:
-        return OpenConflict(unsaved=unsaved, problem=error)
+        return replace(found, problem=error)
+    entries = list_history(session, edition, found.place, limit=_LOOKED_BACK)
+    by = next((entry for entry in entries if entry.digest == theirs.digest and entry.who), None)
+    return replace(found, theirs=theirs, by=by)
 
 
 def keep_merged(
@@ -88,34 +108,17 @@ def keep_merged(
     Raises:
         UnsettledError: a choice is missing.
     """
-    unsaved = conflict.unsaved
     merged = settle_merge(conflict.parts, choices)
-    done = save_edition_file(
-        workspace,
-        session,
-        TextSave(
-            edition=unsaved.edition,
-            name=unsaved.name,
-            text=merged,
-            base=conflict.theirs.digest if conflict.theirs is not None else "",
-            member=member,
-            sitting=f"settled {unsaved.number}",
-            now=now,
-            kind=RevisionKind.merged,
-        ),
-    )
-    if isinstance(done, Conflict):
-        # The words are all in the unsaved text and in the file.
-        delete_unsaved(session, done.number)
-        return done
-    if merged != unsaved.mine:
-        record_set_aside(session, unsaved, now=now)
-    delete_unsaved(session, unsaved.number)
+    base = conflict.theirs.digest if conflict.theirs is not None else ""
+    kind = RevisionKind.merged
+    done = _settle(workspace, session, conflict.unsaved, merged, base, kind, member=member, now=now)
+    if isinstance(done, Saved) and merged != conflict.unsaved.mine:
+        record_set_aside(session, conflict.unsaved, now=now)
     return done
 
 
 def put_back(
-    workspace: Workspace, session: Session, unsaved: Unsaved, *, member: Member, now: datetime
+    workspace: Workspace, session: Session, conflict: OpenConflict, *, member: Member, now: datetime
 ) -> Conflict | None:
     """Make a file of a text whose file was removed, or bring its whole story back with it. If a file is there
     again, or cannot be written, nothing changes, and the unsaved text stays. The caller commits.
@@ -124,37 +127,46 @@ def put_back(
         ConfigurationError: the edition is gone.
         EditionFileError: the story cannot be brought back.
     """
-    place = unsaved.place
-    names = list_story_names(workspace.edition_folder(unsaved.edition), place.story)
-    has_original = any(not parse_file_name(name).language for name in names)
-    if place.story and not has_original:
-        texts = {place.language: unsaved.mine}
-        restore_story(workspace, session, unsaved.edition, place.story, member=member, now=now, texts=texts)
-        delete_unsaved(session, unsaved.number)
-        return None
-    done = save_edition_file(
-        workspace,
-        session,
-        TextSave(
-            edition=unsaved.edition,
-            name=unsaved.name,
-            text=unsaved.mine,
-            base="",
-            member=member,
-            sitting=f"settled {unsaved.number}",
-            now=now,
-            kind=RevisionKind.restored,
-        ),
-    )
-    if isinstance(done, Conflict):
-        # The words are in the text that stays.
-        delete_unsaved(session, done.number)
-        return done
-    delete_unsaved(session, unsaved.number)
+    unsaved, story = conflict.unsaved, conflict.unsaved.story
+    names = list_story_names(workspace.edition_folder(unsaved.edition), story)
+    if not story or any(not parse_file_name(name).language for name in names):
+        kind = RevisionKind.restored
+        done = _settle(workspace, session, unsaved, unsaved.mine, "", kind, member=member, now=now)
+        return done if isinstance(done, Conflict) else None
+    texts = {unsaved.language: unsaved.mine}
+    restore_story(workspace, session, unsaved.edition, story, member=member, now=now, texts=texts)
+    delete_unsaved(session, unsaved.id)
     return None
 
 
-def set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
+def _settle(
+    workspace: Workspace,
+    session: Session,
+    unsaved: UnsavedText,
+    text: str,
+    base: str,
+    kind: RevisionKind,
+    *,
+    member: Member,
+    now: datetime,
+) -> Saved | Conflict:
+    save = TextSave(
+        edition=unsaved.edition,
+        name=unsaved.name,
+        text=text,
+        base=base,
+        member=member,
+        sitting=f"settled {unsaved.id}",
+        now=now,
+        kind=kind,
+    )
+    done = save_edition_file(workspace, session, save)
+    # After another conflict, the words are all in the text that stays, and in the file.
+    delete_unsaved(session, done.number if isinstance(done, Conflict) else unsaved.id)
+    return done
+
+
+def set_aside(session: Session, unsaved: UnsavedText, *, now: datetime) -> None:
     """Leave the file as it is, and keep the unsaved text in the history alone. The caller commits."""
     record_set_aside(session, unsaved, now=now)
-    delete_unsaved(session, unsaved.number)
+    delete_unsaved(session, unsaved.id)

@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
+from mailer.activity.acts import Act
 from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
 from mailer.database.edition_models import RevisionKind
 from mailer.errors import MailerError
@@ -93,7 +94,8 @@ class TextSave:
     ``base`` is the digest of the text that they began from, "" for a file that is new. ``sitting`` is a
     random word for each page that is opened. ``sequence`` counts its saves from 1; with it, a page whose
     answer got lost does not meet itself as another writer, and a request that took long does not undo a later
-    one. ``kind`` is what the history calls it, if it is not writing.
+    one. ``kind`` is what the history calls it, if it is not writing. ``acts`` come into the log of who did
+    what, writing once for each entry of the history.
     """
 
     edition: str
@@ -105,6 +107,7 @@ class TextSave:
     now: datetime
     sequence: int = 0
     kind: RevisionKind = RevisionKind.written
+    acts: tuple[Act, ...] = ()
 
     @property
     def place(self) -> FilePlace:

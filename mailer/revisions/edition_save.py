@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +12,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.source.text_file import normalise_line_ends
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
+from mailer.atomic_write import sync_folder
 from mailer.database.edition_models import RevisionKind, UnsavedReason
 from mailer.database.engine import open_session
-from mailer.database.team_models import TeamMember
 from mailer.errors import ConfigurationError
 from mailer.revisions.edition_file import (
     EditionFile,
@@ -37,6 +40,7 @@ from mailer.revisions.edition_file import (
 )
 from mailer.revisions.revision_log import (
     LatestRevision,
+    continues_sitting,
     find_latest,
     find_text,
     record_outside_change,
@@ -56,7 +60,8 @@ class PendingSave:
     """A save that is about to replace the file ``name`` by the text with ``digest``.
 
     ``latest`` are the number and the digest of the history's latest entry about it before, 0 and "" if there
-    is none. The others are as :func:`~mailer.revisions.revision_log.record_sitting` has them.
+    is none. ``acts`` are those that the log is to have. The others are as in
+    :class:`~mailer.revisions.edition_file.TextSave`.
     """
 
     edition: str
@@ -67,6 +72,7 @@ class PendingSave:
     sitting: str
     sequence: int
     kind: RevisionKind
+    acts: tuple[Act, ...]
     at: datetime
 
     def write(self) -> bytes:
@@ -82,6 +88,7 @@ class PendingSave:
                 **values,
                 "latest": (int(number), str(digest)),
                 "kind": RevisionKind(values["kind"]),
+                "acts": tuple(map(Act, values["acts"])),
                 "at": datetime.fromisoformat(values["at"]),
             }
         )
@@ -94,9 +101,14 @@ def identify_latest(latest: LatestRevision | None) -> tuple[int, str]:
 
 def note_pending_save(workspace: Workspace, pending: PendingSave) -> None:
     """Note a save before it begins. The caller holds the lock of the edition. A note that cannot be written
-    holds nobody up."""
+    holds nobody up. One with acts reaches the disk first, so that even a loss of power loses none of them."""
     try:
-        _find_note(workspace, pending.edition).write_bytes(pending.write())
+        with _find_note(workspace, pending.edition).open("wb") as file:
+            file.write(pending.write())
+            file.flush()
+            if pending.acts:
+                os.fsync(file.fileno())
+                sync_folder(find_lock_folder(workspace))
     except OSError as error:
         _log.warning("What is about to be saved could not be noted: %s", error)
 
@@ -121,9 +133,22 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
         sequence=pending.sequence,
         now=pending.at,
         kind=pending.kind,
+        acts=pending.acts,
     )
-    record_sitting(session, file, save)
+    _enter(session, file, save)
     return True
+
+
+def _enter(session: Session, file: EditionFile, save: TextSave) -> None:
+    """Enter a text that is in its file into the history, and what was done into the log."""
+    record_sitting(session, file, save)
+    _log_acts(session, file, save)
+
+
+def _log_acts(session: Session, file: EditionFile, save: TextSave) -> None:
+    actor = Actor.from_member(save.member)
+    for act in save.acts:
+        record_activity(session, actor, act, edition=save.edition, subject=file.name, now=save.now)
 
 
 def record_pending_saves(workspace: Workspace, engine: Engine) -> int:
@@ -185,22 +210,11 @@ class Saved:
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """The text is not in the file, and is kept as number ``number`` of the unsaved texts.
-
-    ``mine`` is what the writer sent, ``base`` what they began from (None if it is not known any more), and
-    ``theirs`` what the file has now (None if there is none, or it cannot be read). ``by`` is the name of the
-    member who wrote that, "" if it is not known; ``changed_at`` is when. ``detail`` is the system's reason if
-    the file could not be written.
-    """
+    """The text is not in the file, and is kept as number ``number`` of the unsaved texts. ``detail`` is the
+    system's reason if the file could not be written."""
 
     number: int
     reason: UnsavedReason
-    name: str
-    base: str | None
-    mine: str
-    theirs: str | None = None
-    by: str = ""
-    changed_at: datetime | None = None
     detail: str = ""
 
 
@@ -266,9 +280,10 @@ class _Saver:
         is_own = self._is_own(current, latest)
         is_overtaken = is_own and latest is not None and save.sequence <= latest.file.sequence
         if current.text == save.text or is_overtaken:
+            _log_acts(self._session, current, _leave_out_writing(save))
             return self._finish(current)
         if save.base != current.digest and not is_own:
-            return self.keep(UnsavedReason.changed, current=current, latest=latest)
+            return self.keep(UnsavedReason.changed, name=name)
         return self._write(name, encode_text(save.text, like=before), expected=before, latest=latest)
 
     def _save_missing(self) -> Saved | Conflict:
@@ -302,6 +317,8 @@ class _Saver:
     ) -> Saved:
         """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
         save = self._save
+        if continues_sitting(latest, save):
+            save = _leave_out_writing(save)
         file = EditionFile(name=name, text=save.text, digest=digest_text(save.text))
         pending = PendingSave(
             edition=save.edition,
@@ -312,47 +329,27 @@ class _Saver:
             sitting=save.sitting,
             sequence=save.sequence,
             kind=save.kind,
+            acts=save.acts,
             at=save.now,
         )
         note_pending_save(self._workspace, pending)
         replace_file(self._folder, name, data, expected=expected)
-        record_sitting(self._session, file, save)
+        _enter(self._session, file, save)
         return self._finish(file)
 
     def _finish(self, file: EditionFile) -> Saved:
         forget_unsaved(self._session, self._save)
         return Saved(name=file.name, digest=file.digest)
 
-    def keep(
-        self,
-        reason: UnsavedReason,
-        *,
-        current: EditionFile | None = None,
-        latest: LatestRevision | None = None,
-        detail: str = "",
-    ) -> Conflict:
-        """Keep the text beside the file."""
+    def keep(self, reason: UnsavedReason, *, name: str = "", detail: str = "") -> Conflict:
+        """Keep the text beside the file, which may have another name by now."""
         save = self._save
-        name = current.name if current is not None else save.name
         base = find_text(self._session, save.edition, save.base)
-        number = keep_unsaved(self._session, save, name, reason=reason, base=base, detail=detail[:300])
-        author = _find_author(self._session, latest)
-        return Conflict(
-            number=number,
-            reason=reason,
-            name=name,
-            base=base,
-            mine=save.text,
-            theirs=current.text if current is not None else None,
-            by=author,
-            changed_at=latest.revision.ended_at if latest is not None and author else None,
-            detail=detail,
+        number = keep_unsaved(
+            self._session, save, name or save.name, reason=reason, base=base, detail=detail[:300]
         )
+        return Conflict(number=number, reason=reason, detail=detail)
 
 
-def _find_author(session: Session, latest: LatestRevision | None) -> str:
-    """Return the name of the member who wrote the latest entry; "" if it is not known."""
-    if latest is None or latest.revision.member_id is None:
-        return ""
-    member = session.get(TeamMember, latest.revision.member_id)
-    return "" if member is None else member.name
+def _leave_out_writing(save: TextSave) -> TextSave:
+    return replace(save, acts=tuple(act for act in save.acts if act is not Act.wrote_text))

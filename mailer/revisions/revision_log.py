@@ -8,9 +8,14 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, delete, select
 
 from editions.text_diff.comparison import count_changed_words
-from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
+from mailer.database.edition_models import (
+    EditionRevision,
+    RevisionFile,
+    RevisionKind,
+    RevisionText,
+    UnsavedText,
+)
 from mailer.revisions.edition_file import EditionFile, FilePlace, TextSave, digest_text, parse_file_name
-from mailer.revisions.unsaved_texts import Unsaved
 from mailer.team.members import Member
 
 SITTING_GAP = timedelta(minutes=30)
@@ -18,8 +23,6 @@ SITTING_GAP = timedelta(minutes=30)
 
 TEXTS_KEPT = timedelta(days=3)
 """How long texts are kept that are in no entry: pages that were opened with one are seldom open longer."""
-
-_UNKNOWN_AUTHOR = (RevisionKind.found, RevisionKind.outside)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +35,10 @@ class RevisedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class LatestRevision:
-    """The latest entry about one text; ``is_known`` says whether a member is known to have written it."""
+    """The latest entry about one text."""
 
     revision: EditionRevision
     file: RevisionFile
-
-    @property
-    def is_known(self) -> bool:
-        return self.revision.kind not in _UNKNOWN_AUTHOR
 
 
 def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevision | None:
@@ -103,16 +102,8 @@ def record_change(
 
     ``member`` is None if it is not known who it was.
     """
-    return _record(
-        session,
-        edition,
-        kind,
-        files,
-        member_id=None if member is None else member.id,
-        now=now,
-        sitting=sitting,
-        sequence=sequence,
-    )
+    member_id = None if member is None else member.id
+    return _record(session, edition, kind, files, member_id, now, sitting=sitting, sequence=sequence)
 
 
 def _record(
@@ -120,11 +111,11 @@ def _record(
     edition: str,
     kind: RevisionKind,
     files: Iterable[RevisedFile],
-    *,
     member_id: int | None,
     now: datetime,
+    *,
     sitting: str,
-    sequence: int,
+    sequence: int = 0,
 ) -> int:
     revision = EditionRevision(
         edition=edition,
@@ -156,7 +147,7 @@ def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
     changed = RevisedFile(name=file.name, text=file.text)
     latest = find_latest(session, save.edition, file.place)
-    if latest is None or save.kind is not RevisionKind.written or not continues_sitting(latest, save):
+    if latest is None or not continues_sitting(latest, save):
         record_change(
             session,
             save.edition,
@@ -173,7 +164,7 @@ def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
     _set_text(session, latest.file, changed, sequence=save.sequence, now=save.now)
 
 
-def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> None:
+def record_set_aside(session: Session, unsaved: UnsavedText, *, now: datetime) -> None:
     """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
     file = RevisedFile(name=unsaved.name, text=unsaved.mine)
     _record(
@@ -181,17 +172,16 @@ def record_set_aside(session: Session, unsaved: Unsaved, *, now: datetime) -> No
         unsaved.edition,
         RevisionKind.set_aside,
         [file],
-        member_id=unsaved.member_id,
-        now=now,
+        unsaved.member_id,
+        now,
         sitting=unsaved.sitting,
-        sequence=0,
     )
 
 
 def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
     """Return whether a save goes into the latest entry: it is of this sitting, nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
-    if latest is None:
+    if latest is None or save.kind is not RevisionKind.written:
         return False
     revision = latest.revision
     same = revision.kind is RevisionKind.written and revision.member_id == save.member.id

@@ -1,34 +1,12 @@
 """What members wrote that could not be saved: kept until it is settled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import Select
 
 from mailer.database.edition_models import UnsavedReason, UnsavedText
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import FilePlace, TextSave
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unsaved:
-    """A text that is not in its file. ``number`` names it; ``base`` is the text it began from, None if that
-    is not known; ``mine`` is what ``member_name`` wrote."""
-
-    number: int
-    edition: str
-    name: str
-    place: FilePlace
-    reason: UnsavedReason
-    detail: str
-    member_id: int
-    member_name: str
-    sitting: str
-    base: str | None
-    mine: str
-    updated_at: datetime
 
 
 def keep_unsaved(
@@ -73,29 +51,28 @@ def forget_unsaved(session: Session, save: TextSave) -> None:
         session.flush()
 
 
-def find_unsaved(session: Session, edition: str, number: int) -> Unsaved | None:
+def find_unsaved(session: Session, edition: str, number: int) -> UnsavedText | None:
     """Return the unsaved text ``number``; None if it was settled, or is of another edition."""
-    found = session.exec(_select().where(UnsavedText.id == number, UnsavedText.edition == edition)).first()
-    return None if found is None else _as_unsaved(*found)
+    return session.exec(select(UnsavedText).filter_by(id=number, edition=edition)).one_or_none()
 
 
-def list_unsaved(session: Session, edition: str, place: FilePlace | None = None) -> Sequence[Unsaved]:
-    """Return the unsaved texts of an edition, or of one of its files, the oldest first."""
-    query = _select().where(UnsavedText.edition == edition)
+def list_unsaved(
+    session: Session, edition: str, place: FilePlace | None = None
+) -> Sequence[tuple[UnsavedText, str]]:
+    """Return the unsaved texts of an edition, or of one of its files, the oldest first, each with the name of
+    who wrote it."""
+    query = select(UnsavedText, TeamMember.name).where(TeamMember.id == UnsavedText.member_id)
+    query = query.where(UnsavedText.edition == edition)
     if place is not None:
         query = query.where(UnsavedText.story == place.story, UnsavedText.language == place.language)
-    return [_as_unsaved(*found) for found in session.exec(query.order_by(col(UnsavedText.id)))]
+    return session.exec(query.order_by(col(UnsavedText.id))).all()
 
 
-def delete_unsaved(session: Session, number: int) -> None:
+def delete_unsaved(session: Session, number: int | None) -> None:
     row = session.get(UnsavedText, number)
     if row is not None:
         session.delete(row)
         session.flush()
-
-
-def _select() -> Select[UnsavedText, str]:
-    return select(UnsavedText, TeamMember.name).where(TeamMember.id == UnsavedText.member_id)
 
 
 def _find_row(session: Session, save: TextSave) -> UnsavedText | None:
@@ -109,20 +86,3 @@ def _find_row(session: Session, save: TextSave) -> UnsavedText | None:
         .where(UnsavedText.base_digest == save.base)
     )
     return session.exec(found).first()
-
-
-def _as_unsaved(row: UnsavedText, member_name: str) -> Unsaved:
-    return Unsaved(
-        number=row.id or 0,
-        edition=row.edition,
-        name=row.name,
-        place=FilePlace(story=row.story, language=row.language),
-        reason=row.reason,
-        detail=row.detail,
-        member_id=row.member_id,
-        member_name=member_name,
-        sitting=row.sitting,
-        base=row.base,
-        mine=row.mine,
-        updated_at=row.updated_at,
-    )

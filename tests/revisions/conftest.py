@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from mailer.activity.acts import Act
 from mailer.database.team_models import Role
 from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
@@ -60,6 +61,7 @@ class Desk:
         sitting: str = "",
         name: str = STORY,
         sequence: int = 0,
+        acts: tuple[Act, ...] = (),
     ) -> Saved | Conflict:
         with Session(self.engine) as session:
             done = save_edition_file(
@@ -74,6 +76,7 @@ class Desk:
                     sitting=sitting or f"page of {member.name}",
                     now=self.now,
                     sequence=sequence,
+                    acts=acts,
                 ),
             )
             session.commit()

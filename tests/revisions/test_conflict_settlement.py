@@ -7,15 +7,15 @@ from editions.text_diff.merge import MergeChoice, list_conflicts
 from mailer.database.edition_models import RevisionKind, UnsavedReason
 from mailer.revisions.conflict_settlement import (
     OpenConflict,
+    find_conflict,
     keep_merged,
-    open_conflict,
     put_back,
     set_aside,
 )
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.history import list_history, read_text
-from mailer.revisions.unsaved_texts import find_unsaved, list_unsaved
+from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 
@@ -29,11 +29,11 @@ def make_conflict(desk: Desk, ann: Member, ben: Member) -> OpenConflict:
     return open_again(desk, desk.must_conflict(ann, MINE, base=base).number)
 
 
-def open_again(desk: Desk, number: int) -> OpenConflict:
+def open_again(desk: Desk, number: int | None) -> OpenConflict:
     with Session(desk.engine) as session:
-        unsaved = find_unsaved(session, EDITION, number)
-    assert unsaved is not None
-    return open_conflict(desk.workspace, unsaved)
+        conflict = find_conflict(desk.workspace, session, EDITION, number or 0)
+    assert conflict is not None
+    return conflict
 
 
 def keep(desk: Desk, conflict: OpenConflict, member: Member, choice: MergeChoice) -> Saved | Conflict:
@@ -87,8 +87,8 @@ def test_a_file_that_changes_while_one_chooses_is_not_overwritten(
     assert done.reason is UnsavedReason.changed
     assert desk.read().text == f"{THEIRS}\nAt the last moment.\n"
     with Session(desk.engine) as session:
-        assert [one.number for one in list_unsaved(session, EDITION)] == [conflict.unsaved.number]
-    again = open_again(desk, conflict.unsaved.number)
+        assert [one.id for one, _ in list_unsaved(session, EDITION)] == [conflict.unsaved.id]
+    again = open_again(desk, conflict.unsaved.id)
     assert isinstance(keep(desk, again, ann, MergeChoice.mine), Saved)
     assert desk.read().text.endswith("\nAt the last moment.\n")
     assert "Rivers" in desk.read().text
@@ -116,7 +116,7 @@ def test_what_could_not_be_written_is_tried_again_as_it_was(desk: Desk, ann: Mem
 def test_a_file_that_nobody_can_read_is_said_and_not_replaced(desk: Desk, ann: Member, ben: Member) -> None:
     conflict = make_conflict(desk, ann, ben)
     (desk.folder / STORY).write_bytes(b"\xff\xfe")
-    opened = open_again(desk, conflict.unsaved.number)
+    opened = open_again(desk, conflict.unsaved.id)
     assert opened.theirs is None
     assert "is not UTF-8" in str(opened.problem)
     assert isinstance(keep(desk, opened, ann, MergeChoice.mine), Conflict)
@@ -125,14 +125,14 @@ def test_a_file_that_nobody_can_read_is_said_and_not_replaced(desk: Desk, ann: M
 
 def put_back_again(desk: Desk, conflict: OpenConflict, member: Member) -> Conflict | None:
     with Session(desk.engine) as session:
-        done = put_back(desk.workspace, session, conflict.unsaved, member=member, now=desk.now)
+        done = put_back(desk.workspace, session, conflict, member=member, now=desk.now)
         session.commit()
         return done
 
 
-def list_numbers(desk: Desk) -> list[int]:
+def list_numbers(desk: Desk) -> list[int | None]:
     with Session(desk.engine) as session:
-        return [one.number for one in list_unsaved(session, EDITION)]
+        return [one.id for one, _ in list_unsaved(session, EDITION)]
 
 
 def test_a_text_whose_story_was_removed_brings_it_back(desk: Desk, ann: Member, ben: Member) -> None:

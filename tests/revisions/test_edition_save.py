@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 from mailer.database.edition_models import EditionRevision, RevisionKind, UnsavedReason
 from mailer.errors import ConfigurationError
 from mailer.revisions import edition_save
+from mailer.revisions.conflict_settlement import OpenConflict, find_conflict
 from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError, TextSave
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.revision_log import TEXTS_KEPT, find_text
@@ -31,7 +32,26 @@ def list_kinds(desk: Desk) -> list[RevisionKind]:
 
 def list_texts_kept(desk: Desk) -> list[str]:
     with Session(desk.engine) as session:
-        return [one.mine for one in list_unsaved(session, EDITION)]
+        return [one.mine for one, _ in list_unsaved(session, EDITION)]
+
+
+def look_at(desk: Desk, conflict: Conflict) -> OpenConflict:
+    with Session(desk.engine) as session:
+        found = find_conflict(desk.workspace, session, EDITION, conflict.number)
+    assert found is not None
+    return found
+
+
+def list_texts(desk: Desk, conflict: Conflict) -> tuple[str | None, str, str | None]:
+    """What the writer began from, what they wrote, and what the file has now."""
+    found = look_at(desk, conflict)
+    return found.unsaved.base, found.unsaved.mine, found.theirs.text if found.theirs is not None else None
+
+
+def find_author(desk: Desk, conflict: Conflict) -> str:
+    """The name of the member who wrote what the file has now."""
+    by = look_at(desk, conflict).by
+    return by.who if by is not None else ""
 
 
 def test_a_save_replaces_the_file_and_keeps_its_permissions(desk: Desk, ann: Member) -> None:
@@ -52,12 +72,10 @@ def test_a_file_that_changed_underneath_is_left_alone_and_both_texts_are_kept(
     base = desk.read().digest
     desk.must_save(ben, THEIRS)
     conflict = desk.must_conflict(ann, MINE, base=base)
-    assert (conflict.base, conflict.mine, conflict.theirs) == (BEFORE, MINE, THEIRS)
-    assert (conflict.reason, conflict.by, conflict.changed_at) == (
-        UnsavedReason.changed,
-        "Ben Author",
-        desk.now,
-    )
+    assert list_texts(desk, conflict) == (BEFORE, MINE, THEIRS)
+    by = look_at(desk, conflict).by
+    assert by is not None
+    assert (conflict.reason, by.who, by.ended_at) == (UnsavedReason.changed, "Ben Author", desk.now)
     assert desk.read().text == THEIRS
     assert list_texts_kept(desk) == [MINE]
 
@@ -66,7 +84,8 @@ def test_a_change_outside_studio_is_entered_and_never_overwritten(desk: Desk, an
     saved = desk.must_save(ann, MINE)
     desk.write_outside(THEIRS)
     conflict = desk.must_conflict(ann, f"{MINE}More.\n", base=saved.digest)
-    assert (conflict.base, conflict.theirs, conflict.by) == (MINE, THEIRS, "")
+    assert list_texts(desk, conflict) == (MINE, f"{MINE}More.\n", THEIRS)
+    assert find_author(desk, conflict) == ""
     assert desk.read().text == THEIRS
     assert list_kinds(desk) == [RevisionKind.found, RevisionKind.written, RevisionKind.outside]
 
@@ -85,7 +104,8 @@ def test_a_change_between_reading_and_renaming_is_not_overwritten(
 
     monkeypatch.setattr(edition_save, "encode_text", write_meanwhile)
     conflict = desk.must_conflict(ann, MINE, base=base)
-    assert (conflict.mine, conflict.theirs, desk.read().text) == (MINE, THEIRS, THEIRS)
+    assert list_texts(desk, conflict) == (BEFORE, MINE, THEIRS)
+    assert desk.read().text == THEIRS
 
 
 def test_the_same_text_is_saved_without_an_entry_or_a_new_file(desk: Desk, ann: Member, ben: Member) -> None:
@@ -148,7 +168,8 @@ def test_what_was_written_in_a_removed_story_is_kept(desk: Desk, ann: Member) ->
     (desk.folder / STORY).unlink()
     (desk.folder / TRANSLATION).unlink()
     conflict = desk.must_conflict(ann, THEIRS, base=saved.digest)
-    assert (conflict.reason, conflict.theirs, conflict.base) == (UnsavedReason.removed, None, MINE)
+    assert conflict.reason is UnsavedReason.removed
+    assert list_texts(desk, conflict) == (MINE, THEIRS, None)
     assert list_texts_kept(desk) == [THEIRS]
     assert list_kinds(desk)[-1] is RevisionKind.outside
     orphan = desk.must_conflict(ann, "水\n", base="", name=TRANSLATION)
@@ -163,7 +184,8 @@ def test_a_new_file_appears_and_one_that_is_there_already_is_not_replaced(
     assert isinstance(desk.save(ann, "Cher lecteur\n", base="", name=name), Saved)
     assert (desk.folder / name).stat().st_mode & 0o777 == 0o644
     conflict = desk.must_conflict(ben, "Chers lecteurs\n", base="", name=name)
-    assert (conflict.theirs, conflict.by) == ("Cher lecteur\n", "Ann Author")
+    assert list_texts(desk, conflict) == (None, "Chers lecteurs\n", "Cher lecteur\n")
+    assert find_author(desk, conflict) == "Ann Author"
 
 
 def test_a_read_only_file_is_left_alone_and_the_text_kept(desk: Desk, ann: Member) -> None:
@@ -247,7 +269,8 @@ def test_the_same_person_in_another_tab_is_another_page(desk: Desk, ann: Member)
     base = desk.read().digest
     desk.must_save(ann, MINE, base=base, sitting="one", sequence=1)
     conflict = desk.must_conflict(ann, THEIRS, base=base, sitting="two", sequence=1)
-    assert (conflict.by, conflict.theirs) == ("Ann Author", MINE)
+    assert list_texts(desk, conflict) == (BEFORE, THEIRS, MINE)
+    assert find_author(desk, conflict) == "Ann Author"
 
 
 def test_a_text_that_somebody_may_have_begun_from_is_known_for_days(
@@ -255,7 +278,7 @@ def test_a_text_that_somebody_may_have_begun_from_is_known_for_days(
 ) -> None:
     seen = desk.must_save(ann, MINE)
     desk.must_save(ann, f"{MINE}More.\n")
-    assert desk.must_conflict(ben, THEIRS, base=seen.digest).base == MINE
+    assert look_at(desk, desk.must_conflict(ben, THEIRS, base=seen.digest)).unsaved.base == MINE
     desk.now += TEXTS_KEPT * 2
     desk.must_save(ann, f"{MINE}Much more.\n")
     with Session(desk.engine) as session:

@@ -1,12 +1,14 @@
 """Whoever saves and is killed between the file and its entry in the history has the entry all the same."""
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from mailer.activity.acts import Act
 from mailer.database.edition_models import RevisionKind
+from mailer.database.team_models import ActivityRecord
 from mailer.revisions import edition_save
 from mailer.revisions.edition_file import FilePlace, find_lock_folder
-from mailer.revisions.edition_save import record_pending_saves
+from mailer.revisions.edition_save import Conflict, record_pending_saves
 from mailer.revisions.history import list_history, read_text
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
@@ -15,7 +17,13 @@ FIRST, SECOND, THIRD = (f"{BEFORE}{word}.\n" for word in ("First", "Second", "Th
 
 
 def interrupt_save(
-    desk: Desk, member: Member, text: str, monkeypatch: pytest.MonkeyPatch, *, at: str = "record_sitting"
+    desk: Desk,
+    member: Member,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at: str = "record_sitting",
+    acts: tuple[Act, ...] = (),
 ) -> None:
     """Save as if killed at one moment: the exception ends the transaction without a commit."""
 
@@ -25,7 +33,7 @@ def interrupt_save(
     with monkeypatch.context() as planted:
         planted.setattr(edition_save, at, stop)
         with pytest.raises(KeyboardInterrupt):
-            desk.must_save(member, text)
+            desk.must_save(member, text, acts=acts)
 
 
 def list_entries(desk: Desk, language: str = "") -> list[tuple[RevisionKind, str, str]]:
@@ -38,6 +46,35 @@ def list_entries(desk: Desk, language: str = "") -> list[tuple[RevisionKind, str
 def enter_all(desk: Desk) -> int:
     """As Studio does when it starts."""
     return record_pending_saves(desk.workspace, desk.engine)
+
+
+def list_lines(desk: Desk) -> list[tuple[str, str, str, str]]:
+    """The lines of the log: who, what, and of which file."""
+    with Session(desk.engine) as session:
+        lines = session.exec(select(ActivityRecord).order_by(ActivityRecord.id))  # type: ignore[arg-type]
+        return [(line.name, line.act, line.edition, line.subject) for line in lines]
+
+
+def test_a_sitting_is_one_line_of_the_log_and_other_acts_one_each(desk: Desk, ann: Member) -> None:
+    acts = (Act.wrote_text, Act.confirmed_translation)
+    for text in (FIRST, SECOND, SECOND):
+        desk.must_save(ann, text, acts=acts)
+    wrote, confirmed = ((ann.name, act.value, EDITION, STORY) for act in acts)
+    assert list_lines(desk) == [wrote, confirmed, confirmed, confirmed]
+    assert isinstance(desk.save(ann, THIRD, base="0", sitting="another", acts=acts), Conflict)
+    assert len(list_lines(desk)) == 4
+
+
+@pytest.mark.parametrize("does_start", [True, False])
+def test_the_line_of_an_interrupted_save_comes_with_its_entry(
+    desk: Desk, ann: Member, ben: Member, monkeypatch: pytest.MonkeyPatch, does_start: bool
+) -> None:
+    interrupt_save(desk, ann, FIRST, monkeypatch, acts=(Act.wrote_text,))
+    assert list_lines(desk) == []
+    if does_start:
+        enter_all(desk)
+    desk.must_save(ben, SECOND, acts=(Act.wrote_text,))
+    assert list_lines(desk) == [(member.name, Act.wrote_text.value, EDITION, STORY) for member in (ann, ben)]
 
 
 @pytest.mark.usefixtures("either_workspace")

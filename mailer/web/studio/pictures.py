@@ -20,10 +20,11 @@ from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlValue
+from mailer.activity.acts import Act
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import TextSave
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
@@ -33,7 +34,6 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
 from mailer.web.studio.story_place import StoryPlace, answer_with_image, find_place
-from mailer.web.studio.text_save import open_save, save_logged
 from mailer.web.upload import UploadedForm, read_uploaded_form
 
 MAX_FURTHER = 20
@@ -444,9 +444,10 @@ def _save_text(
         sitting=sitting,
         sequence=attempt,
         now=page.state.clock(),
+        acts=(Act.wrote_text,),
     )
-    with open_save(page, picture.story.folder, save) as session:
-        return save_logged(page, session, save)
+    with page.writing() as session:
+        return save_edition_file(page.state.workspace, session, save)
 
 
 def _render(

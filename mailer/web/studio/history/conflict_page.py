@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from editions.text_diff.merge import MergeChoice, MergeKind, MergePart, list_conflicts, settle_merge
@@ -13,19 +12,17 @@ from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.conflict_settlement import (
     OpenConflict,
+    find_conflict,
     keep_merged,
-    open_conflict,
     put_back,
     set_aside,
 )
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
-from mailer.revisions.history import RevisionEntry, list_history
-from mailer.revisions.unsaved_texts import Unsaved, find_unsaved
 from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.studio.history.history_pages import find_text_place, make_text_path
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.story_place import find_edition_folder
 
 _CHOICE = "choice-"
@@ -110,9 +107,9 @@ def settle_conflict(page: PageDep, edition: str, number: str, form: OwnFormDep) 
     conflict = _find_conflict(page, edition, number)
     act = form.get("act")
     if act == "aside":
-        with page.state.write_session() as session:
+        with page.writing() as session:
             set_aside(session, conflict.unsaved, now=page.state.clock())
-        return _leave(page, conflict.unsaved, Notice.text_set_aside)
+        return _leave(page, conflict, Notice.text_set_aside)
     if conflict.theirs is None:
         return _put_back(page, conflict)
     choices = read_choices(form, conflict.parts)
@@ -121,29 +118,29 @@ def settle_conflict(page: PageDep, edition: str, number: str, form: OwnFormDep) 
     missing = [place for place in list_conflicts(conflict.parts) if place not in choices]
     if missing:
         return _render(page, conflict, choices, status=422, error=CHOOSE, field=f"choice-{missing[0]}-mine")
-    with page.state.write_session() as session:
+    with page.writing() as session:
         done = keep_merged(
             page.state.workspace, session, conflict, choices, member=page.member, now=page.state.clock()
         )
     if isinstance(done, Conflict):
         return _refuse(page, edition, number, done)
-    return _leave(page, conflict.unsaved, Notice.conflict_settled)
+    return _leave(page, conflict, Notice.conflict_settled)
 
 
 def _put_back(page: StudioPage, conflict: OpenConflict) -> Response:
     """Make a file of a text whose file, or whose story, was removed."""
     unsaved = conflict.unsaved
     try:
-        with page.state.write_session() as session:
+        with page.writing() as session:
             done = put_back(
-                page.state.workspace, session, unsaved, member=page.member, now=page.state.clock()
+                page.state.workspace, session, conflict, member=page.member, now=page.state.clock()
             )
     except EditionFileError as error:
         words = page.translator.translations.gettext(error.message)
         return _render(page, conflict, {}, status=409, error=words % error.values if error.values else words)
     if done is not None:
-        return _refuse(page, unsaved.edition, str(unsaved.number), done)
-    return _leave(page, unsaved, Notice.text_restored)
+        return _refuse(page, unsaved.edition, str(unsaved.id), done)
+    return _leave(page, conflict, Notice.text_restored)
 
 
 def _refuse(page: StudioPage, edition: str, number: str, done: Conflict) -> Response:
@@ -156,20 +153,16 @@ def _refuse(page: StudioPage, edition: str, number: str, done: Conflict) -> Resp
     return _render(page, conflict, {}, status=409, error=words)
 
 
-def _leave(page: StudioPage, unsaved: Unsaved, notice: Notice) -> Response:
-    text = find_text_place(page, unsaved.edition, unsaved.place)
+def _leave(page: StudioPage, conflict: OpenConflict, notice: Notice) -> Response:
+    text = find_text_place(page, conflict.unsaved.edition, conflict.place)
     path = text.path if text.file is not None else f"{text.edition_path}/history"
     return page.redirect(path, notice)
 
 
 def _find_conflict(page: StudioPage, edition: str, number: str) -> OpenConflict:
     find_edition_folder(page, edition)
-    row = read_number(number)
-    with page.state.read_session() as session:
-        unsaved = find_unsaved(session, edition, row) if row is not None else None
-    if unsaved is None:
-        raise HTTPException(404)
-    return open_conflict(page.state.workspace, unsaved)
+    row = or_404(read_number(number))
+    return or_404(find_conflict(page.state.workspace, page.session, edition, row))
 
 
 def _render(
@@ -190,28 +183,17 @@ def _render(
         section="editions",
         conflict=conflict,
         unsaved=unsaved,
-        title=find_text_place(page, unsaved.edition, unsaved.place).title,
+        title=find_text_place(page, unsaved.edition, conflict.place).title,
         is_own=unsaved.member_id == page.member.id,
-        by=_find_author(page, conflict),
         groups=show_parts(parts, choices, is_base_known=unsaved.base is not None)
         if conflict.theirs is not None
         else [],
         asked=len(asked),
         merged=settle_merge(parts, choices) if conflict.theirs is not None and is_settled else None,
-        path=make_text_path(unsaved.edition, unsaved.place),
+        path=make_text_path(unsaved.edition, conflict.place),
         problem=_describe_problem(page, conflict),
         errors=_list_errors(page, error, field),
     )
-
-
-def _find_author(page: StudioPage, conflict: OpenConflict) -> RevisionEntry | None:
-    """The entry of the text that the file has now, if the history has it."""
-    if conflict.theirs is None:
-        return None
-    with page.state.read_session() as session:
-        entries = list_history(session, conflict.unsaved.edition, conflict.unsaved.place, limit=5)
-    digest = conflict.theirs.digest
-    return next((entry for entry in entries if entry.digest == digest and entry.who), None)
 
 
 def _describe_problem(page: StudioPage, conflict: OpenConflict) -> str:

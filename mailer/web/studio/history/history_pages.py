@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
@@ -198,10 +198,10 @@ def restore_removed_story(page: PageDep, edition: str, form: OwnFormDep) -> Resp
     return page.redirect(f"/editions/{edition}", Notice.story_restored)
 
 
-def _read_titles(folder: Path, places: Iterable[FilePlace]) -> dict[str, str]:
-    """What the stories of ``places`` are called, by slug, as far as their files say it."""
+def _read_titles(folder: Path, stories: Iterable[str]) -> dict[str, str]:
+    """What stories are called, by slug, as far as their files say it."""
     titles = {}
-    for story in {place.story for place in places if place.story}:
+    for story in filter(None, stories):
         name = find_file_name(folder, FilePlace(story=story))
         with contextlib.suppress(EditionFileError):
             titles[story] = read_story_title(read_edition_file(folder, name).text) if name else ""
@@ -219,7 +219,7 @@ def _render_edition_history(
         unsaved = list_unsaved(session, edition)
         shown = [group for group in groups[:_ON_PAGE] if group]
         gone = {one.place.story: read_text(session, edition, one) for one in removed}
-    places = [entry.place for group in shown for entry in group] + [one.place for one in unsaved]
+    stories = {entry.place.story for group in shown for entry in group} | {one.story for one, _ in unsaved}
     return page.render(
         "edition_history.html",
         status=status,
@@ -231,7 +231,8 @@ def _render_edition_history(
         unsaved=unsaved if before is None else [],
         kinds=KIND_WORDS,
         make_text_path=make_text_path,
-        titles=_read_titles(folder, places) | {story: read_story_title(text) for story, text in gone.items()},
+        titles=_read_titles(folder, stories)
+        | {story: read_story_title(text) for story, text in gone.items()},
         errors=errors or [],
     )
 
@@ -289,25 +290,20 @@ def restore_text(page: PageDep, place: TextPlaceDep, form: OwnFormDep) -> Respon
     """Make an earlier text the file's again. If the file changes at the same moment, both are shown."""
     with page.state.read_session() as session:
         entry = _find_entry(session, place, form.get("number"))
-    name = place.file.name if place.file is not None else entry.name
-    line = make_line(page, Act.restored_text, edition=place.edition, subject=name)
-    with announced_session(page, [line], place.folder / name) as session:
-        outcome = save_edition_file(
-            page.state.workspace,
-            session,
-            TextSave(
-                edition=place.edition,
-                name=name,
-                text=read_text(session, place.edition, entry),
-                base=form.get("base") if place.file is not None else "",
-                member=page.member,
-                sitting=f"restored {entry.number}",
-                now=line.at,
-                kind=RevisionKind.restored,
-            ),
-        )
-        if not isinstance(outcome, Conflict):
-            record_line(session, replace(line, subject=outcome.name))
+        text = read_text(session, place.edition, entry)
+    save = TextSave(
+        edition=place.edition,
+        name=place.file.name if place.file is not None else entry.name,
+        text=text,
+        base=form.get("base") if place.file is not None else "",
+        member=page.member,
+        sitting=f"restored {entry.number}",
+        now=page.state.clock(),
+        kind=RevisionKind.restored,
+        acts=(Act.restored_text,),
+    )
+    with page.writing() as session:
+        outcome = save_edition_file(page.state.workspace, session, save)
     if isinstance(outcome, Conflict):
         return page.redirect(f"{place.edition_path}/conflicts/{outcome.number}")
     return page.redirect(f"{place.path}/history", Notice.text_restored)

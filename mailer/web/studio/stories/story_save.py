@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from mailer.activity.acts import Act
 from mailer.revisions.edition_file import TextSave
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.revision_log import find_text
 from mailer.web.studio.page import StudioPage
 from mailer.web.studio.stories.composition import ComposedText, StoryDraft, compose_text
 from mailer.web.studio.story_place import StoryPlace
-from mailer.web.studio.text_save import open_save, save_logged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,8 @@ def save_draft(page: StudioPage, place: StoryPlace, draft: StoryDraft) -> SavedS
         sitting=draft.sitting,
         sequence=draft.sequence,
         now=page.state.clock(),
+        acts=(Act.wrote_text,),
     )
-    with open_save(page, place.folder, save) as session:
-        outcome = save_logged(page, session, save)
+    with page.writing() as session:
+        outcome = save_edition_file(page.state.workspace, session, save)
     return SavedStory(outcome=outcome, adjusted=composed.adjusted)

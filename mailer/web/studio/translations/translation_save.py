@@ -8,9 +8,8 @@ from sqlmodel import Session
 from editions.source.document import read_document
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from mailer.activity.acts import Act
-from mailer.activity.record import record_line
 from mailer.revisions.edition_file import TextSave
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.revision_log import find_text
 from mailer.translations import (
     ORIGINAL_KEY,
@@ -23,7 +22,6 @@ from mailer.translations import (
     record_base,
 )
 from mailer.web.studio.page import StudioPage
-from mailer.web.studio.text_save import make_save_line, open_save, save_logged
 from mailer.web.studio.translations.translation import (
     NEW_FILE,
     TranslationDraft,
@@ -77,12 +75,12 @@ def save_draft(
         sitting=draft.story.sitting,
         sequence=draft.story.sequence,
         now=page.state.clock(),
+        acts=(Act.wrote_text, *([Act.confirmed_translation] if is_confirmed else [])),
     )
-    further_acts = [Act.confirmed_translation] if is_confirmed else []
-    with open_save(page, place.original.folder, save, further_acts) as session:
-        outcome = save_logged(page, session, save)
+    with page.writing() as session:
+        outcome = save_edition_file(page.state.workspace, session, save)
         if isinstance(outcome, Saved):
-            _record(page, session, save, place, is_confirmed=is_confirmed)
+            _record(session, save, place, is_confirmed=is_confirmed)
     return SavedTranslation(outcome=outcome, adjusted=composed.adjusted, is_confirmed=is_confirmed)
 
 
@@ -98,9 +96,7 @@ def _find_before(page: StudioPage, place: TranslationPlace, draft: TranslationDr
         return find_text(session, place.edition, base) or place.file.text
 
 
-def _record(
-    page: StudioPage, session: Session, save: TextSave, place: TranslationPlace, *, is_confirmed: bool
-) -> None:
+def _record(session: Session, save: TextSave, place: TranslationPlace, *, is_confirmed: bool) -> None:
     """Keep what the original says, if the translation was made from that."""
     original = place.original.file.text
     if read_front(save.text).text(ORIGINAL_KEY) != digest_original(original):
@@ -108,8 +104,6 @@ def _record(
     texts = assess(place, save.text).open_texts
     same = {found.digest for found in texts if not found.is_missing} if is_confirmed else None
     record_base(session, save.edition, place.file_place, original, now=save.now, same_texts=same)
-    if is_confirmed:
-        record_line(session, make_save_line(page, save, Act.confirmed_translation))
 
 
 def assess(place: TranslationPlace, text: str, same_texts: Collection[str] = ()) -> TranslationStatus:

@@ -102,7 +102,7 @@ def test_every_word_of_two_people_and_a_command_is_kept(slow_room: Room) -> None
     slow_room.save(slow_room.ann, slow_room.read() + "\nThe end.\n", sitting="the last page")
     with Session(slow_room.studio.engine) as session:
         in_history = select(RevisionText.text).where(RevisionText.id == RevisionFile.text_id)
-        kept = [*session.exec(in_history), *(one.mine for one in list_unsaved(session, EDITION))]
+        kept = [*session.exec(in_history), *(one.mine for one, _ in list_unsaved(session, EDITION))]
     everything = "\n".join([slow_room.read(), *kept])
     wanted = [*typed, *(f"git{count}x" for count in range(times))]
     assert [word for word in wanted if word not in everything] == []

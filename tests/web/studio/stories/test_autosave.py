@@ -126,7 +126,7 @@ def test_two_tabs_do_not_write_over_each_other(context: BrowserContext, desk: De
 
 def read_kept(desk: Desk) -> str:
     with Session(desk.studio.engine) as session:
-        return list_unsaved(session, "2021-2")[-1].mine
+        return list_unsaved(session, "2021-2")[-1][0].mine
 
 
 def test_a_session_that_ended_keeps_the_text_and_goes_on(
