@@ -100,7 +100,7 @@ class Field:
                 return "\n".join(map(str, value))
             case _ if value == self.empty:
                 return ""
-            case float() if self.label and value.is_integer():
+            case float() if value.is_integer():
                 return str(int(value))
             case _:
                 return str(value)

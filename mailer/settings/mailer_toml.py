@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Field, ValidationError, model_validator
 
 from locales.languages import canonical_language
+from locales.phrase import gettext_noop
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.feedback import FeedbackSettings
@@ -18,6 +19,7 @@ from mailer.settings.section import (
     LogSettings,
     SettingsSection,
     SingleLineText,
+    setting,
 )
 from mailer.settings.smtp import DkimSettings, SenderSettings, SmtpSettings
 from mailer.settings.web import ConsentSettings, LawSettings, RetentionSettings, StudioSettings, WebSettings
@@ -79,9 +81,21 @@ class Settings(SettingsSection):
     sector_names: dict[str, dict[str, SingleLineText]] = Field(default_factory=dict)
     countries: dict[str, str] = Field(default_factory=dict)
     country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
-    domain_rates: dict[str, float] = Field(default_factory=dict)
-    provider_rates: dict[str, float | Literal["unlimited"]] = Field(default_factory=dict)
-    provider_daily_limits: dict[str, int | Literal["unlimited"]] = Field(default_factory=dict)
+    domain_rates: dict[str, float] = setting(
+        gettext_noop("Messages per second by domain"),
+        gettext_noop("One on each line, such as example.org = 2. The star stands for all others: * = 5."),
+        default_factory=dict,
+    )
+    provider_rates: dict[str, float | Literal["unlimited"]] = setting(
+        gettext_noop("Messages per second by provider"),
+        gettext_noop("One on each line, such as orange = 2.5 or yahoo = unlimited."),
+        default_factory=dict,
+    )
+    provider_daily_limits: dict[str, int | Literal["unlimited"]] = setting(
+        gettext_noop("Messages per day by provider"),
+        gettext_noop("One on each line, such as gmx = 5000 or gmx = unlimited."),
+        default_factory=dict,
+    )
     time_zones: dict[str, str] = Field(default_factory=dict)
     subject_labels: dict[CountryCode, SingleLineText] = Field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """What every section of the settings is, and the small ones: the database, the DNS and the log."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -24,6 +25,13 @@ def _normalise_line(name: str) -> str:
 SingleLineText = Annotated[
     str, BeforeValidator(lambda value: _normalise_line(value) if isinstance(value, str) else value)
 ]
+
+
+def setting(label: str, hint: str = "", *, choices: Mapping[str, str] | None = None, **more: Any) -> Any:
+    """Declare a setting with the words that the team knows it by: its label, a hint with an example where one
+    helps, and what each of its choices is called. ``more`` is what :func:`pydantic.Field` takes; its
+    ``description`` is for docs/settings.md."""
+    return Field(title=label, json_schema_extra={"hint": hint, "choices": {**(choices or {})}}, **more)
 
 
 class DatabaseSettings(SettingsSection):

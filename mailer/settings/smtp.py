@@ -9,31 +9,62 @@ from pydantic import Field, IPvAnyAddress, field_validator
 
 from locales.phrase import gettext_noop
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.section import SettingsSection, SingleLineText
+from mailer.settings.section import SettingsSection, SingleLineText, setting
 
 
 class SenderSettings(SettingsSection):
     """Who the mail is from."""
 
-    name: SingleLineText = Field(description="The sender's name, as readers see it.")
-    address: str = Field(
-        description="The sender's address, for the From header.", pattern=r"^[^@\s<>]+@[^@\s<>]+$"
+    name: SingleLineText = setting(
+        gettext_noop("Sender’s name"),
+        gettext_noop("As partners see it in their inbox."),
+        description="The sender's name, as readers see it.",
     )
-    organisation: SingleLineText = Field(description="The organisation's name, for the footer.")
-    postal_address: str = Field(
-        min_length=5, description="The organisation's postal address. The law of most countries requires it."
+    address: str = setting(
+        gettext_noop("Sender’s address"),
+        gettext_noop("The mail comes from it. Such as news@example.org."),
+        description="The sender's address, for the From header.",
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
     )
-    language: str = Field(
+    organisation: SingleLineText = setting(
+        gettext_noop("Organisation"),
+        gettext_noop("It stands below each mail."),
+        description="The organisation's name, for the footer.",
+    )
+    postal_address: str = setting(
+        gettext_noop("Postal address"),
+        gettext_noop("The law of most countries asks for it below each mail."),
+        min_length=5,
+        description="The organisation's postal address. The law of most countries requires it.",
+    )
+    language: str = setting(
+        gettext_noop("Language of these names"),
+        gettext_noop("A tag such as en, zh-Hans, mn, ja, ko or fr, for programs that read aloud."),
         default="",
         description="The language of the name, organisation and postal address, for screen readers. By "
         "default English on the web pages, and the edition's language in its mails.",
     )
-    reply_to: str = Field(default="", description="The address for replies, if not the sender's.")
-    bounces_to: str = Field(
-        default="", description="The envelope sender, to which bounces go, if not the sender's address."
+    reply_to: str = setting(
+        gettext_noop("Address for replies"),
+        gettext_noop("Leave it empty for the sender’s address."),
+        default="",
+        description="The address for replies, if not the sender's.",
     )
-    list_id: str = Field(default="", description="The List-Id, such as newsletter.example.org.")
-    is_sample_body: bool = Field(
+    bounces_to: str = setting(
+        gettext_noop("Address for bounces"),
+        gettext_noop("Leave it empty for the sender’s address."),
+        default="",
+        description="The envelope sender, to which bounces go, if not the sender's address.",
+    )
+    list_id: str = setting(
+        gettext_noop("Name of the list"),
+        gettext_noop("Mail programs sort by it. Such as newsletter.example.org. Do not change it later."),
+        default="",
+        description="The List-Id, such as newsletter.example.org.",
+    )
+    is_sample_body: bool = setting(
+        gettext_noop("We are the organisation that the sample shows"),
+        gettext_noop("Only then may its name and its postal address stand here."),
         default=False,
         description="Whether you are the organisation that the sample shows. Only then may its name, "
         "organisation and postal address stand here.",
@@ -109,14 +140,20 @@ class RelaySettings(SettingsSection):
     starttls: Literal["require", "if-offered", "never"] | None = Field(
         default=None, description="Whether an smtp:// connection must, may or must not switch to TLS."
     )
-    priority: int = Field(
+    priority: int = setting(
+        gettext_noop("Priority"),
+        gettext_noop("Relays with the lowest number are used first."),
         default=1,
         ge=0,
         description="Relays with the lowest number are used first; the others only while none of those "
         "works.",
     )
-    weight: int = Field(
-        default=1, ge=1, description="This relay's share of the mail among relays of its priority."
+    weight: int = setting(
+        gettext_noop("Weight"),
+        gettext_noop("Its share of the mail among relays of its priority."),
+        default=1,
+        ge=1,
+        description="This relay's share of the mail among relays of its priority.",
     )
     sending_addresses: tuple[IPvAnyAddress, ...] | None = Field(
         default=None, description="The IP addresses this relay's mail leaves from, for `mailer doctor`."
@@ -135,7 +172,9 @@ class RelaySettings(SettingsSection):
 class SmtpSettings(SettingsSection):
     """The mail relay."""
 
-    url: str = Field(
+    url: str = setting(
+        gettext_noop("Address"),
+        gettext_noop("Such as smtp://user@mail.example.org:587, smtps://host:465 or maildir:outbox."),
         default="smtp://127.0.0.1:25",
         description="smtp://, smtps:// or maildir:PATH. Add a user name to log in, as in smtp://user@host:587.",
     )
@@ -154,8 +193,16 @@ class SmtpSettings(SettingsSection):
         default="auto",
         description=gettext_noop("The login mechanism; auto uses the best one the server offers."),
     )
-    starttls: Literal["require", "if-offered", "never"] = Field(
-        default="if-offered", description="Whether an smtp:// connection must, may or must not switch to TLS."
+    starttls: Literal["require", "if-offered", "never"] = setting(
+        gettext_noop("Encryption"),
+        gettext_noop("For addresses that begin with smtp://."),
+        choices={
+            "require": gettext_noop("must be there"),
+            "if-offered": gettext_noop("if the server offers it"),
+            "never": gettext_noop("never"),
+        },
+        default="if-offered",
+        description="Whether an smtp:// connection must, may or must not switch to TLS.",
     )
     pipelining: bool = Field(
         default=True,
@@ -166,7 +213,12 @@ class SmtpSettings(SettingsSection):
     connections: int = Field(
         default=5, ge=1, le=50, description=gettext_noop("The number of connections open at the same time.")
     )
-    messages_per_connection: int = Field(default=50, ge=1, description="Reconnect after this many messages.")
+    messages_per_connection: int = setting(
+        gettext_noop("Messages until it is connected to anew"),
+        default=50,
+        ge=1,
+        description="Reconnect after this many messages.",
+    )
     connection_minutes: float = Field(
         default=5, gt=0, description=gettext_noop("Reconnect after this many minutes.")
     )
@@ -184,13 +236,19 @@ class SmtpSettings(SettingsSection):
             "Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes)."
         ),
     )
-    rate: float | None = Field(
-        default=None, gt=0, description="At most this many messages per second, from all machines together."
+    rate: float | None = setting(
+        gettext_noop("Messages per second"),
+        gettext_noop("At most, from all machines together."),
+        default=None,
+        gt=0,
+        description="At most this many messages per second, from all machines together.",
     )
     warm_up: WarmUpSettings | None = Field(
         default=None, description="Daily limits for a new relay that has no reputation yet."
     )
-    sending_addresses: tuple[IPvAnyAddress, ...] = Field(
+    sending_addresses: tuple[IPvAnyAddress, ...] = setting(
+        gettext_noop("IP addresses that its mail leaves from"),
+        gettext_noop("One on each line. The checks of the set-up compare them with your SPF record."),
         default=(),
         description="The IP addresses the relay's mail leaves from. `mailer doctor` looks for them in your "
         "SPF record and in the reverse DNS; without them it takes those of the relay's name.",

@@ -2,33 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.mailer_toml import Settings
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.smtp import MAIN_RELAY, RelaySettings, SmtpSettings
 
 
-class SecretUse(StrEnum):
+class SecretUse(WordedEnum):
     """What a secret is for."""
 
-    relay = "relay"
-    """The password of a relay."""
-
-    mailbox = "mailbox"
-    """The password of the mailbox for what comes back."""
-
-    application = "application"
-    """The secret of the application that signs in to a relay or the mailbox."""
-
-    team = "team"
-    """The secret of the application by which the team signs in at the organisation."""
-
-    webhook = "webhook"
-    """The secret of a mail provider's webhook."""
+    relay = ("relay", gettext_noop("Password of the relay %(of)s"))
+    mailbox = ("mailbox", gettext_noop("Password of the mailbox for what comes back"))
+    application = ("application", gettext_noop("Secret of the application that signs in to %(of)s"))
+    team = ("team", gettext_noop("Secret of the application by which the team signs in"))
+    webhook = ("webhook", gettext_noop("Secret of the webhook %(of)s"))
 
 
 @dataclass(frozen=True, kw_only=True)

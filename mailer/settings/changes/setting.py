@@ -1,7 +1,7 @@
 """One setting as people fill it in: a field, and its place in ``mailer.toml``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,18 +9,28 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from locales.phrase import gettext_noop
 from mailer.fields import Field, FieldKind, find_kind, is_list, list_parts
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.settings.mailer_toml import Settings
+from mailer.settings.smtp import RelaySettings
+
+_AS_USUAL = gettext_noop("as usual")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting(Field):
     """A key of ``mailer.toml``. Its ``name`` is its path with full stops between, as commands and forms write
-    it."""
+    it. One without a ``label`` is called as in the file, and has a ``description`` in English."""
 
     path: TomlPath
     description: str = ""
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """What may be chosen, each with its words to translate."""
+        usual = [("", _AS_USUAL)] if self.kind is FieldKind.choice and self.default is None else []
+        return [*usual, *((choice, self.say(choice)) for choice in self.choices)]
 
 
 def make_setting(path: TomlPath, kind: FieldKind = FieldKind.text, **values: Any) -> Setting:
@@ -31,19 +41,20 @@ def list_settings(*keys: str) -> tuple[Setting, ...]:
     """The settings of a section, and of the tables inside it; lists of tables are left out."""
     field = Settings.model_fields[keys[0]]
     model = _find_model(field.annotation)
-    return tuple(_walk(keys, model)) if model else (_describe(keys, field),)
-
-
-def find_setting(path: TomlPath) -> Setting | None:
-    """The setting at ``path``; None if there is none."""
-    if not path or path[0] not in Settings.model_fields:
-        return None
-    return next((one for one in list_settings(str(path[0])) if one.path == path), None)
+    return describe_model(keys, model) if model else (_describe(keys, field),)
 
 
 def describe_model(path: TomlPath, model: type[BaseModel]) -> tuple[Setting, ...]:
     """The settings of a table at ``path`` that ``model`` describes, and of the tables inside it."""
     return tuple(_walk(path, model))
+
+
+def describe_relay(path: TomlPath) -> Iterator[Setting]:
+    """Yield the settings of the relay at ``path`` in the list; what ``[smtp]`` has too is called as there."""
+    shared = {one.path[1:]: one for one in list_settings("smtp")}
+    for one in describe_model(path, RelaySettings):
+        like = one if one.label else shared.get(one.path[len(path) :], one)
+        yield replace(one, label=like.label, hint=like.hint, choice_words=like.choice_words)
 
 
 def _walk(path: TomlPath, model: type[BaseModel], *, is_optional: bool = False) -> Iterator[Setting]:
@@ -57,6 +68,7 @@ def _walk(path: TomlPath, model: type[BaseModel], *, is_optional: bool = False) 
 
 def _describe(path: TomlPath, field: FieldInfo, *, is_optional: bool = False) -> Setting:
     kind, choices, _ = find_kind(field.annotation)
+    words: Any = field.json_schema_extra or {}
     has_default = field.default is not PydanticUndefined or field.default_factory is not None
     return make_setting(
         path,
@@ -65,6 +77,9 @@ def _describe(path: TomlPath, field: FieldInfo, *, is_optional: bool = False) ->
         default=field.get_default(call_default_factory=True) if has_default else None,
         is_required=not has_default and not is_optional,
         description=field.description or "",
+        label=field.title or "",
+        hint=words.get("hint", ""),
+        choice_words={choice: (said, "") for choice, said in words.get("choices", {}).items()},
     )
 
 

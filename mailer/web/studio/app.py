@@ -71,7 +71,7 @@ from mailer.web.studio.imports import routes as imports
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.settings import routes as settings
+from mailer.web.studio.settings import approval_steps, countries, credentials, relays, sections, sectors
 from mailer.web.studio.sign_in import confirmation, ways
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError, ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.state import PATH, StudioState
@@ -108,7 +108,13 @@ ROUTES: tuple[StudioRoute, ...] = (
     *feedback.MESSAGE_ROUTES,
     *feedback.SUCCESSOR_ROUTES,
     *reports.ROUTES,
-    *settings.ROUTES,
+    *sections.ROUTES,
+    *relays.ROUTES,
+    *approval_steps.ROUTES,
+    *sectors.ROUTES,
+    *countries.ROUTES,
+    *credentials.ROUTES,
+    *sections.FORM_ROUTES,
     *ways.ROUTES,
     *confirmation.ROUTES,
     *sign_ups.ROUTES,

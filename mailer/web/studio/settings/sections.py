@@ -1,10 +1,9 @@
 """The list of settings, and the page of each section."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.trial import shows_sample_body
@@ -13,11 +12,15 @@ from mailer.settings import SETTINGS_FILE
 from mailer.settings.changes.setting import Setting, list_settings
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.settings.fields import Errors, Field, FieldForm, find_fault
-from mailer.web.studio.settings.words import find_words, list_choices
+from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.settings.settings_form import SettingsForm, SettingsPage, SettingsPageDep
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+
+ROUTES = Routes()
+FORM_ROUTES = Routes()
+"""They come after the pages of what has one of its own."""
 
 _SENDING = (
     *("window", "window_days", "rate", "retry_for_hours"),
@@ -189,52 +192,37 @@ _SAMPLE_BODY = "sender.is_sample_body"
 """Asked only of those who write as the body that the sample shows."""
 
 
-def show_section(page: PageDep, section: str) -> Response:
-    """Show the settings of a section."""
-    return _make_form(page, section).open()
+@ROUTES.get_route("/settings", Permission.manage)
+def show_settings(page: SettingsPageDep) -> Response:
+    return page.render("settings.html", groups=GROUPS)
 
 
-def save_section(page: PageDep, section: str, form: OwnFormDep) -> Response:
-    """Save what was changed in a section."""
-    found = _make_form(page, section)
+@FORM_ROUTES.get_route("/settings/{section}", Permission.manage)
+def show_section(page: SettingsPageDep, section: str) -> Response:
+    return _render(page, section, page.open_form(_list_settings(page, section)))
+
+
+@FORM_ROUTES.post_route("/settings/{section}", Permission.manage)
+def save_section(page: SettingsPageDep, section: str, form: OwnFormDep) -> Response:
+    settings = _list_settings(page, section)
     require_confirmed(page)
-    return found.save(form)
+    saved = page.save_form(page.read_form(settings, form))
+    if saved.notice is not None:
+        return page.redirect(f"/settings/{section}", saved.notice)
+    return _render(page, section, saved)
 
 
-def _make_form(page: StudioPage, name: str) -> FieldForm:
-    section = SECTIONS.get(name)
-    if section is None or section.path:
-        raise HTTPException(404)
-    hidden = {_SAMPLE_BODY} if not shows_sample_body(page.settings) else set()
-    return FieldForm(
-        page=page,
-        settings=tuple(one for one in section.settings if one.name not in hidden),
-        show=lambda fields, errors, status: _render(page, section, fields, errors, status),
-        path=f"/settings/{name}",
-    )
+def _list_settings(page: SettingsPage, name: str) -> list[Setting]:
+    section = or_404(SECTIONS.get(name))
+    or_404(not section.path)
+    shows_body = shows_sample_body(page.settings)
+    return [one for one in section.settings if one.name != _SAMPLE_BODY or shows_body]
 
 
-def _render(
-    page: StudioPage, section: Section, fields: Sequence[Field], errors: Errors, status: int
-) -> Response:
-    return page.render(
-        "settings_section.html",
-        status=status,
-        section="settings",
-        part=section,
-        also=[SECTIONS[name] for name in section.also],
-        fields=fields,
-        words={one.name: find_words(one.setting) for one in fields},
-        choices={one.name: list_choices(one.setting) for one in fields},
-        errors=errors,
-        wrong=dict(errors),
-        fault=find_fault(page),
-    )
-
-
-def show_settings(page: PageDep) -> Response:
-    """Show what there is to set."""
-    return page.render("settings.html", section="settings", groups=GROUPS, fault=find_fault(page))
+def _render(page: SettingsPage, name: str, form: SettingsForm) -> Response:
+    section = SECTIONS[name]
+    also = [SECTIONS[other] for other in section.also]
+    return page.render("settings_section.html", part=section, also=also, form=form)
 
 
 _WORDS = gettext_noop("It has an error, so the settings from before are in use, and no campaign is taken up.")
@@ -244,11 +232,10 @@ _ACT = gettext_noop("See what is wrong")
 def list_faults(page: StudioPage) -> Iterator[WaitingItem]:
     """The error in mailer.toml, as far as it was looked at."""
     if page.state.live.fault:
-        translate = page.translator.translate
         yield WaitingItem(
             title=SETTINGS_FILE,
-            words=translate(_WORDS),
-            act=translate(_ACT),
+            words=page.translate(_WORDS),
+            act=page.translate(_ACT),
             path="/settings",
             tone="wrong",
         )

@@ -12,10 +12,8 @@ from mailer.campaigns.trial import find_example_sender
 from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings
-from mailer.settings.changes.setting import describe_model
-from mailer.web.studio.settings.relays import list_relay_settings
+from mailer.settings.changes.setting import describe_model, describe_relay
 from mailer.web.studio.settings.sections import GROUPS, SECTIONS
-from mailer.web.studio.settings.words import CHOICE_WORDS, WORDS
 from mailer.workspace import open_workspace
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG
@@ -32,17 +30,19 @@ def find_errors(body: bytes) -> list[str]:
     return re.findall(r"<li>(?:<a[^>]*>)?([^<]*)", found[0].decode()) if found else []
 
 
-def test_every_word_is_for_a_setting_that_exists_and_every_choice_is_one() -> None:
-    settings = {one.name: one for section in SECTIONS.values() for one in section.settings}
-    steps = describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
-    settings |= {one.name: one for one in steps}
-    settings |= {f"smtp.{one.path[-1]}": one for one in list_relay_settings(("smtp", "relays", 0))}
-    assert set(WORDS) - set(settings) == set()
-    for name, words in CHOICE_WORDS.items():
-        assert set(words) == set(settings[name].choices), name
+def test_every_choice_that_has_words_is_one_and_the_others_of_its_setting_have_some_too() -> None:
+    settings = [one for section in SECTIONS.values() for one in section.settings]
+    settings += describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
+    relay = [one for one in describe_relay(("smtp", "relays", 0)) if one.label]
+    keys = "url starttls priority weight sending_addresses rate messages_per_connection"
+    assert [one.path[-1] for one in relay] == keys.split()
+    for one in (*settings, *relay):
+        assert one.label or not (one.hint or one.choice_words), one.name
+        assert set(one.choice_words) in (set(), set(one.choices)), one.name
+        assert not one.label or bool(one.choice_words) == bool(one.choices), one.name
     for name, section in SECTIONS.items():
         if not section.is_technical and name != "campaigns":
-            assert [one.name for one in section.settings if one.name not in WORDS] == []
+            assert [one.name for one in section.settings if not one.label] == []
 
 
 def test_each_setting_is_on_one_page_at_most() -> None:
