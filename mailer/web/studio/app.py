@@ -24,6 +24,7 @@ from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
 from mailer.revisions.edition_save import record_pending_saves
+from mailer.revisions.story_changes import finish_interrupted_moves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
@@ -63,8 +64,7 @@ from mailer.web.studio.campaigns import (
     versions,
 )
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
-from mailer.web.studio.editions import routes as editions
-from mailer.web.studio.editions.edition_page import finish_interrupted_moves
+from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import routes as history
 from mailer.web.studio.imports import routes as imports
@@ -94,7 +94,10 @@ ROUTES: tuple[StudioRoute, ...] = (
     *asked.ROUTES,
     *review_pages.ROUTES,
     *home.ROUTES,
-    *editions.ROUTES,
+    *new_edition.ROUTES,
+    *edition_page.ROUTES,
+    *details_page.ROUTES,
+    *story_pages.ROUTES,
     *history.ROUTES,
     *campaign_list.ROUTES,
     *campaign_page.ROUTES,

@@ -33,7 +33,7 @@ from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.story_place import StoryPlace, answer_with_image, find_place
+from mailer.web.studio.story_place import EditionPageDep, StoryPlace, answer_with_image, find_place
 from mailer.web.upload import UploadedForm, read_uploaded_form
 
 MAX_FURTHER = 20
@@ -266,7 +266,7 @@ _WIDTHS = {"thumb": 120, "view": 460}
 """In CSS pixels. Only these, so that nobody fills the memory with sizes."""
 
 
-def show_image(edition: str, file: str, page: PageDep) -> Response:
+def show_image(file: str, page: EditionPageDep) -> Response:
     """Show a picture of an edition: ``?size=thumb`` or ``view``, ``&shape=`` and ``&focus=50-30``."""
     query = page.request.query_params
     width = _WIDTHS.get(query.get("size", "view"))
@@ -274,7 +274,7 @@ def show_image(edition: str, file: str, page: PageDep) -> Response:
         raise HTTPException(404)
     crop = _read_crop(query.get("shape", ""), query.get("focus", ""))
     # Asked again each time, because a picture may be replaced by another of its name.
-    return answer_with_image(page, edition, file, width=width, crop=crop, cache="private, no-cache")
+    return answer_with_image(page, file, width=width, crop=crop, cache="private, no-cache")
 
 
 def _read_crop(shape: str, focus: str) -> Crop | None:
