@@ -18,22 +18,15 @@ class EditionState(WordedEnum):
     tested = ("tested", gettext_noop("Tested"))
     """Colleagues have got a test of it."""
 
-    approved = ("approved", gettext_noop("Approved"))
+    approved = ("approved", gettext_noop("Approved"), "right")
     """A person has approved it for sending."""
 
-    scheduled = ("scheduled", gettext_noop("Scheduled"))
+    scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
 
-    sending = ("sending", gettext_noop("Being sent"))
+    sending = ("sending", gettext_noop("Being sent"), "careful")
     """It is being sent, or its sending is paused."""
 
-    sent = ("sent", gettext_noop("Sent"))
-
-    @property
-    def tone(self) -> str:
-        """The tone of its mark on a page."""
-        if self in {EditionState.draft, EditionState.tested}:
-            return "quiet"
-        return "careful" if self is EditionState.sending else "right"
+    sent = ("sent", gettext_noop("Sent"), "right")
 
 
 _BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
