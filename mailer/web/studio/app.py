@@ -14,11 +14,11 @@ from starlette.types import Scope
 
 from editions.cache import BoundedCache
 from mailer.activity.act_journal import record_interrupted_acts
-from mailer.approval_mails import send_due_approval_mails
+from mailer.approval_mails import APPROVAL_MAILS
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
-from mailer.comments.mentions import send_due_comment_mails
+from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
@@ -222,7 +222,7 @@ def _make_state(
             engine,
             address=address,
             clock=clock,
-            others=(send_due_comment_mails, send_due_approval_mails),
+            others=(COMMENT_MAILS, APPROVAL_MAILS),
         ),
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),
