@@ -213,13 +213,12 @@ def print_parts(parts: Sequence[PartReport], *, shows_columns_file: bool) -> Non
 def print_statuses(part: PartReport) -> None:
     """Print what each value about leaving was taken for, which values were left out, and the notes."""
     for status in part.statuses:
-        values = status["values"]
+        values = status.values
         shown = [
-            f"{quote_value(value['value'])} ×{value['rows']:,} {value['meaning']}"
-            for value in values[:_MAX_VALUES]
+            f"{quote_value(value.value)} ×{value.rows:,} {value.meaning}" for value in values[:_MAX_VALUES]
         ]
         more = f" and {len(values) - _MAX_VALUES:,} other values" if len(values) > _MAX_VALUES else ""
-        say(f"  {status['column']}: {', '.join(shown)}{more}.")
+        say(f"  {status.column}: {', '.join(shown)}{more}.")
     for column in dict.fromkeys(unused["column"] for unused in part.unused_values):
         left_out = [unused for unused in part.unused_values if unused["column"] == column]
         shown = [f"{quote_value(unused['value'])} ×{unused['rows']:,}" for unused in left_out[:_MAX_VALUES]]

@@ -67,7 +67,7 @@ from mailer.web.studio.edition_summaries import EditionSummaries, Examination, P
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import routes as history
-from mailer.web.studio.imports import routes as imports
+from mailer.web.studio.imports import export_page, file_page, import_page, upload_page
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.routing import StudioRoute
@@ -121,7 +121,11 @@ ROUTES: tuple[StudioRoute, ...] = (
     *ways.ROUTES,
     *confirmation.ROUTES,
     *sign_ups.ROUTES,
-    *imports.ROUTES,
+    # "new" comes before the imports' numbers.
+    *upload_page.ROUTES,
+    *import_page.ROUTES,
+    *file_page.ROUTES,
+    *export_page.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,
     *team.ROUTES,
