@@ -12,15 +12,14 @@ def gettext_noop(message: str) -> str:
 
 
 class WordedEnum(StrEnum):
-    """An enumeration whose members are written as a value and words for people, states also with the tone of
-    their mark on a page: ``done = ("done", gettext_noop("Done"), "right")``."""
+    """An enumeration whose members are written as a value and words for people:
+    ``done = ("done", gettext_noop("Done"))``."""
 
     words: str
-    tone: str
 
-    def __new__(cls, value: str, words: str = "", tone: str = "quiet") -> Self:
+    def __new__(cls, value: str, words: str = "") -> Self:
         member = str.__new__(cls, value)
-        member._value_, member.words, member.tone = value, words, tone
+        member._value_, member.words = value, words
         return member
 
 

@@ -21,7 +21,6 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.queries import read_sectors
 from subscribers.segments.segment import Segment
 from subscribers.segments.terms import Term, TermKey, contains_words
 
@@ -119,24 +118,11 @@ def read_cursor(text: str) -> Cursor | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedSubscriber:
-    """A row of the list."""
-
-    id: int
-    email: str
-    name: str
-    organisation: str
-    country: str | None
-    status: Status
-    sectors: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ListPage:
     """A page. ``previous`` and ``next`` are the rows to end before and begin after; None at the ends.
     ``is_cut`` says that it ended early: ``next`` then leads to those who were not looked at yet."""
 
-    rows: tuple[ListedSubscriber, ...]
+    rows: Sequence[Subscriber]
     previous: Cursor | None
     next: Cursor | None
     is_cut: bool = False
@@ -162,24 +148,24 @@ def read_list_page(
     if before is not None:
         found, stopped_at = reader.read(before, backwards=True)
         if found or stopped_at is not None:
-            return _turn_back(session, found, stopped_at)
+            return _turn_back(found, stopped_at)
         after = None
     found, stopped_at = reader.read(after)
     rows = found[:PAGE_LENGTH]
     more = len(found) > PAGE_LENGTH
     return ListPage(
-        rows=_make_rows(session, rows),
+        rows=[person for _, person in rows],
         previous=rows[0][0] if rows and after is not None else None,
         next=rows[-1][0] if more else stopped_at,
         is_cut=not more and stopped_at is not None,
     )
 
 
-def _turn_back(session: Session, found: _Rows, stopped_at: Cursor | None) -> ListPage:
+def _turn_back(found: _Rows, stopped_at: Cursor | None) -> ListPage:
     rows = found[:PAGE_LENGTH][::-1]
     more = len(found) > PAGE_LENGTH
     return ListPage(
-        rows=_make_rows(session, rows),
+        rows=[person for _, person in rows],
         previous=rows[0][0] if more else stopped_at,
         # The row that this page ends before is the first of the next.
         next=rows[-1][0] if rows else stopped_at,
@@ -303,23 +289,6 @@ def _select_ids(term: Term) -> Select[Any] | None:
         return None
     table, name = tables[term.key]
     return select(table.subscriber_id).where(getattr(table, name).in_(term.values))  # type: ignore[attr-defined]
-
-
-def _make_rows(session: Session, found: _Rows) -> tuple[ListedSubscriber, ...]:
-    people = [person for _, person in found]
-    sectors = read_sectors(session, people)
-    return tuple(
-        ListedSubscriber(
-            id=person.id or 0,
-            email=person.email,
-            name=person.name,
-            organisation=person.organisation,
-            country=person.country,
-            status=Status(person.status),
-            sectors=tuple(sorted(sectors[person.id or 0])),
-        )
-        for person in people
-    )
 
 
 MAX_COUNTED = 1000

@@ -50,15 +50,17 @@ class SegmentError(SubscriberError):
     """A segment cannot be parsed.
 
     ``text`` is the whole query, ``position`` counts characters from 0, ``reason`` says what is wrong and what
-    to try. ``str()`` shows the query, a caret under the position, and the reason.
+    to try. ``str()`` shows the query as one ``line``, a ``caret`` under the position, and the reason.
     """
 
     def __init__(self, text: str, position: int, reason: str) -> None:
         self.text = text
         self.position = position
         self.reason = reason
+        self.line = _one_line(text)
+        self.caret = f"{_padding(text[:position])}^"
         # Starts on a new line, so that a prefix such as "Error: " does not shift the query against its caret.
-        place = f"  {_one_line(text)}\n  {_padding(text[:position])}^"
+        place = f"  {self.line}\n  {self.caret}"
         introduction = gettext_noop("The segment cannot be understood:")
         super().__init__(f"{introduction}\n{place}\n{reason}")
 

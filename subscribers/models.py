@@ -12,6 +12,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer, String, false
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.tokens import LinkPurpose
 
 # Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
@@ -68,32 +69,29 @@ class Status(StrEnum):
     """Is the same person as another subscriber, who is kept; the row keeps its address alone."""
 
 
-class ConsentEvent(StrEnum):
+class ConsentEvent(WordedEnum):
     """What happened, as a consent record says."""
 
-    imported = "imported"
-    """Added by the team, with an import or one by one, on the basis that they declared."""
+    imported = ("imported", gettext_noop("Added by the team"))
+    """With an import or one by one, on the basis that the team declared."""
 
-    requested = "requested"
-    """Signed up on a page; has no effect until they confirm from their mailbox."""
+    requested = ("requested", gettext_noop("Signed up, to be confirmed"))
+    """Has no effect until they confirm from their mailbox."""
 
-    subscribed = "subscribed"
-    updated = "updated"
-    paused = "paused"
-    resumed = "resumed"
-    unsubscribed = "unsubscribed"
-    bounced = "bounced"
-    complained = "complained"
-    suppressed = "suppressed"
-    unsuppressed = "unsuppressed"
-    """Removed from the suppression list by the team. This does not make the subscriber active."""
+    subscribed = ("subscribed", gettext_noop("Subscribed"))
+    updated = ("updated", gettext_noop("Details changed"))
+    paused = ("paused", gettext_noop("Mail paused"))
+    resumed = ("resumed", gettext_noop("Pause ended"))
+    unsubscribed = ("unsubscribed", gettext_noop("Unsubscribed"))
+    bounced = ("bounced", gettext_noop("Address found not to work"))
+    complained = ("complained", gettext_noop("Reported our mail as spam"))
+    suppressed = ("suppressed", gettext_noop("Blocked by the team"))
+    unsuppressed = ("unsuppressed", gettext_noop("No longer blocked"))
+    """This does not make the subscriber active."""
 
-    erased = "erased"
-    reconfirmed = "reconfirmed"
-    """Asked whether they still want the newsletter, said that they do."""
-
-    merged = "merged"
-    """Found by the team to be the same person as another subscriber."""
+    erased = ("erased", gettext_noop("Erased"))
+    reconfirmed = ("reconfirmed", gettext_noop("Said that they still want it"))
+    merged = ("merged", gettext_noop("Merged with another address of theirs"))
 
 
 class Subscriber(SQLModel, table=True):

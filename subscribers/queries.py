@@ -1,7 +1,9 @@
 """Query the list: count and find subscribers, and read everything known about one. Nothing here writes."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +14,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from subscribers.address import normalise_address
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
+    ImportBatch,
     MergedSubscriber,
     Status,
     Subscriber,
@@ -125,6 +129,59 @@ def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdic
     return tags
 
 
+@dataclass(frozen=True, kw_only=True)
+class SubscriberDetails:
+    """The details of a subscriber that the team changes, as stored."""
+
+    name: str = ""
+    organisation: str = ""
+    country: str | None = None
+    language: str | None = None
+    sectors: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits; others say that one of the details was changed since."""
+        return digest_values(*vars(self).values())
+
+
+def digest_values(*values: object) -> str:
+    told = [sorted(value) if isinstance(value, frozenset) else value for value in values]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def read_details(session: Session, subscriber: Subscriber) -> SubscriberDetails:
+    number = subscriber.id or 0
+    return SubscriberDetails(
+        name=subscriber.name,
+        organisation=subscriber.organisation,
+        country=subscriber.country,
+        language=subscriber.language,
+        sectors=frozenset(read_sectors(session, [subscriber])[number]),
+        tags=frozenset(read_tags(session, [subscriber])[number]),
+    )
+
+
+def find_status_record(session: Session, subscriber: Subscriber) -> ConsentRecord | None:
+    """Return the latest record of what gave a subscriber their status. That somebody else was merged into
+    them is no reason for it."""
+    others = {ConsentEvent.updated, ConsentEvent.unsuppressed}
+    if subscriber.status is not Status.merged:
+        others.add(ConsentEvent.merged)
+    wanted = select(ConsentRecord).where(
+        col(ConsentRecord.subscriber_id) == subscriber.id, col(ConsentRecord.event).not_in(others)
+    )
+    return session.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()
+
+
+def list_consent_records(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[ConsentRecord]:
+    """Return the latest records of the subscribers with these ``numbers``, the newest first."""
+    wanted = select(ConsentRecord).where(col(ConsentRecord.subscriber_id).in_(numbers))
+    newest = wanted.order_by(col(ConsentRecord.at).desc(), col(ConsentRecord.id).desc())
+    return session.exec(newest.limit(limit)).all()
+
+
 def list_tags(session: Session, *, most: int) -> list[str]:
     """List the first tags that subscribers have, by name.
 
@@ -135,6 +192,15 @@ def list_tags(session: Session, *, most: int) -> list[str]:
     following = select(func.min(tag)).where(tag > first.c.tag).correlate(first).scalar_subquery()
     tags = first.union_all(select(following).where(first.c.tag.is_not(None)))
     return sorted(session.exec(select(tags.c.tag).where(tags.c.tag.is_not(None)).limit(most)))
+
+
+def list_import_files(
+    session: Session, numbers: Collection[int], *, most: int
+) -> Sequence[tuple[int | None, str]]:
+    """Return the numbers and files of the ``most`` latest imports, and of those with ``numbers``."""
+    files = select(ImportBatch.id, ImportBatch.source)
+    latest = session.exec(files.order_by(col(ImportBatch.id).desc()).limit(most)).all()
+    return [*latest, *session.exec(files.where(col(ImportBatch.id).in_(numbers)))]
 
 
 def _details_as_dict(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, not_, or_, select
 from sqlmodel import Session, col
 
 from editions.model import Personalisation
-from mailer.database.models import Campaign, CampaignContent, Delivery, DeliveryState
+from mailer.database.models import Campaign, CampaignContent, Correction, Delivery, DeliveryState
 from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.settings import Settings
@@ -110,6 +110,20 @@ def read_sent_contents(
         assert number is not None  # noqa: S101 - it came from the database
         assert launched_at is not None  # noqa: S101 - the statement asks for it
         yield number, launched_at, content
+
+
+def list_sent_editions(session: Session, *, most: int) -> Sequence[tuple[str, datetime]]:
+    """Return the editions that were sent last with the time, the newest first; corrections are none."""
+    last = func.max(col(Campaign.launched_at))
+    is_correction = col(Campaign.edition).in_(select(col(Correction.name)))
+    wanted = (
+        select(col(Campaign.edition), last)
+        .where(col(Campaign.launched_at).is_not(None), not_(is_correction))
+        .group_by(col(Campaign.edition))
+        .order_by(last.desc())
+        .limit(most)
+    )
+    return [(edition, at) for edition, at in session.execute(wanted)]
 
 
 def was_sent(campaigns: Sequence[StoryCampaign]) -> ColumnElement[bool]:

@@ -7,22 +7,21 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from locales.phrase import WordedEnum, gettext_noop
 from subscribers.models import text_enum
 
 
-class RoundState(WordedEnum):
+class RoundState(StrEnum):
     """What became of a request for approval."""
 
-    open = ("open", gettext_noop("Waits for answers"), "careful")
+    open = "open"
 
-    approved = ("approved", gettext_noop("Approved"), "right")
+    approved = "approved"
 
-    changes_requested = ("changes_requested", gettext_noop("Changes are asked for"), "wrong")
+    changes_requested = "changes_requested"
 
-    withdrawn = ("withdrawn", gettext_noop("Taken back"))
+    withdrawn = "withdrawn"
 
-    replaced = ("replaced", gettext_noop("Asked for again"))
+    replaced = "replaced"
     """The approval was asked for again, of something else."""
 
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from locales.phrase import WordedEnum, gettext_noop
 from subscribers.models import text_enum
 
 
@@ -40,29 +39,31 @@ class CompressedText(TypeDecorator[str]):
         return None if value is None else zlib.decompress(value).decode()
 
 
-class CampaignState(WordedEnum):
+class CampaignState(StrEnum):
     """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
-    draft = ("draft", gettext_noop("Being prepared"))
+    draft = "draft"
+    """Created, but not yet tested or approved."""
 
-    tested = ("tested", gettext_noop("Tested"))
+    tested = "tested"
     """A test of exactly this content was sent to colleagues."""
 
-    approved = ("approved", gettext_noop("Approved"), "right")
+    approved = "approved"
     """A person approved exactly this content, these variants and this segment."""
 
-    scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
+    scheduled = "scheduled"
+    """Waiting for its start time."""
 
-    sending = ("sending", gettext_noop("Being sent"), "careful")
+    sending = "sending"
     """The deliveries exist, and dispatchers may claim them."""
 
-    paused = ("paused", gettext_noop("Paused"), "wrong")
+    paused = "paused"
     """Paused by a person, or by the program with a reason; can be resumed."""
 
-    finished = ("finished", gettext_noop("Sent"), "right")
+    finished = "finished"
     """Nothing is left to do. Deliveries in doubt stay listed until they are resolved."""
 
-    cancelled = ("cancelled", gettext_noop("Cancelled"))
+    cancelled = "cancelled"
     """Stopped for good. Messages not yet sent are never sent."""
 
 
@@ -76,29 +77,31 @@ class InDoubtPolicy(StrEnum):
     """Send them again with the same Message-ID, so that a duplicate can be recognised."""
 
 
-class DeliveryState(WordedEnum):
+class DeliveryState(StrEnum):
     """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
-    queued = ("queued", gettext_noop("Still to be sent"))
+    queued = "queued"
+    """Waiting for a dispatcher."""
 
-    claimed = ("claimed", gettext_noop("About to be sent"))
+    claimed = "claimed"
     """A dispatcher has claimed it; nothing has been transmitted yet."""
 
-    in_doubt = ("in_doubt", gettext_noop("In doubt: it may have arrived or not"), "careful")
+    in_doubt = "in_doubt"
     """The message may have reached the server in full, but no reply is recorded."""
 
-    sent = ("sent", gettext_noop("Sent: their server has taken it"), "right")
+    sent = "sent"
+    """The server accepted the message (250 after the final dot)."""
 
-    deferred = ("deferred", gettext_noop("Put off by their server; it is tried again"), "careful")
+    deferred = "deferred"
     """The server refused it for now; it is tried again at ``not_before``."""
 
-    rejected = ("rejected", gettext_noop("Refused by their server"), "wrong")
+    rejected = "rejected"
     """The server refused it for good; its reply is kept."""
 
-    failed = ("failed", gettext_noop("Failed"), "wrong")
+    failed = "failed"
     """The message could not be built, or was given up; the reason is kept."""
 
-    suppressed = ("suppressed", gettext_noop("They left before their turn"))
+    suppressed = "suppressed"
     """After the launch, the reader unsubscribed or may no longer get mail."""
 
 

@@ -7,17 +7,15 @@ team has decided holds for both addresses: those who left, complained or were su
 more mail. That an address bounced says nothing of the other one.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Unpack
 
 from sqlmodel import Session, col, delete, update
 
-from locales.phrase import gettext_noop
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.status_changes import (
     ConsentContext,
@@ -44,7 +42,7 @@ from subscribers.models import (
     SubscriberSector,
     SubscriberTag,
 )
-from subscribers.queries import find_subscriber, read_sectors, read_tags
+from subscribers.queries import digest_values, find_subscriber, read_details
 
 _OWNER_LEFT = frozenset({Status.unsubscribed, Status.complained})
 _DECISIONS: Mapping[Status, ConsentEvent] = MappingProxyType(
@@ -59,15 +57,20 @@ _STATUS_BY_DECISION: Mapping[ConsentEvent, Status] = MappingProxyType(
 )
 
 
-class MergeDetail(StrEnum):
+class MergeDetail(WordedEnum):
     """What can be taken from the subscriber who is merged."""
 
-    name = "name"
-    organisation = "organisation"
-    country = "country"
-    language = "language"
-    choices = "choices"
-    """The sectors and further countries that they follow."""
+    name = ("name", gettext_noop("Name"))  # type: ignore[assignment]
+    organisation = ("organisation", gettext_noop("Organisation"))
+    country = ("country", gettext_noop("Country"))
+    language = ("language", gettext_noop("Language"))
+    choices = ("choices", gettext_noop("Sectors they follow"))
+    """With the further countries that they follow."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a :class:`MergeSide` that it stands for."""
+        return ("sectors", "countries") if self is MergeDetail.choices else (self.value,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +92,7 @@ class MergeSide:
     created_at: datetime
 
     def has(self, detail: MergeDetail) -> bool:
-        if detail is MergeDetail.choices:
-            return bool(self.sectors or self.countries)
-        return bool(getattr(self, detail.value))
+        return any(getattr(self, field) for field in detail.fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +112,13 @@ class MergePlan:
     @property
     def digest(self) -> str:
         """16 hex digits of what both are like; another digest says that one of them has changed since."""
-        sides = (self.kept, self.other)
-        told = [
-            sorted(value) if isinstance(value, frozenset) else value
-            for side in sides
-            for value in vars(side).values()
-        ]
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        return digest_values(*vars(self.kept).values(), *vars(self.other).values())
+
+    def may_take(self, detail: MergeDetail) -> bool:
+        """Return whether the other has a detail that differs from that of the one who is kept."""
+        return self.other.has(detail) and any(
+            getattr(self.kept, field) != getattr(self.other, field) for field in detail.fields
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -156,10 +157,7 @@ def make_merge_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDet
     taken = frozenset(
         detail for detail in wanted if other.has(detail) and (take is not None or not kept.has(detail))
     )
-    values: dict[str, Any] = {}
-    for detail in taken:
-        names = ("sectors", "countries") if detail is MergeDetail.choices else (detail.value,)
-        values |= {name: getattr(other, name) for name in names}
+    values: dict[str, Any] = {field: getattr(other, field) for detail in taken for field in detail.fields}
     decision = _find_decision(kept, other)
     status, paused_until = _find_status(kept, other, decision)
     result = replace(
@@ -300,13 +298,8 @@ def _read_side(session: Session, subscriber: Subscriber, key: SuppressionKey) ->
     return MergeSide(
         id=number,
         email=subscriber.email,
-        name=subscriber.name,
-        organisation=subscriber.organisation,
-        country=subscriber.country,
-        language=subscriber.language,
-        sectors=frozenset(read_sectors(session, [subscriber])[number]),
+        **vars(read_details(session, subscriber)),
         countries=read_countries(session, number),
-        tags=frozenset(read_tags(session, [subscriber])[number]),
         status=Status(subscriber.status),
         paused_until=subscriber.paused_until,
         suppressed_for=None if suppression is None else ConsentEvent(suppression.reason),

@@ -48,7 +48,7 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.queries import find_subscriber, read_sectors, read_tags
+from subscribers.queries import SubscriberDetails, find_subscriber, read_details
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 
 _SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
@@ -80,18 +80,6 @@ class DetailChanges:
     remove_tags: Collection[str] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Details:
-    """The details of a subscriber as stored."""
-
-    name: str = ""
-    organisation: str = ""
-    country: str | None = None
-    language: str | None = None
-    sectors: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
-
-
 def add_subscriber(
     session: Session,
     address: str,
@@ -110,7 +98,7 @@ def add_subscriber(
         OnListError: the address is on the list already.
     """
     found = normalise_address(address)
-    details = _apply(_Details(), changes, sectors)
+    details = _apply(SubscriberDetails(), changes, sectors)
     lock_suppressions_shared(session)
     _refuse_known(session, found.email)
     if suppression := read_suppression(session, key, found.email):
@@ -128,7 +116,7 @@ def add_subscriber(
     except IntegrityError as error:
         # Someone else has added the address since we looked.
         raise OnListError(found.email, Status.active) from error
-    _store(session, subscriber, _Details(), details)
+    _store(session, subscriber, SubscriberDetails(), details)
     add_consent_record(session, subscriber, ConsentEvent.imported, **context)
     return subscriber
 
@@ -151,14 +139,7 @@ def edit_subscriber(
         DetailError: a detail is invalid.
     """
     subscriber = _lock(session, address)
-    before = _Details(
-        name=subscriber.name,
-        organisation=subscriber.organisation,
-        country=subscriber.country,
-        language=subscriber.language,
-        sectors=frozenset(read_sectors(session, [subscriber])[subscriber.id or 0]),
-        tags=frozenset(read_tags(session, [subscriber])[subscriber.id or 0]),
-    )
+    before = read_details(session, subscriber)
     changed = _store(session, subscriber, before, _apply(before, changes, sectors))
     if changed:
         subscriber.updated_at = context["now"]
@@ -230,9 +211,9 @@ def _explain_suppression(email: str, suppression: Suppression) -> str:
     return f"{why} If that no longer holds: mailer subscribers unsuppress {email} --reason TEXT"
 
 
-def _apply(before: _Details, changes: DetailChanges, sectors: Collection[str]) -> _Details:
+def _apply(before: SubscriberDetails, changes: DetailChanges, sectors: Collection[str]) -> SubscriberDetails:
     tags = before.tags if changes.tags is None else clean_tags(changes.tags)
-    return _Details(
+    return SubscriberDetails(
         name=before.name if changes.name is None else clean_line(changes.name, "name"),
         organisation=(
             before.organisation
@@ -255,7 +236,9 @@ def _clean_country(text: str) -> str | None:
         raise DetailError("country", str(error)) from error
 
 
-def _store(session: Session, subscriber: Subscriber, before: _Details, after: _Details) -> frozenset[str]:
+def _store(
+    session: Session, subscriber: Subscriber, before: SubscriberDetails, after: SubscriberDetails
+) -> frozenset[str]:
     """Store the details that differ; return their names."""
     changed = frozenset(name for name in vars(after) if getattr(before, name) != getattr(after, name))
     for name in changed - {"sectors", "tags"}:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from mailer.comments.mentions import COMMENT_MAILS, mark_read
+from mailer.comments.mentions import mark_read, send_due_comment_mails
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
 from mailer.database.edition_models import CommentMail
 from mailer.database.team_models import TeamMember
@@ -46,10 +46,9 @@ class Post:
         run = QueueRun(
             workspace=workspace or self.workspace,
             engine=self.session.get_bind(),  # type: ignore[arg-type]
-            clock=lambda _: self.office.now,
-            studio=ADDRESS,
+            clock=lambda: self.office.now,
         )
-        return COMMENT_MAILS.send_due(run)
+        return send_due_comment_mails(run, address=ADDRESS)
 
     def read(self) -> list[EmailMessage]:
         if not self.folder.exists():

@@ -6,8 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from locales.phrase import WordedEnum, gettext_noop
-
 
 class ChecklistItem(StrEnum):
     """Something that a campaign needs, in the order in which one does it."""
@@ -37,18 +35,19 @@ class ChecklistItem(StrEnum):
     """An approval of exactly this."""
 
 
-class ItemStatus(WordedEnum):
+class ItemStatus(StrEnum):
     """How far an item is."""
 
-    done = ("done", gettext_noop("Done"), "right")
+    done = "done"
+    """Nothing is left to do."""
 
-    to_do = ("to_do", gettext_noop("To do"), "careful")
+    to_do = "to_do"
     """Somebody should do something; whether they must is for the settings to say."""
 
-    blocked = ("blocked", gettext_noop("In the way"), "wrong")
+    blocked = "blocked"
     """Nothing can be asked for or launched like this."""
 
-    waiting = ("waiting", gettext_noop("Not yet"))
+    waiting = "waiting"
     """It cannot be said yet: it is being looked for, or another item comes first."""
 
 

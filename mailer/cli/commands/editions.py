@@ -42,7 +42,7 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
     from mailer.campaigns.preflight import run_preflight_for_list
 
-    report = run_preflight_for_list(context.workspace, edition, today=datetime.now(UTC).date())
+    report = run_preflight_for_list(context.open_workspace(), edition, today=datetime.now(UTC).date())
     if online:
         from mailer.campaigns.preflight import add_link_problems
 
@@ -130,7 +130,9 @@ def render(
     """
     from mailer.campaigns.outbox import render_sample
 
-    data = render_sample(context.workspace, edition, output_format=form, address=address, language=language)
+    data = render_sample(
+        context.open_workspace(), edition, output_format=form, address=address, language=language
+    )
     if output is None:
         click.echo(data, nl=False)
     else:
@@ -159,8 +161,8 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     from mailer.web.access import LocalAccess
     from mailer.web.preview import create_preview_app
 
-    access = LocalAccess()
-    app = create_preview_app(context.workspace, edition, access=access)
+    workspace, access = context.open_workspace(), LocalAccess()
+    app = create_preview_app(workspace, edition, access=access)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")
     serve_local_page(
         app,
@@ -168,7 +170,7 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
         title="the preview",
         port=port,
         open_browser=open_browser,
-        folder=context.workspace.outbox,
+        folder=workspace.outbox,
     )
 
 
@@ -183,9 +185,10 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
     """
     from editions.skeleton import create_skeleton
 
-    settings = context.workspace.settings
+    workspace = context.open_workspace()
+    settings = workspace.settings
     folder = create_skeleton(
-        context.workspace.editions,
+        workspace.editions,
         slug,
         organisation=settings.sender.organisation,
         sectors=settings.sectors,
@@ -258,7 +261,7 @@ def import_(
         raise click.UsageError("--since chooses among the entries of a feed. Leave it out for a file.")
     if stories_at and is_address:
         raise click.UsageError("Every entry of a feed is a story. Leave out --stories-at.")
-    workspace = context.workspace
+    workspace = context.open_workspace()
     sectors, today = workspace.settings.sectors, _local_today()
     if is_address:
         from editions.imports.importer import import_feed

@@ -63,13 +63,14 @@ def add(
     """
     from subscribers.consent.team_changes import add_subscriber
 
-    with context.write_session() as session:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
         added = add_subscriber(
             session,
             address,
             read_changes(details),
-            sectors=context.workspace.settings.sectors,
-            key=context.workspace.keys.suppression,
+            sectors=workspace.settings.sectors,
+            key=workspace.keys.suppression,
             **make_record(by, basis=basis),
         )
         email = added.email
@@ -170,8 +171,8 @@ def pause(
 
     if (until is None) is not end:
         raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
-    day = None if until is None else until.date()
-    with context.write_session() as session:
+    workspace, day = context.open_workspace(), None if until is None else until.date()
+    with context.write_session(workspace) as session:
         change = pause_subscriber(session, address, day, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if not change.changed:
@@ -193,7 +194,8 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
     """
     from subscribers.consent.team_changes import unsubscribe_address
 
-    with context.write_session() as session:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as session:
         change = unsubscribe_address(session, address, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if change.changed:
@@ -208,8 +210,9 @@ def _edit(
 ) -> None:
     from subscribers.consent.team_changes import edit_subscriber
 
-    sectors, record = context.workspace.settings.sectors, make_record(by, reason=reason)
-    with context.write_session() as session:
+    workspace = context.open_workspace()
+    sectors, record = workspace.settings.sectors, make_record(by, reason=reason)
+    with context.write_session(workspace) as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
         _print_person(session, address, as_json=as_json)
     if not changed:
@@ -293,13 +296,14 @@ def merge(
     from mailer.campaigns.subscriber_history import apply_merge, preview_merge
     from subscribers.consent.merge import read_merge_details
 
-    key, details = context.workspace.keys.suppression, None if take is None else read_merge_details(take)
+    workspace = context.open_workspace()
+    key, details = workspace.keys.suppression, None if take is None else read_merge_details(take)
     if confirm:
         record = make_record(by, reason=reason)
-        with context.write_session() as session:
+        with context.write_session(workspace) as session:
             merged = apply_merge(session, keep, other, key=key, take=details, **record)
     else:
-        with context.read_session() as session:
+        with context.read_session(workspace) as session:
             merged = preview_merge(session, keep, other, key=key, take=details)
     if as_json:
         emit_json({"done": confirm, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **merged.as_dict()})

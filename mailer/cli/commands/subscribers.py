@@ -65,8 +65,9 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
     """List all subscribers, or those of a segment."""
     from subscribers.queries import list_subscriber_details
 
-    with context.read_session() as session:
-        segment = read_segment(context.workspace.settings, query, session)
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
         people = list(list_subscriber_details(session, segment))
     if as_json:
         emit_json(people)
@@ -82,8 +83,7 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
         for person in people
     ]
     emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
-    in_words = _segment_in_words(context.workspace, segment)
-    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{in_words}.")
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_segment_in_words(workspace, segment)}.")
 
 
 @subscribers.command()
@@ -94,15 +94,16 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
     from subscribers.queries import count_subscribers as count_subscribers
 
-    with context.read_session() as session:
-        segment = read_segment(context.workspace.settings, query, session)
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
         number = count_subscribers(session, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
         return
     emit(str(number))
     if segment.terms:
-        say(f"subscriber{'' if number == 1 else 's'}{_segment_in_words(context.workspace, segment)}.")
+        say(f"subscriber{'' if number == 1 else 's'}{_segment_in_words(workspace, segment)}.")
 
 
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
@@ -127,9 +128,9 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     from subscribers.cross_table import make_cross_table
     from subscribers.segments.terms import TermKey
 
-    workspace = context.workspace
+    workspace = context.open_workspace()
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
-    with context.read_session() as session:
+    with context.read_session(workspace) as session:
         segment = read_segment(settings, query, session)
         today = None if segment.asks_about(TermKey.status) else datetime.now(UTC).date()
         table = make_cross_table(session, segment, tuple(settings.sectors), today=today)
@@ -166,8 +167,9 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     wanted = ExportFormat(form)
     if output is None and wanted is ExportFormat.xlsx:
         raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
-    with context.read_session() as session:
-        segment = read_segment(context.workspace.settings, query, session)
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
         if output is None:
             export_subscribers(session, segment, wanted, sys.stdout.buffer)
             return
@@ -187,7 +189,8 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
     """Show everything stored about one subscriber."""
     from subscribers.queries import read_subscriber_details
 
-    with context.read_session() as session:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
         known = read_subscriber_details(session, address)
     if as_json:
         emit_json(known)

@@ -1,11 +1,12 @@
 """The query of a segment as a form: boxes to tick, and words to write."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from locales.countries import is_country
 from mailer.campaigns.delivery_history import read_segment, vocabulary_of
@@ -16,8 +17,7 @@ from mailer.web.forms import MAIL_LANGUAGES, list_sectors, own_country_names, ow
 from mailer.web.studio.page import StudioPage, Visit
 from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.errors import CountryError, SegmentError, SubscriberError
-from subscribers.models import ImportBatch
-from subscribers.queries import list_tags
+from subscribers.queries import list_import_files, list_tags
 from subscribers.segments.description import Vocabulary, describe_segment
 from subscribers.segments.segment import (
     EVERYONE,
@@ -35,15 +35,6 @@ QUERY_PARAMETER = "q"
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryProblem:
-    """Why a query is not understood. ``line`` is the text, and ``caret`` points at the place from below."""
-
-    reason: str
-    line: str
-    caret: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class SegmentQuery:
     """A query as it was written. Either it is understood, and ``segment`` and ``filters`` are what it means
     and ``in_words`` says it, or there is a ``problem``."""
@@ -52,7 +43,7 @@ class SegmentQuery:
     segment: Segment | None = None
     in_words: str = ""
     filters: SegmentFilters | None = None
-    problem: QueryProblem | None = None
+    problem: SegmentError | None = None
 
     @property
     def is_everyone(self) -> bool:
@@ -66,14 +57,14 @@ class SegmentQuery:
         return f"({self.text.strip()}) {condition}" if joined_by_or else f"{self.text.strip()} {condition}"
 
 
-def read_query(page: StudioPage, session: Session, text: str) -> SegmentQuery:
+def read_query(page: StudioPage, text: str, session: Session | None = None) -> SegmentQuery:
     """Understand what somebody wrote, or find out what is wrong with it."""
-    settings = page.settings
+    settings, session = page.settings, session or page.session
     try:
         segment = read_segment(text, settings, session)
         filters = read_filters(text, make_lookups(session.connection(), settings))
     except SegmentError as error:
-        return SegmentQuery(text=text, problem=_describe_problem(error))
+        return SegmentQuery(text=text, problem=error)
     in_words = page.translator.say(describe_segment(segment, make_vocabulary(page)))
     return SegmentQuery(text=text, segment=segment, in_words=in_words, filters=filters)
 
@@ -99,12 +90,6 @@ def make_vocabulary(visit: Visit) -> Vocabulary:
         countries=names.get(translator.tag) or names.get(translator.tag.partition("-")[0]) or {},
         language=translator.tag,
     )
-
-
-def _describe_problem(error: SegmentError) -> QueryProblem:
-    # As on the command line: an introduction, the query, the caret, and the reason.
-    _, line, caret, *_ = str(error).split("\n")
-    return QueryProblem(reason=error.reason, line=line[2:], caret=caret[2:])
 
 
 _BOTH_CHANGED = gettext_noop(
@@ -136,29 +121,6 @@ _IMPORT = gettext_noop("Import %(number)s: %(file)s")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilterChoice:
-    """A box of the form."""
-
-    value: str
-    label: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilterForm:
-    """What the form of filters shows: boxes for what many partners share, and fields for the rest."""
-
-    statuses: Sequence[FilterChoice]
-    countries: Sequence[FilterChoice]
-    sectors: Sequence[FilterChoice]
-    languages: Sequence[FilterChoice]
-    tags: Sequence[FilterChoice]
-    sources: Sequence[FilterChoice]
-    organisations: str
-    others: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class WrittenQuery:
     """The query that a form asks for, and what is wrong with the form: pairs of a field and words.
     ``from_filters`` says that the filters were changed, and not the line."""
@@ -168,64 +130,56 @@ class WrittenQuery:
     from_filters: bool = False
 
 
-def make_filter_form(page: StudioPage, session: Session, filters: SegmentFilters) -> FilterForm:
-    """Make the form that shows ``filters``."""
-    names = own_country_names(page.settings)
-    countries = [
-        (code, page.translator.name_country(code, names)) for code in _list_countries(page, filters.countries)
-    ]
-    tags = list_tags(session, most=_MOST_TAGS)
-    languages = [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES]
-    statuses = [
-        (status.value, page.translator.translate(words)) for status, (words, _) in STATUS_WORDS.items()
-    ]
-    return FilterForm(
-        statuses=_make_choices(statuses, filters.statuses),
-        countries=_make_choices(countries, filters.countries),
-        sectors=_make_choices(list_sectors(page.translator, page.settings), filters.sectors),
-        languages=_make_choices(languages, filters.languages),
-        tags=_make_choices([(tag, tag) for tag in tags], filters.tags),
-        sources=_make_choices(_list_sources(page, session, filters.sources), filters.sources),
-        organisations=", ".join(filters.organisations),
-        others=filters.others,
-    )
+def make_filter_form(page: StudioPage, query: SegmentQuery) -> Mapping[str, Any] | None:
+    """Return what the form of filters shows: lists of boxes, each a value, its label and whether it
+    is chosen, and texts; None for a query that is not understood."""
+    filters = query.filters
+    if filters is None:
+        return None
+    boxes: dict[str, Iterable[tuple[str, str]]] = {
+        "statuses": [(status.value, page.translate(words)) for status, (words, _) in STATUS_WORDS.items()],
+        "countries": [(code, page.name_country(code)) for code in _list_countries(page, filters.countries)],
+        "sectors": list_sectors(page.translator, page.settings),
+        "languages": [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES],
+        "tags": [(tag, tag) for tag in list_tags(page.session, most=_MOST_TAGS)],
+        "sources": _list_sources(page, filters.sources),
+    }
+    return {
+        **{name: _make_choices(named, getattr(filters, name)) for name, named in boxes.items()},
+        "organisations": ", ".join(filters.organisations),
+        "others": filters.others,
+    }
 
 
-def _make_choices(named: Iterable[tuple[str, str]], chosen: Sequence[str]) -> tuple[FilterChoice, ...]:
-    """A box for each value that has a name, and for each other that is chosen."""
+def _make_choices(named: Iterable[tuple[str, str]], chosen: Sequence[str]) -> list[tuple[str, str, bool]]:
+    """Return a box for each value that has a name, and for each other that is chosen."""
     labels = dict(named)
     labels |= {value: value for value in chosen if value not in labels}
-    return tuple(
-        FilterChoice(value=value, label=label, is_chosen=value in chosen) for value, label in labels.items()
-    )
+    return [(value, label, value in chosen) for value, label in labels.items()]
 
 
 def _list_countries(page: StudioPage, chosen: Sequence[str]) -> list[str]:
-    """The codes that have a box: the organisation's own countries, those of most partners as far as they were
-    counted, and the chosen ones."""
+    """Return the codes that have a box: the organisation's own countries, those of most partners as far as
+    they were counted, and the chosen ones."""
     known = page.state.counts.get(request_cross_table(EVERYONE), patience=0)
     counted = [code for code in read_cross_table(known.value).countries if code] if known.value else []
-    codes = dict.fromkeys((*page.settings.countries, *counted))
-    shown = [*list(codes)[:_MOST_COUNTRIES], *chosen]
-    names = own_country_names(page.settings)
-    return sorted(dict.fromkeys(shown), key=lambda code: page.translator.name_country(code, names))
+    codes = list(dict.fromkeys((*page.settings.countries, *counted)))[:_MOST_COUNTRIES]
+    return sorted(dict.fromkeys([*codes, *chosen]), key=page.name_country)
 
 
-def _list_sources(page: StudioPage, session: Session, chosen: Sequence[str]) -> list[tuple[str, str]]:
-    """The ways in which partners came that have a box: the last imports and the chosen ones by name."""
-    translate = page.translator.translate
+def _list_sources(page: StudioPage, chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the ways in which partners came that have a box; of imports, the last and the chosen ones."""
     numbers = [int(number[1]) for number in map(IMPORT.fullmatch, chosen) if number]
-    batches = select(ImportBatch.id, ImportBatch.source).order_by(col(ImportBatch.id).desc())
-    found = [*session.exec(batches.limit(_MOST_IMPORTS))]
-    if numbers:
-        found += session.exec(batches.where(col(ImportBatch.id).in_(numbers)))
     return [
-        *((value, translate(words)) for value, words in _SOURCES.items()),
-        *((f"import-{number}", translate(_IMPORT, number=number, file=file)) for number, file in found),
+        *((value, page.translate(words)) for value, words in _SOURCES.items()),
+        *(
+            (f"import-{number}", page.translate(_IMPORT, number=number, file=file))
+            for number, file in list_import_files(page.session, numbers, most=_MOST_IMPORTS)
+        ),
     ]
 
 
-def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> WrittenQuery:
     """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
     values = dict(given)
     text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
@@ -234,7 +188,7 @@ def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[st
     from_filters = changed == "filters"
     if "filters" not in values or changed == "line":
         return WrittenQuery(text=text)
-    lookups = make_lookups(session.connection(), page.settings)
+    lookups = make_lookups(page.session.connection(), page.settings)
     try:
         shown = read_filters(before, lookups)
     except SegmentError:
@@ -245,7 +199,7 @@ def read_query_form(page: StudioPage, session: Session, given: Sequence[tuple[st
     if wanted == shown and not from_filters:
         return WrittenQuery(text=text)
     if text.strip() != before.strip() and not from_filters:
-        both = ((QUERY_PARAMETER, page.translator.translate(_BOTH_CHANGED)),)
+        both = ((QUERY_PARAMETER, page.translate(_BOTH_CHANGED)),)
         return WrittenQuery(text=text, errors=both)
     return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)
 

@@ -45,6 +45,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
+from mailer.web.studio.status_words import CAMPAIGN_WORDS
 from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.segments.parser import MAX_LENGTH
@@ -90,6 +91,7 @@ def _make_row(
     """A campaign as the list shows it: what its query means, and who launched it or else changed it last."""
     decided = prepared.decisions if prepared is not None and prepared.is_open else Decisions()
     segment = decided.segment or campaign.segment
+    words, tone = CAMPAIGN_WORDS[campaign.state]
     return {
         "number": campaign.id,
         "edition": campaign.edition,
@@ -97,7 +99,8 @@ def _make_row(
         "language": campaign.language,
         "segment": say_segment(page, page.session, segment) if segment else "",
         "is_correction": SEPARATOR in campaign.edition,
-        "state": campaign.state,
+        "words": words,
+        "tone": tone,
         "audience": campaign.audience if campaign.launched_at is not None else None,
         "launched_at": campaign.launched_at,
         "starts_at": decided.start_at or campaign.scheduled_at,
@@ -117,7 +120,8 @@ class CalendarEntry(NamedTuple):
     at: datetime
     number: int
     title: str
-    state: CampaignState
+    words: str
+    tone: str
 
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
@@ -190,7 +194,7 @@ def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> 
     )
     for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
         at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
-        yield CalendarEntry(at.astimezone(zone), number, title, state)
+        yield CalendarEntry(at.astimezone(zone), number, title, *CAMPAIGN_WORDS[CampaignState(state)])
 
 
 _EDITIONS_ON_PAGE = 20
@@ -202,7 +206,7 @@ _GONE = gettext_noop("This edition is no longer there. Choose another one.")
 def show_new_campaign(page: PageDep) -> Response:
     """Show the editions to choose from, the newest first, and who gets it, if the address says so."""
     given = page.request.query_params.multi_items()
-    written = read_query_form(page, page.session, given)
+    written = read_query_form(page, given)
     if written.errors:
         # Its form says what is wrong.
         return page.go_to(f"{page.make_path('/segments/query')}?{page.request.url.query}")
@@ -234,7 +238,7 @@ def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
 
 def _choose_segment(page: StudioPage, session: Session, begun: Preparation, text: str) -> bool:
     """Say who gets a campaign that was just begun; return whether the query is understood."""
-    segment, now = read_query(page, session, text).segment, page.state.clock()
+    segment, now = read_query(page, text, session).segment, page.state.clock()
     if segment is None:
         return False
     name = find_segment_name(text, make_lookups(session.connection(), page.settings))
@@ -262,7 +266,7 @@ def _render(
     shown = slugs[start : start + _EDITIONS_ON_PAGE]
     if chosen in slugs and chosen not in shown:
         shown = [chosen, *shown]
-    query = read_query(page, page.session, text.strip()[: MAX_LENGTH + 1])
+    query = read_query(page, text.strip()[: MAX_LENGTH + 1])
     name = find_segment_name(text, make_lookups(page.session.connection(), page.settings))
     return page.render(
         "campaign_new.html",

@@ -214,14 +214,14 @@ def _read_written(page: StudioPage, given: Sequence[tuple[str, str]]) -> Written
     if len(dict(given).get(QUERY_PARAMETER, "")) > MAX_LENGTH:
         words = page.translator.translate(_TOO_LONG)
         return WrittenQuery(text=dict(given)[QUERY_PARAMETER], errors=((QUERY_PARAMETER, words),))
-    return read_query_form(page, page.session, given)
+    return read_query_form(page, given)
 
 
 def _understand(page: StudioPage, written: WrittenQuery) -> SegmentQuery:
     """What a query means. An empty one means nobody yet, with filters that let all pass."""
     if len(written.text) > MAX_LENGTH:
         return SegmentQuery(text=written.text)
-    query = read_query(page, page.session, written.text)
+    query = read_query(page, written.text)
     return query if written.text.strip() else replace(query, segment=None, in_words="")
 
 
@@ -238,7 +238,7 @@ def _render_segment(
         status=status,
         query=query,
         from_filters=written.from_filters,
-        form=make_filter_form(page, page.session, query.filters) if query.filters is not None else None,
+        form=make_filter_form(page, query),
         again=again,
         was=was,
         words_path=f"{page.path}/segment",

@@ -1,20 +1,38 @@
 """What an import takes each column for, as a form, and the words about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mailer.i18n import gettext_noop
 from mailer.list_imports.checked_file import CheckedFile, ImportChoices
+from mailer.list_imports.import_files import KnownFile
 from mailer.web.forms import Form
 from subscribers.imports.columns.column_mapping import FILE_NAME
-from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
-from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS, StatusValueCount
+from subscribers.imports.columns.layout_guess import ColumnUse
+from subscribers.imports.columns.status_columns import ANY_TEXT, DATE, DESCRIPTIONS, EMPTY, EVERY_ROW, OTHERS
 from subscribers.imports.columns.status_words import StatusMeaning, fold
 from subscribers.imports.file_parts import InspectedColumn, shorten_cell
 
-MEANINGS: Mapping[StatusMeaning, str] = MappingProxyType(
+USE_WORDS: Mapping[ColumnUse, str] = MappingProxyType(
+    {
+        ColumnUse.unused: gettext_noop("Not used"),
+        ColumnUse.email: gettext_noop("Email address"),
+        ColumnUse.given: gettext_noop("First name"),
+        ColumnUse.middle: gettext_noop("Middle name"),
+        ColumnUse.family: gettext_noop("Last name"),
+        ColumnUse.name: gettext_noop("Whole name"),
+        ColumnUse.organisation: gettext_noop("Organisation"),
+        ColumnUse.country: gettext_noop("Country"),
+        ColumnUse.sectors: gettext_noop("Sectors"),
+        ColumnUse.language: gettext_noop("Language"),
+        ColumnUse.tags: gettext_noop("Tags"),
+        ColumnUse.status: gettext_noop("Tells who left"),
+    }
+)
+
+MEANING_WORDS: Mapping[StatusMeaning, str] = MappingProxyType(
     {
         StatusMeaning.active: gettext_noop("Gets mail"),
         StatusMeaning.unsubscribed: gettext_noop("Unsubscribed: gets no mail"),
@@ -25,31 +43,42 @@ MEANINGS: Mapping[StatusMeaning, str] = MappingProxyType(
         StatusMeaning.nothing: gettext_noop("Says nothing about leaving"),
     }
 )
-ENCODINGS: Mapping[str, str] = MappingProxyType(
+
+DESCRIPTION_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "utf-8": "UTF-8",
-        "utf-16": "UTF-16",
-        "gb18030": gettext_noop("Chinese, simplified (GB18030)"),
-        "big5hkscs": gettext_noop("Chinese, traditional (Big5)"),
-        "cp932": gettext_noop("Japanese (Windows-932)"),
-        "cp949": gettext_noop("Korean (Windows-949)"),
-        "cp1251": gettext_noop("Cyrillic (Windows-1251)"),
-        "cp1252": gettext_noop("Western European (Windows-1252)"),
-        "cp1250": gettext_noop("Central European (Windows-1250)"),
-        "cp1253": gettext_noop("Greek (Windows-1253)"),
-        "cp1254": gettext_noop("Turkish (Windows-1254)"),
-        "cp1256": gettext_noop("Arabic (Windows-1256)"),
+        EMPTY: gettext_noop("(empty)"),
+        DATE: gettext_noop("(a date)"),
+        ANY_TEXT: gettext_noop("(any text)"),
+        OTHERS: gettext_noop("(other values)"),
+        EVERY_ROW: gettext_noop("(every row)"),
+        FILE_NAME: gettext_noop("The name of the file"),
     }
+)
+"""Our own words in place of a cell or a title."""
+
+ENCODINGS: tuple[tuple[str, str], ...] = (
+    ("utf-8", "UTF-8"),
+    ("utf-16", "UTF-16"),
+    ("gb18030", gettext_noop("Chinese, simplified (GB18030)")),
+    ("big5hkscs", gettext_noop("Chinese, traditional (Big5)")),
+    ("cp932", gettext_noop("Japanese (Windows-932)")),
+    ("cp949", gettext_noop("Korean (Windows-949)")),
+    ("cp1251", gettext_noop("Cyrillic (Windows-1251)")),
+    ("cp1252", gettext_noop("Western European (Windows-1252)")),
+    ("cp1250", gettext_noop("Central European (Windows-1250)")),
+    ("cp1253", gettext_noop("Greek (Windows-1253)")),
+    ("cp1254", gettext_noop("Turkish (Windows-1254)")),
+    ("cp1256", gettext_noop("Arabic (Windows-1256)")),
 )
 """The encodings that can be chosen, by Python's name."""
-DELIMITERS: Mapping[str, str] = MappingProxyType(
-    {
-        ",": gettext_noop("Comma"),
-        ";": gettext_noop("Semicolon"),
-        "\t": gettext_noop("Tab"),
-        "|": gettext_noop("Vertical bar"),
-    }
+
+DELIMITERS: tuple[tuple[str, str], ...] = (
+    (",", gettext_noop("Comma")),
+    (";", gettext_noop("Semicolon")),
+    ("\t", gettext_noop("Tab")),
+    ("|", gettext_noop("Vertical bar")),
 )
+
 MOST_COLUMNS = 100
 MOST_VALUES = 60
 _LONGEST_BASIS = 300
@@ -57,88 +86,126 @@ _NARROW = 20
 _TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
 
 
-class ShownStatus(NamedTuple):
-    """A column about leaving: its title, its place from 0, and the values that are shown of it, each with the
-    name of its field, "" if it cannot be corrected. ``place`` is None for the name of the file and for
-    columns of one file of several; ``hidden`` is how many values are not shown."""
+@dataclass(frozen=True, kw_only=True)
+class ShownValue:
+    """A value of a column about leaving: the name of its field, "" if it cannot be corrected, and what it was
+    taken for, "" if that is not known."""
+
+    field: str
+    value: str
+    rows: int
+    meaning: str
+    is_ours: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownStatus:
+    """A column about leaving with its values; ``hidden`` is how many are not shown. ``place`` is the column's
+    from 0, None for the name of the file and for columns of one file of several."""
 
     title: str
     place: int | None
-    values: Sequence[tuple[str, StatusValueCount]]
+    values: tuple[ShownValue, ...]
     hidden: int
-
-    @property
-    def is_file_name(self) -> bool:
-        return self.title == FILE_NAME
+    is_ours: bool
 
 
 def list_shown_columns(checked: CheckedFile) -> Sequence[InspectedColumn]:
-    """Return the columns that can be corrected: those with something in them; of a narrow file all."""
+    """The columns that can be corrected: those with something in them; of a narrow file all."""
     columns = checked.inspected.columns if checked.inspected is not None else ()
     is_narrow = len(columns) <= _NARROW
     shown = [one for one in columns if one.is_filled or (is_narrow and one.use is not ColumnUse.unused)]
     return shown[:MOST_COLUMNS]
 
 
-def list_shown_statuses(checked: CheckedFile) -> Iterator[ShownStatus]:
-    """Yield the columns that tell who left. At most :data:`MOST_VALUES` values are shown in all, and those
-    that are not understood come first."""
+def list_shown_statuses(checked: CheckedFile) -> Sequence[ShownStatus]:
+    """The columns that tell who left. At most :data:`MOST_VALUES` values are shown in all, and those that are
+    not understood come first."""
     is_single = checked.inspected is None or not checked.inspected.members
-    room = MOST_VALUES
-    for index, status in enumerate(checked.statuses):
-        place = _find_place(checked, status.column) if is_single else None
-        may_correct = is_single and (place is not None or status.column == FILE_NAME)
-        ordered = sorted(enumerate(status.values), key=lambda one: one[1].meaning is not None)
+    shown, room = [], MOST_VALUES
+    for index, status in enumerate(_list_statuses(checked)):
+        place = _find_place(checked, status["column"]) if is_single else None
+        may_correct = is_single and (place is not None or status["column"] == FILE_NAME)
+        ordered = sorted(enumerate(status["values"]), key=lambda one: one[1]["meaning"] is not None)
         values = [
-            (f"meaning-{index}-{number}" if may_correct and value.value != OTHERS else "", value)
+            ShownValue(
+                field=f"meaning-{index}-{number}" if may_correct and value["value"] != OTHERS else "",
+                value=value["value"],
+                rows=value["rows"],
+                meaning=_find_meaning_name(value["meaning"]),
+                is_ours=value["value"] in DESCRIPTIONS,
+            )
             for number, value in ordered[:room]
         ]
         room -= len(values)
-        yield ShownStatus(status.column, place, values, len(ordered) - len(values))
+        shown.append(
+            ShownStatus(
+                title=status["column"],
+                place=place,
+                values=tuple(values),
+                hidden=len(ordered) - len(values),
+                is_ours=status["column"] == FILE_NAME,
+            )
+        )
+    return shown
 
 
-def list_header_rows(checked: CheckedFile) -> Mapping[int, Sequence[str]]:
-    """Return the first rows of a table, of which one may name its columns, by their number."""
-    file = checked.inspected
-    return dict(file.top) if file and file.form.startswith(_TABLES) and not file.members else {}
-
-
-def read_choices_form(form: Form, before: ImportChoices, checked: CheckedFile) -> ImportChoices:
-    """Return the choices that the form makes, for a page that showed ``before`` and ``checked``.
+def read_choices_form(form: Form, file: KnownFile) -> ImportChoices:
+    """Return the choices that the form makes, for a page that showed ``file`` as it is now.
 
     A field that is missing, or has a value that is not offered, changes nothing.
     """
-    sent, said = dict(form.fields), before.corrections
-
-    def choose(name: str, offered: Mapping[str, Any], now: Any) -> Any:
-        return {"": None, **offered}.get(sent.get(name, name), now)
-
-    def choose_name(name: str, offered: Sequence[str], now: str | None) -> str | None:
-        return choose(name, {one: one for one in offered}, now)  # type: ignore[no-any-return]
-
-    top = checked.inspected.top if checked.inspected else ()
-    header = choose("header", {"0": 0, **{str(number): number for number, _ in top}}, said.header)
+    before, checked = file.choices, file.checked
     reading = replace(
         before,
-        encoding=choose_name("encoding", list(ENCODINGS), before.encoding),
-        delimiter=choose_name("delimiter", list(DELIMITERS), before.delimiter),
-        sheet=choose_name("sheet", checked.inspected.sheets if checked.inspected else (), before.sheet),
-        corrections=replace(said, header=header),
+        encoding=_read_offered(form, "encoding", [name for name, _ in ENCODINGS], before.encoding),
+        delimiter=_read_offered(form, "delimiter", [sign for sign, _ in DELIMITERS], before.delimiter),
+        sheet=_read_offered(form, "sheet", list_sheets(checked), before.sheet),
+        header=_read_header(form, checked, before.header),
+        basis=read_basis(form, before.basis),
     )
-    basis = " ".join(sent.get("basis", before.basis).split())[:_LONGEST_BASIS]
-    if reading != before:
+    if replace(reading, basis=before.basis) != before:
         # The columns are others now, so nothing that was said of them counts.
-        return replace(reading, corrections=ColumnCorrections(header=header), basis=basis)
-    uses = dict(said.uses) | dict(_read_uses(sent, checked))
-    meanings = {place: dict(values) for place, values in said.meanings.items()}
-    file_meaning = said.file_meaning
-    for place, value, meaning in _read_meanings(sent, checked):
+        return replace(reading, uses={}, meanings={}, file_meaning=None)
+    uses = dict(before.uses) | dict(_read_uses(form, checked))
+    meanings: dict[int, dict[str, StatusMeaning]] = {
+        place: dict(values) for place, values in before.meanings.items()
+    }
+    file_meaning = before.file_meaning
+    for place, value, meaning in _read_meanings(form, checked):
         if place is None:
             file_meaning = meaning
         else:
             meanings.setdefault(place, {})[value if value in DESCRIPTIONS else fold(value)] = meaning
-    told = replace(said, uses=uses, meanings=meanings, file_meaning=file_meaning)
-    return replace(before, corrections=told, basis=basis)
+    return replace(reading, uses=uses, meanings=meanings, file_meaning=file_meaning)
+
+
+def read_basis(form: Form, before: str) -> str:
+    """Why one may write to these people, on one line."""
+    if not any(name == "basis" for name, _ in form.fields):
+        return before
+    return " ".join(form.get("basis").split())[:_LONGEST_BASIS]
+
+
+def list_sheets(checked: CheckedFile) -> Sequence[str]:
+    """The names of the sheets of a workbook."""
+    return checked.inspected.sheets if checked.inspected is not None else ()
+
+
+def may_choose_header(checked: CheckedFile) -> bool:
+    """Whether the file is a table, in which a row names the columns."""
+    form = checked.inspected.form if checked.inspected is not None else ""
+    return form.startswith(_TABLES) and checked.inspected is not None and not checked.inspected.members
+
+
+def _list_statuses(checked: CheckedFile) -> Sequence[Mapping[str, Any]]:
+    if checked.report is None:
+        return checked.statuses
+    return [status for part in checked.report.parts for status in part.statuses]
+
+
+def _find_meaning_name(value: str | None) -> str:
+    return StatusMeaning(value).name if value else ""
 
 
 def _find_place(checked: CheckedFile, title: str) -> int | None:
@@ -149,19 +216,34 @@ def _find_place(checked: CheckedFile, title: str) -> int | None:
     return next((one.place for one in (*told, *same)), None)
 
 
-def _read_uses(sent: Mapping[str, str], checked: CheckedFile) -> Iterator[tuple[int, ColumnUse]]:
+def _read_offered(form: Form, name: str, offered: Sequence[str], before: str) -> str:
+    if not any(field == name for field, _ in form.fields):
+        return before
+    value = form.get(name)
+    return value if value in offered or not value else before
+
+
+def _read_header(form: Form, checked: CheckedFile, before: int | None) -> int | None:
+    known = {str(number): number for number, _ in checked.inspected.top} if checked.inspected else {}
+    wanted = form.get("header")
+    if not any(field == "header" for field, _ in form.fields):
+        return before
+    return {"": None, "0": 0, **known}.get(wanted, before)
+
+
+def _read_uses(form: Form, checked: CheckedFile) -> Iterator[tuple[int, ColumnUse]]:
+    sent = dict(form.fields)
     for column in list_shown_columns(checked):
         use = sent.get(f"use-{column.place}", "")
         if use in list(ColumnUse) and use != column.use:
             yield column.place, ColumnUse(use)
 
 
-def _read_meanings(
-    sent: Mapping[str, str], checked: CheckedFile
-) -> Iterator[tuple[int | None, str, StatusMeaning]]:
+def _read_meanings(form: Form, checked: CheckedFile) -> Iterator[tuple[int | None, str, StatusMeaning]]:
+    sent = dict(form.fields)
     for status in list_shown_statuses(checked):
-        for field, value in status.values:
-            said = StatusMeaning.__members__.get(sent.get(field, "") if field else "")
-            if said is not None and said is not value.meaning:
-                is_file_name = value.value == EVERY_ROW and status.is_file_name
-                yield None if is_file_name else status.place, value.value, said
+        for value in status.values:
+            said = sent.get(value.field, "") if value.field else ""
+            if said in StatusMeaning.__members__ and said != value.meaning:
+                is_file_name = value.value == EVERY_ROW and status.is_ours
+                yield None if is_file_name else status.place, value.value, StatusMeaning[said]

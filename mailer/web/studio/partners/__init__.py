@@ -1,5 +1,1 @@
-"""The partners: finding them, one of them with everything that is known, changes, merging, organisations."""
-
-from mailer.web.studio.partners.routes import ROUTES
-
-__all__ = ["ROUTES"]
+"""The partners: their lists, the page of each, and what is done about one."""

@@ -1,246 +1,143 @@
 """Adding a partner, and changing the details of one."""
 
-import hashlib
-from dataclasses import dataclass
-
-from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from locales.countries import country_codes
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, list_countries, list_languages, list_sectors, own_country_names
-from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.partners.partner_page import PartnerNumber, find_partner, make_context
-from mailer.web.studio.routing import StudioRoute
-from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
-from subscribers.errors import (
-    AddressError,
-    CountryError,
-    DetailError,
-    OnListError,
-    SuppressionError,
-    UnknownSubscriberError,
+from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.partners.partner_page import (
+    PartnerPage,
+    SomebodyPageDep,
+    explain,
+    make_context,
+    split_tags,
 )
-from subscribers.models import Status, Subscriber
-from subscribers.queries import find_subscriber, read_sectors, read_tags
-from subscribers.validation import clean_line, resolve_country
+from mailer.web.studio.routing import Routes
+from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
+from subscribers.errors import DetailError, OnListError, SubscriberError, SuppressionError
+from subscribers.models import Subscriber
+from subscribers.queries import find_subscriber, read_details
 
-_BAD_ADDRESS = gettext_noop("Write the email address in full, such as mei@example.org.")
-_ON_LIST = gettext_noop("This address is on the list already.")
 _SUPPRESSED = gettext_noop(
     "This address must not get mail: it was blocked, its mail came back, or its owner left."
 )
-_BAD_COUNTRY = gettext_noop(
-    "This is no country we know. Choose one of the names that are offered, or its code."
-)
-_TOO_LONG = gettext_noop("This text cannot be stored. Shorten it, or type it again.")
 _CHANGED = gettext_noop(
     "Somebody has changed these details since you opened the page. Save again to let yours count; nothing is "
     "saved yet."
 )
-_TEXTS = ("name", "organisation", "country", "language", "tags", "reason", "basis", "email")
+
+ROUTES = Routes()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Filled:
-    """The form as it is filled in. ``seen`` is the digest of the details that the page began from."""
-
-    texts: dict[str, str]
-    sectors: frozenset[str]
-    seen: str = ""
-
-    def get(self, name: str) -> str:
-        return self.texts.get(name, "")
-
-
+@ROUTES.get_route("/partners/new", Permission.change_partners)
 def show_new(page: PageDep) -> Response:
     """Show the form that adds a partner."""
-    asked = {"organisation": page.request.query_params.get("organisation", "")[:300]}
-    return _render(page, None, _Filled(texts=asked, sectors=frozenset()), [])
+    asked = page.request.query_params.get("organisation", "")[:300]
+    return _render(page, Form([("organisation", asked)]))
 
 
+@ROUTES.post_route("/partners/new", Permission.change_partners)
 def add(page: PageDep, form: OwnFormDep) -> Response:
     """Add a partner, who gets mail from then on."""
-    filled, translate = _read_form(form), page.translator.translate
+    key, known = page.state.workspace.keys.suppression, page.settings.sectors
     try:
-        changes = _read_changes(page, filled)
-        with page.state.write_session() as session:
-            added = add_subscriber(
-                session,
-                filled.get("email"),
-                changes,
-                sectors=page.settings.sectors,
-                key=page.state.workspace.keys.suppression,
-                **make_context(page, basis=filled.get("basis")),
-            )
-            number = added.id or 0
-            record_activity(
-                session, page.actor, Act.added_subscriber, subject=added.email, now=page.state.clock()
-            )
-    except AddressError:
-        return _render(page, None, filled, [("email", translate(_BAD_ADDRESS))])
-    except OnListError as error:
-        return _render(page, None, filled, [("email", translate(_ON_LIST))], known_as=error.email)
-    except SuppressionError:
-        return _render(page, None, filled, [("email", translate(_SUPPRESSED))])
-    except DetailError as error:
-        return _render(page, None, filled, [_explain(page, error)])
+        changes, context = _read_changes(page, form), make_context(page, basis=form.get("basis"))
+        with page.writing() as session:
+            added = add_subscriber(session, form.get("email"), changes, sectors=known, key=key, **context)
+            number = added.id
+            page.record(session, Act.added_subscriber, subject=added.email)
+    except SubscriberError as error:
+        return _refuse(page, form, error)
     return page.redirect(f"/partners/{number}", Notice.partner_added)
 
 
-def show_edit(page: PageDep, subscriber: PartnerNumber) -> Response:
+@ROUTES.get_route("/partners/{subscriber}/edit", Permission.change_partners)
+def show_edit(page: SomebodyPageDep) -> Response:
     """Show the form that changes a partner's details."""
-    with page.state.read_session() as session:
-        partner = _find_somebody(session, subscriber)
-        filled = _fill(page, session, partner)
-    return _render(page, partner, filled, [])
-
-
-def save(page: PageDep, subscriber: PartnerNumber, form: OwnFormDep) -> Response:
-    """Change a partner's details, unless somebody else has changed them since the page was opened."""
-    filled = _read_form(form)
-    errors: list[tuple[str, str]] = []
-    changed: frozenset[str] = frozenset()
-    try:
-        changes = _read_changes(page, filled)
-        with page.state.write_session() as session:
-            partner = _find_somebody(session, subscriber)
-            now = _fill(page, session, partner)
-            if filled.seen not in {"", now.seen}:
-                errors = [("", page.translator.translate(_CHANGED))]
-                filled = _Filled(texts=filled.texts, sectors=filled.sectors, seen=now.seen)
-            else:
-                changed = edit_subscriber(
-                    session,
-                    partner.email,
-                    changes,
-                    sectors=page.settings.sectors,
-                    **make_context(page, reason=filled.get("reason")),
-                )
-            if changed:
-                record_activity(
-                    session,
-                    page.actor,
-                    Act.edited_subscriber,
-                    subject=partner.email,
-                    detail=", ".join(sorted(changed)),
-                    now=page.state.clock(),
-                )
-    except DetailError as error:
-        errors = [_explain(page, error)]
-    except UnknownSubscriberError as error:
-        raise HTTPException(404) from error
-    if errors:
-        with page.state.read_session() as session:
-            return _render(page, _find_somebody(session, subscriber), filled, errors)
-    notice = Notice.partner_saved if changed else Notice.nothing_changed
-    return page.redirect(f"/partners/{subscriber}", notice)
-
-
-def _find_somebody(session: Session, number: int) -> Subscriber:
-    partner = find_partner(session, number)
-    if partner.status in {Status.erased, Status.merged}:
-        raise HTTPException(404)
-    return partner
-
-
-def _read_form(form: Form) -> _Filled:
-    sectors = frozenset(value for name, value in form.fields if name == "sectors")
-    return _Filled(texts={name: form.get(name) for name in _TEXTS}, sectors=sectors, seen=form.get("seen"))
-
-
-def _fill(page: StudioPage, session: Session, partner: Subscriber) -> _Filled:
-    """The form as it is with the details that are stored."""
-    number = partner.id or 0
-    sectors = frozenset(read_sectors(session, [partner])[number])
-    tags = sorted(read_tags(session, [partner])[number])
+    details = read_details(page.session, page.partner)
     texts = {
-        "name": partner.name,
-        "organisation": partner.organisation,
-        "country": page.name_country(partner.country),
-        "language": partner.language or "",
-        "tags": ", ".join(tags),
-        "reason": "",
+        "name": details.name,
+        "organisation": details.organisation,
+        "country": page.name_country(details.country),
+        "language": details.language or "",
+        "tags": ", ".join(sorted(details.tags)),
+        "seen": details.digest,
     }
-    stored = [partner.email, partner.name, partner.organisation, partner.country, partner.language]
-    told = repr([*stored, sorted(sectors), tags])
-    return _Filled(texts=texts, sectors=sectors, seen=hashlib.sha256(told.encode()).hexdigest()[:16])
+    return _render(page, Form([*texts.items(), *(("sectors", slug) for slug in details.sectors)]))
 
 
-def _read_changes(page: StudioPage, filled: _Filled) -> DetailChanges:
-    clean_line(filled.get("reason"), "reason")
-    clean_line(filled.get("basis"), "basis")
+@ROUTES.post_route("/partners/{subscriber}/edit", Permission.change_partners)
+def save(page: SomebodyPageDep, form: OwnFormDep) -> Response:
+    """Change a partner's details, unless somebody else has changed them since the page was opened."""
+    address, known = page.partner.email, page.settings.sectors
+    try:
+        changes, context = _read_changes(page, form), make_context(page, reason=form.get("reason"))
+        with page.writing() as session:
+            now = read_details(session, or_404(session.get(Subscriber, page.number))).digest
+            is_current = form.get("seen") in {"", now}
+            changed = (
+                edit_subscriber(session, address, changes, sectors=known, **context) if is_current else ()
+            )
+            if changed:
+                detail = ", ".join(sorted(changed))
+                page.record(session, Act.edited_subscriber, subject=address, detail=detail)
+    except SubscriberError as error:
+        return _refuse(page, form, error)
+    if not is_current:
+        return _render(page, Form([*form.fields, ("seen", now)]), ("", page.translate(_CHANGED)))
+    return page.go_back(Notice.partner_saved if changed else Notice.nothing_changed)
+
+
+def _read_changes(page: StudioPage, form: Form) -> DetailChanges:
     return DetailChanges(
-        name=filled.get("name"),
-        organisation=filled.get("organisation"),
-        country=_read_country(page, filled.get("country")),
-        language=filled.get("language"),
-        sectors=filled.sectors,
-        tags=filled.get("tags").replace(";", ",").split(","),
+        name=form.get("name"),
+        organisation=form.get("organisation"),
+        country=_read_country(page, form.get("country")),
+        language=form.get("language"),
+        sectors=_list_chosen(form),
+        tags=split_tags(form.get("tags")),
     )
 
 
+def _list_chosen(form: Form) -> frozenset[str]:
+    return frozenset(value for name, value in form.fields if name == "sectors")
+
+
 def _read_country(page: StudioPage, typed: str) -> str:
-    """The code of a country: named in the language of the page, or in any way that an import understands."""
+    """Return the code of a country that is named in the language of the page; other names as they are, for an
+    import understands them too."""
     wanted = typed.strip().casefold()
-    if not wanted:
-        return ""
-    for code, name in _list_countries(page):
-        if wanted == name.casefold():
-            return code
-    try:
-        return resolve_country(typed)
-    except CountryError as error:
-        raise DetailError("country", str(error)) from error
+    return next((code for code, name in _list_countries(page) if wanted == name.casefold()), typed)
 
 
 def _list_countries(page: StudioPage) -> list[tuple[str, str]]:
     return list_countries(page.translator, own_country_names(page.settings), country_codes())
 
 
-def _explain(page: StudioPage, error: DetailError) -> tuple[str, str]:
-    words = {"country": _BAD_COUNTRY}.get(error.field)
-    if words is None:
-        words = error.reason if error.field in {"tags", "sectors"} else _TOO_LONG
-    return error.field, page.translator.translate(words)
+def _refuse(page: StudioPage, form: Form, error: SubscriberError) -> Response:
+    field = error.field if isinstance(error, DetailError) else "email"
+    words = _SUPPRESSED if isinstance(error, SuppressionError) else explain(error)
+    known = find_subscriber(page.session, error.email).id if isinstance(error, OnListError) else None
+    return _render(page, form, (field, page.translate(words)), known=known)
 
 
-def _render(
-    page: StudioPage,
-    partner: Subscriber | None,
-    filled: _Filled,
-    errors: list[tuple[str, str]],
-    *,
-    known_as: str = "",
-) -> Response:
-    known = None
-    if known_as:
-        with page.state.read_session() as session:
-            known = find_subscriber(session, known_as).id
+def _render(page: StudioPage, form: Form, *errors: tuple[str, str], known: int | None = None) -> Response:
+    """Render the form as it is filled in. ``known`` is the partner who has the address already."""
     return page.render(
         "partner_form.html",
         status=422 if errors else 200,
         section="partners",
-        partner=partner,
-        filled=filled,
+        partner=page.partner if isinstance(page, PartnerPage) else None,
+        form=form,
+        chosen=_list_chosen(form),
         errors=errors,
         problems=dict(errors),
         known=known,
         sectors=list_sectors(page.translator, page.settings),
         countries=[name for _, name in _list_countries(page)],
-        languages=list_languages(filled.get("language")),
+        languages=list_languages(form.get("language")),
     )
-
-
-ROUTES = (
-    StudioRoute("/partners/new", show_new, GET, Permission.change_partners),
-    StudioRoute("/partners/new", add, POST, Permission.change_partners),
-    StudioRoute("/partners/{subscriber}/edit", show_edit, GET, Permission.change_partners),
-    StudioRoute("/partners/{subscriber}/edit", save, POST, Permission.change_partners),
-)

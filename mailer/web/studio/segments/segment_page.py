@@ -1,16 +1,13 @@
 """The page of a segment: whom it finds, in numbers by country and sector."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fastapi import Request
-from sqlmodel import Session, col, func, select
-from starlette.exceptions import HTTPException
+from sqlmodel import col, select
 from starlette.responses import Response
 
+from mailer.campaigns.delivery_history import list_sent_editions
 from mailer.counts.counters import (
     CountedNumber,
     CountKind,
@@ -20,13 +17,10 @@ from mailer.counts.counters import (
     request_difference,
     request_segment,
 )
-from mailer.database.models import Campaign, Correction
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.forms import list_sectors, own_country_names
-from mailer.web.routing import GET
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
     QUERY_PARAMETER,
     SegmentQuery,
@@ -35,316 +29,103 @@ from mailer.web.studio.segment_query import (
     read_query,
     read_query_form,
 )
-from subscribers.cross_table import CrossTable, CrossTableRow
+from subscribers.cross_table import CrossTableRow
 from subscribers.models import Status, Subscriber
 from subscribers.segments.segment import EVERYONE
 
 STEPS = 5
 """How many grounds there are, besides none at all."""
 
-_UNKNOWN_COUNTRY = gettext_noop("Unknown")
-_MAILABLE = "status:active"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeatCell:
-    """A number, the ``step`` of its ground, and where its partners are listed, "" if they cannot be."""
-
-    number: int
-    step: int
-    path: str = ""
-
-    @property
-    def text(self) -> str:
-        return f"{self.number:,}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeatRow:
-    """A country, or all: its cells in the order of the columns, and its people."""
-
-    name: str
-    code: str
-    cells: Sequence[HeatCell]
-    people: HeatCell
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeatMap:
-    """A table of countries and sectors. ``columns`` are pairs of a sector's slug and its name. If some follow
-    other sectors, or none, there is a column for each."""
-
-    columns: Sequence[tuple[str, str]]
-    has_others: bool
-    has_none: bool
-    rows: Sequence[HeatRow]
-    total: HeatRow
-    mailable_only: bool
-
-
-def make_heat_map(page: StudioPage, query: SegmentQuery, table: CountedNumber) -> HeatMap | None:
-    """Make the map of a table that was counted; None if it was not yet, or there is nobody in it."""
-    if table.value is None:
-        return None
-    counted, mailable_only = read_cross_table(table.value), bool(table.value["mailable_only"])
-    if not counted.total.people:
-        return None
-    writer = _HeatMapWriter(page=page, query=query, table=counted, mailable_only=mailable_only)
-    return writer.write()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _HeatMapWriter:
-    page: StudioPage
-    query: SegmentQuery
-    table: CrossTable
-    mailable_only: bool
-
-    def write(self) -> HeatMap:
-        names = dict(list_sectors(self.page.translator, self.page.settings))
-        return HeatMap(
-            columns=[(slug, names.get(slug, slug)) for slug in self.table.sectors],
-            has_others=self._has_others,
-            has_none=self._has_none,
-            rows=[self._write_row(code, row) for code, row in self.table.countries.items()],
-            total=self._write_row("", self.table.total, is_total=True),
-            mailable_only=self.mailable_only,
-        )
-
-    @property
-    def _has_others(self) -> bool:
-        return self.table.total.other > 0
-
-    @property
-    def _has_none(self) -> bool:
-        return self.table.total.none > 0
-
-    def _write_row(self, code: str | None, row: CrossTableRow, *, is_total: bool = False) -> HeatRow:
-        place = "" if is_total else f"country:{code}" if code else None
-        cells = [
-            self._write_cell(number, place, f"sector:{slug}", is_total=is_total)
-            for slug, number in zip(self.table.sectors, row.by_sector, strict=True)
-        ]
-        # No query asks for those who follow nothing, or something that is no sector of ours any more.
-        cells += [self._write_cell(row.other, None, is_total=is_total)] if self._has_others else []
-        cells += [self._write_cell(row.none, None, is_total=is_total)] if self._has_none else []
-        return HeatRow(
-            name=self._name_country(code),
-            code=code or "none",
-            cells=cells,
-            people=HeatCell(number=row.people, step=0, path=self._make_path(row.people, place)),
-        )
-
-    def _name_country(self, code: str | None) -> str:
-        if not code:
-            return self.page.translator.translate(_UNKNOWN_COUNTRY)
-        return self.page.translator.name_country(code, own_country_names(self.page.settings))
-
-    def _write_cell(self, number: int, place: str | None, sector: str = "", *, is_total: bool) -> HeatCell:
-        largest = 0 if is_total else self._largest
-        return HeatCell(
-            number=number, step=choose_step(number, largest), path=self._make_path(number, place, sector)
-        )
-
-    @property
-    def _largest(self) -> int:
-        return max(max((*row.by_sector, row.other, row.none)) for row in self.table.countries.values())
-
-    def _make_path(self, number: int, place: str | None, sector: str = "") -> str:
-        if not number or place is None or not self.page.leads_to("/partners"):
-            return ""
-        conditions = [place, sector, _MAILABLE if self.mailable_only else ""]
-        narrowed = self.query.narrow(" ".join(condition for condition in conditions if condition))
-        return self.page.make_path("/partners", None, query=narrowed.strip())
-
-
-def choose_step(number: int, largest: int) -> int:
-    """The ground of a number: 0 for none, and up to :data:`STEPS` for the largest.
-
-    By the square root, so that one large country does not make all others look empty.
-    """
-    if number <= 0 or largest <= 0:
-        return 0
-    return max(1, min(STEPS, math.ceil(STEPS * math.sqrt(number / largest))))
-
-
-_MOST_EDITIONS = 12
-_EDITION = "edition:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SentEdition:
-    """An edition that was sent, to compare with; ``value`` is it as an audience ("edition:2026-1")."""
-
-    value: str
-    slug: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChangedSide:
-    """Who is new, or gone: how many, by reason, and where they are listed, "" if they cannot be."""
-
-    total: int
-    reasons: Mapping[str, int]
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplePartner:
-    """One of those in the segment."""
-
-    name: str
-    organisation: str
-    email: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SegmentNumbers:
-    """What a page shows of a query in numbers. Each :class:`CountedNumber` may still be counted.
-
-    ``difference`` is None if nothing was sent yet, or nothing is to be compared; ``compared`` is with what.
-    """
-
-    size: CountedNumber
-    table: CountedNumber
-    heat_map: HeatMap | None
-    partners: Sequence[SamplePartner]
-    editions: Sequence[SentEdition]
-    compared: str
-    difference: CountedNumber | None
-    new: ChangedSide | None
-    gone: ChangedSide | None
-    list_path: str
-
-    @property
-    def is_counting(self) -> bool:
-        """Whether one of them is still on its way."""
-        numbers = (self.size, self.table, self.difference)
-        return any(number is not None and number.is_counting for number in numbers)
-
-
-def find_numbers(page: StudioPage, session: Session, query: SegmentQuery, compared: str) -> SegmentNumbers:
-    """Find what is known of a query that is understood, and have the rest counted."""
-    text = query.text.strip() or "all"
-    editions = list_sent_editions(session)
-    known = {edition.value for edition in editions}
-    chosen = compared if compared in known else (editions[0].value if editions else "")
-    requests = [request_segment(text), request_cross_table(text)]
-    requests += [request_difference(chosen, text)] if chosen else []
-    size, table, *others = page.state.counts.get_all(requests)
-    difference = others[0] if others else None
-    slug = chosen.removeprefix(_EDITION)
-    return SegmentNumbers(
-        size=size,
-        table=table,
-        heat_map=make_heat_map(page, query, table),
-        partners=_read_partners(page, session, size),
-        editions=editions,
-        compared=chosen,
-        difference=difference,
-        new=_read_side(page, difference, "new", query.narrow(f"-got:{slug}")),
-        gone=_read_side(page, difference, "gone", _exclude(query, slug)),
-        list_path=_list_path(page, query.text.strip()),
-    )
-
-
-def list_sent_editions(session: Session) -> list[SentEdition]:
-    """The editions that were sent last, the newest first; corrections are none."""
-    last = func.max(col(Campaign.launched_at))
-    wanted = (
-        select(col(Campaign.edition), last)
-        .where(
-            col(Campaign.launched_at).is_not(None), col(Campaign.edition).not_in(select(col(Correction.name)))
-        )
-        .group_by(col(Campaign.edition))
-        .order_by(last.desc())
-        .limit(_MOST_EDITIONS)
-    )
-    return [
-        SentEdition(value=f"{_EDITION}{slug}", slug=slug, sent_at=sent_at)
-        for slug, sent_at in session.exec(wanted)
-        if sent_at is not None
-    ]
-
-
-def _read_side(
-    page: StudioPage, difference: CountedNumber | None, side: str, query: str
-) -> ChangedSide | None:
-    if difference is None or difference.value is None:
-        return None
-    reasons = difference.value[side]
-    total = sum(reasons.values())
-    return ChangedSide(total=total, reasons=reasons, path=_list_path(page, query) if total else "")
-
-
-def _exclude(query: SegmentQuery, slug: str) -> str:
-    """Who got an edition and is not in the segment."""
-    return f"got:{slug}" if query.is_everyone else f"got:{slug} -({query.text.strip()})"
-
-
-def _list_path(page: StudioPage, query: str) -> str:
-    if not page.leads_to("/partners"):
-        return ""
-    return page.make_path("/partners", None, **({"query": query} if query else {}))
-
-
-def _read_partners(page: StudioPage, session: Session, size: CountedNumber) -> list[SamplePartner]:
-    """The first few in the segment, as they are now; whoever was erased meanwhile is not among them."""
-    numbers = size.value["first"] if size.value else []
-    found = session.exec(
-        select(Subscriber)
-        .where(col(Subscriber.id).in_(numbers), col(Subscriber.status) != Status.erased)
-        .order_by(col(Subscriber.id))
-    )
-    leads = page.leads_to("/partners/{subscriber}")
-    return [
-        SamplePartner(
-            name=one.name,
-            organisation=one.organisation,
-            email=one.email,
-            path=page.make_path(f"/partners/{one.id}") if leads else "",
-        )
-        for one in found
-    ]
-
-
 COMPARED = "compare"
 """The name, in addresses, of what a segment is compared with."""
 
+_UNKNOWN_COUNTRY = gettext_noop("Unknown")
+_MAILABLE = "status:active"
+_MOST_EDITIONS = 12
+_EDITION = "edition:"
 _MOST_LETTERS = 4100
+_ALONE = frozenset({CountKind.segment, CountKind.audience})
+"""The numbers that are one line; tables are shown by the pages they are on."""
+
+ROUTES = Routes()
 
 
-def show_new_segment(page: PageDep, request: Request) -> Response:
+@ROUTES.get_route("/segments/new", Permission.change_partners)
+def show_new_segment(page: PageDep) -> Response:
     """Show the form for a segment that nobody has written yet."""
-    return show_query_page(page, request, "/segments/new")
+    return _show_query(page, "/segments/new")
 
 
-def show_query(page: PageDep, request: Request) -> Response:
+@ROUTES.get_route("/segments/query", Permission.see_partners)
+def show_query(page: PageDep) -> Response:
     """Show what a query means, and its numbers."""
-    return show_query_page(page, request, "/segments/query")
+    return _show_query(page, "/segments/query")
 
 
-def show_query_page(page: StudioPage, request: Request, path: str) -> Response:
-    """Show the page of a query that is not saved."""
-    given = request.query_params.multi_items()
-    with page.state.read_session() as session:
-        written = read_query_form(page, session, given)
-        if written.from_filters or ("was" in dict(given) and not written.errors):
-            # The address of a query is the same, whether it was written or chosen.
-            return _go_to_query(page, "/segments/query", written.text, dict(given))
-        return render_segment(page, session, written, path=path, given=dict(given))
+def _show_query(page: StudioPage, path: str) -> Response:
+    given = page.request.query_params.multi_items()
+    written = read_query_form(page, given)
+    if written.from_filters or ("was" in dict(given) and not written.errors):
+        # The address of a query is the same, whether it was written or chosen.
+        return _go_to_query(page, written.text)
+    return render_segment(page, written, path=path, given=dict(given))
 
 
-def _go_to_query(page: StudioPage, path: str, text: str, given: Mapping[str, str]) -> Response:
-    kept = {COMPARED: given[COMPARED]} if given.get(COMPARED) else {}
-    return page.redirect(path, None, **{QUERY_PARAMETER: text.strip() or "all", **kept})
+def _go_to_query(page: StudioPage, text: str) -> Response:
+    compared = page.request.query_params.get(COMPARED)
+    kept = {COMPARED: compared} if compared else {}
+    return page.redirect("/segments/query", None, **{QUERY_PARAMETER: text.strip() or EVERYONE, **kept})
+
+
+@ROUTES.get_route("/segments/words", Permission.see_partners)
+def show_words(page: PageDep) -> Response:
+    """Say what a query means while it is written, and how many they are. For htmx; otherwise it is the page
+    of the query. With ``numbers`` in the address, the numbers of a segment's page follow as well."""
+    given = page.request.query_params
+    written = read_query_form(page, given.multi_items())
+    if not page.is_fragment:
+        return _go_to_query(page, written.text)
+    query = read_query(page, written.text[:_MOST_LETTERS])
+    is_understood = query.segment is not None and not written.errors
+    asked = request_segment(query.text.strip() or EVERYONE)
+    return page.render(
+        "segment_words.html",
+        query=query,
+        errors=written.errors,
+        from_filters=written.from_filters,
+        form=make_filter_form(page, query),
+        words_path="/segments/words" + ("?numbers=1" if "numbers" in given else ""),
+        number=page.state.counts.get(asked) if is_understood else None,
+        shows_numbers="numbers" in given,
+        compared=given.get(COMPARED, ""),
+    )
+
+
+@ROUTES.get_route("/segments/numbers", Permission.see_partners)
+def show_numbers(page: PageDep) -> Response:
+    """Show the numbers of a query as far as they are known. For htmx; otherwise it is the page."""
+    given = page.request.query_params
+    text = given.get(QUERY_PARAMETER, "")
+    if not page.is_fragment:
+        return _go_to_query(page, text)
+    query = read_query(page, text[:_MOST_LETTERS])
+    numbers = find_numbers(page, query, given.get(COMPARED, ""))
+    return page.render("segment_numbers.html", query=query, numbers=numbers)
+
+
+@ROUTES.get_route("/counts/{kind}", Permission.see_partners)
+def show_count(kind: str, page: PageDep) -> Response:
+    """Show a number as far as it is known, and have it counted."""
+    request = or_404(read_request(kind, page.request.query_params))
+    or_404(request.kind in _ALONE)
+    number = page.state.counts.get(request)
+    if page.is_fragment:
+        return page.render("count.html", number=number)
+    return page.render("count_page.html", section="segments", number=number)
 
 
 def render_segment(
     page: StudioPage,
-    session: Session,
     written: WrittenQuery,
     *,
     path: str,
@@ -353,18 +134,17 @@ def render_segment(
     **values: Any,
 ) -> Response:
     """Render the page of a query. ``given`` has what else the address or the form says."""
-    query = read_query(page, session, written.text[:_MOST_LETTERS])
+    query = read_query(page, written.text[:_MOST_LETTERS])
     problems = [*written.errors, *errors]
     if query.problem is not None:
         problems.insert(0, (QUERY_PARAMETER, query.problem.reason))
     is_asked = bool(written.text.strip()) or path != "/segments/new"
-    shown = {
+    unsaved = {
         "saved": None,
         "uses": None,
         "name": given.get("name", ""),
         "new_name": "",
         "is_changed": False,
-        **values,
     }
     return page.render(
         "segment.html",
@@ -372,78 +152,112 @@ def render_segment(
         section="segments",
         path=path,
         query=query,
-        form=None if query.filters is None else make_filter_form(page, session, query.filters),
-        numbers=_find_numbers(page, session, query, given) if is_asked else None,
+        form=make_filter_form(page, query),
+        numbers=find_numbers(page, query, given.get(COMPARED, "")) if is_asked else None,
         errors=problems,
         problems=dict(problems),
-        **shown,
+        **{**unsaved, **values},
     )
 
 
-def _find_numbers(page: StudioPage, session: Session, query: SegmentQuery, given: Mapping[str, str]) -> Any:
+def find_numbers(page: StudioPage, query: SegmentQuery, compared: str) -> Mapping[str, Any] | None:
+    """Find what is known of a query, and have the rest counted; None if it is not understood.
+
+    Each :class:`CountedNumber` may still be counted. ``difference`` is None if nothing was sent yet;
+    ``compared`` is with what.
+    """
     if query.segment is None:
         return None
-    return find_numbers(page, session, query, given.get(COMPARED, ""))
+    text = query.text.strip() or EVERYONE
+    editions = list_sent_editions(page.session, most=_MOST_EDITIONS)
+    slugs = [slug for slug, _ in editions]
+    slug = compared.removeprefix(_EDITION)
+    slug = slug if slug in slugs else next(iter(slugs), "")
+    requests = [request_segment(text), request_cross_table(text)]
+    requests += [request_difference(f"{_EDITION}{slug}", text)] if slug else []
+    numbers = page.state.counts.get_all(requests)
+    size, table, *others = numbers
+    difference = others[0] if others else None
+    value = difference.value if difference else None
+    gone = f"got:{slug}" if query.is_everyone else f"got:{slug} -({query.text.strip()})"
+    return {
+        "is_counting": any(number.is_counting for number in numbers),
+        "size": size,
+        "table": table,
+        "heat_map": _make_heat_map(page, query, table) if table.value else None,
+        "partners": _list_examples(page, size),
+        "editions": editions,
+        "compared": f"{_EDITION}{slug}" if slug else "",
+        "difference": difference,
+        "new": _describe_side(page, value["new"], query.narrow(f"-got:{slug}")) if value else None,
+        "gone": _describe_side(page, value["gone"], gone) if value else None,
+        "list_path": _list_path(page, query.text.strip()),
+    }
 
 
-def show_words(page: PageDep, request: Request) -> Response:
-    """Say what a query means while it is written, and how many they are. For htmx; otherwise it is the page
-    of the query. With ``numbers`` in the address, the numbers of a segment's page follow as well."""
-    given = request.query_params.multi_items()
-    with page.state.read_session() as session:
-        written = read_query_form(page, session, given)
-        if not page.is_fragment:
-            return _go_to_query(page, "/segments/query", written.text, dict(given))
-        query = read_query(page, session, written.text[:_MOST_LETTERS])
-        is_understood = query.segment is not None and not written.errors
-        asked = request_segment(query.text.strip() or EVERYONE)
-        return page.render(
-            "segment_words.html",
-            query=query,
-            errors=written.errors,
-            from_filters=written.from_filters,
-            form=None if query.filters is None else make_filter_form(page, session, query.filters),
-            words_path="/segments/words" + ("?numbers=1" if "numbers" in dict(given) else ""),
-            number=page.state.counts.get(asked) if is_understood else None,
-            shows_numbers="numbers" in dict(given),
-            compared=dict(given).get(COMPARED, ""),
-        )
+def _describe_side(page: StudioPage, reasons: Mapping[str, int], query: str) -> Mapping[str, Any]:
+    """Return who is new, or gone: how many, by reason, and where they are listed."""
+    return {"total": sum(reasons.values()), "reasons": reasons, "path": _list_path(page, query)}
 
 
-def show_numbers(page: PageDep, request: Request) -> Response:
-    """Show the numbers of a query as far as they are known. For htmx; otherwise it is the page."""
-    given = dict(request.query_params)
-    text = given.get(QUERY_PARAMETER, "")
-    if not page.is_fragment:
-        return _go_to_query(page, "/segments/query", text, given)
-    with page.state.read_session() as session:
-        query = read_query(page, session, text[:_MOST_LETTERS])
-        return page.render(
-            "segment_numbers.html", query=query, numbers=_find_numbers(page, session, query, given)
-        )
+def _list_path(page: StudioPage, query: str) -> str:
+    return page.make_path("/partners", None, **({"query": query} if query else {}))
 
 
-"""They come before the pages of saved segments, none of which has such a name."""
-
-_ALONE = frozenset({CountKind.segment, CountKind.audience})
-"""The numbers that are one line; tables are shown by the pages they are on."""
-
-
-def show_count(kind: str, page: PageDep) -> Response:
-    """Show a number as far as it is known, and have it counted."""
-    request = read_request(kind, page.request.query_params)
-    if request is None or request.kind not in _ALONE:
-        raise HTTPException(404)
-    number = page.state.counts.get(request)
-    if page.is_fragment:
-        return page.render("count.html", number=number)
-    return page.render("count_page.html", section="segments", number=number)
+def _list_examples(page: StudioPage, size: CountedNumber) -> Sequence[Subscriber]:
+    """Return the first few in a segment, as they are now; whoever was erased meanwhile is not among them."""
+    numbers = size.value["first"] if size.value else []
+    wanted = select(Subscriber).where(col(Subscriber.id).in_(numbers), Subscriber.status != Status.erased)
+    return page.session.exec(wanted.order_by(col(Subscriber.id))).all()
 
 
-ROUTES = (
-    StudioRoute("/segments/new", show_new_segment, GET, Permission.change_partners),
-    StudioRoute("/segments/query", show_query, GET, Permission.see_partners),
-    StudioRoute("/segments/words", show_words, GET, Permission.see_partners),
-    StudioRoute("/segments/numbers", show_numbers, GET, Permission.see_partners),
-    StudioRoute("/counts/{kind}", show_count, GET, Permission.see_partners),
-)
+def _make_heat_map(page: StudioPage, query: SegmentQuery, counted: CountedNumber) -> Mapping[str, Any] | None:
+    """Return the map of a table that was counted; None if there is nobody in it. Each row has a name, a code,
+    its cells and that of all its people; each cell a number, the step of its ground, and a path, "" if its
+    partners cannot be listed."""
+    table, mailable_only = read_cross_table(counted.value), bool(counted.value["mailable_only"])
+    total = table.total
+    if not total.people:
+        return None
+    largest = max(max((*row.by_sector, row.other, row.none)) for row in table.countries.values())
+
+    def make_path(number: int, *conditions: str) -> str:
+        if not number:
+            return ""
+        wanted = [*conditions, _MAILABLE if mailable_only else ""]
+        return _list_path(page, query.narrow(" ".join(filter(None, wanted))).strip())
+
+    def list_cells(row: CrossTableRow, place: str | None, most: int) -> Iterator[tuple[int, int, str]]:
+        for slug, number in zip(table.sectors, row.by_sector, strict=True):
+            path = "" if place is None else make_path(number, place, f"sector:{slug}")
+            yield number, choose_step(number, most), path
+        # No query asks for those who follow nothing, or something that is no sector of ours any more.
+        for number, in_all in ((row.other, total.other), (row.none, total.none)):
+            if in_all:
+                yield number, choose_step(number, most), ""
+
+    rows = []
+    for code, row in table.countries.items():
+        place = f"country:{code}" if code else None
+        path = "" if place is None else make_path(row.people, place)
+        name = page.name_country(code) or page.translate(_UNKNOWN_COUNTRY)
+        rows.append((name, code or "none", list(list_cells(row, place, largest)), (row.people, path)))
+    return {
+        "sectors": table.sectors,
+        "has_others": total.other > 0,
+        "has_none": total.none > 0,
+        "rows": rows,
+        "total": list(list_cells(total, "", 0)),
+        "people": total.people,
+        "mailable_only": mailable_only,
+    }
+
+
+def choose_step(number: int, largest: int) -> int:
+    """Return the ground of a number: 0 for none, and up to :data:`STEPS` for the largest.
+
+    By the square root, so that one large country does not make all others look empty.
+    """
+    if number <= 0 or largest <= 0:
+        return 0
+    return max(1, min(STEPS, math.ceil(STEPS * math.sqrt(number / largest))))

@@ -1,0 +1,148 @@
+"""The lists of partners and of organisations."""
+
+from collections.abc import Sequence
+
+from sqlmodel import col, select
+from starlette.responses import Response
+
+from mailer.campaigns.subscriber_history import list_sent_campaigns
+from mailer.counts.counters import request_segment
+from mailer.team.members import Permission
+from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.segment_query import (
+    FILTER_NAMES,
+    QUERY_PARAMETER,
+    WrittenQuery,
+    make_filter_form,
+    read_query,
+    read_query_form,
+)
+from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
+from subscribers.directory import (
+    LOOKED_AT,
+    MAX_COUNTED,
+    PAGE_LENGTH,
+    ListPage,
+    clean_search,
+    find_organisation,
+    list_other_spellings,
+    list_people,
+    read_cursor,
+    read_list_page,
+    read_organisation_page,
+)
+from subscribers.models import Subscriber
+from subscribers.queries import read_sectors
+from subscribers.segments.parser import MAX_LENGTH
+from subscribers.segments.segment import EVERYONE
+
+_QUERY = "query"
+"""The name of the query in the address of a page of the list."""
+
+_MOST_SENT = 200
+
+ROUTES = Routes()
+
+
+@ROUTES.get_route("/partners", Permission.see_partners)
+def show_list(page: PageDep) -> Response:
+    """Show the partners that are asked for, 50 at a time."""
+    asked = page.request.query_params
+    given = [(name, value.replace("\0", "")) for name, value in asked.multi_items()]
+    search, written = clean_search(dict(given).get("search", "")), _read_written(page, given)
+    text = written.text.strip()
+    kept = {name: value for name, value in (("search", search), (_QUERY, text)) if value}
+    if QUERY_PARAMETER in dict(given) and not written.errors:
+        # The address of a list is the same, whether it was written or chosen.
+        return page.redirect("/partners", None, **kept)
+    query = read_query(page, written.text[: MAX_LENGTH + 1])
+    errors = [*written.errors, *([(QUERY_PARAMETER, query.problem.reason)] if query.problem else [])]
+    found = ListPage(rows=(), previous=None, next=None)
+    if query.segment is not None and not errors:
+        after = read_cursor(asked.get("after", ""))
+        before = read_cursor(asked.get("before", "")) if after is None else None
+        found = read_list_page(page.session, query.segment, search=search, after=after, before=before)
+    anybody = select(Subscriber.id).order_by(col(Subscriber.id)).limit(1)
+    is_counted = not errors and not search
+    sectors = read_sectors(page.session, found.rows)
+    return page.render(
+        "partners.html",
+        status=422 if errors else 200,
+        section="partners",
+        search=search,
+        query=query,
+        form=make_filter_form(page, query),
+        errors=errors,
+        problems=dict(written.errors),
+        found=found,
+        status_words=STATUS_WORDS,
+        is_empty=not errors and not found.rows and page.session.exec(anybody).first() is None,
+        looked_at=LOOKED_AT,
+        previous=page.make_path("/partners", None, **kept, before=str(found.previous)),
+        next=page.make_path("/partners", None, **kept, after=str(found.next)),
+        number=page.state.counts.get(request_segment(query.text.strip() or EVERYONE)) if is_counted else None,
+        sectors=sectors,
+        key=[(slug, page.name_sector(slug)) for slug in _order(page, set().union(*sectors.values()))],
+    )
+
+
+def _read_written(page: StudioPage, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+    """Read the query of the address, of the form, or of filters alone, as in "?tag=press"."""
+    values = dict(given)
+    if QUERY_PARAMETER in values:
+        return read_query_form(page, given)
+    if _QUERY not in values and any(values.get(name) for name in FILTER_NAMES):
+        return read_query_form(page, [*given, ("filters", "1"), ("changed", "filters")])
+    return WrittenQuery(text=values.get(_QUERY, "").strip())
+
+
+def _order(page: StudioPage, slugs: set[str]) -> list[str]:
+    """Put sectors in the order of the settings; those that they do not have come last."""
+    known = [slug for slug in page.settings.sectors if slug in slugs]
+    return [*known, *sorted(slugs.difference(known))]
+
+
+@ROUTES.get_route("/partners/organisations", Permission.see_partners)
+def show_organisations(page: PageDep) -> Response:
+    """Show the organisations on the list, or those that are searched for."""
+    given = page.request.query_params
+    search, after = clean_search(given.get("search", "")), read_cursor(given.get("after", ""))
+    found = read_organisation_page(page.session, search, after=after)
+    kept = {"search": search} if search else {}
+    return page.render(
+        "partner_organisations.html",
+        section="partners",
+        search=search,
+        found=found,
+        most=MAX_COUNTED,
+        looked_at=LOOKED_AT,
+        is_later=after is not None,
+        first=page.make_path("/partners/organisations", None, **kept),
+        next=page.make_path("/partners/organisations", None, **kept, after=str(found.next)),
+    )
+
+
+@ROUTES.get_route("/partners/organisations/{organisation:path}", Permission.see_partners)
+def show_organisation(page: PageDep, organisation: str) -> Response:
+    """Show the people of one organisation, and what they were last sent."""
+    after, session = read_cursor(page.request.query_params.get("after", "")), page.session
+    found = or_404(find_organisation(session, organisation))
+    after_id = after.subscriber_id if after else 0
+    people = list_people(session, organisation, after_id=after_id, limit=PAGE_LENGTH + 1)
+    shown = people[:PAGE_LENGTH]
+    sent = list_sent_campaigns(session, [one.id or 0 for one in shown], limit=_MOST_SENT)
+    return page.render(
+        "partner_organisation.html",
+        section="partners",
+        organisation=found,
+        most=MAX_COUNTED,
+        people=shown,
+        status_words=STATUS_WORDS,
+        sectors=read_sectors(session, shown),
+        latest={one.subscriber_id: one for one in reversed(sent)},
+        delivery_words=DELIVERY_WORDS,
+        spellings=list_other_spellings(session, organisation),
+        is_later=after is not None,
+        next=f"0-{shown[-1].id}" if len(people) > PAGE_LENGTH else "",
+    )
